@@ -1,0 +1,65 @@
+"""Render the kit of this checkout, as its files stand now, with the real Copier."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import copier
+
+from scaffold.git import git
+
+ROOT = Path(__file__).resolve().parent.parent
+KIT_PATHS = ("copier.yml", "cookiecutter.json", "includes", "hooks", "template")
+IDENTITY = {
+    f"GIT_{role}_{field}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for field, value in (("NAME", "kit"), ("EMAIL", "kit@example.com"), ("DATE", "2026-01-01T00:00:00Z"))
+}
+
+
+def copy_kit(destination: Path) -> Path:
+    """Copy the kit's files of this checkout to a directory, without its Git history."""
+    destination.mkdir(parents=True, exist_ok=True)
+    entries = [ROOT / name for name in KIT_PATHS] + sorted(ROOT.glob("{{*"))
+    for entry in entries:
+        if entry.is_dir():
+            shutil.copytree(entry, destination / entry.name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+        elif entry.exists():
+            shutil.copy2(entry, destination / entry.name)
+    return destination
+
+
+def commit_all(repository: Path, message: str = "kit", tag: str | None = None) -> str:
+    """Commit everything in a directory, making it a repository first where it is none, and return the commit."""
+    if not (repository / ".git").exists():
+        git("init", "-q", "-b", "main", cwd=repository)
+    git("add", "-A", cwd=repository)
+    git("-c", "commit.gpgsign=false", "commit", "-q", "-m", message, cwd=repository, env=IDENTITY)
+    if tag:
+        git("-c", "tag.gpgsign=false", "tag", tag, cwd=repository)
+    return git("rev-parse", "HEAD", cwd=repository)
+
+
+@functools.cache
+def kit_repository() -> Path:
+    """A Git repository of the kit as it stands, tagged v0.0.1; one for each test process."""
+    repository = copy_kit(Path(tempfile.mkdtemp(prefix="kit-")) / "kit")
+    commit_all(repository, tag="v0.0.1")
+    return repository
+
+
+def generate(destination: Path, **answers: Any) -> Path:
+    """Generate a service with Copier and return its directory.
+
+    Args:
+        destination: A directory that does not exist yet.
+        answers: Answers by question; the defaults fill in the rest.
+    """
+    data = {"app_name": "hello-service", **answers}
+    copier.run_copy(os.fspath(kit_repository()), destination, data=data, defaults=True, quiet=True)
+    return destination
