@@ -49,13 +49,14 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return environment | dict(extra or {})
 
 
-def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
+def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> str:
     """Run Git and return what it printed, without the trailing newline.
 
     Args:
         arguments: The arguments after `git`.
         cwd: The directory to run in.
         env: Variables to set on top of the cleaned environment.
+        stdin: What Git reads from its standard input.
 
     Raises:
         GitFailed: Git ended with an exit code other than 0.
@@ -71,7 +72,7 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str
             encoding="utf-8",
             errors="replace",
             check=False,
-            stdin=subprocess.DEVNULL,
+            input=stdin,
         )
     except FileNotFoundError as error:
         if not Path(cwd).is_dir():

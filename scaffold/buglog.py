@@ -1,0 +1,49 @@
+"""The file that somebody who meets a bug attaches to the report."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from scaffold import __version__
+
+
+def write_log(bug: BaseException, arguments: list[str]) -> Path:
+    """Write what is needed to understand a bug. The environment stays out of it: it may hold credentials.
+
+    Args:
+        bug: The exception nobody expected.
+        arguments: The command line, without the program's name.
+
+    Returns:
+        The log's path, in the state directory or, where that cannot be written, in the temporary one.
+    """
+    text = "\n".join(
+        (
+            f"scaffold {__version__}, Python {platform.python_version()}, {platform.platform()}",
+            f"arguments: {arguments!r}",
+            "",
+            *traceback.format_exception(bug),
+        )
+    )
+    name = f"scaffold-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    for folder in (_state_directory(), Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError:
+            continue
+        return folder / name
+    return Path(os.devnull)
+
+
+def _state_directory() -> Path:
+    try:
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError:  # no home directory can be determined
+        base = tempfile.gettempdir()
+    return Path(base) / "gitops-scaffold"

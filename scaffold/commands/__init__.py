@@ -1,0 +1,1 @@
+"""One module for each command; the command-line interface only dispatches to them."""

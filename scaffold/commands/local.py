@@ -1,0 +1,145 @@
+"""`scaffold local`: local AWS in the foreground, or around one command."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from scaffold.console import Console
+from scaffold.errors import ScaffoldError
+from scaffold.local.environment import inside, running_local_aws
+from scaffold.results import Result
+
+_SHELL_SIGNAL_BASE = 128
+
+
+class CommandNotFound(ScaffoldError):
+    """There is no such command, in the words and the exit code of a shell."""
+
+    exit_code = 127
+
+
+class CommandNotExecutable(ScaffoldError):
+    """The command is there and cannot be run, in the words and the exit code of a shell."""
+
+    exit_code = 126
+
+
+@dataclass(frozen=True)
+class LocalResult(Result):
+    """How it ended.
+
+    Attributes:
+        code: The exit code of the command that ran inside; 0 without one.
+    """
+
+    code: int
+
+    @property
+    def exit_code(self) -> int:
+        """The command's own exit code, or 128 and the number of the signal that ended it."""
+        return self.code
+
+    def text(self) -> str:
+        """Nothing: what there was to say was said at the start, or by the command."""
+        return ""
+
+
+def local(command: list[str], *, console: Console) -> LocalResult:
+    """Run local AWS until Ctrl-C, or for as long as a command takes.
+
+    Args:
+        command: The command and its arguments; empty to run in the foreground.
+        console: Where to report.
+
+    Returns:
+        The result, with the command's exit code.
+
+    Raises:
+        ScaffoldError: Local AWS does not start, or runs around us already and there is no command.
+        CommandNotFound: There is no such command.
+    """
+    if inside():
+        if not command:
+            raise ScaffoldError(
+                f"Local AWS is running already, at {os.environ['AWS_ENDPOINT_URL']}.",
+                "Use it as it is; to start another one, leave this shell first.",
+            )
+        console.note("Inside local AWS already: using that one.")
+        return LocalResult(_run(command, {}))
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    with running_local_aws(region) as aws:
+        if command:
+            return LocalResult(_run(command, aws.variables))
+        print("\n".join(_exports(aws.variables)), flush=True)
+        console.step(f"Local AWS is running at {aws.variables['AWS_ENDPOINT_URL']}.")
+        console.note("Paste the lines above into another terminal to use it there. Nothing outlives it.")
+        console.note("Press Ctrl-C to end it.")
+        try:
+            aws.process.wait()
+        except KeyboardInterrupt:
+            return LocalResult(0)
+        raise ScaffoldError("Local AWS ended by itself.", "Start it again with: scaffold local")
+
+
+def _exports(variables: Mapping[str, str]) -> Iterator[str]:
+    """The variables as lines for a shell. The PATH of the other shell is its own: ours only goes in front."""
+    for name, value in sorted(variables.items()):
+        if name == "PATH":
+            yield f'export PATH={shlex.quote(value.split(os.pathsep)[0])}{os.pathsep}"$PATH"'
+        else:
+            yield f"export {name}={shlex.quote(value)}"
+
+
+def _run(command: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Run a command to its end and return its exit code as a shell would."""
+    try:
+        process = subprocess.Popen(command, env={**os.environ, **variables})
+    except (FileNotFoundError, NotADirectoryError):
+        raise CommandNotFound(
+            f"There is no command `{command[0]}`.", "Check its spelling, and that it is on the PATH."
+        ) from None
+    except PermissionError:
+        raise CommandNotExecutable(
+            f"`{command[0]}` is no program that can be run.", "Check the file and its permissions."
+        ) from None
+    with _passing_signals_to(process):
+        code = process.wait()
+    return code if code >= 0 else _SHELL_SIGNAL_BASE - code
+
+
+@contextmanager
+def _passing_signals_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let the command answer signals, and outlive it to clean up.
+
+    Ctrl-C in a terminal reaches the command by itself; a signal sent to us alone is handed on.
+    """
+
+    def hand_on(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT and _in_foreground():
+            return
+        process.send_signal(number)
+
+    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else [])]
+    before = {number: signal.signal(number, hand_on) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _in_foreground() -> bool:
+    """Whether this process is in the foreground of a terminal, whose Ctrl-C then reaches the command too."""
+    try:
+        with open("/dev/tty", "rb") as terminal:  # noqa: PTH123
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False

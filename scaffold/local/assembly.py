@@ -1,0 +1,100 @@
+"""Puts local AWS together: ministack, our stand-ins, the Git endpoint and the router in front of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from scaffold.local import (
+    ministack_bridge,
+    service_linked_roles,
+    stack_rules,
+    types_delivery,
+    types_network,
+    types_runtime,
+)
+from scaffold.local.autoscaling import ApplicationAutoScaling
+from scaffold.local.codecommit import CodeCommit
+from scaffold.local.codepipeline import CodePipeline
+from scaffold.local.git_endpoint import GitEndpoint
+from scaffold.local.image_scans import ImageScans
+from scaffold.local.protocol import Document, Service, ServiceError
+from scaffold.local.report_groups import ReportGroups
+from scaffold.local.repositories import Repositories
+from scaffold.local.router import Router
+
+_ECR = "AmazonEC2ContainerRegistry_V20150921"
+_CODEBUILD = "CodeBuild_20161006"
+
+
+def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callable[[], None]]:
+    """Build the application.
+
+    Args:
+        state: The folder for everything that local AWS keeps on disk.
+        region: The region of requests that name none.
+        git_address: The host and port of the Git endpoint.
+
+    Returns:
+        The application, and what stops the Git processes that it may have running.
+    """
+    repositories = Repositories(state / "repositories")
+    git = GitEndpoint(repositories, region)
+    codecommit, codepipeline = CodeCommit(repositories, git_address), CodePipeline()
+    autoscaling, reports, scans = ApplicationAutoScaling(_resource_exists), ReportGroups(), ImageScans(_find_image)
+
+    aws = ministack_bridge.call_as_resource
+    ministack_bridge.teach(
+        [
+            types_delivery.CodeCommitRepository(codecommit),
+            types_delivery.CodePipelinePipeline(codepipeline),
+            types_delivery.CodeBuildReportGroup(reports),
+            types_network.ElasticIp(aws),
+            types_network.NatGateway(aws),
+            types_network.SecurityGroupIngress(aws),
+            types_network.SecurityGroupEgress(aws),
+            types_runtime.CapacityProvider(aws),
+            types_runtime.ClusterCapacityProviders(aws),
+            types_runtime.CompositeAlarm(aws),
+            types_runtime.MetricAlarm(aws),
+            types_runtime.ScalableTarget(autoscaling),
+            types_runtime.ScalingPolicy(autoscaling),
+        ]
+    )
+    stack_rules.install()
+    service_linked_roles.install()
+
+    services: dict[str, Service] = {
+        "CodeCommit_20150413": codecommit,
+        "CodePipeline_20150709": codepipeline,
+        "AnyScaleFrontendService": autoscaling,
+        f"{_ECR}.StartImageScan": scans,
+        f"{_ECR}.DescribeImageScanFindings": scans,
+        **{f"{_CODEBUILD}.{operation}": reports for operation in ReportGroups.operations},
+    }
+    router = Router(ministack_bridge.application, services, git, region)
+    router.controls["/_local/image-scans"] = scans.control
+    return router, git.stop
+
+
+def _resource_exists(namespace: str, resource: str, region: str) -> bool:
+    """Whether the ECS service that a scalable target names is there; other namespaces are not looked at."""
+    if namespace != "ecs":
+        return True
+    parts = resource.split("/")
+    if len(parts) != 3 or parts[0] != "service":
+        return False
+    try:
+        given = {"cluster": parts[1], "services": [parts[2]]}
+        found = ministack_bridge.call_in_region("ecs", "DescribeServices", given, region)
+    except ServiceError:
+        return False
+    return any(service["status"] == "ACTIVE" for service in found.get("services", []))
+
+
+def _find_image(region: str, repository: str, image: Document) -> Document:
+    given = {"repositoryName": repository, "imageIds": [image]}
+    found: list[Document] = ministack_bridge.call_in_region("ecr", "DescribeImages", given, region)["imageDetails"]
+    if not found:
+        raise ServiceError("ImageNotFoundException", f"The image {image} does not exist in the repository {repository}")
+    return found[0]

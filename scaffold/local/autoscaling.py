@@ -1,0 +1,182 @@
+"""A stand-in for Application Auto Scaling: it keeps targets and policies. It does not scale anything."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+
+from scaffold.local.protocol import ACCOUNT, Call, Document, Service, ServiceError
+
+Key = tuple[str, ...]
+_ECS_ROLE = (
+    f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/"
+    "AWSServiceRoleForApplicationAutoScaling_ECSService"
+)
+_RESOURCE = ("ServiceNamespace", "ResourceId", "ScalableDimension")
+
+
+class ApplicationAutoScaling(Service):
+    """Scalable targets, scaling policies and scheduled actions.
+
+    Args:
+        resource_exists: Tells whether the resource of a namespace is there, from namespace, id and region.
+    """
+
+    name = "application-autoscaling"
+
+    def __init__(self, resource_exists: Callable[[str, str, str], bool]) -> None:
+        self._resource_exists = resource_exists
+        self._targets: dict[Key, Document] = {}
+        self._policies: dict[Key, Document] = {}
+        self._actions: dict[Key, Document] = {}
+
+    def register_scalable_target(self, call: Call) -> Document:
+        """Register a target, or change one."""
+        given, key = call.parameters, _key(call)
+        if key not in self._targets:
+            if not self._resource_exists(given["ServiceNamespace"], given["ResourceId"], call.region):
+                raise ServiceError("ValidationException", f"ECS service doesn't exist: {given['ResourceId']}")
+            for needed in ("MinCapacity", "MaxCapacity"):
+                if needed not in given:
+                    raise ServiceError("ValidationException", f"{needed} is required for a new scalable target")
+            identifier = uuid.uuid4().hex[:24]
+            self._targets[key] = {
+                "ScalableTargetARN": f"{_arn_prefix(call)}:scalable-target/{identifier}",
+                "RoleARN": _ECS_ROLE,
+                "CreationTime": time.time(),
+                "SuspendedState": {
+                    "DynamicScalingInSuspended": False,
+                    "DynamicScalingOutSuspended": False,
+                    "ScheduledScalingSuspended": False,
+                },
+                "_tags": dict(given.get("Tags", {})),
+            }
+        target = self._targets[key]
+        changed = {name: given[name] for name in given if name not in ("SuspendedState", "Tags")}
+        low, high = ({**target, **changed}[name] for name in ("MinCapacity", "MaxCapacity"))
+        if low > high:
+            raise ServiceError("ValidationException", "Maximum capacity cannot be less than minimum capacity")
+        target.update(changed)
+        target["SuspendedState"] |= given.get("SuspendedState", {})
+        return {"ScalableTargetARN": target["ScalableTargetARN"]}
+
+    def describe_scalable_targets(self, call: Call) -> Document:
+        """List targets."""
+        wanted = set(call.parameters.get("ResourceIds", []))
+        found = [t for t in self._matching(self._targets, call) if not wanted or t["ResourceId"] in wanted]
+        return {"ScalableTargets": [_public(target) for target in found]}
+
+    def deregister_scalable_target(self, call: Call) -> Document:
+        """Remove a target together with its policies and scheduled actions."""
+        key = _key(call)
+        if self._targets.pop(key, None) is None:
+            raise ServiceError("ObjectNotFoundException", _absent("scalable target", call))
+        for store in (self._policies, self._actions):
+            for dependent in [other for other in store if other[: len(key)] == key]:
+                del store[dependent]
+        return {}
+
+    def put_scaling_policy(self, call: Call) -> Document:
+        """Create a policy, or change one."""
+        if _key(call) not in self._targets:
+            raise ServiceError("ObjectNotFoundException", _absent("scalable target", call))
+        key = (*_key(call), call.parameters["PolicyName"])
+        old = self._policies.get(key)
+        if old is None and "PolicyType" not in call.parameters:
+            raise ServiceError("ValidationException", "PolicyType is required for a new scaling policy")
+        base = old or {
+            "PolicyARN": f"{_arn_prefix(call)}:scalingPolicy:{uuid.uuid4()}:resource/"
+            f"{call.parameters['ServiceNamespace']}/{call.parameters['ResourceId']}"
+            f":policyName/{call.parameters['PolicyName']}",
+            "CreationTime": time.time(),
+            "Alarms": [],
+        }
+        policy = self._policies[key] = base | call.parameters
+        return {"PolicyARN": policy["PolicyARN"], "Alarms": []}
+
+    def describe_scaling_policies(self, call: Call) -> Document:
+        """List policies."""
+        names = set(call.parameters.get("PolicyNames", []))
+        found = [p for p in self._matching(self._policies, call) if not names or p["PolicyName"] in names]
+        return {"ScalingPolicies": found}
+
+    def delete_scaling_policy(self, call: Call) -> Document:
+        """Delete a policy."""
+        if self._policies.pop((*_key(call), call.parameters["PolicyName"]), None) is None:
+            raise ServiceError("ObjectNotFoundException", _absent("scaling policy", call))
+        return {}
+
+    def put_scheduled_action(self, call: Call) -> Document:
+        """Create a scheduled action, or change one."""
+        if _key(call) not in self._targets:
+            raise ServiceError("ObjectNotFoundException", _absent("scalable target", call))
+        name = call.parameters["ScheduledActionName"]
+        arn = f"{_arn_prefix(call)}:scheduledAction:{uuid.uuid4()}:resource/{'/'.join(_key(call)[1:3])}"
+        base = {"ScheduledActionARN": f"{arn}:scheduledActionName/{name}", "CreationTime": time.time()}
+        self._actions[*_key(call), name] = base | self._actions.get((*_key(call), name), {}) | call.parameters
+        return {}
+
+    def describe_scheduled_actions(self, call: Call) -> Document:
+        """List scheduled actions."""
+        return {"ScheduledActions": self._matching(self._actions, call)}
+
+    def delete_scheduled_action(self, call: Call) -> Document:
+        """Delete a scheduled action."""
+        if self._actions.pop((*_key(call), call.parameters["ScheduledActionName"]), None) is None:
+            raise ServiceError("ObjectNotFoundException", _absent("scheduled action", call))
+        return {}
+
+    def describe_scaling_activities(self, _call: Call) -> Document:
+        """List what was scaled: nothing ever is."""
+        return {"ScalingActivities": []}
+
+    def list_tags_for_resource(self, call: Call) -> Document:
+        """List a target's tags."""
+        return {"Tags": self._by_arn(call)["_tags"]}
+
+    def tag_resource(self, call: Call) -> Document:
+        """Add or change tags of a target."""
+        self._by_arn(call)["_tags"].update(call.parameters["Tags"])
+        return {}
+
+    def untag_resource(self, call: Call) -> Document:
+        """Remove tags from a target."""
+        for key in call.parameters["TagKeys"]:
+            self._by_arn(call)["_tags"].pop(key, None)
+        return {}
+
+    def _by_arn(self, call: Call) -> Document:
+        for target in self._targets.values():
+            if target["ScalableTargetARN"] == call.parameters["ResourceARN"]:
+                return target
+        raise ServiceError("ResourceNotFoundException", f"{call.parameters['ResourceARN']} does not exist")
+
+    @staticmethod
+    def _matching(store: dict[Key, Document], call: Call) -> list[Document]:
+        """The entries of the call's region that fit the resource it names, as far as it names one."""
+        wanted = {name: call.parameters[name] for name in _RESOURCE if name in call.parameters}
+        return [
+            entry
+            for key, entry in store.items()
+            if key[0] == call.region and all(entry[name] == value for name, value in wanted.items())
+        ]
+
+
+def _key(call: Call) -> Key:
+    return (call.region, *(call.parameters[name] for name in _RESOURCE))
+
+
+def _public(entry: Document) -> Document:
+    return {key: value for key, value in entry.items() if not key.startswith("_")}
+
+
+def _arn_prefix(call: Call) -> str:
+    return f"arn:aws:application-autoscaling:{call.region}:{ACCOUNT}"
+
+
+def _absent(what: str, call: Call) -> str:
+    namespace, resource, dimension = (call.parameters[name] for name in _RESOURCE)
+    return (
+        f"No {what} found for service namespace: {namespace}, resource ID: {resource}, scalable dimension: {dimension}"
+    )

@@ -1,0 +1,240 @@
+"""Starts local AWS, tells the variables that lead there, and ends it without a trace."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import select
+import shlex
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from scaffold.errors import ScaffoldError
+from scaffold.git import GitFailed, git
+from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+
+_EXTRA = ("hypercorn", "ministack", "trustme")
+_START_SECONDS = 60.0
+_END_SECONDS = 10.0
+
+# What the server's process may see of this one. No AWS setting, proxy or Docker address reaches it.
+_INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "SYSTEMROOT", "COVERAGE_PROCESS_START")
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """Local AWS while it runs.
+
+    Attributes:
+        variables: The environment variables that lead there.
+        process: The server.
+    """
+
+    variables: dict[str, str]
+    process: subprocess.Popen[str]
+
+
+def inside() -> bool:
+    """Whether this process runs inside local AWS already, one that still answers."""
+    if os.environ.get("SCAFFOLD_LOCAL") != "1":
+        return False
+    address = urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 0), timeout=1):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def local_aws(region: str = "us-east-1") -> Iterator[dict[str, str]]:
+    """Run local AWS for the time of a `with` block.
+
+    Args:
+        region: The region that the variables name. All regions are served.
+
+    Yields:
+        Environment variables that lead AWS clients and Git there. Put them over the process's
+        own: some of them are there to outweigh settings of the machine.
+
+    Raises:
+        ScaffoldError: The extra is not installed, or local AWS does not start.
+    """
+    with running_local_aws(region) as aws:
+        yield aws.variables
+
+
+@contextmanager
+def running_local_aws(region: str = "us-east-1") -> Iterator[LocalAws]:
+    """Like `local_aws`, for callers that watch the server too.
+
+    Args:
+        region: The region that the variables name.
+
+    Yields:
+        Local AWS, which ends with the block.
+
+    Raises:
+        ScaffoldError: The extra is not installed, or local AWS does not start.
+    """
+    _require_extra()
+    state = Path(tempfile.mkdtemp(prefix="gitops-scaffold-local-"))
+    server: subprocess.Popen[str] | None = None
+    try:
+        for folder in ("home", "tmp", "bin"):
+            (state / folder).mkdir()
+        log = state / "server.log"
+        with log.open("w") as output:
+            server = _start(state, region, output)
+        addresses = _wait_until_ready(server, log)
+        yield LocalAws(_variables(state, region, addresses), server)
+    finally:
+        if server is not None:
+            _end(server)
+        shutil.rmtree(state, ignore_errors=True)
+
+
+def _require_extra() -> None:
+    missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ScaffoldError(
+            f"Local AWS needs packages that are not installed ({', '.join(missing)}).",
+            "Install them with: pip install 'gitops-scaffold[local]'",
+        )
+
+
+def _start(state: Path, region: str, log: IO[str]) -> subprocess.Popen[str]:
+    """Start the server in a session of its own, so that the terminal's Ctrl-C does not reach it."""
+    package_parent = str(Path(__file__).resolve().parents[2])
+    inherited_path = os.environ.get("PYTHONPATH")
+    variables = {name: os.environ[name] for name in _INHERITED if name in os.environ} | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [package_parent, inherited_path])),
+        "PYTHONUNBUFFERED": "1",
+        "HOME": str(state / "home"),
+        "TMPDIR": str(state / "tmp"),
+        # ministack's own settings: one machine only, nothing kept, no further listeners, no containers.
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "LOG_LEVEL": "WARNING",
+        "PERSIST_STATE": "0",
+        "STATE_DIR": str(state / "tmp"),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": f"unix://{state / 'no-docker.sock'}",
+    }
+    # -P: whatever stands in the current directory must not be imported in place of a package.
+    command = [sys.executable, "-P", "-m", "scaffold.local.server", str(state), region]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=log, text=True, env=variables, cwd=state, start_new_session=True
+    )
+
+
+def _wait_until_ready(server: subprocess.Popen[str], log: Path) -> dict[str, str]:
+    """Read the line in which the server says where it is."""
+    assert server.stdout is not None  # noqa: S101
+    readable, _, _ = select.select([server.stdout], [], [], _START_SECONDS)
+    line = server.stdout.readline() if readable else ""
+    if not line:
+        server.kill()
+        server.wait()
+        said = log.read_text(errors="replace").strip().splitlines()
+        raise ScaffoldError(
+            f"Local AWS did not start: {said[-1] if said else 'it gave no reason'}.",
+            "Run the command once more; if it fails again, reinstall with: pip install 'gitops-scaffold[local]'",
+        )
+    addresses: dict[str, str] = json.loads(line)
+    return addresses
+
+
+def _end(server: subprocess.Popen[str]) -> None:
+    """Close the pipe, which ends the server; kill it if it does not listen."""
+    assert server.stdin is not None  # noqa: S101
+    assert server.stdout is not None  # noqa: S101
+    with suppress(OSError):
+        server.stdin.close()
+    try:
+        server.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+    server.stdout.close()
+
+
+def _variables(state: Path, region: str, addresses: dict[str, str]) -> dict[str, str]:
+    """Write the files that the variables point to, and return the variables."""
+    endpoint = f"http://{addresses['api']}"
+    bundle, config, credentials = state / "authorities.pem", state / "aws-config", state / "aws-credentials"
+    bundle.write_text(_usual_authorities() + addresses["authority"])
+    config.write_text(f"[default]\nregion = {region}\n")
+    credentials.write_text(f"[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n")
+    _write_git_helper(state / "bin" / "git-remote-codecommit")
+    no_proxy = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
+    return {
+        **{name: endpoint for name in os.environ if name.startswith("AWS_ENDPOINT_URL_")},
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_SESSION_TOKEN": "",
+        "AWS_SECURITY_TOKEN": "",
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        # Both files hold a `default` profile that leads here; no profile of the machine is in reach.
+        "AWS_PROFILE": "default",
+        "AWS_DEFAULT_PROFILE": "default",
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_USE_FIPS_ENDPOINT": "false",
+        "AWS_USE_DUALSTACK_ENDPOINT": "false",
+        "CODE_COMMIT_ENDPOINT": addresses["git"],
+        "GIT_SSL_CAINFO": str(bundle),
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+        "PATH": os.pathsep.join(filter(None, [str(state / "bin"), os.environ.get("PATH", os.defpath)])),
+        "SCAFFOLD_LOCAL": "1",
+    }
+
+
+def _usual_authorities() -> str:
+    """What Git trusts on this machine, so that other remotes keep working inside local AWS."""
+    configured = os.environ.get("GIT_SSL_CAINFO")
+    if not configured:
+        with suppress(GitFailed):
+            configured = git("config", "--type=path", "--get", "http.sslCAInfo", cwd=Path.cwd())
+    candidates = [configured, ssl.get_default_verify_paths().cafile, *_SYSTEM_BUNDLES]
+    if importlib.util.find_spec("certifi"):
+        import certifi
+
+        candidates.append(certifi.where())
+    for candidate in filter(None, candidates):
+        with suppress(OSError):
+            return Path(candidate).read_text(errors="replace").rstrip() + "\n"
+    return ""
+
+
+_SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
+def _write_git_helper(path: Path) -> None:
+    """Put git-remote-codecommit where Git finds it: an environment's scripts need not be on the PATH."""
+    program = "import sys; from git_remote_codecommit import main; sys.exit(main())"
+    path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -c {shlex.quote(program)} "$@"\n')
+    path.chmod(0o755)

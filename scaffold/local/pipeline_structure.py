@@ -1,0 +1,84 @@
+"""What CodePipeline refuses in a pipeline that has the right shape."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from scaffold.local.protocol import Document, ServiceError
+
+
+def check_structure(declaration: Document) -> None:
+    """Refuse a pipeline whose parts do not fit together.
+
+    Args:
+        declaration: The pipeline as the API takes it.
+
+    Raises:
+        ServiceError: The first problem found.
+    """
+    for code, problem in _problems(declaration):
+        raise ServiceError(code, problem)
+
+
+def _problems(declaration: Document) -> Iterator[tuple[str, str]]:
+    stages = declaration["stages"]
+    if len(stages) < 2:
+        yield "InvalidStructureException", f"Pipeline has {len(stages)} stage(s). There should be a minimum of 2 stages"
+    if ("artifactStore" in declaration) == ("artifactStores" in declaration):
+        yield "InvalidStructureException", "Pipeline should have exactly one of artifactStore and artifactStores"
+    if declaration["pipelineType"] == "V1":
+        for key in ("triggers", "variables"):
+            if declaration.get(key):
+                yield "InvalidStructureException", f"Pipelines of type V1 have no {key}"
+        if declaration["executionMode"] != "SUPERSEDED":
+            yield "InvalidStructureException", "Pipelines of type V1 support the execution mode SUPERSEDED only"
+    for name in _repeated(stage["name"] for stage in stages):
+        yield "InvalidStructureException", f"Stage name '{name}' is used more than once"
+    for index, stage in enumerate(stages):
+        if not stage["actions"]:
+            yield "InvalidStageDeclarationException", f"Stage '{stage['name']}' has no actions"
+        for name in _repeated(action["name"] for action in stage["actions"]):
+            yield "InvalidStageDeclarationException", f"Action name '{name}' is used more than once in a stage"
+        for action in stage["actions"]:
+            if (action["actionTypeId"]["category"] == "Source") != (index == 0):
+                yield (
+                    "InvalidStructureException",
+                    f"Action '{action['name']}' in stage '{stage['name']}': the first stage holds source actions, "
+                    "and source actions stand nowhere else",
+                )
+    yield from _artifact_problems(stages)
+
+
+def _artifact_problems(stages: list[Document]) -> Iterator[tuple[str, str]]:
+    produced: set[str] = set()
+    namespaces: set[str] = set()
+    for stage in stages:
+        orders = sorted({action["runOrder"] for action in stage["actions"]})
+        for order in orders:
+            actions = [action for action in stage["actions"] if action["runOrder"] == order]
+            for action in actions:
+                for artifact in action["inputArtifacts"]:
+                    if artifact["name"] not in produced:
+                        yield (
+                            "InvalidActionDeclarationException",
+                            f"Action '{action['name']}' takes artifact '{artifact['name']}', "
+                            "which no earlier action produces",
+                        )
+            for action in actions:
+                for artifact in action["outputArtifacts"]:
+                    if artifact["name"] in produced:
+                        yield (
+                            "InvalidActionDeclarationException",
+                            f"Artifact '{artifact['name']}' is produced by more than one action",
+                        )
+                    produced.add(artifact["name"])
+                namespace = action.get("namespace")
+                if namespace in namespaces:
+                    yield "InvalidActionDeclarationException", f"Namespace '{namespace}' is used more than once"
+                if namespace:
+                    namespaces.add(namespace)
+
+
+def _repeated(names: Iterator[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]

@@ -1,0 +1,68 @@
+"""A stand-in for CodeBuild's report groups, which ministack's CodeBuild lacks."""
+
+from __future__ import annotations
+
+import time
+
+from scaffold.local.protocol import ACCOUNT, Call, Document, Service, ServiceError
+
+
+class ReportGroups(Service):
+    """Report groups: create, read, change, delete. They never hold a report."""
+
+    name = "codebuild"
+    invalid_input = "InvalidInputException"
+
+    #: The operations that this stand-in takes from CodeBuild's API.
+    operations = (
+        "BatchGetReportGroups",
+        "CreateReportGroup",
+        "DeleteReportGroup",
+        "ListReportGroups",
+        "ListReportsForReportGroup",
+        "UpdateReportGroup",
+    )
+
+    def __init__(self) -> None:
+        self._all: dict[str, Document] = {}
+
+    def create_report_group(self, call: Call) -> Document:
+        """Create a report group."""
+        arn = f"arn:aws:codebuild:{call.region}:{ACCOUNT}:report-group/{call.parameters['name']}"
+        if arn in self._all:
+            raise ServiceError("ResourceAlreadyExistsException", f"{arn} already exists")
+        now = time.time()
+        self._all[arn] = {"status": "ACTIVE", "tags": [], **call.parameters, "arn": arn}
+        self._all[arn] |= {"created": now, "lastModified": now}
+        return {"reportGroup": self._all[arn]}
+
+    def update_report_group(self, call: Call) -> Document:
+        """Change a report group."""
+        group = self._all.get(call.parameters["arn"])
+        if group is None:
+            raise ServiceError("ResourceNotFoundException", f"{call.parameters['arn']} does not exist")
+        group |= call.parameters | {"lastModified": time.time()}
+        return {"reportGroup": group}
+
+    def delete_report_group(self, call: Call) -> Document:
+        """Delete a report group; an absent one is no error."""
+        self._all.pop(call.parameters["arn"], None)
+        return {}
+
+    def batch_get_report_groups(self, call: Call) -> Document:
+        """Describe report groups."""
+        wanted = call.parameters["reportGroupArns"]
+        return {
+            "reportGroups": [self._all[arn] for arn in wanted if arn in self._all],
+            "reportGroupsNotFound": [arn for arn in wanted if arn not in self._all],
+        }
+
+    def list_report_groups(self, call: Call) -> Document:
+        """List a region's report groups."""
+        return {"reportGroups": sorted(arn for arn in self._all if f":{call.region}:" in arn)}
+
+    def list_reports_for_report_group(self, call: Call) -> Document:
+        """List the reports of a group: there never are any."""
+        if call.parameters["reportGroupArn"] not in self._all:
+            raise ServiceError("ResourceNotFoundException", f"{call.parameters['reportGroupArn']} does not exist")
+        return {"reports": []}

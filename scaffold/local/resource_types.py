@@ -1,0 +1,180 @@
+"""What a CloudFormation resource type is to local AWS, and how a template's properties become API input."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from botocore import xform_name
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from scaffold.local.protocol import Call, Document, Service, ServiceError, service_model
+
+Created = tuple[str, Document]
+
+#: Calls an API of ministack: service, operation and parameters; gives the output's fields.
+CallAws = Callable[[str, str, Document], Document]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What CloudFormation asks of a resource type.
+
+    Attributes:
+        region: The stack's region.
+        generated_name: The name that CloudFormation gives a resource whose template gives none.
+        properties: The resource's properties, resolved.
+        identifier: The physical id, once there is one.
+        old: The properties before an update.
+    """
+
+    region: str
+    generated_name: str
+    properties: Document
+    identifier: str = ""
+    old: Document = field(default_factory=dict)
+
+
+class ResourceType(ABC):
+    """How resources of one CloudFormation type come, change and go.
+
+    A method raises ValueError where AWS would fail the resource; its text becomes the reason in the
+    stack's events.
+    """
+
+    #: The type's name in templates.
+    name: ClassVar[str]
+    #: The properties that cannot change: another value makes another resource.
+    create_only: ClassVar[tuple[str, ...]] = ()
+    #: The property that receives the stack's tags, and whether it is a list of Key and Value or a map.
+    tags: ClassVar[tuple[str, str] | None] = None
+    #: The property with a name that people choose: CloudFormation refuses to replace such a resource.
+    custom_name: ClassVar[str | None] = None
+    #: Whether it stands in the place of a type that ministack has, but not well enough.
+    replaces_ministack: ClassVar[bool] = False
+
+    @abstractmethod
+    def create(self, request: Request) -> Created:
+        """Create a resource.
+
+        Args:
+            request: What the template says.
+
+        Returns:
+            The physical id (what `Ref` gives) and the attributes (what `Fn::GetAtt` gives).
+        """
+
+    @abstractmethod
+    def update(self, request: Request) -> Created:
+        """Change a resource in place.
+
+        Args:
+            request: What the template says and said before.
+
+        Returns:
+            The physical id and the attributes.
+        """
+
+    @abstractmethod
+    def delete(self, request: Request) -> None:
+        """Delete a resource; one that is gone already is no error.
+
+        Args:
+            request: What the template said.
+        """
+
+
+def call_service(service: Service, operation: str, parameters: Document, region: str) -> Document:
+    """Call one of our stand-ins as CloudFormation does.
+
+    Args:
+        service: The stand-in.
+        operation: The operation's name in the API.
+        parameters: Its input.
+        region: The region.
+
+    Raises:
+        ValueError: The call failed. The text has CloudFormation's form.
+    """
+    call = Call(operation, parameters, region)
+    try:
+        service.check_input(call)
+        answer: Document | None = getattr(service, xform_name(operation))(call)
+    except ServiceError as error:
+        raise Failed(service.name, error.code, error.message) from error
+    return answer or {}
+
+
+class Failed(ValueError):  # noqa: N818 (named like GitFailed)
+    """An API call made for a resource failed.
+
+    Attributes:
+        code: The exception's name in the service's API.
+        said: What the service said.
+    """
+
+    def __init__(self, service: str, code: str, message: str) -> None:
+        super().__init__(f"{message} (Service: {service}, Error Code: {code})")
+        self.code = code
+        self.said = message
+
+
+def to_api(service: str, shape_name: str, properties: Any, where: str = "Properties") -> Any:
+    """Turn a template's properties into the API's input: names, and numbers given as text.
+
+    Args:
+        service: The service's name in botocore.
+        shape_name: The shape in its model to turn them into.
+        properties: The properties.
+        where: What to call them in an error.
+
+    Raises:
+        ValueError: A property is none of the shape's members.
+    """
+    return _to_shape(service_model(service).shape_for(shape_name), copy.deepcopy(properties), where)
+
+
+def _to_shape(shape: Shape, value: Any, where: str) -> Any:
+    if isinstance(shape, StructureShape):
+        if not isinstance(value, dict):
+            raise ValueError(f"Properties validation failed: #/{where}: expected type: JSONObject")
+        names = {name.lower(): name for name in shape.members}
+        unknown = [key for key in value if key.lower() not in names]
+        if unknown:
+            raise ValueError(f"Properties validation failed: #/{where}: extraneous key [{unknown[0]}] is not permitted")
+        return {
+            names[key.lower()]: _to_shape(shape.members[names[key.lower()]], item, f"{where}/{key}")
+            for key, item in value.items()
+        }
+    if isinstance(shape, ListShape):
+        if not isinstance(value, list):
+            raise ValueError(f"Properties validation failed: #/{where}: expected type: JSONArray")
+        return [_to_shape(shape.member, item, f"{where}/{index}") for index, item in enumerate(value)]
+    if isinstance(shape, MapShape):
+        return {key: _to_shape(shape.value, item, f"{where}/{key}") for key, item in value.items()}
+    return _to_scalar(shape.type_name, value)
+
+
+def _to_scalar(kind: str, value: Any) -> Any:
+    """A scalar as the API wants it: templates may write numbers and truth values as text, and text as either."""
+    if kind in ("integer", "long") and isinstance(value, str) and value.strip("-").isdigit():
+        return int(value)
+    if kind in ("double", "float") and isinstance(value, (str, int)) and not isinstance(value, bool):
+        return float(value)
+    if kind == "boolean" and value in ("true", "false"):
+        return value == "true"
+    if kind == "string" and isinstance(value, bool):
+        return "true" if value else "false"
+    if kind == "string" and isinstance(value, (int, float)):
+        return str(value)
+    return value
+
+
+def tag_map(tags: Any) -> dict[str, str]:
+    """Tags as a map, from a template's list of Key and Value or from a map."""
+    if isinstance(tags, dict):
+        return {str(key): str(value) for key, value in tags.items()}
+    return {tag["Key"]: str(tag["Value"]) for tag in tags or []}

@@ -1,0 +1,250 @@
+"""Asks a person: grouped questions, a numbered summary in which answers can be changed, and the yes to deploy."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from scaffold.console import Console, one_line
+from scaffold.errors import Interrupted, ScaffoldError, UsageError
+from scaffold.questions import CUSTOMIZE, AnswerRefused, Answers, Question, Questionnaire
+
+_WRITE = "Enter writes the service, a number changes that answer"
+
+
+def need_a_person(console: Console) -> None:
+    """Refuse to ask where nobody can answer.
+
+    Args:
+        console: Where the command reports to.
+
+    Raises:
+        UsageError: Standard input or standard error is no terminal.
+    """
+    if not console.interactive:
+        raise UsageError(
+            "There is no terminal to ask questions at.",
+            "Add `--defaults`, with `--data KEY=VALUE` or `--answers FILE` for what should differ.",
+        )
+
+
+def ask_all(questionnaire: Questionnaire, given: Mapping[str, Any], suggested: Mapping[str, Any]) -> Answers:
+    """Ask every question that has no answer yet, then show all and let any be changed.
+
+    Args:
+        questionnaire: The kit's questions.
+        given: Answers from the command line and files; these are not asked again.
+        suggested: Better defaults than the kit's own, where they are acceptable.
+
+    Returns:
+        Valid answers to everything, agreed to by the person.
+
+    Raises:
+        Interrupted: Ctrl-C or Ctrl-D was pressed.
+    """
+    session = _Session(questionnaire, dict(given), suggested)
+    session.fill()
+    while True:
+        answers = session.answers()
+        numbered = list(answers.asked)
+        _say(session.summary(answers))
+        choice = _text(_WRITE, validate=lambda text: _is_number(text, len(numbered)))
+        if not choice.strip():
+            return answers
+        session.change(numbered[int(choice) - 1])
+
+
+def confirm(question: str) -> bool:
+    """Ask for a yes; Enter alone means no.
+
+    Args:
+        question: What is agreed to.
+
+    Raises:
+        Interrupted: Ctrl-C or Ctrl-D was pressed.
+    """
+    import questionary
+
+    return bool(_ask(questionary.confirm(question, default=False, auto_enter=False, qmark="?", output=_terminal())))
+
+
+def confirm_by_name(name: str, console: Console) -> bool:
+    """Ask for a name to be typed, before something is destroyed.
+
+    Args:
+        name: What has to be typed.
+        console: Where the command reports to.
+
+    Raises:
+        UsageError: Nobody is there to type it.
+        Interrupted: Ctrl-C or Ctrl-D was pressed.
+    """
+    if not console.interactive:
+        raise UsageError(
+            "There is no terminal to confirm at.", "Add `--yes` if you are sure, or `--plan` to look first."
+        )
+    return _text(f"Type {name} to go on").strip() == name
+
+
+class _Session:
+    """The conversation about one kit's questions."""
+
+    def __init__(self, questionnaire: Questionnaire, known: dict[str, Any], suggested: Mapping[str, Any]) -> None:
+        self._kit = questionnaire
+        self._known = known
+        self._suggested = suggested
+        self._group_of = {name: title for title, names in questionnaire.groups() for name in names}
+        if any(CUSTOMIZE in questionnaire.questions[name].depends_on for name in known):
+            self._known[CUSTOMIZE] = True
+
+    def answers(self) -> Answers:
+        """The answers as they stand, validated."""
+        return self._kit.evaluate(self._known)
+
+    def fill(self, again: str | None = None) -> None:
+        """Ask, in order, what is asked and has no possible answer; drop what is not asked any more.
+
+        Args:
+            again: One question to ask although it has an answer.
+        """
+        so_far = Answers()
+        for name, question in self._kit.questions.items():
+            context = self._kit.context(so_far, self._known)
+            if not question.is_asked(context):
+                self._known.pop(name, None)
+                if not question.required:
+                    so_far.computed[name] = question.default(context)
+                continue
+            if name == again or not self._is_possible(name, context):
+                self._known[name] = self._ask(question, context, so_far)
+            so_far.asked[name] = self._kit.answer(name, self._known, context)
+
+    def change(self, name: str) -> None:
+        """Ask one question again, and what follows from its new answer.
+
+        Args:
+            name: The question.
+        """
+        self.fill(again=name)
+
+    def summary(self, answers: Answers) -> str:
+        """All answers, numbered, under their groups.
+
+        Args:
+            answers: What to show.
+        """
+        width = max(len(name) for name in answers.asked)
+        lines, title = [""], ""
+        for number, (name, value) in enumerate(answers.asked.items(), start=1):
+            if self._group_of.get(name, title) != title:
+                title = self._group_of[name]
+                lines.append(f"  {title}")
+            lines.append(f"  {number:>3}  {name:<{width}}  {one_line(_as_text(value))}")
+        return "\n".join([*lines, ""])
+
+    def _is_possible(self, name: str, context: Mapping[str, Any]) -> bool:
+        if name not in self._known:
+            return False
+        try:
+            self._kit.answer(name, self._known, context)
+        except AnswerRefused as refusal:
+            _say(f"  {refusal.reason}")
+            return False
+        return True
+
+    def _with_required(self, known: Mapping[str, Any]) -> dict[str, Any]:
+        """The known answers, with an example for what has no default, so that the rest can be judged already."""
+        examples = {
+            name: question.placeholder({}) for name, question in self._kit.questions.items() if question.required
+        }
+        return {**examples, **known}
+
+    def _ask(self, question: Question, context: Mapping[str, Any], so_far: Answers) -> Any:
+        import questionary
+
+        default = self._default(question, context)
+        message = f"{self._progress(question.name, so_far)} {question.help(context)}:"
+        if question.type == "bool":
+            return _ask(
+                questionary.confirm(message, default=bool(default), auto_enter=False, qmark="?", output=_terminal())
+            )
+        if question.has_choices:
+            choices = [
+                questionary.Choice(choice.title, choice.value, disabled=choice.disabled or None)
+                for choice in question.choices(context)
+            ]
+            initial = next((choice for choice in choices if choice.value == default), None)
+            return _ask(questionary.select(message, choices, default=initial, qmark="?", output=_terminal()))
+
+        def judge(text: str) -> bool | str:
+            try:
+                question.validate(question.parse(text, context), context)
+            except AnswerRefused as refusal:
+                return refusal.reason
+            return True
+
+        return question.parse(_text(message, default=_as_text(default), validate=judge), context)
+
+    def _default(self, question: Question, context: Mapping[str, Any]) -> Any:
+        candidates = [source[question.name] for source in (self._known, self._suggested) if question.name in source]
+        for candidate in candidates:
+            try:
+                value = question.parse(candidate, context)
+                question.validate(value, context)
+            except AnswerRefused:
+                continue
+            return value
+        return "" if question.required else question.default(context)
+
+    def _progress(self, name: str, so_far: Answers) -> str:
+        """Where in its group a question stands, such as "Service 1/3"."""
+        title = self._group_of.get(name, "")
+        members = [member for member, group in self._group_of.items() if group == title]
+        try:
+            everything = self._kit.evaluate(self._with_required({**so_far.asked}))
+            members = [member for member in members if member in everything.asked] or members
+        except ScaffoldError:
+            pass  # what was answered so far does not fit together yet: count all members
+        return f"{title} {members.index(name) + 1}/{len(members)} ·"
+
+
+def _text(message: str, *, default: str = "", validate: Any = None) -> str:
+    import questionary
+
+    return str(_ask(questionary.text(message, default=default, validate=validate, qmark="?", output=_terminal())))
+
+
+def _ask(question: Any) -> Any:
+    """Show one prompt; both ways of leaving it end the command."""
+    try:
+        return question.unsafe_ask()
+    except (KeyboardInterrupt, EOFError):
+        raise Interrupted("Interrupted: nothing was written.", "Run the same command again when you like.") from None
+
+
+def _terminal() -> Any:
+    """Prompts appear on stderr: stdout is for results."""
+    from prompt_toolkit.output import create_output
+
+    return create_output(stdout=sys.stderr)
+
+
+def _is_number(text: str, highest: int) -> bool | str:
+    if not text.strip() or (text.strip().isdecimal() and 1 <= int(text) <= highest):
+        return True
+    return f"Enter alone, or a number from 1 to {highest}"
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return yaml.safe_dump(value, default_flow_style=True, width=2**20).removesuffix("\n...\n").strip()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,231 @@
+"""Turns a kit and answers into a service's repository: all of it, or nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scaffold.errors import ScaffoldError
+from scaffold.git import GitFailed, git
+from scaffold.kit import KitSource
+
+if TYPE_CHECKING:
+    from copier._main import Worker
+
+# The first commit must hold exactly what was generated, whatever this machine is set to: no hooks, no
+# signatures, no ignored files, no filters. All of it is said for single commands; nothing is configured.
+_OWN_WAY = (
+    *("-c", f"core.hooksPath={os.devnull}"),
+    *("-c", f"core.excludesFile={os.devnull}"),
+    *("-c", f"core.attributesFile={os.devnull}"),
+    *("-c", "core.autocrlf=false"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "commit.gpgsign=false"),
+    *("-c", "user.useConfigOnly=true"),
+    *("-c", "gc.auto=0"),
+    *("-c", "maintenance.auto=false"),
+)
+_NO_IDENTITY = ("user.useConfigOnly", "empty ident name", "auto-detection is disabled", "tell me who you are")
+_FALLBACK_IDENTITY = {
+    f"GIT_{role}_{field}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for field, value in (("NAME", "gitops-scaffold"), ("EMAIL", "gitops-scaffold@localhost"))
+}
+
+
+def check_destination(destination: Path) -> None:
+    """Refuse a destination that cannot take a new service.
+
+    Args:
+        destination: Where the service is to be written.
+
+    Raises:
+        ScaffoldError: Something is there already, or nothing may be written there.
+    """
+    try:
+        if destination.is_symlink() and not destination.exists():
+            raise _occupied(destination, "is a link to nowhere")
+        if destination.exists():
+            if not destination.is_dir():
+                raise _occupied(destination, "exists and is not a folder")
+            if any(destination.iterdir()):
+                raise _occupied(destination, "exists and is not empty")
+        place = next(path for path in (destination, *destination.parents) if path.exists())
+    except OSError as error:
+        raise _not_writable(destination, error) from error
+    if not place.is_dir():
+        raise _occupied(destination, f"cannot be created: {place} is not a folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise _not_writable(destination, PermissionError(13, "Permission denied"))
+
+
+@contextmanager
+def workspace(destination: Path) -> Iterator[Path]:
+    """A folder to build the service in, which becomes the destination when the block ends well.
+
+    It lies beside the destination, so that becoming it is a rename; when the block fails, nothing stays.
+
+    Args:
+        destination: Where the service is to appear; absent or an empty folder.
+
+    Yields:
+        The folder, named like the destination, not yet existing.
+
+    Raises:
+        ScaffoldError: Nothing may be written there.
+    """
+    existed = destination.exists()
+    parent = destination if existed else destination.parent
+    created = [path for path in (parent, *parent.parents) if not path.exists()]
+    succeeded = False
+    try:
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            hidden = Path(tempfile.mkdtemp(prefix=".scaffold-", dir=parent))
+        except OSError as error:
+            raise _not_writable(destination, error) from error
+        try:
+            work = hidden / (destination.name or "service")
+            yield work
+            if existed:
+                for entry in work.iterdir():
+                    entry.rename(destination / entry.name)
+            else:
+                work.rename(destination)
+            succeeded = True
+        except OSError as error:
+            raise _not_writable(destination, error) from error
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)
+    finally:
+        if not succeeded:
+            for path in created:
+                with suppress(OSError):
+                    path.rmdir()
+
+
+class Kit:
+    """A kit's files at one commit, on this machine for a while.
+
+    Args:
+        source: Where it comes from.
+        worker: What renders it.
+
+    Attributes:
+        source: Where it comes from.
+        root: Its files.
+    """
+
+    def __init__(self, source: KitSource, worker: Worker) -> None:
+        self._worker = worker
+        self.source = source
+        self.root: Path = worker.template.local_abspath
+
+    def render(self, answers: Mapping[str, Any], folder: Path) -> list[str]:
+        """Generate the service's files.
+
+        Args:
+            answers: An answer to every question that is asked.
+            folder: Where the files go; not yet existing.
+
+        Returns:
+            What was generated, as sorted relative paths.
+
+        Raises:
+            ScaffoldError: The kit cannot be rendered.
+        """
+        from copier.errors import CopierError, UnsafeTemplateError
+        from jinja2 import TemplateError
+
+        self._worker.dst_path = folder
+        self._worker.data = dict(answers)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._worker.run_copy()
+        except UnsafeTemplateError as error:
+            raise ScaffoldError(
+                f"The kit {self.source.source} wants to run code of its own on this machine.",
+                "A kit does without tasks, migrations and Jinja extensions: ask its owners to remove them.",
+            ) from error
+        except OSError as error:
+            raise _not_writable(folder, error) from error
+        except (TemplateError, CopierError, ValueError) as error:
+            raise ScaffoldError(
+                f"The kit {self.source.source} cannot be rendered: {error}.",
+                "Nothing was written; if the answers are right, tell the kit's owners.",
+            ) from error
+        return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+@contextmanager
+def open_kit(source: KitSource) -> Iterator[Kit]:
+    """A kit's files, at the commit in use, until the block ends.
+
+    Args:
+        source: The kit, fetched.
+
+    Yields:
+        The kit, for its questions and for rendering.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Copier's `run_copy` would fetch the kit once more, and asks Git once per file about the index
+        # of a folder that has none, which takes a seventh of the time. Its Worker, deprecated as an
+        # import but part of every Copier 9, can do without.
+        from copier.main import Worker
+
+        class NewFolderWorker(Worker):
+            def _sync_git_index_executable_bit(self, dst_relpath: Path, src_mode: int) -> None:
+                pass
+
+        with NewFolderWorker(source.source, vcs_ref=source.ref, defaults=True, quiet=True) as worker:
+            if source.path != Path(source.source).expanduser():
+                worker.template.local_abspath = source.path  # a clone that nobody else writes to
+            yield Kit(source, worker)
+
+
+def first_commit(folder: Path, message: str) -> str:
+    """Make a Git repository of a folder, with everything in its first commit.
+
+    Args:
+        folder: The service's files.
+        message: The commit's message.
+
+    Returns:
+        The commit.
+
+    Raises:
+        ScaffoldError: Git is missing or fails.
+    """
+    git("init", "--quiet", "--template=", "--object-format=sha1", "--initial-branch=main", cwd=folder)
+    git(*_OWN_WAY, "add", "--all", cwd=folder)
+    commit = (*_OWN_WAY, "commit", "--quiet", "--no-verify", "--no-gpg-sign", f"--message={message}")
+    try:
+        git(*commit, cwd=folder)
+    except GitFailed as failure:
+        if not any(sign in failure.stderr for sign in _NO_IDENTITY):
+            raise
+        git(*commit, cwd=folder, env=_FALLBACK_IDENTITY | _identity_of_environment())
+    return git("rev-parse", "HEAD", cwd=folder)
+
+
+def _identity_of_environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _FALLBACK_IDENTITY if os.environ.get(name)}
+
+
+def _occupied(destination: Path, what: str) -> ScaffoldError:
+    return ScaffoldError(f"{destination} {what}.", "Name a folder that does not exist yet: `scaffold new FOLDER`.")
+
+
+def _not_writable(destination: Path, error: OSError) -> ScaffoldError:
+    reason = (error.strerror or str(error)).rstrip(".")
+    return ScaffoldError(
+        f"{destination} cannot be written: {reason}.", "Name a folder that you may write to: `scaffold new FOLDER`."
+    )

@@ -1,0 +1,62 @@
+// Configuration comes from environment variables only. All of it is read and validated here, once, at
+// the start, so that a wrong value stops the deployment instead of failing a request later.
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+export class ConfigError extends Error {
+  /** @param {string[]} problems One sentence for each variable that is wrong. */
+  constructor(problems) {
+    super(problems.join(' '));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/**
+ * Read the configuration.
+ *
+ * @param {Record<string, string | undefined>} env The environment variables.
+ * @throws {ConfigError} One or more of them are wrong; the message names all of them.
+ */
+export function loadConfig(env = process.env) {
+  const problems = [];
+
+  // An empty variable counts as unset: task definitions cannot leave one out conditionally.
+  const text = (name, fallback) => env[name]?.trim() || fallback;
+
+  const integer = (name, fallback, { min, max }) => {
+    const given = text(name, String(fallback));
+    if (/^\d+$/.test(given) && Number(given) >= min && Number(given) <= max) return Number(given);
+    problems.push(`${name} must be a whole number from ${min} to ${max}, not '${given}'.`);
+    return fallback;
+  };
+
+  const choice = (name, fallback, choices) => {
+    const given = text(name, fallback);
+    if (choices.includes(given)) return given;
+    problems.push(`${name} must be one of ${choices.join(', ')}, not '${given}'.`);
+    return fallback;
+  };
+
+  const appName = text('APP_NAME', 'app');
+  const config = {
+    appName,
+    environment: text('APP_ENVIRONMENT', 'local'),
+    version: text('APP_VERSION', 'dev'),
+    message: text('APP_MESSAGE', `Hello from ${appName}`),
+    port: integer('PORT', 8080, { min: 0, max: 65535 }),
+    logLevel: choice('LOG_LEVEL', 'info', LOG_LEVELS),
+    // How long requests are still taken after SIGTERM, until the load balancer sends no more of them.
+    drainSeconds: integer('DRAIN_SECONDS', 5, { min: 0, max: 60 }),
+    // How long the whole shutdown may take. Keep it below the container's StopTimeout, which ends in SIGKILL.
+    shutdownSeconds: integer('SHUTDOWN_SECONDS', 25, { min: 1, max: 115 }),
+  };
+
+  if (config.drainSeconds >= config.shutdownSeconds) {
+    problems.push(
+      `DRAIN_SECONDS (${config.drainSeconds}) must be less than SHUTDOWN_SECONDS (${config.shutdownSeconds}).`,
+    );
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(config);
+}

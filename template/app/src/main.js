@@ -1,0 +1,44 @@
+import { createApp } from './app.js';
+import { ConfigError, loadConfig } from './config.js';
+import { createHealth } from './health.js';
+import { createLogger } from './logger.js';
+import { startServer } from './server.js';
+
+let logger = createLogger({ appName: 'app', environment: 'unknown', version: 'unknown', logLevel: 'info' });
+
+function fail(error, message) {
+  logger.fatal(error instanceof ConfigError ? { problems: error.problems } : { err: error }, message);
+  process.exit(1);
+}
+
+process.on('uncaughtException', (error) => fail(error, 'uncaught exception'));
+process.on('unhandledRejection', (reason) => fail(reason, 'unhandled rejection'));
+
+let health;
+let server;
+
+async function stop(signal, options) {
+  if (!server) process.exit(0); // nothing to drain yet
+  if (health.draining) process.exit(130); // asked twice: whoever asks wants it now
+  logger.info({ signal }, 'signal received');
+  process.exit((await server.shutdown(options)) ? 0 : 1);
+}
+
+// SIGTERM is how ECS ends a task; Ctrl-C is a developer, and no load balancer has to notice. Both are taken
+// from the first moment on: the first process of a container ignores a signal that it has no handler for.
+process.on('SIGTERM', () => stop('SIGTERM'));
+process.on('SIGINT', () => stop('SIGINT', { drainSeconds: 0 }));
+
+try {
+  const config = loadConfig();
+  logger = createLogger(config);
+  health = createHealth({ logger });
+  const app = createApp({ config, health, logger });
+  server = await startServer({ app, config, health, logger });
+
+  // Connect to what the service needs here, before it takes traffic.
+  health.markReady();
+  logger.info('ready');
+} catch (error) {
+  fail(error, error instanceof ConfigError ? `configuration is wrong: ${error.message}` : 'could not start');
+}

@@ -1,0 +1,67 @@
+"""Stop the release of an image that has findings which the policy does not allow.
+
+    python3 config/scripts/scan_gate --repository NAME --digest sha256:... --policy config/policies/scan-policy.toml
+
+The gate opens only when ECR has given its findings for this very digest and the policy allows all of them.
+Whatever is unknown, failed, late or not understood closes it. Exit codes: 0 open, 1 closed by findings,
+2 called wrongly, 3 closed because the image could not be judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+if sys.version_info < (3, 11):
+    sys.exit("The scan gate needs Python 3.11 or newer.")
+
+from closed import GateClosed
+from ecr import Image
+from policy import read_policy
+from report import judge, show
+from scan import wait_for_findings
+
+OPEN, CLOSED_BY_FINDINGS, CLOSED_UNJUDGED = 0, 1, 3
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Scan, judge and show; return the exit code."""
+    policy = read_policy(arguments.policy)
+    image = Image(arguments.repository, arguments.digest)
+    print(f"Scan gate: {image.repository}@{image.digest}, closes at {policy.threshold} findings", flush=True)
+    findings = wait_for_findings(image, policy, poll_seconds=arguments.poll_seconds, sleep=time.sleep)
+    today = datetime.now(timezone.utc).date()
+    verdicts = judge(findings, policy, today)
+    print(show(verdicts, findings, policy, today), flush=True)
+    blocking = [verdict.finding.id for verdict in verdicts if verdict.blocks]
+    if not blocking:
+        print("Scan gate open.")
+        return OPEN
+    names = ", ".join(blocking[:5]) + (", ..." if len(blocking) > 5 else "")
+    print(
+        f"Scan gate closed: {len(blocking)} finding{'s' * (len(blocking) > 1)} not allowed ({names}); update what"
+        f" contains them, or add a dated exception to {arguments.policy}.",
+        file=sys.stderr,
+    )
+    return CLOSED_BY_FINDINGS
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scan_gate", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repository", required=True, help="the name of the ECR repository")
+    parser.add_argument("--digest", required=True, help="the digest of the image, sha256:...")
+    parser.add_argument("--policy", required=True, type=Path, help="the policy, a TOML file")
+    parser.add_argument("--poll-seconds", type=float, default=10, help="seconds between two looks (10)")
+    arguments = parser.parse_args()
+    try:
+        return run(arguments)
+    except GateClosed as closed:
+        print(f"Scan gate closed: {closed}", file=sys.stderr)
+        return CLOSED_UNJUDGED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""The policy: from which severity on a finding stops a release, and which ones are allowed until when."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from closed import GateClosed
+
+# From harmless to worst; ECR knows these, and two more for findings that nobody has scored yet.
+SEVERITIES = ("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
+UNSCORED = ("UNDEFINED", "UNTRIAGED")
+THRESHOLDS = ("low", "medium", "high", "critical")
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """A finding that is allowed, why, and the last day on which it is."""
+
+    id: str
+    reason: str
+    expires: date
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What scan-policy.toml says."""
+
+    threshold: str
+    unscored_counts_as: str
+    timeout_minutes: float
+    exceptions: dict[str, Exemption]
+
+    def reaches_threshold(self, severity: str) -> bool:
+        """Say whether a severity is one that stops a release.
+
+        Raises:
+            GateClosed: The severity is none that ECR documents.
+        """
+        if severity in UNSCORED:
+            severity = self.unscored_counts_as.upper()
+        if severity not in SEVERITIES:
+            raise GateClosed(f"ECR reports the severity {severity!r}, which this gate does not know.")
+        return SEVERITIES.index(severity) >= SEVERITIES.index(self.threshold.upper())
+
+
+def read_policy(path: Path) -> Policy:
+    """Read and check a policy; anything in it that is not understood closes the gate.
+
+    Args:
+        path: The TOML file.
+
+    Raises:
+        GateClosed: It cannot be read, or says something that this gate does not know.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise GateClosed(f"The policy {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise GateClosed(f"The policy {path} is not valid TOML: {error}.") from error
+
+    def refuse(problem: str) -> GateClosed:
+        return GateClosed(f"In the policy {path}, {problem}.")
+
+    expected = {"threshold", "unscored_counts_as", "timeout_minutes", "exceptions"}
+    if unknown := sorted(document.keys() - expected):
+        raise refuse(f"'{unknown[0]}' is no setting; there are {', '.join(sorted(expected))}")
+    for name, default in (("threshold", None), ("unscored_counts_as", "high")):
+        if document.setdefault(name, default) not in THRESHOLDS:
+            raise refuse(f"{name} must be one of {', '.join(THRESHOLDS)}")
+    minutes = document.setdefault("timeout_minutes", 20)
+    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes <= 120:
+        raise refuse("timeout_minutes must be a number above 0 and up to 120")
+    entries = document.setdefault("exceptions", [])
+    if not isinstance(entries, list):
+        raise refuse("exceptions must be a list of tables, each under [[exceptions]]")
+    exceptions: dict[str, Exemption] = {}
+    for entry in entries:
+        if problem := _problem(entry):
+            raise refuse(problem)
+        if entry["id"] in exceptions:
+            raise refuse(f"there are two exceptions for {entry['id']}")
+        exceptions[entry["id"]] = Exemption(entry["id"], entry["reason"].strip(), entry["expires"])
+    return Policy(document["threshold"], document["unscored_counts_as"], minutes, exceptions)
+
+
+def _problem(entry: Any) -> str | None:
+    """Say what is wrong with an exception, if anything is."""
+    if not isinstance(entry, dict) or set(entry) != {"id", "reason", "expires"}:
+        return f"an exception needs id, reason and expires, and nothing else: {entry!r}"
+    for name in ("id", "reason"):
+        if not isinstance(entry[name], str) or not entry[name].strip():
+            return f"the {name} of an exception must be text: {entry!r}"
+    # TOML's date with a time is a subclass of its date.
+    if not isinstance(entry["expires"], date) or isinstance(entry["expires"], datetime):
+        return f"the exception for {entry['id']} must expire on a date, written without quotes as 2030-01-31"
+    return None

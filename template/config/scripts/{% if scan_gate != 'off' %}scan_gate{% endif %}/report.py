@@ -1,0 +1,74 @@
+"""Judge findings by the policy, and show the judgement as a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from ecr import Finding
+from policy import SEVERITIES, UNSCORED, Policy
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the policy says about a finding that reaches its threshold."""
+
+    finding: Finding
+    blocks: bool
+    words: str
+
+
+def judge(findings: Sequence[Finding], policy: Policy, today: date) -> list[Verdict]:
+    """Judge the findings that reach the threshold, the worst first.
+
+    Args:
+        findings: All findings of the scan.
+        policy: The policy.
+        today: The day on which exceptions must still hold.
+
+    Raises:
+        GateClosed: A finding has an unknown severity.
+    """
+    order = {severity: rank for rank, severity in enumerate((*reversed(SEVERITIES), *UNSCORED))}
+    relevant = [finding for finding in findings if policy.reaches_threshold(finding.severity)]
+    relevant.sort(key=lambda finding: (order[finding.severity], finding.id, finding.package))
+    return [_verdict(finding, policy, today) for finding in relevant]
+
+
+def _verdict(finding: Finding, policy: Policy, today: date) -> Verdict:
+    exemption = policy.exceptions.get(finding.id)
+    if not exemption:
+        return Verdict(finding, True, "STOPS THE RELEASE")
+    if exemption.expires < today:
+        return Verdict(finding, True, f"STOPS THE RELEASE: its exception expired on {exemption.expires}")
+    return Verdict(finding, False, f"allowed until {exemption.expires}: {exemption.reason}")
+
+
+def show(verdicts: Sequence[Verdict], findings: Sequence[Finding], policy: Policy, today: date) -> str:
+    """Word the judgement: a table of what reaches the threshold, and a line on the rest.
+
+    Args:
+        verdicts: What `judge` said.
+        findings: All findings of the scan.
+        policy: The policy.
+        today: The day of the judgement.
+    """
+    lines = []
+    if verdicts:
+        rows = [("SEVERITY", "FINDING", "PACKAGE", "VERSION", "FIXED IN", "VERDICT")]
+        for verdict in verdicts:
+            f = verdict.finding
+            rows.append((f.severity, f.id, f.package or "-", f.version or "-", f.fixed_in or "-", verdict.words))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines += ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    below = Counter(finding.severity for finding in findings if not policy.reaches_threshold(finding.severity))
+    words = ", ".join(f"{below[name]} {name}" for name in (*reversed(SEVERITIES), *UNSCORED) if below[name])
+    lines.append(f"Below the threshold: {words or 'nothing'}.")
+    found = {finding.id for finding in findings}
+    for exemption in policy.exceptions.values():
+        if exemption.id not in found:
+            state = "has expired and " if exemption.expires < today else ""
+            lines.append(f"The exception for {exemption.id} {state}matches nothing in this image: it can go.")
+    return "\n".join(lines)

@@ -1,0 +1,360 @@
+"""Each CloudFormation type that local AWS adds is created, changed and deleted through stacks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, WaiterError
+
+from tests.local.conftest import Client, Stack
+
+
+def resource(kind: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": f"AWS::{kind}", "Properties": properties}
+
+
+def att(name: str, attribute: str) -> dict[str, Any]:
+    return {"Fn::GetAtt": [name, attribute]}
+
+
+VPC = {
+    "Vpc": resource("EC2::VPC", CidrBlock="10.0.0.0/16"),
+    "Subnet": resource("EC2::Subnet", VpcId={"Ref": "Vpc"}, CidrBlock="10.0.0.0/24"),
+}
+
+
+def test_codecommit_repository(stack: Stack, client: Client) -> None:
+    outputs = {"Arn": att("Repo", "Arn"), "Name": att("Repo", "Name"), "Id": {"Ref": "Repo"}}
+    first = resource("CodeCommit::Repository", RepositoryName="from-stack", Tags=[{"Key": "a", "Value": "1"}])
+    made = stack.create({"Repo": first}, Outputs=outputs, Tags=[{"Key": "team", "Value": "x"}])
+    codecommit = client("codecommit")
+    metadata = codecommit.get_repository(repositoryName="from-stack")["repositoryMetadata"]
+    assert made["Outputs"] == {"Arn": metadata["Arn"], "Name": "from-stack", "Id": metadata["repositoryId"]}
+    assert codecommit.list_tags_for_resource(resourceArn=metadata["Arn"])["tags"] == {"a": "1", "team": "x"}
+
+    changed = resource("CodeCommit::Repository", RepositoryName="from-stack", RepositoryDescription="new")
+    stack.update({"Repo": changed}, Outputs=outputs)
+    metadata = codecommit.get_repository(repositoryName="from-stack")["repositoryMetadata"]
+    assert metadata["repositoryDescription"] == "new"
+    assert codecommit.list_tags_for_resource(resourceArn=metadata["Arn"])["tags"] == {"team": "x"}
+
+    stack.delete()
+    with pytest.raises(codecommit.exceptions.RepositoryDoesNotExistException):
+        codecommit.get_repository(repositoryName="from-stack")
+
+
+def action(name: str, category: str, provider: str, **more: Any) -> dict[str, Any]:
+    kind = {"Category": category, "Owner": "AWS", "Provider": provider, "Version": "1"}
+    return {"Name": name, "ActionTypeId": kind, **more}
+
+
+def pipeline(**more: Any) -> dict[str, Any]:
+    source = action(
+        *("Source", "Source", "CodeCommit"),
+        OutputArtifacts=[{"Name": "Source"}],
+        Configuration={"RepositoryName": "r", "BranchName": "main", "PollForSourceChanges": False},
+        Namespace="Source",
+    )
+    build = action(
+        *("Build", "Build", "CodeBuild"), InputArtifacts=[{"Name": "Source"}], Configuration={"ProjectName": "b"}
+    )
+    properties = {
+        "Name": "piped",
+        "PipelineType": "V2",
+        "ExecutionMode": "QUEUED",
+        "RoleArn": "arn:aws:iam::000000000000:role/pipeline",
+        "ArtifactStore": {"Type": "S3", "Location": "bucket"},
+        "Stages": [
+            {"Name": "Source", "Actions": [source]},
+            {"Name": "Build", "Actions": [build], "OnFailure": {"Result": "ROLLBACK"}},
+        ],
+    }
+    return resource("CodePipeline::Pipeline", **properties | more)
+
+
+def test_codepipeline_pipeline(stack: Stack, client: Client) -> None:
+    made = stack.create({"P": pipeline()}, Outputs={"Name": {"Ref": "P"}, "Version": att("P", "Version")})
+    assert made["Outputs"] == {"Name": "piped", "Version": "1"}
+    codepipeline = client("codepipeline")
+    stages = codepipeline.get_pipeline(name="piped")["pipeline"]["stages"]
+    assert stages[0]["actions"][0]["configuration"]["PollForSourceChanges"] == "false"
+    assert stages[1]["onFailure"] == {"result": "ROLLBACK"}
+    runs = codepipeline.list_pipeline_executions(pipelineName="piped")["pipelineExecutionSummaries"]
+    assert [run["trigger"]["triggerType"] for run in runs] == ["CreatePipeline"]
+
+    closed = [{"StageName": "Build", "Reason": "not yet"}]
+    stack.update({"P": pipeline(RestartExecutionOnUpdate=True, DisableInboundStageTransitions=closed)})
+    assert codepipeline.get_pipeline(name="piped")["pipeline"]["version"] == 2
+    assert len(codepipeline.list_pipeline_executions(pipelineName="piped")["pipelineExecutionSummaries"]) == 2
+    state = codepipeline.get_pipeline_state(name="piped")["stageStates"][1]["inboundTransitionState"]
+    assert state == {"enabled": False, "disabledReason": "not yet"}
+    stack.update({"P": pipeline()})
+    assert codepipeline.get_pipeline_state(name="piped")["stageStates"][1]["inboundTransitionState"]["enabled"]
+
+    stack.delete()
+    with pytest.raises(codepipeline.exceptions.PipelineNotFoundException):
+        codepipeline.get_pipeline(name="piped")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"Stages": pipeline()["Properties"]["Stages"][:1]}, "minimum of 2 stages"),
+        ({"ExecutionMode": "SOMETIMES"}, "SOMETIMES"),
+        ({"Colour": "red"}, "extraneous key [Colour]"),
+        ({"PipelineType": "V1", "ExecutionMode": "QUEUED"}, "SUPERSEDED only"),
+        (
+            {"ArtifactStores": [{"Region": "us-east-1", "ArtifactStore": {"Type": "S3", "Location": "b"}}]},
+            "exactly one",
+        ),
+    ],
+)
+def test_a_wrong_pipeline_rolls_its_stack_back(stack: Stack, wrong: dict[str, Any], reason: str) -> None:
+    with pytest.raises(WaiterError):
+        stack.create({"P": pipeline(**wrong)})
+    assert stack.describe()["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert reason in stack.failures()[-1]
+
+
+def test_codebuild_report_group(stack: Stack, client: Client) -> None:
+    group = {"Name": "tests", "Type": "TEST", "ExportConfig": {"ExportConfigType": "NO_EXPORT"}}
+    made = stack.create({"G": resource("CodeBuild::ReportGroup", **group)}, Outputs={"Arn": att("G", "Arn")})
+    codebuild, arn = client("codebuild"), made["Outputs"]["Arn"]
+    assert codebuild.batch_get_report_groups(reportGroupArns=[arn])["reportGroups"][0]["name"] == "tests"
+    stack.update({"G": resource("CodeBuild::ReportGroup", **group, Tags=[{"Key": "a", "Value": "b"}])})
+    found = codebuild.batch_get_report_groups(reportGroupArns=[arn])["reportGroups"][0]
+    assert found["tags"] == [{"key": "a", "value": "b"}]
+    stack.delete()
+    assert codebuild.batch_get_report_groups(reportGroupArns=[arn])["reportGroupsNotFound"] == [arn]
+
+
+def test_address_and_nat_gateway(stack: Stack, client: Client) -> None:
+    resources = {
+        **VPC,
+        "Address": resource("EC2::EIP", Domain="vpc", Tags=[{"Key": "Name", "Value": "one"}]),
+        "Nat": resource("EC2::NatGateway", SubnetId={"Ref": "Subnet"}, AllocationId=att("Address", "AllocationId")),
+        "Routes": resource("EC2::RouteTable", VpcId={"Ref": "Vpc"}),
+        "Route": resource(
+            "EC2::Route",
+            RouteTableId={"Ref": "Routes"},
+            DestinationCidrBlock="0.0.0.0/0",
+            NatGatewayId={"Ref": "Nat"},
+        ),
+    }
+    outputs = {"Ip": {"Ref": "Address"}, "Allocation": att("Address", "AllocationId"), "Nat": {"Ref": "Nat"}}
+    made = stack.create(resources, Outputs=outputs)["Outputs"]
+    ec2 = client("ec2")
+    address = ec2.describe_addresses(AllocationIds=[made["Allocation"]])["Addresses"][0]
+    assert address["PublicIp"] == made["Ip"]
+    assert ec2.describe_nat_gateways(NatGatewayIds=[made["Nat"]])["NatGateways"][0]["State"] == "available"
+
+    resources["Address"]["Properties"]["Tags"] = [{"Key": "Name", "Value": "two"}]
+    resources["Nat"]["Properties"]["Tags"] = [{"Key": "Name", "Value": "nat"}]
+    assert stack.update(resources, Outputs=outputs)["Outputs"] == made
+    assert {"Key": "Name", "Value": "two"} in ec2.describe_addresses(AllocationIds=[made["Allocation"]])["Addresses"][
+        0
+    ]["Tags"]
+
+    stack.delete()
+    gone = ec2.describe_nat_gateways(NatGatewayIds=[made["Nat"]])["NatGateways"]
+    assert [nat["State"] for nat in gone] in ([], ["deleted"])
+    assert made["Ip"] not in [a["PublicIp"] for a in ec2.describe_addresses()["Addresses"]]
+
+
+@pytest.mark.parametrize(
+    ("direction", "peer", "permissions"),
+    [
+        ("Ingress", "SourceSecurityGroupId", "IpPermissions"),
+        ("Egress", "DestinationSecurityGroupId", "IpPermissionsEgress"),
+    ],
+)
+def test_security_group_rules(stack: Stack, client: Client, direction: str, peer: str, permissions: str) -> None:
+    group = resource("EC2::SecurityGroup", GroupDescription="g", VpcId={"Ref": "Vpc"})
+    ports = {"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080}
+
+    def resources(port: int, description: str) -> dict[str, Any]:
+        rule = {**ports, "FromPort": port, "ToPort": port, "Description": description, peer: {"Ref": "Other"}}
+        rule["GroupId"] = {"Ref": "Group"}
+        return {**VPC, "Group": group, "Other": group, "Rule": resource(f"EC2::SecurityGroup{direction}", **rule)}
+
+    made = stack.create(resources(8080, "one"), Outputs={"Group": {"Ref": "Group"}, "Other": {"Ref": "Other"}})
+    outputs = made["Outputs"]
+
+    def rules() -> list[tuple[int, str, str]]:
+        found = client("ec2").describe_security_groups(GroupIds=[outputs["Group"]])["SecurityGroups"][0][permissions]
+        pairs = [(rule, pair) for rule in found for pair in rule["UserIdGroupPairs"]]
+        return [(rule["FromPort"], pair["GroupId"], pair.get("Description", "")) for rule, pair in pairs]
+
+    assert rules() == [(8080, outputs["Other"], "one")]
+    stack.update(resources(8080, "two"))
+    assert rules() == [(8080, outputs["Other"], "two")]
+    stack.update(resources(9090, "two"))
+    assert rules() == [(9090, outputs["Other"], "two")]
+    stack.update({**VPC, "Group": group, "Other": group})
+    assert rules() == []
+
+
+def test_capacity_providers_of_a_cluster(stack: Stack, client: Client) -> None:
+    def resources(*names: str) -> dict[str, Any]:
+        strategy = [{"CapacityProvider": names[0], "Weight": "1"}]
+        return {
+            "Cluster": resource("ECS::Cluster", ClusterName="capable"),
+            "Capacity": resource(
+                "ECS::ClusterCapacityProviderAssociations",
+                Cluster={"Ref": "Cluster"},
+                CapacityProviders=list(names),
+                DefaultCapacityProviderStrategy=strategy,
+            ),
+        }
+
+    def capacity() -> tuple[list[str], list[dict[str, Any]]]:
+        cluster = client("ecs").describe_clusters(clusters=["capable"])["clusters"][0]
+        return cluster["capacityProviders"], cluster["defaultCapacityProviderStrategy"]
+
+    stack.create(resources("FARGATE", "FARGATE_SPOT"))
+    assert capacity() == (["FARGATE", "FARGATE_SPOT"], [{"capacityProvider": "FARGATE", "weight": 1}])
+    stack.update(resources("FARGATE_SPOT"))
+    assert capacity() == (["FARGATE_SPOT"], [{"capacityProvider": "FARGATE_SPOT", "weight": 1}])
+    stack.update({"Cluster": resource("ECS::Cluster", ClusterName="capable")})
+    assert capacity() == ([], [])
+
+
+def test_capacity_provider(stack: Stack, client: Client) -> None:
+    def resources(target: int) -> dict[str, Any]:
+        group = "arn:aws:autoscaling:us-east-1:000000000000:autoScalingGroup:1:autoScalingGroupName/g"
+        scaling = {"Status": "ENABLED", "TargetCapacity": target}
+        provider = {"AutoScalingGroupArn": group, "ManagedScaling": scaling}
+        return {"P": resource("ECS::CapacityProvider", Name="own", AutoScalingGroupProvider=provider)}
+
+    def target() -> list[int]:
+        found = client("ecs").describe_capacity_providers(capacityProviders=["own"])["capacityProviders"]
+        return [p["autoScalingGroupProvider"]["managedScaling"]["targetCapacity"] for p in found]
+
+    stack.create(resources(80))
+    assert target() == [80]
+    stack.update(resources(90))
+    assert target() == [90]
+    stack.delete()
+    assert target() == []
+
+
+TASK = resource(
+    "ECS::TaskDefinition",
+    Family="scaled",
+    Cpu="256",
+    Memory="512",
+    NetworkMode="awsvpc",
+    RequiresCompatibilities=["FARGATE"],
+    ContainerDefinitions=[{"Name": "app", "Image": "app"}],
+)
+
+
+def scaled(minimum: int, target: float, **more: Any) -> dict[str, Any]:
+    tracking = {
+        "TargetValue": target,
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+    }
+    return {
+        "Cluster": resource("ECS::Cluster", ClusterName="scaled"),
+        "Task": TASK,
+        "Service": resource(
+            "ECS::Service", ServiceName="scaled", Cluster={"Ref": "Cluster"}, TaskDefinition={"Ref": "Task"}
+        ),
+        "Target": resource(
+            "ApplicationAutoScaling::ScalableTarget",
+            ServiceNamespace="ecs",
+            ResourceId={"Fn::Sub": "service/${Cluster}/${Service.Name}"},
+            ScalableDimension="ecs:service:DesiredCount",
+            MinCapacity=minimum,
+            MaxCapacity=4,
+            **more,
+        ),
+        "Policy": resource(
+            "ApplicationAutoScaling::ScalingPolicy",
+            PolicyName="cpu",
+            PolicyType="TargetTrackingScaling",
+            ScalingTargetId={"Ref": "Target"},
+            TargetTrackingScalingPolicyConfiguration=tracking,
+        ),
+    }
+
+
+def test_scaling_of_a_service(stack: Stack, client: Client) -> None:
+    action = {
+        "ScheduledActionName": "night",
+        "Schedule": "cron(0 22 * * ? *)",
+        "ScalableTargetAction": {"MinCapacity": 0, "MaxCapacity": 0},
+    }
+    made = stack.create(scaled(1, 60, ScheduledActions=[action]), Outputs={"Target": {"Ref": "Target"}})
+    assert made["Outputs"]["Target"] == "service/scaled/scaled|ecs:service:DesiredCount|ecs"
+    scaling = client("application-autoscaling")
+    target = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"][0]
+    assert (target["MinCapacity"], target["MaxCapacity"], target["ResourceId"]) == (1, 4, "service/scaled/scaled")
+    policy = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"][0]
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 60
+    assert len(scaling.describe_scheduled_actions(ServiceNamespace="ecs")["ScheduledActions"]) == 1
+
+    stack.update(scaled(2, 70.5))
+    target = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"][0]
+    policy = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"][0]
+    assert target["MinCapacity"] == 2
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 70.5
+    assert scaling.describe_scheduled_actions(ServiceNamespace="ecs")["ScheduledActions"] == []
+
+    stack.delete()
+    assert scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"] == []
+    assert scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"] == []
+
+
+def test_composite_alarm(stack: Stack, client: Client) -> None:
+    single = resource(
+        "CloudWatch::Alarm",
+        AlarmName="single",
+        ComparisonOperator="GreaterThanThreshold",
+        EvaluationPeriods=1,
+        MetricName="m",
+        Namespace="n",
+        Period=60,
+        Statistic="Sum",
+        Threshold=1,
+    )
+
+    def resources(description: str) -> dict[str, Any]:
+        rule = {"Fn::Sub": 'ALARM("${Single}")'}
+        composite = {"AlarmName": "both", "AlarmRule": rule, "AlarmDescription": description}
+        return {"Single": single, "Both": resource("CloudWatch::CompositeAlarm", **composite)}
+
+    def described() -> list[str]:
+        found = client("cloudwatch").describe_alarms(AlarmNames=["both"], AlarmTypes=["CompositeAlarm"])
+        return [alarm["AlarmDescription"] for alarm in found["CompositeAlarms"]]
+
+    stack.create(resources("one"))
+    assert described() == ["one"]
+    stack.update(resources("two"))
+    assert described() == ["two"]
+    stack.delete()
+    assert described() == []
+
+
+def test_unknown_types_are_refused(stack: Stack) -> None:
+    with pytest.raises(ClientError, match=r"Unrecognized resource types: \[AWS::Made::Up\]"):
+        stack.create({"X": resource("Made::Up")})
+
+
+def test_a_missing_property_is_named(stack: Stack) -> None:
+    with pytest.raises(WaiterError):
+        stack.create({"Nat": resource("EC2::NatGateway", ConnectivityType="private")})
+    assert "required key [SubnetId] not found" in stack.failures()[-1]
+
+
+def test_a_named_resource_is_not_replaced(stack: Stack) -> None:
+    first = {"G": resource("CodeBuild::ReportGroup", Name="kept", Type="TEST", ExportConfig={})}
+    first["G"]["Properties"]["ExportConfig"] = {"ExportConfigType": "NO_EXPORT"}
+    stack.create(first)
+    second = json.loads(json.dumps(first).replace('"TEST"', '"CODE_COVERAGE"'))
+    with pytest.raises(WaiterError):
+        stack.update(second)
+    assert stack.describe()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert any("requires replacing" in reason for reason in stack.failures())

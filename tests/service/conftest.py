@@ -1,0 +1,124 @@
+"""A generated service, its dependencies, local AWS and a stand-in for the container engine."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kits import generate
+
+HERE = Path(__file__).parent
+# As the session started: npm needs the machine's own settings, which other tests hide.
+MACHINE = dict(os.environ)
+TOOLS = Path(sys.executable).parent
+OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH")
+
+
+def machine_environment(**more: str) -> dict[str, str]:
+    """The machine's environment, with this project's tools first on the PATH."""
+    return {**MACHINE, "PATH": f"{TOOLS}{os.pathsep}{MACHINE['PATH']}", **more}
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A service with the default answers. Not to be changed: copy it with `service`."""
+    return generate(tmp_path_factory.mktemp("generated") / "service")
+
+
+@pytest.fixture(scope="session")
+def generated_without_gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A service without scan gate and approvals."""
+    answers = {"scan_gate": "off", "customize": True, "pull_request_approvals": 0}
+    return generate(tmp_path_factory.mktemp("generated") / "service", **answers)
+
+
+@pytest.fixture
+def service(generated: Path, tmp_path: Path) -> Path:
+    """A copy of the service that a test may change."""
+    return shutil.copytree(generated, tmp_path / "service")
+
+
+@pytest.fixture(scope="session")
+def node_modules(generated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The app's dependencies, installed by `npm ci` once for all workers of a test run."""
+    if not shutil.which("npm", path=MACHINE["PATH"]):
+        pytest.skip("npm is not installed")
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    installed = shared / "npm-ci"
+    with (shared / "npm-ci.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (installed / "done").exists():
+            shutil.rmtree(installed, ignore_errors=True)
+            installed.mkdir()
+            for name in ("package.json", "package-lock.json", ".npmrc"):
+                shutil.copy2(generated / "app" / name, installed)
+            done = subprocess.run(
+                ["npm", "ci", "--no-audit"],
+                cwd=installed,
+                env=machine_environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode and any(word in done.stderr for word in OFFLINE):
+                pytest.skip("the npm registry cannot be reached")
+            assert done.returncode == 0, done.stderr
+            (installed / "done").touch()
+    return installed / "node_modules"
+
+
+@pytest.fixture
+def app(service: Path, node_modules: Path) -> Path:
+    """The app of a service, ready to run."""
+    (service / "app" / "node_modules").symlink_to(node_modules)
+    return service / "app"
+
+
+@pytest.fixture(scope="session")
+def local() -> Iterator[dict[str, str]]:
+    """The variables that lead to a local AWS of this worker's own."""
+    from scaffold.local.environment import local_aws
+
+    with local_aws() as variables:
+        yield variables
+
+
+class Engine:
+    """The stand-in for the container engine: what it is told to do, and what it was asked."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        (state / "bin").mkdir(parents=True)
+        program = state / "bin" / "docker"
+        program.write_text(f"#!/bin/sh\nexec '{sys.executable}' -I '{HERE / 'docker_stand_in.py'}' '{state}' \"$@\"\n")
+        program.chmod(0o755)
+        self.tell()
+
+    def tell(self, **settings: object) -> None:
+        """Say how it behaves: base, tests, push, modules (see docker_stand_in.py)."""
+        (self.state / "settings.json").write_text(json.dumps(settings))
+
+    def calls(self, *words: str) -> list[list[str]]:
+        """The calls so far that contain all of some words."""
+        log = self.state / "calls.jsonl"
+        calls = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        return [call for call in calls if all(word in call for word in words)]
+
+    def forget(self) -> None:
+        """Forget the calls so far."""
+        (self.state / "calls.jsonl").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return Engine(tmp_path / "engine")

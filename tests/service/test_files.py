@@ -1,0 +1,271 @@
+"""What the service's files are made of: each kind by its own judge, and by what the design fixes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.kits import generate
+from tests.service.conftest import HERE, TOOLS
+
+SCRIPTS = ("build_image.sh", "content_hash.py", "smoke_test.py")
+YAMLLINT = "{extends: default, rules: {document-start: disable, truthy: disable, line-length: {max: 120}}}"
+
+
+def run(*command: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, **options)
+
+
+def accepts(*command: object) -> None:
+    done = run(*command)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def buildspec(service: Path, name: str) -> dict[str, Any]:
+    document = yaml.safe_load((service / "config/buildspecs" / name).read_text())
+    jsonschema.validate(document, json.loads((HERE / "buildspec.schema.json").read_text()))
+    return document
+
+
+def test_hadolint_accepts_the_dockerfile(generated):
+    accepts(TOOLS / "hadolint", "--failure-threshold", "style", generated / "app/Dockerfile")
+
+
+def test_shellcheck_and_bash_accept_the_scripts(generated):
+    scripts = list((generated / "config/scripts").glob("*.sh"))
+    assert scripts
+    accepts(TOOLS / "shellcheck", "--severity", "style", *scripts)
+    for script in scripts:
+        accepts("bash", "-n", script)
+        assert "set -euo pipefail" in script.read_text()
+
+
+def test_yamllint_accepts_the_buildspecs(generated, generated_without_gate):
+    for service in (generated, generated_without_gate):
+        accepts(TOOLS / "yamllint", "--strict", "--config-data", YAMLLINT, service / "config/buildspecs")
+
+
+def test_ruff_accepts_the_python_scripts(generated):
+    select = "A,ARG,B,C4,E,F,I,N,PIE,PT,PTH,RET,RUF,SIM,UP,W"
+    known = "closed,ecr,policy,report,scan"
+    config = f"lint.isort.known-first-party = [{', '.join(repr(name) for name in known.split(','))}]"
+    accepts(
+        *(TOOLS / "ruff", "check", "--isolated", "--no-cache", "--target-version", "py311", "--line-length", "120"),
+        *("--select", select, "--ignore", "N818,UP017,UP036,E402", "--config", config, generated / "config/scripts"),
+    )
+    accepts(
+        TOOLS / "ruff", "format", "--isolated", "--no-cache", "--line-length", "120", "--check", generated / "config"
+    )
+
+
+@pytest.mark.slow
+def test_mypy_accepts_the_python_scripts(generated, tmp_path):
+    scripts = generated / "config/scripts"
+    strict = ("--strict", "--no-incremental", "--cache-dir", tmp_path)
+    for target in (scripts / "content_hash.py", scripts / "smoke_test.py"):
+        accepts(sys.executable, "-m", "mypy", *strict, target)
+    done = run(sys.executable, "-m", "mypy", *strict, *(scripts / "scan_gate").glob("*.py"), cwd=scripts / "scan_gate")
+    assert done.returncode == 0, done.stdout
+
+
+def test_scripts_may_be_run_directly(generated):
+    for name in SCRIPTS:
+        assert (generated / "config/scripts" / name).stat().st_mode & 0o111
+
+
+class TestBuildspecs:
+    def test_the_build_exports_what_later_stages_read(self, generated):
+        document = buildspec(generated, "build.yml")
+        assert document["env"]["exported-variables"] == ["IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST"]
+        assert document["env"]["shell"] == "bash"
+
+    def test_the_build_is_followed_by_the_gate_in_any_case(self, generated):
+        commands = buildspec(generated, "build.yml")["phases"]["build"]["commands"]
+        assert [re.sub(r"\s.*", "", command) for command in commands] == ["bash", ".", "python3"]
+        assert "config/scripts/scan_gate " in commands[2]
+        assert '"$IMAGE_DIGEST"' in commands[2]
+
+    def test_the_report_is_where_the_tests_write_it(self, generated):
+        report = buildspec(generated, "build.yml")["reports"]["unit-tests"]
+        assert f"{report['base-directory']}/{report['files'][0]}" == "app/reports/junit.xml"
+        package = json.loads((generated / "app/package.json").read_text())
+        assert "--test-reporter-destination=reports/junit.xml" in package["scripts"]["test:report"]
+
+    def test_the_smoke_test_runs_its_script(self, generated):
+        document = buildspec(generated, "smoke-test.yml")
+        assert document["phases"]["build"]["commands"] == ["python3 config/scripts/smoke_test.py"]
+
+    def test_interpreters_are_named_since_executable_bits_may_be_lost(self, generated):
+        for name in ("build.yml", "smoke-test.yml"):
+            for command in buildspec(generated, name)["phases"]["build"]["commands"]:
+                assert command.startswith(("bash config/", "python3 config/", ". ./"))
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"version": "0.2"},
+            {"phases": {}},
+            {"phases": {"test": {"commands": ["x"]}}},
+            {"reports": {"r": {"files": ["x"], "file-format": "JUNIT"}}},
+            {"env": {"exported_variables": ["X"]}},
+        ],
+    )
+    def test_the_schema_finds_faults(self, generated, fault):
+        document = buildspec(generated, "build.yml") | fault
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(document, json.loads((HERE / "buildspec.schema.json").read_text()))
+
+
+class TestDockerfile:
+    @pytest.fixture
+    def text(self, generated):
+        return (generated / "app/Dockerfile").read_text()
+
+    @pytest.fixture
+    def stages(self, text):
+        parts = re.split(r"^FROM \S+ AS (\w+)$", text, flags=re.MULTILINE)
+        return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+    def test_the_base_is_one_exact_version_without_rate_limits(self, text):
+        base = re.findall(r"^ARG BASE_IMAGE=(.*)$", text, re.MULTILINE)
+        assert len(base) == 1
+        assert re.fullmatch(r"public\.ecr\.aws/docker/library/node:24\.\d+\.\d+-[a-z]+-slim", base[0])
+        assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${BASE_IMAGE}"}
+
+    def test_no_frontend_is_pulled_from_elsewhere(self, text):
+        assert "syntax=" not in text
+
+    def test_dependencies_come_from_the_lock_file(self, text, stages):
+        assert "npm install" not in text
+        assert "npm ci --omit=dev" in stages["dependencies"]
+        assert "npm ci " in stages["test"]
+
+    def test_the_image_runs_as_nobody_special(self, stages):
+        assert re.findall(r"^USER (\S+)$", stages["service"], re.MULTILINE) == ["1000:1000"]
+        assert stages["service"].index("USER") < stages["service"].index("ENTRYPOINT")
+
+    def test_signals_reach_node(self, stages):
+        assert 'ENTRYPOINT ["node", "src/main.js"]' in stages["service"]
+
+    def test_the_last_stage_is_the_service_without_package_managers(self, text, stages):
+        assert list(stages)[-1] == "service"
+        removed = stages["service"].partition("RUN rm -rf")[2].partition("\nWORKDIR")[0]
+        for path in ("/usr/local/lib/node_modules", "/usr/local/bin/npm", "/usr/bin/apt*", "/usr/bin/dpkg*"):
+            assert path in removed.split()
+        # What scanners read stays.
+        assert not re.search(r"/var/lib/(dpkg\S*|\*)(\s|$)", removed)
+
+    def test_tests_stay_out_of_the_image(self, stages):
+        copied = re.findall(r"^COPY (?!--from)(.*)$", stages["service"], re.MULTILINE)
+        assert copied == ["package.json ./", "src ./src"]
+
+
+class TestPackage:
+    @pytest.fixture
+    def package(self, generated):
+        return json.loads((generated / "app/package.json").read_text())
+
+    @pytest.fixture
+    def lock(self, generated):
+        return json.loads((generated / "app/package-lock.json").read_text())
+
+    def test_the_lock_file_is_of_this_package(self, package, lock):
+        root = lock["packages"][""]
+        assert (
+            (lock["name"], lock["version"]) == (package["name"], package["version"]) == (root["name"], root["version"])
+        )
+        for kind in ("dependencies", "devDependencies", "engines"):
+            assert root[kind] == package[kind]
+
+    def test_the_lock_file_has_hashes_and_no_addresses(self, generated, lock):
+        assert '"resolved"' not in (generated / "app/package-lock.json").read_text()
+        for name, entry in lock["packages"].items():
+            assert not name or entry["integrity"].startswith("sha512-"), name
+
+    def test_versions_are_exact(self, package):
+        for version in (package["dependencies"] | package["devDependencies"]).values():
+            assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+
+    def test_it_is_the_same_for_every_service(self, generated, tmp_path):
+        other = generate(tmp_path / "other", app_name="another-name")
+        for name in ("package.json", "package-lock.json", "Dockerfile"):
+            assert (other / "app" / name).read_bytes() == (generated / "app" / name).read_bytes()
+
+
+class TestPolicies:
+    def test_the_threshold_is_the_answer(self, generated, tmp_path):
+        high = generate(tmp_path / "high", scan_gate="high")
+        for service, threshold in ((generated, "critical"), (high, "high")):
+            policy = tomllib.loads((service / "config/policies/scan-policy.toml").read_text())
+            assert policy == {"threshold": threshold, "unscored_counts_as": "high", "timeout_minutes": 20}
+
+    def test_pull_requests_need_the_approvals_of_the_answer(self, tmp_path):
+        service = generate(tmp_path / "s", customize=True, pull_request_approvals=3)
+        assert json.loads((service / "config/policies/approval-rule.json").read_text()) == {
+            "Version": "2018-11-08",
+            "DestinationReferences": ["refs/heads/main"],
+            "Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 3}],
+        }
+
+    @pytest.mark.parametrize(
+        ("region", "account", "resource"),
+        [
+            ("us-east-1", "", "arn:aws:codecommit:us-east-1:*:hello-service"),
+            ("cn-north-1", "123456789012", "arn:aws-cn:codecommit:cn-north-1:123456789012:hello-service"),
+            ("us-gov-west-1", "", "arn:aws-us-gov:codecommit:us-gov-west-1:*:hello-service"),
+        ],
+    )
+    def test_main_is_protected_by_a_deny(self, tmp_path, region, account, resource):
+        service = generate(tmp_path / "s", customize=True, aws_region=region, aws_account_id=account)
+        text = (service / "config/policies/branch-protection.json").read_text()
+        assert text.startswith("{\n")
+        (statement,) = json.loads(text)["Statement"]
+        assert statement["Effect"] == "Deny"
+        assert statement["Resource"] == resource
+        assert {name.removeprefix("codecommit:") for name in statement["Action"]} == {
+            *("GitPush", "DeleteBranch", "PutFile", "CreateCommit"),
+            *("MergeBranchesByFastForward", "MergeBranchesBySquash", "MergeBranchesByThreeWay"),
+        }
+        # Null: a call that names no branch at all, such as git fetch's first one, is none of this rule's business.
+        assert statement["Condition"] == {
+            "StringEqualsIfExists": {"codecommit:References": ["refs/heads/main"]},
+            "Null": {"codecommit:References": "false"},
+        }
+
+    def test_nothing_that_was_not_asked_for(self, generated_without_gate):
+        files = [str(path.relative_to(generated_without_gate)) for path in generated_without_gate.rglob("*")]
+        assert not [name for name in files if "scan" in name or "approval" in name]
+        commands = buildspec(generated_without_gate, "build.yml")["phases"]["build"]["commands"]
+        assert commands == ["bash config/scripts/build_image.sh image.env", ". ./image.env"]
+        for name in ("build.yml", "smoke-test.yml"):
+            assert "gate" not in (generated_without_gate / "config/buildspecs" / name).read_text()
+
+
+def test_no_scars_of_conditions(generated, generated_without_gate):
+    for service in (generated, generated_without_gate):
+        for folder in ("app", "config"):
+            for path in (service / folder).rglob("*"):
+                if path.is_file() and path.suffix != ".py" and "lock" not in path.name:
+                    text = path.read_text()
+                    assert "\n\n\n" not in text, path
+                    assert not text.startswith("\n"), path
+                    assert text.endswith("\n"), path
+                    assert not text.endswith("\n\n"), path
+                    assert not re.search(r"[ \t]$", text, re.MULTILINE), path
+
+
+def test_make_lists_its_targets(generated):
+    done = run("make", "--no-print-directory", cwd=generated)
+    assert done.returncode == 0, done.stderr
+    targets = re.findall(r"^  make ([a-z-]+) +\S", done.stdout, re.MULTILINE)
+    phony = re.findall(r"^\.PHONY: (.*)$", (generated / "Makefile").read_text(), re.MULTILINE)[0].split()
+    assert targets == phony
