@@ -52,14 +52,15 @@ class Account:
         """The account and region as a person reads them."""
         return f"{'local AWS' if self.local else 'account'} {self.id}, {self.region}"
 
-    def client(self, service_name: str) -> Any:
+    def client(self, service_name: str, attempts: int = 4) -> Any:
         """The client of an AWS service; one of each is made.
 
         Args:
             service_name: The service as boto3 calls it, such as `cloudformation`.
+            attempts: How often a call is tried before its failure counts.
         """
         if service_name not in self._clients:
-            self._clients[service_name] = _client(self.session, service_name, self.region)
+            self._clients[service_name] = _client(self.session, service_name, self.region, attempts)
         return self._clients[service_name]
 
 
@@ -99,11 +100,11 @@ def connect(service: Service, profile: str | None) -> Account:
     return account
 
 
-def _client(session: Any, service_name: str, region: str) -> Any:
+def _client(session: Any, service_name: str, region: str, attempts: int = 4) -> Any:
     config = Config(
         connect_timeout=10,
         read_timeout=60,
-        retries={"mode": "standard", "total_max_attempts": 4},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         user_agent_extra=f"gitops-scaffold/{__version__}",
     )
     return session.client(service_name, region_name=region, config=config)

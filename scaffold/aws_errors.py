@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from botocore import exceptions as failures
 from botocore.exceptions import BotoCoreError, ClientError
@@ -38,6 +40,20 @@ def code_of(error: ClientError) -> str:
 def message_of(error: ClientError) -> str:
     """AWS's own words."""
     return str(error.response.get("Error", {}).get("Message", "")).strip() or str(error)
+
+
+@contextmanager
+def suppress_code(*codes: str) -> Iterator[None]:
+    """Go on after a call that AWS answered with one of these error codes.
+
+    Args:
+        codes: The codes, such as `NoSuchBucket`.
+    """
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) not in codes:
+            raise
 
 
 def translate(error: BotoCoreError | ClientError) -> ScaffoldError:

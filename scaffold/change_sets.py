@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from scaffold import names
 from scaffold.aws import Account
-from scaffold.aws_errors import code_of
+from scaffold.aws_errors import suppress_code
 from scaffold.errors import ScaffoldError
 from scaffold.templates import StackSpec
 from scaffold.watching import pauses
@@ -72,13 +70,10 @@ def create(
         "Capabilities": spec.capabilities,
         **({"RoleARN": role} if role else {}),
     }
-    try:
-        change_set_id = client.create_change_set(**request)["Id"]
-    except ClientError as error:
-        if code_of(error) != "AlreadyExistsException":
-            raise
+    # One that a killed run has left goes first; deleting what is not there is no error.
+    with suppress_code("ChangeSetNotFound", "ChangeSetNotFoundException"):
         client.delete_change_set(ChangeSetName=name, StackName=stack_id)
-        change_set_id = client.create_change_set(**request)["Id"]
+    change_set_id = client.create_change_set(**request)["Id"]
     return ChangeSet(change_set_id, _changes(client, change_set_id, spec))
 
 

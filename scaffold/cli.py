@@ -38,15 +38,21 @@ def run(arguments: list[str]) -> int:
     Raises:
         UsageError: The command line cannot be understood.
     """
+    # Not `app()`: that would end the process by itself, on a broken pipe for one.
+    command = typer.main.get_command(app)
     try:
-        code = typer.main.get_command(app).main(arguments, prog_name="scaffold", standalone_mode=False)
+        with command.make_context("scaffold", list(arguments)) as context:
+            code = command.invoke(context)
+    except typer.Exit as left:
+        code = left.exit_code
     except typer.Abort:
         raise KeyboardInterrupt from None
     except typer.TyperException as error:
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "scaffold"
+        known = getattr(error, "ctx", None)
         message = error.format_message() if hasattr(error, "format_message") else str(error)
-        raise UsageError(message, f"Run `{command} --help` for what is possible.") from error
+        raise UsageError(
+            message, f"Run `{known.command_path if known else 'scaffold'} --help` for what is possible."
+        ) from error
     return code if isinstance(code, int) else 0
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from scaffold.aws import Account
-from scaffold.aws_errors import code_of
+from scaffold.aws_errors import code_of, suppress_code
 from scaffold.stacks import Stack
 from scaffold.templates import resources_of
 
@@ -82,8 +82,8 @@ def take_away(account: Account, holding: Holding) -> str | None:
     if holding.type == "AWS::S3::Bucket":
         _empty_bucket(account, holding)
     elif holding.type == "AWS::ECR::Repository":
-        delete = account.client("ecr").delete_repository
-        _unless_gone(lambda: delete(repositoryName=holding.id, force=True), "RepositoryNotFoundException")
+        with suppress_code("RepositoryNotFoundException"):
+            account.client("ecr").delete_repository(repositoryName=holding.id, force=True)
     elif holding.type == "AWS::KMS::Key":
         return _schedule_key(account, holding) if holding.retained else None
     elif holding.retained:
@@ -100,7 +100,8 @@ def delete_logs(account: Account, groups: list[str]) -> list[str]:
     """
     client = account.client("logs")
     for group in groups:
-        _unless_gone(lambda group=group: client.delete_log_group(logGroupName=group), "ResourceNotFoundException")  # type: ignore[misc]
+        with suppress_code("ResourceNotFoundException"):
+            client.delete_log_group(logGroupName=group)
     return groups
 
 
@@ -156,16 +157,13 @@ def _revisions(client: Any, family: str, status: str) -> list[str]:
 
 def _empty_bucket(account: Account, holding: Holding) -> None:
     client = account.client("s3")
-
-    def empty() -> None:
+    with suppress_code("NoSuchBucket"):
         for batch in _versions(client, holding.id):
             answer = client.delete_objects(Bucket=holding.id, Delete={"Objects": batch, "Quiet": True})
             for failed in answer.get("Errors", []):
                 raise ClientError({"Error": {"Code": failed["Code"], "Message": failed["Message"]}}, "DeleteObjects")
         if holding.retained:
             client.delete_bucket(Bucket=holding.id)
-
-    _unless_gone(empty, "NoSuchBucket")
 
 
 def _versions(client: Any, bucket: str) -> Iterator[list[dict[str, str]]]:
@@ -191,11 +189,3 @@ def _schedule_key(account: Account, holding: Holding) -> str | None:
         when = answer.get("DeletionDate")
     day = f" on {when:%Y-%m-%d}" if when else f" within {KEY_DELETION_DAYS} days"
     return f"KMS deletes a key only after a waiting time: it goes{day} and costs nothing until then"
-
-
-def _unless_gone(act: Callable[[], object], code: str) -> None:
-    try:
-        act()
-    except ClientError as error:
-        if code_of(error) != code:
-            raise

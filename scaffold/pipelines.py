@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from scaffold import names
 from scaffold.aws import Account
-from scaffold.aws_errors import code_of
+from scaffold.aws_errors import code_of, suppress_code
 
 REASON = "scaffold destroy"
 
@@ -93,9 +93,6 @@ def _running(client: Any, name: str, states: list[dict[str, Any]], *, everything
 
 
 def _stop(client: Any, name: str, execution: str) -> None:
-    try:
+    # It may have ended by itself, or somebody else may be stopping it.
+    with suppress_code("PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"):
         client.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution, abandon=True, reason=REASON)
-    except ClientError as error:
-        # It ended by itself, or somebody else is stopping it.
-        if code_of(error) not in {"PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"}:
-            raise

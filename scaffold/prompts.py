@@ -10,7 +10,8 @@ import yaml
 
 from scaffold.console import Console, one_line
 from scaffold.errors import Interrupted, ScaffoldError, UsageError
-from scaffold.questions import CUSTOMIZE, AnswerRefused, Answers, Question, Questionnaire
+from scaffold.question import AnswerRefused, Question
+from scaffold.questions import CUSTOMIZE, Answers, Questionnaire
 
 _WRITE = "Enter writes the service, a number changes that answer"
 

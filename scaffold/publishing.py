@@ -12,6 +12,7 @@ from scaffold import names
 from scaffold.aws import Account
 from scaffold.errors import ScaffoldError
 from scaffold.git import GitFailed, git
+from scaffold.repository import main_commit
 from scaffold.service import Service
 
 _HELPER = "git-remote-codecommit"
@@ -49,6 +50,8 @@ def look(account: Account, service: Service, commit: str) -> Publication:
     Raises:
         ScaffoldError: The repository holds another history, or its main is ahead of this one or has diverged.
     """
+    if main_commit(account, service.app_name) == commit:
+        return Publication(commit, commit, 0)
     heads = remote_heads(account, service)
     remote = heads.get(names.BRANCH)
     if remote == commit:
@@ -58,7 +61,7 @@ def look(account: Account, service: Service, commit: str) -> Publication:
         fetch(account, service, heads)
         _check_history(service, commit, known)
     if remote is None:
-        return Publication(commit, None, _count(service, commit))
+        return first(service, commit)
     if not _contains(service, commit, remote):
         behind = _contains(service, remote, commit)
         raise ScaffoldError(
@@ -69,6 +72,16 @@ def look(account: Account, service: Service, commit: str) -> Publication:
             "then the same command again.",
         )
     return Publication(commit, remote, _count(service, f"{remote}..{commit}"))
+
+
+def first(service: Service, commit: str) -> Publication:
+    """Where things stand with a repository that is new.
+
+    Args:
+        service: The service.
+        commit: The commit to deploy.
+    """
+    return Publication(commit, None, _count(service, commit))
 
 
 def push(account: Account, service: Service, publication: Publication) -> None:

@@ -64,7 +64,8 @@ def missing_for_first_run(account: Account) -> list[str]:
     missing: list[str] = []
     for code, name, stops in _FIRST_RUN:
         try:
-            pages = account.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode=code)
+            client = account.client("service-quotas", attempts=1)
+            pages = client.get_paginator("list_service_quotas").paginate(ServiceCode=code)
             quota = next((q for page in pages for q in page["Quotas"] if q["QuotaName"] == name), None)
         except (BotoCoreError, ClientError):
             # Looking is a courtesy: the deployment itself needs neither the permission nor the answer.

@@ -14,7 +14,7 @@ import copier
 from scaffold.git import git
 
 ROOT = Path(__file__).resolve().parent.parent
-KIT_PATHS = ("copier.yml", "cookiecutter.json", "includes", "hooks", "template")
+KIT_PATHS = (".gitattributes", "copier.yml", "cookiecutter.json", "includes", "hooks", "template")
 IDENTITY = {
     f"GIT_{role}_{field}": value
     for role in ("AUTHOR", "COMMITTER")

@@ -73,12 +73,17 @@ class DeployResult(Result):
             return "\n".join([f"{self.service} in {where} would change:", *self._details()])
         return "\n".join(
             [
-                f"{self.service} is deployed to {where}. The pipeline now creates its environments.",
+                f"{self.service} is deployed to {where}. {self._pipeline()}",
                 f"  pipeline    {self.console}",
                 f"  repository  git clone {self.clone}",
                 f"  next        commit and `git push {self.remote} {names.BRANCH}`: the pipeline does the rest",
             ]
         )
+
+    def _pipeline(self) -> str:
+        if self.local:
+            return "Its pipeline is there, but local AWS does not run it."
+        return "The pipeline now creates its environments."
 
     def _details(self) -> list[str]:
         lines = []
@@ -158,7 +163,8 @@ def _repository(account: Account, service: Service, commit: str, console: Consol
     seen = repository.look(account, service)
     # Whose repository it is has to be known before anything of it is changed.
     publication = publishing.look(account, service, commit) if seen.arn else None
-    repository.ensure_exists(account, service, seen)
+    if repository.ensure_exists(account, service, seen):
+        publication = publishing.first(service, commit)
     repository.ensure_approvals(account, service, seen)
     name = names.repository(service.app_name)
     console.step(f"CodeCommit repository {name}: {seen.done}")

@@ -176,6 +176,6 @@ def _next(service: Service, environment: str | None) -> str:
         return f"{environment} was the only environment: `scaffold destroy` takes away the rest of the service."
     return (
         f"Now take {environment} out of the answers, or the pipeline waits at its closed stage: "
-        f"`copier update --data environments={rest}`, commit, and `git push`. To have it back after all: `scaffold deploy` "
-        "opens the stage again, and the next push makes the environment anew."
+        f"`copier update --data environments={rest}`, commit, and `git push`. "
+        "To have it back after all, `scaffold deploy` opens the stage again."
     )

@@ -19,12 +19,10 @@ from scaffold.kit import resolve
 from scaffold.questions import Answers, Questionnaire
 from scaffold.rendering import Kit, check_destination, first_commit, open_kit, workspace
 from scaffold.results import Result
+from scaffold.trees import tree
 
 if TYPE_CHECKING:
     from scaffold.commands.deploy import DeployResult
-
-# What would take the credentials of the machine to local AWS, or local AWS to the machine's account.
-_FOREIGN_TO_LOCAL = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION")
 
 
 @dataclass(frozen=True)
@@ -84,13 +82,11 @@ class NewResult(Result):
             steps.append(("scaffold local -- scaffold deploy", "the same again; this local AWS has ended"))
         elif self.deployment is None:
             steps.append(("scaffold deploy", "creates repository, foundation and pipeline on AWS"))
-        else:
-            steps.append(("git push", "every push to main is built, scanned and promoted"))
         width = max(len(command) for command, _ in steps)
         return [f"{command:<{width}}  {what}".rstrip() for command, what in steps]
 
     def _preview(self) -> str:
-        lines = [f"{self.app_name} would be written to {self.directory}; nothing was.", "", *_tree(self.files), ""]
+        lines = [f"{self.app_name} would be written to {self.directory}; nothing was.", "", *tree(self.files), ""]
         lines += ["Stacks, in the order of their creation", *(f"  {stack}" for stack in self.stacks)]
         if self.estimate:
             lines += ["", self.estimate.text()]
@@ -137,11 +133,10 @@ def new(
         check_destination(dest)
     try:
         with open_kit(resolve(kit, kit_version)) as opened:
-            questionnaire = Questionnaire(opened.root, opened.source.version)
+            questionnaire = opened.questionnaire()
             given = merge(questionnaire, data, answers_file)
             answers = _answers(questionnaire, given, defaults, dest, complete=dry_run)
-            app_name = str(answers.asked["app_name"])
-            destination = (dest or Path(app_name)).absolute()
+            destination = (dest or Path(_app_name(answers))).absolute()
             check_destination(destination)
             if dry_run:
                 return _preview(opened, answers, destination)
@@ -150,14 +145,23 @@ def new(
                 wanted = _ask_to_deploy(answers, destination, profile, console)
             with workspace(destination) as folder:
                 files = opened.render(answers.asked, folder)
-                commit = first_commit(folder, f"Generate {app_name} from kit {opened.source.version}")
+                commit = first_commit(folder, f"Generate {_app_name(answers)} from kit {opened.source.version}")
     except KeyboardInterrupt:
         raise Interrupted("Interrupted: nothing was written.", "Run the same command again when you like.") from None
-    console.step(f"Generated {app_name} in {destination}")
+    console.step(f"Generated {_app_name(answers)} in {destination}")
     deployment, ended = None, False
     if wanted:
         deployment, ended = _deploy(answers, destination, None if local else profile, local, console)
     return _result(opened, answers, destination, files=files, commit=commit, deployment=deployment, ended=ended)
+
+
+def _app_name(answers: Answers) -> str:
+    if "app_name" not in answers.asked:
+        raise ScaffoldError(
+            "This kit does not ask for app_name, which every name on AWS follows from.",
+            "Use it with `copier copy`, or name another kit with `--kit`.",
+        )
+    return str(answers.asked["app_name"])
 
 
 def _answers(
@@ -189,7 +193,7 @@ def _result(
     deployment: DeployResult | None = None,
     ended: bool = False,
 ) -> NewResult:
-    app_name = str(answers.asked["app_name"])
+    app_name = _app_name(answers)
     estimate = read_estimate(answers.computed)
     return NewResult(
         app_name=app_name,
@@ -228,7 +232,7 @@ def _ask_to_deploy(answers: Answers, destination: Path, profile: str | None, con
 
     service = Service(
         root=destination,
-        app_name=str(answers.asked["app_name"]),
+        app_name=_app_name(answers),
         region=str(answers.asked["aws_region"]),
         environments=_environments(answers),
         account=str(answers.asked.get("aws_account_id") or "") or None,
@@ -248,14 +252,13 @@ def _deploy(
 ) -> tuple[DeployResult, bool]:
     """Deploy; whatever goes wrong, the service stays and the error says how to go on."""
     from scaffold.commands.deploy import deploy
+    from scaffold.local.environment import inside, local_aws
 
     again = f"cd {shlex.quote(_shortest(str(directory)))} && scaffold deploy"
-    own_local = local and not _inside_local()
+    own_local = local and not inside()
     try:
         if not own_local:
             return deploy(directory, profile=profile, console=console), False
-        from scaffold.local.environment import local_aws
-
         again = f"cd {shlex.quote(_shortest(str(directory)))} && scaffold local -- scaffold deploy"
         with local_aws(str(answers.asked["aws_region"])) as variables, _variables(variables):
             return deploy(directory, profile=None, console=console), True
@@ -264,20 +267,15 @@ def _deploy(
             "Interrupted while deploying; the service and what AWS has of it stay.", f"Go on with `{again}`."
         ) from None
     except ScaffoldError as error:
-        error.remedy = f"{error.remedy} The service itself is complete; go on with `{again}`."
+        if own_local or again not in error.remedy:
+            error.remedy = f"{error.remedy} The service itself is complete; go on with `{again}`."
         raise
-
-
-def _inside_local() -> bool:
-    return bool(os.environ.get("AWS_ENDPOINT_URL")) and os.environ.get("SCAFFOLD_LOCAL") == "1"
 
 
 @contextmanager
 def _variables(variables: Mapping[str, str]) -> Iterator[None]:
     """The process's environment with other variables for a while."""
     before = dict(os.environ)
-    for name in _FOREIGN_TO_LOCAL:
-        os.environ.pop(name, None)
     os.environ.update(variables)
     try:
         yield
@@ -290,17 +288,3 @@ def _shortest(directory: str) -> str:
     """A path as somebody in the current directory would type it."""
     relative = os.path.relpath(directory)
     return directory if relative.startswith("..") else relative
-
-
-def _tree(files: list[str]) -> list[str]:
-    """Files as an indented tree, folders with a closing slash."""
-    lines: list[str] = []
-    shown: set[Path] = set()
-    for file in sorted(files, key=lambda name: Path(name).parts):
-        parents = list(reversed(Path(file).parents))[1:]
-        for folder in parents:
-            if folder not in shown:
-                shown.add(folder)
-                lines.append(f"{'  ' * len(folder.parts)}{folder.name}/")
-        lines.append(f"{'  ' * (len(parents) + 1)}{Path(file).name}")
-    return lines

@@ -31,6 +31,16 @@ class CodeCommit(Service):
             return getattr(self.approval_rules, name)
         raise AttributeError(name)
 
+    def check_input(self, call: Call) -> None:
+        """Refuse input that does not fit, a malformed repository name with an error of its own."""
+        try:
+            super().check_input(call)
+        except ServiceError as error:
+            name = call.parameters.get("repositoryName")
+            if isinstance(name, str) and "repositoryName" in error.message:
+                raise ServiceError("InvalidRepositoryNameException", error.message) from error
+            raise
+
     def create_repository(self, call: Call) -> Document:
         """Create an empty repository."""
         name = call.parameters["repositoryName"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import functools
 import hashlib
 import hmac
 import os
@@ -12,6 +13,8 @@ import re
 import signal
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
+
+from botocore.loaders import Loader
 
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.repositories import Repositories, Repository
@@ -28,7 +31,7 @@ class GitEndpoint:
 
     Args:
         repositories: The repositories.
-        regions: The region to assume besides those that have repositories.
+        region: The region that most requests are signed for.
     """
 
     def __init__(self, repositories: Repositories, region: str) -> None:
@@ -53,7 +56,7 @@ class GitEndpoint:
         candidates = self._candidates(match["name"], headers["authorization"], headers.get("host", ""))
         if candidates is None:
             return await _refuse(send, 403, "The signature does not match")
-        repository = next((found for found in candidates if found), None)
+        repository = next(filter(None, candidates), None)
         if repository is None:
             return await _refuse(send, 404, f"Repository {match['name']} does not exist")
         return await self._serve(repository, match["rest"], scope, headers, receive, send)
@@ -66,9 +69,10 @@ class GitEndpoint:
         user, password = _basic(authorization)
         if user != ACCESS_KEY:  # Credentials that STS gave out: their secret is not known here.
             return self._repositories.named(name)
-        regions = {self._region, *self._repositories.regions()}
-        signed = [region for region in regions if _signature_fits(password, host, f"/v1/repos/{name}", region)]
-        return [self._repositories.find(region, name) for region in signed] or None
+        for region in (self._region, *self._repositories.regions(), *_aws_regions()):
+            if _signature_fits(password, host, f"/v1/repos/{name}", region):
+                return [self._repositories.find(region, name)]
+        return None
 
     async def _serve(
         self,
@@ -122,6 +126,13 @@ class GitEndpoint:
             self._running.discard(backend.pid)
         if rest == "git-receive-pack":
             repository.settle_default_branch()
+
+
+@functools.cache
+def _aws_regions() -> tuple[str, ...]:
+    """All regions, read only when a signature is for none of those in use."""
+    endpoints = Loader().load_data("endpoints")
+    return tuple(region for partition in endpoints["partitions"] for region in partition["regions"])
 
 
 def _basic(authorization: str) -> tuple[str, str]:

@@ -15,18 +15,30 @@ from xml.etree import ElementTree
 
 from ministack.app import app as application  # type: ignore[import-untyped]
 from ministack.core.responses import get_region, request_scope  # type: ignore[import-untyped]
-from ministack.services import cloudformation, cloudwatch, ec2, ecr, ecs, iam  # type: ignore[import-untyped]
+from ministack.services import cloudformation, cloudwatch, ec2, ecr, ecs, iam, s3  # type: ignore[import-untyped]
 from ministack.services.cloudformation import handlers, helpers, provisioners  # type: ignore[import-untyped]
 
 from scaffold.local.protocol import ACCOUNT, Document, ServiceError
 from scaffold.local.resource_types import Created, Failed, Request, ResourceType
 
-__all__ = ["application", "call_as_resource", "call_in_region", "correct", "stack_error", "stacks", "teach"]
+__all__ = [
+    "act",
+    "application",
+    "call_as_resource",
+    "call_in_region",
+    "correct",
+    "iam_error",
+    "keep_full_buckets",
+    "stack_error",
+    "stacks",
+    "teach",
+]
 
 #: A response as ministack's services hand it around.
 Response = tuple[int, Mapping[str, str], Any]
 Handler = Callable[[Document], Response]
 
+_ACTIONS: dict[str, dict[str, Handler]] = {"cloudformation": handlers._ACTION_HANDLERS, "iam": iam._IAM_HANDLERS}
 _TARGETS = {"ecr": "AmazonEC2ContainerRegistry_V20150921", "cloudwatch": "GraniteServiceVersion20100801"}
 _MODULES = {"ec2": ec2, "ecr": ecr, "cloudwatch": cloudwatch, "iam": iam}
 
@@ -75,15 +87,49 @@ def _complaining(act: Callable[[Request], Created], request: Request) -> Created
         raise ValueError(f"Properties validation failed: required key [{error.args[0]}] not found") from error
 
 
-def correct(action: str, correction: Callable[[Document, Handler], Response]) -> None:
-    """Put a correction in front of one of CloudFormation's actions.
+def correct(service: str, action: str, correction: Callable[[Document, Handler], Response]) -> None:
+    """Put a correction in front of an action.
 
     Args:
+        service: The service's name in botocore.
         action: The action's name in the API.
         correction: Takes the parameters and the handler so far, and answers.
     """
-    original: Handler = handlers._ACTION_HANDLERS[action]
-    handlers._ACTION_HANDLERS[action] = lambda parameters: correction(parameters, original)
+    actions = _ACTIONS[service]
+    original = actions[action]
+    actions[action] = lambda parameters: correction(parameters, original)
+
+
+def act(service: str, action: str, parameters: Document) -> Response:
+    """Carry out an action from inside a correction.
+
+    Args:
+        service: The service's name in botocore.
+        action: The action's name in the API.
+        parameters: Its input as ministack parsed it.
+    """
+    return _ACTIONS[service][action](parameters)
+
+
+def iam_error(code: str, message: str) -> Response:
+    """An error of IAM's API."""
+    response: Response = iam._error(400, code, message)
+    return response
+
+
+def keep_full_buckets() -> None:
+    """Let a stack fail to delete a bucket that holds objects or versions; ministack's drops them."""
+    registered = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+    drop = registered["delete"]
+
+    def delete(identifier: str, properties: Document) -> None:
+        status, _, body = s3._delete_bucket(identifier)
+        code, message = _error(body.decode()) if status >= 400 else ("", "")
+        if code not in ("", "NoSuchBucket"):
+            raise Failed("s3", code, message)
+        drop(identifier, properties)
+
+    registered["delete"] = delete
 
 
 def stacks() -> tuple[list[Document], list[Document]]:

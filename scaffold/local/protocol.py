@@ -136,6 +136,9 @@ def _value_problems(shape: Shape, value: Any, where: str = "") -> list[str]:
     allowed = shape.metadata.get("enum")
     if allowed and value not in allowed:
         return [f"Value {value!r} at {where!r} must be one of: {', '.join(allowed)}"]
+    longest = shape.metadata.get("max")
+    if longest and len(value) > longest:
+        return [f"Value {value!r} at {where!r} must be at most {longest} characters long"]
     pattern = shape.metadata.get("pattern")
     if pattern and not _matches(pattern, value):
         return [f"Value {value!r} at {where!r} must match: {pattern}"]

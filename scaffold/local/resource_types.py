@@ -108,7 +108,7 @@ def call_service(service: Service, operation: str, parameters: Document, region:
     return answer or {}
 
 
-class Failed(ValueError):  # noqa: N818 (named like GitFailed)
+class Failed(ValueError):
     """An API call made for a resource failed.
 
     Attributes:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from scaffold.local.ministack_bridge import Handler, Response, call_in_region, correct, stack_error, stacks
+from collections.abc import Callable
+
+from scaffold.local.ministack_bridge import (
+    Handler,
+    Response,
+    call_in_region,
+    correct,
+    keep_full_buckets,
+    stack_error,
+    stacks,
+)
 from scaffold.local.protocol import Document, ServiceError
 
 _UPDATABLE = (
@@ -18,11 +28,12 @@ _NO_CHANGES = "The submitted information didn't contain changes"
 def install() -> None:
     """Put the rules in front of CloudFormation's actions."""
     for action in ("CreateStack", "UpdateStack", "CreateChangeSet", "ExecuteChangeSet", "DeleteStack"):
-        correct(action, _guarded(action))
-    correct("DescribeStacks", _with_roles)
+        correct("cloudformation", action, _guarded(action))
+    correct("cloudformation", "DescribeStacks", _with_roles)
+    keep_full_buckets()
 
 
-def _guarded(action: str):  # type: ignore[no-untyped-def]
+def _guarded(action: str) -> Callable[[Document, Handler], Response]:
     def answer(parameters: Document, original: Handler) -> Response:
         name = _one(parameters, "StackName")
         change_set = _change_set(parameters) if action == "ExecuteChangeSet" else None

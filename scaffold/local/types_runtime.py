@@ -29,12 +29,11 @@ class CapacityProvider(ResourceType):
 
     def update(self, request: Request) -> Created:
         """Change a provider's scaling."""
-        given = {key: value for key, value in request.properties.items() if key not in ("Name", "Tags")}
-        self._aws(
-            "ecs",
-            "UpdateCapacityProvider",
-            to_api("ecs", "UpdateCapacityProviderRequest", {"Name": request.identifier, **given}),
-        )
+        provider = dict(request.properties["AutoScalingGroupProvider"])
+        if provider.pop("AutoScalingGroupArn") != request.old["AutoScalingGroupProvider"]["AutoScalingGroupArn"]:
+            raise ValueError("Local AWS does not give a capacity provider another Auto Scaling group")
+        given = {"Name": request.identifier, "AutoScalingGroupProvider": provider}
+        self._aws("ecs", "UpdateCapacityProvider", to_api("ecs", "UpdateCapacityProviderRequest", given))
         return request.identifier, {}
 
     def delete(self, request: Request) -> None:

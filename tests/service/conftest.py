@@ -40,6 +40,14 @@ def generated_without_gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return generate(tmp_path_factory.mktemp("generated") / "service", **answers)
 
 
+@pytest.fixture(scope="session")
+def generated_custom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A service with other answers wherever the files of app/ and config/ might differ."""
+    answers = {"scan_gate": "high", "customize": True, "pull_request_approvals": 3, "architecture": "arm64"}
+    place = {"app_name": "another-name", "aws_region": "cn-north-1", "aws_account_id": "123456789012"}
+    return generate(tmp_path_factory.mktemp("generated") / "service", **answers, **place)
+
+
 @pytest.fixture
 def service(generated: Path, tmp_path: Path) -> Path:
     """A copy of the service that a test may change."""

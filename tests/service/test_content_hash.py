@@ -20,7 +20,8 @@ SCRIPT = ROOT / "template/config/scripts/content_hash.py"
 BASE = "node:24@sha256:" + "b" * 64
 
 spec = importlib.util.spec_from_file_location("content_hash", SCRIPT)
-assert spec and spec.loader
+assert spec
+assert spec.loader
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 

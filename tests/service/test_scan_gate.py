@@ -21,6 +21,9 @@ from tests.service.conftest import HERE
 DIGEST = "sha256:" + "d" * 64
 OPEN, FINDINGS, USAGE, UNJUDGED = 0, 1, 2, 3
 NOT_FOUND = {"error": "ScanNotFoundException"}
+# What ECR answers to a request for a scan: to the second one of a day, and where Inspector does the scanning.
+ONCE_A_DAY = {"error": "LimitExceededException"}
+ENHANCED_REGISTRY = {"error": "ValidationException"}
 TODAY = datetime.now(UTC).date()
 
 
@@ -234,22 +237,20 @@ class TestBasicScans:
 
 
 class TestOnceADay:
-    REFUSED = {"error": "LimitExceededException"}
-
     def test_the_stored_findings_are_judged_and_their_age_is_shown(self, gate):
         moment = datetime.now(UTC) - timedelta(hours=5)
         for completed_at in (moment.timestamp(), moment.isoformat()):
-            done = gate.run(basic("CRITICAL", completed_at=completed_at), start=self.REFUSED)
+            done = gate.run(basic("CRITICAL", completed_at=completed_at), start=ONCE_A_DAY)
             closed(done, FINDINGS)
             assert f"of the scan of {moment:%Y-%m-%d %H:%M} UTC, 5.0 hours ago" in done.stdout
 
     def test_an_unknown_age_is_told_as_such(self, gate):
-        done = gate.run(basic(completed_at="yesterday"), start=self.REFUSED)
+        done = gate.run(basic(completed_at="yesterday"), start=ONCE_A_DAY)
         opened(done)
         assert "of the scan of an unknown time" in done.stdout
 
     def test_a_scan_that_started_at_the_push_is_waited_for(self, gate):
-        opened(gate.run(state("IN_PROGRESS"), basic(), start=self.REFUSED))
+        opened(gate.run(state("IN_PROGRESS"), basic(), start=ONCE_A_DAY))
 
     def test_findings_of_before_do_not_count_once_a_new_scan_has_started(self, gate):
         old, new = basic(completed_at=1.0), basic("CRITICAL", completed_at=2.0)
@@ -257,44 +258,46 @@ class TestOnceADay:
 
 
 class TestEnhancedScans:
-    # So ECR answers in a registry with enhanced scanning.
-    REFUSED = {"error": "ValidationException"}
-
     def test_its_findings_count(self, gate):
-        done = gate.run(enhanced("CRITICAL"), start=self.REFUSED)
+        done = gate.run(enhanced("CRITICAL"), start=ENHANCED_REGISTRY)
         closed(done, FINDINGS)
         assert "CRITICAL  CVE-2026-1  express  5.0.0    5.0.1     STOPS THE RELEASE" in done.stdout
 
     def test_findings_that_come_late_count(self, gate):
         first, more = enhanced("LOW"), enhanced("LOW", "CRITICAL")
-        closed(gate.run(first, first, more, start=self.REFUSED), FINDINGS)
+        closed(gate.run(first, first, more, start=ENHANCED_REGISTRY), FINDINGS)
 
     def test_findings_that_come_after_none_count(self, gate):
         none = enhanced(status="COMPLETE")
-        closed(gate.run(*[none] * 5, enhanced("CRITICAL", status="COMPLETE"), start=self.REFUSED), FINDINGS)
+        closed(gate.run(*[none] * 5, enhanced("CRITICAL", status="COMPLETE"), start=ENHANCED_REGISTRY), FINDINGS)
 
     @pytest.mark.parametrize("status", ["ACTIVE", "COMPLETE"])
     def test_a_clean_image_passes_once_that_has_settled(self, gate, status):
-        opened(gate.run(enhanced(status=status), start=self.REFUSED))
+        opened(gate.run(enhanced(status=status), start=ENHANCED_REGISTRY))
         assert len(gate.calls) == 2 + 6
 
     def test_a_status_without_findings_is_not_enough(self, gate):
         gate.policy(minutes=0.005)
         for status in ("ACTIVE", "COMPLETE"):
-            closed(gate.run(state(status), start=self.REFUSED), UNJUDGED, "its findings are not there", "0.005 minutes")
+            closed(
+                gate.run(state(status), start=ENHANCED_REGISTRY),
+                UNJUDGED,
+                "its findings are not there",
+                "0.005 minutes",
+            )
 
     def test_every_package_of_a_finding_is_shown(self, gate):
         answer = enhanced("CRITICAL")
         details = answer["imageScanFindings"]["enhancedFindings"][0]["packageVulnerabilityDetails"]
         details["vulnerablePackages"] = [{"name": "a", "version": "1"}, {"name": "b", "version": "2"}]
-        done = gate.run(answer, start=self.REFUSED)
+        done = gate.run(answer, start=ENHANCED_REGISTRY)
         closed(done, FINDINGS)
         assert [line.split()[2] for line in done.stdout.splitlines() if "CVE-2026-1" in line] == ["a", "b"]
 
     def test_a_finding_without_id_still_counts(self, gate):
         answer = enhanced("CRITICAL")
         del answer["imageScanFindings"]["enhancedFindings"][0]["packageVulnerabilityDetails"]
-        closed(gate.run(answer, start=self.REFUSED), FINDINGS, "(no id)")
+        closed(gate.run(answer, start=ENHANCED_REGISTRY), FINDINGS, "(no id)")
 
 
 class TestUnknownsCloseIt:

@@ -69,7 +69,8 @@ class Image:
         Raises:
             Refused: ECR does not start one.
         """
-        self._call("start-image-scan")
+        # "Once a day" looks like throttling to the command, which would try again for minutes.
+        self._call("start-image-scan", attempts=2)
 
     def scan(self) -> Scan | None:
         """Read the state of the scan with all pages of its findings, or None where there is no scan yet.
@@ -103,10 +104,10 @@ class Image:
             token = page["nextToken"]
         raise GateClosed("ECR's pages of findings do not end.")
 
-    def _call(self, operation: str, *more: str) -> dict[str, Any]:
+    def _call(self, operation: str, *more: str, attempts: int = 8) -> dict[str, Any]:
         command = ["aws", "ecr", operation, "--repository-name", self.repository]
         command += ["--image-id", f"imageDigest={self.digest}", "--output", "json", *more]
-        environment = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "8", **os.environ, "AWS_PAGER": ""}
+        environment = {"AWS_MAX_ATTEMPTS": str(attempts), "AWS_RETRY_MODE": "standard", **os.environ, "AWS_PAGER": ""}
         try:
             done = subprocess.run(
                 command, env=environment, capture_output=True, text=True, timeout=CALL_SECONDS, check=False

@@ -1,0 +1,125 @@
+"""Speed as ratios of paired runs on this machine: what a run of ours takes, as a part of the other's.
+
+Both commands of a pair run alternately, so that whatever else the machine does hits both. The
+median of the pairs' ratios is printed beside its limit; the exit code is 1 when one is exceeded.
+
+    python bench/bench.py [--rounds N] [NAME...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+SCAFFOLD = [sys.executable, "-c", "import sys; from scaffold.__main__ import main; sys.argv[0] = 'scaffold'; sys.exit(main())"]
+APP = ("--data", "app_name=bench-service")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two commands that do the same job.
+
+    Attributes:
+        name: What is compared.
+        ours: Our command, given a folder that it may write to.
+        theirs: The other command, likewise.
+        limit: The highest acceptable ratio.
+        rounds: How many pairs are run.
+    """
+
+    name: str
+    ours: Callable[[Path], list[str]]
+    theirs: Callable[[Path], list[str]]
+    limit: float
+    rounds: int
+
+
+PAIRS = (
+    Pair("help", lambda _: [*SCAFFOLD, "--help"], lambda _: [tool("cookiecutter"), "--help"], 0.65, 15),
+    Pair("version", lambda _: [*SCAFFOLD, "--version"], lambda _: [tool("cookiecutter"), "--version"], 0.30, 15),
+    Pair(
+        "new",
+        lambda folder: [*SCAFFOLD, "new", "--defaults", "--no-deploy", *APP, str(folder / "service")],
+        lambda folder: [tool("copier"), "copy", "--defaults", *APP, str(embedded_kit()), str(folder / "service")],
+        1.00,
+        11,
+    ),
+)
+
+
+def tool(name: str) -> str:
+    """The program of that name in the interpreter's own environment."""
+    return str(BIN / name)
+
+
+def embedded_kit() -> Path:
+    """Where the embedded kit was laid out by the warm-up."""
+    return Path.home() / ".local" / "share" / "gitops-scaffold" / "kit"
+
+
+def seconds(command: list[str]) -> float:
+    """How long a command takes. It has to succeed."""
+    started = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
+    return time.perf_counter() - started
+
+
+def timed(command: Callable[[Path], list[str]]) -> float:
+    """How long a command takes in a fresh folder."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        return seconds(command(Path(folder)))
+
+
+def measure(pair: Pair, rounds: int) -> tuple[float, float, float]:
+    """The medians of both commands, and of the ratios of their pairs."""
+    timed(pair.ours), timed(pair.theirs)  # warm: byte code, file caches, the embedded kit laid out
+    runs = []
+    for number in range(rounds):
+        order = (pair.ours, pair.theirs) if number % 2 else (pair.theirs, pair.ours)
+        taken = {command: timed(command) for command in order}
+        runs.append((taken[pair.ours], taken[pair.theirs]))
+    ours, theirs = zip(*runs, strict=True)
+    return statistics.median(ours), statistics.median(theirs), statistics.median(a / b for a, b in runs)
+
+
+def main() -> int:
+    """Run the pairs that were named, or all."""
+    parser = argparse.ArgumentParser(description="Speed as ratios of paired runs.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(pair.name for pair in PAIRS)}")
+    parser.add_argument("--rounds", type=int, help="pairs to run, for each name")
+    arguments = parser.parse_args()
+    # pip compiles what it installs; a checkout is compiled at its first use, unless the machine forbids that.
+    compileall.compile_dir(str(ROOT / "scaffold"), quiet=1)
+    home = tempfile.mkdtemp(prefix="bench-home-")
+    os.environ |= {"HOME": home, "PYTHONPATH": str(ROOT), "GIT_CONFIG_NOSYSTEM": "1"}
+    failed = False
+    try:
+        print(f"{'':<10}{'ours':>9}{'theirs':>9}{'ratio':>8}{'limit':>8}")
+        for pair in PAIRS:
+            if arguments.names and pair.name not in arguments.names:
+                continue
+            ours, theirs, ratio = measure(pair, arguments.rounds or pair.rounds)
+            failed |= ratio > pair.limit
+            verdict = "" if ratio <= pair.limit else "  exceeded"
+            print(f"{pair.name:<10}{ours:>8.3f}s{theirs:>8.3f}s{ratio:>8.2f}{pair.limit:>8.2f}{verdict}", flush=True)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,251 @@
+"""The cookiecutter door: the answers go to Copier, which renders the same template as at every door.
+
+This runs in cookiecutter's Python, which may hold nothing but cookiecutter: only the standard
+library and PyYAML, which cookiecutter depends on, are imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+NOT_QUESTIONS = {"deploy", "extra"}
+PLACEHOLDER = "NOT-GENERATED.md"
+Context = dict[str, Any]
+
+
+class Refused(Exception):  # noqa: N818 (named like what happened)
+    """Something that the person at the keyboard can mend."""
+
+    def __init__(self, happened: str, remedy: str) -> None:  # noqa: D107
+        super().__init__(happened)
+        self.happened = happened
+        self.remedy = remedy
+
+
+def run(step: Callable[[Context, Path], None], context: Context, kit: Path) -> int:
+    """Do one step and return the hook's exit code; anything but 0 makes cookiecutter remove the folder."""
+    created = {path.name for path in Path.cwd().iterdir()} <= {PLACEHOLDER}
+    try:
+        step(context, kit)
+    except Refused as error:
+        Path(PLACEHOLDER).unlink(missing_ok=True)
+        print(f"Error: {error.happened}\n  {error.remedy}", file=sys.stderr, flush=True)
+        return 1
+    except KeyboardInterrupt:
+        # cookiecutter removes nothing when it is interrupted. What was committed stays.
+        if created and not Path(".git").exists():
+            folder = Path.cwd()
+            os.chdir(folder.parent)
+            shutil.rmtree(folder, ignore_errors=True)
+        print("Interrupted: nothing was generated.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def check(context: Context, kit: Path) -> None:
+    """Before anything is generated: are the tools there, the kit usable and the answers valid?"""
+    if not shutil.which("git"):
+        raise Refused("Git is not installed, or not on the PATH.", "Install Git, then run the same command again.")
+    with tempfile.TemporaryDirectory() as folder:
+        copy(context, kit, Path(folder) / "service", "--pretend")
+
+
+def generate(context: Context, kit: Path) -> None:
+    """Render the service, commit it, and deploy it where asked."""
+    service = Path.cwd()
+    Path(PLACEHOLDER).unlink(missing_ok=True)
+    copy(context, kit, service, "--overwrite")
+    if "_output_dir" not in context:
+        return  # cruft generates in temporary folders to compare them: neither commit nor deploy those
+    if not Path(".git").exists():
+        first_commit(context, service)
+    if context.get("deploy"):
+        deploy(context, kit, service)
+
+
+def copy(context: Context, kit: Path, destination: Path, *options: str) -> None:
+    """Run `copier copy` at the very commit that cookiecutter checked out."""
+    source, commit = origin(context, kit)
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "answers.yml"
+        data.write_text(yaml.safe_dump(answers(context, kit)), "utf-8")
+        arguments = ["copy", "--defaults", "--quiet", "--vcs-ref", commit, "--data-file", str(data), *options]
+        done = quietly([*copier(kit), *arguments, source, str(destination)])
+    if done.returncode:
+        raise Refused(reason(done.stderr), "Run cookiecutter again with another answer; nothing was generated.")
+
+
+def answers(context: Context, kit: Path) -> Context:
+    """The answers by question: the ones cookiecutter asked for, and those in `extra`."""
+    configuration = yaml.safe_load((kit / "copier.yml").read_text("utf-8"))
+    questions = {
+        name
+        for name, details in configuration.items()
+        if not name.startswith("_") and not (isinstance(details, dict) and details.get("when") is False)
+    }
+    asked = {name: value for name, value in context.items() if not name.startswith("_") and name not in NOT_QUESTIONS}
+    extra = context.get("extra") or {}
+    example = "for example {architecture: arm64, log_retention_days: 90}"
+    if isinstance(extra, str):
+        try:
+            extra = yaml.safe_load(extra) or {}
+        except yaml.YAMLError as error:
+            raise Refused(
+                "extra is not valid YAML.", f"Give a mapping from questions to answers, {example}."
+            ) from error
+    if not isinstance(extra, dict):
+        raise Refused("extra is not a YAML mapping.", f"Give a mapping from questions to answers, {example}.")
+    for name in extra:
+        if name in asked:
+            raise Refused(f"{name} is answered by itself and in extra.", f"Leave {name} out of extra.")
+        if name not in questions:
+            more = ", ".join(sorted(questions - set(asked)))
+            raise Refused(f"extra answers {name}, which is not a question.", f"There are {more}, {example}.")
+    return {**asked, **extra}
+
+
+def origin(context: Context, kit: Path) -> tuple[str, str]:
+    """Where Copier finds the kit, now and at every update, and the commit that is checked out here."""
+    if git("rev-parse", "--show-prefix", cwd=kit) != "":
+        raise Refused(
+            f"The kit {context['_template']} is not a Git repository, so the service could never be updated.",
+            "Name the kit's Git URL, or the folder of its clone.",
+        )
+    commit = git("rev-parse", "HEAD", cwd=kit) or ""
+    template, checkout = str(context["_template"]), context.get("_repo_dir")
+    if checkout is None:  # cruft: a temporary clone of an address that is already resolved
+        return address(template), str(context.get("_commit") or commit)
+    if checkout == template:  # a folder of the person's own, perhaps named relative to where they stand
+        if changes := git("status", "--porcelain", cwd=kit):
+            raise Refused(
+                f"The kit {template} has uncommitted changes ({changes.split()[-1]}), which no update could find.",
+                "Commit or stash them, then run cookiecutter again.",
+            )
+        return str(kit), commit
+    # A clone that cookiecutter made: its origin has the abbreviation of the template spelled out.
+    return address(git("config", "--get", "remote.origin.url", cwd=kit) or template), commit
+
+
+def address(url: str) -> str:
+    """A Git address as Copier understands it."""
+    known = ("git@", "git://", "git+", "https://github.com/", "https://gitlab.com/")
+    remote = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|codecommit::|[\w.-]+@[\w.-]+:", url)
+    return f"git+{url}" if remote and not url.startswith(known) and not url.endswith(".git") else url
+
+
+def copier(kit: Path) -> list[str]:
+    """The command that runs Copier: of this Python, on the PATH, or fetched by uvx."""
+    least = yaml.safe_load((kit / "copier.yml").read_text("utf-8"))["_min_copier_version"]
+    found = ""
+    try:
+        found = metadata.version("copier")
+        if numbers(found) >= numbers(least):
+            return [sys.executable, "-m", "copier"]
+    except metadata.PackageNotFoundError:
+        pass
+    if path := shutil.which("copier"):
+        found = quietly([path, "--version"]).stdout
+        if numbers(found) >= numbers(least):
+            return [path]
+    if path := shutil.which("uvx"):
+        return [path, "--quiet", "--from", f"copier>={least},<10", "copier"]
+    problem = f"is too old ({found.split()[-1]})" if found.split() else "is not installed"
+    raise Refused(
+        f"Copier generates the service and {problem}: version {least} or later is needed.",
+        "Install it with `pipx install copier` or `uv tool install copier`, then run cookiecutter again.",
+    )
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """A version's numbers, for comparing."""
+    match = re.search(r"\d+(\.\d+)*", version)
+    return tuple(int(part) for part in match.group().split(".")) if match else ()
+
+
+def reason(stderr: str) -> str:
+    """What Copier says, without the traceback around it."""
+    lines = [line for line in stderr.strip().splitlines() if line.strip()]
+    starts = [index for index, line in enumerate(lines) if re.match(r"[\w.]*(Error|Exception)\b.*: ", line)]
+    text = " ".join(lines[starts[-1] :]) if starts else (lines[-1] if lines else "Copier gave no reason")
+    text = re.sub(r"^[\w.]*(Error|Exception)\b.*?: ", "", text)
+    text = re.sub(r"^Validation error for question '\w+': ", "", " ".join(text.split()))
+    return f"{text.rstrip('.')}."
+
+
+def first_commit(context: Context, service: Path) -> None:
+    """Make the service a repository with one commit, whatever this machine's Git is set to."""
+    version = yaml.safe_load((service / ".copier-answers.yml").read_text("utf-8"))["_commit"]
+    plain = [
+        "core.autocrlf=false",
+        "core.fsmonitor=false",
+        "commit.gpgsign=false",
+        "user.useConfigOnly=true",
+        "gc.auto=0",
+    ]
+    plain += [f"core.{name}={os.devnull}" for name in ("hooksPath", "excludesFile", "attributesFile")]
+    settings = [part for setting in plain for part in ("-c", setting)]
+    commit = ["commit", "--quiet", "--no-verify", "--no-gpg-sign"]
+    commit += [f"--message=Generate {context['app_name']} from kit {version}"]
+    someone = {"NAME": "gitops-scaffold", "EMAIL": "gitops-scaffold@localhost"}
+    fallback = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in someone.items()}
+    for arguments in (
+        ["init", "--quiet", "--template=", "--object-format=sha1", "--initial-branch=main"],
+        ["add", "--all"],
+    ):
+        done = quietly(["git", *settings, *arguments], cwd=service)
+        if done.returncode:
+            raise Refused(
+                f"Git cannot make the service a repository: {done.stderr.strip()}", "Mend that, then try again."
+            )
+    if quietly(["git", *settings, *commit], cwd=service).returncode:
+        done = quietly(["git", *settings, *commit], cwd=service, defaults=fallback)
+        if done.returncode:
+            raise Refused(f"Git cannot commit the service: {done.stderr.strip()}", "Mend that, then try again.")
+
+
+def deploy(context: Context, kit: Path, service: Path) -> None:
+    """Deploy once. The service is complete by now, so whatever goes wrong is said and nothing is undone."""
+    again = f"cd {service.name} && scaffold deploy"
+    public = {name: value for name, value in context.items() if not name.startswith("_")}
+    known = hashlib.sha256(json.dumps([public, git("rev-parse", "HEAD", cwd=kit)], sort_keys=True).encode()).hexdigest()
+    mark = Path("~/.local/state/gitops-scaffold/cookiecutter").expanduser() / known
+    if mark.exists():  # `cookiecutter --replay`: its answers say yes because somebody said so before
+        print(f"These answers were deployed before, so this copy is not. To deploy it: {again}", flush=True)
+        return
+    command = [sys.executable, "-m", "scaffold"] if util.find_spec("scaffold") else [shutil.which("scaffold") or ""]
+    if not command[0]:
+        print(f"Not deployed: gitops-scaffold is not installed. Install it, then: {again}", flush=True)
+        return
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    if subprocess.run([*command, "deploy"], cwd=service, check=False).returncode:
+        print(f"Not deployed. The service itself is complete; to go on: {again}", flush=True)
+
+
+def quietly(
+    command: list[str], *, cwd: Path | None = None, defaults: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command and keep what it prints; Git finds no repository but the one it is run in."""
+    redirecting = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"}
+    environment = {name: value for name, value in os.environ.items() if name not in redirecting}
+    environment = {**(defaults or {}), **environment}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def git(*arguments: str, cwd: Path) -> str | None:
+    """What Git prints, or None where it fails."""
+    done = quietly(["git", *arguments], cwd=cwd)
+    return None if done.returncode else done.stdout.strip()

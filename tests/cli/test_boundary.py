@@ -1,0 +1,157 @@
+"""What the program's entry makes of success, mistakes, bugs and interruptions."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scaffold import __main__ as entry
+from scaffold import __version__
+from scaffold.errors import ConflictsLeft, ScaffoldError, UsageError
+from tests.cli.running import COMMAND, ROOT, assert_refused, scaffold
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, failure: BaseException, *arguments: str) -> int:
+    def raise_it(_: list[str]) -> int:
+        raise failure
+
+    monkeypatch.setattr("scaffold.cli.run", raise_it)
+    monkeypatch.setattr("sys.argv", ["scaffold", *arguments])
+    monkeypatch.setattr(entry, "_end_cleanly_when_told_to", lambda: None)
+    return entry.main()
+
+
+@pytest.mark.parametrize(("arguments", "shown"), [(["--version"], "scaffold "), (["--help"], "Usage: scaffold")])
+def test_version_and_help(tmp_path: Path, arguments: list[str], shown: str) -> None:
+    done = scaffold(*arguments, cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith(shown)
+    assert not done.stderr
+
+
+def test_version_reads_the_same_after_another_option(tmp_path: Path) -> None:
+    assert scaffold("--version", "new", cwd=tmp_path).stdout == f"scaffold {__version__}\n"
+
+
+def test_no_command_shows_the_help(tmp_path: Path) -> None:
+    done = scaffold(cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Commands:" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nwe"], ["No such command", "new", "scaffold --help"]),
+        (["new", "--foo"], ["--foo", "scaffold new --help"]),
+        (["new", "--data"], ["--data"]),
+        (["new", "--data", "app_name"], ["KEY=VALUE"]),
+        (["deploy", "a", "b"], ["scaffold deploy --help"]),
+        (["new", "--defaults=yes"], ["--defaults"]),
+    ],
+)
+def test_a_wrong_command_line_is_a_usage_error(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+    assert_refused(scaffold(*arguments, cwd=tmp_path), 2, *words)
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"), [(ScaffoldError("A.", "B."), 1), (UsageError("A.", "B."), 2), (ConflictsLeft("A.", "B."), 3)]
+)
+def test_each_error_has_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failure: ScaffoldError, code: int
+) -> None:
+    assert run_main(monkeypatch, failure) == code
+    assert capsys.readouterr().err == "Error: A.\n  B.\n"
+
+
+def test_an_interruption_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main(monkeypatch, KeyboardInterrupt()) == 130
+    assert capsys.readouterr().err.startswith("Error: Interrupted.\n")
+
+
+def test_a_bug_leaves_a_log_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert run_main(monkeypatch, KeyError("what"), "deploy") == 70
+    shown = capsys.readouterr().err
+    (log,) = (tmp_path / "gitops-scaffold").iterdir()
+    assert str(log) in shown
+    assert "Traceback" not in shown
+    assert "KeyError" in log.read_text()
+    assert "['deploy']" in log.read_text()
+
+
+def test_a_bug_is_logged_where_the_state_directory_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert run_main(monkeypatch, KeyError("what")) == 70
+    assert len(list(tmp_path.glob("*.log"))) == 1 or len(list((tmp_path / "gitops-scaffold").glob("*.log"))) == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_log_holds_no_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-show-me")
+    run_main(monkeypatch, RuntimeError("x"))
+    (log,) = (tmp_path / "gitops-scaffold").iterdir()
+    assert "do-not-show-me" not in log.read_text()
+
+
+def test_errors_are_json_too(tmp_path: Path) -> None:
+    done = scaffold("deploy", "--json", "--nonsense", cwd=tmp_path)
+    assert done.returncode == 2
+    error = json.loads(done.stdout)["error"]
+    assert list(error) == ["happened", "remedy", "exit_code"]
+    assert error["exit_code"] == 2
+    assert done.stderr.startswith("Error: ")
+
+
+def test_json_of_a_wrapped_command_is_not_ours(tmp_path: Path) -> None:
+    done = scaffold("nwe", "--", "--json", cwd=tmp_path)
+    assert not done.stdout
+
+
+def test_input_cannot_smuggle_control_characters_into_a_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_main(monkeypatch, ScaffoldError("a\x1b[2Jb\nc", "d\x07"))
+    assert capsys.readouterr().err == "Error: a\\x1b[2Jb c\n  d\\x07\n"
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    command = subprocess.Popen(
+        [*COMMAND, "new", "--help"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert command.stdout is not None
+    command.stdout.close()
+    _, stderr = command.communicate(timeout=60)
+    assert command.returncode == entry.EXIT_BROKEN_PIPE
+    assert stderr == ""
+
+
+def test_being_told_to_end_unwinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    previous = signal.getsignal(signal.SIGTERM)
+    try:
+        entry._end_cleanly_when_told_to()
+        with pytest.raises(SystemExit) as left:
+            signal.raise_signal(signal.SIGTERM)
+        assert left.value.code == 128 + signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)

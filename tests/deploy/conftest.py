@@ -1,0 +1,42 @@
+"""One local AWS for each test process, and a service of its own for each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import scaffold.aws
+from scaffold.local.environment import local_aws
+from tests.deploy.services import Wire, make_service, variables
+
+
+@pytest.fixture(scope="session")
+def local_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    home = tmp_path_factory.mktemp("home")
+    with local_aws() as addresses:
+        isolated = {"HOME": os.fspath(home), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        yield addresses | isolated
+
+
+@pytest.fixture
+def aws(local_variables: dict[str, str]) -> Iterator[None]:
+    """Local AWS, and nothing of this machine's Git and AWS settings."""
+    with variables(local_variables):
+        yield
+
+
+@pytest.fixture
+def wire(aws: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    """The API calls of the command under test."""
+    wire = Wire()
+    monkeypatch.setattr(scaffold.aws, "new_session", wire.session(scaffold.aws.new_session))
+    return wire
+
+
+@pytest.fixture
+def service(aws: None, tmp_path: Path) -> Path:
+    """A committed service that nobody has deployed yet."""
+    return make_service(tmp_path / "service")

@@ -1,0 +1,321 @@
+"""Small services to deploy, and what is needed to watch, disturb and kill a deployment."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import random
+import string
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+
+import scaffold.aws
+from scaffold import names
+from scaffold.commands.deploy import DeployResult, deploy
+from scaffold.commands.destroy import DestroyResult, destroy
+from scaffold.console import Console
+from scaffold.git import git
+
+LOADER = botocore.session.get_session().get_component("data_loader")
+IDENTITY = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "somebody"), ("EMAIL", "somebody@example.com"))
+}
+
+FOUNDATION = """\
+AWSTemplateFormatVersion: '2010-09-09'
+Parameters:
+  AppName: {Type: String}
+Resources:
+  Key:
+    Type: AWS::KMS::Key
+    DeletionPolicy: RetainExceptOnCreate
+    UpdateReplacePolicy: Retain
+    Properties:
+      KeyPolicy:
+        Version: '2012-10-17'
+        Statement:
+          - Effect: Allow
+            Principal: {AWS: !Sub 'arn:aws:iam::${AWS::AccountId}:root'}
+            Action: kms:*
+            Resource: '*'
+  ArtifactBucket:
+    Type: AWS::S3::Bucket
+    Metadata: {Description: Bucket — for artifacts}
+    DeletionPolicy: RetainExceptOnCreate
+    UpdateReplacePolicy: Retain
+    Properties: {VersioningConfiguration: {Status: Enabled}}
+  Images:
+    Type: AWS::ECR::Repository
+    DeletionPolicy: RetainExceptOnCreate
+    UpdateReplacePolicy: Retain
+    Properties: {RepositoryName: !Ref AppName}
+  DeployRole:
+    Type: AWS::IAM::Role
+    Properties:
+      Path: !Sub /${AppName}/
+      AssumeRolePolicyDocument:
+        Version: '2012-10-17'
+        Statement: [{Effect: Allow, Principal: {Service: cloudformation.amazonaws.com}, Action: 'sts:AssumeRole'}]
+Outputs:
+  ArtifactBucketName: {Value: !Ref ArtifactBucket}
+  DeployRoleArn: {Value: !GetAtt DeployRole.Arn}
+"""
+
+PIPELINE = """\
+AWSTemplateFormatVersion: '2010-09-09'
+Parameters:
+  AppName: {Type: String}
+  Unused: {Type: String, Default: nothing}
+Resources:
+  Logs:
+    Type: AWS::Logs::LogGroup
+    Properties: {LogGroupName: !Sub '/${AppName}/pipeline/build'}
+  Topic: {Type: AWS::SNS::Topic}
+"""
+
+MORE = "  More: {Type: AWS::SNS::Topic}\n"
+IMPOSSIBLE = "  Queue: {Type: AWS::SQS::Queue, Properties: {MessageRetentionPeriod: 9}}\n"
+
+RULE = {
+    "Version": "2018-11-08",
+    "DestinationReferences": ["refs/heads/main"],
+    "Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 1}],
+}
+
+
+def unused_name() -> str:
+    """A service name that no other test has: all tests of a process share one local AWS."""
+    return "t" + "".join(random.choices(string.ascii_lowercase, k=10))
+
+
+def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
+    """Write and commit a service with small stand-ins for the kit's templates."""
+    name = name or unused_name()
+    recorded = {"app_name": name, "aws_region": "us-east-1", "environments": "dev,prod", **answers}
+    configuration = {"Parameters": {"AppName": name}, "Tags": {names.TAG_SERVICE: name}}
+    files = {
+        ".copier-answers.yml": "".join(f"{key}: {json.dumps(value)}\n" for key, value in recorded.items()),
+        "infrastructure/foundation.yaml": FOUNDATION,
+        "infrastructure/foundation.json": json.dumps(configuration),
+        "infrastructure/pipeline.yaml": PIPELINE,
+        "infrastructure/pipeline.json": json.dumps(configuration | {"StackPolicy": {"Statement": [ALLOW]}}),
+        "config/policies/approval-rule.json": json.dumps(RULE),
+    }
+    root.mkdir(parents=True)
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+    git("init", "-q", "-b", "main", cwd=root)
+    commit(root)
+    return root
+
+
+ALLOW = {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"}
+
+
+def commit(root: Path, message: str = "change", **files: str) -> str:
+    """Commit everything, files named like `infrastructure__pipeline_yaml` written before; return the commit."""
+    for path, text in files.items():
+        folder, _, name = path.rpartition("__")
+        stem, _, ending = name.rpartition("_")
+        target = root / folder.replace("__", "/") / f"{stem}.{ending}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    git("add", "-A", cwd=root)
+    git("-c", "commit.gpgsign=false", "commit", "-q", "--allow-empty", "-m", message, cwd=root, env=IDENTITY)
+    return git("rev-parse", "HEAD", cwd=root)
+
+
+def run(root: Path, **options: Any) -> DeployResult:
+    """Deploy quietly."""
+    return deploy(root, profile=None, console=Console(quiet=True), **options)
+
+
+def run_with_profile(root: Path, profile: str) -> DeployResult:
+    """Deploy with a named profile."""
+    return deploy(root, profile=profile, console=Console(quiet=True))
+
+
+def remove(root: Path, **options: Any) -> DestroyResult:
+    """Destroy quietly, and with consent."""
+    given = {"environment": None, "plan": False, "confirm": lambda name: True, "profile": None} | options
+    return destroy(root, console=Console(quiet=True), **given)
+
+
+Answer = Callable[[str, dict[str, Any]], tuple[Any, dict[str, Any]] | None]
+
+
+@dataclass
+class Wire:
+    """What goes over the wire, and faults on it.
+
+    Attributes:
+        calls: Each API call as `service:Operation`.
+        requests: The parameters of each call, in the same order.
+        faults: Answers in place of AWS's, by operation: asked with the operation's name and parameters.
+        touched: Changes of AWS's own answers, by operation.
+    """
+
+    calls: list[str] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    faults: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    touched: dict[str, Callable[[dict[str, Any]], None]] = field(default_factory=dict)
+    after: Callable[[int], None] = lambda count: None
+    answered: int = 0
+
+    def before(self, model: Any, params: dict[str, Any], **_: Any) -> Any:
+        self.calls.append(f"{model.service_model.service_name}:{model.name}")
+        self.requests.append(params)
+        fault = self.faults.get(model.name)
+        return fault() if fault else None
+
+    def done(self, model: Any, parsed: dict[str, Any], **_: Any) -> None:
+        if touch := self.touched.get(model.name):
+            touch(parsed)
+        self.answered += 1
+        self.after(self.answered)
+
+    def refuse(self, operation: str, code: str, message: str, times: int = 10**6) -> None:
+        """Let an operation fail as AWS would let it fail."""
+        left = [times]
+
+        def fault() -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                return None
+            document = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+            return type("Response", (), {"status_code": 400})(), document
+
+        self.faults[operation] = fault
+
+    def throw(self, operation: str, error: BaseException) -> None:
+        """Let an operation end in an exception before anything is sent."""
+
+        def fault() -> Any:
+            raise error
+
+        self.faults[operation] = fault
+
+    def session(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        def recorded(profile: str | None, region: str) -> Any:
+            session = make(profile, region)
+            # The API models are large: all sessions of a test process read them once.
+            session._session.register_component("data_loader", LOADER)
+            session.events.register("before-call", self.before)
+            session.events.register("after-call", self.done)
+            return session
+
+        return recorded
+
+
+def dies_after(root: Path, calls: int) -> bool:
+    """Deploy in a process that dies right after an API call was answered; say whether it came that far."""
+    return _in_child(root, lambda count: os._exit(137) if count == calls else None) == 137
+
+
+def _in_child(root: Path, after: Callable[[int], None], environment: dict[str, str] | None = None) -> int:
+    child = os.fork()
+    if child == 0:
+        status = 70
+        try:
+            os.environ.update(environment or {})
+            wire = Wire(after=after)
+            scaffold.aws.new_session = wire.session(scaffold.aws.new_session)
+            run(root)
+            status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def dies_while_pushing(root: Path, script: str) -> int:
+    """Deploy in a process that a Git hook kills during the push; return how it ended."""
+    hook = root / ".git" / "hooks" / "pre-push"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\n{script}\n")
+    hook.chmod(0o755)
+    try:
+        child = os.fork()
+        if child == 0:
+            os.environ["SCAFFOLD_TEST_PID"] = str(os.getpid())
+            try:
+                run(root)
+            finally:
+                os._exit(0)
+        _, status = os.waitpid(child, 0)
+        return os.waitstatus_to_exitcode(status)
+    finally:
+        hook.unlink()
+
+
+@functools.cache
+def client(service: str) -> Any:
+    """A client of this process's local AWS."""
+    session = boto3.Session(region_name="us-east-1")
+    session._session.register_component("data_loader", LOADER)
+    return session.client(service)
+
+
+def state(root: Path, name: str) -> dict[str, Any]:
+    """What AWS and Git hold of a service once it is deployed, free of ids and times."""
+    codecommit, cloudformation = client("codecommit"), client("cloudformation")
+    arn = codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["Arn"]
+    rule = names.approval_rule_template(name)
+    described = {}
+    for stack in (names.foundation_stack(name), names.pipeline_stack(name)):
+        one = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        described[stack] = {
+            "status": one["StackStatus"].replace("UPDATE_", "").replace("CREATE_", ""),
+            "tags": one.get("Tags", []),
+            "parameters": one.get("Parameters", []),
+            "role": "RoleARN" in one,
+            "template": cloudformation.get_template(StackName=stack)["TemplateBody"],
+            "policy": cloudformation.get_stack_policy(StackName=stack).get("StackPolicyBody"),
+            "resources": sorted(
+                resource["LogicalResourceId"]
+                for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+            ),
+            "change sets": cloudformation.list_change_sets(StackName=stack)["Summaries"],
+        }
+    return {
+        "tags": codecommit.list_tags_for_resource(resourceArn=arn)["tags"],
+        "rule": codecommit.get_approval_rule_template(approvalRuleTemplateName=rule)["approvalRuleTemplate"][
+            "approvalRuleTemplateContent"
+        ],
+        "applied": codecommit.list_associated_approval_rule_templates_for_repository(repositoryName=name)[
+            "approvalRuleTemplateNames"
+        ],
+        "main": codecommit.get_branch(repositoryName=name, branchName="main")["branch"]["commitId"],
+        "remote": git("remote", "-v", cwd=root),
+        "tracking": git("rev-parse", "refs/remotes/origin/main", cwd=root),
+        "stacks": described,
+    }
+
+
+@contextmanager
+def variables(values: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for a while."""
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def clone(root: Path, name: str) -> Path:
+    """Clone a service's repository as a colleague would."""
+    subprocess.run(["git", "clone", "-q", names.remote_url(name, "us-east-1"), os.fspath(root)], check=True)
+    return root

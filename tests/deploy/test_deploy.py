@@ -1,0 +1,261 @@
+"""`scaffold deploy` against local AWS: what it makes, what it leaves alone, and what a plan says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scaffold import names
+from scaffold.git import git
+from scaffold.service import read
+from tests.deploy.services import (
+    FOUNDATION,
+    MORE,
+    PIPELINE,
+    RULE,
+    Wire,
+    client,
+    clone,
+    commit,
+    make_service,
+    run,
+    state,
+)
+
+# What `--plan` may call besides reading: change sets, which it deletes again.
+PLAN_WRITES = {"cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet"}
+READS = ("Get", "List", "Describe")
+
+
+def name_of(service: Path) -> str:
+    return read(service).app_name
+
+
+def test_first_deployment_makes_everything_in_order(service: Path, wire: Wire) -> None:
+    result = run(service)
+    name = name_of(service)
+
+    assert result.exit_code == 0
+    assert [step.action for step in result.steps if step.what.startswith("stack ")] == ["create", "create"]
+    writes = [call for call in wire.calls if not call.split(":")[1].startswith(READS)]
+    assert writes[-5:] == [
+        "codecommit:CreateRepository",
+        "codecommit:CreateApprovalRuleTemplate",
+        "codecommit:AssociateApprovalRuleTemplateWithRepository",
+        "cloudformation:CreateStack",
+        "cloudformation:CreateStack",
+    ]
+    made = state(service, name)
+    assert made["tags"] == {names.TAG_SERVICE: name}
+    assert json.loads(made["rule"]) == RULE
+    assert made["applied"] == [names.approval_rule_template(name)]
+    assert made["main"] == made["tracking"] == git("rev-parse", "HEAD", cwd=service)
+    assert "pipeline/pipelines" in result.console
+    assert "local AWS" in result.text()
+
+
+def test_service_linked_roles_exist_after_it(service: Path) -> None:
+    run(service)
+    roles = client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]
+    assert set(names.SERVICE_LINKED_ROLES.values()) <= {role["RoleName"] for role in roles}
+
+
+def test_pipeline_stack_is_made_with_the_foundations_role_and_the_foundation_without(service: Path) -> None:
+    run(service)
+    stacks = state(service, name_of(service))["stacks"]
+    assert {name.rpartition("-")[2]: stack["role"] for name, stack in stacks.items()} == {
+        "foundation": False,
+        "pipeline": True,
+    }
+
+
+def test_repetition_with_nothing_to_do_takes_at_most_twelve_calls(service: Path, wire: Wire) -> None:
+    run(service)
+    wire.calls.clear()
+
+    result = run(service)
+
+    assert not result.changed
+    assert len(wire.calls) <= 12
+    assert all(call.split(":")[1].startswith(READS) for call in wire.calls)
+    assert "nothing to do" in result.text()
+
+
+def test_repetition_counts_for_the_kits_own_templates(tmp_path: Path, wire: Wire) -> None:
+    kits = pytest.importorskip("tests.kits")
+    service = kits.generate(tmp_path / "service", app_name="t" + tmp_path.name.replace("_", "")[:12].lower())
+    git("init", "-q", "-b", "main", cwd=service)
+    commit(service)
+    first = run(service)
+    assert [step.action for step in first.steps if step.what.startswith("stack ")] == ["create", "create"]
+    wire.calls.clear()
+
+    assert not run(service).changed
+    assert len(wire.calls) <= 12
+
+
+def test_changed_template_reaches_its_stack_and_only_that(service: Path) -> None:
+    run(service)
+    commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE)
+
+    result = run(service)
+
+    done = {step.what.rpartition("-")[2]: step.action for step in result.steps if step.what.startswith("stack ")}
+    assert done == {"foundation": "none", "pipeline": "change"}
+    assert "More" in state(service, name_of(service))["stacks"][names.pipeline_stack(name_of(service))]["resources"]
+
+
+def test_changed_comment_updates_nothing_for_ever(service: Path, wire: Wire) -> None:
+    """CloudFormation sees no change in a comment, so the deployed template stays another one."""
+    run(service)
+    commit(service, infrastructure__pipeline_yaml=PIPELINE + "# a remark\n")
+    run(service)
+    result = run(service)
+    assert not any(step.changes for step in result.steps if step.what.startswith("stack "))
+    assert state(service, name_of(service))["stacks"][names.pipeline_stack(name_of(service))]["change sets"] == []
+
+
+def test_changed_tags_parameters_and_stack_policy_reach_the_stack(service: Path) -> None:
+    run(service)
+    name = name_of(service)
+    deny = {"Statement": [{"Effect": "Deny", "Action": "Update:Delete", "Principal": "*", "Resource": "*"}]}
+    configuration = {
+        "Parameters": {"AppName": name, "Unused": "something"},
+        "Tags": {names.TAG_SERVICE: name, "team": "blue"},
+        "StackPolicy": deny,
+    }
+    commit(service, infrastructure__pipeline_json=json.dumps(configuration))
+
+    run(service)
+
+    stack = state(service, name)["stacks"][names.pipeline_stack(name)]
+    assert {"Key": "team", "Value": "blue"} in stack["tags"]
+    assert {"ParameterKey": "Unused", "ParameterValue": "something"} in stack["parameters"]
+    assert json.loads(stack["policy"]) == deny
+    assert not run(service).changed
+
+
+def test_template_too_large_to_be_sent_inline_goes_through_the_artifact_bucket(service: Path, wire: Wire) -> None:
+    long = "".join(f"# {number:090}\n" for number in range(600))
+    assert len(long) > 51_200
+    commit(service, infrastructure__pipeline_yaml=PIPELINE + long)
+
+    run(service)
+
+    assert "s3:PutObject" in wire.calls
+    assert not run(service).changed
+
+
+def test_approval_rule_follows_its_file(service: Path) -> None:
+    run(service)
+    name = name_of(service)
+    two = RULE | {"Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 2}]}
+    commit(service, **{"config__policies__approval-rule_json": json.dumps(two)})
+    run(service)
+    assert json.loads(state(service, name)["rule"]) == two
+
+    (service / "config/policies/approval-rule.json").unlink()
+    commit(service)
+    result = run(service)
+    assert any("remove the approval rule" in step.details for step in result.steps)
+    listed = client("codecommit").list_approval_rule_templates()["approvalRuleTemplateNames"]
+    assert names.approval_rule_template(name) not in listed
+    assert not run(service).changed
+
+
+def test_persons_own_origin_is_left_alone(service: Path) -> None:
+    git("remote", "add", "origin", "https://git.example.com/mirror.git", cwd=service)
+    result = run(service)
+    assert result.remote == "codecommit"
+    assert git("remote", "get-url", "origin", cwd=service) == "https://git.example.com/mirror.git"
+    assert run(service).remote == "codecommit"
+
+
+def test_named_profile_stands_in_the_remote_so_that_git_push_uses_it(service: Path, tmp_path: Path) -> None:
+    result = run_with_profile(service, "default")
+    assert result.remote == "origin"
+    assert git("remote", "get-url", "origin", cwd=service) == f"codecommit::us-east-1://default@{name_of(service)}"
+    assert run(service).remote == "origin"
+
+
+def test_clone_of_a_colleague_deploys_and_finds_nothing_to_do(service: Path, tmp_path: Path) -> None:
+    run(service)
+    other = clone(tmp_path / "clone", name_of(service))
+    assert not run(other).changed
+
+
+def test_empty_repository_of_that_name_is_used(service: Path) -> None:
+    client("codecommit").create_repository(repositoryName=name_of(service))
+    result = run(service)
+    assert result.exit_code == 0
+    assert state(service, name_of(service))["tags"] == {names.TAG_SERVICE: name_of(service)}
+
+
+def test_plan_of_a_first_deployment_lists_all_and_changes_nothing(service: Path, wire: Wire) -> None:
+    result = run(service, plan=True)
+
+    assert result.exit_code == 10
+    assert all(call.split(":")[1].startswith(READS) for call in wire.calls)
+    text = result.text()
+    for expected in ("create the repository", "ArtifactBucket (AWS::S3::Bucket)", "Topic (AWS::SNS::Topic)"):
+        assert expected in text
+    assert not git("remote", cwd=service)
+    assert names.repository(name_of(service)) not in str(client("codecommit").list_repositories())
+
+
+def test_plan_of_a_change_uses_change_sets_and_deletes_them(service: Path, wire: Wire) -> None:
+    run(service)
+    before = state(service, name_of(service))
+    commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE, infrastructure__foundation_yaml=FOUNDATION)
+    wire.calls.clear()
+
+    result = run(service, plan=True)
+
+    assert result.exit_code == 10
+    assert "add More (AWS::SNS::Topic)" in result.text()
+    assert "1 commit" in result.text()
+    writes = {call for call in wire.calls if not call.split(":")[1].startswith(READS)}
+    assert writes == PLAN_WRITES
+    assert state(service, name_of(service)) == before
+
+
+def test_plan_with_nothing_to_do_exits_zero(service: Path) -> None:
+    run(service)
+    assert run(service, plan=True).exit_code == 0
+
+
+def test_plan_replaces_a_change_set_that_a_killed_plan_left(service: Path) -> None:
+    run(service)
+    name = name_of(service)
+    commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE)
+    client("cloudformation").create_change_set(
+        StackName=names.pipeline_stack(name),
+        ChangeSetName=names.PLAN_CHANGE_SET,
+        TemplateBody=PIPELINE + MORE,
+        Parameters=[{"ParameterKey": "AppName", "ParameterValue": name}],
+    )
+    assert run(service, plan=True).exit_code == 10
+    assert state(service, name)["stacks"][names.pipeline_stack(name)]["change sets"] == []
+
+
+def test_result_is_a_document_for_programs(service: Path) -> None:
+    document = run(service, plan=True).document()
+    assert list(document) == [
+        "service",
+        "account",
+        "region",
+        "local",
+        "planned",
+        "steps",
+        "clone",
+        "console",
+        "remote",
+    ]
+    assert json.dumps(document, default=str)
+
+
+def test_service_is_found_from_a_directory_inside_it(tmp_path: Path) -> None:
+    service = make_service(tmp_path / "service")
+    assert read(service / "infrastructure").root == service.resolve()

@@ -1,0 +1,344 @@
+"""Rules for the pipeline, roles, keys and whatever all stacks share."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from tests.infrastructure.iam import allowed, statements_of
+from tests.infrastructure.rules import every, rule, walk
+from tests.infrastructure.stacks import Stack, Stacks, as_list
+
+ACTION_MODES = {"CREATE_UPDATE", "REPLACE_ON_FAILURE", "DELETE_ONLY", "CHANGE_SET_REPLACE", "CHANGE_SET_EXECUTE"}
+PROVIDERS = {
+    "Source": {"CodeCommit"},
+    "Build": {"CodeBuild"},
+    "Test": {"CodeBuild"},
+    "Deploy": {"CloudFormation"},
+    "Approval": {"Manual"},
+}
+CONDITIONS = {
+    "BeforeEntry": {"FAIL", "SKIP"},
+    "OnSuccess": {"FAIL", "ROLLBACK"},
+    "OnFailure": {"RETRY", "ROLLBACK", "FAIL", "SKIP"},
+}
+RULE_PROVIDERS = {"CloudWatchAlarm", "CodeBuild", "Commands", "DeploymentWindow", "LambdaInvoke", "VariableCheck"}
+REPLACEABLE = {"AWS::IAM::Role", "AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline"}
+
+
+def _actions(stacks: Stacks) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    for _, _, properties in every(stacks, "AWS::CodePipeline::Pipeline"):
+        for stage in properties["Stages"]:
+            for action in stage["Actions"]:
+                yield properties, action
+
+
+def _repeated(names: Iterator[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+@rule("pipe-01")
+def artifacts_have_one_writer(stacks: Stacks) -> Iterator[str]:
+    written = (output["Name"] for _, action in _actions(stacks) for output in action.get("OutputArtifacts", []))
+    yield from (f"two actions write the artifact {name}" for name in _repeated(written))
+
+
+@rule("pipe-02")
+def namespaces_are_unique(stacks: Stacks) -> Iterator[str]:
+    used = (action["Namespace"] for _, action in _actions(stacks) if "Namespace" in action)
+    yield from (f"two actions share the namespace {name}" for name in _repeated(used))
+
+
+@rule("pipe-03")
+def builds_have_an_input(stacks: Stacks) -> Iterator[str]:
+    for _, action in _actions(stacks):
+        if action["ActionTypeId"]["Provider"] == "CodeBuild" and not action.get("InputArtifacts"):
+            yield f"{action['Name']} has no input artifact"
+
+
+@rule("pipe-07")
+def only_v2_has_what_v2_brought(stacks: Stacks) -> Iterator[str]:
+    for _, logical, properties in every(stacks, "AWS::CodePipeline::Pipeline"):
+        if properties.get("PipelineType", "V1") != "V2":
+            new = {"Triggers", "Variables"} & set(properties)
+            if new or properties.get("ExecutionMode", "SUPERSEDED") != "SUPERSEDED":
+                yield f"{logical} is of type V1"
+
+
+@rule("pipe-14")
+def stacks_with_roles_are_acknowledged(stacks: Stacks) -> Iterator[str]:
+    with_roles = {name for name, stack in stacks.items() if any(True for _ in stack.of_type("AWS::IAM::Role"))}
+    named = {
+        stack.name
+        for stack, _, properties in [*every(stacks, "AWS::IAM::Role"), *every(stacks, "AWS::IAM::ManagedPolicy")]
+        if {"RoleName", "ManagedPolicyName"} & set(properties)
+    }
+    for _, action in _actions(stacks):
+        configuration = action.get("Configuration", {})
+        capabilities = configuration.get("Capabilities", "").split(",")
+        if "TemplatePath" not in configuration:
+            continue
+        stack = configuration["StackName"]
+        if stack in named and "CAPABILITY_NAMED_IAM" not in capabilities:
+            yield f"{action['Name']} of {stack} lacks CAPABILITY_NAMED_IAM"
+        elif stack in with_roles and not {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"} & set(capabilities):
+            yield f"{action['Name']} of {stack} lacks CAPABILITY_IAM"
+
+
+@rule("action-mode")
+def actions_are_of_a_kind_that_exists(stacks: Stacks) -> Iterator[str]:
+    for _, action in _actions(stacks):
+        kind, configuration = action["ActionTypeId"], action.get("Configuration", {})
+        if kind["Provider"] not in PROVIDERS.get(kind["Category"], set()):
+            yield f"{action['Name']}: no provider {kind['Provider']} in {kind['Category']}"
+        if kind["Provider"] == "CloudFormation" and configuration.get("ActionMode") not in ACTION_MODES:
+            yield f"{action['Name']}: no action mode {configuration.get('ActionMode')}"
+
+
+@rule("stage-condition")
+def stage_conditions_are_of_a_kind_that_exists(stacks: Stacks) -> Iterator[str]:
+    for _, _, properties in every(stacks, "AWS::CodePipeline::Pipeline"):
+        for stage in properties["Stages"]:
+            for kind, results in CONDITIONS.items():
+                declared = stage.get(kind, {})
+                conditions = declared.get("Conditions", [])
+                if len(conditions) > 1:
+                    yield f"{stage['Name']}: more than one condition {kind}"
+                for item in [declared, *conditions]:
+                    if item.get("Result", next(iter(results))) not in results:
+                        yield f"{stage['Name']}: {kind} knows no result {item['Result']}"
+                for provider in (item["RuleTypeId"]["Provider"] for item in walk(declared) if "RuleTypeId" in item):
+                    if provider not in RULE_PROVIDERS:
+                        yield f"{stage['Name']}: no rule {provider}"
+            if stage.get("OnFailure", {}).get("Result") == "ROLLBACK":
+                if any(action["ActionTypeId"]["Category"] == "Approval" for action in stage["Actions"]):
+                    yield f"{stage['Name']}: a refused approval would roll back and ask for approval again"
+
+
+@rule("overrides")
+def overrides_stay_below_their_limit(stacks: Stacks) -> Iterator[str]:
+    for _, action in _actions(stacks):
+        configuration = action.get("Configuration", {})
+        overrides = configuration.get("ParameterOverrides", "{}")
+        if len(overrides) > 1000:
+            yield f"{action['Name']}: overrides of {len(overrides)} characters"
+        target = stacks.get(configuration.get("StackName", ""))
+        for name in set(json.loads(overrides)) - set(target.template["Parameters"] if target else []):
+            yield f"{action['Name']}: the template has no parameter {name}"
+
+
+@rule("trigger")
+def pushes_start_the_pipeline(stacks: Stacks) -> Iterator[str]:
+    started = {
+        target["Arn"]
+        for _, _, properties in every(stacks, "AWS::Events::Rule")
+        if "aws.codecommit" in properties.get("EventPattern", {}).get("source", [])
+        for target in properties["Targets"]
+    }
+    for properties, action in _actions(stacks):
+        if action["ActionTypeId"]["Provider"] == "CodeCommit":
+            if action["Configuration"].get("PollForSourceChanges") != "false":
+                yield f"{action['Name']} polls"
+            if not any(arn.endswith(f":{properties['Name']}") for arn in started):
+                yield f"no rule starts {properties['Name']}"
+
+
+@rule("at-rest")
+def the_pipeline_comes_last_in_its_stack(stacks: Stacks) -> Iterator[str]:
+    for stack, logical, _ in every(stacks, "AWS::CodePipeline::Pipeline"):
+        after, todo = set(), [logical]
+        while todo:
+            resource = stack.template["Resources"][todo.pop()]
+            names = set(as_list(resource.get("DependsOn", []))) | _references(resource)
+            todo += [name for name in names & set(stack.resources) if name not in after]
+            after |= names & set(stack.resources)
+        for missing in set(stack.resources) - after - {logical}:
+            yield f"{missing} may still change while the pipeline updates its own stack"
+
+
+def _references(resource: dict[str, Any]) -> set[str]:
+    found = set()
+    for item in walk(resource):
+        found |= {item["Ref"]} if "Ref" in item else set()
+        found |= {item["Fn::GetAtt"][0]} if "Fn::GetAtt" in item else set()
+    return found
+
+
+@rule("iam-02")
+def every_role_of_a_task_may_be_passed(stacks: Stacks) -> Iterator[str]:
+    deployers = [
+        (stack, logical)
+        for stack, logical, properties in every(stacks, "AWS::IAM::Role")
+        if "cloudformation.amazonaws.com" in _trusted(properties)
+    ]
+    for stack, _, properties in every(stacks, "AWS::ECS::TaskDefinition"):
+        for key in {"TaskRoleArn", "ExecutionRoleArn"} & set(properties):
+            context = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+            if not any(allowed(statements_of(*role), "iam:PassRole", properties[key], context) for role in deployers):
+                yield f"{stack.name}: nobody may pass its {key}"
+
+
+@rule("iam-04")
+def builds_may_write_their_log(stacks: Stacks) -> Iterator[str]:
+    for stack, logical, properties in every(stacks, "AWS::CodeBuild::Project"):
+        group = properties.get("LogsConfig", {}).get("CloudWatchLogs", {}).get("GroupName")
+        role = stack.template["Resources"][logical]["Properties"]["ServiceRole"]["Fn::GetAtt"][0]
+        declared = {item.get("LogGroupName") for _, item in stack.of_type("AWS::Logs::LogGroup")}
+        arn = f"arn:aws:logs:us-east-1:111122223333:log-group:{group}:log-stream:any"
+        for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+            if group not in declared or not allowed(statements_of(stack, role), action, arn):
+                yield f"{logical} may not write to {group}"
+
+
+@rule("iam-05")
+def permissions_come_with_the_role(stacks: Stacks) -> Iterator[str]:
+    for stack, policy, _ in every(stacks, "AWS::IAM::Policy"):
+        roles = [item["Ref"] for item in stack.template["Resources"][policy]["Properties"]["Roles"]]
+        for logical, resource in stack.template["Resources"].items():
+            if resource["Type"] in REPLACEABLE - {"AWS::IAM::Role"} and _references(resource) & set(roles):
+                if policy not in as_list(resource.get("DependsOn", [])):
+                    yield f"{logical} may come before {policy}, which its role needs"
+
+
+@rule("iam-07")
+def subnets_in_conditions_are_arns(stacks: Stacks) -> Iterator[str]:
+    for stack in stacks.values():
+        for item in walk(stack.resources):
+            for subnet in as_list(item.get("ec2:Subnet", [])):
+                if not str(subnet).startswith("arn:"):
+                    yield f"{stack.name}: the condition on ec2:Subnet names {subnet}, which is no ARN"
+
+
+def _trusted(role: dict[str, Any]) -> list[str]:
+    return [
+        service
+        for statement in role["AssumeRolePolicyDocument"]["Statement"]
+        for service in as_list(statement["Principal"].get("Service", []))
+    ]
+
+
+@rule("iam-08")
+def roles_trust_the_service_that_takes_them(stacks: Stacks) -> Iterator[str]:
+    trusted = {stack._arn(logical): _trusted(role) for stack, logical, role in every(stacks, "AWS::IAM::Role")}
+
+    def takes(where: str, arn: str, service: str) -> Iterator[str]:
+        if trusted.get(arn) != [service]:
+            yield f"{where} takes {arn}, which trusts {trusted.get(arn)} and not {service}"
+
+    for stack, _, properties in every(stacks, "AWS::ECS::TaskDefinition"):
+        for key in ("TaskRoleArn", "ExecutionRoleArn"):
+            yield from takes(f"{stack.name} {key}", properties[key], "ecs-tasks.amazonaws.com")
+    for stack, _, properties in every(stacks, "AWS::ECS::Service"):
+        for item in walk(properties.get("LoadBalancers", [])):
+            if "RoleArn" in item:
+                yield from takes(stack.name, item["RoleArn"], "ecs.amazonaws.com")
+    for _, logical, properties in every(stacks, "AWS::CodeBuild::Project"):
+        yield from takes(logical, properties["ServiceRole"], "codebuild.amazonaws.com")
+    for _, logical, properties in every(stacks, "AWS::CodePipeline::Pipeline"):
+        yield from takes(logical, properties["RoleArn"], "codepipeline.amazonaws.com")
+    for _, logical, properties in every(stacks, "AWS::Events::Rule"):
+        for target in properties["Targets"]:
+            if "RoleArn" in target:
+                yield from takes(logical, target["RoleArn"], "events.amazonaws.com")
+            elif not target["Arn"].startswith("arn:aws:sns:"):
+                yield f"{logical} has no role for {target['Arn']}"
+
+
+@rule("boundary")
+def roles_that_the_pipeline_makes_have_the_boundary(stacks: Stacks) -> Iterator[str]:
+    boundaries = {stack._identifier(logical) for stack, logical, _ in every(stacks, "AWS::IAM::ManagedPolicy")}
+    for stack, logical, properties in every(stacks, "AWS::IAM::Role"):
+        if stack.kind != "foundation" and properties.get("PermissionsBoundary") not in boundaries:
+            yield f"{stack.name} {logical} has no boundary"
+        if "RoleName" in properties or not properties.get("Path", "/").strip("/"):
+            yield f"{stack.name} {logical} has a name of its own, or no path to be known by"
+
+
+@rule("full-access")
+def no_policy_grants_everything(stacks: Stacks) -> Iterator[str]:
+    for stack, logical, properties in every(stacks, "AWS::IAM::Role"):
+        for arn in properties.get("ManagedPolicyArns", []):
+            yield f"{stack.name} {logical} takes the policy {arn} of AWS whole"
+        for statement in statements_of(stack, logical):
+            for action in as_list(statement["Action"]):
+                service, _, call = action.partition(":")
+                if statement["Effect"] == "Allow" and (action == "*" or call == "*" or not call):
+                    yield f"{stack.name} {logical} may do everything with {service}"
+            if "NotAction" in statement or "NotResource" in statement:
+                yield f"{stack.name} {logical} is granted by what it is not"
+
+
+@rule("kms-02")
+def publishers_may_use_the_key_of_the_topic(stacks: Stacks) -> Iterator[str]:
+    for stack, logical, properties in every(stacks, "AWS::SNS::Topic"):
+        if "KmsMasterKeyId" not in properties:
+            continue
+        granted = _granted_to_services(stack)
+        for service in ("cloudwatch.amazonaws.com", "events.amazonaws.com"):
+            if not {"kms:Decrypt", "kms:GenerateDataKey*"} <= granted.get(service, set()):
+                yield f"{service} may not use the key of {logical}"
+
+
+def _granted_to_services(stack: Stack) -> dict[str, set[str]]:
+    granted: dict[str, set[str]] = {}
+    for _, key in stack.of_type("AWS::KMS::Key"):
+        for statement in key["KeyPolicy"]["Statement"]:
+            for service in as_list(statement["Principal"].get("Service", [])):
+                granted.setdefault(service, set()).update(as_list(statement["Action"]))
+    return granted
+
+
+@rule("kms-05")
+def keys_have_an_administrator(stacks: Stacks) -> Iterator[str]:
+    for _, logical, properties in every(stacks, "AWS::KMS::Key"):
+        administrators = [
+            statement
+            for statement in properties["KeyPolicy"]["Statement"]
+            if str(statement["Principal"].get("AWS", "")).endswith(":root") and "kms:*" in as_list(statement["Action"])
+        ]
+        if not administrators:
+            yield f"nobody may change the policy of {logical}"
+
+
+@rule("name-06")
+def exports_do_not_change_their_value(stacks: Stacks) -> Iterator[str]:
+    for stack in stacks.values():
+        for name, output in stack.template.get("Outputs", {}).items():
+            if "Export" in output and any("Fn::If" in item for item in walk(output["Value"])):
+                yield f"{stack.name}: the export {name} changes with a parameter while other stacks import it"
+
+
+@rule("name-07")
+def log_groups_have_one_owner(stacks: Stacks) -> Iterator[str]:
+    names = (properties["LogGroupName"] for _, _, properties in every(stacks, "AWS::Logs::LogGroup"))
+    yield from (f"two resources declare the log group {name}" for name in _repeated(names))
+
+
+@rule("sh-01", "lifecycle")
+def released_images_never_expire(stacks: Stacks) -> Iterator[str]:
+    for _, logical, properties in every(stacks, "AWS::ECR::Repository"):
+        for item in json.loads(properties["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]:
+            selection = item["selection"]
+            if ("countUnit" in selection) != (selection["countType"] == "sinceImagePushed"):
+                yield f"{logical}: countUnit belongs to sinceImagePushed, and {selection['countType']} is given"
+            if selection["tagStatus"] != "untagged":
+                yield f"{logical}: a rule expires images that may be running"
+
+
+@rule("retain")
+def what_holds_data_outlives_its_stack(stacks: Stacks) -> Iterator[str]:
+    for kind in ("AWS::KMS::Key", "AWS::S3::Bucket", "AWS::ECR::Repository"):
+        for stack, logical, _ in every(stacks, kind):
+            resource = stack.resources[logical]
+            policies = (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
+            # Plain Retain would keep what a failed first attempt made, and the second attempt would trip over its name.
+            if policies != ("RetainExceptOnCreate", "Retain"):
+                yield f"{stack.name} {logical} is deleted with its stack, or stays after a failed first attempt"
+
+
+@rule("scanning")
+def the_registry_is_left_alone(stacks: Stacks) -> Iterator[str]:
+    for stack, logical, _ in every(stacks, "AWS::ECR::RegistryScanningConfiguration"):
+        yield f"{stack.name} {logical} changes how every repository of the account is scanned"

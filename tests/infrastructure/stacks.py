@@ -1,0 +1,309 @@
+"""The stacks of a generated service as CloudFormation would see them: parsed, and with every function worked out."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ACCOUNT = "111122223333"
+REGION = "us-east-1"
+PSEUDO = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::URLSuffix": "amazonaws.com",
+}
+NOTHING = object()
+IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/app@sha256:{'0' * 64}"
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML with CloudFormation's short functions, and with dates and the like left alone."""
+
+
+def _function(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Parse a template, or a part of one."""
+    document: dict[str, Any] = yaml.load(text, _Loader)
+    return document
+
+
+@dataclass
+class Stack:
+    """One stack: a template with the parameters it gets, and what other stacks export."""
+
+    name: str
+    template: dict[str, Any]
+    parameters: dict[str, str] = field(default_factory=dict)
+    configuration: dict[str, Any] = field(default_factory=dict)
+    imports: dict[str, str] = field(default_factory=dict)
+    imported: set[str] = field(default_factory=set)
+
+    @property
+    def kind(self) -> str:
+        """foundation, pipeline, environment, task-definition or service."""
+        return next(kind for kind in KINDS if self.name.endswith(f"-{kind}"))
+
+    @functools.cached_property
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """The resources that exist under these parameters, with every function worked out."""
+        found = {}
+        for logical, resource in self.template.get("Resources", {}).items():
+            if "Condition" not in resource or self.holds(resource["Condition"]):
+                found[logical] = {**resource, "Properties": self.resolve(resource.get("Properties", {}))}
+        return found
+
+    @functools.cached_property
+    def outputs(self) -> dict[str, str]:
+        """The outputs by name."""
+        return {
+            name: self.resolve(output["Value"])
+            for name, output in self.template.get("Outputs", {}).items()
+            if "Condition" not in output or self.holds(output["Condition"])
+        }
+
+    @functools.cached_property
+    def exports(self) -> dict[str, str]:
+        """The exports by name."""
+        return {
+            self.resolve(output["Export"]["Name"]): self.outputs[name]
+            for name, output in self.template.get("Outputs", {}).items()
+            if "Export" in output and name in self.outputs
+        }
+
+    def of_type(self, type_name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every resource of a type: its logical id and its properties."""
+        for logical, resource in self.resources.items():
+            if resource["Type"] == type_name:
+                yield logical, resource["Properties"]
+
+    def holds(self, condition: Any) -> bool:
+        """Whether a condition of the template is true."""
+        match condition:
+            case str():
+                return self.holds(self.template["Conditions"][condition])
+            case {"Condition": name}:
+                return self.holds(name)
+            case {"Fn::Equals": [left, right]}:
+                return bool(self.resolve(left) == self.resolve(right))
+            case {"Fn::Not": [inner]}:
+                return not self.holds(inner)
+            case {"Fn::And": parts}:
+                return all(map(self.holds, parts))
+            case {"Fn::Or": parts}:
+                return any(map(self.holds, parts))
+        raise ValueError(f"no condition: {condition}")
+
+    def resolve(self, value: Any) -> Any:
+        """A value with every function in it worked out."""
+        if isinstance(value, list):
+            return [item for item in map(self.resolve, value) if item is not NOTHING]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((name, argument),) = value.items()
+            if name == "Ref" or name.startswith("Fn::"):
+                return self._call(name, argument)
+        resolved = {key: self.resolve(item) for key, item in value.items()}
+        return {key: item for key, item in resolved.items() if item is not NOTHING}
+
+    def _call(self, name: str, argument: Any) -> Any:
+        match name, argument:
+            case "Ref", "AWS::NoValue":
+                return NOTHING
+            case "Ref", "AWS::StackName":
+                return self.name
+            case "Ref", str() if argument in PSEUDO:
+                return PSEUDO[argument]
+            case "Ref", str() if argument in self.template.get("Parameters", {}):
+                declared = self.template["Parameters"][argument]
+                value = self.parameters.get(argument, declared.get("Default"))
+                assert value is not None, f"{self.name}: the parameter {argument} has no value"
+                return str(value)
+            case "Ref", str():
+                return self._identifier(argument)
+            case "Fn::GetAtt", [logical, attribute]:
+                return self._attribute(logical, attribute)
+            case "Fn::Sub", str():
+                return self._sub(argument, {})
+            case "Fn::Sub", [text, variables]:
+                return self._sub(text, {key: self.resolve(item) for key, item in variables.items()})
+            case "Fn::If", [condition, yes, no]:
+                return self.resolve(yes if self.holds(condition) else no)
+            case "Fn::ImportValue", _:
+                export = self.resolve(argument)
+                self.imported.add(export)
+                assert export in self.imports, f"{self.name} imports {export}, which no stack exports"
+                return self.imports[export]
+            case "Fn::GetAZs", _:
+                return [f"{REGION}{zone}" for zone in "abc"]
+            case "Fn::Select", [index, items]:
+                return self.resolve(items)[int(self.resolve(index))]
+            case "Fn::Cidr", [block, count, bits]:
+                network = ipaddress.ip_network(self.resolve(block))
+                subnets = network.subnets(new_prefix=32 - int(self.resolve(bits)))
+                return [str(next(subnets)) for _ in range(int(self.resolve(count)))]
+        raise ValueError(f"{self.name}: {name} of {argument}")
+
+    def _sub(self, text: str, variables: dict[str, str]) -> str:
+        def value(match: re.Match[str]) -> str:
+            name = match[1]
+            if name in variables:
+                return str(variables[name])
+            if "." in name:
+                return str(self._attribute(*name.split(".", 1)))
+            return str(self._call("Ref", name))
+
+        return re.sub(r"\$\{([^!}][^}]*)\}", value, text)
+
+    def _properties(self, logical: str) -> tuple[str, dict[str, Any]]:
+        assert logical in self.template["Resources"], f"{self.name}: there is no resource {logical}"
+        resource = self.template["Resources"][logical]
+        assert "Condition" not in resource or self.holds(resource["Condition"]), f"{self.name}: {logical} is absent"
+        return resource["Type"], resource.get("Properties", {})
+
+    def _identifier(self, logical: str) -> str:
+        kind, properties = self._properties(logical)
+        if kind.startswith("AWS::ElasticLoadBalancingV2::") or kind in ("AWS::SNS::Topic", "AWS::ECS::TaskDefinition"):
+            return self._arn(logical)
+        if kind == "AWS::IAM::ManagedPolicy":
+            path, name = self.resolve(properties["Path"]), self.resolve(properties["ManagedPolicyName"])
+            return f"arn:aws:iam::{ACCOUNT}:policy{path}{name}"
+        if kind == "AWS::ApplicationAutoScaling::ScalableTarget":
+            return f"{self.resolve(properties['ResourceId'])}|ecs:service:DesiredCount|ecs"
+        for key in ("ClusterName", "RepositoryName", "LogGroupName", "DashboardName", "AlarmName", "Name"):
+            if key in properties:
+                return str(self.resolve(properties[key]))
+        return f"{self.name}-{logical}".lower() if kind == "AWS::S3::Bucket" else f"{logical.lower()}-0123456789abcdef0"
+
+    def _attribute(self, logical: str, attribute: str) -> str:
+        kind, properties = self._properties(logical)
+        match kind, attribute:
+            case _, "Arn":
+                return self._arn(logical)
+            case "AWS::ECR::Repository", "RepositoryUri":
+                return f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{self._identifier(logical)}"
+            case "AWS::ElasticLoadBalancingV2::LoadBalancer", "DNSName":
+                return f"{logical.lower()}.{REGION}.elb.amazonaws.com"
+            case "AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancerFullName":
+                return self._arn(logical).partition("loadbalancer/")[2]
+            case "AWS::ElasticLoadBalancingV2::TargetGroup", "TargetGroupFullName":
+                return self._arn(logical).rpartition(":")[2]
+            case "AWS::ECS::Service", "Name":
+                return str(self.resolve(properties["ServiceName"]))
+            case "AWS::EC2::EIP", "AllocationId":
+                return "eipalloc-0123456789abcdef0"
+        raise ValueError(f"{self.name}: {kind} has no {attribute} here")
+
+    def _arn(self, logical: str) -> str:
+        kind, properties = self._properties(logical)
+        here = f"{REGION}:{ACCOUNT}"
+        elb = f"arn:aws:elasticloadbalancing:{here}"
+        match kind:
+            case "AWS::IAM::Role":
+                return f"arn:aws:iam::{ACCOUNT}:role{self.resolve(properties.get('Path', '/'))}{self.name}-{logical}-X"
+            case "AWS::KMS::Key":
+                return f"arn:aws:kms:{here}:key/{logical.lower()}"
+            case "AWS::S3::Bucket":
+                return f"arn:aws:s3:::{self._identifier(logical)}"
+            case "AWS::ECR::Repository":
+                return f"arn:aws:ecr:{here}:repository/{self._identifier(logical)}"
+            case "AWS::SNS::Topic":
+                return f"arn:aws:sns:{here}:{self.resolve(properties['TopicName'])}"
+            case "AWS::Logs::LogGroup":
+                return f"arn:aws:logs:{here}:log-group:{self._identifier(logical)}:*"
+            case "AWS::CodeBuild::Project":
+                return f"arn:aws:codebuild:{here}:project/{self._identifier(logical)}"
+            case "AWS::CodeBuild::ReportGroup":
+                return f"arn:aws:codebuild:{here}:report-group/{self._identifier(logical)}"
+            case "AWS::CloudWatch::Alarm":
+                return f"arn:aws:cloudwatch:{here}:alarm:{self._identifier(logical)}"
+            case "AWS::ECS::TaskDefinition":
+                return f"arn:aws:ecs:{here}:task-definition/{self.resolve(properties['Family'])}:1"
+            case "AWS::ElasticLoadBalancingV2::LoadBalancer":
+                return f"{elb}:loadbalancer/app/{self.name[:12]}-{logical}/0123456789abcdef"
+            case "AWS::ElasticLoadBalancingV2::Listener":
+                return f"{elb}:listener/app/{self.name[:12]}/0123456789abcdef/{logical}"
+            case "AWS::ElasticLoadBalancingV2::ListenerRule":
+                return f"{elb}:listener-rule/app/{self.name[:12]}/0123456789abcdef/listener/{logical}"
+            case "AWS::ElasticLoadBalancingV2::TargetGroup":
+                return f"{elb}:targetgroup/{self.name[:12]}-{logical}/0123456789abcdef"
+        raise ValueError(f"{self.name}: {kind} has no ARN here")
+
+
+KINDS = ("foundation", "pipeline", "environment", "task-definition", "service")
+Stacks = dict[str, Stack]
+
+
+def load(root: Path) -> Stacks:
+    """Read the stacks of a generated service in the order in which they are deployed.
+
+    Args:
+        root: The generated service.
+    """
+    folder = root / "infrastructure"
+    app = _configuration(folder / "foundation.json")["Parameters"]["AppName"]
+    stacks: Stacks = {}
+    exports: dict[str, str] = {}
+
+    def add(kind: str, template: str, configuration: dict[str, Any], **more: str) -> Stack:
+        parameters = {**configuration.get("Parameters", {}), **more}
+        parsed = parse((folder / template).read_text())
+        stack = Stack(f"{app}-{kind}", parsed, parameters, configuration, dict(exports))
+        stacks[stack.name] = stack
+        exports.update(stack.exports)
+        return stack
+
+    add("foundation", "foundation.yaml", _configuration(folder / "foundation.json"))
+    add("pipeline", "pipeline.yaml", _configuration(folder / "pipeline.json"))
+    for name in environments(root):
+        add(f"{name}-environment", "environment.yaml", _configuration(folder / name / "environment.json"))
+        task = add(f"{name}-task-definition", f"{name}/task-definition.yaml", {}, ImageUri=IMAGE, Version="0" * 12)
+        service = _configuration(folder / name / "service.json")
+        add(f"{name}-service", "service.yaml", service, TaskDefinitionArn=task.outputs["TaskDefinitionArn"])
+    return stacks
+
+
+def environments(root: Path) -> list[str]:
+    """The environments of a generated service, by name."""
+    return sorted(path.name for path in (root / "infrastructure").iterdir() if path.is_dir())
+
+
+def _configuration(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text())
+    return document
+
+
+def one(stacks: Stacks, kind: str) -> Stack:
+    """The only stack of a kind."""
+    (found,) = [stack for stack in stacks.values() if stack.kind == kind]
+    return found
+
+
+def as_list(value: Any) -> list[Any]:
+    """A value that may stand alone, as a list."""
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,40 @@
+"""cfn-lint has nothing to say about any template."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cfnlint.api
+import pytest
+
+from tests.infrastructure.variants import FEW, pairwise
+
+
+@functools.cache  # most templates are the same for all answers
+def lint(template: str, region: str) -> list[str]:
+    found = cfnlint.api.lint(template, regions=[region])
+    return [f"{match.linenumber}: {match.rule.id} {match.message}" for match in found]
+
+
+def findings(root: Path, region: str = "us-east-1") -> list[str]:
+    paths = sorted((root / "infrastructure").rglob("*.yaml"))
+    return [f"{path.relative_to(root)}:{found}" for path in paths for found in lint(path.read_text(), region)]
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_cfn_lint_finds_nothing(generated: Callable[..., Path], answers: dict[str, Any]) -> None:
+    assert findings(generated(**answers)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", pairwise(), ids=lambda answers: "-".join(map(str, answers.values())))
+def test_cfn_lint_finds_nothing_over_all_pairs(generated: Callable[..., Path], answers: dict[str, Any]) -> None:
+    assert findings(generated(**answers), answers["aws_region"]) == []
+
+
+def test_cfn_lint_is_awake() -> None:
+    template = "Resources: {Topic: {Type: AWS::SNS::Topic, Properties: {Nonsense: 1}}}"
+    assert "E3002" in lint(template, "us-east-1")[0]

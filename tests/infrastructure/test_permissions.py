@@ -1,0 +1,297 @@
+"""Every role can do what it is there for, and nothing that it must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.handlers import UNNAMED, calls
+from tests.infrastructure.iam import allowed, boundary_of, matches, roles_of, statements_of
+from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, Stacks, as_list, one
+from tests.infrastructure.variants import FEW
+
+TAG_OF_RESOURCE = "aws:ResourceTag/gitops-scaffold:service"
+TAG_IN_REQUEST = "aws:RequestTag/gitops-scaffold:service"
+OWN = {TAG_OF_RESOURCE: "hello-service"}
+ARN_OF = {
+    "AWS::CloudWatch::Alarm": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{AlarmName}}",
+    "AWS::CloudWatch::Dashboard": f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{{DashboardName}}",
+    "AWS::CodeBuild::Project": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{{Name}}",
+    "AWS::CodeBuild::ReportGroup": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:report-group/{{Name}}",
+    "AWS::CodePipeline::Pipeline": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{{Name}}",
+    "AWS::ECS::Cluster": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{{ClusterName}}",
+    "AWS::ECS::Service": f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/{{ServiceName}}/{{ServiceName}}",
+    "AWS::ECS::TaskDefinition": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{{Family}}:7",
+    "AWS::Events::Rule": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{{Name}}",
+    "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role{{Path}}some-role",
+    "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{LogGroupName}}",
+}
+PASSED_TO = {
+    "AWS::CodeBuild::Project": "codebuild.amazonaws.com",
+    "AWS::CodePipeline::Pipeline": "codepipeline.amazonaws.com",
+    "AWS::ECS::Service": "ecs.amazonaws.com",
+    "AWS::ECS::TaskDefinition": "ecs-tasks.amazonaws.com",
+    "AWS::Events::Rule": "events.amazonaws.com",
+}
+
+
+def deploy_role(stacks: Stacks) -> list[Any]:
+    return list(statements_of(one(stacks, "foundation"), "DeployRole"))
+
+
+def boundary_arn(stacks: Stacks) -> str:
+    return one(stacks, "foundation").outputs["BoundaryArn"]
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_the_deploy_role_covers_every_call_for_every_resource(
+    stacks_of: Callable[..., Stacks], answers: dict[str, Any]
+) -> None:
+    stacks = stacks_of(**answers)
+    app = one(stacks, "foundation").parameters["AppName"]
+    statements = deploy_role(stacks)
+    denied = set()
+    for stack in stacks.values():
+        if stack.kind == "foundation":
+            continue
+        for logical, resource in stack.resources.items():
+            kind = resource["Type"]
+            for action in calls(kind):
+                context = {
+                    TAG_OF_RESOURCE: app,
+                    "application-autoscaling:service-namespace": "ecs",
+                    "iam:PermissionsBoundary": boundary_arn(stacks),
+                    "iam:PassedToService": PASSED_TO.get(kind, ""),
+                }
+                unnamed = any(matches(pattern, action) for pattern in UNNAMED)
+                arn = "*" if unnamed else ARN_OF.get(kind, "*").format(**resource["Properties"])
+                if action in ("iam:PassRole", "iam:GetRole"):
+                    arn = f"arn:aws:iam::{ACCOUNT}:role/{app}/some-role"
+                if action.startswith("ecs:") and "ServiceDeployment" in action and not action.startswith("ecs:List"):
+                    arn = arn.replace(":service/", ":service-deployment/") + "/0123456789"
+                if not allowed(statements, action, arn, context):
+                    denied.add(f"{stack.kind}: {logical} ({kind}) needs {action} on {arn}")
+    assert not denied
+
+
+def test_resources_get_their_tag_at_creation(stacks_of: Callable[..., Stacks]) -> None:
+    statements = deploy_role(stacks_of())
+    own, other = "hello-service", "other-service"
+    for action, key, creation in (
+        ("ec2:CreateTags", "ec2:CreateAction", "CreateVpc"),
+        ("elasticloadbalancing:AddTags", "elasticloadbalancing:CreateAction", "CreateRule"),
+    ):
+        tagged = {TAG_IN_REQUEST: own, key: creation}
+        assert allowed(statements, action, "arn:aws:any", tagged)
+        assert not allowed(statements, action, "arn:aws:any", {**tagged, key: "CreateVolume"})
+        assert not allowed(statements, action, "arn:aws:any", {**tagged, TAG_IN_REQUEST: other})
+        # Tagging something that exists already would make it the service's own.
+        assert not allowed(statements, action, "arn:aws:any", {TAG_IN_REQUEST: own})
+
+
+def test_the_stacks_carry_the_tag_that_the_deploy_role_asks_for(stacks_of: Callable[..., Stacks]) -> None:
+    for stack in stacks_of().values():
+        if stack.kind != "task-definition":
+            assert stack.configuration["Tags"]["gitops-scaffold:service"] == "hello-service"
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["ec2:DeleteVpc", "ec2:AuthorizeSecurityGroupIngress", "elasticloadbalancing:ModifyRule", "ec2:DeleteTags"],
+)
+def test_the_deploy_role_leaves_other_networks_alone(stacks_of: Callable[..., Stacks], action: str) -> None:
+    statements = deploy_role(stacks_of())
+    assert allowed(statements, action, "arn:aws:any", OWN)
+    assert not allowed(statements, action, "arn:aws:any")
+    assert not allowed(statements, action, "arn:aws:any", {TAG_OF_RESOURCE: "other-service"})
+
+
+def test_the_deploy_role_makes_roles_only_under_the_boundary(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of()
+    statements = deploy_role(stacks)
+    role = f"arn:aws:iam::{ACCOUNT}:role/hello-service/some-role"
+    for action in ("CreateRole", "PutRolePolicy", "AttachRolePolicy", "PutRolePermissionsBoundary", "DeleteRolePolicy"):
+        assert allowed(statements, f"iam:{action}", role, {"iam:PermissionsBoundary": boundary_arn(stacks)})
+        assert not allowed(statements, f"iam:{action}", role)
+        assert not allowed(statements, f"iam:{action}", role, {"iam:PermissionsBoundary": "arn:aws:any"})
+        elsewhere = f"arn:aws:iam::{ACCOUNT}:role/some-role"
+        assert not allowed(statements, f"iam:{action}", elsewhere, {"iam:PermissionsBoundary": boundary_arn(stacks)})
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "AttachRolePolicy",
+        "CreatePolicyVersion",
+        "DeletePolicy",
+        "DeletePolicyVersion",
+        "DeleteRole",
+        "DeleteRolePermissionsBoundary",
+        "DeleteRolePolicy",
+        "PassRole",
+        "PutRolePolicy",
+        "SetDefaultPolicyVersion",
+        "UpdateAssumeRolePolicy",
+    ],
+)
+def test_the_deploy_role_changes_neither_itself_nor_the_boundary(stacks_of: Callable[..., Stacks], action: str) -> None:
+    stacks = stacks_of()
+    statements = deploy_role(stacks)
+    own = one(stacks, "foundation").outputs["DeployRoleArn"]
+    context = {"iam:PermissionsBoundary": boundary_arn(stacks), "iam:PassedToService": "codebuild.amazonaws.com"}
+    assert not allowed(statements, f"iam:{action}", own, context)
+    assert not allowed(statements, f"iam:{action}", boundary_arn(stacks), context)
+
+
+def test_no_role_sheds_its_boundary(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of()
+    role = f"arn:aws:iam::{ACCOUNT}:role/hello-service/some-role"
+    context = {"iam:PermissionsBoundary": boundary_arn(stacks)}
+    assert not allowed(deploy_role(stacks), "iam:DeleteRolePermissionsBoundary", role, context)
+
+
+@pytest.mark.parametrize(
+    "action", ["iam:CreateUser", "iam:CreatePolicy", "iam:CreatePolicyVersion", "sts:AssumeRole", "kms:PutKeyPolicy",
+               "s3:DeleteObject", "s3:PutBucketPolicy", "ecr:DeleteRepository", "cloudformation:UpdateStack"]
+)  # fmt: skip
+def test_the_deploy_role_has_no_business_with_the_foundation(stacks_of: Callable[..., Stacks], action: str) -> None:
+    assert not allowed(deploy_role(stacks_of()), action, "*", OWN)
+    assert not allowed(deploy_role(stacks_of()), action, f"arn:aws:any:{REGION}:{ACCOUNT}:any/hello-service", OWN)
+
+
+@pytest.mark.parametrize("service", ["lambda.amazonaws.com", "ec2.amazonaws.com", "cloudformation.amazonaws.com"])
+def test_the_deploy_role_passes_roles_to_nobody_else(stacks_of: Callable[..., Stacks], service: str) -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/hello-service/some-role"
+    assert not allowed(deploy_role(stacks_of()), "iam:PassRole", role, {"iam:PassedToService": service})
+
+
+def example(pattern: str) -> str:
+    """A resource that a pattern covers."""
+    return "arn:aws:any" if pattern == "*" else pattern.replace("*", "example")
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_the_boundary_permits_what_its_roles_are_granted(
+    stacks_of: Callable[..., Stacks], answers: dict[str, Any]
+) -> None:
+    stacks = stacks_of(**answers)
+    foundation = one(stacks, "foundation")
+    app = foundation.parameters["AppName"]
+    boundary = boundary_of(foundation)
+    context = {
+        TAG_OF_RESOURCE: app,
+        "iam:PassedToService": "cloudformation.amazonaws.com",
+    }
+    for stack in stacks.values():
+        if stack.kind == "foundation":
+            continue
+        for role in roles_of(stack):
+            for statement in statements_of(stack, role):
+                for action in as_list(statement["Action"]):
+                    for pattern in as_list(statement["Resource"]):
+                        concrete = example(action), example(pattern)
+                        assert allowed(boundary, *concrete, context), f"{stack.kind} {role}: {action} on {pattern}"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("iam:CreateRole", f"arn:aws:iam::{ACCOUNT}:role/hello-service/x"),
+        ("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/hello-service/x"),
+        ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/admin"),
+        ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/admin"),
+        ("s3:GetObject", "arn:aws:s3:::some-other-bucket/key"),
+        ("cloudformation:UpdateStack", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/hello-service-foundation/x"),
+        ("cloudformation:UpdateStack", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/other-pipeline/x"),
+        ("ecr:DeleteRepository", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service"),
+        ("ecr:BatchDeleteImage", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service"),
+        ("ecr:PutImage", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/other-service"),
+        ("kms:ScheduleKeyDeletion", "*"),
+        ("logs:PutLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/hello-service-two/prod"),
+        ("codecommit:GitPush", f"arn:aws:codecommit:{REGION}:{ACCOUNT}:hello-service"),
+    ],
+)
+def test_the_boundary_is_a_ceiling(stacks_of: Callable[..., Stacks], action: str, resource: str) -> None:
+    boundary = boundary_of(one(stacks_of(), "foundation"))
+    assert not allowed(boundary, action, resource, OWN | {"iam:PassedToService": "cloudformation.amazonaws.com"})
+
+
+def test_the_boundary_moves_no_traffic_of_other_services(stacks_of: Callable[..., Stacks]) -> None:
+    boundary = boundary_of(one(stacks_of(), "foundation"))
+    rule = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/any/1/2/3"
+    assert allowed(boundary, "elasticloadbalancing:ModifyRule", rule, OWN)
+    assert not allowed(boundary, "elasticloadbalancing:ModifyRule", rule)
+
+
+def stack_arn(name: str) -> str:
+    return f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/0123"
+
+
+@pytest.fixture(scope="module")
+def pipeline_role(stacks_of: Callable[..., Stacks]) -> list[Any]:
+    return list(statements_of(one(stacks_of(), "pipeline"), "PipelineRole"))
+
+
+def test_the_pipeline_works_on_its_own_stacks_only(pipeline_role: list[Any]) -> None:
+    update = "cloudformation:UpdateStack"
+    for name in ("pipeline", "dev-environment", "dev-task-definition", "dev-service", "prod-environment"):
+        assert allowed(pipeline_role, update, stack_arn(f"hello-service-{name}"))
+    for name in ("foundation", "qa-service", "dev-other"):
+        assert not allowed(pipeline_role, update, stack_arn(f"hello-service-{name}"))
+
+
+def test_production_changes_by_the_approved_change_set_only(pipeline_role: list[Any]) -> None:
+    production = stack_arn("hello-service-prod-service")
+    for action in ("CreateStack", "UpdateStack", "DeleteStack"):
+        assert not allowed(pipeline_role, f"cloudformation:{action}", production)
+    for action in ("CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet", "DeleteChangeSet", "DescribeStacks"):
+        assert allowed(pipeline_role, f"cloudformation:{action}", production)
+
+
+def test_only_failed_stacks_before_production_are_made_anew(pipeline_role: list[Any]) -> None:
+    for name, may in (("dev-service", True), ("staging-environment", True), ("prod-environment", False),
+                      ("prod-task-definition", False), ("pipeline", False)):  # fmt: skip
+        assert allowed(pipeline_role, "cloudformation:DeleteStack", stack_arn(f"hello-service-{name}")) is may
+
+
+def test_the_pipeline_passes_the_deploy_role_to_cloudformation_only(
+    stacks_of: Callable[..., Stacks], pipeline_role: list[Any]
+) -> None:
+    arn = one(stacks_of(), "foundation").outputs["DeployRoleArn"]
+    assert allowed(pipeline_role, "iam:PassRole", arn, {"iam:PassedToService": "cloudformation.amazonaws.com"})
+    assert not allowed(pipeline_role, "iam:PassRole", arn, {"iam:PassedToService": "codebuild.amazonaws.com"})
+
+
+def build_role(stack: Stack, role: str) -> list[Any]:
+    return list(statements_of(stack, role))
+
+
+def test_builds_push_and_scan_one_repository_only(stacks_of: Callable[..., Stacks]) -> None:
+    statements = build_role(one(stacks_of(), "pipeline"), "BuildRole")
+    own = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service"
+    for action in ("PutImage", "UploadLayerPart", "BatchGetImage", "DescribeImages", "StartImageScan",
+                   "DescribeImageScanFindings"):  # fmt: skip
+        assert allowed(statements, f"ecr:{action}", own)
+        assert not allowed(statements, f"ecr:{action}", own + "-two")
+    assert allowed(statements, "ecr:GetAuthorizationToken")
+    assert not allowed(statements, "s3:PutObject", "arn:aws:s3:::any/key")
+
+
+def test_without_a_gate_builds_may_not_scan(stacks_of: Callable[..., Stacks]) -> None:
+    statements = build_role(one(stacks_of(scan_gate="off"), "pipeline"), "BuildRole")
+    assert not allowed(statements, "ecr:StartImageScan", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service")
+
+
+def test_smoke_tests_may_read_the_source_and_log_and_no_more(stacks_of: Callable[..., Stacks]) -> None:
+    statements = build_role(one(stacks_of(), "pipeline"), "SmokeTestRole")
+    actions = sorted(action for statement in statements for action in as_list(statement["Action"]))
+    expected = "kms:Decrypt logs:CreateLogStream logs:PutLogEvents s3:GetObject s3:GetObjectVersion"
+    assert actions == expected.split()
+
+
+def test_the_application_may_do_nothing_yet(stacks_of: Callable[..., Stacks]) -> None:
+    for stack in stacks_of().values():
+        if stack.kind == "environment":
+            assert statements_of(stack, "TaskRole") == []

@@ -1,0 +1,232 @@
+"""CodeCommit: its API through the stock clients, and its Git endpoint through the real helper."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from tests.local.conftest import Client
+
+Shell = Callable[..., CompletedProcess[str]]
+RULE = {
+    "Version": "2018-11-08",
+    "DestinationReferences": ["refs/heads/main"],
+    "Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 1}],
+}
+
+
+@pytest.fixture
+def codecommit(client: Client) -> Any:
+    return client("codecommit")
+
+
+@pytest.fixture
+def name(codecommit: Any, request: pytest.FixtureRequest) -> str:
+    """An empty repository."""
+    made: str = request.node.name
+    codecommit.create_repository(repositoryName=made)
+    return made
+
+
+def test_the_stock_client_manages_repositories(shell: Shell, codecommit: Any) -> None:
+    made = shell("aws codecommit create-repository --repository-name cli --repository-description d --tags a=b")
+    metadata = json.loads(made.stdout)["repositoryMetadata"]
+    assert metadata["Arn"] == "arn:aws:codecommit:us-east-1:000000000000:cli"
+    assert "defaultBranch" not in metadata
+    with pytest.raises(codecommit.exceptions.RepositoryNameExistsException):
+        codecommit.create_repository(repositoryName="cli")
+    assert "cli" in [r["repositoryName"] for r in codecommit.list_repositories()["repositories"]]
+    assert codecommit.delete_repository(repositoryName="cli")["repositoryId"] == metadata["repositoryId"]
+    assert "RepositoryDoesNotExistException" in shell("aws codecommit get-repository --repository-name cli").stderr
+    assert "repositoryId" not in codecommit.delete_repository(repositoryName="cli")
+
+
+def test_a_push_through_the_real_helper_arrives(shell: Shell, codecommit: Any, name: str) -> None:
+    done = shell(
+        f"git clone -q codecommit::us-east-1://{name} work && cd work && echo hello > file && git add . && "
+        "git commit -qm first && git push -q origin HEAD:refs/heads/main && git rev-parse HEAD HEAD^{tree}"
+    )
+    assert done.returncode == 0, done.stderr
+    commit, tree = done.stdout.split()
+    assert codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["defaultBranch"] == "main"
+    assert codecommit.list_branches(repositoryName=name)["branches"] == ["main"]
+    assert codecommit.get_branch(repositoryName=name, branchName="main")["branch"]["commitId"] == commit
+    found = codecommit.get_commit(repositoryName=name, commitId=commit)["commit"]
+    assert (found["treeId"], found["parents"], found["message"].strip()) == (tree, [], "first")
+    assert found["author"]["email"] == "test@example.com"
+    second = shell(f"git clone -q codecommit::us-east-1://{name} again && cat again/file")
+    assert second.stdout == "hello\n"
+
+
+def test_a_large_push_is_taken_in_chunks(shell: Shell, name: str, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(os.urandom(6_000_000))
+    done = shell(
+        f"git init -q work && cd work && mv ../large . && git add . && git commit -qm large && "
+        f"GIT_CURL_VERBOSE=1 git push codecommit::us-east-1://{name} HEAD:refs/heads/main"
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "transfer-encoding: chunked" in done.stderr.lower()
+    assert shell(f"git clone -q codecommit::us-east-1://{name} again && cmp work/large again/large").returncode == 0
+
+
+def test_a_branch_is_deleted_but_never_the_default_one(shell: Shell, codecommit: Any, name: str) -> None:
+    done = shell(
+        f"git init -q work && cd work && git commit -qm one --allow-empty && "
+        f"git push -q codecommit::us-east-1://{name} HEAD:refs/heads/trunk HEAD:refs/heads/zebra"
+    )
+    assert done.returncode == 0, done.stderr
+    assert codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["defaultBranch"] == "trunk"
+    with pytest.raises(codecommit.exceptions.DefaultBranchCannotBeDeletedException):
+        codecommit.delete_branch(repositoryName=name, branchName="trunk")
+    assert codecommit.delete_branch(repositoryName=name, branchName="zebra")["deletedBranch"]["branchName"] == "zebra"
+    with pytest.raises(codecommit.exceptions.BranchDoesNotExistException):
+        codecommit.get_branch(repositoryName=name, branchName="zebra")
+    refused = shell(f"cd work && git push codecommit::us-east-1://{name} :refs/heads/trunk")
+    assert refused.returncode != 0
+    commit = codecommit.get_branch(repositoryName=name, branchName="trunk")["branch"]["commitId"]
+    codecommit.create_branch(repositoryName=name, branchName="main", commitId=commit)
+    codecommit.update_default_branch(repositoryName=name, defaultBranchName="main")
+    assert codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["defaultBranch"] == "main"
+
+
+def test_a_rejected_push_says_so(shell: Shell, name: str) -> None:
+    remote = f"codecommit::us-east-1://{name}"
+    done = shell(
+        f"git init -q a && git -C a commit -qm one --allow-empty && git -C a push -q {remote} HEAD:refs/heads/main; "
+        f"git init -q b && git -C b commit -qm other --allow-empty && git -C b push {remote} HEAD:refs/heads/main"
+    )
+    assert done.returncode != 0
+    assert "rejected" in done.stderr
+
+
+def test_regions_are_apart(shell: Shell, client: Client, name: str) -> None:
+    elsewhere = shell(f"git clone codecommit::eu-west-1://{name} work")
+    assert elsewhere.returncode == 128
+    assert "not found" in elsewhere.stderr
+    client("codecommit", "eu-west-1").create_repository(repositoryName=name)
+    assert shell(f"git clone -q codecommit::eu-west-1://{name} work").returncode == 0
+    shell("cd work && git commit -qm far --allow-empty && git push -q origin HEAD:refs/heads/main")
+    assert client("codecommit").list_branches(repositoryName=name)["branches"] == []
+
+
+def test_what_the_api_does_not_know_is_not_found(shell: Shell, codecommit: Any, name: str) -> None:
+    done = shell(
+        "git init -q w && cd w && git commit -qm x --allow-empty && git push codecommit::us-east-1://no HEAD:m"
+    )
+    assert done.returncode == 128
+    assert "not found" in done.stderr
+    codecommit.delete_repository(repositoryName=name)
+    assert "not found" in shell(f"git ls-remote codecommit::us-east-1://{name}").stderr
+
+
+def test_a_wrong_signature_is_refused(shell: Shell, name: str) -> None:
+    done = shell(f"git ls-remote codecommit::us-east-1://{name}", AWS_SECRET_ACCESS_KEY="wrong")
+    assert done.returncode == 128
+    assert "403" in done.stderr
+
+
+def test_git_without_credentials_is_asked_for_them(variables: dict[str, str], shell: Shell, name: str) -> None:
+    address = f"https://{variables['CODE_COMMIT_ENDPOINT']}/v1/repos/{name}"
+    done = shell(f"git ls-remote {address}", GIT_TERMINAL_PROMPT="0")
+    assert done.returncode == 128
+    assert "could not read Username" in done.stderr
+
+
+def test_only_smart_git_is_served(variables: dict[str, str], shell: Shell, name: str) -> None:
+    for path in (f"/v1/repos/{name}/HEAD", f"/v1/repos/{name}/config", "/v1/repos/../../etc/passwd/info/refs", "/"):
+        done = shell(
+            f"curl -s -o /dev/null -w '%{{http_code}}' --path-as-is --cacert $GIT_SSL_CAINFO "
+            f"-u {variables['AWS_ACCESS_KEY_ID']}:x https://$CODE_COMMIT_ENDPOINT{path}"
+        )
+        assert done.stdout == "404", path
+
+
+def test_tags_and_descriptions(codecommit: Any, name: str) -> None:
+    arn = codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["Arn"]
+    codecommit.tag_resource(resourceArn=arn, tags={"a": "1", "b": "2"})
+    codecommit.untag_resource(resourceArn=arn, tagKeys=["a"])
+    assert codecommit.list_tags_for_resource(resourceArn=arn)["tags"] == {"b": "2"}
+    codecommit.update_repository_description(repositoryName=name, repositoryDescription="said")
+    found = codecommit.batch_get_repositories(repositoryNames=[name, "absent"])
+    assert [r["repositoryDescription"] for r in found["repositories"]] == ["said"]
+    assert found["repositoriesNotFound"] == ["absent"]
+
+
+def test_renaming_keeps_the_commits(shell: Shell, codecommit: Any, name: str) -> None:
+    remote = f"codecommit::us-east-1://{name}"
+    shell(f"git init -q w && git -C w commit -qm x --allow-empty && git -C w push -q {remote} HEAD:refs/heads/main")
+    codecommit.update_repository_name(oldName=name, newName=f"{name}-new")
+    assert codecommit.list_branches(repositoryName=f"{name}-new")["branches"] == ["main"]
+    with pytest.raises(codecommit.exceptions.RepositoryDoesNotExistException):
+        codecommit.get_repository(repositoryName=name)
+
+
+def test_approval_rule_templates(codecommit: Any, name: str) -> None:
+    template = {"approvalRuleTemplateName": f"{name}-approvals"}
+    associated = {**template, "repositoryName": name}
+    made = codecommit.create_approval_rule_template(**template, approvalRuleTemplateContent=json.dumps(RULE))
+    with pytest.raises(codecommit.exceptions.ApprovalRuleTemplateNameAlreadyExistsException):
+        codecommit.create_approval_rule_template(**template, approvalRuleTemplateContent=json.dumps(RULE))
+    codecommit.associate_approval_rule_template_with_repository(**associated)
+    codecommit.associate_approval_rule_template_with_repository(**associated)
+    listed = codecommit.list_associated_approval_rule_templates_for_repository(repositoryName=name)
+    assert listed["approvalRuleTemplateNames"] == [f"{name}-approvals"]
+    assert codecommit.list_repositories_for_approval_rule_template(**template)["repositoryNames"] == [name]
+    with pytest.raises(codecommit.exceptions.ApprovalRuleTemplateInUseException):
+        codecommit.delete_approval_rule_template(**template)
+
+    changed = json.dumps(RULE | {"Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 2}]})
+    sha = made["approvalRuleTemplate"]["ruleContentSha256"]
+    codecommit.update_approval_rule_template_content(**template, newRuleContent=changed, existingRuleContentSha256=sha)
+    with pytest.raises(codecommit.exceptions.InvalidRuleContentSha256Exception):
+        codecommit.update_approval_rule_template_content(
+            **template, newRuleContent=changed, existingRuleContentSha256=sha
+        )
+    found = codecommit.get_approval_rule_template(**template)["approvalRuleTemplate"]
+    assert found["approvalRuleTemplateContent"] == changed
+
+    codecommit.disassociate_approval_rule_template_from_repository(**associated)
+    codecommit.delete_approval_rule_template(**template)
+    with pytest.raises(codecommit.exceptions.ApprovalRuleTemplateDoesNotExistException):
+        codecommit.get_approval_rule_template(**template)
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"Version": "2018-11-08", "Statements": [{"Type": "Approvers"}]}'])
+def test_a_malformed_rule_is_refused(codecommit: Any, content: str) -> None:
+    with pytest.raises(codecommit.exceptions.InvalidApprovalRuleTemplateContentException):
+        codecommit.create_approval_rule_template(
+            approvalRuleTemplateName="malformed", approvalRuleTemplateContent=content
+        )
+
+
+def test_deleting_a_repository_ends_its_associations(codecommit: Any, name: str) -> None:
+    template = {"approvalRuleTemplateName": "freed"}
+    codecommit.create_approval_rule_template(**template, approvalRuleTemplateContent=json.dumps(RULE))
+    codecommit.associate_approval_rule_template_with_repository(**template, repositoryName=name)
+    codecommit.delete_repository(repositoryName=name)
+    codecommit.delete_approval_rule_template(**template)
+
+
+@pytest.mark.parametrize("wrong", ["with space", "a" * 101, "ends.git", ""])
+def test_malformed_names_are_refused(variables: dict[str, str], wrong: str) -> None:
+    body = json.dumps({"repositoryName": wrong}).encode()
+    headers = {"X-Amz-Target": "CodeCommit_20150413.CreateRepository", "Content-Type": "application/x-amz-json-1.1"}
+    request = urllib.request.Request(variables["AWS_ENDPOINT_URL"], body, headers)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request)
+    assert json.loads(refused.value.read())["__type"] == "InvalidRepositoryNameException"
+
+
+def test_what_is_not_imitated_says_so(codecommit: Any) -> None:
+    with pytest.raises(
+        codecommit.exceptions.ClientError, match="Local AWS does not answer codecommit ListPullRequests"
+    ):
+        codecommit.list_pull_requests(repositoryName="x")

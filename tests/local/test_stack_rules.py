@@ -1,0 +1,202 @@
+"""CloudFormation's rules about busy and failed stacks, roles, change sets and what stands in the way of a deletion."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, WaiterError
+
+from tests.local.conftest import Client, Stack
+from tests.local.test_resource_types import resource
+
+TOPIC = {"Topic": resource("SNS::Topic")}
+BROKEN = {"Nat": resource("EC2::NatGateway", SubnetId="subnet-0", AllocationId="eipalloc-0")}
+BUSY = {
+    "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+    "Wait": {
+        "Type": "AWS::CloudFormation::WaitCondition",
+        "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "30"},
+    },
+}
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
+
+
+def change_set(stack: Stack, template: dict[str, Any], kind: str = "UPDATE", **more: Any) -> dict[str, Any]:
+    made = stack.api.create_change_set(
+        StackName=stack.name,
+        ChangeSetName=more.pop("name", "changes"),
+        ChangeSetType=kind,
+        TemplateBody=json.dumps(template),
+        **more,
+    )
+    described: dict[str, Any] = stack.api.describe_change_set(ChangeSetName=made["Id"])
+    return described
+
+
+def test_a_failed_first_attempt_cannot_be_updated_only_deleted(stack: Stack) -> None:
+    with pytest.raises(WaiterError):
+        stack.create(BROKEN)
+    assert stack.describe()["StackStatus"] == "ROLLBACK_COMPLETE"
+    for attempt in (
+        lambda: stack.update(TOPIC),
+        lambda: change_set(stack, {"Resources": TOPIC}),
+    ):
+        with pytest.raises(ClientError, match="is in ROLLBACK_COMPLETE state and can not be updated"):
+            attempt()
+    with pytest.raises(stack.api.exceptions.AlreadyExistsException):
+        stack.create(TOPIC)
+    with pytest.raises(ClientError, match="cannot be created again"):
+        change_set(stack, {"Resources": TOPIC}, "CREATE")
+    stack.delete()
+    assert stack.create(TOPIC)["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_a_busy_stack_takes_no_other_operation(stack: Stack) -> None:
+    stack.create(TOPIC)
+    template = {"Resources": TOPIC | BUSY}
+    stack.api.update_stack(StackName=stack.name, TemplateBody=json.dumps(template))
+    assert stack.describe()["StackStatus"] == "UPDATE_IN_PROGRESS"
+    with pytest.raises(ClientError, match="is in UPDATE_IN_PROGRESS state and can not be updated"):
+        stack.update(TOPIC)
+    with pytest.raises(ClientError, match="is in UPDATE_IN_PROGRESS state and can not be updated"):
+        change_set(stack, {"Resources": TOPIC})
+    with pytest.raises(ClientError, match="cannot be deleted while in status UPDATE_IN_PROGRESS"):
+        stack.api.delete_stack(StackName=stack.name)
+
+
+def test_a_change_set_creates_a_stack_after_review(stack: Stack) -> None:
+    made = change_set(stack, {"Resources": TOPIC}, "CREATE")
+    assert (made["Status"], made["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
+    assert made["Changes"][0]["ResourceChange"]["Action"] == "Add"
+    assert stack.describe()["StackStatus"] == "REVIEW_IN_PROGRESS"
+    stack.api.execute_change_set(ChangeSetName=made["ChangeSetId"])
+    stack.wait("stack_create_complete")
+    statuses = [e["ResourceStatus"] for e in stack.api.describe_stack_events(StackName=stack.name)["StackEvents"]]
+    assert statuses[0] == "CREATE_COMPLETE"
+    assert statuses[-1] == "REVIEW_IN_PROGRESS"
+
+
+def test_a_change_set_without_changes_fails_in_awss_words(stack: Stack) -> None:
+    stack.create(TOPIC)
+    made = change_set(stack, {"Resources": TOPIC})
+    assert (made["Status"], made["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
+    assert made["StatusReason"].startswith("The submitted information didn't contain changes.")
+    with pytest.raises(stack.api.exceptions.InvalidChangeSetStatusException):
+        stack.api.execute_change_set(ChangeSetName=made["ChangeSetId"])
+    stack.api.delete_change_set(ChangeSetName=made["ChangeSetId"])
+    with pytest.raises(stack.api.exceptions.ChangeSetNotFoundException):
+        stack.api.describe_change_set(ChangeSetName=made["ChangeSetId"])
+    with pytest.raises(ClientError, match="No updates are to be performed"):
+        stack.update(TOPIC)
+
+
+def test_a_change_of_outputs_alone_can_be_executed(stack: Stack) -> None:
+    stack.create(TOPIC)
+    made = change_set(stack, {"Resources": TOPIC, "Outputs": {"Version": {"Value": "2"}}})
+    assert (made["Status"], made["Changes"]) == ("CREATE_COMPLETE", [])
+    stack.api.execute_change_set(ChangeSetName=made["ChangeSetId"])
+    stack.wait("stack_update_complete")
+    assert stack.describe()["Outputs"] == {"Version": "2"}
+
+
+def test_a_stack_remembers_its_role_and_needs_it_to_go(stack: Stack, client: Client) -> None:
+    iam = client("iam")
+    role = iam.create_role(RoleName="operator", Path="/app/", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    assert stack.create(TOPIC, RoleARN=role)["RoleARN"] == role
+    assert change_set(stack, {"Resources": {}, "Outputs": {"A": {"Value": "a"}}})["Status"] != "DELETED"
+    iam.delete_role(RoleName="operator")
+    with pytest.raises(ClientError, match=r"operator is invalid or cannot be assumed"):
+        stack.api.delete_stack(StackName=stack.name)
+    iam.create_role(RoleName="operator", Path="/app/", AssumeRolePolicyDocument=TRUST)
+    stack.delete()
+    with pytest.raises(ClientError, match="is invalid or cannot be assumed"):
+        stack.create(TOPIC, RoleARN="arn:aws:iam::000000000000:role/absent")
+
+
+def test_a_change_set_brings_its_role(stack: Stack, client: Client) -> None:
+    iam = client("iam")
+    role = iam.create_role(RoleName="executor", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    made = change_set(stack, {"Resources": TOPIC}, "CREATE", RoleARN=role)
+    stack.api.execute_change_set(ChangeSetName=made["ChangeSetId"])
+    stack.wait("stack_create_complete")
+    assert stack.describe()["RoleARN"] == role
+    stack.delete()
+    iam.delete_role(RoleName="executor")
+
+
+def test_an_update_that_fails_rolls_back(stack: Stack) -> None:
+    stack.create(TOPIC)
+    with pytest.raises(WaiterError):
+        stack.update(TOPIC | BROKEN)
+    assert stack.describe()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    resources = stack.api.list_stack_resources(StackName=stack.name)["StackResourceSummaries"]
+    assert [r["LogicalResourceId"] for r in resources] == ["Topic"]
+
+
+def test_full_buckets_and_registries_stand_in_the_way(stack: Stack, client: Client) -> None:
+    bucket = resource("S3::Bucket", VersioningConfiguration={"Status": "Enabled"})
+    registry = resource("ECR::Repository", RepositoryName="full")
+    made = stack.create({"Bucket": bucket, "Registry": registry}, Outputs={"Bucket": {"Ref": "Bucket"}})
+    s3, ecr, name = client("s3"), client("ecr"), made["Outputs"]["Bucket"]
+    s3.put_object(Bucket=name, Key="a", Body=b"1")
+    s3.delete_object(Bucket=name, Key="a")
+    ecr.put_image(repositoryName="full", imageManifest='{"schemaVersion": 2}', imageTag="x")
+    with pytest.raises(WaiterError):
+        stack.delete()
+    assert stack.describe()["StackStatus"] == "DELETE_FAILED"
+    versions = s3.list_object_versions(Bucket=name)
+    for version in [*versions["Versions"], *versions["DeleteMarkers"]]:
+        s3.delete_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
+    images = ecr.list_images(repositoryName="full")["imageIds"]
+    ecr.batch_delete_image(repositoryName="full", imageIds=images)
+    stack.delete()
+
+
+def test_what_is_retained_stays_except_after_a_failed_creation(stack: Stack, client: Client) -> None:
+    kept = resource("SNS::Topic", TopicName="kept") | {"DeletionPolicy": "RetainExceptOnCreate"}
+    topics = client("sns").list_topics
+    with pytest.raises(WaiterError):
+        stack.create({"Kept": kept, "Nat": BROKEN["Nat"] | {"DependsOn": "Kept"}})
+    assert "kept" not in [t["TopicArn"].rpartition(":")[2] for t in topics()["Topics"]]
+    stack.delete()
+    stack.create({"Kept": kept})
+    stack.delete()
+    assert "kept" in [t["TopicArn"].rpartition(":")[2] for t in topics()["Topics"]]
+
+
+def test_a_replaced_task_definition_can_stay_active(stack: Stack, client: Client) -> None:
+    def task(image: str) -> dict[str, Any]:
+        properties = {"Family": "kept", "ContainerDefinitions": [{"Name": "app", "Image": image}]}
+        return {"Task": resource("ECS::TaskDefinition", **properties) | {"UpdateReplacePolicy": "Retain"}}
+
+    first = stack.create(task("a"), Outputs={"Arn": {"Ref": "Task"}})["Outputs"]["Arn"]
+    second = stack.update(task("b"), Outputs={"Arn": {"Ref": "Task"}})["Outputs"]["Arn"]
+    assert first != second
+    assert client("ecs").describe_task_definition(taskDefinition=first)["taskDefinition"]["status"] == "ACTIVE"
+
+
+def test_an_imported_export_locks_its_stack(stack: Stack, client: Client) -> None:
+    exporting = {"Resources": TOPIC, "Outputs": {"A": {"Value": "a", "Export": {"Name": "exported"}}}}
+    stack.api.create_stack(StackName=stack.name, TemplateBody=json.dumps(exporting))
+    stack.wait("stack_create_complete")
+    importing = Stack(stack.api, "importing")
+    importing.create({"T": resource("SNS::Topic", DisplayName={"Fn::ImportValue": "exported"})})
+    with pytest.raises(ClientError, match="exported"):
+        stack.delete()
+    importing.delete()
+    stack.delete()
+
+
+def test_stack_policies_are_kept(stack: Stack) -> None:
+    policy = json.dumps({"Statement": [{"Effect": "Deny", "Action": "Update:*", "Principal": "*", "Resource": "*"}]})
+    stack.create(TOPIC, StackPolicyBody=policy)
+    assert json.loads(stack.api.get_stack_policy(StackName=stack.name)["StackPolicyBody"]) == json.loads(policy)

@@ -1,0 +1,49 @@
+"""Runs `scaffold new` inside the test's process, on the kit of the working tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from scaffold.commands.new import NewResult, new
+from scaffold.console import Console
+from tests.kits import kit_repository
+
+
+def run_new(dest: Path | None, data: dict[str, str] | None = None, **options: Any) -> NewResult:
+    """Run the command without prompts.
+
+    Args:
+        dest: Where the service goes.
+        data: Answers; an app name is filled in where none is given.
+        options: Other arguments of the command.
+    """
+    arguments: dict[str, Any] = {
+        "answers_file": None,
+        "defaults": True,
+        "kit": str(kit_repository()),
+        "kit_version": None,
+        "deploy": None,
+        "local": False,
+        "profile": None,
+        "dry_run": False,
+        "console": Console(quiet=True),
+    }
+    given = {"app_name": "orders-api", **(data or {})}
+    return new(dest, data=given, **{**arguments, **options})
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, without Git's own, and every empty folder."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if ".git" in relative.parts:
+            continue
+        if path.is_symlink():
+            found[relative.as_posix()] = bytes(path.readlink())
+        elif path.is_file():
+            found[relative.as_posix()] = path.read_bytes()
+        elif not any(path.iterdir()):
+            found[f"{relative.as_posix()}/"] = b""
+    return found

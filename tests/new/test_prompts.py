@@ -1,0 +1,187 @@
+"""The conversation, held on a real terminal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+import yaml
+
+from tests.cli.running import COMMAND, ROOT
+from tests.kits import kit_repository
+
+DOWN, ENTER, CTRL_C, CTRL_D, CTRL_U = "\x1b[B", "\r", "\x03", "\x04", "\x15"
+SUMMARY = "Enter writes the service"
+Start = Callable[..., pexpect.spawn]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts `scaffold new` on a terminal of its own; what is left of it ends with the test."""
+    children: list[pexpect.spawn] = []
+
+    def begin(*arguments: str, **environment: str) -> pexpect.spawn:
+        child = pexpect.spawn(
+            COMMAND[0],
+            [*COMMAND[1:], "new", "--kit", str(kit_repository()), *arguments],
+            cwd=str(tmp_path),
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
+            encoding="utf-8",
+            dimensions=(50, 160),
+            timeout=30,
+        )
+        children.append(child)
+        return child
+
+    yield begin
+    for child in children:
+        child.close(force=True)
+
+
+def code(child: pexpect.spawn) -> int | None:
+    child.expect(pexpect.EOF)
+    child.close()
+    return child.exitstatus
+
+
+def accept_all(child: pexpect.spawn, *questions: str) -> None:
+    for question in questions:
+        child.expect(question)
+        child.send(ENTER)
+
+
+def test_every_question_with_progress_then_a_summary(start: Start, tmp_path: Path) -> None:
+    child = start("--no-deploy")
+    child.expect("Service 1/3")
+    child.send("orders" + ENTER)
+    accept_all(child, "Service 2/3", "Service 3/3", "Tasks 1/2", "Tasks 2/2", "Releases 1/3", "Releases 2/3", "Releases 3/3")
+    child.expect(r"1  app_name +orders")
+    child.expect(r"5  memory +512")
+    child.expect(SUMMARY)
+    assert not list(tmp_path.iterdir())
+    child.send(ENTER)
+    child.expect("Generated orders")
+    assert code(child) == 0
+    assert (tmp_path / "orders" / "README.md").exists()
+
+
+def test_an_answer_is_judged_while_it_is_typed(start: Start, tmp_path: Path) -> None:
+    child = start("--no-deploy")
+    child.expect("Service 1/3")
+    child.send("Orders" + ENTER)
+    child.expect("3 to 24 lower-case letters")
+    child.send(CTRL_U + "orders" + ENTER)
+    child.expect("Service 2/3")
+
+
+def test_the_folder_suggests_the_name(start: Start) -> None:
+    child = start("billing-api", "--no-deploy")
+    child.expect("billing-api")
+    child.send(ENTER)
+    child.expect("Service 2/3")
+
+
+def test_memory_offers_only_what_fits_the_cpu(start: Start, tmp_path: Path) -> None:
+    child = start("--data", "app_name=orders", "--no-deploy")
+    accept_all(child, "Service 2/3", "Service 3/3")
+    child.expect("Tasks 1/2")
+    child.send(DOWN + ENTER)
+    child.expect("Tasks 2/2")
+    child.expect("1024")
+    child.expect("4096")
+    assert "8192" not in str(child.before)
+
+
+def test_an_answer_can_be_changed_in_the_summary(start: Start, tmp_path: Path) -> None:
+    child = start("--data", "app_name=orders", "--no-deploy")
+    accept_all(child, "Service 2/3", "Service 3/3", "Tasks 1/2", "Tasks 2/2", "Releases 1/3", "Releases 2/3", "Releases 3/3")
+    child.expect(SUMMARY)
+    child.send("99" + ENTER)
+    child.expect("a number from 1 to 8")
+    child.send(CTRL_U + "3" + ENTER)
+    child.expect("Service 3/3")
+    child.send(CTRL_U + "test,live" + ENTER)
+    child.expect(r"3  environments +test,live")
+    child.expect(SUMMARY)
+    child.send(ENTER)
+    assert code(child) == 0
+    answers = yaml.safe_load((tmp_path / "orders" / ".copier-answers.yml").read_text())
+    assert answers["environments"] == "test,live"
+
+
+def test_changing_the_cpu_asks_for_a_memory_that_fits(start: Start, tmp_path: Path) -> None:
+    child = start("--data", "app_name=orders", "--no-deploy")
+    accept_all(child, "Service 2/3", "Service 3/3", "Tasks 1/2", "Tasks 2/2", "Releases 1/3", "Releases 2/3", "Releases 3/3")
+    child.expect(SUMMARY)
+    child.send("4" + ENTER)
+    child.expect("Tasks 1/2")
+    child.send(DOWN + ENTER)
+    child.expect("512 is not one of 1024")
+    accept_all(child, "Tasks 2/2")
+    child.expect(r"5  memory +1024")
+    child.expect(SUMMARY)
+
+
+def test_customize_asks_the_rest(start: Start, tmp_path: Path) -> None:
+    child = start("--data", "app_name=orders", "--no-deploy")
+    accept_all(child, "Service 2/3", "Service 3/3", "Tasks 1/2", "Tasks 2/2", "Releases 1/3", "Releases 2/3")
+    child.expect("Releases 3/3")
+    child.send("y" + ENTER)
+    accept_all(child, "Service, in detail 1/4", "Service, in detail 2/4")
+
+
+def test_an_answer_under_customize_turns_it_on(start: Start, tmp_path: Path) -> None:
+    child = start("--data", "app_name=orders", "--data", "architecture=arm64", "--no-deploy")
+    accept_all(child, "Service 2/3", "Service 3/3", "Tasks 1/2", "Tasks 2/2", "Releases 1/", "Releases 2/")
+    child.expect("Service, in detail 1/4")
+
+
+@pytest.mark.parametrize("key", [CTRL_C, CTRL_D])
+@pytest.mark.parametrize("at", ["Service 1/3", "Service 3/3", "Tasks 1/2", "Releases 3/3", SUMMARY])
+def test_leaving_at_any_prompt_writes_nothing(start: Start, tmp_path: Path, at: str, key: str) -> None:
+    if key == CTRL_D and at in {"Tasks 1/2", "Releases 3/3", "Service 3/3"}:
+        pytest.skip("Ctrl-D edits text, and means nothing in a list")
+    child = start("deep/orders", "--no-deploy")
+    prompts = ["Service 1/3", "Service 2/3", "Service 3/3", "Tasks 1/2", "Tasks 2/2"]
+    prompts += ["Releases 1/3", "Releases 2/3", "Releases 3/3", SUMMARY]
+    accept_all(child, *prompts[: prompts.index(at)])
+    child.expect(at)
+    child.send((CTRL_U if key == CTRL_D else "") + key)
+    child.expect("Interrupted: nothing was written")
+    assert code(child) == 130
+    assert "Traceback" not in str(child.before)
+    assert not list(tmp_path.iterdir())
+
+
+def test_results_stay_apart_from_the_conversation(start: Start, tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    shell = " ".join(f"'{word}'" for word in [*COMMAND, "new", "--kit", str(kit_repository()), "--no-deploy"])
+    child = pexpect.spawn(
+        "/bin/sh",
+        ["-c", f"{shell} --data app_name=orders > {out}"],
+        cwd=str(tmp_path),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PROMPT_TOOLKIT_NO_CPR": "1"},
+        encoding="utf-8",
+        dimensions=(50, 160),
+        timeout=30,
+    )
+    accept_all(child, "Service 2/3", "Service 3/3", "Tasks 1/2", "Tasks 2/2", "Releases 1/3", "Releases 2/3", "Releases 3/3")
+    accept_all(child, SUMMARY)
+    assert code(child) == 0
+    text = out.read_text()
+    assert text.startswith("orders is in ")
+    assert "\x1b" not in text
+
+
+def test_without_credentials_nothing_is_asked_about_deploying(start: Start, tmp_path: Path) -> None:
+    child = start("--data", "app_name=orders")
+    accept_all(child, "Service 2/3", "Service 3/3", "Tasks 1/2", "Tasks 2/2", "Releases 1/3", "Releases 2/3", "Releases 3/3")
+    accept_all(child, SUMMARY)
+    child.expect("will not be deployed now: No AWS credentials")
+    child.expect("Generated orders")
+    assert code(child) == 0
+    assert subprocess.run(["git", "status", "--porcelain"], cwd=tmp_path / "orders", capture_output=True).stdout == b""

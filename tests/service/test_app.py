@@ -1,0 +1,273 @@
+"""The service's own tests and lint pass, and its process behaves as ECS and the load balancer expect."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service.conftest import machine_environment
+
+
+def npm(app: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = ["npm", "run", "--silent", *words]
+    return subprocess.run(command, cwd=app, env=machine_environment(), capture_output=True, text=True, check=False)
+
+
+def test_its_own_tests_pass_and_leave_a_report(app):
+    done = npm(app, "test:report")
+    assert done.returncode == 0, done.stdout
+    report = ElementTree.parse(app / "reports/junit.xml").getroot()
+    assert report.tag == "testsuites"
+    # A test outside of a suite would be lost: CodeBuild reads testsuites/testsuite/testcase.
+    assert {child.tag for child in report} == {"testsuite"}
+    assert len(report.findall("testsuite/testcase")) >= 30
+    assert not report.findall(".//failure")
+    assert not report.findall(".//skipped")
+
+
+def test_lint_passes_and_finds_faults(app):
+    done = npm(app, "lint")
+    assert done.returncode == 0, done.stdout
+    main = app / "src/main.js"
+    main.write_text(main.read_text() + "\nconsole.log(undefinedName);\n")
+    done = npm(app, "lint")
+    assert done.returncode == 1
+    assert "no-console" in done.stdout
+    assert "no-undef" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_developers_loop(service, node_modules):
+    shutil.copytree(node_modules, service / "app/node_modules", symlinks=True)
+    environment = machine_environment()
+    done = subprocess.run(["make", "check"], cwd=service, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^\S fail 0$", done.stdout, re.MULTILINE)
+    subprocess.run(["make", "clean"], cwd=service, env=environment, capture_output=True, check=True)
+    assert not (service / "app/node_modules").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        ("src/health.js", "if (phase !== 'ready')", "if (phase === 'never')"),
+        ("src/server.js", "health.markDraining();", ""),
+        ("src/server.js", "server.closeIdleConnections()", "{}"),
+        ("src/server.js", "65_000", "60_000"),
+        ("src/server.js", "server.closeAllConnections();", ""),
+        ("src/app.js", "status < 500 ? error.message : 'Internal server error'", "error.message"),
+        ("src/app.js", "res.set('Connection', 'close')", "{}"),
+        ("src/config.js", "if (problems.length > 0) throw", "if (problems.length > 9) throw"),
+        ("src/main.js", "process.on('SIGTERM'", "process.on('SIGUSR2'"),
+        ("src/request-log.js", "req.originalUrl.split('?', 1)[0]", "req.originalUrl"),
+    ],
+)
+def test_its_own_tests_find_faults(app, file, right, wrong):
+    source = app / file
+    text = source.read_text()
+    assert text.count(right) == 1
+    source.write_text(text.replace(right, wrong))
+    command = ["timeout", "60", "npm", "run", "--silent", "test"]
+    done = subprocess.run(command, cwd=app, env=machine_environment(), capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+
+
+class Process:
+    """The real process of the service."""
+
+    def __init__(self, app: Path, **variables: str) -> None:
+        environment = {"PATH": os.environ["PATH"], "PORT": "0", **variables}
+        command = [shutil.which("node") or "node", "src/main.js"]
+        self.child = subprocess.Popen(command, cwd=app, env=environment, stdout=subprocess.PIPE, text=True)
+        self.lines: list[dict[str, Any]] = []
+        port = self.line("listening")["port"]
+        self.line("ready")
+        self.url = f"http://127.0.0.1:{port}"
+
+    def line(self, message: str) -> dict[str, Any]:
+        """Read on to a line of the log."""
+        assert self.child.stdout
+        for text in self.child.stdout:
+            self.lines.append(json.loads(text))
+            if self.lines[-1]["msg"] == message:
+                return self.lines[-1]
+        raise AssertionError(f"no {message!r} among {self.lines}")
+
+    def get(self, path: str) -> tuple[int, dict[str, Any]]:
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=10) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+
+@pytest.fixture
+def start(app: Path) -> Iterator[Callable[..., Process]]:
+    processes: list[Process] = []
+
+    def start(**variables: str) -> Process:
+        processes.append(Process(app, **variables))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.child.kill()
+        process.child.wait()
+
+
+# What the task definition sets.
+TASK = {"APP_NAME": "orders", "APP_ENVIRONMENT": "dev", "APP_VERSION": "0a1b2c3d4e5f6071", "LOG_LEVEL": "info"}
+
+
+def test_it_drains_on_sigterm(start):
+    process = start(**TASK, DRAIN_SECONDS="1", SHUTDOWN_SECONDS="10")
+    answer = {"message": "Hello from orders", "version": TASK["APP_VERSION"], "environment": "dev"}
+    assert process.get("/") == (200, answer)
+    assert process.get("/health") == (200, {"status": "ok", "checks": {}})
+
+    process.child.send_signal(signal.SIGTERM)
+    process.line("draining")
+    assert process.get("/health") == (503, {"status": "draining", "checks": {}})
+    assert process.get("/") == (200, answer)
+    assert process.child.wait(timeout=9) == 0
+
+    rest = [json.loads(text) for text in process.child.stdout]
+    assert rest[-1]["msg"] == "stopped"
+    for line in process.lines + rest:
+        assert line["service"] == "orders"
+        assert line["version"] == TASK["APP_VERSION"]
+        assert line["level"] in ("info", "error")
+
+
+def smoke_test(
+    service: Path, url: str, version: str, *words: str, name: str = "dev"
+) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "SERVICE_URL": url,
+        "EXPECTED_VERSION": version,
+        "ENVIRONMENT_NAME": name,
+    }
+    command = [sys.executable, service / "config/scripts/smoke_test.py", "--interval", "0.02", *words]
+    return subprocess.run(
+        list(map(str, command)), env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+class TestSmokeTest:
+    def test_it_passes_for_the_deployed_version(self, start, service):
+        process = start(**TASK)
+        done = smoke_test(service, process.url + "/", TASK["APP_VERSION"])
+        assert done.returncode == 0, done.stderr
+        assert "right 5 of 5\n" in done.stdout
+        assert done.stdout.endswith(f"Smoke test passed: dev is healthy and runs version {TASK['APP_VERSION']}.\n")
+
+    def test_it_fails_for_another_version_environment_or_health(self, start, service):
+        process = start(**TASK, DRAIN_SECONDS="20")
+        url, version = process.url, TASK["APP_VERSION"]
+        wrong = smoke_test(service, url, "feedbeef", "--seconds", "0.1")
+        assert wrong.returncode == 1
+        assert f"in dev, / answers version '{version}' instead of 'feedbeef'." in wrong.stderr
+        elsewhere = smoke_test(service, url, version, "--seconds", "0.1", name="prod")
+        assert elsewhere.returncode == 1
+        assert "/ answers as environment 'dev' instead of 'prod'" in elsewhere.stderr
+        process.child.send_signal(signal.SIGTERM)
+        process.line("draining")
+        sick = smoke_test(service, url, version, "--seconds", "0.1")
+        assert sick.returncode == 1
+        assert '/health answers 503 {"status":"draining","checks":{}}' in sick.stderr
+
+    def test_it_fails_when_nothing_answers(self, service):
+        done = smoke_test(service, "http://127.0.0.1:1", "1", "--seconds", "0.1")
+        assert done.returncode == 1
+        assert "/health cannot be reached: [Errno 111] Connection refused" in done.stderr
+        assert done.stdout.count("not yet") == 1
+
+    @pytest.mark.parametrize(
+        ("body", "words"),
+        [
+            (b"<html>", "/ does not answer JSON but '<html>'"),
+            (b"[1]", "/ names no version: '[1]'"),
+            (b'{"message": "hi"}', "/ names no version"),
+            (b'{"version": 1}', "/ answers version 1 instead of '1'"),
+            (b"\xff\xfe", "/ does not answer JSON"),
+        ],
+    )
+    def test_it_fails_for_answers_of_another_shape(self, service, body, words):
+        with stub(lambda _: (200, body)) as url:
+            done = smoke_test(service, url, "1", "--seconds", "0.1")
+        assert done.returncode == 1
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_right_answers_count_only_in_a_row(self, service):
+        def answer(count: int) -> tuple[int, bytes]:
+            old = count % 6 == 0  # one task of the old version is left
+            return 200, json.dumps({"version": "old" if old else "new", "environment": "dev"}).encode()
+
+        with stub(answer) as url:
+            done = smoke_test(service, url, "new", "--times", "5", "--seconds", "0.6")
+        assert done.returncode == 1
+        assert "right 2 of 5" in done.stdout
+        assert "right 3 of 5" not in done.stdout
+
+    def test_it_waits_for_a_late_service(self, service):
+        late = time.monotonic() + 1
+
+        def answer(_: int) -> tuple[int, bytes]:
+            return (503, b"no") if time.monotonic() < late else (200, b'{"version": "1", "environment": "dev"}')
+
+        with stub(answer) as url:
+            done = smoke_test(service, url, "1", "--seconds", "20")
+        assert done.returncode == 0
+        assert "not yet: /health answers 503 no" in done.stdout
+
+    @pytest.mark.parametrize(("url", "version"), [("", "1"), ("ftp://x", "1"), ("http://x", "")])
+    def test_it_says_what_to_set(self, service, url, version):
+        done = smoke_test(service, url, version)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == "Set SERVICE_URL (http://... or https://...) and EXPECTED_VERSION.\n"
+
+
+class stub:  # noqa: N801 (a context manager)
+    """A server that gives each request an answer by its number, from 1."""
+
+    def __init__(self, answer: Callable[[int], tuple[int, bytes]]) -> None:
+        count = iter(range(1, 1_000_000))
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, body = answer(next(count))
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()

@@ -1,0 +1,286 @@
+"""The build script, run for real: the `aws` command and a registry of local AWS, a stand-in for the engine only."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import urllib.request
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+
+from tests.service.conftest import TOOLS, Engine
+
+ACCOUNT_HOST = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
+
+
+class Build:
+    """A service in a CodeBuild-like shell whose `aws` leads to local AWS and whose `docker` is the stand-in."""
+
+    def __init__(self, service: Path, engine: Engine, local: dict[str, str], repository: str) -> None:
+        self.service = service
+        self.engine = engine
+        self.repository = repository
+        self.uri = f"{ACCOUNT_HOST}/{repository}"
+        path = os.pathsep.join([str(engine.state / "bin"), str(TOOLS), local["PATH"]])
+        self.environment = {
+            **local,
+            "PATH": path,
+            "HOME": str(engine.state),
+            "REPOSITORY_URI": self.uri,
+            "REPOSITORY_NAME": repository,
+            "ARCHITECTURE": "x86_64",
+            "AWS_MAX_ATTEMPTS": "1",
+        }
+        keys = {
+            "aws_access_key_id": local["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": local["AWS_SECRET_ACCESS_KEY"],
+        }
+        self.ecr = boto3.client("ecr", region_name="us-east-1", endpoint_url=local["AWS_ENDPOINT_URL"], **keys)
+        self.ecr.create_repository(repositoryName=repository, imageTagMutability="IMMUTABLE")
+
+    def images(self) -> dict[str, str]:
+        """The digests in the registry, by tag."""
+        details = self.ecr.describe_images(repositoryName=self.repository)["imageDetails"]
+        return {tag: image["imageDigest"] for image in details for tag in image["imageTags"]}
+
+    def run(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        return self.shell("bash config/scripts/build_image.sh image.env", **variables)
+
+    def shell(self, *commands: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run commands in one shell, each only if the ones before succeeded, as CodeBuild does."""
+        script = " && ".join(f"{{ {command}\n}}" for command in commands)
+        return subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.service,
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def exported(self) -> dict[str, str]:
+        """What a shell knows after it has read the file of variables."""
+        done = self.shell(". ./image.env", "env")
+        return {
+            k: v for k, _, v in (line.partition("=") for line in done.stdout.splitlines()) if k.startswith("IMAGE_")
+        }
+
+    def report(self) -> ElementTree.Element:
+        return ElementTree.parse(self.service / "app/reports/junit.xml").getroot()
+
+
+@pytest.fixture
+def build(service: Path, engine: Engine, local: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Build]:
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
+    yield Build(service, engine, local, name)
+    scripts = urllib.request.Request(f"{local['AWS_ENDPOINT_URL']}/_local/image-scans", method="DELETE")
+    urllib.request.urlopen(scripts, timeout=10).close()
+
+
+def succeeded(done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def stopped(done: subprocess.CompletedProcess[str], words: str) -> None:
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stderr.splitlines()[-1] == f"Build stopped: {words}"
+
+
+def test_each_content_is_tested_built_and_pushed_once(build):
+    """First run, second run, a change elsewhere, a change in app/."""
+    succeeded(build.run(CODEBUILD_RESOLVED_SOURCE_VERSION="c0ffee"))
+    first = build.exported()
+    ((tag, digest),) = build.images().items()
+    assert first == {"IMAGE_URI": f"{build.uri}@{digest}", "IMAGE_TAG": tag, "IMAGE_DIGEST": digest}
+    assert re.fullmatch(r"[0-9a-f]{16}", tag)
+    assert [case.get("name") for case in build.report().iter("testcase")] == ["t"]
+    (pushed,) = build.engine.calls("--push")
+    for flag in ("--provenance=false", "--sbom=false", "linux/amd64", f"{build.uri}:{tag}"):
+        assert flag in pushed
+    base = next(word for word in pushed if word.startswith("BASE_IMAGE="))
+    assert base.endswith("-slim@sha256:" + "b" * 64)
+    labels = {
+        word.partition("=")[0].split(".")[-1]: word.partition("=")[2] for word in pushed if word.startswith("org.")
+    }
+    assert labels["version"] == tag
+    assert labels["revision"] == "c0ffee"
+    assert f"BASE_IMAGE={labels['name']}@{labels['digest']}" == base
+    # Nothing of the tests is left in the engine, and they ran on the same base.
+    assert base in build.engine.calls("--load")[0]
+    assert len(build.engine.calls("rm")) == 1
+
+    build.engine.forget()
+    (build.service / "image.env").unlink()
+    (build.service / "README.md").write_text("Another word\n")
+    succeeded(done := build.run())
+    assert "nothing to build" in done.stdout
+    assert build.exported() == first
+    assert [call[:3] for call in build.engine.calls()] == [["buildx", "imagetools", "inspect"]]
+    suite = build.report().find("testsuite")
+    assert (suite.get("tests"), suite.get("skipped"), suite.get("failures")) == ("1", "1", "0")
+    assert tag in suite.find("testcase").get("name")
+    assert suite.find("testcase/skipped") is not None
+
+    with (build.service / "app/src/app.js").open("a") as source:
+        source.write("// changed\n")
+    succeeded(build.run())
+    assert build.exported()["IMAGE_TAG"] != tag
+    assert len(set(build.images().values())) == 2
+
+
+@pytest.mark.slow
+def test_a_newer_base_or_another_architecture_is_another_image(build):
+    succeeded(build.run())
+    build.engine.tell(base="c" * 64)
+    succeeded(build.run())
+    build.engine.forget()
+    succeeded(build.run(ARCHITECTURE="arm64"))
+    assert "linux/arm64" in build.engine.calls("--push")[0]
+    assert len(build.images()) == 3
+
+
+@pytest.mark.parametrize(
+    ("tests", "report"), [("fail", True), pytest.param("no-report", False, marks=pytest.mark.slow)]
+)
+def test_nothing_is_pushed_when_tests_fail(build, tests, report):
+    build.engine.tell(tests=tests)
+    stopped(build.run(), "the tests failed.")
+    assert not build.engine.calls("--push")
+    assert build.images() == {}
+    assert not (build.service / "image.env").exists()
+    assert (build.service / "app/reports/junit.xml").exists() == report
+    assert len(build.engine.calls("rm")) == 1
+
+
+def test_a_push_that_comes_second_uses_the_image_of_the_first(build):
+    build.engine.tell(push="loses")
+    succeeded(done := build.run())
+    assert "Another build pushed this version first" in done.stdout
+    ((tag, digest),) = build.images().items()
+    assert build.exported() == {"IMAGE_URI": f"{build.uri}@{digest}", "IMAGE_TAG": tag, "IMAGE_DIGEST": digest}
+
+
+@pytest.mark.slow
+def test_a_push_that_fails_stops_the_build(build):
+    build.engine.tell(push="fails")
+    stopped(build.run(), "the image could not be built and pushed.")
+    assert not (build.service / "image.env").exists()
+
+
+@pytest.mark.slow
+def test_a_digest_in_the_dockerfile_is_final(build):
+    dockerfile = build.service / "app/Dockerfile"
+    pinned = "node:24@sha256:" + "a" * 64
+    dockerfile.write_text(re.sub(r"(?m)^ARG BASE_IMAGE=.*$", f"ARG BASE_IMAGE={pinned}", dockerfile.read_text()))
+    succeeded(done := build.run())
+    assert f"on {pinned}\n" in done.stdout
+    assert not build.engine.calls("imagetools")
+    assert f"BASE_IMAGE={pinned}" in build.engine.calls("--push")[0]
+
+
+@pytest.mark.slow
+def test_a_base_that_cannot_be_looked_up_stops_the_build(build):
+    build.engine.tell(base="unreachable")
+    done = build.run()
+    assert done.returncode == 1
+    assert re.search(r"^Build stopped: the digest of public\.ecr\.aws/\S+ could not be looked up\.$", done.stderr, re.M)
+    assert len(build.engine.calls("imagetools")) == 3
+    assert len(build.engine.calls()) == 3
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"REPOSITORY_NAME": ""}, "set REPOSITORY_URI and REPOSITORY_NAME."),
+        ({"REPOSITORY_URI": ""}, "set REPOSITORY_URI and REPOSITORY_NAME."),
+        ({"ARCHITECTURE": "sparc"}, "set ARCHITECTURE to x86_64 or arm64, not 'sparc'."),
+        ({"REPOSITORY_NAME": "nobodys"}, "the registry could not be asked for tag {tag}."),
+    ],
+)
+def test_it_says_what_is_wrong(build, variables, words):
+    done = build.run(**variables)
+    version = re.search(r"^Version (\S+),", done.stdout)
+    stopped(done, words.format(tag=version[1] if version else ""))
+
+
+class TestThePipelinesBuild:
+    """The commands of the buildspec in one shell: build, then gate, and the variables that are exported."""
+
+    @staticmethod
+    def run(build: Build) -> subprocess.CompletedProcess[str]:
+        spec = yaml.safe_load((build.service / "config/buildspecs/build.yml").read_text())
+        commands = [
+            command.replace("scan_gate", "scan_gate --poll-seconds 0.1")
+            for command in spec["phases"]["build"]["commands"]
+        ]
+        names = " ".join(spec["env"]["exported-variables"])
+        return build.shell(*commands, f'for name in {names}; do echo "$name=${{!name}}"; done')
+
+    @staticmethod
+    def script(build: Build, **script: Any) -> None:
+        """Say what scans find (docs/local-aws.md has the words)."""
+        url = f"{build.environment['AWS_ENDPOINT_URL']}/_local/image-scans"
+        document = json.dumps({"repositoryName": build.repository, **script}).encode()
+        urllib.request.urlopen(urllib.request.Request(url, document, method="PUT"), timeout=10).close()
+
+    def findings(self, build: Build, *severities: str, **more: Any) -> None:
+        found = [{"name": f"CVE-2026-{number}", "severity": name} for number, name in enumerate(severities)]
+        self.script(build, findings=found, **more)
+
+    def test_it_exports_the_image_that_passed_the_gate(self, build):
+        self.findings(build, "HIGH", "LOW")
+        succeeded(done := self.run(build))
+        ((tag, digest),) = build.images().items()
+        assert done.stdout.endswith(
+            f"Scan gate open.\nIMAGE_URI={build.uri}@{digest}\nIMAGE_TAG={tag}\nIMAGE_DIGEST={digest}\n"
+        )
+        # The second build finds the image, but the gate asks again: meanwhile there is news of its scan.
+        self.findings(build, "CRITICAL")
+        again = self.run(build)
+        assert again.returncode == 1
+        assert "nothing to build" in again.stdout
+        assert re.search(r"once in 24 hours.*\nThese are the findings of the scan of .*, 0\.0 hours ago", again.stdout)
+        assert "CVE-2026-0" in again.stderr
+        assert "IMAGE_URI=" not in again.stdout
+
+    @pytest.mark.slow
+    def test_the_gate_reads_more_findings_than_one_page_holds(self, build):
+        """The worst one comes last."""
+        succeeded(build.run())
+        self.findings(build, *["LOW"] * 1500, "CRITICAL", ageHours=30)
+        done = self.run(build)
+        assert done.returncode == 1
+        assert "CVE-2026-1500" in done.stderr
+        assert "Below the threshold: 1500 LOW." in done.stdout
+
+    @pytest.mark.slow
+    def test_findings_of_inspector_count(self, build):
+        found = [{"severity": "CRITICAL", "packageVulnerabilityDetails": {"vulnerabilityId": "CVE-2026-7"}}]
+        self.script(build, enhancedFindings=found, startError="ValidationException", ageHours=1, steps=["ACTIVE"])
+        done = self.run(build)
+        assert done.returncode == 1
+        assert "CVE-2026-7" in done.stderr
+
+    @pytest.mark.slow
+    def test_the_tests_of_the_image_run_for_real(self, build, node_modules):
+        build.engine.tell(tests="real", modules=str(node_modules))
+        succeeded(done := self.run(build))
+        assert len(list(build.report().iter("testcase"))) >= 30
+        assert "Scan gate open." in done.stdout
+
+    @pytest.mark.slow
+    def test_without_a_gate_it_exports_all_the_same(self, build, generated_without_gate, tmp_path):
+        build.service = shutil.copytree(generated_without_gate, tmp_path / "without")
+        succeeded(done := self.run(build))
+        assert "Scan gate" not in done.stdout
+        ((tag, _),) = build.images().items()
+        assert f"\nIMAGE_TAG={tag}\n" in done.stdout
