@@ -23,7 +23,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-SCAFFOLD = [sys.executable, "-c", "import sys; from scaffold.__main__ import main; sys.argv[0] = 'scaffold'; sys.exit(main())"]
+SCAFFOLD = [
+    sys.executable,
+    "-c",
+    "import sys; from scaffold.__main__ import main; sys.argv[0] = 'scaffold'; sys.exit(main())",
+]
 APP = ("--data", "app_name=bench-service")
 
 
@@ -72,7 +76,7 @@ def embedded_kit() -> Path:
 def seconds(command: list[str]) -> float:
     """How long a command takes. It has to succeed."""
     started = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
     return time.perf_counter() - started

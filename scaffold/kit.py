@@ -231,6 +231,6 @@ def _refuse_changes(path: Path, source: str) -> None:
         return
     if changes := git("status", "--porcelain", cwd=path):
         raise KitUnusable(
-            f"The kit {source} has uncommitted changes ({changes.splitlines()[0][3:]}), and no update could find them again.",
+            f"The kit {source} has uncommitted changes ({changes.splitlines()[0][3:]}), which no update could find.",
             "Commit or stash them, or name a commit with --kit-version.",
         )

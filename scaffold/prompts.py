@@ -50,12 +50,11 @@ def ask_all(questionnaire: Questionnaire, given: Mapping[str, Any], suggested: M
     session.fill()
     while True:
         answers = session.answers()
-        numbered = list(answers.asked)
         _say(session.summary(answers))
-        choice = _text(_WRITE, validate=lambda text: _is_number(text, len(numbered)))
-        if not choice.strip():
+        number = _number(len(answers.asked))
+        if number is None:
             return answers
-        session.change(numbered[int(choice) - 1])
+        session.change(list(answers.asked)[number - 1])
 
 
 def confirm(question: str) -> bool:
@@ -233,10 +232,16 @@ def _terminal() -> Any:
     return create_output(stdout=sys.stderr)
 
 
-def _is_number(text: str, highest: int) -> bool | str:
-    if not text.strip() or (text.strip().isdecimal() and 1 <= int(text) <= highest):
-        return True
-    return f"Enter alone, or a number from 1 to {highest}"
+def _number(highest: int) -> int | None:
+    """Which answer to change; None to go on."""
+
+    def judge(text: str) -> bool | str:
+        if not text.strip() or (text.strip().isdecimal() and 1 <= int(text) <= highest):
+            return True
+        return f"Enter alone, or a number from 1 to {highest}"
+
+    choice = _text(_WRITE, validate=judge).strip()
+    return int(choice) if choice else None
 
 
 def _as_text(value: Any) -> str:

@@ -140,14 +140,30 @@ def remote_heads(account: Account, service: Service) -> dict[str, str]:
 
 
 def fetch(account: Account, service: Service, heads: dict[str, str]) -> None:
-    """Fetch the branches' commits without touching a branch or a remote of the person.
+    """Fetch what this clone lacks of the branches, without touching a branch or a remote of the person.
 
     Args:
         account: The account.
         service: The service.
         heads: The branches, from `remote_heads`.
     """
-    _git(account, service, "fetch", "--quiet", "--no-tags", _url(service), *(f"refs/heads/{name}" for name in heads))
+    lacking = [f"refs/heads/{name}" for name, commit in heads.items() if not knows(service, commit)]
+    if lacking:
+        _git(account, service, "fetch", "--quiet", "--no-tags", _url(service), *lacking)
+
+
+def knows(service: Service, commit: str) -> bool:
+    """Whether this clone has a commit.
+
+    Args:
+        service: The service.
+        commit: The commit.
+    """
+    try:
+        git("cat-file", "-e", f"{commit}^{{commit}}", cwd=service.root)
+    except GitFailed:
+        return False
+    return True
 
 
 def shares_history(service: Service, commit: str) -> bool:

@@ -33,11 +33,7 @@ _OWN_WAY = (
     *("-c", "maintenance.auto=false"),
 )
 _NO_IDENTITY = ("user.useConfigOnly", "empty ident name", "auto-detection is disabled", "tell me who you are")
-_FALLBACK_IDENTITY = {
-    f"GIT_{role}_{field}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for field, value in (("NAME", "gitops-scaffold"), ("EMAIL", "gitops-scaffold@localhost"))
-}
+_FALLBACK_IDENTITY = {"NAME": "gitops-scaffold", "EMAIL": "gitops-scaffold@localhost"}
 
 
 def check_destination(destination: Path) -> None:
@@ -221,8 +217,11 @@ def open_kit(source: KitSource) -> Iterator[Kit]:
 
 def _copy(source: KitSource, folder: Path) -> Path:
     """A clone of the kit at its commit that nobody else writes to."""
-    git("clone", "--quiet", "--shared", "--no-checkout", "--template=", "--", os.fspath(source.path), ".", cwd=folder)
+    clone = ("clone", "--quiet", "--shared", "--no-checkout", "--template=")
+    git(*_OWN_WAY, *clone, "--", os.fspath(source.path), ".", cwd=folder)
     git(*_OWN_WAY, "checkout", "--quiet", "--detach", source.ref, cwd=folder)
+    if (folder / ".gitmodules").exists():
+        git(*_OWN_WAY, "submodule", "--quiet", "update", "--init", "--recursive", cwd=folder)
     return folder.resolve()
 
 
@@ -247,12 +246,22 @@ def first_commit(folder: Path, message: str) -> str:
     except GitFailed as failure:
         if not any(sign in failure.stderr for sign in _NO_IDENTITY):
             raise
-        git(*commit, cwd=folder, env=_FALLBACK_IDENTITY | _identity_of_environment())
+        git(*commit, cwd=folder, env=_completed_identity(folder))
     return git("rev-parse", "HEAD", cwd=folder)
 
 
-def _identity_of_environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in _FALLBACK_IDENTITY if os.environ.get(name)}
+def _completed_identity(folder: Path) -> dict[str, str]:
+    """Who commits: what this machine knows of the person, and a stand-in for what it does not."""
+    identity = {}
+    for field, fallback in _FALLBACK_IDENTITY.items():
+        try:
+            known = git("config", "--get", f"user.{field.lower()}", cwd=folder) or fallback
+        except GitFailed:
+            known = fallback
+        for role in ("AUTHOR", "COMMITTER"):
+            name = f"GIT_{role}_{field}"
+            identity[name] = os.environ.get(name) or known
+    return identity
 
 
 def _occupied(destination: Path, what: str) -> ScaffoldError:

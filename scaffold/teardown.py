@@ -126,6 +126,9 @@ def check_ownership(account: Account, service: Service) -> None:
     """
     if repository.find(account, service.app_name) is None:
         return
+    main = repository.main_commit(account, service.app_name)
+    if main and publishing.knows(service, main) and publishing.shares_history(service, main):
+        return
     heads = publishing.remote_heads(account, service)
     if not heads:
         return

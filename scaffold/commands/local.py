@@ -6,11 +6,10 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 from scaffold.console import Console
 from scaffold.errors import ScaffoldError
@@ -100,40 +99,58 @@ def _exports(variables: Mapping[str, str]) -> Iterator[str]:
 
 def _run(command: Sequence[str], variables: Mapping[str, str]) -> int:
     """Run a command to its end and return its exit code as a shell would."""
-    try:
-        process = subprocess.Popen(command, env={**os.environ, **variables})
-    except (FileNotFoundError, NotADirectoryError):
-        raise CommandNotFound(
-            f"There is no command `{command[0]}`.", "Check its spelling, and that it is on the PATH."
-        ) from None
-    except PermissionError:
-        raise CommandNotExecutable(
-            f"`{command[0]}` is no program that can be run.", "Check the file and its permissions."
-        ) from None
-    with _passing_signals_to(process):
+    with _Relay() as relay:
+        try:
+            process = subprocess.Popen(command, env={**os.environ, **variables})
+        except (FileNotFoundError, NotADirectoryError):
+            raise CommandNotFound(
+                f"There is no command `{command[0]}`.", "Check its spelling, and that it is on the PATH."
+            ) from None
+        except OSError:
+            raise CommandNotExecutable(
+                f"`{command[0]}` is no program that can be run.", "Check the file and its permissions."
+            ) from None
+        relay.start(process)
         code = process.wait()
     return code if code >= 0 else _SHELL_SIGNAL_BASE - code
 
 
-@contextmanager
-def _passing_signals_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Let the command answer signals, and outlive it to clean up.
+class _Relay:
+    """Lets the command answer signals, while we outlive it to clean up.
 
-    Ctrl-C in a terminal reaches the command by itself; a signal sent to us alone is handed on.
+    Ctrl-C in a terminal reaches the command by itself; a signal sent to us alone is handed on,
+    also one that comes while the command is only starting.
     """
 
-    def hand_on(number: int, _frame: FrameType | None) -> None:
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Relay:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                number = getattr(signal, name)
+                self._before[number] = signal.signal(number, self._hand_on)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def start(self, process: subprocess.Popen[bytes]) -> None:
+        """Hand signals on to a command, those that came already first."""
+        self._process = process
+        for number in self._early:
+            process.send_signal(number)
+
+    def _hand_on(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and _in_foreground():
             return
-        process.send_signal(number)
-
-    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else [])]
-    before = {number: signal.signal(number, hand_on) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if self._process is None:
+            self._early.append(number)
+        else:
+            self._process.send_signal(number)
 
 
 def _in_foreground() -> bool:

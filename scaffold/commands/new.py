@@ -135,7 +135,7 @@ def new(
         with open_kit(resolve(kit, kit_version)) as opened:
             questionnaire = opened.questionnaire()
             given = merge(questionnaire, data, answers_file)
-            answers = _answers(questionnaire, given, defaults, dest, complete=dry_run)
+            answers = _answers(questionnaire, given, defaults, dest, complete=dry_run or console.json)
             destination = (dest or Path(_app_name(answers))).absolute()
             check_destination(destination)
             if dry_run:

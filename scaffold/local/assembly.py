@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from scaffold.local import (
-    ministack_bridge,
-    service_linked_roles,
-    stack_rules,
-    types_delivery,
-    types_network,
-    types_runtime,
-)
+from ministack.app import app as ministack  # type: ignore[import-untyped]
+
 from scaffold.local.autoscaling import ApplicationAutoScaling
 from scaffold.local.codecommit import CodeCommit
 from scaffold.local.codepipeline import CodePipeline
@@ -43,6 +38,33 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
     codecommit, codepipeline = CodeCommit(repositories, git_address), CodePipeline()
     autoscaling, reports, scans = ApplicationAutoScaling(_resource_exists), ReportGroups(), ImageScans(_find_image)
 
+    services: dict[str, Service] = {
+        "CodeCommit_20150413": codecommit,
+        "CodePipeline_20150709": codepipeline,
+        "AnyScaleFrontendService": autoscaling,
+        f"{_ECR}.StartImageScan": scans,
+        f"{_ECR}.DescribeImageScanFindings": scans,
+        **{f"{_CODEBUILD}.{operation}": reports for operation in ReportGroups.operations},
+    }
+    correct = functools.cache(lambda: _correct(codecommit, codepipeline, autoscaling, reports))
+    router = Router(ministack, correct, services, git, region)
+    router.controls["/_local/image-scans"] = scans.control
+    return router, git.stop
+
+
+def _correct(
+    codecommit: CodeCommit, codepipeline: CodePipeline, autoscaling: ApplicationAutoScaling, reports: ReportGroups
+) -> None:
+    """Teach ministack our types and rules. Its CloudFormation takes half a second to load, hence only when needed."""
+    from scaffold.local import (
+        ministack_bridge,
+        service_linked_roles,
+        stack_rules,
+        types_delivery,
+        types_network,
+        types_runtime,
+    )
+
     aws = ministack_bridge.call_as_resource
     ministack_bridge.teach(
         [
@@ -64,23 +86,13 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
     stack_rules.install()
     service_linked_roles.install()
 
-    services: dict[str, Service] = {
-        "CodeCommit_20150413": codecommit,
-        "CodePipeline_20150709": codepipeline,
-        "AnyScaleFrontendService": autoscaling,
-        f"{_ECR}.StartImageScan": scans,
-        f"{_ECR}.DescribeImageScanFindings": scans,
-        **{f"{_CODEBUILD}.{operation}": reports for operation in ReportGroups.operations},
-    }
-    router = Router(ministack_bridge.application, services, git, region)
-    router.controls["/_local/image-scans"] = scans.control
-    return router, git.stop
-
 
 def _resource_exists(namespace: str, resource: str, region: str) -> bool:
     """Whether the ECS service that a scalable target names is there; other namespaces are not looked at."""
     if namespace != "ecs":
         return True
+    from scaffold.local import ministack_bridge
+
     parts = resource.split("/")
     if len(parts) != 3 or parts[0] != "service":
         return False
@@ -93,6 +105,8 @@ def _resource_exists(namespace: str, resource: str, region: str) -> bool:
 
 
 def _find_image(region: str, repository: str, image: Document) -> Document:
+    from scaffold.local import ministack_bridge
+
     given = {"repositoryName": repository, "imageIds": [image]}
     found: list[Document] = ministack_bridge.call_in_region("ecr", "DescribeImages", given, region)["imageDetails"]
     if not found:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+
+from botocore import xform_name
 
 from scaffold.local.approval_rules import ApprovalRuleTemplates
 from scaffold.local.protocol import ACCOUNT, Call, Document, Service, ServiceError
@@ -25,11 +27,11 @@ class CodeCommit(Service):
         self.git_address = git_address
         self.approval_rules = ApprovalRuleTemplates(repositories)
 
-    def __getattr__(self, name: str) -> Any:
-        # The operations on approval rule templates live in a class of their own.
-        if "approval_rule_template" in name:
-            return getattr(self.approval_rules, name)
-        raise AttributeError(name)
+    def method(self, operation: str) -> Callable[[Call], Document] | None:
+        """What carries out an operation: those on approval rule templates live in a class of their own."""
+        in_class: Service | ApprovalRuleTemplates = self.approval_rules if "ApprovalRuleTemplate" in operation else self
+        found: Callable[[Call], Document] | None = getattr(in_class, xform_name(operation), None)
+        return found
 
     def check_input(self, call: Call) -> None:
         """Refuse input that does not fit, a malformed repository name with an error of its own."""

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
-from ministack.app import app as application  # type: ignore[import-untyped]
 from ministack.core.responses import get_region, request_scope  # type: ignore[import-untyped]
 from ministack.services import cloudformation, cloudwatch, ec2, ecr, ecs, iam, s3  # type: ignore[import-untyped]
 from ministack.services.cloudformation import handlers, helpers, provisioners  # type: ignore[import-untyped]
@@ -23,7 +22,6 @@ from scaffold.local.resource_types import Created, Failed, Request, ResourceType
 
 __all__ = [
     "act",
-    "application",
     "call_as_resource",
     "call_in_region",
     "correct",

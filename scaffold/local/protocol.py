@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -77,16 +78,25 @@ class Service:
         Returns:
             The operation's output, or an error in the shape that the AWS clients read.
         """
-        method = getattr(self, xform_name(call.operation), None)
         try:
+            method = self.method(call.operation)
             if method is None or call.operation not in service_model(self.name).operation_names:
                 raise ServiceError(
                     "LocalAwsNotImplemented", f"Local AWS does not answer {self.name} {call.operation}; real AWS does."
                 )
             self.check_input(call)
-            return Answer(method(call) or {})
+            return Answer(method(call))
         except ServiceError as error:
             return Answer({"__type": error.code, "message": error.message}, 400, {"x-amzn-ErrorType": error.code})
+
+    def method(self, operation: str) -> Callable[[Call], Document] | None:
+        """What carries out an operation, or None.
+
+        Args:
+            operation: The operation's name in the API.
+        """
+        found: Callable[[Call], Document] | None = getattr(self, xform_name(operation), None)
+        return found
 
     def check_input(self, call: Call) -> None:
         """Refuse input that does not fit the operation's model.

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from botocore import xform_name
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from scaffold.local.protocol import Call, Document, Service, ServiceError, service_model
@@ -100,12 +99,14 @@ def call_service(service: Service, operation: str, parameters: Document, region:
         ValueError: The call failed. The text has CloudFormation's form.
     """
     call = Call(operation, parameters, region)
+    method = service.method(operation)
+    if method is None:
+        raise AttributeError(operation)
     try:
         service.check_input(call)
-        answer: Document | None = getattr(service, xform_name(operation))(call)
+        return method(call)
     except ServiceError as error:
         raise Failed(service.name, error.code, error.message) from error
-    return answer or {}
 
 
 class Failed(ValueError):

@@ -10,7 +10,10 @@ from typing import Any
 from scaffold.local.git_endpoint import GitEndpoint, Receive, Send
 from scaffold.local.protocol import Answer, Call, Service
 
-_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/")
+_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/")
+
+#: The services of ministack that need our corrections; requests that are not signed may be for them.
+_CORRECTED = ("cloudformation", "iam", "")
 
 
 class Router:
@@ -18,14 +21,18 @@ class Router:
 
     Args:
         aws: ministack's application, which answers what nobody else does.
+        correct: Puts our corrections into ministack, once; called before the first request that needs them.
         services: Our stand-ins by the prefix of the `X-Amz-Target` header; one with a dot and an
             operation takes that operation alone.
         git: The Git endpoint, which answers everything that comes over TLS.
         region: The region of requests that name none.
     """
 
-    def __init__(self, aws: Any, services: Mapping[str, Service], git: GitEndpoint, region: str) -> None:
+    def __init__(
+        self, aws: Any, correct: Callable[[], None], services: Mapping[str, Service], git: GitEndpoint, region: str
+    ) -> None:
         self._aws = aws
+        self._correct = correct
         self._services = services
         self._git = git
         self._region = region
@@ -39,22 +46,27 @@ class Router:
         if scope["type"] == "http":
             if control := self.controls.get(scope["path"]):
                 return await _send(send, _steer(control, scope["method"], await _body(receive)))
-            headers = {name.lower(): value for name, value in scope["headers"]}
-            prefix, _, operation = headers.get(b"x-amz-target", b"").decode("latin-1").partition(".")
+            headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+            signed = _SCOPE.search(headers.get(b"authorization", ""))
+            prefix, _, operation = headers.get(b"x-amz-target", "").partition(".")
             service = self._services.get(f"{prefix}.{operation}") or self._services.get(prefix)
             if service:
-                answer = self._answer(service, operation, headers, await _body(receive))
-                return await _send(send, answer)
+                region = signed["region"] if signed else self._region
+                return await _send(send, _answer(service, operation, region, await _body(receive)))
+            if (signed["service"] if signed else "") in _CORRECTED:
+                self._correct()
         await self._aws(scope, receive, send)
         return None
 
-    def _answer(self, service: Service, operation: str, headers: dict[bytes, bytes], body: bytes) -> Answer:
-        signed = _SCOPE.search(headers.get(b"authorization", b"").decode("latin-1"))
-        try:
-            parameters = json.loads(body or b"{}")
-        except ValueError:
-            return Answer({"__type": "SerializationException", "message": "The body is not JSON"}, 400)
-        return service.answer(Call(operation, parameters, signed["region"] if signed else self._region))
+
+def _answer(service: Service, operation: str, region: str, body: bytes) -> Answer:
+    try:
+        parameters = json.loads(body or b"{}")
+    except ValueError:
+        parameters = None
+    if not isinstance(parameters, dict):
+        return Answer({"__type": "SerializationException", "message": "The body is not a JSON object"}, 400)
+    return service.answer(Call(operation, parameters, region))
 
 
 def _steer(control: Callable[[str, Any], Answer], method: str, body: bytes) -> Answer:

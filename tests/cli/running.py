@@ -9,7 +9,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the installed `scaffold` does; `-m` would put the current folder on the path.
-COMMAND = [sys.executable, "-c", "import sys; from scaffold.__main__ import main; sys.argv[0] = 'scaffold'; sys.exit(main())"]
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import sys; from scaffold.__main__ import main; sys.argv[0] = 'scaffold'; sys.exit(main())",
+]
 
 
 def scaffold(

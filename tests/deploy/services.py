@@ -220,18 +220,22 @@ class Wire:
 
 def dies_after(root: Path, calls: int) -> bool:
     """Deploy in a process that dies right after an API call was answered; say whether it came that far."""
-    return _in_child(root, lambda count: os._exit(137) if count == calls else None) == 137
+    return in_child(lambda: run(root), lambda count: os._exit(137) if count == calls else None) == 137
 
 
-def _in_child(root: Path, after: Callable[[int], None], environment: dict[str, str] | None = None) -> int:
+def in_child(work: Callable[[], Any], after: Callable[[int], None]) -> int:
+    """Do something in a process of its own and return how that ended.
+
+    Args:
+        work: What to do there.
+        after: Called there after each API call, with their number so far.
+    """
     child = os.fork()
     if child == 0:
         status = 70
         try:
-            os.environ.update(environment or {})
-            wire = Wire(after=after)
-            scaffold.aws.new_session = wire.session(scaffold.aws.new_session)
-            run(root)
+            scaffold.aws.new_session = Wire(after=after).session(scaffold.aws.new_session)
+            work()
             status = 0
         finally:
             os._exit(status)
@@ -259,12 +263,16 @@ def dies_while_pushing(root: Path, script: str) -> int:
         hook.unlink()
 
 
-@functools.cache
 def client(service: str) -> Any:
-    """A client of this process's local AWS."""
+    """A client of the local AWS in use."""
+    return _client(service, os.environ["AWS_ENDPOINT_URL"])
+
+
+@functools.cache
+def _client(service: str, endpoint: str) -> Any:
     session = boto3.Session(region_name="us-east-1")
     session._session.register_component("data_loader", LOADER)
-    return session.client(service)
+    return session.client(service, endpoint_url=endpoint)
 
 
 def state(root: Path, name: str) -> dict[str, Any]:
@@ -286,9 +294,15 @@ def state(root: Path, name: str) -> dict[str, Any]:
                 resource["LogicalResourceId"]
                 for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
             ),
-            "change sets": cloudformation.list_change_sets(StackName=stack)["Summaries"],
+            "change sets": [
+                change_set["ChangeSetName"]
+                for change_set in cloudformation.list_change_sets(StackName=stack)["Summaries"]
+                if change_set["ExecutionStatus"] != "EXECUTE_COMPLETE"
+            ],
         }
+    roles = client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]
     return {
+        "roles": sorted(role["RoleName"] for role in roles),
         "tags": codecommit.list_tags_for_resource(resourceArn=arn)["tags"],
         "rule": codecommit.get_approval_rule_template(approvalRuleTemplateName=rule)["approvalRuleTemplate"][
             "approvalRuleTemplateContent"

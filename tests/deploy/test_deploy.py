@@ -21,6 +21,7 @@ from tests.deploy.services import (
     commit,
     make_service,
     run,
+    run_with_profile,
     state,
 )
 
@@ -107,6 +108,7 @@ def test_changed_template_reaches_its_stack_and_only_that(service: Path) -> None
     assert "More" in state(service, name_of(service))["stacks"][names.pipeline_stack(name_of(service))]["resources"]
 
 
+@pytest.mark.slow
 def test_changed_comment_updates_nothing_for_ever(service: Path, wire: Wire) -> None:
     """CloudFormation sees no change in a comment, so the deployed template stays another one."""
     run(service)
@@ -117,6 +119,7 @@ def test_changed_comment_updates_nothing_for_ever(service: Path, wire: Wire) -> 
     assert state(service, name_of(service))["stacks"][names.pipeline_stack(name_of(service))]["change sets"] == []
 
 
+@pytest.mark.slow
 def test_changed_tags_parameters_and_stack_policy_reach_the_stack(service: Path) -> None:
     run(service)
     name = name_of(service)
@@ -137,6 +140,7 @@ def test_changed_tags_parameters_and_stack_policy_reach_the_stack(service: Path)
     assert not run(service).changed
 
 
+@pytest.mark.slow
 def test_template_too_large_to_be_sent_inline_goes_through_the_artifact_bucket(service: Path, wire: Wire) -> None:
     long = "".join(f"# {number:090}\n" for number in range(600))
     assert len(long) > 51_200
@@ -148,6 +152,7 @@ def test_template_too_large_to_be_sent_inline_goes_through_the_artifact_bucket(s
     assert not run(service).changed
 
 
+@pytest.mark.slow
 def test_approval_rule_follows_its_file(service: Path) -> None:
     run(service)
     name = name_of(service)
@@ -173,6 +178,7 @@ def test_persons_own_origin_is_left_alone(service: Path) -> None:
     assert run(service).remote == "codecommit"
 
 
+@pytest.mark.slow
 def test_named_profile_stands_in_the_remote_so_that_git_push_uses_it(service: Path, tmp_path: Path) -> None:
     result = run_with_profile(service, "default")
     assert result.remote == "origin"
@@ -180,6 +186,7 @@ def test_named_profile_stands_in_the_remote_so_that_git_push_uses_it(service: Pa
     assert run(service).remote == "origin"
 
 
+@pytest.mark.slow
 def test_clone_of_a_colleague_deploys_and_finds_nothing_to_do(service: Path, tmp_path: Path) -> None:
     run(service)
     other = clone(tmp_path / "clone", name_of(service))
@@ -226,6 +233,7 @@ def test_plan_with_nothing_to_do_exits_zero(service: Path) -> None:
     assert run(service, plan=True).exit_code == 0
 
 
+@pytest.mark.slow
 def test_plan_replaces_a_change_set_that_a_killed_plan_left(service: Path) -> None:
     run(service)
     name = name_of(service)

@@ -284,8 +284,7 @@ def test_first_real_reason_of_a_failed_stack(reason: str, remedy: str) -> None:
 
 def other_history(tmp_path: Path, service: Path) -> Path:
     """Another service of the same name, deployed before this one."""
-    other = make_service(tmp_path / "other", read(service).app_name)
-    commit(other, "of its own")
+    other = make_service(tmp_path / "other", read(service).app_name, description="another one")
     run(other)
     return other
 
@@ -300,6 +299,7 @@ def test_repository_of_another_service(service: Path, tmp_path: Path) -> None:
     assert state(other, read(service).app_name) == before
 
 
+@pytest.mark.slow
 def test_diverged_and_outdated_clone(service: Path, tmp_path: Path) -> None:
     run(service)
     colleague = clone(tmp_path / "clone", read(service).app_name)
@@ -346,6 +346,7 @@ def test_first_attempt_that_was_rolled_back_is_made_anew(service: Path) -> None:
     assert state(service, read(service).app_name)["stacks"][stack]["status"] == "COMPLETE"
 
 
+@pytest.mark.slow
 def test_failed_update_is_rolled_back_explained_and_can_be_mended(service: Path) -> None:
     run(service)
     commit(service, infrastructure__pipeline_yaml=PIPELINE + IMPOSSIBLE)
@@ -355,6 +356,7 @@ def test_failed_update_is_rolled_back_explained_and_can_be_mended(service: Path)
     assert not run(service).changed
 
 
+@pytest.mark.slow
 def test_stack_that_waits_for_a_change_set_is_made_anew(service: Path) -> None:
     stack = names.foundation_stack(read(service).app_name)
     client("cloudformation").create_change_set(

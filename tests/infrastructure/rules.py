@@ -6,7 +6,8 @@ Each rule looks at all stacks of a service and names what is wrong. Its number i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tests.infrastructure.stacks import Stack, Stacks
@@ -43,3 +44,17 @@ def walk(value: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(value, list):
         for item in value:
             yield from walk(item)
+
+
+def references(resource: dict[str, Any]) -> set[str]:
+    """The logical ids that a resource, as written, refers to."""
+    found = set()
+    for item in walk(resource):
+        found |= {item["Ref"]} if "Ref" in item else set()
+        found |= {item["Fn::GetAtt"][0]} if "Fn::GetAtt" in item else set()
+    return found
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """What occurs more than once."""
+    return [name for name, count in Counter(names).items() if count > 1]

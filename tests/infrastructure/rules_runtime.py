@@ -40,9 +40,9 @@ def _has_way_out(stack: Stack, subnet: str) -> str | None:
         if resources[logical]["Properties"]["SubnetId"] == {"Ref": subnet}
     ]
     for logical, properties in stack.of_type("AWS::EC2::Route"):
-        if resources[logical]["Properties"]["RouteTableId"]["Ref"] in tables:
-            if properties.get("DestinationCidrBlock") == "0.0.0.0/0":
-                return "GatewayId" if "GatewayId" in properties else "NatGatewayId"
+        own = resources[logical]["Properties"]["RouteTableId"]["Ref"] in tables
+        if own and properties.get("DestinationCidrBlock") == "0.0.0.0/0":
+            return "GatewayId" if "GatewayId" in properties else "NatGatewayId"
     return None
 
 

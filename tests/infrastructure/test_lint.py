@@ -24,15 +24,17 @@ def findings(root: Path, region: str = "us-east-1") -> list[str]:
     return [f"{path.relative_to(root)}:{found}" for path in paths for found in lint(path.read_text(), region)]
 
 
-@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+@pytest.mark.parametrize("answers", list(FEW.values())[:2], ids=list(FEW)[:2])
 def test_cfn_lint_finds_nothing(generated: Callable[..., Path], answers: dict[str, Any]) -> None:
     assert findings(generated(**answers)) == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("answers", pairwise(), ids=lambda answers: "-".join(map(str, answers.values())))
+@pytest.mark.parametrize(
+    "answers", [*FEW.values(), *pairwise()], ids=lambda answers: "-".join(map(str, answers.values()))
+)
 def test_cfn_lint_finds_nothing_over_all_pairs(generated: Callable[..., Path], answers: dict[str, Any]) -> None:
-    assert findings(generated(**answers), answers["aws_region"]) == []
+    assert findings(generated(**answers), answers.get("aws_region", "us-east-1")) == []
 
 
 def test_cfn_lint_is_awake() -> None:

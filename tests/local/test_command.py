@@ -128,7 +128,7 @@ def test_a_server_that_dies_is_reported(environment: dict[str, str]) -> None:
 
 
 def test_a_signal_to_scaffold_reaches_the_command(environment: dict[str, str]) -> None:
-    script = "trap 'echo told; exit 5' TERM; echo ready; while :; do sleep 0.1; done"
+    script = "trap 'echo told; exit 5' TERM; echo ready; for _ in $(seq 200); do sleep 0.1; done"
     with subprocess.Popen(
         [*SCAFFOLD, "local", "--", "sh", "-c", script], env=environment, stdout=subprocess.PIPE, text=True
     ) as running:

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import http from 'node:http';
 import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../src/config.js';
 import { createHealth } from '../src/health.js';
@@ -13,9 +12,10 @@ import { startServer } from '../src/server.js';
 
 const MAIN = fileURLToPath(new URL('../src/main.js', import.meta.url));
 
-/** Start the real process and read its log lines. */
-async function start(env) {
+/** Start the real process and read its log lines; it does not outlive the test. */
+async function start(t, env) {
   const child = spawn(process.execPath, [MAIN], { env: { PATH: process.env.PATH, PORT: '0', ...env } });
+  t.after(() => child.kill('SIGKILL'));
   const logs = [];
   const waiting = new Set();
   createInterface({ input: child.stdout }).on('line', (text) => {
@@ -37,8 +37,8 @@ async function start(env) {
   return { child, logs, line, ended };
 }
 
-async function startReady(env) {
-  const service = await start(env);
+async function startReady(t, env) {
+  const service = await start(t, env);
   const { port } = await service.line('listening');
   await service.line('ready');
   return { ...service, base: `http://127.0.0.1:${port}`, port };
@@ -56,48 +56,57 @@ function get(port, path, agent) {
 }
 
 describe('the server', () => {
-  it("keeps idle connections longer than the load balancer's 60 seconds", async () => {
-    const config = loadConfig({ PORT: '0', DRAIN_SECONDS: '0', LOG_LEVEL: 'silent' });
+  async function serve(t, app, overrides = {}) {
+    const config = { ...loadConfig({ PORT: '0', DRAIN_SECONDS: '0', LOG_LEVEL: 'silent' }), ...overrides };
     const logger = createLogger(config);
-    const health = createHealth({ logger });
-    const { server, shutdown } = await startServer({ app: (_req, res) => res.end(), config, health, logger });
+    const running = await startServer({ app, config, health: createHealth({ logger }), logger });
+    t.after(() => {
+      running.server.closeAllConnections();
+      running.server.close();
+    });
+    return running;
+  }
+
+  it("keeps idle connections longer than the load balancer's 60 seconds", async (t) => {
+    const { server, shutdown } = await serve(t, (_req, res) => res.end());
     assert.ok(server.keepAliveTimeout > 60_000);
     assert.ok(server.headersTimeout > server.keepAliveTimeout);
     assert.equal(await shutdown(), true);
   });
 
-  it('finishes a request under way, then stops', async () => {
-    const config = loadConfig({ PORT: '0', DRAIN_SECONDS: '0', LOG_LEVEL: 'silent' });
-    const logger = createLogger(config);
-    const health = createHealth({ logger });
-    const app = (_req, res) => setTimeout(() => res.end('done'), 300);
-    const { port, shutdown } = await startServer({ app, config, health, logger });
+  it('finishes a request under way, then stops', async (t) => {
+    const arrived = new EventEmitter();
+    const { port, shutdown } = await serve(t, (_req, res) => {
+      arrived.emit('request');
+      setTimeout(() => res.end('done'), 300);
+    });
     const agent = new http.Agent({ keepAlive: true });
+    t.after(() => agent.destroy());
+    const request = once(arrived, 'request');
     const answer = get(port, '/', agent);
-    await sleep(50);
+    await request;
     const stopped = shutdown();
     assert.equal((await answer).statusCode, 200);
     assert.equal(await stopped, true); // although the client keeps its connection
-    agent.destroy();
     await assert.rejects(get(port, '/'), { code: 'ECONNREFUSED' });
   });
 
-  it('cuts what is still busy at the deadline', async () => {
-    const config = { ...loadConfig({ PORT: '0', LOG_LEVEL: 'silent' }), drainSeconds: 0, shutdownSeconds: 0.2 };
-    const logger = createLogger(config);
-    const health = createHealth({ logger });
-    const { port, shutdown } = await startServer({ app: () => {}, config, health, logger });
+  it('cuts what is still busy at the deadline', async (t) => {
+    const arrived = new EventEmitter();
+    const { port, shutdown } = await serve(t, () => arrived.emit('request'), { shutdownSeconds: 0.2 });
+    const request = once(arrived, 'request');
     const answer = assert.rejects(get(port, '/'), { code: 'ECONNRESET' });
-    await sleep(50);
+    await request;
     assert.equal(await shutdown(), false);
     await answer;
   });
 });
 
 describe('the process', () => {
-  it('drains on SIGTERM: answers, says no to health checks, then exits with 0', async () => {
-    const { base, child, ended, line, port } = await startReady({ DRAIN_SECONDS: '1' });
+  it('drains on SIGTERM: answers, says no to health checks, then exits with 0', async (t) => {
+    const { base, child, ended, line, port } = await startReady(t, { DRAIN_SECONDS: '2' });
     const agent = new http.Agent({ keepAlive: true });
+    t.after(() => agent.destroy());
     assert.equal((await get(port, '/health', agent)).statusCode, 200);
     child.kill('SIGTERM');
     await line('draining');
@@ -111,36 +120,35 @@ describe('the process', () => {
 
     assert.deepEqual(await ended, { code: 0, signal: null });
     await assert.rejects(fetch(base));
-    agent.destroy();
   });
 
-  it('stops at once on Ctrl-C', async () => {
-    const { child, ended } = await startReady({ DRAIN_SECONDS: '20' });
+  it('stops at once on Ctrl-C', async (t) => {
+    const { child, ended } = await startReady(t, { DRAIN_SECONDS: '20' });
     const startedAt = Date.now();
     child.kill('SIGINT');
     assert.deepEqual(await ended, { code: 0, signal: null });
     assert.ok(Date.now() - startedAt < 5000);
   });
 
-  it('stops at once when it is asked twice', async () => {
-    const { child, ended, line } = await startReady({ DRAIN_SECONDS: '20' });
+  it('stops at once when it is asked twice', async (t) => {
+    const { child, ended, line } = await startReady(t, { DRAIN_SECONDS: '20' });
     child.kill('SIGTERM');
     await line('draining');
     child.kill('SIGTERM');
     assert.deepEqual(await ended, { code: 130, signal: null });
   });
 
-  it('refuses to start with a wrong configuration, and says what is wrong', async () => {
-    const { ended, line } = await start({ PORT: 'eighty' });
+  it('refuses to start with a wrong configuration, and says what is wrong', async (t) => {
+    const { ended, line } = await start(t, { PORT: 'eighty' });
     const message = "configuration is wrong: PORT must be a whole number from 0 to 65535, not 'eighty'.";
     const { level } = await line(message);
     assert.equal(level, 'fatal');
     assert.deepEqual(await ended, { code: 1, signal: null });
   });
 
-  it('says so when the port is taken', async () => {
-    const first = await startReady({ DRAIN_SECONDS: '0' });
-    const second = await start({ PORT: String(first.port) });
+  it('says so when the port is taken', async (t) => {
+    const first = await startReady(t, { DRAIN_SECONDS: '0' });
+    const second = await start(t, { PORT: String(first.port) });
     const { err } = await second.line('could not start');
     assert.equal(err.code, 'EADDRINUSE');
     assert.equal((await second.ended).code, 1);

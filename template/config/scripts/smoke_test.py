@@ -33,8 +33,8 @@ def get(url: str) -> str:
     path = urllib.parse.urlparse(url).path
     try:
         with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as response:
-            body: bytes = response.read(LARGEST_ANSWER)
-            return body.decode("utf-8", "replace")
+            content: bytes = response.read(LARGEST_ANSWER)
+            return content.decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
         body = error.read(200).decode("utf-8", "replace").strip()
         raise Wrong(f"{path} answers {error.code} {body}".rstrip()) from error

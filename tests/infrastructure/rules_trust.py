@@ -1,169 +1,17 @@
-"""Rules for the pipeline, roles, keys and whatever all stacks share."""
+"""Rules for roles, keys, names and data."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from tests.infrastructure.iam import allowed, statements_of
-from tests.infrastructure.rules import every, rule, walk
+from tests.infrastructure.rules import every, references, repeated, rule, walk
 from tests.infrastructure.stacks import Stack, Stacks, as_list
 
-ACTION_MODES = {"CREATE_UPDATE", "REPLACE_ON_FAILURE", "DELETE_ONLY", "CHANGE_SET_REPLACE", "CHANGE_SET_EXECUTE"}
-PROVIDERS = {
-    "Source": {"CodeCommit"},
-    "Build": {"CodeBuild"},
-    "Test": {"CodeBuild"},
-    "Deploy": {"CloudFormation"},
-    "Approval": {"Manual"},
-}
-CONDITIONS = {
-    "BeforeEntry": {"FAIL", "SKIP"},
-    "OnSuccess": {"FAIL", "ROLLBACK"},
-    "OnFailure": {"RETRY", "ROLLBACK", "FAIL", "SKIP"},
-}
-RULE_PROVIDERS = {"CloudWatchAlarm", "CodeBuild", "Commands", "DeploymentWindow", "LambdaInvoke", "VariableCheck"}
-REPLACEABLE = {"AWS::IAM::Role", "AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline"}
-
-
-def _actions(stacks: Stacks) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    for _, _, properties in every(stacks, "AWS::CodePipeline::Pipeline"):
-        for stage in properties["Stages"]:
-            for action in stage["Actions"]:
-                yield properties, action
-
-
-def _repeated(names: Iterator[str]) -> list[str]:
-    return [name for name, count in Counter(names).items() if count > 1]
-
-
-@rule("pipe-01")
-def artifacts_have_one_writer(stacks: Stacks) -> Iterator[str]:
-    written = (output["Name"] for _, action in _actions(stacks) for output in action.get("OutputArtifacts", []))
-    yield from (f"two actions write the artifact {name}" for name in _repeated(written))
-
-
-@rule("pipe-02")
-def namespaces_are_unique(stacks: Stacks) -> Iterator[str]:
-    used = (action["Namespace"] for _, action in _actions(stacks) if "Namespace" in action)
-    yield from (f"two actions share the namespace {name}" for name in _repeated(used))
-
-
-@rule("pipe-03")
-def builds_have_an_input(stacks: Stacks) -> Iterator[str]:
-    for _, action in _actions(stacks):
-        if action["ActionTypeId"]["Provider"] == "CodeBuild" and not action.get("InputArtifacts"):
-            yield f"{action['Name']} has no input artifact"
-
-
-@rule("pipe-07")
-def only_v2_has_what_v2_brought(stacks: Stacks) -> Iterator[str]:
-    for _, logical, properties in every(stacks, "AWS::CodePipeline::Pipeline"):
-        if properties.get("PipelineType", "V1") != "V2":
-            new = {"Triggers", "Variables"} & set(properties)
-            if new or properties.get("ExecutionMode", "SUPERSEDED") != "SUPERSEDED":
-                yield f"{logical} is of type V1"
-
-
-@rule("pipe-14")
-def stacks_with_roles_are_acknowledged(stacks: Stacks) -> Iterator[str]:
-    with_roles = {name for name, stack in stacks.items() if any(True for _ in stack.of_type("AWS::IAM::Role"))}
-    named = {
-        stack.name
-        for stack, _, properties in [*every(stacks, "AWS::IAM::Role"), *every(stacks, "AWS::IAM::ManagedPolicy")]
-        if {"RoleName", "ManagedPolicyName"} & set(properties)
-    }
-    for _, action in _actions(stacks):
-        configuration = action.get("Configuration", {})
-        capabilities = configuration.get("Capabilities", "").split(",")
-        if "TemplatePath" not in configuration:
-            continue
-        stack = configuration["StackName"]
-        if stack in named and "CAPABILITY_NAMED_IAM" not in capabilities:
-            yield f"{action['Name']} of {stack} lacks CAPABILITY_NAMED_IAM"
-        elif stack in with_roles and not {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"} & set(capabilities):
-            yield f"{action['Name']} of {stack} lacks CAPABILITY_IAM"
-
-
-@rule("action-mode")
-def actions_are_of_a_kind_that_exists(stacks: Stacks) -> Iterator[str]:
-    for _, action in _actions(stacks):
-        kind, configuration = action["ActionTypeId"], action.get("Configuration", {})
-        if kind["Provider"] not in PROVIDERS.get(kind["Category"], set()):
-            yield f"{action['Name']}: no provider {kind['Provider']} in {kind['Category']}"
-        if kind["Provider"] == "CloudFormation" and configuration.get("ActionMode") not in ACTION_MODES:
-            yield f"{action['Name']}: no action mode {configuration.get('ActionMode')}"
-
-
-@rule("stage-condition")
-def stage_conditions_are_of_a_kind_that_exists(stacks: Stacks) -> Iterator[str]:
-    for _, _, properties in every(stacks, "AWS::CodePipeline::Pipeline"):
-        for stage in properties["Stages"]:
-            for kind, results in CONDITIONS.items():
-                declared = stage.get(kind, {})
-                conditions = declared.get("Conditions", [])
-                if len(conditions) > 1:
-                    yield f"{stage['Name']}: more than one condition {kind}"
-                for item in [declared, *conditions]:
-                    if item.get("Result", next(iter(results))) not in results:
-                        yield f"{stage['Name']}: {kind} knows no result {item['Result']}"
-                for provider in (item["RuleTypeId"]["Provider"] for item in walk(declared) if "RuleTypeId" in item):
-                    if provider not in RULE_PROVIDERS:
-                        yield f"{stage['Name']}: no rule {provider}"
-            if stage.get("OnFailure", {}).get("Result") == "ROLLBACK":
-                if any(action["ActionTypeId"]["Category"] == "Approval" for action in stage["Actions"]):
-                    yield f"{stage['Name']}: a refused approval would roll back and ask for approval again"
-
-
-@rule("overrides")
-def overrides_stay_below_their_limit(stacks: Stacks) -> Iterator[str]:
-    for _, action in _actions(stacks):
-        configuration = action.get("Configuration", {})
-        overrides = configuration.get("ParameterOverrides", "{}")
-        if len(overrides) > 1000:
-            yield f"{action['Name']}: overrides of {len(overrides)} characters"
-        target = stacks.get(configuration.get("StackName", ""))
-        for name in set(json.loads(overrides)) - set(target.template["Parameters"] if target else []):
-            yield f"{action['Name']}: the template has no parameter {name}"
-
-
-@rule("trigger")
-def pushes_start_the_pipeline(stacks: Stacks) -> Iterator[str]:
-    started = {
-        target["Arn"]
-        for _, _, properties in every(stacks, "AWS::Events::Rule")
-        if "aws.codecommit" in properties.get("EventPattern", {}).get("source", [])
-        for target in properties["Targets"]
-    }
-    for properties, action in _actions(stacks):
-        if action["ActionTypeId"]["Provider"] == "CodeCommit":
-            if action["Configuration"].get("PollForSourceChanges") != "false":
-                yield f"{action['Name']} polls"
-            if not any(arn.endswith(f":{properties['Name']}") for arn in started):
-                yield f"no rule starts {properties['Name']}"
-
-
-@rule("at-rest")
-def the_pipeline_comes_last_in_its_stack(stacks: Stacks) -> Iterator[str]:
-    for stack, logical, _ in every(stacks, "AWS::CodePipeline::Pipeline"):
-        after, todo = set(), [logical]
-        while todo:
-            resource = stack.template["Resources"][todo.pop()]
-            names = set(as_list(resource.get("DependsOn", []))) | _references(resource)
-            todo += [name for name in names & set(stack.resources) if name not in after]
-            after |= names & set(stack.resources)
-        for missing in set(stack.resources) - after - {logical}:
-            yield f"{missing} may still change while the pipeline updates its own stack"
-
-
-def _references(resource: dict[str, Any]) -> set[str]:
-    found = set()
-    for item in walk(resource):
-        found |= {item["Ref"]} if "Ref" in item else set()
-        found |= {item["Fn::GetAtt"][0]} if "Fn::GetAtt" in item else set()
-    return found
+# Their creation checks the permissions of the role at once.
+CHECKED_AT_ONCE = {"AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline"}
 
 
 @rule("iam-02")
@@ -197,9 +45,9 @@ def permissions_come_with_the_role(stacks: Stacks) -> Iterator[str]:
     for stack, policy, _ in every(stacks, "AWS::IAM::Policy"):
         roles = [item["Ref"] for item in stack.template["Resources"][policy]["Properties"]["Roles"]]
         for logical, resource in stack.template["Resources"].items():
-            if resource["Type"] in REPLACEABLE - {"AWS::IAM::Role"} and _references(resource) & set(roles):
-                if policy not in as_list(resource.get("DependsOn", [])):
-                    yield f"{logical} may come before {policy}, which its role needs"
+            uses = resource["Type"] in CHECKED_AT_ONCE and references(resource) & set(roles)
+            if uses and policy not in as_list(resource.get("DependsOn", [])):
+                yield f"{logical} may come before {policy}, which its role needs"
 
 
 @rule("iam-07")
@@ -313,7 +161,7 @@ def exports_do_not_change_their_value(stacks: Stacks) -> Iterator[str]:
 @rule("name-07")
 def log_groups_have_one_owner(stacks: Stacks) -> Iterator[str]:
     names = (properties["LogGroupName"] for _, _, properties in every(stacks, "AWS::Logs::LogGroup"))
-    yield from (f"two resources declare the log group {name}" for name in _repeated(names))
+    yield from (f"two resources declare the log group {name}" for name in repeated(names))
 
 
 @rule("sh-01", "lifecycle")

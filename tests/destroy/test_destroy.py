@@ -1,0 +1,326 @@
+"""`scaffold destroy`: everything goes, in order, and what stays is named with its reason."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaffold import names
+from scaffold.errors import Interrupted, ScaffoldError, UsageError
+from scaffold.git import git
+from scaffold.service import read
+from tests.deploy.services import Wire, client, clone, commit, in_child, make_service, remove, run
+
+READS = ("Get", "List", "Describe")
+ENVIRONMENT = """\
+Parameters: {Name: {Type: String}}
+Resources:
+  Cluster: {Type: AWS::ECS::Cluster, Properties: {ClusterName: !Ref Name}}
+  Logs: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: !Sub '/${Name}/tasks'}}
+Outputs:
+  Cluster: {Value: !Ref Cluster, Export: {Name: !Sub '${AWS::StackName}-Cluster'}}
+"""
+TASK = """\
+Parameters: {Name: {Type: String}, Version: {Type: String, Default: a}}
+Resources:
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    UpdateReplacePolicy: Retain
+    Properties:
+      Family: !Ref Name
+      RequiresCompatibilities: [FARGATE]
+      NetworkMode: awsvpc
+      Cpu: '256'
+      Memory: '512'
+      ContainerDefinitions: [{Name: app, Image: !Sub 'image:${Version}'}]
+"""
+SERVICE = """\
+Parameters: {Name: {Type: String}, Environment: {Type: String}}
+Resources:
+  Alarms: {Type: AWS::SNS::Topic, Properties: {DisplayName: !ImportValue '%s-Cluster'}}
+"""
+
+
+def name_of(service: Path) -> str:
+    return read(service).app_name
+
+
+def make_environment(service: Path, environment: str) -> None:
+    """What the pipeline would make: three stacks with the deploy role, a second revision, and logs of ECS's own."""
+    app, cloudformation = name_of(service), client("cloudformation")
+    cluster = names.cluster(app, environment)
+    foundation = cloudformation.describe_stacks(StackName=names.foundation_stack(app))["Stacks"][0]
+    role = next(one["OutputValue"] for one in foundation["Outputs"] if one["OutputKey"] == "DeployRoleArn")
+    tags = [{"Key": names.TAG_SERVICE, "Value": app}, {"Key": names.TAG_ENVIRONMENT, "Value": environment}]
+    first = names.environment_stack(app, environment, "environment")
+    for kind, template in (("environment", ENVIRONMENT), ("task-definition", TASK), ("service", SERVICE % first)):
+        parameters = {"Name": cluster} | ({"Environment": environment} if kind == "service" else {})
+        cloudformation.create_stack(
+            StackName=names.environment_stack(app, environment, kind),
+            TemplateBody=template,
+            RoleARN=role,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            # The pipeline gives this kind no configuration file, so no tags either.
+            Tags=[] if kind == "task-definition" else tags,
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=names.environment_stack(app, environment, kind), WaiterConfig={"Delay": 0.1}
+        )
+    cloudformation.update_stack(
+        StackName=names.environment_stack(app, environment, "task-definition"),
+        TemplateBody=TASK,
+        Parameters=[
+            {"ParameterKey": "Name", "ParameterValue": cluster},
+            {"ParameterKey": "Version", "ParameterValue": "b"},
+        ],
+    )
+    cloudformation.get_waiter("stack_update_complete").wait(
+        StackName=names.environment_stack(app, environment, "task-definition"), WaiterConfig={"Delay": 0.1}
+    )
+    client("logs").create_log_group(logGroupName=names.container_insights_log_group(app, environment))
+    client("logs").create_log_group(logGroupName=f"/{app}/{environment}")
+
+
+def fill(service: Path) -> None:
+    """Put versions, delete markers and an image into what has to be empty before it can go."""
+    app = name_of(service)
+    foundation = client("cloudformation").describe_stacks(StackName=names.foundation_stack(app))["Stacks"][0]
+    bucket = next(one["OutputValue"] for one in foundation["Outputs"] if one["OutputKey"] == "ArtifactBucketName")
+    for key in ("one", "two"):
+        for _ in range(2):
+            client("s3").put_object(Bucket=bucket, Key=key, Body=b"x")
+    client("s3").delete_object(Bucket=bucket, Key="two")
+    manifest = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": []}'
+    client("ecr").put_image(repositoryName=app, imageManifest=manifest, imageTag="v1")
+
+
+def traces(app: str) -> list[str]:
+    """Everything in local AWS that bears the service's name; a key that waits for its deletion does not count."""
+    found: list[Any] = []
+    stacks = client("cloudformation").describe_stacks()["Stacks"]
+    found += [one["StackName"] for one in stacks if one["StackStatus"] != "DELETE_COMPLETE"]
+    found += [one["Name"] for one in client("s3").list_buckets()["Buckets"]]
+    found += [one["repositoryName"] for one in client("ecr").describe_repositories()["repositories"]]
+    found += [one["repositoryName"] for one in client("codecommit").list_repositories()["repositories"]]
+    found += client("codecommit").list_approval_rule_templates()["approvalRuleTemplateNames"]
+    found += [one["logGroupName"] for one in client("logs").describe_log_groups()["logGroups"]]
+    found += client("ecs").list_clusters()["clusterArns"]
+    for status in ("ACTIVE", "INACTIVE"):
+        found += client("ecs").list_task_definitions(status=status)["taskDefinitionArns"]
+    found += [one["RoleName"] for one in client("iam").list_roles()["Roles"] if f"/{app}/" in one["Path"]]
+    found += [one["TopicArn"] for one in client("sns").list_topics()["Topics"]]
+    return [str(one) for one in found if app in str(one)]
+
+
+@pytest.fixture
+def deployed(service: Path) -> Path:
+    run(service)
+    fill(service)
+    for environment in ("dev", "prod"):
+        make_environment(service, environment)
+    return service
+
+
+def test_everything_goes_in_the_one_order_and_nothing_is_left(deployed: Path, wire: Wire) -> None:
+    app = name_of(deployed)
+    # An environment that the answers no longer name.
+    answers = deployed / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace("dev,prod", "prod"))
+
+    planned = remove(deployed, plan=True)
+    assert planned.exit_code == 10
+    assert all(call.split(":")[1].startswith(READS) for call in wire.calls)
+    assert f"stack {app}-dev-service" in planned.text()
+    assert "bucket" in planned.text()
+    wire.requests.clear(), wire.calls.clear()
+
+    result = remove(deployed)
+
+    deletions = [
+        request["body"]["StackName"].split("/")[1].removeprefix(f"{app}-")
+        for call, request in zip(wire.calls, wire.requests, strict=True)
+        if call == "cloudformation:DeleteStack"
+    ]
+    assert [stack.partition("-")[2] or stack for stack in deletions] == [
+        *["service"] * 2,
+        *["task-definition"] * 2,
+        *["environment"] * 2,
+        "pipeline",
+        "foundation",
+    ]
+    assert traces(app) == []
+    kept = {one.what.split(" ")[0]: one.why for one in result.kept}
+    assert set(kept) == {"encryption", "service-linked"}
+    assert "waiting time" in kept["encryption"]
+    assert result.exit_code == 0
+    assert set(planned.deleted) - set(result.deleted) <= {
+        one for one in planned.deleted if "with all it holds" in one or one.startswith(("log group", "repository"))
+    }
+
+    again = remove(deployed, confirm=lambda name: pytest.fail("nothing is left to be asked for"))
+    assert not again.deleted
+    assert remove(deployed, plan=True).exit_code == 0
+
+
+def test_one_environment_goes_and_the_rest_stays(deployed: Path) -> None:
+    app = name_of(deployed)
+    result = remove(deployed, environment="dev")
+
+    left = traces(app)
+    assert not [one for one in left if f"{app}-dev" in one or f"/{app}/dev" in one]
+    assert {f"{app}-prod-service", f"{app}-foundation", f"{app}-pipeline"} <= set(left)
+    assert "copier update --data environments=prod" in result.text()
+    assert not remove(deployed, environment="dev", confirm=lambda name: pytest.fail("asked")).deleted
+
+
+def test_unknown_environment(deployed_once: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        remove(deployed_once, environment="nowhere")
+    assert "dev, prod" in caught.value.remedy
+
+
+@pytest.fixture
+def deployed_once(service: Path) -> Path:
+    run(service)
+    return service
+
+
+def test_nothing_goes_without_the_name(deployed_once: Path, wire: Wire) -> None:
+    asked = []
+
+    def refuse(name: str) -> bool:
+        asked.append(name)
+        return False
+
+    with pytest.raises(ScaffoldError) as caught:
+        remove(deployed_once, confirm=refuse)
+    assert asked == [name_of(deployed_once)]
+    assert "--yes" in caught.value.remedy
+    assert all(call.split(":")[1].startswith(READS) for call in wire.calls)
+
+
+def test_service_that_was_never_deployed(service: Path) -> None:
+    result = remove(service)
+    assert result.exit_code == 0
+    assert "nothing to delete" in result.text()
+
+
+def test_repository_with_commits_that_the_clone_lacks_is_kept(deployed_once: Path, tmp_path: Path) -> None:
+    app = name_of(deployed_once)
+    colleague = clone(tmp_path / "clone", app)
+    git("switch", "-q", "-c", "feature", cwd=colleague)
+    commit(colleague)
+    git("push", "-q", "origin", "feature", cwd=colleague)
+
+    result = remove(deployed_once)
+
+    kept = {one.what: one.why for one in result.kept}
+    assert "1 commit that this clone lacks" in kept[f"repository {app}"]
+    assert app in str(client("codecommit").list_repositories()["repositories"])
+
+    git("fetch", "-q", "origin", cwd=deployed_once)
+    git("branch", "feature", "origin/feature", cwd=deployed_once)
+    assert f"repository {app}" in remove(deployed_once).deleted
+    assert traces(app) == []
+
+
+@pytest.mark.slow
+def test_service_of_another_history_is_left_alone(service: Path, tmp_path: Path) -> None:
+    other = make_service(tmp_path / "other", name_of(service), description="another one")
+    run(other)
+    before = traces(name_of(service))
+    with pytest.raises(ScaffoldError, match="another history"):
+        remove(service)
+    assert traces(name_of(service)) == before
+
+
+@pytest.mark.slow
+def test_stack_of_somebody_else_is_kept_and_named(deployed_once: Path) -> None:
+    app = name_of(deployed_once)
+    stack = names.environment_stack(app, "dev", "service")
+    client("cloudformation").create_stack(
+        StackName=stack, TemplateBody='{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}'
+    )
+    result = remove(deployed_once)
+    assert [one.what for one in result.kept if one.what.startswith("stack")] == [f"stack {stack}"]
+    assert stack in traces(app)
+
+
+@pytest.mark.slow
+def test_stage_of_the_environment_is_closed_until_the_next_deployment(tmp_path: Path, aws: None) -> None:
+    kits = pytest.importorskip("tests.kits")
+    service = kits.generate(tmp_path / "service", app_name="d" + os.urandom(4).hex())
+    git("init", "-q", "-b", "main", cwd=service)
+    commit(service)
+    run(service)
+    app = name_of(service)
+
+    def closed() -> dict[str, bool]:
+        states = client("codepipeline").get_pipeline_state(name=names.pipeline(app))["stageStates"]
+        return {one["stageName"]: not one.get("inboundTransitionState", {}).get("enabled", True) for one in states}
+
+    make_environment(service, "dev")
+    remove(service, environment="dev")
+    assert [stage for stage, shut in closed().items() if shut] == ["Dev"]
+
+    assert {step.action for step in run(service, plan=True).steps} == {"none", "open"}
+    run(service)
+    assert not any(closed().values())
+
+    remove(service)
+    assert traces(app) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("operation", ["DeleteStack", "DescribeStackEvents"])
+def test_interruption_says_how_to_finish(deployed_once: Path, wire: Wire, operation: str) -> None:
+    wire.throw(operation, KeyboardInterrupt())
+    with pytest.raises(Interrupted) as caught:
+        remove(deployed_once)
+    assert "scaffold destroy" in caught.value.remedy
+    wire.faults.clear()
+    remove(deployed_once)
+    assert traces(name_of(deployed_once)) == []
+
+
+@pytest.mark.slow
+def test_failed_deletion_names_the_reason_and_can_be_repeated(deployed_once: Path, wire: Wire) -> None:
+    def fail(parsed: dict[str, Any]) -> None:
+        for event in parsed.get("StackEvents", []):
+            if event["ResourceStatus"].startswith("DELETE_") and event["ResourceType"] == "AWS::SNS::Topic":
+                event |= {"ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": "something still uses it"}
+            if event["ResourceStatus"] == "DELETE_COMPLETE" and event["PhysicalResourceId"] == event["StackId"]:
+                event["ResourceStatus"] = "DELETE_FAILED"
+
+    wire.touched["DescribeStackEvents"] = fail
+    with pytest.raises(ScaffoldError) as caught:
+        remove(deployed_once)
+    assert "something still uses it" in caught.value.happened
+    assert "scaffold destroy" in caught.value.remedy
+    wire.touched.clear()
+    remove(deployed_once)
+    assert traces(name_of(deployed_once)) == []
+
+
+def check_killed(service: Path, calls: int) -> None:
+    killed = in_child(lambda: remove(service), lambda count: os._exit(137) if count == calls else None)
+    if killed == 0:
+        pytest.skip("it was done before that many calls")
+    assert killed == 137
+    remove(service)
+    assert traces(name_of(service)) == []
+
+
+def test_killed_and_repeated(deployed_once: Path) -> None:
+    fill(deployed_once)
+    check_killed(deployed_once, 33)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("calls", range(12, 52))
+def test_killed_at_every_call_and_repeated(deployed_once: Path, calls: int) -> None:
+    fill(deployed_once)
+    check_killed(deployed_once, calls)

@@ -1,0 +1,254 @@
+"""The questions of copier.yml: their rules, at the door that has nobody else's checks in front of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cfnlint
+import pytest
+import yaml
+
+from scaffold.errors import ScaffoldError
+from scaffold.kit import resolve
+from scaffold.questions import Questionnaire
+from scaffold.rendering import open_kit
+from tests.kits import ROOT, generate, kit_repository
+
+CONFIGURATION: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))
+QUESTIONS = {name: details for name, details in CONFIGURATION.items() if not name.startswith("_")}
+
+
+@pytest.fixture(scope="module")
+def questions() -> Iterator[Questionnaire]:
+    with open_kit(resolve(str(kit_repository()))) as kit:
+        yield kit.questionnaire()
+
+
+def test_every_question_stands_in_one_group() -> None:
+    groups = yaml.safe_load((ROOT / "includes" / "groups.yml").read_text("utf-8"))
+    grouped = [name for group in groups for name in group["questions"]]
+    assert sorted(grouped) == sorted(name for name, details in QUESTIONS.items() if details.get("when") is not False)
+
+
+def test_any_answer_under_customize_turns_it_on() -> None:
+    under = {name for name, details in QUESTIONS.items() if "customize" in str(details.get("when", ""))}
+    assert set(re.findall(r"'(\w+)'", QUESTIONS["customize"]["default"])) - {"in"} == under
+
+
+def test_every_question_explains_itself() -> None:
+    for name, details in QUESTIONS.items():
+        if details.get("when") is not False:
+            assert 20 < len(details["help"]) < 130, name
+            assert not details["help"].endswith((".", ":")), name
+        if not details.get("choices") and details["type"] != "bool":
+            assert details["validator"], name
+
+
+def test_memory_is_what_the_referee_accepts(questions: Questionnaire) -> None:
+    extension = "data/schemas/extensions/aws_ecs_taskdefinition/fargate_cpu_memory.json"
+    schema = json.loads((Path(cfnlint.__file__).parent / extension).read_text("utf-8"))
+    accepted = {}
+    for option in schema["then"]["anyOf"]:
+        cpu, memory = (option["properties"][name].get("then", option["properties"][name]) for name in ("Cpu", "Memory"))
+        sizes = memory.get("enum") or range(memory["minimum"], memory["maximum"] + 1, memory["multipleOf"])
+        accepted[int(cpu["enum"][0])] = set(sizes)
+    offered = {
+        choice.value: {memory.value for memory in questions.questions["memory"].choices({"cpu": choice.value})}
+        for choice in questions.questions["cpu"].choices({})
+    }
+    assert offered == accepted
+
+
+ACCEPTED: list[dict[str, Any]] = [
+    {"app_name": "abc"},
+    {"app_name": "a" * 24},
+    {"environments": "prod"},
+    {"environments": "test, uat ,live"},
+    {"environments": ",".join(f"env{number}" for number in range(8))},
+    {"aws_region": "us-gov-west-1"},
+    {"aws_region": "eusc-de-east-1"},
+    {"vpc_cidr": "172.31.0.0/16"},
+    {"vpc_cidr": "192.168.255.0/24"},
+    {"aws_account_id": "012345678901"},
+    {"aws_account_id": ""},
+    {"notification_email": "first.last+tag@mail.example.co"},
+    {"description": "Größe & Gewicht (intern)"},
+    {"environment_overrides": ""},
+    {"environment_overrides": "{dev: {spot: false}, prod: {cpu: 1024, memory: 8192, egress: nat_gateway}}"},
+    {"deployment_strategy": "linear", "linear_step_percent": "3", "linear_step_minutes": "50"},
+    {"environment_overrides": "{dev: {deployment_strategy: canary}}", "canary_percent": "50"},
+]
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    *(
+        ({"app_name": name}, "for example orders-api")
+        for name in ("ab", "a" * 25, "Abc", "a--b", "abc-", "1abc", "abc\n", "été", "aws-x", "com1")
+    ),
+    *(
+        ({"environments": names}, "for example dev,staging,prod")
+        for names in (
+            "",
+            ",",
+            "dev,",
+            "dev,dev",
+            "Dev",
+            "d",
+            "dev\n,prod",
+            "dev;prod",
+            "a-b",
+            "all",
+            "pipeline",
+            "x" * 13,
+        )
+    ),
+    ({"environments": ",".join(f"env{number}" for number in range(9))}, "1 to 8 names"),
+    *(
+        ({"aws_region": region}, "for example eu-central-1")
+        for region in ("", "us-east", "US-EAST-1", "us-east-1\n", "us_east_1")
+    ),
+    ({"cpu": "300"}, "256"),
+    ({"cpu": "256", "memory": "4096"}, "2048"),
+    ({"scan_gate": "none"}, "critical"),
+    *(
+        ({"vpc_cidr": cidr}, "for example 10.0.0.0/16")
+        for cidr in (
+            "10.0.0.0",
+            "10.0.0.0/15",
+            "10.0.0.0/25",
+            "10.0.0.1/24",
+            "8.8.0.0/16",
+            "172.32.0.0/16",
+            "10.0.0.0/016",
+            "10.0.0.0/16\n",
+            "010.0.0.0/16",
+        )
+    ),
+    *(
+        ({"aws_account_id": account}, "for example 123456789012")
+        for account in ("1", "1234567890123", "12345678901a", "123456789012\n")
+    ),
+    *(
+        ({"notification_email": mail}, "for example team@example.com")
+        for mail in ("me", "a@b", "a@b.c d", "a b@c.de", "a@b.de\n", "a@-b.de", ".a@b.de")
+    ),
+    *(
+        ({"description": text}, "for example Takes orders")
+        for text in ("", "a", "a\nb", 'say "x"', "a: b", "a # b", "${AWS::Region}", "{{ 7 }}", "-a", "x" * 121)
+    ),
+    ({"pull_request_approvals": "6"}, "from 0 to 5, for example 1"),
+    ({"log_retention_days": "2"}, "30"),
+    ({"deployment_strategy": "canary", "canary_percent": "0"}, "from 1 to 99, for example 10"),
+    (
+        {"deployment_strategy": "canary", "canary_bake_minutes": "1440", "bake_minutes": "541"},
+        "1981 minutes; lower them, for example",
+    ),
+    ({"deployment_strategy": "linear", "linear_step_percent": "3", "linear_step_minutes": "59"}, "33 hours"),
+]
+REFUSED_OVERRIDES = {
+    "text": "mapping",
+    "[dev]": "mapping",
+    "{dev: fast}": "environment_overrides.dev is a mapping",
+    "{dev: {}}": "environment_overrides.dev is a mapping",
+    "{1: {cpu: 256}}": "environment_overrides.1 is a mapping",
+    "{qa: {spot: true}}": "environment_overrides.qa names no environment; there are dev, staging, prod",
+    "{dev: {sput: true}}": "environment_overrides.dev.sput is not a setting; there are cpu",
+    "{dev: {spot: maybe}}": "environment_overrides.dev.spot is true or false",
+    "{dev: {spot: 1}}": "environment_overrides.dev.spot is true or false",
+    "{dev: {cpu: '256'}}": "environment_overrides.dev.cpu is one of 256, 512",
+    "{dev: {cpu: true}}": "environment_overrides.dev.cpu is one of",
+    "{dev: {cpu: [256]}}": "environment_overrides.dev.cpu is one of",
+    "{dev: {egress: {}}}": "environment_overrides.dev.egress is one of public_ip, nat_gateway",
+    "{dev: {cpu: 1024}}": "cpu 1024 with memory 512, which Fargate does not sell",
+    "{dev: {memory: 4096}}": "cpu 256 with memory 4096, which Fargate does not sell",
+    "{dev: {min_tasks: 0}}": "environment_overrides.dev.min_tasks is a whole number from 1 to 100",
+    "{dev: {min_tasks: 1.5}}": "environment_overrides.dev.min_tasks is a whole number",
+    "{dev: {min_tasks: 3}}": "min_tasks 3 above max_tasks 2",
+    "{prod: {max_tasks: 1}}": "min_tasks 2 above max_tasks 1",
+    "{dev: {vpc_cidr: 10.0.0.0/8}}": "environment_overrides.dev.vpc_cidr is the first address",
+    "{dev: {vpc_cidr: 10}}": "environment_overrides.dev.vpc_cidr is the first address",
+    "{dev: {log_retention_days: 31}}": "environment_overrides.dev.log_retention_days is one of",
+    "{dev: {deployment_strategy: yolo}}": "environment_overrides.dev.deployment_strategy is one of rolling",
+    "&a {dev: *a}": "environment_overrides.dev.dev is not a setting",
+    "!!set {dev}": "mapping",
+}
+
+
+@pytest.mark.parametrize("given", ACCEPTED, ids=str)
+def test_accepted(questions: Questionnaire, given: dict[str, Any]) -> None:
+    answers = questions.evaluate({"app_name": "orders-api", **given})
+    assert {settings["name"] for settings in answers.all["environment_settings"]} == set(
+        answers.all["environment_names"]
+    )
+
+
+@pytest.mark.parametrize(("given", "words"), REFUSED, ids=str)
+def test_refused(questions: Questionnaire, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ScaffoldError) as refused:
+        questions.evaluate({"app_name": "orders-api", **given})
+    assert words in refused.value.happened
+
+
+@pytest.mark.parametrize("overrides", REFUSED_OVERRIDES)
+def test_refused_overrides(questions: Questionnaire, overrides: str) -> None:
+    with pytest.raises(ScaffoldError) as refused:
+        questions.evaluate({"app_name": "orders-api", "environment_overrides": overrides})
+    assert REFUSED_OVERRIDES[overrides] in refused.value.happened
+
+
+def test_settings_of_each_environment(questions: Questionnaire) -> None:
+    overrides = {"uat": {"min_tasks": 2, "max_tasks": 4, "spot": False}, "live": {"vpc_cidr": "10.1.0.0/16"}}
+    given = {"app_name": "orders-api", "environments": "test,uat,live", "environment_overrides": overrides}
+    test, uat, live = questions.evaluate({**given, "deployment_strategy": "canary"}).all["environment_settings"]
+    assert (test["min_tasks"], test["max_tasks"], test["spot"], test["production"]) == (1, 2, True, False)
+    assert (uat["min_tasks"], uat["max_tasks"], uat["spot"], uat["deployment_strategy"]) == (2, 4, False, "rolling")
+    assert (live["min_tasks"], live["max_tasks"], live["spot"], live["production"]) == (2, 10, False, True)
+    assert (live["title"], live["deployment_strategy"], live["vpc_cidr"]) == ("Live", "canary", "10.1.0.0/16")
+    assert test["vpc_cidr"] == "10.0.0.0/16"
+
+
+def test_estimate(questions: Questionnaire) -> None:
+    """By hand: 730 hours at the list prices of the price file, for the fewest tasks."""
+    given = {"app_name": "orders-api", "environments": "dev,prod"}
+    costs = questions.evaluate({**given, "environment_overrides": "{prod: {egress: nat_gateway}}"}).all["monthly_costs"]
+    dev, prod = costs["environments"]
+    task = 730 * (0.25 * 0.04048 + 0.5 * 0.004445)
+    amounts = {line["name"]: line["usd"] for line in dev["lines"]}
+    assert amounts["Fargate, 1 task on Spot"] == round(task * 0.3, 2)
+    assert amounts["Load balancer"] == pytest.approx(16.425, abs=0.01)
+    assert amounts["Public IPv4 addresses, 3"] == 10.95
+    amounts = {line["name"]: line["usd"] for line in prod["lines"]}
+    assert amounts["Fargate, 2 tasks"] == round(task * 2, 2)
+    assert amounts["NAT gateway"] == 32.85
+    assert amounts["Public IPv4 addresses, 3"] == 10.95
+    for part in (dev, prod, costs["shared"]):
+        assert part["usd"] == pytest.approx(sum(line["usd"] for line in part["lines"]))
+    assert costs["total_usd"] == pytest.approx(dev["usd"] + prod["usd"] + costs["shared"]["usd"])
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", costs["as_of"])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"environment_settings": [{"name": "../../x"}]}, "cannot be given; give environment_overrides instead"),
+        ({"prices": {}}, "cannot be given"),
+        ({"kit_version": "x"}, "cannot be given"),
+        ({"architecture": "arm64", "customize": False}, "belongs to the questions under customize"),
+        ({"canary_percent": 20}, "belongs to deployment_strategy canary, which no environment has"),
+    ],
+    ids=str,
+)
+def test_copier_lets_nothing_in_by_the_side(given: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=words):
+        generate(tmp_path / "service", **given)
+    assert not (tmp_path / "service").exists()
+
+
+def test_copier_records_what_is_given(tmp_path: Path) -> None:
+    service = generate(tmp_path / "service", architecture="arm64")
+    recorded = yaml.safe_load((service / ".copier-answers.yml").read_text("utf-8"))
+    assert recorded["customize"] is True
+    assert recorded["architecture"] == "arm64"
+    assert not set(recorded) & {name for name, details in QUESTIONS.items() if details.get("when") is False}

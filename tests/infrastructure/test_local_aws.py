@@ -1,0 +1,245 @@
+"""The five kinds of stack come up, change and go away on local AWS, in the order in which a release takes them.
+
+Local AWS is no judge of what AWS accepts. It is one of order, references, exports, conditions and rollback.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from scaffold.local.environment import local_aws
+from tests.infrastructure.stacks import environments
+
+pytest.importorskip("ministack")
+
+
+class Account:
+    """An account on local AWS, with the stacks of one service."""
+
+    def __init__(self, variables: dict[str, str], root: Path) -> None:
+        self._session = boto3.session.Session(
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+            region_name="us-east-1",
+        )
+        self._endpoint = variables["AWS_ENDPOINT_URL"]
+        self._folder = root / "infrastructure"
+        self.app = self._configuration("foundation.json")["Parameters"]["AppName"]
+        self.cloudformation = self.client("cloudformation")
+        self._numbers = itertools.count()
+
+    def client(self, service: str) -> Any:
+        return self._session.client(service, endpoint_url=self._endpoint)
+
+    def _configuration(self, path: str) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads((self._folder / path).read_text())
+        return document
+
+    def apply(self, name: str, template: str, configuration: str = "", **parameters: str) -> dict[str, str]:
+        """Create or update a stack by a change set, as the pipeline does, and return its outputs."""
+        given = self._configuration(configuration) if configuration else {}
+        stack = f"{self.app}-{name}"
+        exists = stack in self.stacks()
+        change = f"change-{next(self._numbers)}"
+        self.cloudformation.create_change_set(
+            StackName=stack,
+            ChangeSetName=change,
+            ChangeSetType="UPDATE" if exists else "CREATE",
+            TemplateBody=(self._folder / template).read_text(),
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            Parameters=[
+                {"ParameterKey": key, "ParameterValue": value}
+                for key, value in {**given.get("Parameters", {}), **parameters}.items()
+            ],
+            Tags=[{"Key": key, "Value": value} for key, value in given.get("Tags", {}).items()],
+        )
+        change_set = self._settled(
+            lambda: self.cloudformation.describe_change_set(StackName=stack, ChangeSetName=change), "Status"
+        )
+        if change_set["Status"] == "FAILED":
+            assert "didn't contain changes" in change_set["StatusReason"], change_set["StatusReason"]
+            self.cloudformation.delete_change_set(StackName=stack, ChangeSetName=change)
+        else:
+            self.cloudformation.execute_change_set(StackName=stack, ChangeSetName=change)
+            time.sleep(0.05)
+        settled = self._settled(lambda: self.cloudformation.describe_stacks(StackName=stack)["Stacks"][0])
+        assert settled["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), self.failures(stack)
+        return {output["OutputKey"]: output["OutputValue"] for output in settled.get("Outputs", [])}
+
+    def _settled(self, look: Callable[[], dict[str, Any]], key: str = "StackStatus") -> dict[str, Any]:
+        end = time.monotonic() + 30
+        while (found := look())[key].endswith(("IN_PROGRESS", "PENDING")):
+            assert time.monotonic() < end, f"still {found[key]}"
+            time.sleep(0.05)
+        return found
+
+    def failures(self, stack: str) -> list[str]:
+        events = self.cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        return [
+            f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}"
+            for event in reversed(events)
+            if event["ResourceStatus"].endswith("_FAILED")
+        ]
+
+    def stacks(self) -> list[str]:
+        """The stacks of the service."""
+        names = [stack["StackName"] for stack in self.cloudformation.describe_stacks()["Stacks"]]
+        return [name for name in names if name.startswith(f"{self.app}-")]
+
+    def release(self, environment: str, digit: str) -> dict[str, str]:
+        """Take a release to an environment, and return the outputs of its task definition."""
+        image = f"registry/{self.app}@sha256:{digit * 64}"
+        self.apply(f"{environment}-environment", "environment.yaml", f"{environment}/environment.json")
+        task = self.apply(
+            f"{environment}-task-definition",
+            f"{environment}/task-definition.yaml",
+            ImageUri=image,
+            Version=digit * 12,
+        )
+        self.apply(f"{environment}-service", "service.yaml", f"{environment}/service.json", **task)
+        return task
+
+    def delete(self, name: str) -> None:
+        stack = f"{self.app}-{name}"
+        self.cloudformation.delete_stack(StackName=stack)
+        end = time.monotonic() + 30
+        while stack in self.stacks():
+            assert time.monotonic() < end, self.failures(stack)
+            time.sleep(0.05)
+
+    def service(self, environment: str) -> dict[str, Any]:
+        name = f"{self.app}-{environment}"
+        described: dict[str, Any] = self.client("ecs").describe_services(cluster=name, services=[name])["services"][0]
+        return described
+
+
+@pytest.fixture(scope="module")
+def account(generated: Callable[..., Path]) -> Iterator[Callable[..., Account]]:
+    """Services in one account; each test has a service of its own name there."""
+    with local_aws() as variables:
+        yield lambda **answers: Account(variables, generated(**answers))
+
+
+def deploy_all(account: Account, root: Path) -> None:
+    account.apply("foundation", "foundation.yaml", "foundation.json")
+    account.apply("pipeline", "pipeline.yaml", "pipeline.json")
+    for environment in environments(root):
+        account.release(environment, "1")
+
+
+def test_a_service_comes_up_changes_and_goes_away(
+    account: Callable[..., Account], generated: Callable[..., Path]
+) -> None:
+    answers = {"app_name": "lifecycle", "environments": "test,live"}
+    aws = account(**answers)
+    deploy_all(aws, generated(**answers))
+    assert len(aws.stacks()) == 8
+
+    # The same again changes nothing.
+    before = aws.service("live")["taskDefinition"]
+    aws.release("live", "1")
+    assert aws.service("live")["taskDefinition"] == before
+
+    # The next release runs another revision, and the one before stays registered for the way back.
+    task = aws.release("live", "2")
+    assert aws.service("live")["taskDefinition"] == task["TaskDefinitionArn"] != before
+    old = aws.client("ecs").describe_task_definition(taskDefinition=before)["taskDefinition"]
+    assert old["status"] == "ACTIVE"
+
+    # Exports hold an environment as long as its service stands.
+    with suppress(ClientError):
+        aws.cloudformation.delete_stack(StackName=f"{aws.app}-live-environment")
+    time.sleep(0.3)
+    assert f"{aws.app}-live-environment" in aws.stacks()
+
+    for environment in ("live", "test"):
+        for kind in ("service", "task-definition", "environment"):
+            aws.delete(f"{environment}-{kind}")
+    aws.delete("pipeline")
+    aws.delete("foundation")
+    assert aws.stacks() == []
+
+    # What holds data is left to people, and to `scaffold destroy`.
+    assert aws.client("ecr").describe_repositories(repositoryNames=[aws.app])["repositories"]
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        "rolling",
+        "canary",
+        pytest.param("linear", marks=pytest.mark.slow),
+        pytest.param("blue_green", marks=pytest.mark.slow),
+    ],
+)
+def test_every_strategy_comes_up_and_takes_a_release(
+    account: Callable[..., Account], generated: Callable[..., Path], strategy: str
+) -> None:
+    answers = {
+        "app_name": strategy.replace("_", "-"),
+        "environments": "live",
+        "deployment_strategy": strategy,
+    }
+    aws = account(**answers)
+    deploy_all(aws, generated(**answers))
+    aws.release("live", "2")
+    configuration = aws.service("live")["deploymentConfiguration"]
+    assert configuration["strategy"] == strategy.upper()
+    assert ("deploymentCircuitBreaker" in configuration) == (strategy == "rolling")
+    assert ("bakeTimeInMinutes" in configuration) == (strategy != "rolling")
+
+
+@pytest.mark.slow
+def test_a_service_behind_a_nat_gateway_comes_up(
+    account: Callable[..., Account], generated: Callable[..., Path]
+) -> None:
+    answers = {
+        "app_name": "private",
+        "environments": "live",
+        "customize": True,
+        "egress": "nat_gateway",
+        "architecture": "arm64",
+    }
+    aws = account(**answers)
+    deploy_all(aws, generated(**answers))
+    network = aws.service("live")["networkConfiguration"]["awsvpcConfiguration"]
+    assert network["assignPublicIp"] == "DISABLED"
+
+
+BROKEN = """
+  Broken:
+    Type: AWS::ApplicationAutoScaling::ScalableTarget
+    DependsOn: [Repository, ArtifactBucketPolicy, DeployRoleGuard, NotificationTopicPolicy]
+    Properties:
+      ServiceNamespace: ecs
+      ScalableDimension: ecs:service:DesiredCount
+      ResourceId: service/nothing/nothing
+      MinCapacity: 1
+      MaxCapacity: 1
+
+Outputs:
+"""
+
+
+def test_a_failed_first_foundation_can_be_repeated(
+    account: Callable[..., Account], generated: Callable[..., Path]
+) -> None:
+    answers = {"app_name": "repeated", "environments": "live"}
+    aws = account(**answers)
+    template = generated(**answers) / "infrastructure" / "foundation.yaml"
+    (template.parent / "broken.yaml").write_text(template.read_text().replace("\nOutputs:\n", BROKEN))
+    with pytest.raises(AssertionError, match="Broken"):
+        aws.apply("foundation", "broken.yaml", "foundation.json")
+    aws.delete("foundation")
+    # Nothing with a name of its own is left behind to be tripped over.
+    assert aws.apply("foundation", "foundation.yaml", "foundation.json")["RepositoryName"] == aws.app

@@ -1,0 +1,369 @@
+"""How the stacks fit together, and what every template owes its reader."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scaffold import names
+from tests.infrastructure.rules import every, walk
+from tests.infrastructure.stacks import Stacks, as_list, environments, load, one
+from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
+from tests.kits import ROOT
+
+SOURCE = ROOT / "template" / "infrastructure"
+Answers = dict[str, Any]
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_every_import_is_exported_by_an_earlier_stack(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    for stack in stacks_of(**answers).values():
+        stack.resources  # noqa: B018 (working the template out fails for an export that is not there)
+        own = stack.name.rpartition(f"-{stack.kind}")[0]
+        for export in stack.imported:
+            exporter = export.rpartition("-")[0]
+            assert exporter in (f"{own}-environment", f"{one(stacks_of(**answers), 'foundation').name}")
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_every_export_is_named_after_its_stack_and_unique(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    exports = [(stack, name) for stack in stacks_of(**answers).values() for name in stack.exports]
+    for stack, name in exports:
+        assert name.startswith(f"{stack.name}-")
+    assert len({name for _, name in exports}) == len(exports)
+
+
+def test_the_foundation_exports_what_other_parts_rely_on(stacks_of: Callable[..., Stacks]) -> None:
+    assert set(one(stacks_of(), "foundation").outputs) == {
+        "ArtifactBucketArn",
+        "ArtifactBucketName",
+        "ArtifactKeyArn",
+        "BoundaryArn",
+        "DeployRoleArn",
+        "NotificationTopicArn",
+        "RepositoryArn",
+        "RepositoryName",
+        "RepositoryUri",
+    }
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_parameters_are_given_as_they_are_declared(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    for stack in stacks_of(**answers).values():
+        declared = stack.template.get("Parameters", {})
+        assert set(stack.parameters) <= set(declared)
+        assert all(isinstance(value, str) for value in stack.parameters.values())
+        for name, parameter in declared.items():
+            value = stack.parameters.get(name, parameter.get("Default"))
+            assert value is not None, f"{stack.name} gets no {name}"
+            assert str(value) in parameter.get("AllowedValues", [str(value)])
+            if "AllowedPattern" in parameter:
+                assert re.fullmatch(parameter["AllowedPattern"], str(value))
+            if parameter["Type"] == "Number":
+                assert parameter.get("MinValue", 0) <= int(value) <= parameter.get("MaxValue", 10**9)
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
+    generated: Callable[..., Path], stacks_of: Callable[..., Stacks], answers: Answers
+) -> None:
+    root, stacks = generated(**answers), stacks_of(**answers)
+    ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    variables = {"Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST"}, "Source": {"CommitId", "BranchName"}}
+    for stage in pipeline["Stages"]:
+        for action in sorted(stage["Actions"], key=lambda action: action.get("RunOrder", 1)):
+            configuration = action.get("Configuration", {})
+            for key in {"TemplatePath", "TemplateConfiguration"} & set(configuration):
+                assert (root / configuration[key].removeprefix("Source::")).is_file()
+            for namespace, variable in re.findall(r"#\{(\w+)\.(\w+)\}", json.dumps(configuration)):
+                assert variable in variables[namespace], f"{action['Name']} uses #{{{namespace}.{variable}}}"
+            if "StackName" in configuration:
+                assert configuration["StackName"] in stacks
+                if "Namespace" in action:
+                    variables[action["Namespace"]] = set(stacks[configuration["StackName"]].outputs)
+            if "EnvironmentVariables" in configuration:
+                given = {item["name"] for item in json.loads(configuration["EnvironmentVariables"])}
+                assert given == {"SERVICE_URL", "EXPECTED_VERSION", "ENVIRONMENT_NAME"}
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_environments_follow_each_other_and_only_production_waits(
+    stacks_of: Callable[..., Stacks], answers: Answers
+) -> None:
+    ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    order = [name.strip().capitalize() for name in answers.get("environments", "dev,staging,prod").split(",")]
+    stages = {stage["Name"]: [action["Name"] for action in stage["Actions"]] for stage in pipeline["Stages"]}
+    assert list(stages) == ["Source", "SelfUpdate", "Build", *order]
+    earlier = ["Environment", "TaskDefinition", "Service", "SmokeTest"]
+    assert [stages[name] for name in order[:-1]] == [earlier] * (len(order) - 1)
+    assert stages[order[-1]] == ["Environment", "TaskDefinition", "ChangeSet", "Approval", "Service", "SmokeTest"]
+    for stage in pipeline["Stages"][3:]:
+        assert [action["RunOrder"] for action in stage["Actions"]] == list(range(1, len(stage["Actions"]) + 1))
+
+
+def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templates(
+    generated: Callable[..., Path],
+) -> None:
+    two, three = (generated(environments=names) / "infrastructure" for names in ("dev,live", "dev,qa,live"))
+    for path in sorted(path.relative_to(two) for path in two.rglob("*") if path.is_file()):
+        same = (two / path).read_bytes() == (three / path).read_bytes()
+        assert same or path == Path("pipeline.yaml")
+
+
+@pytest.mark.parametrize("count", [1, 6, 8])
+def test_the_pipeline_fits_into_one_call(generated: Callable[..., Path], count: int) -> None:
+    environment_names = ",".join(f"{LONGEST_ENVIRONMENT[:-1]}{number}" for number in range(count))
+    root = generated(app_name=LONGEST_APP, environments=environment_names)
+    for path in (root / "infrastructure").rglob("*.yaml"):
+        assert len(path.read_bytes()) <= 51_200, path
+
+
+def test_nothing_that_a_release_changes_enters_the_environment(stacks_of: Callable[..., Stacks]) -> None:
+    for stack in stacks_of().values():
+        text = json.dumps([stack.configuration.get("Tags"), stack.parameters])
+        if stack.kind in ("foundation", "pipeline", "environment"):
+            assert "v0.0.1" not in text
+            assert set(stack.configuration["Tags"]) <= {names.TAG_SERVICE, names.TAG_ENVIRONMENT}
+        if stack.kind == "environment":
+            assert "v0.0.1" not in json.dumps(stack.resources, default=str)
+
+
+def test_the_kit_version_stands_in_the_pipeline_only(stacks_of: Callable[..., Stacks]) -> None:
+    pipeline = one(stacks_of(), "pipeline")
+    assert pipeline.outputs["KitVersion"] == pipeline.template["Metadata"]["KitVersion"] == "v0.0.1"
+    assert "v0.0.1" not in json.dumps(pipeline.resources, default=str)
+
+
+def test_the_stack_policy_protects_listener_rules(stacks_of: Callable[..., Stacks]) -> None:
+    for stack in stacks_of().values():
+        if stack.kind == "environment":
+            allow, deny = stack.configuration["StackPolicy"]["Statement"]
+            assert (allow["Effect"], allow["Action"], allow["Resource"]) == ("Allow", "Update:*", "*")
+            assert (deny["Effect"], deny["Action"], deny["Resource"]) == ("Deny", "Update:*", "*")
+            kinds = deny["Condition"]["StringEquals"]["ResourceType"]
+            assert kinds == ["AWS::ElasticLoadBalancingV2::ListenerRule"]
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_every_resource_is_described_to_people(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    for stack in stacks_of(**answers).values():
+        described = [resource.get("Metadata", {}).get("Description", "") for resource in stack.resources.values()]
+        assert all(0 < len(text) <= 60 and "\n" not in text for text in described)
+        assert len(set(described)) == len(described), f"{stack.name} describes two resources alike"
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_files_have_no_scars(generated: Callable[..., Path], answers: Answers) -> None:
+    for path in (generated(**answers) / "infrastructure").rglob("*"):
+        if path.is_file():
+            text = path.read_text()
+            assert text.endswith("\n")
+            assert not re.search(r"\n\n\n|[ \t]\n|\n\n\Z|\A\n|\{[{%#]|[#%}]\}", text.replace("#{", "")), path
+
+
+def test_a_service_carries_only_what_its_strategy_needs(stacks_of: Callable[..., Stacks]) -> None:
+    def parameters(**answers: Any) -> set[str]:
+        return set(one(stacks_of(environments="live", **answers), "service").parameters)
+
+    common = parameters()
+    assert not {name for name in common if re.search("Bake|Canary|Linear", name)}
+    assert parameters(deployment_strategy="blue_green") - common == {"BakeMinutes"}
+    assert parameters(deployment_strategy="canary") - common == {"BakeMinutes", "CanaryPercent", "CanaryBakeMinutes"}
+    assert parameters(deployment_strategy="linear") - common == {
+        "BakeMinutes",
+        "LinearStepPercent",
+        "LinearStepMinutes",
+    }
+
+
+def test_a_rolling_service_can_be_made_ready_to_shift(generated: Callable[..., Path]) -> None:
+    root = generated(environments="live")
+    stacks = load(root)
+    service = one(stacks, "service")
+    assert "LoadBalancerRole" not in service.resources
+    service.parameters["ReadyToShift"] = "true"
+    del service.resources
+    ((_, properties),) = service.of_type("AWS::ECS::Service")
+    assert properties["DeploymentConfiguration"]["Strategy"] == "ROLLING"
+    assert set(properties["LoadBalancers"][0]["AdvancedConfiguration"]) == {
+        "AlternateTargetGroupArn",
+        "ProductionListenerRule",
+        "RoleArn",
+    }
+
+
+def test_cheap_before_production_and_safe_in_it(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of()
+    providers = {
+        stack.name: properties["CapacityProviderStrategy"][0]["CapacityProvider"]
+        for stack, _, properties in every(stacks, "AWS::ECS::Service")
+    }
+    assert providers["hello-service-dev-service"] == "FARGATE_SPOT"
+    assert providers["hello-service-prod-service"] == "FARGATE"
+    minimums = {stack.name: properties["MinCapacity"] for stack, _, properties in every(
+        stacks, "AWS::ApplicationAutoScaling::ScalableTarget")}  # fmt: skip
+    assert minimums["hello-service-dev-service"] == "1"
+    assert minimums["hello-service-prod-service"] == "2"
+    assert not any(True for _ in every(stacks, "AWS::EC2::NatGateway"))
+
+
+def test_nobody_is_notified_without_an_address(stacks_of: Callable[..., Stacks]) -> None:
+    assert "NotificationSubscription" not in one(stacks_of(), "foundation").resources
+    asked = one(stacks_of(notification_email="team@example.com"), "foundation").resources
+    assert asked["NotificationSubscription"]["Properties"]["Endpoint"] == "team@example.com"
+
+
+def test_subnets_lie_in_the_network_apart_from_each_other(stacks_of: Callable[..., Stacks]) -> None:
+    import ipaddress
+
+    for cidr in ("10.0.0.0/16", "10.1.2.0/24"):
+        environment = one(stacks_of(environments="live", vpc_cidr=cidr, egress="nat_gateway"), "environment")
+        subnets = [ipaddress.ip_network(subnet["CidrBlock"]) for _, subnet in environment.of_type("AWS::EC2::Subnet")]
+        assert len(subnets) == 4
+        network = ipaddress.ip_network(cidr)
+        assert all(subnet.subnet_of(network) for subnet in subnets)  # type: ignore[arg-type]
+        assert not any(a.overlaps(b) for a in subnets for b in subnets if a is not b)
+        # A load balancer wants eight free addresses in each of its subnets.
+        assert min(subnet.num_addresses for subnet in subnets) >= 32
+
+
+def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -> None:
+    stacks, app = stacks_of(), "hello-service"
+    assert {names.foundation_stack(app), names.pipeline_stack(app)} <= set(stacks)
+    for environment in ("dev", "staging", "prod"):
+        assert {names.environment_stack(app, environment, kind) for kind in names.ENVIRONMENT_STACK_KINDS} <= set(
+            stacks
+        )
+        cluster = stacks[names.environment_stack(app, environment, "environment")]
+        assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
+        assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
+    found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
+    assert found == {names.build_project(app), names.smoke_test_project(app)}
+    ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
+    assert pipeline["Name"] == names.pipeline(app)
+    ((_, _, boundary),) = every(stacks, "AWS::IAM::ManagedPolicy")
+    assert boundary["ManagedPolicyName"] == names.boundary_policy(app)
+    for _, logical, role in every(stacks, "AWS::IAM::Role"):
+        assert role["Path"] == names.role_path(app), logical
+    for _, _, group in every(stacks, "AWS::Logs::LogGroup"):
+        assert group["LogGroupName"].startswith(names.log_group_prefix(app))
+    for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup"):
+        assert group["Name"].startswith(f"{names.build_project(app)}-")
+
+
+LIMITS = {
+    ("AWS::CloudWatch::Alarm", "AlarmName"): 255,
+    ("AWS::CloudWatch::Dashboard", "DashboardName"): 255,
+    ("AWS::CodeBuild::Project", "Name"): 150,
+    ("AWS::CodeBuild::ReportGroup", "Name"): 128,
+    ("AWS::CodePipeline::Pipeline", "Name"): 100,
+    ("AWS::ECR::Repository", "RepositoryName"): 256,
+    ("AWS::ECS::Cluster", "ClusterName"): 255,
+    ("AWS::ECS::Service", "ServiceName"): 255,
+    ("AWS::ECS::TaskDefinition", "Family"): 255,
+    ("AWS::Events::Rule", "Name"): 64,
+    ("AWS::IAM::ManagedPolicy", "ManagedPolicyName"): 128,
+    ("AWS::Logs::LogGroup", "LogGroupName"): 512,
+    ("AWS::SNS::Topic", "TopicName"): 256,
+    ("AWS::SNS::Topic", "DisplayName"): 100,
+}
+
+
+def test_the_longest_names_fit(stacks_of: Callable[..., Stacks]) -> None:
+    assert (len(LONGEST_APP), len(LONGEST_ENVIRONMENT)) == (24, 12)
+    stacks = stacks_of(**FEW["longest names, canary, NAT gateway, no gate"])
+    for (kind, key), longest in LIMITS.items():
+        found = [properties[key] for _, _, properties in every(stacks, kind)]
+        assert found
+        assert max(map(len, found)) <= longest, (kind, key)
+    ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
+    for stage in pipeline["Stages"]:
+        for action in stage["Actions"]:
+            assert len(action.get("Namespace", "")) <= 100
+            assert len(action.get("Configuration", {}).get("CustomData", "")) <= 1000
+            assert len(action.get("Configuration", {}).get("ExternalEntityLink", "")) <= 1000
+    assert all(len(name) <= 128 for name in stacks)
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_policies_stay_below_the_limits_of_iam(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    def size(policy: Any) -> int:
+        return len(re.sub(r"\s", "", json.dumps(policy)))
+
+    stacks = stacks_of(**answers)
+    for stack, logical, role in every(stacks, "AWS::IAM::Role"):
+        inline = [policy["PolicyDocument"] for policy in role.get("Policies", [])]
+        for _, policy in stack.of_type("AWS::IAM::Policy"):
+            inline.append(policy["PolicyDocument"])
+        assert sum(map(size, inline)) <= 10_240, f"{stack.name} {logical}"
+        assert size(role["AssumeRolePolicyDocument"]) <= 2_048
+    for _, _, policy in every(stacks, "AWS::IAM::ManagedPolicy"):
+        assert size(policy["PolicyDocument"]) <= 6_144
+
+
+def test_verbatim_templates_are_templates_as_they_stand() -> None:
+    for name in ("foundation.yaml", "environment.yaml", "service.yaml"):
+        assert "{{" not in (SOURCE / name).read_text()
+        assert "{%" not in (SOURCE / name).read_text()
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_yaml_has_no_aliases_and_no_doubled_keys(generated: Callable[..., Path], answers: Answers) -> None:
+    for path in (generated(**answers) / "infrastructure").rglob("*.yaml"):
+        for event in yaml.parse(path.read_text(), Loader=yaml.CSafeLoader):
+            assert not isinstance(event, yaml.AliasEvent), path
+
+
+def test_the_container_is_confined(stacks_of: Callable[..., Stacks]) -> None:
+    for _, _, task in every(stacks_of(), "AWS::ECS::TaskDefinition"):
+        (container,) = task["ContainerDefinitions"]
+        assert container["ReadonlyRootFilesystem"] is True
+        assert container["User"] == "1000"
+        assert not container.get("Privileged")
+        assert "@sha256:" in container["Image"]
+        assert 25 < container["StopTimeout"] <= 120
+        variables = {item["Name"]: item["Value"] for item in container["Environment"]}
+        assert set(variables) == {"PORT", "APP_NAME", "APP_ENVIRONMENT", "APP_VERSION"}
+        assert variables["PORT"] == str(container["PortMappings"][0]["ContainerPort"])
+
+
+def test_the_bucket_is_closed_and_encrypted(stacks_of: Callable[..., Stacks]) -> None:
+    ((_, _, bucket),) = every(stacks_of(), "AWS::S3::Bucket")
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    ((_, _, policy),) = every(stacks_of(), "AWS::S3::BucketPolicy")
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    encryption = [item for item in walk(bucket) if "SSEAlgorithm" in item]
+    assert [item["SSEAlgorithm"] for item in encryption] == ["aws:kms"]
+
+
+def test_images_keep_their_tags(stacks_of: Callable[..., Stacks]) -> None:
+    ((_, _, repository),) = every(stacks_of(), "AWS::ECR::Repository")
+    assert repository["ImageTagMutability"] == "IMMUTABLE"
+
+
+def test_people_hear_of_approvals_and_failures(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of()
+    topic = one(stacks, "foundation").outputs["NotificationTopicArn"]
+    heard = {}
+    for _, logical, properties in every(stacks, "AWS::Events::Rule"):
+        for target in properties["Targets"]:
+            if target["Arn"] == topic:
+                heard[logical] = properties["EventPattern"]["detail"]["state"]
+                paths = set(re.findall(r"<([a-z]+)>", target["InputTransformer"]["InputTemplate"]))
+                assert paths == set(target["InputTransformer"]["InputPathsMap"])
+                assert isinstance(json.loads(target["InputTransformer"]["InputTemplate"]), str)
+    assert heard == {"ApprovalRule": ["STARTED"], "FailureRule": ["FAILED"]}
+    for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm"):
+        assert as_list(alarm["AlarmActions"]) == [topic]
+
+
+def test_environment_folders_are_those_of_the_answers(generated: Callable[..., Path]) -> None:
+    assert environments(generated(environments="test,uat,live")) == ["live", "test", "uat"]

@@ -1,0 +1,193 @@
+"""The stand-ins for CodePipeline and Application Auto Scaling, and what else the stock clients ask for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.local.conftest import Client
+
+Shell = Callable[..., Any]
+
+
+def action(name: str, category: str, provider: str, **more: Any) -> dict[str, Any]:
+    kind = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
+    return {"name": name, "actionTypeId": kind, **more}
+
+
+def declaration(**more: Any) -> dict[str, Any]:
+    source = action("Source", "Source", "CodeCommit", outputArtifacts=[{"name": "Source"}], namespace="Source")
+    build = action("Build", "Build", "CodeBuild", inputArtifacts=[{"name": "Source"}])
+    return {
+        "name": "direct",
+        "pipelineType": "V2",
+        "roleArn": "arn:aws:iam::000000000000:role/pipeline",
+        "artifactStore": {"type": "S3", "location": "bucket"},
+        "stages": [{"name": "Source", "actions": [source]}, {"name": "Build", "actions": [build]}],
+        **more,
+    }
+
+
+@pytest.fixture
+def codepipeline(client: Client) -> Iterator[Any]:
+    made = client("codepipeline")
+    yield made
+    made.delete_pipeline(name="direct")
+
+
+def test_a_pipeline_is_kept_and_never_run(codepipeline: Any) -> None:
+    codepipeline.create_pipeline(pipeline=declaration(), tags=[{"key": "a", "value": "b"}])
+    with pytest.raises(codepipeline.exceptions.PipelineNameInUseException):
+        codepipeline.create_pipeline(pipeline=declaration())
+    assert "direct" in [p["name"] for p in codepipeline.list_pipelines()["pipelines"]]
+    identifier = codepipeline.start_pipeline_execution(name="direct")["pipelineExecutionId"]
+    run = codepipeline.get_pipeline_execution(pipelineName="direct", pipelineExecutionId=identifier)
+    assert run["pipelineExecution"]["status"] == "Stopped"
+    assert "does not run them" in run["pipelineExecution"]["statusSummary"]
+    assert len(codepipeline.list_pipeline_executions(pipelineName="direct")["pipelineExecutionSummaries"]) == 2
+    with pytest.raises(codepipeline.exceptions.PipelineExecutionNotStoppableException):
+        codepipeline.stop_pipeline_execution(pipelineName="direct", pipelineExecutionId=identifier)
+    with pytest.raises(codepipeline.exceptions.PipelineExecutionNotFoundException):
+        codepipeline.get_pipeline_execution(
+            pipelineName="direct", pipelineExecutionId="0" * 8 + "-0000" * 3 + "-" + "0" * 12
+        )
+    assert codepipeline.list_action_executions(pipelineName="direct")["actionExecutionDetails"] == []
+
+
+def test_a_pipelines_state_names_its_stages(codepipeline: Any) -> None:
+    codepipeline.create_pipeline(pipeline=declaration())
+    codepipeline.disable_stage_transition(
+        pipelineName="direct", stageName="Build", transitionType="Inbound", reason="wait"
+    )
+    states = codepipeline.get_pipeline_state(name="direct")["stageStates"]
+    assert [(s["stageName"], s["inboundTransitionState"]["enabled"]) for s in states] == [
+        ("Source", True),
+        ("Build", False),
+    ]
+    codepipeline.enable_stage_transition(pipelineName="direct", stageName="Build", transitionType="Inbound")
+    assert codepipeline.get_pipeline_state(name="direct")["stageStates"][1]["inboundTransitionState"]["enabled"]
+    with pytest.raises(codepipeline.exceptions.StageNotFoundException):
+        codepipeline.enable_stage_transition(pipelineName="direct", stageName="Absent", transitionType="Inbound")
+
+
+def test_a_pipeline_changes(codepipeline: Any) -> None:
+    codepipeline.create_pipeline(pipeline=declaration())
+    codepipeline.update_pipeline(pipeline=declaration(executionMode="QUEUED"))
+    found = codepipeline.get_pipeline(name="direct")
+    assert (found["pipeline"]["version"], found["pipeline"]["executionMode"]) == (2, "QUEUED")
+    arn = found["metadata"]["pipelineArn"]
+    codepipeline.tag_resource(resourceArn=arn, tags=[{"key": "a", "value": "1"}, {"key": "b", "value": "2"}])
+    codepipeline.untag_resource(resourceArn=arn, tagKeys=["a"])
+    assert codepipeline.list_tags_for_resource(resourceArn=arn)["tags"] == [{"key": "b", "value": "2"}]
+    with pytest.raises(codepipeline.exceptions.PipelineVersionNotFoundException):
+        codepipeline.get_pipeline(name="direct", version=1)
+    codepipeline.delete_pipeline(name="direct")
+    with pytest.raises(codepipeline.exceptions.PipelineNotFoundException):
+        codepipeline.update_pipeline(pipeline=declaration())
+
+
+@pytest.mark.parametrize(
+    ("stages", "problem"),
+    [
+        (lambda s, b: [{"name": "A", "actions": [b]}, {"name": "B", "actions": [b]}], "first stage holds source"),
+        (lambda s, b: [{"name": "A", "actions": [s]}, {"name": "A", "actions": [b]}], "Stage name 'A'"),
+        (lambda s, b: [{"name": "A", "actions": [s]}, {"name": "B", "actions": []}], "has no actions"),
+        (lambda s, b: [{"name": "A", "actions": [s]}, {"name": "B", "actions": [b, b]}], "Action name 'Build'"),
+        (
+            lambda s, b: [
+                {"name": "A", "actions": [s]},
+                {"name": "B", "actions": [b | {"inputArtifacts": [{"name": "Other"}]}]},
+            ],
+            "no earlier action produces",
+        ),
+        (
+            lambda s, b: [
+                {"name": "A", "actions": [s]},
+                {"name": "B", "actions": [b | {"outputArtifacts": [{"name": "Source"}]}]},
+            ],
+            "more than one action",
+        ),
+        (
+            lambda s, b: [{"name": "A", "actions": [s]}, {"name": "B", "actions": [b | {"namespace": "Source"}]}],
+            "Namespace 'Source'",
+        ),
+    ],
+)
+def test_pipelines_that_do_not_fit_together_are_refused(codepipeline: Any, stages: Any, problem: str) -> None:
+    (source,), (build,) = (stage["actions"] for stage in declaration()["stages"])
+    with pytest.raises(ClientError, match=problem):
+        codepipeline.create_pipeline(pipeline=declaration(stages=stages(source, build)))
+
+
+@pytest.fixture
+def scaling(client: Client) -> Any:
+    return client("application-autoscaling")
+
+
+TARGET = {
+    "ServiceNamespace": "ecs",
+    "ResourceId": "service/absent/absent",
+    "ScalableDimension": "ecs:service:DesiredCount",
+}
+
+
+def test_only_what_exists_is_scaled(scaling: Any) -> None:
+    with pytest.raises(ClientError, match="ECS service doesn't exist: service/absent/absent"):
+        scaling.register_scalable_target(**TARGET, MinCapacity=1, MaxCapacity=2)
+    with pytest.raises(scaling.exceptions.ObjectNotFoundException):
+        scaling.deregister_scalable_target(**TARGET)
+    with pytest.raises(scaling.exceptions.ObjectNotFoundException):
+        scaling.put_scaling_policy(**TARGET, PolicyName="p", PolicyType="StepScaling")
+    with pytest.raises(scaling.exceptions.ObjectNotFoundException):
+        scaling.delete_scaling_policy(**TARGET, PolicyName="p")
+
+
+def test_targets_policies_and_tags(scaling: Any) -> None:
+    target = TARGET | {
+        "ServiceNamespace": "dynamodb",
+        "ResourceId": "table/t",
+        "ScalableDimension": "dynamodb:table:ReadCapacityUnits",
+    }
+    with pytest.raises(ClientError, match="Maximum capacity"):
+        scaling.register_scalable_target(**target, MinCapacity=3, MaxCapacity=2)
+    arn = scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)["ScalableTargetARN"]
+    scaling.register_scalable_target(**target, MaxCapacity=5)
+    found = scaling.describe_scalable_targets(ServiceNamespace="dynamodb", ResourceIds=["table/t"])
+    assert [(t["MinCapacity"], t["MaxCapacity"]) for t in found["ScalableTargets"]] == [(1, 5)]
+    scaling.tag_resource(ResourceARN=arn, Tags={"a": "b"})
+    assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"a": "b"}
+    scaling.untag_resource(ResourceARN=arn, TagKeys=["a"])
+    step = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": []}
+    scaling.put_scaling_policy(**target, PolicyName="p", PolicyType="StepScaling", StepScalingPolicyConfiguration=step)
+    assert scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"] == []
+    scaling.delete_scaling_policy(**target, PolicyName="p")
+    scaling.deregister_scalable_target(**target)
+    assert scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"] == []
+
+
+def test_service_linked_roles_have_awss_names_and_come_once(client: Client) -> None:
+    iam = client("iam")
+    role = iam.create_service_linked_role(AWSServiceName="ecs.amazonaws.com")["Role"]
+    assert role["RoleName"] == "AWSServiceRoleForECS"
+    assert role["Path"] == "/aws-service-role/ecs.amazonaws.com/"
+    with pytest.raises(iam.exceptions.InvalidInputException, match="has been taken in this account"):
+        iam.create_service_linked_role(AWSServiceName="ecs.amazonaws.com")
+
+
+def test_the_stock_client_reaches_every_service_through_one_address(shell: Shell) -> None:
+    done = shell(
+        "set -e; aws sts get-caller-identity --query Account; aws codepipeline list-pipelines --query pipelines; "
+        "aws ecs list-clusters --query 'length(clusterArns)'"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[0]) == "000000000000"
+
+
+def test_unsigned_nonsense_is_an_error_not_a_crash(variables: dict[str, str], shell: Shell) -> None:
+    target = "-H 'X-Amz-Target: CodeCommit_20150413.CreateRepository'"
+    done = shell(f"curl -s {target} -d 'not json' $AWS_ENDPOINT_URL/ ; curl -s {target} -d '[]' $AWS_ENDPOINT_URL/")
+    assert done.stdout.count("SerializationException") == 2

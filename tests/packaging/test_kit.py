@@ -1,0 +1,126 @@
+"""Kits given by `--kit` and $SCAFFOLD_KIT: found and fetched, or refused with the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scaffold.errors import ScaffoldError, UsageError
+from scaffold.git import git
+from scaffold.kit import KitUnusable, resolve
+from tests.kits import commit_all
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Path:
+    """A small kit with two releases, a pre-release and a commit after them."""
+    folder = tmp_path / "kit"
+    folder.mkdir()
+    for tag in ("v1.9.0", "v1.10.0", "v2.0.0rc1", None):
+        (folder / "copier.yml").write_text(f"app_name: {tag}\n")
+        commit_all(folder, str(tag), tag)
+    return folder
+
+
+def test_the_newest_release_is_taken(kit: Path) -> None:
+    source = resolve(str(kit))
+    assert (source.source, source.version) == (str(kit), "v1.10.0")
+    assert (source.path / "copier.yml").read_text() == "app_name: v1.10.0\n"
+    assert source.ref == git("rev-parse", "v1.10.0", cwd=kit)
+
+
+def test_without_releases_the_newest_commit_is(kit: Path) -> None:
+    git("tag", "--delete", "v1.9.0", "v1.10.0", "v2.0.0rc1", cwd=kit)
+    assert resolve(str(kit)).ref == git("rev-parse", "HEAD", cwd=kit)
+
+
+@pytest.mark.parametrize("version", ["v1.9.0", "v2.0.0rc1", "main", "HEAD~3"])
+def test_a_version_by_name(kit: Path, version: str) -> None:
+    assert resolve(str(kit), version).ref == git("rev-parse", f"{version}^{{commit}}", cwd=kit)
+
+
+def test_ways_to_say_where(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = tmp_path / "bare.git"
+    git("clone", "-q", "--bare", str(kit), str(bare), cwd=tmp_path)
+    git("bundle", "create", "-q", str(tmp_path / "kit.bundle"), "--all", "HEAD", cwd=kit)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    expected = {
+        "kit": str(kit),
+        "./kit/": str(kit),
+        "~/kit": "~/kit",
+        "~/bare.git": str(bare),
+        "bare.git": str(bare),
+        "kit.bundle": str(tmp_path / "kit.bundle"),
+        f"file://{kit}": f"git+file://{kit}",
+        f"git+file://{kit}": f"git+file://{kit}",
+    }
+    for given, recorded in expected.items():
+        source = resolve(given)
+        assert (source.source, source.version) == (recorded, "v1.10.0"), given
+    monkeypatch.setenv("SCAFFOLD_KIT", "kit")
+    assert resolve().source == str(kit)
+    assert resolve("bare.git").source == str(bare)
+    monkeypatch.setenv("SCAFFOLD_KIT", "")
+    assert resolve().source == "~/.local/share/gitops-scaffold/kit"
+
+
+def refused(kit: str | None, version: str | None = None) -> str:
+    with pytest.raises(ScaffoldError) as failure:
+        resolve(kit, version)
+    assert failure.value.remedy.endswith(".")
+    return failure.value.happened
+
+
+def test_what_is_no_kit(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert refused("nowhere") == "There is no kit at nowhere."
+    (tmp_path / "empty").mkdir()
+    assert refused("empty") == "empty is not a kit: it has no copier.yml."
+    (tmp_path / "empty" / "copier.yml").write_text("{}\n")
+    assert "not a Git repository of its own" in refused("empty")
+    (kit / "below").mkdir()
+    (kit / "below" / "copier.yml").write_text("{}\n")
+    assert "not a Git repository of its own" in refused("kit/below")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "README.md").write_text("no kit\n")
+    commit_all(other)
+    assert refused("other") == f"{other} is not a kit: it has no copier.yml."
+    assert "is not a kit" in refused(f"file://{other}")
+    (tmp_path / "file").write_text("no bundle\n")
+    assert "cannot be read" in refused("file")
+    assert "cannot be read" in refused(f"file://{tmp_path}/nowhere")
+
+
+def test_what_is_no_version(kit: Path) -> None:
+    message = refused(str(kit), "v9.9.9")
+    assert message == f"The kit {kit} has no version v9.9.9."
+    assert "v9.9.9" in refused(None, "v9.9.9")
+    for version in ("", "--upload-pack=touch x", "a b"):
+        with pytest.raises(UsageError):
+            resolve(str(kit), version)
+    for source in ("", "  ", "--help"):
+        with pytest.raises(UsageError):
+            resolve(source)
+
+
+def test_uncommitted_changes(kit: Path) -> None:
+    (kit / "draft.md").write_text("draft\n")
+    assert "uncommitted changes (draft.md)" in refused(str(kit))
+    assert resolve(str(kit), "v1.9.0").version == "v1.9.0"
+
+
+def test_no_network_and_no_helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert "cannot be reached over the network" in refused("http://127.0.0.1:9/kit.git")
+    # Git itself, and nothing else, on the PATH.
+    import shutil
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(shutil.which("git") or "")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr("scaffold.kit.sysconfig.get_path", lambda _name: str(tmp_path))
+    with pytest.raises(KitUnusable, match="without git-remote-codecommit") as failure:
+        resolve("git+codecommit::us-east-1://kit")
+    assert "pip install git-remote-codecommit" in failure.value.remedy

@@ -1,0 +1,73 @@
+"""What the README promises is run, in its order, as a reader would."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kits import ROOT
+
+BIN = Path(sys.executable).parent
+
+
+def shell_blocks(document: Path) -> list[str]:
+    """The blocks of a Markdown document marked `sh`, in their order."""
+    return re.findall(r"^```sh\n(.*?)^```$", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def run_inside_local_aws(script: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BIN / "scaffold", "local", "--", "bash", "-euo", "pipefail", "-c", script],
+        cwd=directory,
+        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+def test_the_two_commands_stand_first() -> None:
+    assert shell_blocks(ROOT / "README.md")[0] == "make demo\nmake test\n"
+
+
+@pytest.mark.slow
+def test_every_command_of_the_readme_works_in_order(tmp_path: Path) -> None:
+    blocks = shell_blocks(ROOT / "README.md")[1:]
+    assert len(blocks) >= 8
+
+    # $PWD of the reader is the checkout; with .venv/bin linked, so that a test runs in whatever environment it is in.
+    checkout = tmp_path / "checkout"
+    subprocess.run(["git", "clone", "--quiet", ROOT, checkout], check=True)
+    (checkout / ".venv").mkdir()
+    (checkout / ".venv" / "bin").symlink_to(BIN)
+    done = run_inside_local_aws("\n".join(blocks), checkout)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "USD" in done.stdout
+    assert done.stdout.count("is deployed to local AWS") >= 3
+
+
+@pytest.mark.slow
+def test_the_demo_runs_and_says_what_exists_and_what_to_type_next(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [ROOT / "tools" / "demo"],
+        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "codecommit::us-east-1://hello-service" in done.stdout
+    assert "hello-service-foundation" in done.stdout
+    assert "hello-service-pipeline" in done.stdout
+    assert "scaffold local -- bash" in done.stdout
+    (service,) = tmp_path.glob("*/hello-service")
+    assert (service / "infrastructure" / "pipeline.yaml").is_file()
