@@ -6,7 +6,7 @@ WORKERS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-all lint format types bench lock clean
+.PHONY: help install demo test test-slow test-all lint format types bench lock clean docs
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,10 @@ format: install ## Apply style and format
 
 types: install ## Check types
 	$(BIN)/mypy
+
+docs: install ## Write what is generated from copier.yml: the README table, cookiecutter.json
+	$(BIN)/python tools/questions_table.py
+	$(BIN)/python tools/cookiecutter_door.py
 
 bench: install ## Print speed ratios from paired runs
 	$(BIN)/python bench/bench.py

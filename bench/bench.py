@@ -1,7 +1,8 @@
 """Speed as ratios of paired runs on this machine: what a run of ours takes, as a part of the other's.
 
 Both commands of a pair run alternately, so that whatever else the machine does hits both. The
-median of the pairs' ratios is printed beside its limit; the exit code is 1 when one is exceeded.
+median of the pairs' ratios is printed beside its limit; the exit code is 1 when one is exceeded. Last
+comes the number of calls to AWS that a repeated deployment with nothing to do makes.
 
     python bench/bench.py [--rounds N] [NAME...]
 """
@@ -63,6 +64,10 @@ PAIRS = (
 )
 
 
+NAMES = (*(pair.name for pair in PAIRS), "deploy")
+DEPLOY_CALLS = 12
+
+
 def tool(name: str) -> str:
     """The program of that name in the interpreter's own environment."""
     return str(BIN / name)
@@ -100,12 +105,44 @@ def measure(pair: Pair, rounds: int) -> tuple[float, float, float]:
     return statistics.median(ours), statistics.median(theirs), statistics.median(a / b for a, b in runs)
 
 
+def calls_of_a_repeated_deployment(folder: Path) -> int:
+    """How many calls a deployment with nothing to do makes, counted where boto3 makes them, against local AWS."""
+    sys.path.insert(0, str(ROOT))
+    from botocore.client import BaseClient
+
+    from scaffold.commands.deploy import deploy
+    from scaffold.console import Console
+    from scaffold.local.environment import local_aws
+
+    calls = []
+    original = BaseClient._make_api_call
+
+    def counted(client: BaseClient, operation: str, parameters: object) -> object:
+        calls.append(operation)
+        return original(client, operation, parameters)
+
+    seconds([*SCAFFOLD, "new", "--defaults", "--no-deploy", *APP, str(folder / "service")])
+    with local_aws() as variables:
+        os.environ.update(variables)
+        deploy(folder / "service", profile=None, console=Console(quiet=True))
+        BaseClient._make_api_call = counted
+        try:
+            repeated = deploy(folder / "service", profile=None, console=Console(quiet=True))
+        finally:
+            BaseClient._make_api_call = original
+    if repeated.changed:
+        sys.exit("The repeated deployment found something to do.")
+    return len(calls)
+
+
 def main() -> int:
     """Run the pairs that were named, or all."""
     parser = argparse.ArgumentParser(description="Speed as ratios of paired runs.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(pair.name for pair in PAIRS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}")
     parser.add_argument("--rounds", type=int, help="pairs to run, for each name")
     arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(NAMES):
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
     # pip compiles what it installs; a checkout is compiled at its first use, unless the machine forbids that.
     compileall.compile_dir(str(ROOT / "scaffold"), quiet=1)
     home = tempfile.mkdtemp(prefix="bench-home-")
@@ -120,6 +157,12 @@ def main() -> int:
             failed |= ratio > pair.limit
             verdict = "" if ratio <= pair.limit else "  exceeded"
             print(f"{pair.name:<10}{ours:>8.3f}s{theirs:>8.3f}s{ratio:>8.2f}{pair.limit:>8.2f}{verdict}", flush=True)
+        if not arguments.names or "deploy" in arguments.names:
+            with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+                calls = calls_of_a_repeated_deployment(Path(folder))
+            failed |= calls > DEPLOY_CALLS
+            verdict = "" if calls <= DEPLOY_CALLS else "  exceeded"
+            print(f"{'deploy':<10}{calls:>8} calls, repeated{DEPLOY_CALLS:>19}{verdict}")
     finally:
         shutil.rmtree(home, ignore_errors=True)
     return 1 if failed else 0

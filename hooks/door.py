@@ -26,10 +26,10 @@ PLACEHOLDER = "NOT-GENERATED.md"
 Context = dict[str, Any]
 
 
-class Refused(Exception):  # noqa: N818 (named like what happened)
+class Refused(Exception):
     """Something that the person at the keyboard can mend."""
 
-    def __init__(self, happened: str, remedy: str) -> None:  # noqa: D107
+    def __init__(self, happened: str, remedy: str) -> None:
         super().__init__(happened)
         self.happened = happened
         self.remedy = remedy
@@ -60,7 +60,7 @@ def check(context: Context, kit: Path) -> None:
     if not shutil.which("git"):
         raise Refused("Git is not installed, or not on the PATH.", "Install Git, then run the same command again.")
     with tempfile.TemporaryDirectory() as folder:
-        copy(context, kit, Path(folder) / "service", "--pretend")
+        copy(context, kit, Path(folder) / "service", "--pretend", "--exclude", "*")
 
 
 def generate(context: Context, kit: Path) -> None:

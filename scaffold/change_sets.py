@@ -97,9 +97,8 @@ def template_argument(account: Account, spec: StackSpec, bucket: str | None) -> 
         )
     client, key = account.client("s3"), names.template_key(spec.name)
     client.put_object(Bucket=bucket, Key=key, Body=spec.body.encode(), ContentType="application/yaml")
-    # Signed and stripped again, the address has the style that fits the endpoint in use.
-    url: str = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
-    return {"TemplateURL": url.split("?", 1)[0]}
+    # The region's own endpoint, or the one configured: CloudFormation follows no redirect to the bucket's region.
+    return {"TemplateURL": f"{client.meta.endpoint_url}/{bucket}/{key}"}
 
 
 def _changes(client: Any, change_set_id: str, spec: StackSpec) -> tuple[Change, ...]:

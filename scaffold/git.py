@@ -77,7 +77,9 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin:
     except FileNotFoundError as error:
         if not Path(cwd).is_dir():
             raise
-        raise ScaffoldError("Git is not installed, or not on the PATH.", "Install Git, then run the same command again.") from error
+        raise ScaffoldError(
+            "Git is not installed, or not on the PATH.", "Install Git, then run the same command again."
+        ) from error
     if done.returncode:
         raise GitFailed(arguments, done.stderr)
     return done.stdout.removesuffix("\n")

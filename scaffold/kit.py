@@ -46,7 +46,7 @@ class KitSource:
     path: Path
 
 
-class KitUnusable(ScaffoldError):  # noqa: N818 (named like GitFailed)
+class KitUnusable(ScaffoldError):
     """The kit cannot be had, or is none."""
 
 

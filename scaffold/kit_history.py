@@ -46,20 +46,16 @@ def write_history(root: Path, version: str, repository: Path) -> str:
         parent = builder.commit(builder.committed_tree(release), builder.time_of(release), parent, release)
         builder.set("tags", release, parent)
 
-    released = parent if builder.has(tag) else None
-    if not released and builder.head and builder.holds_kit("HEAD"):
-        parent = builder.commit(builder.committed_tree("HEAD"), builder.time_of("HEAD"), parent, tag)
-        builder.set("tags", tag, parent)
-        released = parent
+    released = builder.has(tag)
     tree = builder.standing_tree()
-    if not released or tree != builder.tree_of(released):
+    if parent is None or not released or tree != builder.tree_of(parent):
+        # What is not released yet has the name it will have; what changed since counts as a later version.
+        tag = f"{tag}.post1" if released else tag
         time = builder.time_of("HEAD") if builder.head else _NO_HISTORY_TIME
-        parent = builder.commit(tree, time, parent, tag if not released else f"{tag}, changed since")
-        if not released:
-            builder.set("tags", tag, parent)
-    own = parent or ""
-    builder.set("heads", BRANCH, own)
-    return own
+        parent = builder.commit(tree, time, parent, tag)
+        builder.set("tags", tag, parent)
+    builder.set("heads", BRANCH, parent)
+    return parent
 
 
 def write_bundle(root: Path, version: str, bundle: Path, workspace: Path) -> None:

@@ -44,7 +44,7 @@ def ask_all(questionnaire: Questionnaire, given: Mapping[str, Any], suggested: M
         Valid answers to everything, agreed to by the person.
 
     Raises:
-        Interrupted: Ctrl-C or Ctrl-D was pressed.
+        KeyboardInterrupt: Ctrl-C or Ctrl-D was pressed.
     """
     session = _Session(questionnaire, dict(given), suggested)
     session.fill()
@@ -64,7 +64,7 @@ def confirm(question: str) -> bool:
         question: What is agreed to.
 
     Raises:
-        Interrupted: Ctrl-C or Ctrl-D was pressed.
+        KeyboardInterrupt: Ctrl-C or Ctrl-D was pressed.
     """
     import questionary
 
@@ -86,7 +86,10 @@ def confirm_by_name(name: str, console: Console) -> bool:
         raise UsageError(
             "There is no terminal to confirm at.", "Add `--yes` if you are sure, or `--plan` to look first."
         )
-    return _text(f"Type {name} to go on").strip() == name
+    try:
+        return _text(f"Type {name} to go on").strip() == name
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted: nothing was deleted.", "Run the same command again when you like.") from None
 
 
 class _Session:
@@ -218,11 +221,11 @@ def _text(message: str, *, default: str = "", validate: Any = None) -> str:
 
 
 def _ask(question: Any) -> Any:
-    """Show one prompt; both ways of leaving it end the command."""
+    """Show one prompt; Ctrl-D leaves it as Ctrl-C does."""
     try:
         return question.unsafe_ask()
-    except (KeyboardInterrupt, EOFError):
-        raise Interrupted("Interrupted: nothing was written.", "Run the same command again when you like.") from None
+    except EOFError:
+        raise KeyboardInterrupt from None
 
 
 def _terminal() -> Any:

@@ -28,7 +28,9 @@ def copy_kit(destination: Path) -> Path:
     entries = [ROOT / name for name in KIT_PATHS] + sorted(ROOT.glob("{{*"))
     for entry in entries:
         if entry.is_dir():
-            shutil.copytree(entry, destination / entry.name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+            shutil.copytree(
+                entry, destination / entry.name, ignore=shutil.ignore_patterns("__pycache__", "node_modules")
+            )
         elif entry.exists():
             shutil.copy2(entry, destination / entry.name)
     return destination

@@ -130,13 +130,15 @@ def new(
 
         need_a_person(console)
     if dest is not None:
+        # Also takes out any `..`: the last part of the path becomes the folder's name.
+        dest = Path(os.path.abspath(dest))  # noqa: PTH100  (resolve() would also follow links)
         check_destination(dest)
     try:
         with open_kit(resolve(kit, kit_version)) as opened:
             questionnaire = opened.questionnaire()
             given = merge(questionnaire, data, answers_file)
             answers = _answers(questionnaire, given, defaults, dest, complete=dry_run or console.json)
-            destination = (dest or Path(_app_name(answers))).absolute()
+            destination = dest or Path.cwd() / _app_name(answers)
             check_destination(destination)
             if dry_run:
                 return _preview(opened, answers, destination)
@@ -171,7 +173,7 @@ def _answers(
         return questionnaire.evaluate(given, complete=complete)
     from scaffold.prompts import ask_all
 
-    return ask_all(questionnaire, given, {"app_name": dest.absolute().name} if dest else {})
+    return ask_all(questionnaire, given, {"app_name": dest.name} if dest else {})
 
 
 def _preview(kit: Kit, answers: Answers, destination: Path) -> NewResult:

@@ -10,7 +10,7 @@ import pytest
 
 import scaffold.aws
 from scaffold.local.environment import local_aws
-from tests.deploy.services import Wire, make_service, variables
+from tests.deploy.services import Wire, make_service, sharing_models, variables
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +22,9 @@ def local_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
 
 
 @pytest.fixture
-def aws(local_variables: dict[str, str]) -> Iterator[None]:
+def aws(local_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Local AWS, and nothing of this machine's Git and AWS settings."""
+    monkeypatch.setattr(scaffold.aws, "new_session", sharing_models(scaffold.aws.new_session))
     with variables(local_variables):
         yield
 

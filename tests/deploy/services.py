@@ -209,13 +209,22 @@ class Wire:
     def session(self, make: Callable[..., Any]) -> Callable[..., Any]:
         def recorded(profile: str | None, region: str) -> Any:
             session = make(profile, region)
-            # The API models are large: all sessions of a test process read them once.
-            session._session.register_component("data_loader", LOADER)
             session.events.register("before-call", self.before)
             session.events.register("after-call", self.done)
             return session
 
         return recorded
+
+
+def sharing_models(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Sessions that read the API models, which are large, once for all tests of a process."""
+
+    def shared(profile: str | None, region: str) -> Any:
+        session = make(profile, region)
+        session._session.register_component("data_loader", LOADER)
+        return session
+
+    return shared
 
 
 def dies_after(root: Path, calls: int) -> bool:

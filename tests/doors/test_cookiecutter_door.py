@@ -257,3 +257,53 @@ def test_copiers_reasons_lose_their_traceback(door: ModuleType) -> None:
     assert door.reason("jinja2.exceptions.UndefinedError: 'x' is undefined") == "'x' is undefined."
     assert door.reason("Destination is dirty") == "Destination is dirty."
     assert door.reason("") == "Copier gave no reason."
+
+
+def test_an_interruption_leaves_nothing_unless_it_is_committed(
+    door: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_context: dict[str, Any], _kit: Path) -> None:
+        Path("half").write_text("written\n")
+        raise KeyboardInterrupt
+
+    for name, kept in (("new", False), ("committed", True), ("there-before", True)):
+        service = tmp_path / name
+        service.mkdir()
+        if name == "committed":
+            (service / ".git").mkdir()
+        if name == "there-before":
+            (service / "mine").write_text("mine\n")
+        monkeypatch.chdir(service)
+        assert door.run(interrupted, {}, ROOT) == 130
+        assert service.exists() is kept
+
+
+def test_deployed_once_by_whatever_scaffold_there_is(
+    door: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    service = tmp_path / "orders-api"
+    service.mkdir()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}/usr/bin:/bin")
+    monkeypatch.setattr(door.util, "find_spec", lambda _name: None)
+    context = {"app_name": "orders-api", "deploy": True, "_output_dir": str(tmp_path)}
+
+    door.deploy(context, ROOT, service)
+    assert "is not installed. Install it, then: cd orders-api && scaffold deploy" in capfd.readouterr().out
+
+    program = programs / "scaffold"
+    program.write_text('#!/bin/sh\necho "ran $* in $(pwd)"\nexit 1\n')
+    program.chmod(0o755)
+    door.deploy(context, ROOT, service)
+    said = capfd.readouterr().out
+    assert f"ran deploy in {service}" in said
+    assert "to go on: cd orders-api && scaffold deploy" in said
+
+    door.deploy({**context, "_output_dir": "/elsewhere"}, ROOT, service)
+    said = capfd.readouterr().out
+    assert "ran deploy" not in said
+    assert "were deployed before" in said
+    door.deploy({**context, "app_name": "other"}, ROOT, service)
+    assert "ran deploy" in capfd.readouterr().out

@@ -92,6 +92,7 @@ def spoiling_settings(tmp_path: Path) -> Iterator[None]:
     settings.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("spoiling_settings")
 def test_everything_answered(tmp_path: Path, cookies: Cookies) -> None:
     answers = {
@@ -127,6 +128,7 @@ def test_all_pairs(answers: dict[str, Any], tmp_path: Path, cookies: Cookies) ->
     assert folders == set(answers["environments"].split(","))
 
 
+@pytest.mark.slow
 def test_cruft_creates(tmp_path: Path) -> None:
     from cruft import create
 

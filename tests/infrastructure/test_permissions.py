@@ -287,7 +287,8 @@ def test_without_a_gate_builds_may_not_scan(stacks_of: Callable[..., Stacks]) ->
 def test_smoke_tests_may_read_the_source_and_log_and_no_more(stacks_of: Callable[..., Stacks]) -> None:
     statements = build_role(one(stacks_of(), "pipeline"), "SmokeTestRole")
     actions = sorted(action for statement in statements for action in as_list(statement["Action"]))
-    expected = "kms:Decrypt logs:CreateLogStream logs:PutLogEvents s3:GetObject s3:GetObjectVersion"
+    bucket = "s3:GetBucketAcl s3:GetBucketLocation s3:GetObject s3:GetObjectVersion"
+    expected = f"kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
     assert actions == expected.split()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -35,11 +36,14 @@ def variables() -> Iterator[dict[str, str]]:
 def client(variables: dict[str, str]) -> Client:
     """Makes boto3 clients of it that see nothing of the machine's settings."""
 
-    def make(service: str, region: str = "us-east-1") -> Any:
-        return boto3.session.Session().client(
+    session = boto3.session.Session()
+
+    @functools.cache
+    def make(service: str, region: str = "us-east-1", endpoint: str = variables["AWS_ENDPOINT_URL"]) -> Any:
+        return session.client(
             service,
             region_name=region,
-            endpoint_url=variables["AWS_ENDPOINT_URL"],
+            endpoint_url=endpoint,
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=SECRET_KEY,
             config=Config(retries={"max_attempts": 0}, proxies={}),

@@ -97,6 +97,7 @@ def test_a_branch_is_deleted_but_never_the_default_one(shell: Shell, codecommit:
     assert codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["defaultBranch"] == "main"
 
 
+@pytest.mark.slow
 def test_a_rejected_push_says_so(shell: Shell, name: str) -> None:
     remote = f"codecommit::us-east-1://{name}"
     done = shell(
@@ -160,6 +161,7 @@ def test_tags_and_descriptions(codecommit: Any, name: str) -> None:
     assert found["repositoriesNotFound"] == ["absent"]
 
 
+@pytest.mark.slow
 def test_renaming_keeps_the_commits(shell: Shell, codecommit: Any, name: str) -> None:
     remote = f"codecommit::us-east-1://{name}"
     shell(f"git init -q w && git -C w commit -qm x --allow-empty && git -C w push -q {remote} HEAD:refs/heads/main")

@@ -48,6 +48,7 @@ def test_a_command_runs_inside_and_its_exit_code_is_passed_on(environment: dict[
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_the_region_of_the_shell_is_kept(environment: dict[str, str]) -> None:
     done = run(environment | {"AWS_REGION": "eu-central-1"}, "--", "sh", "-c", "echo $AWS_DEFAULT_REGION")
     assert done.stdout == "eu-central-1\n"
@@ -59,7 +60,10 @@ def test_a_command_ended_by_a_signal_gives_the_shells_exit_code(environment: dic
 
 @pytest.mark.parametrize(
     ("make", "code", "said"),
-    [("", 127, "There is no command"), ("text", 126, "is no program that can be run")],
+    [
+        ("", 127, "There is no command"),
+        pytest.param("text", 126, "is no program that can be run", marks=pytest.mark.slow),
+    ],
 )
 def test_what_cannot_be_run_is_named(
     environment: dict[str, str], tmp_path: Path, make: str, code: int, said: str
@@ -87,7 +91,9 @@ def test_inside_one_another_is_not_started_in_the_foreground(environment: dict[s
     assert "running already" in done.stderr
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 0), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_the_foreground_prints_what_a_shell_evaluates(
     environment: dict[str, str], number: signal.Signals, code: int
 ) -> None:
@@ -113,6 +119,7 @@ def test_the_foreground_prints_what_a_shell_evaluates(
         assert not answers(address)
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_is_reported(environment: dict[str, str]) -> None:
     with subprocess.Popen(
         [*SCAFFOLD, "local"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -180,11 +180,10 @@ def test_service_linked_roles_have_awss_names_and_come_once(client: Client) -> N
 
 def test_the_stock_client_reaches_every_service_through_one_address(shell: Shell) -> None:
     done = shell(
-        "set -e; aws sts get-caller-identity --query Account; aws codepipeline list-pipelines --query pipelines; "
-        "aws ecs list-clusters --query 'length(clusterArns)'"
+        "aws codepipeline list-pipelines --query pipelines && aws ecs list-clusters --query 'length(clusterArns)'"
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[0]) == "000000000000"
+    assert json.loads(done.stdout.splitlines()[0]) == []
 
 
 def test_unsigned_nonsense_is_an_error_not_a_crash(variables: dict[str, str], shell: Shell) -> None:

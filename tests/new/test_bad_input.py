@@ -198,6 +198,16 @@ def test_a_destination_whose_name_is_too_long(tmp_path: Path) -> None:
     assert "too long" in refusal(tmp_path / ("x" * 300), {}).happened
 
 
+@pytest.mark.parametrize("path", ["..", ".", "absent/..", "absent/../..", "sub/../../place"])
+def test_a_destination_that_leads_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    place = tmp_path / "place"
+    (place / "sub").mkdir(parents=True)
+    monkeypatch.chdir(place)
+    with pytest.raises(ScaffoldError, match="not empty"):
+        run_new(Path(path))
+    assert contents(tmp_path) == {"place/sub/": b""}
+
+
 def test_a_default_destination_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "orders-api").mkdir()

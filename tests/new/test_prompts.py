@@ -42,7 +42,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             env={**os.environ, "PYTHONPATH": str(ROOT), "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
             encoding="utf-8",
             dimensions=(50, 160),
-            timeout=30,
+            timeout=90,
         )
         children.append(child)
         return child
@@ -88,6 +88,7 @@ def test_an_answer_is_judged_while_it_is_typed(start: Start, tmp_path: Path) -> 
     child.expect("Service 2/3")
 
 
+@pytest.mark.slow
 def test_the_folder_suggests_the_name(start: Start) -> None:
     child = start("billing-api", "--no-deploy")
     child.expect("billing-api")
@@ -95,6 +96,7 @@ def test_the_folder_suggests_the_name(start: Start) -> None:
     child.expect("Service 2/3")
 
 
+@pytest.mark.slow
 def test_memory_offers_only_what_fits_the_cpu(start: Start, tmp_path: Path) -> None:
     child = start("--data", "app_name=orders", "--no-deploy")
     accept_all(child, "Service 2/3", "Service 3/3")
@@ -136,6 +138,7 @@ def test_changing_the_cpu_asks_for_a_memory_that_fits(start: Start, tmp_path: Pa
     child.expect(SUMMARY)
 
 
+@pytest.mark.slow
 def test_customize_asks_the_rest(start: Start, tmp_path: Path) -> None:
     child = start("--data", "app_name=orders", "--no-deploy")
     accept_all(child, "Service 2/3", "Service 3/3", "Tasks 1/2", "Tasks 2/2", "Releases 1/3", "Releases 2/3")
@@ -154,11 +157,11 @@ def test_an_answer_under_customize_turns_it_on(start: Start, tmp_path: Path) -> 
     ("at", "key"),
     [
         ("Service 1/3", CTRL_C),
-        ("Service 1/3", CTRL_D),
+        pytest.param("Service 1/3", CTRL_D, marks=pytest.mark.slow),
         ("Tasks 1/2", CTRL_C),
-        ("Releases 3/3", CTRL_C),
+        pytest.param("Releases 3/3", CTRL_C, marks=pytest.mark.slow),
         (SUMMARY, CTRL_C),
-        (SUMMARY, CTRL_D),
+        pytest.param(SUMMARY, CTRL_D, marks=pytest.mark.slow),
     ],
 )
 def test_leaving_at_any_prompt_writes_nothing(start: Start, tmp_path: Path, at: str, key: str) -> None:
@@ -175,6 +178,7 @@ def test_leaving_at_any_prompt_writes_nothing(start: Start, tmp_path: Path, at: 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_results_stay_apart_from_the_conversation(start: Start, tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
     shell = shlex.join([*COMMAND, "new", "--kit", str(kit_repository()), "--no-deploy"])
@@ -185,7 +189,7 @@ def test_results_stay_apart_from_the_conversation(start: Start, tmp_path: Path) 
         env={**os.environ, "PYTHONPATH": str(ROOT), "PROMPT_TOOLKIT_NO_CPR": "1"},
         encoding="utf-8",
         dimensions=(50, 160),
-        timeout=30,
+        timeout=90,
     )
     accept_all(child, *AFTER_THE_NAME)
     accept_all(child, SUMMARY)
@@ -203,3 +207,30 @@ def test_without_credentials_nothing_is_asked_about_deploying(start: Start, tmp_
     child.expect("Generated orders")
     assert code(child) == 0
     assert subprocess.run(["git", "status", "--porcelain"], cwd=tmp_path / "orders", capture_output=True).stdout == b""
+
+
+@pytest.fixture(scope="module")
+def local_variables() -> Iterator[dict[str, str]]:
+    """The way to a local AWS that stands in for a person's account."""
+    pytest.importorskip("ministack")
+    from scaffold.local.environment import local_aws
+
+    with local_aws() as variables:
+        yield {name: value for name, value in variables.items() if name != "SCAFFOLD_LOCAL"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "deployed"), [pytest.param(ENTER, False, marks=pytest.mark.slow), ("y" + ENTER, True)]
+)
+def test_deploying_needs_a_yes_to_account_region_and_cost(
+    start: Start, tmp_path: Path, local_variables: dict[str, str], answer: str, deployed: bool
+) -> None:
+    child = start("--data", "app_name=orders", **local_variables)
+    accept_all(child, *AFTER_THE_NAME, SUMMARY)
+    child.expect(r"About \d+\.\d\d USD a month")
+    child.expect("Deploy to account 000000000000, us-east-1 now")
+    assert not list(tmp_path.iterdir())
+    child.send(answer)
+    child.expect("Generated orders")
+    child.expect("orders is deployed to" if deployed else "scaffold deploy  ")
+    assert code(child) == 0

@@ -9,6 +9,7 @@ import os
 import runpy
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -341,8 +342,10 @@ class TestUnknownsCloseIt:
 
     def test_no_scan_in_time(self, gate):
         gate.policy(minutes=0.005)
+        began = time.monotonic()
         for answer, words in ((state("PENDING"), "the scan is PENDING"), (NOT_FOUND, "there is no scan")):
             closed(gate.run(answer), UNJUDGED, "no result within 0.005 minutes", words)
+        assert time.monotonic() - began < 20
 
     @pytest.mark.parametrize("error", ["AccessDeniedException", "ImageNotFoundException", "ServerException"])
     def test_an_error_when_findings_are_read(self, gate, error):

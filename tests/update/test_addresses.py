@@ -38,6 +38,7 @@ def test_embedded_kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add_an_environment(service)
 
 
+@pytest.mark.slow
 def test_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kit = kit_repository()
     monkeypatch.chdir(kit.parent)

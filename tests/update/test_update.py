@@ -129,6 +129,7 @@ def test_adding_an_environment_adds_only_its_own(service: Path) -> None:
     assert len([line for line in added if line.startswith("+| Qa |")]) == 2
 
 
+@pytest.mark.slow
 def test_an_answer_for_one_environment_survives_the_removal_of_another(
     service: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,62 @@
+"""Typing a name before something is destroyed."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pexpect
+import pytest
+
+from scaffold.console import Console
+from scaffold.errors import UsageError
+from scaffold.prompts import confirm_by_name
+from tests.cli.running import ROOT
+
+SCRIPT = """
+import sys
+from scaffold import cli
+from scaffold.__main__ import main
+
+def ask(arguments):
+    from scaffold.console import Console
+    from scaffold.prompts import confirm_by_name
+    print("confirmed" if confirm_by_name("orders", Console()) else "refused")
+    return 0
+
+cli.run = ask
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown", "code"),
+    [
+        ("orders\r", "confirmed", 0),
+        ("order\r", "refused", 0),
+        ("\r", "refused", 0),
+        ("\x03", "nothing was deleted", 130),
+        ("\x04", "nothing was deleted", 130),
+    ],
+)
+def test_only_the_name_itself_confirms(typed: str, shown: str, code: int) -> None:
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", SCRIPT],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PROMPT_TOOLKIT_NO_CPR": "1"},
+        encoding="utf-8",
+        timeout=90,
+    )
+    child.expect("Type orders to go on")
+    child.send(typed)
+    child.expect(shown)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == code
+
+
+def test_nobody_there_to_type_is_told_about_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    with pytest.raises(UsageError) as raised:
+        confirm_by_name("orders", Console())
+    assert "--yes" in raised.value.remedy

@@ -1,0 +1,53 @@
+"""The generated README: says what was answered, and nothing that was not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kits import generate
+
+CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
+    (
+        {},
+        ["a finding of severity critical stops it", "needs 1 approval.", "ECS replaces tasks"],
+        ["NAT gateway", "or above", "canary"],
+    ),
+    (
+        {
+            "environments": "test,live",
+            "scan_gate": "off",
+            "pull_request_approvals": 0,
+            "deployment_strategy": "canary",
+            "canary_percent": 15,
+            "egress": "nat_gateway",
+        },
+        ["15 % of the traffic", "NAT gateway", "service, canary", "live_: smoke test"],
+        ["scan", "approvals", "approval.", "rolls", "dev"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("answers", "present", "absent"), CASES, ids=["defaults", "others"])
+def test_readme(answers: dict[str, Any], present: list[str], absent: list[str], tmp_path: Path) -> None:
+    readme = (generate(tmp_path / "service", **answers) / "README.md").read_text("utf-8")
+    names = answers.get("environments", "dev,staging,prod").split(",")
+    for words in present:
+        assert words in readme
+    for words in absent:
+        assert words not in readme, words
+    assert not re.search(r"\n\n\n|[ \t]\n|\{\{|\{%", readme)
+    assert readme.endswith("|\n")
+    assert re.findall(r"participant (\w+)_ as (\w+)", readme) == [(name, name.capitalize()) for name in names]
+    tables = re.findall(r"^\|[-|]+\|\n((?:\|.*\n)+)", readme, re.MULTILINE)
+    environments, costs = (
+        [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()]
+        for table in (tables[0], tables[-1])
+    )
+    assert [row[0].split()[0] for row in environments] == [name.capitalize() for name in names]
+    assert [row[0] for row in costs] == [*(name.capitalize() for name in names), "Shared"]
+    for row in costs:
+        assert float(row[-1]) == pytest.approx(sum(float(cell) for cell in row[1:-1] if cell))

@@ -1,0 +1,194 @@
+"""Questions of every shape that a copier.yml may have, judged as Copier judges them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import copier
+import pytest
+import yaml
+
+from scaffold.answers import merge, split_pairs
+from scaffold.errors import ScaffoldError, UsageError
+from scaffold.kit import resolve
+from scaffold.question import AnswerRefused, to_bool
+from scaffold.questions import Questionnaire
+from scaffold.rendering import open_kit
+from tests.kits import commit_all
+
+KIT = r"""
+_subdirectory: template
+_envops: {undefined: jinja2.StrictUndefined}
+---
+plain: text
+number: 3
+ratio: {type: float, default: "{{ number / 2 }}"}
+flag: {type: bool, default: "{{ number > 2 }}"}
+listed: {type: yaml, default: [1, 2]}
+document: {type: json, default: '{"a": 1}'}
+pair:
+  type: str
+  choices: {First: one, Second: two}
+  default: two
+nested:
+  type: int
+  choices:
+    - [Small, {value: 1}]
+    - [Large, {value: 9, validator: "{% if number < 5 %}Large needs number 5 or more{% endif %}"}]
+  default: 1
+templated:
+  type: str
+  choices: "{{ ['a' ~ number, 'b' ~ number] | to_json }}"
+  default: "a{{ number }}"
+ruled:
+  type: str
+  default: abc
+  validator: "{% if ruled | regex_search('[^a-c]') %}ruled has a, b and c only{% endif %}"
+customize: {type: bool, default: false}
+hidden: {type: str, default: unseen, when: "{{ customize }}"}
+derived: {type: str, default: "{{ plain }}-{{ hidden }}", when: false}
+needed: {type: str, help: "What is needed by {{ plain }}?", placeholder: this}
+"""
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("kit")
+    (root / "copier.yml").write_text(KIT)
+    (root / "template").mkdir()
+    (root / "template" / "{{ _copier_conf.answers_file }}.jinja").write_text("{{ _copier_answers | to_yaml }}")
+    (root / "template" / "derived.txt.jinja").write_text("{{ derived }}")
+    commit_all(root, tag="v1.0.0")
+    return root
+
+
+@pytest.fixture
+def questionnaire(kit: Path) -> Any:
+    with open_kit(resolve(str(kit), None)) as opened:
+        yield opened.questionnaire()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"plain": 7, "number": "12", "ratio": "0.5", "flag": "off"},
+        {"listed": "{a: [1]}", "document": "[1, 2]"},
+        {"listed": {"a": [1]}, "document": {"b": 2}},
+        {"pair": "one"},
+        {"pair": "First"},
+        {"nested": "9"},
+        {"nested": "9", "number": 5},
+        {"nested": 4},
+        {"templated": "b8", "number": 8},
+        {"templated": "b3", "number": 8},
+        {"ruled": "aabbcc"},
+        {"ruled": "abd"},
+        {"number": "x"},
+        {"number": None},
+        {"document": "{"},
+        {"customize": "yes", "hidden": "seen"},
+    ],
+    ids=str,
+)
+def test_the_same_judgement_as_copier(
+    questionnaire: Questionnaire, kit: Path, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    answers = {"needed": "this", **given}
+    try:
+        copier.run_copy(str(kit), tmp_path / "x", answers, defaults=True, quiet=True)
+    except Exception:
+        with pytest.raises(AnswerRefused):
+            questionnaire.evaluate(answers)
+        return
+    evaluated = questionnaire.evaluate(answers)
+    recorded = yaml.safe_load((tmp_path / "x" / ".copier-answers.yml").read_text())
+    assert evaluated.asked == {key: value for key, value in recorded.items() if not key.startswith("_")}
+    assert evaluated.computed["derived"] == (tmp_path / "x" / "derived.txt").read_text()
+
+
+def test_an_answer_is_missing_where_there_is_no_default(questionnaire: Questionnaire) -> None:
+    with pytest.raises(AnswerRefused, match="needed"):
+        questionnaire.evaluate({})
+
+
+def test_giving_a_hidden_answer_turns_customize_on(questionnaire: Questionnaire) -> None:
+    asked = questionnaire.evaluate({"needed": "x", "hidden": "seen"}).asked
+    assert (asked["customize"], asked["hidden"]) == (True, "seen")
+
+
+def test_an_answer_that_is_not_asked_is_refused_without_that_help(questionnaire: Questionnaire) -> None:
+    with pytest.raises(UsageError, match="hidden was answered but is not asked with customize=False"):
+        questionnaire.evaluate({"needed": "x", "hidden": "seen"}, customize=False)
+
+
+def test_a_kit_without_groups_is_asked_in_one(questionnaire: Questionnaire) -> None:
+    assert questionnaire.groups() == [("Answer", questionnaire.names)]
+    assert "derived" not in questionnaire.names
+
+
+def test_help_and_choices_follow_the_answers(questionnaire: Questionnaire) -> None:
+    context = {"plain": "me", "number": 2}
+    assert questionnaire.questions["needed"].help(context) == "What is needed by me?"
+    assert [choice.value for choice in questionnaire.questions["templated"].choices(context)] == ["a2", "b2"]
+    assert [choice.disabled for choice in questionnaire.questions["nested"].choices(context)] == [
+        "",
+        "Large needs number 5 or more",
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "y",
+        "Yes",
+        "t",
+        "TRUE",
+        "on",
+        "1",
+        "2.5",
+        1,
+        True,
+        "no",
+        "f",
+        "off",
+        "0",
+        "",
+        " ",
+        "~",
+        "null",
+        None,
+        "what",
+        [],
+        [0],
+    ],
+)
+def test_truth_is_copiers_truth(value: Any) -> None:
+    from copier._tools import cast_to_bool
+
+    assert to_bool(value) == cast_to_bool(value)
+
+
+def test_pairs_are_split_at_the_first_equals_sign() -> None:
+    assert split_pairs(["a=1", "b=x=y", "c=", "a=2", " d =1"]) == {"a": "2", "b": "x=y", "c": "", "d": "1"}
+    for wrong in ("a", "=1", ""):
+        with pytest.raises(UsageError, match="KEY=VALUE"):
+            split_pairs([wrong])
+
+
+def test_copiers_own_keys_in_a_file_are_left_out(questionnaire: Questionnaire, tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text("_src_path: x\n_commit: y\nplain: z\n")
+    assert merge(questionnaire, {"needed": "n"}, tmp_path / "a.yml") == {"plain": "z", "needed": "n"}
+
+
+def test_an_empty_file_answers_nothing(questionnaire: Questionnaire, tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text("# nothing yet\n")
+    assert merge(questionnaire, {}, tmp_path / "a.yml") == {}
+
+
+def test_a_kits_own_mistake_is_told_as_such(questionnaire: Questionnaire) -> None:
+    details = {"needs": {"type": "str", "default": "{{ none['because of you'] }}"}}
+    environment = questionnaire.questions["plain"]._environment
+    with pytest.raises(ScaffoldError, match="because of you"):
+        Questionnaire(details, environment, Path(), "v1").evaluate({})
