@@ -89,17 +89,18 @@ class Watch:
                 self.status = event["ResourceStatus"]
         return bool(self.status) and not self.status.endswith("_IN_PROGRESS")
 
-    def lines(self, redraws: bool) -> list[str]:
+    def lines(self, redraws: bool, named: bool = False) -> list[str]:
         """The state of each resource, or, where nothing can be redrawn, what has ended so far.
 
         Args:
             redraws: Whether the lines replace those shown before.
+            named: Whether each line names the stack, since other stacks are shown with it.
         """
         if not redraws:
             ended = [event for event in self.events if not event["ResourceStatus"].endswith("_IN_PROGRESS")]
-            return [self._line(event, self._since_beginning(event)) for event in ended]
+            return [self._line(event, self._since_beginning(event), named) for event in ended]
         newest = {event["LogicalResourceId"]: event for event in self.events}
-        return [self._line(event, self._duration(event)) for event in newest.values()]
+        return [self._line(event, self._duration(event), named) for event in newest.values()]
 
     def failure(self) -> tuple[dict[str, Any], str] | None:
         """The first event that failed for a reason of its own, with that reason."""
@@ -130,8 +131,9 @@ class Watch:
     def _begins(self, event: dict[str, Any]) -> bool:
         return event.get("PhysicalResourceId") == self.stack_id and event["ResourceStatus"] in _BEGINNINGS
 
-    def _line(self, event: dict[str, Any], seconds: float) -> str:
+    def _line(self, event: dict[str, Any], seconds: float, named: bool) -> str:
         status, logical_id = event["ResourceStatus"], event["LogicalResourceId"]
+        title = f"{self.name}/{logical_id}" if named and logical_id != self.name else logical_id
         mark = next((mark for end, mark in _MARKS.items() if status.endswith(end)), "·")
         about = self.resources.get(logical_id)
         what = about.description if about and about.description else event.get("ResourceType", "")
@@ -141,7 +143,7 @@ class Watch:
             if status.endswith("FAILED") and event.get("ResourceStatusReason")
             else ""
         )
-        return f"  {mark} {seconds:4.0f} s  " + one_line(f"{self.name}/{logical_id} {state} ({what}){reason}")
+        return f"  {mark} {seconds:4.0f} s  " + one_line(f"{title} {state} ({what}){reason}")
 
     def _since_beginning(self, event: dict[str, Any]) -> float:
         return (_time(event) - _time(self.events[0])).total_seconds()
@@ -206,7 +208,7 @@ def _remedy(reason: str, again: str) -> str:
 
 
 def _show(watches: list[Watch], live: Live) -> None:
-    live.update([line for watch in watches for line in watch.lines(live.redraws)])
+    live.update([line for watch in watches for line in watch.lines(live.redraws, len(watches) > 1)])
 
 
 def _time(event: dict[str, Any]) -> datetime:

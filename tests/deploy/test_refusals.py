@@ -200,7 +200,7 @@ def test_another_account(tmp_path: Path, aws: None) -> None:
             "arn:aws:codecommit:us-east-1:1:x because no identity-based policy allows it",
             "codecommit:CreateRepository",
         ),
-        ("CreateStack", "User: u is not authorized to perform: iam:PassRole on resource: arn:r", "iam:PassRole"),
+        ("GetRepository", "User: u is not authorized to perform: iam:PassRole on resource: arn:r", "iam:PassRole"),
         ("ListRoles", "Access Denied", "ListRoles"),
     ],
 )
@@ -223,7 +223,7 @@ def test_codecommit_refuses_a_new_customer(service: Path, wire: Wire) -> None:
 
 def test_account_that_is_not_activated(service: Path, wire: Wire) -> None:
     message = "The AWS Access Key Id needs a subscription for the service"
-    wire.refuse("CreateStack", "OptInRequired", message)
+    wire.refuse("ListRoles", "OptInRequired", message)
     assert "payment method" in refusal(service).remedy
 
 
@@ -381,7 +381,10 @@ def in_status(status: str, times: int = 10**6) -> Callable[[dict[str, Any]], Non
 
 @pytest.mark.parametrize(
     ("status", "remedy"),
-    [("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"), ("DELETE_FAILED", "scaffold destroy")],
+    [
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
+        pytest.param("DELETE_FAILED", "scaffold destroy", marks=pytest.mark.slow),
+    ],
 )
 def test_stuck_stack(service: Path, wire: Wire, status: str, remedy: str) -> None:
     run(service)
@@ -392,6 +395,7 @@ def test_stuck_stack(service: Path, wire: Wire, status: str, remedy: str) -> Non
         assert remedy in error.remedy
 
 
+@pytest.mark.slow
 def test_busy_stack_is_waited_for_by_a_deployment_and_told_by_a_plan(service: Path, wire: Wire) -> None:
     run(service)
     wire.touched["DescribeStacks"] = in_status("UPDATE_IN_PROGRESS", times=1)

@@ -67,7 +67,7 @@ def accept_all(child: pexpect.spawn, *questions: str) -> None:
 def test_every_question_with_progress_then_a_summary(start: Start, tmp_path: Path) -> None:
     child = start("--no-deploy")
     child.expect("Service 1/3")
-    child.send("orders" + ENTER)
+    child.send(CTRL_U + "orders" + ENTER)
     accept_all(child, *AFTER_THE_NAME)
     child.expect(r"1  app_name +orders")
     child.expect(r"5  memory +512")
@@ -82,7 +82,7 @@ def test_every_question_with_progress_then_a_summary(start: Start, tmp_path: Pat
 def test_an_answer_is_judged_while_it_is_typed(start: Start, tmp_path: Path) -> None:
     child = start("--no-deploy")
     child.expect("Service 1/3")
-    child.send("Orders" + ENTER)
+    child.send(CTRL_U + "Orders" + ENTER)
     child.expect("3 to 24 lower-case letters")
     child.send(CTRL_U + "orders" + ENTER)
     child.expect("Service 2/3")
@@ -169,7 +169,7 @@ def test_leaving_at_any_prompt_writes_nothing(start: Start, tmp_path: Path, at: 
     prompts = ["Service 1/3", *AFTER_THE_NAME, SUMMARY]
     for prompt in prompts[: prompts.index(at)]:
         child.expect(prompt)
-        child.send("orders" * (prompt == prompts[0]) + ENTER)
+        child.send((CTRL_U + "orders") * (prompt == prompts[0]) + ENTER)
     child.expect(at)
     child.send(key)
     child.expect("Interrupted: nothing was written")
