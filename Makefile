@@ -16,6 +16,7 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q scaffold
 	@touch $@
 
 demo: install ## Generate, push and deploy a service on the embedded local AWS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,19 @@ import yaml
 
 from scaffold.errors import UsageError
 from scaffold.questions import Questionnaire
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as version 1.2 reads it: `off` is a word and no truth value, so `scan_gate: off` means what it says."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"\A(true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")
+)
 
 
 def split_pairs(pairs: Iterable[str]) -> dict[str, str]:
@@ -44,7 +58,7 @@ def read_file(path: Path) -> dict[str, Any]:
     remedy = "Give a YAML or JSON file of the form `app_name: orders`, one line for each answer."
     try:
         text = path.read_text(encoding="utf-8-sig")
-        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        content = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
         raise UsageError(f"The answers file {path} cannot be read: {error.strerror or error}.", remedy) from error
     except UnicodeDecodeError as error:

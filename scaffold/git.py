@@ -22,6 +22,10 @@ _REPOSITORY_VARIABLES = (
 )
 
 
+# Hooks that the person set up for all repositories of this machine have no say in ours.
+NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
+
+
 class GitFailed(ScaffoldError):
     """A Git command ended with an error.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.errors import ScaffoldError, UsageError
-from scaffold.git import GitFailed, git
+from scaffold.git import NO_HOOKS, GitFailed, git
 
 VARIABLE = "SCAFFOLD_KIT"
 
@@ -96,11 +96,11 @@ def _fetch(source: str, url: str, version: str | None) -> KitSource:
     folder = Path(tempfile.mkdtemp(prefix="scaffold-kit-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
-        git("clone", "--quiet", "--no-checkout", "--template=", "--", url, str(folder), cwd=folder)
+        git(*NO_HOOKS, "clone", "--quiet", "--no-checkout", "--template=", "--", url, str(folder), cwd=folder)
     except GitFailed as error:
         raise _unreachable(source, error.stderr) from error
     commit = _find_commit(folder, source, version)
-    git("-c", f"core.hooksPath={os.devnull}", "checkout", "--quiet", "--detach", commit, cwd=folder)
+    git(*NO_HOOKS, "checkout", "--quiet", "--detach", commit, cwd=folder)
     if not any((folder / name).is_file() for name in _CONFIGURATIONS):
         raise KitUnusable(
             f"{source} is not a kit: it has no copier.yml.", "Name a repository with the kit's copier.yml at its top."
