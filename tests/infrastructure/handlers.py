@@ -10,7 +10,9 @@ from __future__ import annotations
 CALLS: dict[str, str] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": """
         application-autoscaling:DeregisterScalableTarget application-autoscaling:DescribeScalableTargets
-        application-autoscaling:DescribeScheduledActions application-autoscaling:RegisterScalableTarget""",
+        application-autoscaling:DescribeScheduledActions application-autoscaling:ListTagsForResource
+        application-autoscaling:RegisterScalableTarget application-autoscaling:TagResource
+        application-autoscaling:UntagResource""",
     "AWS::ApplicationAutoScaling::ScalingPolicy": """
         application-autoscaling:DeleteScalingPolicy application-autoscaling:DescribeScalingPolicies
         application-autoscaling:PutScalingPolicy cloudwatch:GetMetricData""",
@@ -31,8 +33,8 @@ CALLS: dict[str, str] = {
         codepipeline:ListTagsForResource codepipeline:StartPipelineExecution codepipeline:TagResource
         codepipeline:UntagResource codepipeline:UpdatePipeline iam:GetRole iam:PassRole""",
     "AWS::EC2::EIP": """
-        ec2:AllocateAddress ec2:CreateTags ec2:DeleteTags ec2:DescribeAddresses ec2:DisassociateAddress
-        ec2:ReleaseAddress""",
+        ec2:AllocateAddress ec2:CreateTags ec2:DeleteTags ec2:DescribeAddresses ec2:DescribeTags
+        ec2:DisassociateAddress ec2:ReleaseAddress""",
     "AWS::EC2::InternetGateway": """
         ec2:CreateInternetGateway ec2:CreateTags ec2:DeleteInternetGateway ec2:DeleteTags
         ec2:DescribeInternetGateways""",
@@ -85,7 +87,8 @@ CALLS: dict[str, str] = {
         elasticloadbalancing:ModifyLoadBalancerAttributes elasticloadbalancing:RemoveTags
         elasticloadbalancing:SetSecurityGroups elasticloadbalancing:SetSubnets""",
     "AWS::ElasticLoadBalancingV2::TargetGroup": """
-        elasticloadbalancing:AddTags elasticloadbalancing:CreateTargetGroup elasticloadbalancing:DeleteTargetGroup
+        ec2:DescribeVpcs elasticloadbalancing:AddTags elasticloadbalancing:CreateTargetGroup
+        elasticloadbalancing:DeleteTargetGroup
         elasticloadbalancing:DescribeTags elasticloadbalancing:DescribeTargetGroupAttributes
         elasticloadbalancing:DescribeTargetGroups elasticloadbalancing:DescribeTargetHealth
         elasticloadbalancing:ModifyTargetGroup elasticloadbalancing:ModifyTargetGroupAttributes
@@ -95,9 +98,9 @@ CALLS: dict[str, str] = {
         events:PutTargets events:RemoveTargets events:TagResource events:UntagResource iam:PassRole""",
     "AWS::IAM::Role": """
         iam:AttachRolePolicy iam:CreateRole iam:DeleteRole iam:DeleteRolePolicy iam:DetachRolePolicy iam:GetRole
-        iam:GetRolePolicy iam:ListAttachedRolePolicies iam:ListRolePolicies iam:PutRolePermissionsBoundary
-        iam:PutRolePolicy iam:TagRole iam:UntagRole iam:UpdateAssumeRolePolicy iam:UpdateRole
-        iam:UpdateRoleDescription""",
+        iam:GetRolePolicy iam:ListAttachedRolePolicies iam:ListRolePolicies iam:ListRoleTags
+        iam:PutRolePermissionsBoundary iam:PutRolePolicy iam:TagRole iam:UntagRole iam:UpdateAssumeRolePolicy
+        iam:UpdateRole iam:UpdateRoleDescription""",
     "AWS::Logs::LogGroup": """
         logs:CreateLogGroup logs:DeleteDataProtectionPolicy logs:DeleteLogGroup logs:DeleteRetentionPolicy
         logs:DescribeIndexPolicies logs:DescribeLogGroups logs:DescribeResourcePolicies logs:GetDataProtectionPolicy
@@ -106,7 +109,6 @@ CALLS: dict[str, str] = {
 
 # Calls whose resource nobody can name before they are made, with those that CloudFormation makes on all resources.
 UNNAMED = (
-    "application-autoscaling:*",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "ec2:AllocateAddress",

@@ -31,6 +31,8 @@ def _holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, st
                 good = given is not None and given in map(str, as_list(wanted))
             elif operator == "StringNotEquals":
                 good = given not in map(str, as_list(wanted))
+            elif operator == "Null":
+                good = (given is None) == (str(wanted).lower() == "true")
             elif operator == "Bool":
                 good = given is not None and given == str(wanted).lower()
             else:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from tests.infrastructure.handlers import UNNAMED, calls
+from tests.infrastructure.handlers import CALLS, UNNAMED, calls
 from tests.infrastructure.iam import allowed, boundary_of, matches, roles_of, statements_of
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, Stacks, as_list, one
 from tests.infrastructure.variants import FEW
@@ -16,6 +19,9 @@ TAG_OF_RESOURCE = "aws:ResourceTag/gitops-scaffold:service"
 TAG_IN_REQUEST = "aws:RequestTag/gitops-scaffold:service"
 OWN = {TAG_OF_RESOURCE: "hello-service"}
 ARN_OF = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": (
+        f"arn:aws:application-autoscaling:{REGION}:{ACCOUNT}:scalable-target/0123456789"
+    ),
     "AWS::CloudWatch::Alarm": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{AlarmName}}",
     "AWS::CloudWatch::Dashboard": f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{{DashboardName}}",
     "AWS::CodeBuild::Project": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{{Name}}",
@@ -76,6 +82,12 @@ def test_the_deploy_role_covers_every_call_for_every_resource(
     assert not denied
 
 
+@pytest.mark.parametrize("kind", CALLS)
+def test_the_calls_of_a_resource_include_those_for_the_tags_of_its_stack(kind: str) -> None:
+    tagging = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, kind).schema.get("tagging", {})
+    assert set(tagging.get("permissions", [])) <= set(calls(kind))
+
+
 def test_resources_get_their_tag_at_creation(stacks_of: Callable[..., Stacks]) -> None:
     statements = deploy_role(stacks_of())
     own, other = "hello-service", "other-service"
@@ -106,6 +118,25 @@ def test_the_deploy_role_leaves_other_networks_alone(stacks_of: Callable[..., St
     assert allowed(statements, action, "arn:aws:any", OWN)
     assert not allowed(statements, action, "arn:aws:any")
     assert not allowed(statements, action, "arn:aws:any", {TAG_OF_RESOURCE: "other-service"})
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("cloudwatch:PutMetricAlarm", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:hello-service-two-prod-5xx"),
+        ("codebuild:UpdateProject", f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/hello-service-two-build"),
+        ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/hello-service-two-prod/hello-service-two-prod"),
+        ("events:PutTargets", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/hello-service-two-push"),
+    ],
+)
+def test_the_deploy_role_leaves_a_service_alone_whose_name_begins_alike(
+    stacks_of: Callable[..., Stacks], action: str, resource: str
+) -> None:
+    statements = deploy_role(stacks_of())
+    assert not allowed(statements, action, resource, {TAG_OF_RESOURCE: "hello-service-two"})
+    own = resource.replace("-two", "")
+    assert allowed(statements, action, own, OWN)
+    assert allowed(statements, action, own), "it does not exist yet"
 
 
 def test_the_deploy_role_makes_roles_only_under_the_boundary(stacks_of: Callable[..., Stacks]) -> None:
@@ -205,6 +236,14 @@ def test_the_boundary_permits_what_its_roles_are_granted(
         ("s3:GetObject", "arn:aws:s3:::some-other-bucket/key"),
         ("cloudformation:UpdateStack", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/hello-service-foundation/x"),
         ("cloudformation:UpdateStack", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/other-pipeline/x"),
+        ("cloudformation:UpdateStack", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/hello-service-two-pipeline/x"),
+        *(
+            (
+                "cloudformation:UpdateStack",
+                f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/hello-service-two-a-{kind}/x",
+            )
+            for kind in ("environment", "task-definition", "service")
+        ),
         ("ecr:DeleteRepository", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service"),
         ("ecr:BatchDeleteImage", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service"),
         ("ecr:PutImage", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/other-service"),
@@ -223,6 +262,14 @@ def test_the_boundary_moves_no_traffic_of_other_services(stacks_of: Callable[...
     rule = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/any/1/2/3"
     assert allowed(boundary, "elasticloadbalancing:ModifyRule", rule, OWN)
     assert not allowed(boundary, "elasticloadbalancing:ModifyRule", rule)
+
+
+def test_the_boundary_starts_no_builds_of_a_service_whose_name_begins_alike(stacks_of: Callable[..., Stacks]) -> None:
+    boundary = boundary_of(one(stacks_of(), "foundation"))
+    project = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/hello-service-{{}}"
+    assert allowed(boundary, "codebuild:StartBuild", project.format("build"), OWN)
+    other = {TAG_OF_RESOURCE: "hello-service-two"}
+    assert not allowed(boundary, "codebuild:StartBuild", project.format("two-build"), other)
 
 
 def stack_arn(name: str) -> str:
@@ -277,6 +324,20 @@ def test_builds_push_and_scan_one_repository_only(stacks_of: Callable[..., Stack
         assert not allowed(statements, f"ecr:{action}", own + "-two")
     assert allowed(statements, "ecr:GetAuthorizationToken")
     assert not allowed(statements, "s3:PutObject", "arn:aws:s3:::any/key")
+
+
+def test_builds_write_the_reports_that_their_buildspec_names(
+    generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
+) -> None:
+    stack = one(stacks_of(), "pipeline")
+    reports = yaml.safe_load((generated() / "config/buildspecs/build.yml").read_text())["reports"]
+    groups = {f"{stack.resources['BuildProject']['Properties']['Name']}-{report}" for report in reports}
+    assert groups == {properties["Name"] for _, properties in stack.of_type("AWS::CodeBuild::ReportGroup")}
+    for action in ("CreateReportGroup", "CreateReport", "UpdateReport", "BatchPutTestCases"):
+        for name in groups:
+            arn = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:report-group/{name}"
+            assert allowed(build_role(stack, "BuildRole"), f"codebuild:{action}", arn)
+            assert not allowed(build_role(stack, "BuildRole"), f"codebuild:{action}", f"{arn}-two")
 
 
 def test_without_a_gate_builds_may_not_scan(stacks_of: Callable[..., Stacks]) -> None:
