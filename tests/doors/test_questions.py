@@ -109,6 +109,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         ({"aws_region": region}, "for example eu-central-1")
         for region in ("", "us-east", "US-EAST-1", "us-east-1\n", "us_east_1")
     ),
+    ({"aws_region": "cn-north-1"}, "China"),
     ({"cpu": "300"}, "256"),
     ({"cpu": "256", "memory": "4096"}, "2048"),
     ({"scan_gate": "none"}, "critical"),

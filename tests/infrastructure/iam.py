@@ -29,6 +29,8 @@ def _holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, st
             given = context.get(key)
             if operator == "StringEquals":
                 good = given is not None and given in map(str, as_list(wanted))
+            elif operator == "StringEqualsIfExists":
+                good = given is None or given in map(str, as_list(wanted))
             elif operator == "StringNotEquals":
                 good = given not in map(str, as_list(wanted))
             elif operator == "Null":

@@ -19,6 +19,10 @@ TAG_OF_RESOURCE = "aws:ResourceTag/gitops-scaffold:service"
 TAG_IN_REQUEST = "aws:RequestTag/gitops-scaffold:service"
 OWN = {TAG_OF_RESOURCE: "hello-service"}
 ARN_OF = {
+    "AWS::ElasticLoadBalancingV2::Listener": f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/any/1/2",
+    "AWS::ElasticLoadBalancingV2::ListenerRule": (
+        f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/any/1/2/3"
+    ),
     "AWS::ApplicationAutoScaling::ScalableTarget": (
         f"arn:aws:application-autoscaling:{REGION}:{ACCOUNT}:scalable-target/0123456789"
     ),
@@ -111,13 +115,30 @@ def test_the_stacks_carry_the_tag_that_the_deploy_role_asks_for(stacks_of: Calla
 
 @pytest.mark.parametrize(
     "action",
-    ["ec2:DeleteVpc", "ec2:AuthorizeSecurityGroupIngress", "elasticloadbalancing:ModifyRule", "ec2:DeleteTags"],
+    ["ec2:DeleteVpc", "ec2:AuthorizeSecurityGroupIngress", "elasticloadbalancing:DeleteLoadBalancer", "ec2:DeleteTags"],
 )
 def test_the_deploy_role_leaves_other_networks_alone(stacks_of: Callable[..., Stacks], action: str) -> None:
     statements = deploy_role(stacks_of())
     assert allowed(statements, action, "arn:aws:any", OWN)
     assert not allowed(statements, action, "arn:aws:any")
     assert not allowed(statements, action, "arn:aws:any", {TAG_OF_RESOURCE: "other-service"})
+
+
+LISTENER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/any/1/2"
+RULE = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/any/1/2/3"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [("elasticloadbalancing:CreateRule", LISTENER), ("elasticloadbalancing:ModifyRule", RULE)],
+)
+def test_the_deploy_role_works_on_listeners_with_or_without_the_stacks_tags(
+    stacks_of: Callable[..., Stacks], action: str, resource: str
+) -> None:
+    statements = deploy_role(stacks_of())
+    assert allowed(statements, action, resource, OWN)
+    assert allowed(statements, action, resource)
+    assert not allowed(statements, action, resource, {TAG_OF_RESOURCE: "other-service"})
 
 
 @pytest.mark.parametrize(
@@ -259,9 +280,13 @@ def test_the_boundary_is_a_ceiling(stacks_of: Callable[..., Stacks], action: str
 
 def test_the_boundary_moves_no_traffic_of_other_services(stacks_of: Callable[..., Stacks]) -> None:
     boundary = boundary_of(one(stacks_of(), "foundation"))
-    rule = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/any/1/2/3"
-    assert allowed(boundary, "elasticloadbalancing:ModifyRule", rule, OWN)
-    assert not allowed(boundary, "elasticloadbalancing:ModifyRule", rule)
+    other = {TAG_OF_RESOURCE: "other-service"}
+    assert allowed(boundary, "elasticloadbalancing:ModifyRule", RULE, OWN)
+    assert not allowed(boundary, "elasticloadbalancing:ModifyRule", RULE, other)
+    targets = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/any/1"
+    assert allowed(boundary, "elasticloadbalancing:RegisterTargets", targets, OWN)
+    assert not allowed(boundary, "elasticloadbalancing:RegisterTargets", targets, other)
+    assert not allowed(boundary, "elasticloadbalancing:RegisterTargets", targets)
 
 
 def test_the_boundary_starts_no_builds_of_a_service_whose_name_begins_alike(stacks_of: Callable[..., Stacks]) -> None:
