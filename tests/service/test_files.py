@@ -219,7 +219,7 @@ class TestPolicies:
     def test_main_is_protected_by_a_deny(self, generated, generated_custom):
         for service, resource in (
             (generated, "arn:aws:codecommit:us-east-1:*:hello-service"),
-            (generated_custom, "arn:aws-cn:codecommit:cn-north-1:123456789012:another-name"),
+            (generated_custom, "arn:aws-us-gov:codecommit:us-gov-west-1:123456789012:another-name"),
         ):
             text = (service / "config/policies/branch-protection.json").read_text()
             assert text.startswith("{\n")
