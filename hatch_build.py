@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +15,7 @@ CARRIED = Path("scaffold", "_kit", "kit.bundle")
 class KitBundleHook(BuildHookInterface):
     """Adds the bundle to what is built. An editable install reads the checkout instead."""
 
-    _workspace: Path | None = None
+    _workspace: tempfile.TemporaryDirectory[str] | None = None
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Write the bundle, unless this is an unpacked source distribution, which has it.
@@ -31,9 +30,9 @@ class KitBundleHook(BuildHookInterface):
         sys.path.insert(0, str(root))
         from scaffold.kit_history import write_bundle
 
-        self._workspace = Path(tempfile.mkdtemp(prefix="gitops-scaffold-build-"))
-        bundle = self._workspace / CARRIED.name
-        write_bundle(root, self.metadata.version, bundle, self._workspace)
+        self._workspace = tempfile.TemporaryDirectory(prefix="gitops-scaffold-build-")  # gone with us at the latest
+        bundle = Path(self._workspace.name, CARRIED.name)
+        write_bundle(root, self.metadata.version, bundle, bundle.parent)
         build_data["force_include"][str(bundle)] = CARRIED.as_posix()
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
@@ -45,4 +44,4 @@ class KitBundleHook(BuildHookInterface):
             artifact_path: What was built.
         """
         if self._workspace:
-            shutil.rmtree(self._workspace, ignore_errors=True)
+            self._workspace.cleanup()

@@ -21,6 +21,30 @@ from typing import Any
 
 import yaml
 
+# Git exports these to its hooks and aliases; inherited, they point our commands at another repository.
+REPOSITORY_VARIABLES = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+)
+# What is set for all repositories of this machine has no say in the first commit. Both stand in scaffold/git.py too.
+OWN_WAY = (
+    *("-c", f"core.hooksPath={os.devnull}"),
+    *("-c", f"core.excludesFile={os.devnull}"),
+    *("-c", f"core.attributesFile={os.devnull}"),
+    *("-c", "core.autocrlf=false"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "commit.gpgsign=false"),
+    *("-c", "user.useConfigOnly=true"),
+    *("-c", "gc.auto=0"),
+    *("-c", "maintenance.auto=false"),
+)
+SOMEONE = {"NAME": "gitops-scaffold", "EMAIL": "gitops-scaffold@localhost"}
 NOT_QUESTIONS = {"deploy", "extra"}
 PLACEHOLDER = "NOT-GENERATED.md"
 Context = dict[str, Any]
@@ -37,7 +61,7 @@ class Refused(Exception):
 
 def run(step: Callable[[Context, Path], None], context: Context, kit: Path) -> int:
     """Do one step and return the hook's exit code; anything but 0 makes cookiecutter remove the folder."""
-    created = {path.name for path in Path.cwd().iterdir()} <= {PLACEHOLDER}
+    before, created = committed(Path.cwd()), {path.name for path in Path.cwd().iterdir()} <= {PLACEHOLDER}
     try:
         step(context, kit)
     except Refused as error:
@@ -45,8 +69,10 @@ def run(step: Callable[[Context, Path], None], context: Context, kit: Path) -> i
         print(f"Error: {error.happened}\n  {error.remedy}", file=sys.stderr, flush=True)
         return 1
     except KeyboardInterrupt:
-        # cookiecutter removes nothing when it is interrupted. What was committed stays.
-        if created and not Path(".git").exists():
+        if committed(Path.cwd()) and not before:  # stays, also where the interruption reached this process alone
+            print("Interrupted; the service itself is complete.", file=sys.stderr)
+            return 0
+        if created:  # cookiecutter removes nothing when it is interrupted
             folder = Path.cwd()
             os.chdir(folder.parent)
             shutil.rmtree(folder, ignore_errors=True)
@@ -129,9 +155,10 @@ def origin(context: Context, kit: Path) -> tuple[str, str]:
     if checkout is None:  # cruft: a temporary clone of an address that is already resolved
         return address(template), str(context.get("_commit") or commit)
     if checkout == template:  # a folder of the person's own, perhaps named relative to where they stand
-        if changes := git("status", "--porcelain", cwd=kit):
+        if changes := git("-c", "core.quotePath=false", "status", "--porcelain", cwd=kit):
+            file = changes.splitlines()[-1][3:]
             raise Refused(
-                f"The kit {template} has uncommitted changes ({changes.split()[-1]}), which no update could find.",
+                f"The kit {template} has uncommitted changes ({file}), which no update could find.",
                 "Commit or stash them, then run cookiecutter again.",
             )
         return str(kit), commit
@@ -188,32 +215,32 @@ def reason(stderr: str) -> str:
 def first_commit(context: Context, service: Path) -> None:
     """Make the service a repository with one commit, whatever this machine's Git is set to."""
     version = yaml.safe_load((service / ".copier-answers.yml").read_text("utf-8"))["_commit"]
-    plain = [
-        "core.autocrlf=false",
-        "core.fsmonitor=false",
-        "commit.gpgsign=false",
-        "user.useConfigOnly=true",
-        "gc.auto=0",
-    ]
-    plain += [f"core.{name}={os.devnull}" for name in ("hooksPath", "excludesFile", "attributesFile")]
-    settings = [part for setting in plain for part in ("-c", setting)]
     commit = ["commit", "--quiet", "--no-verify", "--no-gpg-sign"]
     commit += [f"--message=Generate {context['app_name']} from kit {version}"]
-    someone = {"NAME": "gitops-scaffold", "EMAIL": "gitops-scaffold@localhost"}
-    fallback = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in someone.items()}
     for arguments in (
         ["init", "--quiet", "--template=", "--object-format=sha1", "--initial-branch=main"],
         ["add", "--all"],
     ):
-        done = quietly(["git", *settings, *arguments], cwd=service)
+        done = quietly(["git", *OWN_WAY, *arguments], cwd=service)
         if done.returncode:
             raise Refused(
                 f"Git cannot make the service a repository: {done.stderr.strip()}", "Mend that, then try again."
             )
-    if quietly(["git", *settings, *commit], cwd=service).returncode:
-        done = quietly(["git", *settings, *commit], cwd=service, defaults=fallback)
+    if quietly(["git", *OWN_WAY, *commit], cwd=service).returncode:
+        done = quietly(["git", *OWN_WAY, *commit], cwd=service, defaults=identity(service))
         if done.returncode:
             raise Refused(f"Git cannot commit the service: {done.stderr.strip()}", "Mend that, then try again.")
+
+
+def committed(service: Path) -> bool:
+    """Whether the service has its first commit."""
+    return (service / ".git").exists() and git("rev-parse", "--verify", "--quiet", "HEAD", cwd=service) is not None
+
+
+def identity(service: Path) -> dict[str, str]:
+    """Who commits: what this machine knows of the person, and a stand-in for what it does not."""
+    known = {key: git("config", "--get", f"user.{key.lower()}", cwd=service) or SOMEONE[key] for key in SOMEONE}
+    return {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in known.items()}
 
 
 def deploy(context: Context, kit: Path, service: Path) -> None:
@@ -221,7 +248,7 @@ def deploy(context: Context, kit: Path, service: Path) -> None:
     again = f"cd {service.name} && scaffold deploy"
     public = {name: value for name, value in context.items() if not name.startswith("_")}
     known = hashlib.sha256(json.dumps([public, git("rev-parse", "HEAD", cwd=kit)], sort_keys=True).encode()).hexdigest()
-    mark = Path("~/.local/state/gitops-scaffold/cookiecutter").expanduser() / known
+    mark = Path(os.path.expanduser("~/.local/state/gitops-scaffold/cookiecutter")) / known  # noqa: PTH111
     if mark.exists():  # `cookiecutter --replay`: its answers say yes because somebody said so before
         print(f"These answers were deployed before, so this copy is not. To deploy it: {again}", flush=True)
         return
@@ -229,8 +256,11 @@ def deploy(context: Context, kit: Path, service: Path) -> None:
     if not command[0]:
         print(f"Not deployed: gitops-scaffold is not installed. Install it, then: {again}", flush=True)
         return
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.touch()
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    except OSError as error:
+        print(f"A replay will deploy once more, since {mark} cannot be written: {error.strerror}.", flush=True)
     if subprocess.run([*command, "deploy"], cwd=service, check=False).returncode:
         print(f"Not deployed. The service itself is complete; to go on: {again}", flush=True)
 
@@ -239,13 +269,14 @@ def quietly(
     command: list[str], *, cwd: Path | None = None, defaults: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command and keep what it prints; Git finds no repository but the one it is run in."""
-    redirecting = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"}
-    environment = {name: value for name, value in os.environ.items() if name not in redirecting}
+    environment = {name: value for name, value in os.environ.items() if name not in REPOSITORY_VARIABLES}
     environment = {**(defaults or {}), **environment}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, check=False)
+    out, err = (said.decode("utf-8", "replace") for said in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(command, done.returncode, out, err)
 
 
 def git(*arguments: str, cwd: Path) -> str | None:
     """What Git prints, or None where it fails."""
     done = quietly(["git", *arguments], cwd=cwd)
-    return None if done.returncode else done.stdout.strip()
+    return None if done.returncode else done.stdout.rstrip()

@@ -70,12 +70,14 @@ def _end_cleanly_when_told_to() -> None:
     """Turn SIGTERM and SIGHUP into an exception, so that temporary folders and child processes end too."""
     import signal
 
+    from scaffold.interruption import heeded
+
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), leave)
+    for number in heeded():
+        if number != signal.SIGINT:  # Python raises KeyboardInterrupt for it already
+            signal.signal(number, leave)
 
 
 if __name__ == "__main__":

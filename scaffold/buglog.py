@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import tempfile
 import time
 import traceback
 from pathlib import Path
 
 from scaffold import __version__
+
+_PASSWORD = re.compile(r"(://)[^/\s@'\"]+@")
 
 
 def write_log(bug: BaseException, arguments: list[str]) -> Path:
@@ -34,7 +37,9 @@ def write_log(bug: BaseException, arguments: list[str]) -> Path:
     for folder in (_state_directory(), Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+            # Only as a new file: in the temporary folder, which all share, a name may be a link of somebody else's.
+            with (folder / name).open("x", encoding="utf-8", errors="backslashreplace") as log:
+                log.write(_PASSWORD.sub(r"\1***@", text))
         except OSError:
             continue
         return folder / name

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from scaffold import __version__
 from scaffold.errors import ScaffoldError
-from scaffold.git import GitFailed, git
+from scaffold.git import GitFailed, git, own_git
 
 # The same on every machine, so that whoever updates a service finds the kit; Copier expands the tilde.
 SOURCE = "~/.local/share/gitops-scaffold/kit"
@@ -28,7 +28,6 @@ _PACKAGE = Path(__file__).resolve().parent
 _BUNDLE = _PACKAGE / "_kit" / "kit.bundle"
 _CHECKOUT = _PACKAGE.parent
 _SKIPPED = {"__pycache__", "node_modules", ".pytest_cache"}
-_PLAIN_GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class EmbeddedKit:
     """The kit of this version of the package, ready for Copier.
 
     Attributes:
-        repository: Where it lies; its files are checked out there.
+        repository: Where it lies. Which version stands in its work tree is chance: whoever ran last decides.
         commit: Its commit, the same on every machine.
         version: What that commit is called: the release's tag, where the release is unchanged.
     """
@@ -52,7 +51,13 @@ def materialise() -> EmbeddedKit:
     Raises:
         ScaffoldError: The home directory cannot be written, or Git is missing.
     """
-    repository = Path(SOURCE).expanduser()
+    try:
+        repository = Path(SOURCE).expanduser()
+    except RuntimeError as error:
+        raise ScaffoldError(
+            f"The embedded kit belongs in {SOURCE}, but nobody knows where your home directory is.",
+            "Set HOME to a folder of yours, then run the same command again.",
+        ) from error
     try:
         identity = _identity()
         if found := _recorded(repository, identity):
@@ -154,10 +159,10 @@ def _lay_out(repository: Path, identity: str) -> EmbeddedKit:
 
 
 def _initialise(repository: Path) -> None:
-    _own_git(repository, "init", "--quiet", "--object-format=sha1", "--template=", "--initial-branch=none", ".")
+    own_git("init", "--quiet", "--object-format=sha1", "--template=", "--initial-branch=none", ".", cwd=repository)
     # Refs stay files of their own, which the next run compares without starting Git.
-    _own_git(repository, "config", "gc.auto", "0")
-    _own_git(repository, "config", "maintenance.auto", "false")
+    own_git("config", "gc.auto", "0", cwd=repository)
+    own_git("config", "maintenance.auto", "false", cwd=repository)
 
 
 def _add(repository: Path, bundle: Path, identity: str) -> EmbeddedKit:
@@ -165,23 +170,19 @@ def _add(repository: Path, bundle: Path, identity: str) -> EmbeddedKit:
     for lock in (repository / ".git").rglob("*.lock"):
         lock.unlink()  # left by a Git that was killed; nobody else writes while we hold the folder
     heads = {}
-    for line in _own_git(repository, "bundle", "list-heads", str(bundle)).splitlines():
+    for line in own_git("bundle", "list-heads", str(bundle), cwd=repository).splitlines():
         target, name = line.split()
         heads[name] = target
     commit = heads.pop("refs/heads/kit")
     heads.pop("HEAD", None)
     heads[f"refs/heads/builds/{commit}"] = commit
     refspecs = ["+refs/tags/*:refs/tags/*", f"+refs/heads/kit:refs/heads/builds/{commit}"]
-    _own_git(repository, "fetch", "--quiet", "--no-auto-gc", "--no-write-fetch-head", str(bundle), *refspecs)
-    _own_git(repository, "checkout", "--quiet", "--force", "--detach", commit)
-    version = _own_git(repository, "describe", "--tags", "--always")
+    own_git("fetch", "--quiet", "--no-auto-gc", "--no-write-fetch-head", str(bundle), *refspecs, cwd=repository)
+    own_git("checkout", "--quiet", "--force", "--detach", commit, cwd=repository)
+    version = own_git("describe", "--tags", "--always", cwd=repository)
     stamp = _stamp(repository, identity)
     stamp.parent.mkdir(exist_ok=True)
     partial = stamp.with_suffix(".partial")
     partial.write_text(json.dumps({"commit": commit, "version": version, "refs": heads}), "utf-8")
     partial.replace(stamp)
     return EmbeddedKit(repository, commit, version)
-
-
-def _own_git(repository: Path, *arguments: str) -> str:
-    return git("-c", f"core.hooksPath={os.devnull}", *arguments, cwd=repository, env=_PLAIN_GIT)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
 import shutil
 import sysconfig
 import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.errors import ScaffoldError, UsageError
-from scaffold.git import NO_HOOKS, GitFailed, git
+from scaffold.git import OWN_WAY, GitFailed, git
 
 VARIABLE = "SCAFFOLD_KIT"
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|codecommit::|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:")
+_PASSWORD = re.compile(r"(git\+)?https?://[^/@:]*:[^/@]+@", re.IGNORECASE)
 _HOSTS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
 # What Copier takes for a Git URL as it stands; all others need a git+ in front.
 _KNOWN_PREFIXES = ("git@", "git://", "git+", "https://github.com/", "https://gitlab.com/")
@@ -37,13 +38,13 @@ class KitSource:
         source: What Copier reads and the service records as `_src_path`; valid from any folder.
         ref: The commit in use.
         version: What that commit is called: a release's tag, where it has one.
-        path: A folder that holds the kit's files of that commit.
+        repository: A Git repository on this machine that has that commit, whatever it has checked out.
     """
 
     source: str
     ref: str
     version: str
-    path: Path
+    repository: Path
 
 
 class KitUnusable(ScaffoldError):
@@ -59,7 +60,7 @@ def resolve(kit: str | None = None, version: str | None = None) -> KitSource:
 
     Raises:
         KitUnusable: There is no such kit or version, or it is not under Git, or has uncommitted changes.
-        UsageError: The source or version is empty or looks like an option.
+        UsageError: The source or version is empty or looks like an option, or the source holds a password.
     """
     if version is not None and (not version or version.startswith("-") or len(version.split()) != 1):
         raise UsageError(
@@ -72,6 +73,11 @@ def resolve(kit: str | None = None, version: str | None = None) -> KitSource:
         origin = "--kit" if kit is not None else f"${VARIABLE}"
         raise UsageError(
             f"{origin} {source!r} names no kit.", "Give a folder, a Git URL or git+codecommit::REGION://REPOSITORY."
+        )
+    if _PASSWORD.match(source):
+        raise UsageError(
+            "The kit's address holds a password, which every service made from it would record in Git.",
+            "Leave it out, and let Git sign in: with a credential helper, or over SSH.",
         )
     if _is_remote(source):
         _find_remote_helper()
@@ -92,20 +98,28 @@ def _embedded(version: str | None) -> KitSource:
 
 
 def _fetch(source: str, url: str, version: str | None) -> KitSource:
-    """Clone a kit for as long as this process runs, with the wanted version checked out."""
+    """Clone a kit, and find the wanted version in it. The clone is gone when nobody holds the result any more."""
     folder = Path(tempfile.mkdtemp(prefix="scaffold-kit-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
-        git(*NO_HOOKS, "clone", "--quiet", "--no-checkout", "--template=", "--", url, str(folder), cwd=folder)
+        fetched = _cloned(source, url, version, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(fetched, shutil.rmtree, folder, ignore_errors=True)
+    return fetched
+
+
+def _cloned(source: str, url: str, version: str | None, folder: Path) -> KitSource:
+    try:
+        git(*OWN_WAY, "clone", "--quiet", "--no-checkout", "--template=", "--", url, str(folder), cwd=folder)
     except GitFailed as error:
         raise _unreachable(source, error.stderr) from error
     commit = _find_commit(folder, source, version)
-    git(*NO_HOOKS, "checkout", "--quiet", "--detach", commit, cwd=folder)
-    if not any((folder / name).is_file() for name in _CONFIGURATIONS):
+    if not git("ls-tree", "--name-only", commit, "--", *_CONFIGURATIONS, cwd=folder):
         raise KitUnusable(
             f"{source} is not a kit: it has no copier.yml.", "Name a repository with the kit's copier.yml at its top."
         )
-    return KitSource(source, commit, git("describe", "--tags", "--always", cwd=folder), folder)
+    return KitSource(source, commit, git("describe", "--tags", "--always", commit, cwd=folder), folder)
 
 
 def _find_commit(folder: Path, source: str, version: str | None) -> str:
@@ -192,7 +206,10 @@ def _find_remote_helper() -> None:
 
 def _local(source: str) -> tuple[str, Path]:
     """What Copier is to record for a kit on this machine, and where that is."""
-    path = Path(source).expanduser()
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError:  # the home of somebody who is not there
+        path = Path(source)
     if not path.exists():
         raise KitUnusable(
             f"There is no kit at {source}.", "Check the path, or give a Git URL or git+codecommit::REGION://REPOSITORY."
@@ -229,7 +246,7 @@ def _is_top_of_repository(path: Path) -> bool:
 def _refuse_changes(path: Path, source: str) -> None:
     if git("rev-parse", "--is-bare-repository", cwd=path) == "true":
         return
-    if changes := git("status", "--porcelain", cwd=path):
+    if changes := git("-c", "core.quotePath=false", "status", "--porcelain", cwd=path):
         raise KitUnusable(
             f"The kit {source} has uncommitted changes ({changes.splitlines()[0][3:]}), which no update could find.",
             "Commit or stash them, or name a commit with --kit-version.",

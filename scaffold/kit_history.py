@@ -7,20 +7,17 @@ every machine. Whoever reads this history never sees the checkout's own commits.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from scaffold.git import GitFailed, git
+from scaffold.git import GitFailed, git, own_git
 
 BRANCH = "kit"
 _KIT_PATHS = ("copier.yml", "cookiecutter.json", "hooks", "includes", "template", ".gitattributes")
 _RELEASE_TAG = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
 _NO_HISTORY_TIME = 1767225600  # 2026-01-01, for sources that come without Git
-# What a person or a machine configured must not decide what a commit holds.
-_PLAIN_GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_LITERAL_PATHSPECS": "1"}
 
 
 def write_history(root: Path, version: str, repository: Path) -> str:
@@ -38,7 +35,7 @@ def write_history(root: Path, version: str, repository: Path) -> str:
         GitFailed: Git cannot read the checkout or write the repository.
     """
     repository.mkdir(parents=True)
-    git("init", "--quiet", "--bare", "--object-format=sha1", "--template=", ".", cwd=repository, env=_PLAIN_GIT)
+    own_git("init", "--quiet", "--bare", "--object-format=sha1", "--template=", ".", cwd=repository)
     builder = _Builder(root, repository)
     tag = f"v{version}"
     parent: str | None = None
@@ -70,7 +67,7 @@ def write_bundle(root: Path, version: str, bundle: Path, workspace: Path) -> Non
     repository = workspace / "history.git"
     write_history(root, version, repository)
     # One thread, so that the same objects are packed into the same bytes.
-    git("-c", "pack.threads=1", "bundle", "create", "--quiet", str(bundle.resolve()), "--all", cwd=repository)
+    own_git("-c", "pack.threads=1", "bundle", "create", "--quiet", str(bundle.resolve()), "--all", cwd=repository)
 
 
 def kit_entries(root: Path) -> list[str]:
@@ -165,4 +162,5 @@ class _Builder:
     def _own(
         self, *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: str = ""
     ) -> str:
-        return git(*arguments, cwd=cwd or self._repository, env={**_PLAIN_GIT, **(env or {})}, stdin=stdin)
+        literal = {"GIT_LITERAL_PATHSPECS": "1", **(env or {})}
+        return own_git(*arguments, cwd=cwd or self._repository, env=literal, stdin=stdin)

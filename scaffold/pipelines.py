@@ -32,7 +32,8 @@ def stop(account: Account, app_name: str, environment: str | None = None) -> lis
             return []
         raise
     # The first stage has no way in that could be closed.
-    chosen = [state for state in states[1:] if environment in (None, _environment(state["stageName"]))]
+    wanted = names.pipeline_stage(environment) if environment else None
+    chosen = [state for state in states[1:] if wanted in (None, state["stageName"])]
     for state in chosen:
         if state.get("inboundTransitionState", {}).get("enabled", True):
             client.disable_stage_transition(
@@ -77,10 +78,6 @@ def reopen(account: Account, app_name: str, stages: list[str]) -> None:
 
 def _ours(transition: dict[str, Any]) -> bool:
     return transition.get("disabledReason") == REASON
-
-
-def _environment(stage: str) -> str:
-    return stage[:1].lower() + stage[1:]
 
 
 def _running(client: Any, name: str, states: list[dict[str, Any]], *, everything: bool) -> list[str]:

@@ -10,7 +10,7 @@ from scaffold.change_sets import create as create_change_set
 from scaffold.errors import ScaffoldError
 from scaffold.service import Service
 from scaffold.stacks import LEFTOVERS, Stack, check_usable, current, find, policy_differs
-from scaffold.templates import StackSpec
+from scaffold.templates import Resource, StackSpec
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,15 @@ def _push(account: Account, service: Service, commit: str, *, exists: bool) -> S
     return Step(what, "none") if publication.pushed else Step(what, "push", (count,))
 
 
+def _addition(resource: Resource) -> str:
+    # Only CloudFormation evaluates conditions, and an absent stack is planned without it.
+    where = f", if {resource.condition}" if resource.condition else ""
+    return f"add {resource.logical_id} ({resource.type}){where}"
+
+
 def _stack(account: Account, spec: StackSpec, stack: Stack | None, role: str | None, bucket: str | None) -> Step:
     what = f"stack {spec.name}"
-    whole = tuple(f"add {resource.logical_id} ({resource.type})" for resource in spec.resources.values())
+    whole = tuple(_addition(resource) for resource in spec.resources.values())
     if stack is None:
         return Step(what, "create", whole)
     check_usable(spec, stack)

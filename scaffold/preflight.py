@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from scaffold.errors import ScaffoldError
@@ -21,7 +22,8 @@ def deployable_commit(service: Service) -> str:
     """
     check_repository(service)
     _check_branch(service)
-    changed = git("status", "--porcelain", "--untracked-files=all", cwd=service.root).splitlines()
+    status = ("-c", "core.quotePath=false", "status", "--porcelain", "--untracked-files=all")
+    changed = git(*status, cwd=service.root).splitlines()
     if changed:
         first, more = changed[0][3:], len(changed) - 1
         files = f"{first} and {more} more" if more else first
@@ -47,14 +49,14 @@ def check_repository(service: Service) -> None:
         if "dubious ownership" in error.stderr:
             raise ScaffoldError(
                 f"{service.root} belongs to another user, so Git does not trust it.",
-                f"Run `git config --global --add safe.directory {service.root}` if you do.",
+                f"Run `git config --global --add safe.directory {shlex.quote(str(service.root))}` if you do.",
             ) from error
         top = Path()
     if top.resolve() != service.root.resolve():
         where = "lies inside another Git repository" if top != Path() else "is not a Git repository"
         raise ScaffoldError(
             f"{service.root} {where}.",
-            f"Make it one: `cd {service.root} && git init -b {BRANCH} && git add -A && git commit -m 'First commit'`.",
+            f"Make it one: `{service.enter} && git init -b {BRANCH} && git add -A && git commit -m 'First commit'`.",
         )
 
 

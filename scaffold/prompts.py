@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
@@ -12,8 +12,6 @@ from scaffold.console import Console, one_line
 from scaffold.errors import Interrupted, ScaffoldError, UsageError
 from scaffold.question import AnswerRefused, Question
 from scaffold.questions import CUSTOMIZE, Answers, Questionnaire
-
-_WRITE = "Enter writes the service, a number changes that answer"
 
 
 def need_a_person(console: Console) -> None:
@@ -32,13 +30,22 @@ def need_a_person(console: Console) -> None:
         )
 
 
-def ask_all(questionnaire: Questionnaire, given: Mapping[str, Any], suggested: Mapping[str, Any]) -> Answers:
+def ask_all(
+    questionnaire: Questionnaire,
+    given: Mapping[str, Any],
+    suggested: Mapping[str, Any],
+    *,
+    objection: Callable[[str, Any], str] = lambda _name, _value: "",
+    ending: str = "writes the service",
+) -> Answers:
     """Ask every question that has no answer yet, then show all and let any be changed.
 
     Args:
         questionnaire: The kit's questions.
         given: Answers from the command line and files; these are not asked again.
         suggested: Better defaults than the kit's own, where they are acceptable.
+        objection: Asked with a question and an answer that the kit accepts; says why it will not do here.
+        ending: What the last Enter does.
 
     Returns:
         Valid answers to everything, agreed to by the person.
@@ -46,12 +53,12 @@ def ask_all(questionnaire: Questionnaire, given: Mapping[str, Any], suggested: M
     Raises:
         KeyboardInterrupt: Ctrl-C or Ctrl-D was pressed.
     """
-    session = _Session(questionnaire, dict(given), suggested)
+    session = _Session(questionnaire, dict(given), suggested, objection)
     session.fill()
     while True:
         answers = session.answers()
         _say(session.summary(answers))
-        number = _number(len(answers.asked))
+        number = _number(len(answers.asked), ending)
         if number is None:
             return answers
         session.change(list(answers.asked)[number - 1])
@@ -95,10 +102,17 @@ def confirm_by_name(name: str, console: Console) -> bool:
 class _Session:
     """The conversation about one kit's questions."""
 
-    def __init__(self, questionnaire: Questionnaire, known: dict[str, Any], suggested: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        questionnaire: Questionnaire,
+        known: dict[str, Any],
+        suggested: Mapping[str, Any],
+        objection: Callable[[str, Any], str],
+    ) -> None:
         self._kit = questionnaire
         self._known = known
         self._suggested = suggested
+        self._objection = objection
         self._group_of = {name: title for title, names in questionnaire.groups() for name in names}
         if any(CUSTOMIZE in questionnaire.questions[name].depends_on for name in known):
             self._known[CUSTOMIZE] = True
@@ -145,18 +159,22 @@ class _Session:
             if self._group_of.get(name, title) != title:
                 title = self._group_of[name]
                 lines.append(f"  {title}")
-            lines.append(f"  {number:>3}  {name:<{width}}  {one_line(_as_text(value))}")
+            lines.append(f"  {number:>3}  {name:<{width}}  {one_line(_as_text(value)) or '(empty)'}")
         return "\n".join([*lines, ""])
 
     def _is_possible(self, name: str, context: Mapping[str, Any]) -> bool:
         if name not in self._known:
             return False
         try:
-            self._kit.answer(name, self._known, context)
+            self._check(name, self._kit.answer(name, self._known, context))
         except AnswerRefused as refusal:
             _say(f"  {refusal.reason}")
             return False
         return True
+
+    def _check(self, name: str, value: Any) -> None:
+        if reason := self._objection(name, value):
+            raise AnswerRefused(name, reason)
 
     def _with_required(self, known: Mapping[str, Any]) -> dict[str, Any]:
         """The known answers, with an example for what has no default, so that the rest can be judged already."""
@@ -184,7 +202,9 @@ class _Session:
 
         def judge(text: str) -> bool | str:
             try:
-                question.validate(question.parse(text, context), context)
+                value = question.parse(text, context)
+                question.validate(value, context)
+                self._check(question.name, value)
             except AnswerRefused as refusal:
                 return refusal.reason
             return True
@@ -217,7 +237,20 @@ class _Session:
 def _text(message: str, *, default: str = "", validate: Any = None) -> str:
     import questionary
 
-    return str(_ask(questionary.text(message, default=default, validate=validate, qmark="?", output=_terminal())))
+    prompt = questionary.text(message, default=default, validate=validate, qmark="?", output=_terminal())
+    _unfold_refusals(prompt.application.layout)
+    return str(_ask(prompt))
+
+
+def _unfold_refusals(layout: Any) -> None:
+    """Give the line that says why an answer is refused as many lines as it takes: its end is the way out."""
+    from prompt_toolkit.filters import to_filter
+    from prompt_toolkit.layout.controls import FormattedTextControl
+
+    for window in layout.find_all_windows():
+        if window.height == 1 and isinstance(window.content, FormattedTextControl):
+            window.height = None
+            window.wrap_lines = to_filter(True)
 
 
 def _ask(question: Any) -> Any:
@@ -235,7 +268,7 @@ def _terminal() -> Any:
     return create_output(stdout=sys.stderr)
 
 
-def _number(highest: int) -> int | None:
+def _number(highest: int, ending: str) -> int | None:
     """Which answer to change; None to go on."""
 
     def judge(text: str) -> bool | str:
@@ -243,7 +276,7 @@ def _number(highest: int) -> int | None:
             return True
         return f"Enter alone, or a number from 1 to {highest}"
 
-    choice = _text(_WRITE, validate=judge).strip()
+    choice = _text(f"Enter {ending}, a number changes that answer:", validate=judge).strip()
     return int(choice) if choice else None
 
 

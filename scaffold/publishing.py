@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -110,11 +111,9 @@ def remember_remote(account: Account, service: Service, commit: str) -> str:
     """
     url = remote_url(account, service)
     remotes = dict(_remotes(service))
-    ours = {_url(service), url}
-    remote = "origin"
-    if remotes.get(remote, url) not in ours and f"@{names.repository(service.app_name)}" not in remotes[remote]:
-        # The person's own origin, a mirror elsewhere for one, stays as it is.
-        remote = "codecommit"
+    # The same repository, perhaps with another profile. The person's own origin, a mirror for one, stays as it is.
+    ours = re.compile(re.escape(_url(service)).replace("://", "://([^/]+@)?"))
+    remote = "origin" if ours.fullmatch(remotes.get("origin", url)) else "codecommit"
     if remote not in remotes:
         git("remote", "add", remote, url, cwd=service.root)
     elif remotes[remote] != url:
@@ -239,7 +238,7 @@ def _environment(account: Account) -> dict[str, str]:
 
 def _translated(error: GitFailed, service: Service, command: str) -> ScaffoldError:
     said = error.stderr.lower()
-    reason = next((line.strip() for line in error.stderr.splitlines() if "rejected]" in line), "")
+    reason = next((line.strip() for line in error.stderr.splitlines() if "rejected]" in line), error.happened)
     if "[rejected]" in said:
         return ScaffoldError(
             f"{names.BRANCH} has diverged from the repository's: somebody pushed meanwhile.",
@@ -247,11 +246,11 @@ def _translated(error: GitFailed, service: Service, command: str) -> ScaffoldErr
         )
     if "remote rejected]" in said or "pre-receive" in said:
         return ScaffoldError(
-            f"CodeCommit refused the push to {names.BRANCH}: {reason}",
+            f"CodeCommit refused the push to {names.BRANCH}: {reason.rstrip('.')}.",
             f"Where {names.BRANCH} is protected, push a branch, have its pull request approved and merged, `git pull`, "
             "and run the same command again.",
         )
-    if "403" in said or "401" in said or "authentication failed" in said:
+    if "error: 403" in said or "error: 401" in said or "authentication failed" in said:
         return ScaffoldError(
             f"CodeCommit refused access to the repository {names.repository(service.app_name)}.",
             "Have codecommit:GitPull and codecommit:GitPush on it allowed, and check that the clock of this machine is "

@@ -146,7 +146,13 @@ class Question:
         if isinstance(declared, str):
             declared = yaml.safe_load(self._value(declared, context)) or ()
         pairs = declared.items() if isinstance(declared, Mapping) else declared
-        return [self._choice(pair, context) for pair in pairs]
+        try:
+            return [self._choice(pair, context) for pair in pairs]
+        except (TypeError, ValueError, KeyError) as error:
+            raise ScaffoldError(
+                f"The choices of the kit's question {self.name} cannot be read: {declared!r}.",
+                "Its owners have to make them a list of values.",
+            ) from error
 
     def default(self, context: Mapping[str, Any]) -> Any:
         """The value that stands when nothing is answered, not validated.
@@ -211,7 +217,7 @@ class Question:
         except (TypeError, AttributeError, OverflowError, ValueError, RecursionError, yaml.YAMLError) as error:
             if self.type in ("json", "yaml") and isinstance(error, TypeError | AttributeError):
                 return raw  # not text: a value from a file
-            raise AnswerRefused(self.name, f"{_shown(raw)} is not of type {self.type}{_position(error)}") from error
+            raise AnswerRefused(self.name, f"{_shown(raw)} is not {_WORDS[self.type]}{_position(error)}") from error
 
     def _value(self, value: Any, context: Mapping[str, Any]) -> Any:
         if isinstance(value, list):
@@ -221,6 +227,17 @@ class Question:
         if value not in self._compiled:
             self._compiled[value] = self._environment.from_string(value)
         return self._compiled[value].render(context)
+
+
+_WORDS = {
+    "bool": "yes or no",
+    "float": "a number",
+    "int": "a whole number",
+    "json": "valid JSON",
+    "yaml": "valid YAML",
+    "path": "a path",
+    "str": "text",
+}
 
 
 def _position(error: Exception) -> str:

@@ -1,16 +1,10 @@
-"""Quotas that are zero in a fresh account, and how they show."""
+"""What AWS says when a quota is used up, or was never given, and what to do about it."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-if TYPE_CHECKING:
-    from scaffold.aws import Account
-
-# What AWS says when a quota is used up, or was never given: words in its message → the quota to ask for.
+# Words in AWS's message → the quota to ask for.
 _MESSAGES = (
     (r"Cannot have more than \d+ builds in queue", "CodeBuild: concurrently running builds"),
     (r"limit on the number of vCPUs you can run concurrently", "Fargate: vCPU resource count"),
@@ -26,12 +20,6 @@ _MESSAGES = (
 _FRESH_ACCOUNT = (
     r"needs a subscription for the service|OptInRequired|SubscriptionRequired|not subscribed to this service|"
     r"account is currently being verified|pending verification|Account.*(is )?blocked"
-)
-
-# Quotas that new accounts may have at zero and that only show once the pipeline runs: code, name, what stops.
-_FIRST_RUN = (
-    ("codebuild", "Concurrently running builds for Linux/Small environment", "builds"),
-    ("fargate", "Fargate On-Demand vCPU resource count", "tasks"),
 )
 
 
@@ -53,26 +41,3 @@ def remedy_for(message: str) -> str | None:
         f"Ask for more in the Service Quotas console ({quota}); a fresh account often starts at zero and is raised "
         "within a day. Then run the same command again."
     )
-
-
-def missing_for_first_run(account: Account) -> list[str]:
-    """Quotas at zero that would stop the pipeline's first run; empty when none are, or when nobody may look.
-
-    Args:
-        account: The account about to get its first pipeline.
-    """
-    missing: list[str] = []
-    for code, name, stops in _FIRST_RUN:
-        try:
-            client = account.client("service-quotas", attempts=1)
-            pages = client.get_paginator("list_service_quotas").paginate(ServiceCode=code)
-            quota = next((q for page in pages for q in page["Quotas"] if q["QuotaName"] == name), None)
-        except (BotoCoreError, ClientError):
-            # Looking is a courtesy: the deployment itself needs neither the permission nor the answer.
-            return missing
-        if quota is not None and quota["Value"] < 1:
-            missing.append(
-                f"This account may run no {stops} yet: its quota “{name}” is {quota['Value']:g}. "
-                "Ask for more in the Service Quotas console, or the pipeline's first run will fail."
-            )
-    return missing

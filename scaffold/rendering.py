@@ -7,31 +7,20 @@ import secrets
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaffold.errors import ScaffoldError
-from scaffold.git import GitFailed, git
+from scaffold.git import OWN_WAY, GitFailed, git, undirected
+from scaffold.interruption import held_back
 from scaffold.kit import KitSource
 from scaffold.questions import Questionnaire
 
 if TYPE_CHECKING:
     from copier._main import Worker
 
-# The first commit must hold exactly what was generated, whatever this machine is set to: no hooks, no
-# signatures, no ignored files, no filters. All of it is said for single commands; nothing is configured.
-_OWN_WAY = (
-    *("-c", f"core.hooksPath={os.devnull}"),
-    *("-c", f"core.excludesFile={os.devnull}"),
-    *("-c", f"core.attributesFile={os.devnull}"),
-    *("-c", "core.autocrlf=false"),
-    *("-c", "core.fsmonitor=false"),
-    *("-c", "commit.gpgsign=false"),
-    *("-c", "user.useConfigOnly=true"),
-    *("-c", "gc.auto=0"),
-    *("-c", "maintenance.auto=false"),
-)
 _NO_IDENTITY = ("user.useConfigOnly", "empty ident name", "auto-detection is disabled", "tell me who you are")
 _FALLBACK_IDENTITY = {"NAME": "gitops-scaffold", "EMAIL": "gitops-scaffold@localhost"}
 
@@ -86,19 +75,23 @@ def workspace(destination: Path) -> Iterator[Path]:
     try:  # from before the first folder on: an interruption may come anywhere
         hidden.mkdir(parents=True)
         yield work
-        if existed:
-            for entry in work.iterdir():
-                entry.rename(destination / entry.name)
-        else:
-            work.rename(destination)
-        succeeded = True
+        with held_back():  # in an existing folder it takes a rename for each entry
+            if existed:
+                if any(entry != hidden for entry in destination.iterdir()):
+                    raise _occupied(destination, "is not empty any more")
+                for entry in work.iterdir():
+                    entry.rename(destination / entry.name)
+            else:
+                work.rename(destination)
+            succeeded = True
     except OSError as error:
         raise _not_writable(destination, error) from error
     finally:
-        shutil.rmtree(hidden, ignore_errors=True)
-        for path in () if succeeded else created:
-            with suppress(OSError):
-                path.rmdir()
+        with held_back():
+            shutil.rmtree(hidden, ignore_errors=True)
+            for path in () if succeeded else created:
+                with suppress(OSError):
+                    path.rmdir()
 
 
 class Kit:
@@ -126,13 +119,13 @@ class Kit:
 
         template = self._worker.template
         try:
+            with redirect_stderr(StringIO()):  # Copier prints some errors in a form of its own
+                entries = template.questions_data
             # Copier's own environment: what is compiled for the questions serves the rendering too.
-            return Questionnaire(
-                template.questions_data, self._worker.jinja_env, template.local_abspath, self.source.version
-            )
+            return Questionnaire(entries, self._worker.jinja_env, template.local_abspath, self.source.version)
         except (CopierError, ValueError, TypeError) as error:
             raise ScaffoldError(
-                f"The questions of the kit {self.source.source} cannot be read: {error}.",
+                f"The questions of the kit {self.source.source} cannot be read: {_reason(error)}.",
                 "Mend its copier.yml, or name another kit with `--kit`.",
             ) from error
 
@@ -163,11 +156,11 @@ class Kit:
                 f"The kit {self.source.source} wants to run code of its own on this machine.",
                 "A kit does without tasks, migrations and Jinja extensions: ask its owners to remove them.",
             ) from error
-        except OSError as error:
-            raise _not_writable(folder, error) from error
-        except (TemplateError, CopierError, ValueError) as error:
+        except (TemplateError, CopierError, ValueError, OSError) as error:
+            if isinstance(error, OSError) and _concerns(error, folder):
+                raise _not_writable("The service", error) from error
             raise ScaffoldError(
-                f"The kit {self.source.source} cannot be rendered: {error}.",
+                f"The kit {self.source.source} cannot be rendered: {_reason(error)}.",
                 "Nothing was written; if the answers are right, tell the kit's owners.",
             ) from error
         if not folder.is_dir():
@@ -198,12 +191,14 @@ def open_kit(source: KitSource) -> Iterator[Kit]:
         TemporaryDirectory(prefix="scaffold-kit-", ignore_cleanup_errors=True) as temporary,
         ThreadPoolExecutor(1) as beside,
         warnings.catch_warnings(),
+        undirected(),
     ):
         copied = beside.submit(_copy, source, Path(temporary))  # while Python imports Copier
         warnings.simplefilter("ignore")
         # Copier's `run_copy` would fetch the kit once more, and asks Git once per file about the index
         # of a folder that has none; together a fifth of the time. Its Worker, deprecated as an import
-        # but part of every Copier 9, can do without.
+        # but part of every Copier 9, can do without. Should a later 9 name that step otherwise, it is
+        # done again: slower, and no different.
         from copier.main import Worker
 
         class NewFolderWorker(Worker):
@@ -218,10 +213,10 @@ def open_kit(source: KitSource) -> Iterator[Kit]:
 def _copy(source: KitSource, folder: Path) -> Path:
     """A clone of the kit at its commit that nobody else writes to."""
     clone = ("clone", "--quiet", "--shared", "--no-checkout", "--template=")
-    git(*_OWN_WAY, *clone, "--", os.fspath(source.path), ".", cwd=folder)
-    git(*_OWN_WAY, "checkout", "--quiet", "--detach", source.ref, cwd=folder)
+    git(*OWN_WAY, *clone, "--", os.fspath(source.repository), ".", cwd=folder)
+    git(*OWN_WAY, "checkout", "--quiet", "--detach", source.ref, cwd=folder)
     if (folder / ".gitmodules").exists():
-        git(*_OWN_WAY, "submodule", "--quiet", "update", "--init", "--recursive", cwd=folder)
+        git(*OWN_WAY, "submodule", "--quiet", "update", "--init", "--recursive", cwd=folder)
     return folder.resolve()
 
 
@@ -239,8 +234,8 @@ def first_commit(folder: Path, message: str) -> str:
         ScaffoldError: Git is missing or fails.
     """
     git("init", "--quiet", "--template=", "--object-format=sha1", "--initial-branch=main", cwd=folder)
-    git(*_OWN_WAY, "add", "--all", cwd=folder)
-    commit = (*_OWN_WAY, "commit", "--quiet", "--no-verify", "--no-gpg-sign", f"--message={message}")
+    git(*OWN_WAY, "add", "--all", cwd=folder)
+    commit = (*OWN_WAY, "commit", "--quiet", "--no-verify", "--no-gpg-sign", f"--message={message}")
     try:
         git(*commit, cwd=folder)
     except GitFailed as failure:
@@ -264,11 +259,24 @@ def _completed_identity(folder: Path) -> dict[str, str]:
     return identity
 
 
+def _concerns(error: OSError, folder: Path) -> bool:
+    """Whether writing below a folder failed, and not reading the kit; a template that is missing is an OSError too."""
+    from jinja2 import TemplateError
+
+    written = error.filename is None or Path(str(error.filename)).is_relative_to(folder.parent)
+    return written and not isinstance(error, TemplateError)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, in the words of whatever noticed it first."""
+    return str(error.__cause__ or error).strip().rstrip(".")
+
+
 def _occupied(destination: Path, what: str) -> ScaffoldError:
     return ScaffoldError(f"{destination} {what}.", "Name a folder that does not exist yet: `scaffold new FOLDER`.")
 
 
-def _not_writable(destination: Path, error: OSError) -> ScaffoldError:
+def _not_writable(destination: Path | str, error: OSError) -> ScaffoldError:
     reason = (error.strerror or str(error)).rstrip(".")
     return ScaffoldError(
         f"{destination} cannot be written: {reason}.", "Name a folder that you may write to: `scaffold new FOLDER`."

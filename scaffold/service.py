@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,11 @@ class Service:
     account: str | None = None
 
     @property
+    def enter(self) -> str:
+        """The command that leads a shell to it."""
+        return f"cd {shlex.quote(str(self.root))}"
+
+    @property
     def infrastructure(self) -> Path:
         """The directory of the templates and their configuration files."""
         return self.root / "infrastructure"
@@ -56,6 +62,9 @@ def read(directory: Path) -> Service:
         ScaffoldError: There is no generated service, or its answers are damaged.
     """
     directory = directory.resolve()
+    if not directory.is_dir():
+        # Without this a mistyped folder inside a service would mean that service.
+        raise ScaffoldError(f"There is no folder {directory}.", "Name a service's folder, or change to one.")
     root = next((place for place in (directory, *directory.parents) if (place / ANSWERS_FILE).is_file()), None)
     if root is None:
         raise ScaffoldError(

@@ -44,12 +44,14 @@ class Resource:
         type: Its CloudFormation type.
         description: What it is for, from its metadata; empty where the template does not say.
         retained: Whether it outlives its stack.
+        condition: The template's condition that it exists under; empty for always.
     """
 
     logical_id: str
     type: str
     description: str = ""
     retained: bool = False
+    condition: str = ""
 
 
 def resources_of(body: Any) -> dict[str, Resource]:
@@ -158,6 +160,7 @@ def _resource(logical_id: str, resource: dict[str, Any]) -> Resource:
         type=str(resource.get("Type", "")),
         description=description if isinstance(description, str) else "",
         retained=str(resource.get("DeletionPolicy", "")).startswith("Retain"),
+        condition=str(resource.get("Condition", "")),
     )
 
 

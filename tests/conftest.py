@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def isolated(home: Path, environment: dict[str, str] | None = None) -> dict[str,
 @pytest.fixture(scope="session", autouse=True)
 def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """This process lives in a temporary home; one for each worker, so that the embedded kit is laid out once."""
+    # A shell starts what runs in its background deaf to Ctrl-C, and so would be every command under test.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     before = dict(os.environ)
     environment = isolated(tmp_path_factory.mktemp("home"))
     os.environ.clear()

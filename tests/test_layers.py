@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "scaffold"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 
 HEAVY = {
     "boto3",
@@ -36,16 +38,12 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def imports(path: Path, *, at_start_only: bool = False) -> set[str]:
-    """The modules of the package that a file imports, at its start or anywhere; imports for types only do not count."""
+def imports(path: Path) -> set[str]:
+    """The modules of the package that a file imports, anywhere in it and for types too."""
     found: set[str] = set()
     pending: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
     while pending:
         node = pending.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
-        if at_start_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -55,14 +53,21 @@ def imports(path: Path, *, at_start_only: bool = False) -> set[str]:
     return {name for name in found if name in MODULES and name != "scaffold"}
 
 
-def floor(module: str) -> int:
-    """How high up a module lives: 0 for the foundations, 6 for the entry."""
-    ground = {"scaffold", "scaffold.errors", "scaffold.results", "scaffold.git"}
-    if module in ground or module in {"scaffold.commands", "scaffold.local"}:
-        return 0
-    if module.startswith("scaffold.commands."):
-        return 4
-    return {"scaffold.cli": 5, "scaffold.__main__": 6}.get(module, 1)
+def drawn_floors() -> dict[str, int]:
+    """On which floor docs/architecture.md draws each module; those of local/ stand where local/ stands."""
+    rooms, local = (
+        {
+            name: int(number)
+            for number, names in re.findall(r"^floor +([0-9]+)  (.*?)(?:  .*)?$", drawing, re.MULTILINE)
+            for name in names.replace("·", "").replace("/", ".").split()
+        }
+        for drawing in re.findall(r"```\n(floor .*?)```", ARCHITECTURE.read_text("utf-8"), re.DOTALL)
+    )
+    outside = {f"scaffold.{name}": 10 * number for name, number in rooms.items() if name != "local."}
+    return outside | {f"scaffold.local.{name}": 10 * rooms["local."] + number for name, number in local.items()}
+
+
+FLOORS = drawn_floors()
 
 
 def test_there_is_something_to_look_at() -> None:
@@ -70,26 +75,15 @@ def test_there_is_something_to_look_at() -> None:
     assert "scaffold.rendering" in imports(MODULES["scaffold.commands.new"])
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_nothing_imports_upwards(module: str) -> None:
-    """Commands are imported by the entry, and by a command that goes on to the next; nothing imports the entry."""
-    above = {imported for imported in imports(MODULES[module]) if floor(imported) > floor(module)}
-    assert not above, f"{module} imports {sorted(above)}"
+def test_the_drawing_shows_the_modules_that_there_are() -> None:
+    packages = {"scaffold", "scaffold.commands", "scaffold.local"}  # empty but for their docstrings
+    assert FLOORS.keys() == MODULES.keys() - packages
 
 
-def test_no_circles() -> None:
-    graph = {module: imports(path) for module, path in MODULES.items()}
-    settled: set[str] = set()
-
-    def visit(module: str, trail: tuple[str, ...]) -> None:
-        assert module not in trail, " → ".join([*trail[trail.index(module) :], module])
-        if module not in settled:
-            for imported in sorted(graph[module]):
-                visit(imported, (*trail, module))
-            settled.add(module)
-
-    for module in graph:
-        visit(module, ())
+@pytest.mark.parametrize("module", FLOORS)
+def test_imports_go_down(module: str) -> None:
+    beside = {imported for imported in imports(MODULES[module]) if FLOORS[imported] >= FLOORS[module]}
+    assert not beside, f"{module} imports {sorted(beside)}"
 
 
 def test_local_aws_is_nobody_elses_business() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scaffold import (
+    first_run,
     names,
     pipelines,
     preflight,
     publishing,
-    quotas,
     repository,
     service_linked_roles,
     stacks,
@@ -40,7 +40,7 @@ class DeployResult(Result):
         planned: Whether this is a plan and nothing was changed.
         steps: Every step, in order.
         clone: How to clone the repository.
-        console: Where the pipeline is to be seen.
+        console: Where the pipeline is to be seen; None on local AWS, which has no such place.
         remote: The Git remote that now leads to the repository; None in a plan.
     """
 
@@ -51,7 +51,7 @@ class DeployResult(Result):
     planned: bool
     steps: tuple[Step, ...]
     clone: str
-    console: str
+    console: str | None
     remote: str | None
 
     @property
@@ -66,24 +66,40 @@ class DeployResult(Result):
 
     def text(self) -> str:
         """The result as a person reads it."""
-        where = f"{'local AWS' if self.local else f'account {self.account}'}, {self.region}"
         if not self.changed:
-            return f"{self.service} is up to date in {where}: nothing to do."
+            return f"{self.service} is up to date in {self._where}: nothing to do."
         if self.planned:
-            return "\n".join([f"{self.service} in {where} would change:", *self._details()])
+            return "\n".join([f"{self.service} in {self._where} would change:", *self._details()])
+        command, what = self.next_step()
+        return "\n".join([self.existing(), "", "Next:", f"  {command}  {what}"])
+
+    def existing(self) -> str:
+        """What exists now, and where."""
+        if self.local:
+            return "\n".join(
+                [
+                    f"{self.service} is deployed to {self._where}. Its pipeline is there, but does not run.",
+                    f"  stacks      {names.foundation_stack(self.service)}, {names.pipeline_stack(self.service)}",
+                    f"  repository  git clone {self.clone}",
+                ]
+            )
         return "\n".join(
             [
-                f"{self.service} is deployed to {where}. {self._pipeline()}",
+                f"{self.service} is deployed to {self._where}. The pipeline now creates its environments.",
                 f"  pipeline    {self.console}",
                 f"  repository  git clone {self.clone}",
-                f"  next        commit and `git push {self.remote} {names.BRANCH}`: the pipeline does the rest",
             ]
         )
 
-    def _pipeline(self) -> str:
+    def next_step(self) -> tuple[str, str]:
+        """What to type next, and what that does."""
         if self.local:
-            return "Its pipeline is there, but local AWS does not run it."
-        return "The pipeline now creates its environments."
+            return f"aws cloudformation list-stacks --region {self.region}", "shows what was made"
+        return f"git push {self.remote} {names.BRANCH}", "after a commit: the pipeline does the rest"
+
+    @property
+    def _where(self) -> str:
+        return f"{'local AWS' if self.local else f'account {self.account}'}, {self.region}"
 
     def _details(self) -> list[str]:
         lines = []
@@ -123,7 +139,7 @@ def deploy(service_dir: Path, *, profile: str | None, plan: bool = False, consol
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Stopped watching; whatever AWS has begun goes on there.",
-            f"`cd {service.root} && scaffold deploy` picks it up from wherever it is by then.",
+            f"`{service.enter} && scaffold deploy` picks it up from wherever it is by then.",
         ) from interruption
 
 
@@ -142,7 +158,7 @@ def _deploy(
     step, _ = _stack(account, pipeline, console, role=role, bucket=bucket)
     steps.append(step)
     if step.action == "create":
-        for warning in quotas.missing_for_first_run(account):
+        for warning in first_run.missing_quotas(account):
             console.warn(warning)
     elif stages := pipelines.closed(account, service.app_name):
         pipelines.reopen(account, service.app_name, stages)
@@ -198,7 +214,6 @@ def _stack(
 
 
 def _result(account: Account, service: Service, steps: list[Step], remote: str | None) -> DeployResult:
-    name = names.pipeline(service.app_name)
     return DeployResult(
         service=service.app_name,
         account=account.id,
@@ -207,7 +222,12 @@ def _result(account: Account, service: Service, steps: list[Step], remote: str |
         planned=remote is None,
         steps=tuple(steps),
         clone=names.remote_url(service.app_name, service.region),
-        console=f"https://{account.region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/{name}/view"
-        f"?region={account.region}",
+        console=None if account.local else _console(account, names.pipeline(service.app_name)),
         remote=remote,
     )
+
+
+def _console(account: Account, pipeline: str) -> str:
+    domain = "amazonaws-us-gov.com" if account.partition == "aws-us-gov" else "aws.amazon.com"
+    path = f"codesuite/codepipeline/pipelines/{pipeline}/view?region={account.region}"
+    return f"https://{account.region}.console.{domain}/{path}"

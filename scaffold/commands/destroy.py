@@ -8,7 +8,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scaffold import preflight, teardown
+from scaffold import pipelines, preflight, teardown
 from scaffold.aws import Account, connect
 from scaffold.aws_errors import translate
 from scaffold.console import Console
@@ -60,7 +60,7 @@ class DestroyResult(Result):
             )
             lines = [head, *(f"  {one}" for one in self.deleted)]
         else:
-            gone = f"deleted ({len(self.deleted)} resources)" if self.deleted else "not there: nothing to delete"
+            gone = f"deleted {len(self.deleted)} resources" if self.deleted else "nothing to delete"
             lines = [f"{what} in {where}: {gone}."]
         if self.kept:
             lines += ["Kept:", *(f"  {one.what}: {one.why}" for one in self.kept)]
@@ -104,7 +104,7 @@ def destroy(
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Stopped watching; whatever AWS has begun to delete it goes on deleting.",
-            f"`cd {service.root} && scaffold destroy` finishes the rest.",
+            f"`{service.enter} && scaffold destroy` finishes the rest.",
         ) from interruption
 
 
@@ -121,6 +121,9 @@ def _destroy(
     environments, whole = _chosen(service, found, environment), environment is None
     lines = teardown.listing(account, service, found, environments, whole)
     if plan or not lines:
+        if environment and not plan:  # it may not be there yet: then it shall not come either
+            for stage in pipelines.stop(account, service.app_name, environment):
+                console.step(f"Pipeline stage {stage}: closed")
         return _result(account, service, environment, lines, (), planned=plan)
     if not console.json:
         console.warn(f"This deletes from {account.title}, for good:")
@@ -175,7 +178,7 @@ def _next(service: Service, environment: str | None) -> str:
     if not rest:
         return f"{environment} was the only environment: `scaffold destroy` takes away the rest of the service."
     return (
-        f"Now take {environment} out of the answers, or the pipeline waits at its closed stage: "
-        f"`copier update --data environments={rest}`, commit, and `git push`. "
-        "To have it back after all, `scaffold deploy` opens the stage again."
+        f"Now take {environment} out of the answers, or the pipeline waits at its closed stage:\n"
+        f"  copier update --defaults --vcs-ref=:current: --data environments={rest}\n"
+        "then commit and push. To have it back after all, `scaffold deploy` opens the stage again."
     )

@@ -8,13 +8,16 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from scaffold.console import Console
 from scaffold.errors import ScaffoldError
+from scaffold.interruption import heeded
 from scaffold.local.environment import inside, running_local_aws
 from scaffold.results import Result
+from scaffold.service import read
 
 _SHELL_SIGNAL_BASE = 128
 
@@ -73,8 +76,7 @@ def local(command: list[str], *, console: Console) -> LocalResult:
             )
         console.note("Inside local AWS already: using that one.")
         return LocalResult(_run(command, {}))
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    with running_local_aws(region) as aws:
+    with running_local_aws(_region()) as aws:
         if command:
             return LocalResult(_run(command, aws.variables))
         print("\n".join(_exports(aws.variables)), flush=True)
@@ -86,6 +88,16 @@ def local(command: list[str], *, console: Console) -> LocalResult:
         except KeyboardInterrupt:
             return LocalResult(0)
         raise ScaffoldError("Local AWS ended by itself.", "Start it again with: scaffold local")
+
+
+def _region() -> str:
+    """The region that the environment names, else the one of the service that we stand in."""
+    if named := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
+        return named
+    try:
+        return read(Path.cwd()).region
+    except ScaffoldError:
+        return "us-east-1"
 
 
 def _exports(variables: Mapping[str, str]) -> Iterator[str]:
@@ -128,10 +140,8 @@ class _Relay:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> _Relay:
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                number = getattr(signal, name)
-                self._before[number] = signal.signal(number, self._hand_on)
+        for number in heeded():
+            self._before[number] = signal.signal(number, self._hand_on)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,91 +6,21 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaffold import names
 from scaffold.answers import merge
 from scaffold.console import Console
-from scaffold.cost import Estimate, read_estimate
+from scaffold.cost import read_estimate
 from scaffold.errors import Interrupted, ScaffoldError
+from scaffold.generated import NewResult, shortest
 from scaffold.kit import resolve
 from scaffold.questions import Answers, Questionnaire
 from scaffold.rendering import Kit, check_destination, first_commit, open_kit, workspace
-from scaffold.results import Result
-from scaffold.trees import tree
 
 if TYPE_CHECKING:
     from scaffold.commands.deploy import DeployResult
-
-
-@dataclass(frozen=True)
-class NewResult(Result):
-    """A service that was generated, or with `--dry-run` would be.
-
-    Attributes:
-        app_name: Its name.
-        directory: Where it is.
-        kit: The kit's source, as Copier records it.
-        kit_version: The kit's version, likewise.
-        answers: The answers it was generated from.
-        files: What it consists of.
-        stacks: The stacks that deployment and pipeline create.
-        monthly_usd: The monthly estimate of all environments.
-        commit: The first commit; None in a dry run.
-        deployment: What the deployment did; None where there was none.
-        dry_run: Whether nothing was written.
-    """
-
-    app_name: str
-    directory: str
-    kit: str
-    kit_version: str
-    answers: dict[str, Any]
-    files: list[str]
-    stacks: list[str]
-    monthly_usd: float | None
-    commit: str | None
-    deployment: dict[str, Any] | None
-    dry_run: bool
-    estimate: Estimate | None
-    deployment_text: str | None
-    ended_local: bool
-
-    def document(self) -> dict[str, Any]:
-        """The result as `--json` prints it, without what only people read."""
-        hidden = ("estimate", "deployment_text", "ended_local")
-        return {key: value for key, value in super().document().items() if key not in hidden}
-
-    def text(self) -> str:
-        """What exists, where, and what to type next."""
-        if self.dry_run:
-            return self._preview()
-        parts = [
-            f"{self.app_name} is in {self.directory}: {len(self.files)} files, first commit {str(self.commit)[:7]}."
-        ]
-        if self.deployment_text:
-            parts += ["", self.deployment_text]
-        parts += ["", "Next:", *(f"  {line}" for line in self._next_steps())]
-        return "\n".join(parts)
-
-    def _next_steps(self) -> list[str]:
-        enter = f"cd {shlex.quote(_shortest(self.directory))}"
-        steps = [(enter, ""), ("make", "the developer's loop: run, test, lint")]
-        if self.ended_local:
-            steps.append(("scaffold local -- scaffold deploy", "the same again; this local AWS has ended"))
-        elif self.deployment is None:
-            steps.append(("scaffold deploy", "creates repository, foundation and pipeline on AWS"))
-        width = max(len(command) for command, _ in steps)
-        return [f"{command:<{width}}  {what}".rstrip() for command, what in steps]
-
-    def _preview(self) -> str:
-        lines = [f"{self.app_name} would be written to {self.directory}; nothing was.", "", *tree(self.files), ""]
-        lines += ["Stacks, in the order of their creation", *(f"  {stack}" for stack in self.stacks)]
-        if self.estimate:
-            lines += ["", self.estimate.text()]
-        return "\n".join(lines)
 
 
 def new(
@@ -137,7 +67,10 @@ def new(
         with open_kit(resolve(kit, kit_version)) as opened:
             questionnaire = opened.questionnaire()
             given = merge(questionnaire, data, answers_file)
-            answers = _answers(questionnaire, given, defaults, dest, complete=dry_run or console.json)
+            if defaults:
+                answers = questionnaire.evaluate(given, complete=dry_run or console.json)
+            else:
+                answers = _ask(questionnaire, given, dest, dry_run)
             destination = dest or Path.cwd() / _app_name(answers)
             check_destination(destination)
             if dry_run:
@@ -166,14 +99,21 @@ def _app_name(answers: Answers) -> str:
     return str(answers.asked["app_name"])
 
 
-def _answers(
-    questionnaire: Questionnaire, given: Mapping[str, Any], defaults: bool, dest: Path | None, complete: bool
-) -> Answers:
-    if defaults:
-        return questionnaire.evaluate(given, complete=complete)
+def _ask(questionnaire: Questionnaire, given: Mapping[str, Any], dest: Path | None, dry_run: bool) -> Answers:
     from scaffold.prompts import ask_all
 
-    return ask_all(questionnaire, given, {"app_name": dest.name} if dest else {})
+    def objection(question: str, answer: Any) -> str:
+        # Where the name is the folder too, an occupied one is told at once and not after the last question.
+        if question == "app_name" and dest is None:
+            try:
+                check_destination(Path.cwd() / str(answer))
+            except ScaffoldError as error:
+                return error.happened
+        return ""
+
+    suggested = {"app_name": dest.name} if dest else {}
+    ending = "shows what would be written" if dry_run else "writes the service"
+    return ask_all(questionnaire, given, suggested, objection=objection, ending=ending)
 
 
 def _preview(kit: Kit, answers: Answers, destination: Path) -> NewResult:
@@ -210,8 +150,19 @@ def _result(
         deployment=deployment.document() if deployment else None,
         dry_run=commit is None,
         estimate=estimate,
-        deployment_text=deployment.text() if deployment else None,
+        deployment_text=_deployment_text(deployment, ended) if deployment else None,
+        deployment_next=deployment.next_step() if deployment else None,
         ended_local=ended,
+    )
+
+
+def _deployment_text(deployment: DeployResult, ended: bool) -> str:
+    if not ended:
+        return deployment.existing()
+    return (
+        f"Its repository {names.repository(deployment.service)} and the stacks "
+        f"{names.foundation_stack(deployment.service)} and {names.pipeline_stack(deployment.service)} were made\n"
+        f"on local AWS, {deployment.region}, which ended with this command: everything on it is gone."
     )
 
 
@@ -256,14 +207,17 @@ def _deploy(
     from scaffold.commands.deploy import deploy
     from scaffold.local.environment import inside, local_aws
 
-    again = f"cd {shlex.quote(_shortest(str(directory)))} && scaffold deploy"
+    again = f"cd {shlex.quote(shortest(str(directory)))} && scaffold deploy"
     own_local = local and not inside()
+    region = str(answers.asked["aws_region"])
     try:
-        if not own_local:
+        if own_local:
+            again = f"cd {shlex.quote(shortest(str(directory)))} && scaffold local -- scaffold deploy"
+            with local_aws(region) as variables, _variables(variables):
+                return deploy(directory, profile=None, console=console), True
+        # Local AWS serves every region, whichever its variables name.
+        with _variables({"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if local else {}):
             return deploy(directory, profile=profile, console=console), False
-        again = f"cd {shlex.quote(_shortest(str(directory)))} && scaffold local -- scaffold deploy"
-        with local_aws(str(answers.asked["aws_region"])) as variables, _variables(variables):
-            return deploy(directory, profile=None, console=console), True
     except KeyboardInterrupt:
         raise Interrupted(
             "Interrupted while deploying; the service and what AWS has of it stay.", f"Go on with `{again}`."
@@ -284,9 +238,3 @@ def _variables(variables: Mapping[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-def _shortest(directory: str) -> str:
-    """A path as somebody in the current directory would type it."""
-    relative = os.path.relpath(directory)
-    return directory if relative.startswith("..") else relative

@@ -7,12 +7,10 @@ import json
 import os
 import select
 import shlex
-import shutil
 import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from urllib.parse import urlsplit
 from scaffold.errors import ScaffoldError
 from scaffold.git import GitFailed, git
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.folder import own_folder
 
 _EXTRA = ("hypercorn", "ministack", "trustme")
 _START_SECONDS = 60.0
@@ -89,20 +88,16 @@ def running_local_aws(region: str = "us-east-1") -> Iterator[LocalAws]:
         ScaffoldError: The extra is not installed, or local AWS does not start.
     """
     _require_extra()
-    state = Path(tempfile.mkdtemp(prefix="gitops-scaffold-local-"))
-    server: subprocess.Popen[str] | None = None
-    try:
+    with own_folder() as state:
         for folder in ("home", "tmp", "bin"):
             (state / folder).mkdir()
         log = state / "server.log"
         with log.open("w") as output:
             server = _start(state, region, output)
-        addresses = _wait_until_ready(server, log)
-        yield LocalAws(_variables(state, region, addresses), server)
-    finally:
-        if server is not None:
+        try:
+            yield LocalAws(_variables(state, region, _wait_until_ready(server, log)), server)
+        finally:
             _end(server)
-        shutil.rmtree(state, ignore_errors=True)
 
 
 def _require_extra() -> None:

@@ -108,6 +108,26 @@ def test_the_log_holds_no_environment(
     assert "do-not-show-me" not in log.read_text()
 
 
+def test_the_log_holds_no_password_of_an_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    run_main(monkeypatch, RuntimeError("https://ann:secret@a.example failed"), "--kit", "https://ann:secret@a.example")
+    (log,) = (tmp_path / "gitops-scaffold").iterdir()
+    assert "secret" not in log.read_text()
+    assert log.read_text().count("https://***@a.example") >= 2
+
+
+def test_nohup_is_respected() -> None:
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN), signal.getsignal(signal.SIGTERM)
+    try:
+        entry._end_cleanly_when_told_to()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        for number, handler in zip((signal.SIGHUP, signal.SIGTERM), previous, strict=True):
+            signal.signal(number, handler)
+
+
 def test_errors_are_json_too(tmp_path: Path) -> None:
     done = scaffold("deploy", "--json", "--nonsense", cwd=tmp_path)
     assert done.returncode == 2

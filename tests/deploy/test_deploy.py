@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from scaffold import names
+from scaffold import names, publishing
+from scaffold.aws import Account
+from scaffold.commands.deploy import _result
+from scaffold.errors import ScaffoldError
 from scaffold.git import git
+from scaffold.plans import Step
 from scaffold.service import read
 from tests.deploy.services import (
     FOUNDATION,
@@ -53,8 +57,30 @@ def test_first_deployment_makes_everything_in_order(service: Path, wire: Wire) -
     assert json.loads(made["rule"]) == RULE
     assert made["applied"] == [names.approval_rule_template(name)]
     assert made["main"] == made["tracking"] == git("rev-parse", "HEAD", cwd=service)
-    assert "pipeline/pipelines" in result.console
     assert "local AWS" in result.text()
+    assert result.console is None
+    assert f"stacks      {names.foundation_stack(name)}, {names.pipeline_stack(name)}" in result.text()
+    assert "console.aws" not in result.text()
+    assert "git push" not in result.text()
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "domain"),
+    [
+        ("eu-central-1", "aws", "console.aws.amazon.com"),
+        ("us-gov-west-1", "aws-us-gov", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_an_account_shows_where_the_pipeline_is_and_what_to_push(
+    service: Path, monkeypatch: pytest.MonkeyPatch, region: str, partition: str, domain: str
+) -> None:
+    monkeypatch.delenv("SCAFFOLD_LOCAL")
+    caller = f"arn:{partition}:iam::123456789012:user/ann"
+    account = Account("123456789012", caller, region, None, session=None)
+    text = _result(account, read(service), [Step("stack", "create")], "origin").text()
+    assert f"https://{region}.{domain}/codesuite/codepipeline/pipelines/{name_of(service)}/view" in text
+    assert "git push origin main" in text
+    assert "local AWS" not in text
 
 
 def test_service_linked_roles_exist_after_it(service: Path) -> None:
@@ -178,6 +204,26 @@ def test_persons_own_origin_is_left_alone(service: Path) -> None:
     assert run(service).remote == "codecommit"
 
 
+@pytest.mark.parametrize(
+    ("url", "remote"),
+    [
+        ("codecommit::us-east-1://team@NAME", "origin"),
+        ("codecommit::us-east-1://team@NAME-api", "codecommit"),
+        ("codecommit::eu-west-1://NAME", "codecommit"),
+        ("git@NAME.example.com:mirror.git", "codecommit"),
+    ],
+)
+def test_only_an_origin_that_leads_to_the_repository_is_ours(tmp_path: Path, url: str, remote: str) -> None:
+    service = read(make_service(tmp_path / "service"))
+    url = url.replace("NAME", service.app_name)
+    git("remote", "add", "origin", url, cwd=service.root)
+    account = Account("1", "arn:aws:iam::1:root", "us-east-1", None, None)
+    head = git("rev-parse", "HEAD", cwd=service.root)
+    assert publishing.remember_remote(account, service, head) == remote
+    expected = url if remote == "codecommit" else names.remote_url(service.app_name, "us-east-1")
+    assert git("remote", "get-url", "origin", cwd=service.root) == expected
+
+
 @pytest.mark.slow
 def test_named_profile_stands_in_the_remote_so_that_git_push_uses_it(service: Path, tmp_path: Path) -> None:
     result = run_with_profile(service, "default")
@@ -267,3 +313,5 @@ def test_result_is_a_document_for_programs(service: Path) -> None:
 def test_service_is_found_from_a_directory_inside_it(tmp_path: Path) -> None:
     service = make_service(tmp_path / "service")
     assert read(service / "infrastructure").root == service.resolve()
+    with pytest.raises(ScaffoldError, match="There is no folder"):
+        read(service / "infrastrucutre")

@@ -72,6 +72,14 @@ def test_uncommitted_and_untracked_files(offline: Path) -> None:
     assert "git stash" in error.remedy
 
 
+def test_names_are_told_as_they_are_and_commands_can_be_pasted(tmp_path: Path) -> None:
+    service = make_service(tmp_path / "my sérvice")
+    (service / "ünsaved.txt").write_text("new")
+    assert "uncommitted changes: ünsaved.txt." in refusal(service).happened
+    (service / ".git").rename(tmp_path / "aside")
+    assert f"cd '{service}' && git init" in refusal(service).remedy
+
+
 def test_detached_head(offline: Path) -> None:
     git("checkout", "-q", "--detach", cwd=offline)
     error = refusal(offline)

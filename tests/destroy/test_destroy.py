@@ -172,7 +172,7 @@ def test_one_environment_goes_and_the_rest_stays(deployed: Path) -> None:
     left = traces(app)
     assert not [one for one in left if f"{app}-dev" in one or f"/{app}/dev" in one]
     assert {f"{app}-prod-service", f"{app}-foundation", f"{app}-pipeline"} <= set(left)
-    assert "copier update --data environments=prod" in result.text()
+    assert "copier update --defaults --vcs-ref=:current: --data environments=prod" in result.text()
     assert not remove(deployed, environment="dev", confirm=lambda name: pytest.fail("asked")).deleted
 
 
@@ -269,6 +269,11 @@ def test_stage_of_the_environment_is_closed_until_the_next_deployment(tmp_path: 
     assert {step.action for step in run(service, plan=True).steps} == {"none", "open"}
     run(service)
     assert not any(closed().values())
+
+    result = remove(service, environment="staging")  # which does not exist yet, and now does not come either
+    assert not result.deleted
+    assert "--vcs-ref=:current: --data environments=dev,prod" in result.text()
+    assert [stage for stage, shut in closed().items() if shut] == ["Staging"]
 
     remove(service)
     assert traces(app) == []

@@ -264,18 +264,62 @@ def test_an_interruption_leaves_nothing_unless_it_is_committed(
 ) -> None:
     def interrupted(_context: dict[str, Any], _kit: Path) -> None:
         Path("half").write_text("written\n")
+        if Path.cwd().name == "half-committed":
+            Path(".git").mkdir()
         raise KeyboardInterrupt
 
-    for name, kept in (("new", False), ("committed", True), ("there-before", True)):
+    for name, kept in (("new", False), ("half-committed", False), ("there-before", True)):
         service = tmp_path / name
         service.mkdir()
-        if name == "committed":
-            (service / ".git").mkdir()
         if name == "there-before":
             (service / "mine").write_text("mine\n")
         monkeypatch.chdir(service)
         assert door.run(interrupted, {}, ROOT) == 130
         assert service.exists() is kept
+
+
+def test_an_interruption_of_the_deployment_keeps_what_is_committed(
+    door: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_context: dict[str, Any], _kit: Path) -> None:
+        Path("file").write_text("generated\n")
+        commit_all(Path.cwd())
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    assert door.run(interrupted, {}, ROOT) == 0  # with anything else cookiecutter would delete the service
+    assert (tmp_path / "file").exists()
+    assert "the service itself is complete" in capfd.readouterr().err
+    # Generated anew over a service that was there: cookiecutter deletes nothing, and nothing is complete.
+    assert door.run(lambda *_: (_ for _ in ()).throw(KeyboardInterrupt), {}, ROOT) == 130
+
+
+def test_a_home_that_cannot_be_written_stops_no_deployment(
+    door: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "home").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin:/bin")
+    monkeypatch.setattr(door.util, "find_spec", lambda _name: None)
+    (tmp_path / "scaffold").write_text("#!/bin/sh\necho ran $*\n")
+    (tmp_path / "scaffold").chmod(0o755)
+    door.deploy({"app_name": "orders-api"}, ROOT, tmp_path)
+    assert "ran deploy" in capfd.readouterr().out
+
+
+def test_what_stands_here_and_in_the_package_is_the_same(door: ModuleType) -> None:
+    from scaffold import git as package
+
+    assert door.OWN_WAY == package.OWN_WAY
+    assert door.REPOSITORY_VARIABLES == package.REPOSITORY_VARIABLES
+
+
+def test_the_hooks_differ_in_nothing_but_what_they_do() -> None:
+    before, after = (
+        (ROOT / "hooks" / f"{when}_gen_project.py").read_text("utf-8").partition("\nimport json")[2]
+        for when in ("pre", "post")
+    )
+    assert before.replace("door.check", "door.generate") == after
 
 
 def test_deployed_once_by_whatever_scaffold_there_is(

@@ -54,6 +54,22 @@ def test_the_region_of_the_shell_is_kept(environment: dict[str, str]) -> None:
     assert done.stdout == "eu-central-1\n"
 
 
+@pytest.mark.slow
+def test_inside_a_service_its_region_is_named(environment: dict[str, str], tmp_path: Path) -> None:
+    answers = {"app_name": "orders", "aws_region": "eu-central-1", "environments": "dev,prod"}
+    (tmp_path / ".copier-answers.yml").write_text("".join(f"{key}: {value}\n" for key, value in answers.items()))
+    done = subprocess.run(
+        [*SCAFFOLD, "local", "--", "sh", "-c", "echo $AWS_REGION"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "eu-central-1\n"
+
+
 def test_a_command_ended_by_a_signal_gives_the_shells_exit_code(environment: dict[str, str]) -> None:
     assert run(environment, "--", "sh", "-c", "kill -KILL $$").returncode == 128 + 9
 

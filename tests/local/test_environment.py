@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 
 from scaffold.errors import ScaffoldError
 from scaffold.local.environment import inside, local_aws, running_local_aws
+from scaffold.local.folder import own_folder
 from tests.local.conftest import Client, isolated
 
 HOLD = """
@@ -194,3 +196,33 @@ def test_a_start_that_fails_tells_why_and_leaves_nothing(monkeypatch: pytest.Mon
     with pytest.raises(ScaffoldError, match="did not start"), local_aws():
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_was_killed_with_its_server_is_cleaned_up_by_the_next(tmp_path: Path) -> None:
+    environment = isolated(tmp_path) | {"TMPDIR": str(tmp_path)}
+    for attempt in range(2):
+        starter = subprocess.Popen(
+            [sys.executable, "-c", HOLD], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True
+        )
+        assert starter.stdout is not None
+        told: dict[str, Any] = json.loads(starter.stdout.readline())
+        folders = list(tmp_path.glob("gitops-scaffold-local-*"))
+        assert folders == [state_of(told)], attempt
+        # The server first, and its starter before it can notice.
+        os.kill(starter.pid, signal.SIGSTOP)
+        os.kill(told["pid"], signal.SIGKILL)
+        starter.kill()
+        starter.wait(15)
+        starter.stdout.close()
+    assert state_of(told).exists()
+
+
+def test_a_folder_in_use_or_only_being_made_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "gitops-scaffold-local-new").mkdir()
+    with own_folder() as first:
+        with own_folder() as second:
+            assert first.exists()
+        assert not second.exists()
+        assert first.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["gitops-scaffold-local-new"]

@@ -285,8 +285,11 @@ class FakeDeployment:
     def document(self) -> dict[str, Any]:
         return {"service": "orders"}
 
-    def text(self) -> str:
+    def existing(self) -> str:
         return "orders is deployed."
+
+    def next_step(self) -> tuple[str, str]:
+        return "git push origin main", "after a commit: the pipeline does the rest"
 
 
 def test_deploying_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,6 +306,7 @@ def test_deploying_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert seen["commit"] == result.commit
     assert result.deployment == {"service": "orders"}
     assert "orders is deployed." in result.text()
+    assert "git push origin main  after a commit" in result.text()
 
 
 @pytest.mark.parametrize("failure", [ScaffoldError("AWS said no.", "Ask it nicely."), KeyboardInterrupt()])
@@ -338,4 +342,5 @@ def test_local_deploys_to_a_local_aws_of_its_own(tmp_path: Path, monkeypatch: py
     assert dict(os.environ) == before
     assert result.deployment is not None
     assert result.deployment["local"] is True
-    assert "scaffold local -- scaffold deploy" in result.text()
+    assert "scaffold local -- bash" in result.text()
+    assert "console.aws.amazon.com" not in result.text()

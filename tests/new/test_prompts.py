@@ -88,6 +88,24 @@ def test_an_answer_is_judged_while_it_is_typed(start: Start, tmp_path: Path) -> 
     child.expect("Service 2/3")
 
 
+def test_an_occupied_folder_is_told_at_the_first_question(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    child = start("--data", "app_name=taken", "--no-deploy")
+    child.expect("taken exists and is not empty")
+    child.expect("Service 1/3")
+    child.send(CTRL_U + "orders" + ENTER)
+    child.expect("Service 2/3")
+
+
+def test_a_refusal_is_shown_whole_on_a_narrow_terminal(start: Start) -> None:
+    child = start("--no-deploy")
+    child.setwinsize(30, 60)
+    child.expect("Service 1/3")
+    child.send(CTRL_U + "Orders")
+    child.expect("orders-api")
+
+
 @pytest.mark.slow
 def test_the_folder_suggests_the_name(start: Start) -> None:
     child = start("billing-api", "--no-deploy")

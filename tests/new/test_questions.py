@@ -15,7 +15,7 @@ from scaffold.kit import resolve
 from scaffold.question import AnswerRefused, to_bool
 from scaffold.questions import Questionnaire
 from scaffold.rendering import open_kit
-from tests.kits import commit_all
+from tests.kits import ROOT, commit_all
 
 KIT = r"""
 _subdirectory: template
@@ -126,6 +126,13 @@ def test_an_answer_that_is_not_asked_is_refused_without_that_help(questionnaire:
 def test_a_kit_without_groups_is_asked_in_one(questionnaire: Questionnaire) -> None:
     assert questionnaire.groups() == [("Answer", questionnaire.names)]
     assert "derived" not in questionnaire.names
+
+
+def test_no_group_is_left_and_entered_again() -> None:
+    entries = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))
+    asked = [name for name, entry in entries.items() if not name.startswith("_") and entry.get("when") is not False]
+    groups = yaml.safe_load((ROOT / "includes" / "groups.yml").read_text("utf-8"))
+    assert asked == [name for group in groups for name in group["questions"]]
 
 
 def test_help_and_choices_follow_the_answers(questionnaire: Questionnaire) -> None:

@@ -193,6 +193,29 @@ def test_an_unwritable_home(package: Path, tmp_path: Path) -> None:
     assert "--kit" in failure.value.remedy
 
 
+def test_no_home_at_all(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "expanduser", lambda _: (_ for _ in ()).throw(RuntimeError("no home")))
+    with pytest.raises(embedded.ScaffoldError, match="where your home directory is") as failure:
+        embedded.materialise()
+    assert "Set HOME" in failure.value.remedy
+
+
+def test_what_a_person_ignores_everywhere_is_in_the_kit(checkout: Path, tmp_path: Path) -> None:
+    plain = write_history(checkout, "0.2.0", tmp_path / "plain.git")
+    shutil.rmtree(checkout / ".git")
+    # Read also where no configuration names it.
+    ignored = Path("~/.config/git/ignore").expanduser()
+    ignored.parent.mkdir(parents=True, exist_ok=True)
+    ignored.write_text("*.md\n")
+    try:
+        again = write_history(checkout, "0.2.0", tmp_path / "again.git")
+    finally:
+        ignored.unlink()
+    assert git("rev-parse", f"{again}^{{tree}}", cwd=tmp_path / "again.git") == git(
+        "rev-parse", f"{plain}^{{tree}}", cwd=tmp_path / "plain.git"
+    )
+
+
 def test_this_checkouts_own_kit_is_complete() -> None:
     kit = embedded.materialise()
     assert (kit.repository / "copier.yml").read_bytes() == (ROOT / "copier.yml").read_bytes()

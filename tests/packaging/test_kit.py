@@ -26,7 +26,7 @@ def kit(tmp_path: Path) -> Path:
 def test_the_newest_release_is_taken(kit: Path) -> None:
     source = resolve(str(kit))
     assert (source.source, source.version) == (str(kit), "v1.10.0")
-    assert (source.path / "copier.yml").read_text() == "app_name: v1.10.0\n"
+    assert git("show", f"{source.ref}:copier.yml", cwd=source.repository) == "app_name: v1.10.0"
     assert source.ref == git("rev-parse", "v1.10.0", cwd=kit)
 
 
@@ -124,3 +124,24 @@ def test_no_network_and_no_helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     with pytest.raises(KitUnusable, match="without git-remote-codecommit") as failure:
         resolve("git+codecommit::us-east-1://kit")
     assert "pip install git-remote-codecommit" in failure.value.remedy
+
+
+def test_an_address_with_a_password_is_refused_before_anything_is_fetched() -> None:
+    for address in ("https://ann:secret@git.example.com/kit.git", "git+https://:secret@git.example.com/kit"):
+        message = refused(address)
+        assert "password" in message
+        assert "secret" not in message
+
+
+def test_a_home_that_nobody_has() -> None:
+    assert refused("~nobody-of-this-name/kit") == "There is no kit at ~nobody-of-this-name/kit."
+
+
+def test_a_clone_is_gone_with_its_last_holder(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    source = resolve(str(kit))
+    assert source.repository.is_dir()
+    del source
+    refused(str(kit), "v9.9.9")
+    assert not list((tmp_path / "tmp").iterdir())

@@ -48,6 +48,18 @@ def test_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     add_an_environment(service)
 
 
+def test_relative_folder_at_the_copier_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kit = kit_repository()
+    monkeypatch.chdir(kit.parent)
+    service = tmp_path / "service"
+    copier.run_copy(os.path.join(os.curdir, kit.name), service, data=ANSWERS, defaults=True, quiet=True)  # noqa: PTH118
+    assert recorded(service) == (str(kit.resolve()), "v0.0.1")
+    git("init", "-q", "-b", "main", cwd=service)
+    commit_all(service)
+    monkeypatch.chdir(tmp_path)
+    add_an_environment(service)
+
+
 @pytest.mark.slow
 def test_git_url(tmp_path: Path) -> None:
     bare = tmp_path / "git" / "kit"

@@ -1,0 +1,125 @@
+"""Rendering under interruption, beside others, and with a Copier that has changed inside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from copier import _main as copier_main
+
+from scaffold import rendering
+from scaffold.errors import ScaffoldError
+from scaffold.git import git
+from scaffold.interruption import held_back
+from tests.kits import commit_all, kit_repository
+from tests.new.running import run_new
+
+
+def bytes_and_modes(top: Path) -> dict[str, tuple[bytes, bool]]:
+    files = [path for path in sorted(top.rglob("*")) if path.is_file() and ".git" not in path.relative_to(top).parts]
+    return {str(path.relative_to(top)): (path.read_bytes(), bool(path.stat().st_mode & stat.S_IXUSR)) for path in files}
+
+
+def test_a_step_of_copiers_that_is_named_otherwise_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_new(tmp_path / "a" / "orders")
+    original = copier_main.Worker
+    done = []
+
+    class Renamed(original):  # type: ignore[misc, valid-type]
+        """What a Copier looks like from our side that calls the step we leave out by another name."""
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "_sync_git_index_executable_bit":
+                done.append(name)
+                return original._sync_git_index_executable_bit.__get__(self)
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr("copier._main.Worker", Renamed)
+    run_new(tmp_path / "b" / "orders")
+    assert done
+    assert bytes_and_modes(tmp_path / "a") == bytes_and_modes(tmp_path / "b")
+    assert git("status", "--porcelain", cwd=tmp_path / "b" / "orders") == ""
+
+
+@pytest.mark.parametrize("existed", [True, False])
+def test_an_interruption_of_the_last_step_comes_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existed: bool
+) -> None:
+    destination = tmp_path / "orders"
+    if existed:
+        destination.mkdir()
+    rename, moved = Path.rename, []
+
+    def interrupted(path: Path, target: Path) -> Path:
+        moved.append(path)
+        os.kill(os.getpid(), signal.SIGINT)
+        return rename(path, target)
+
+    with pytest.raises(KeyboardInterrupt), rendering.workspace(destination) as work:  # noqa: PT012
+        work.mkdir()
+        for name in ("a", "b", "c"):
+            (work / name).touch()
+        monkeypatch.setattr(Path, "rename", interrupted)
+    assert len(moved) == (3 if existed else 1)
+    assert sorted(path.name for path in destination.iterdir()) == ["a", "b", "c"]
+    assert [path.name for path in tmp_path.iterdir()] == ["orders"]
+
+
+def test_what_somebody_else_writes_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    with pytest.raises(ScaffoldError, match="not empty any more"), rendering.workspace(tmp_path) as work:  # noqa: PT012
+        work.mkdir()
+        (work / "README.md").write_text("generated")
+        (tmp_path / "README.md").write_text("theirs")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("README.md", "theirs")]
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with held_back():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_inside_a_hook_the_version_is_the_kits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kit_repository()
+    (tmp_path / "file").touch()
+    commit_all(tmp_path, tag="v9.9.9")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    run_new(tmp_path / "a")
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path))
+    run_new(tmp_path / "b")
+    assert os.environ["GIT_DIR"] == str(tmp_path / ".git")
+    for name in ("a", "b"):
+        assert "_commit: v0.0.1\n" in (tmp_path / name / ".copier-answers.yml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("questions", "template", "words"),
+    [
+        ("app_name: {type: str, default: orders}", "{% include 'missing.txt' %}", "cannot be rendered: 'missing.txt'"),
+        ("app_name: {type: str, default: orders, choices: 5}", "", "choices of the kit's question app_name"),
+        ('app_name: "orders\n\tb: [', "", "cannot be read: while scanning"),
+    ],
+)
+def test_a_kits_own_mistakes_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], questions: str, template: str, words: str
+) -> None:
+    kit = tmp_path / "kit"
+    kit.mkdir()
+    (kit / "copier.yml").write_text(questions)
+    (kit / "file.txt.jinja").write_text(template)
+    commit_all(kit, tag="v1.0.0")
+    with pytest.raises(ScaffoldError) as failure:
+        run_new(tmp_path / "orders", {}, kit=str(kit))
+    assert words in failure.value.happened
+    assert "INVALID CONFIG FILE" not in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["kit"]
