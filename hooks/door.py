@@ -100,6 +100,8 @@ def generate(context: Context, kit: Path) -> None:
         first_commit(context, service)
     if context.get("deploy"):
         deploy(context, kit, service)
+    else:
+        print(f"{service.name} is generated and committed. To deploy it: {again(service)}", flush=True)
 
 
 def copy(context: Context, kit: Path, destination: Path, *options: str) -> None:
@@ -245,16 +247,15 @@ def identity(service: Path) -> dict[str, str]:
 
 def deploy(context: Context, kit: Path, service: Path) -> None:
     """Deploy once. The service is complete by now, so whatever goes wrong is said and nothing is undone."""
-    again = f"cd {service.name} && scaffold deploy"
     public = {name: value for name, value in context.items() if not name.startswith("_")}
     known = hashlib.sha256(json.dumps([public, git("rev-parse", "HEAD", cwd=kit)], sort_keys=True).encode()).hexdigest()
     mark = Path(os.path.expanduser("~/.local/state/gitops-scaffold/cookiecutter")) / known  # noqa: PTH111
     if mark.exists():  # `cookiecutter --replay`: its answers say yes because somebody said so before
-        print(f"These answers were deployed before, so this copy is not. To deploy it: {again}", flush=True)
+        print(f"These answers were deployed before, so this copy is not. To deploy it: {again(service)}", flush=True)
         return
     command = [sys.executable, "-m", "scaffold"] if util.find_spec("scaffold") else [shutil.which("scaffold") or ""]
     if not command[0]:
-        print(f"Not deployed: gitops-scaffold is not installed. Install it, then: {again}", flush=True)
+        print(f"Not deployed: gitops-scaffold is not installed. Install it, then: {again(service)}", flush=True)
         return
     try:
         mark.parent.mkdir(parents=True, exist_ok=True)
@@ -262,7 +263,12 @@ def deploy(context: Context, kit: Path, service: Path) -> None:
     except OSError as error:
         print(f"A replay will deploy once more, since {mark} cannot be written: {error.strerror}.", flush=True)
     if subprocess.run([*command, "deploy"], cwd=service, check=False).returncode:
-        print(f"Not deployed. The service itself is complete; to go on: {again}", flush=True)
+        print(f"Not deployed. The service itself is complete; to go on: {again(service)}", flush=True)
+
+
+def again(service: Path) -> str:
+    """What to type to deploy later."""
+    return f"cd {service.name} && scaffold deploy"
 
 
 def quietly(

@@ -13,7 +13,7 @@ from typing import TextIO
 from scaffold.errors import ScaffoldError
 from scaffold.results import Result
 
-_GREEN, _YELLOW, _RED, _DIM = "32", "33", "31", "2"
+_GREEN, _YELLOW, _RED = "32", "33", "31"
 
 
 def one_line(text: str) -> str:
@@ -22,8 +22,19 @@ def one_line(text: str) -> str:
     Args:
         text: What is about to be shown.
     """
-    joined = " ".join(text.split())
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in joined)
+    return visible(" ".join(text.split()))
+
+
+def visible(text: str) -> str:
+    """Text whose control characters are spelled out, line breaks apart: names in AWS or a kit may carry them.
+
+    Args:
+        text: What is about to be shown, in one or several lines.
+    """
+    shown = (char.isprintable() or char == "\n" for char in text)
+    return "".join(
+        char if good else char.encode("unicode_escape").decode() for char, good in zip(text, shown, strict=True)
+    )
 
 
 class Live:
@@ -85,7 +96,7 @@ class Console:
             text: What is now the case.
         """
         if not self.quiet:
-            self._say(self._paint("✓", _GREEN) + f" {text}")
+            self._say(self._paint("✓", _GREEN) + f" {visible(text)}")
 
     def note(self, text: str) -> None:
         """Report something worth knowing that needs nothing done.
@@ -94,7 +105,7 @@ class Console:
             text: The remark.
         """
         if not self.quiet:
-            self._say(f"  {text}")
+            self._say(f"  {visible(text)}")
 
     def warn(self, text: str) -> None:
         """Report something that may need the reader's attention.
@@ -102,7 +113,7 @@ class Console:
         Args:
             text: The warning, with what to do about it.
         """
-        self._say(self._paint("!", _YELLOW) + f" {text}")
+        self._say(self._paint("!", _YELLOW) + f" {visible(text)}")
 
     @contextmanager
     def live(self) -> Iterator[Live]:

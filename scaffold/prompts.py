@@ -12,6 +12,7 @@ from scaffold.console import Console, one_line
 from scaffold.errors import Interrupted, ScaffoldError, UsageError
 from scaffold.question import AnswerRefused, Question
 from scaffold.questions import CUSTOMIZE, Answers, Questionnaire
+from scaffold.terminal import ask, ask_text, output
 
 
 def need_a_person(console: Console) -> None:
@@ -75,7 +76,7 @@ def confirm(question: str) -> bool:
     """
     import questionary
 
-    return bool(_ask(questionary.confirm(question, default=False, auto_enter=False, qmark="?", output=_terminal())))
+    return bool(ask(questionary.confirm(question, default=False, auto_enter=False, qmark="?", output=output())))
 
 
 def confirm_by_name(name: str, console: Console) -> bool:
@@ -94,7 +95,7 @@ def confirm_by_name(name: str, console: Console) -> bool:
             "There is no terminal to confirm at.", "Add `--yes` if you are sure, or `--plan` to look first."
         )
     try:
-        return _text(f"Type {name} to go on").strip() == name
+        return ask_text(f"Type {name} to go on").strip() == name
     except KeyboardInterrupt:
         raise Interrupted("Interrupted: nothing was deleted.", "Run the same command again when you like.") from None
 
@@ -189,8 +190,8 @@ class _Session:
         default = self._default(question, context)
         message = f"{self._progress(question.name, so_far)} {question.help(context)}:"
         if question.type == "bool":
-            return _ask(
-                questionary.confirm(message, default=bool(default), auto_enter=False, qmark="?", output=_terminal())
+            return ask(
+                questionary.confirm(message, default=bool(default), auto_enter=False, qmark="?", output=output())
             )
         if question.has_choices:
             choices = [
@@ -198,7 +199,7 @@ class _Session:
                 for choice in question.choices(context)
             ]
             initial = next((choice for choice in choices if choice.value == default), None)
-            return _ask(questionary.select(message, choices, default=initial, qmark="?", output=_terminal()))
+            return ask(questionary.select(message, choices, default=initial, qmark="?", output=output()))
 
         def judge(text: str) -> bool | str:
             try:
@@ -209,7 +210,7 @@ class _Session:
                 return refusal.reason
             return True
 
-        return question.parse(_text(message, default=_as_text(default), validate=judge), context)
+        return question.parse(ask_text(message, default=_as_text(default), validate=judge), context)
 
     def _default(self, question: Question, context: Mapping[str, Any]) -> Any:
         candidates = [source[question.name] for source in (self._known, self._suggested) if question.name in source]
@@ -234,40 +235,6 @@ class _Session:
         return f"{title} {members.index(name) + 1}/{len(members)} ·"
 
 
-def _text(message: str, *, default: str = "", validate: Any = None) -> str:
-    import questionary
-
-    prompt = questionary.text(message, default=default, validate=validate, qmark="?", output=_terminal())
-    _unfold_refusals(prompt.application.layout)
-    return str(_ask(prompt))
-
-
-def _unfold_refusals(layout: Any) -> None:
-    """Give the line that says why an answer is refused as many lines as it takes: its end is the way out."""
-    from prompt_toolkit.filters import to_filter
-    from prompt_toolkit.layout.controls import FormattedTextControl
-
-    for window in layout.find_all_windows():
-        if window.height == 1 and isinstance(window.content, FormattedTextControl):
-            window.height = None
-            window.wrap_lines = to_filter(True)
-
-
-def _ask(question: Any) -> Any:
-    """Show one prompt; Ctrl-D leaves it as Ctrl-C does."""
-    try:
-        return question.unsafe_ask()
-    except EOFError:
-        raise KeyboardInterrupt from None
-
-
-def _terminal() -> Any:
-    """Prompts appear on stderr: stdout is for results."""
-    from prompt_toolkit.output import create_output
-
-    return create_output(stdout=sys.stderr)
-
-
 def _number(highest: int, ending: str) -> int | None:
     """Which answer to change; None to go on."""
 
@@ -276,7 +243,7 @@ def _number(highest: int, ending: str) -> int | None:
             return True
         return f"Enter alone, or a number from 1 to {highest}"
 
-    choice = _text(f"Enter {ending}, a number changes that answer:", validate=judge).strip()
+    choice = ask_text(f"Enter {ending}, a number changes that answer:", validate=judge).strip()
     return int(choice) if choice else None
 
 

@@ -88,3 +88,15 @@ def test_a_tree_names_each_folder_once() -> None:
 @pytest.mark.parametrize("computed", [{}, {"monthly_costs": None}, {"monthly_costs": {}}])
 def test_a_kit_need_not_estimate(computed: dict[str, object]) -> None:
     assert read_estimate(computed) is None
+
+
+HOSTILE = "name\x1b[2J\x07 of\r something"
+
+
+@pytest.mark.parametrize("report", ["step", "note", "warn"])
+def test_control_characters_are_spelled_out(report: str, capsys: pytest.CaptureFixture[str]) -> None:
+    getattr(Console(), report)(f"{HOSTILE}\n  second line")
+    shown = capsys.readouterr().err
+    assert r"name\x1b[2J\x07 of\r something" in shown
+    assert shown.splitlines()[1] == "  second line"
+    assert not set(shown) & set("\x1b\x07\r")
