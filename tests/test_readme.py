@@ -13,6 +13,11 @@ import pytest
 from tests.kits import ROOT
 
 BIN = Path(sys.executable).parent
+READER = {
+    f"GIT_{role}_{field}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for field, value in (("NAME", "Reader"), ("EMAIL", "reader@example.com"))
+}
 
 
 def shell_blocks(document: Path) -> list[str]:
@@ -24,7 +29,7 @@ def run_inside_local_aws(script: str, directory: Path) -> subprocess.CompletedPr
     return subprocess.run(
         [BIN / "scaffold", "local", "--", "bash", "-euo", "pipefail", "-c", script],
         cwd=directory,
-        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        env={**os.environ, **READER, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=280,

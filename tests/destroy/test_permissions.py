@@ -54,6 +54,9 @@ def allowed(*, foundation: bool = True) -> set[str]:
 
 @pytest.mark.slow
 def test_policy_covers_every_call_and_nothing_else(tmp_path: Path, wire: Wire) -> None:
+    # As in a fresh account, whatever tests came before.
+    for role in client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]:
+        client("iam").delete_service_linked_role(RoleName=role["RoleName"])
     service = make_service(tmp_path / "service")
     pipeline = service / "infrastructure/pipeline.yaml"
     run(service, plan=True)

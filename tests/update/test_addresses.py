@@ -101,7 +101,8 @@ def test_codecommit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
         monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-        boto3.client("codecommit").create_repository(repositoryName="team-kit")
+        # A session of its own: the default one may remember another test's configuration file.
+        boto3.Session().client("codecommit").create_repository(repositoryName="team-kit")
         kit = tmp_path / "kit"
         git("clone", "-q", str(kit_repository()), str(kit), cwd=tmp_path)
         address = "codecommit::us-east-1://team-kit"
