@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 
 from scaffold.local.protocol import Document
@@ -26,9 +27,9 @@ class _OverApi(ResourceType):
             self._aws("ec2", "CreateTags", {"ResourceId.1": request.identifier, **tags})
         return request.identifier, self.attributes(request.identifier)
 
+    @abstractmethod
     def attributes(self, identifier: str) -> Document:
         """What `Fn::GetAtt` gives for a resource."""
-        raise NotImplementedError
 
 
 class ElasticIp(_OverApi):
