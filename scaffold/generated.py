@@ -67,8 +67,7 @@ class NewResult(Result):
         return "\n".join(parts)
 
     def _next_steps(self) -> list[str]:
-        enter = f"cd {shlex.quote(shortest(self.directory))}"
-        steps = [(enter, ""), ("make", "the developer's loop: run, test, lint")]
+        steps = [(enter(self.directory), ""), ("make", "the developer's loop: run, test, lint")]
         if self.ended_local:
             steps.append(
                 ("scaffold local -- bash", "a shell in a new local AWS: `scaffold deploy` it there, look around")
@@ -88,11 +87,11 @@ class NewResult(Result):
         return "\n".join(lines)
 
 
-def shortest(directory: str) -> str:
-    """A path as somebody in the current directory would type it.
+def enter(directory: str) -> str:
+    """The command that leads the shell of the current directory to another one, as short as it can be typed.
 
     Args:
         directory: The absolute path.
     """
     relative = os.path.relpath(directory)
-    return directory if relative.startswith("..") else relative
+    return f"cd {shlex.quote(directory if relative.startswith('..') else relative)}"

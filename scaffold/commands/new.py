@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from scaffold.answers import merge
 from scaffold.console import Console
 from scaffold.cost import read_estimate
 from scaffold.errors import Interrupted, ScaffoldError
-from scaffold.generated import NewResult, shortest
+from scaffold.generated import NewResult, enter
 from scaffold.kit import resolve
 from scaffold.questions import Answers, Questionnaire
 from scaffold.rendering import Kit, check_destination, first_commit, open_kit, workspace
@@ -207,12 +206,11 @@ def _deploy(
     from scaffold.commands.deploy import deploy
     from scaffold.local.environment import inside, local_aws
 
-    again = f"cd {shlex.quote(shortest(str(directory)))} && scaffold deploy"
     own_local = local and not inside()
+    again = f"{enter(str(directory))} && {'scaffold local -- ' if own_local else ''}scaffold deploy"
     region = str(answers.asked["aws_region"])
     try:
         if own_local:
-            again = f"cd {shlex.quote(shortest(str(directory)))} && scaffold local -- scaffold deploy"
             with local_aws(region) as variables, _variables(variables):
                 return deploy(directory, profile=None, console=console), True
         # Local AWS serves every region, whichever its variables name.
