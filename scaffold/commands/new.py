@@ -62,6 +62,7 @@ def new(
         # Also takes out any `..`: the last part of the path becomes the folder's name.
         dest = Path(os.path.abspath(dest))  # noqa: PTH100  (resolve() would also follow links)
         check_destination(dest)
+    destination = dest
     try:
         with open_kit(resolve(kit, kit_version)) as opened:
             questionnaire = opened.questionnaire()
@@ -81,12 +82,22 @@ def new(
                 files = opened.render(answers.asked, folder)
                 commit = first_commit(folder, f"Generate {_app_name(answers)} from kit {opened.source.version}")
     except KeyboardInterrupt:
-        raise Interrupted("Interrupted: nothing was written.", "Run the same command again when you like.") from None
+        raise _interrupted(destination) from None
     console.step(f"Generated {_app_name(answers)} in {destination}")
     deployment, ended = None, False
     if wanted:
         deployment, ended = _deploy(answers, destination, None if local else profile, local, console)
     return _result(opened, answers, destination, files=files, commit=commit, deployment=deployment, ended=ended)
+
+
+def _interrupted(destination: Path | None) -> Interrupted:
+    # It was absent or empty before and appears as a whole, but the clean-up after that takes a moment too.
+    if destination and (destination / ".git").exists():
+        return Interrupted(
+            f"Interrupted: {destination} is complete, and not deployed.",
+            f"Go on with `{enter(str(destination))} && scaffold deploy`.",
+        )
+    return Interrupted("Interrupted: nothing was written.", "Run the same command again when you like.")
 
 
 def _app_name(answers: Answers) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import yaml
 
 from scaffold.errors import Interrupted, ScaffoldError
 from scaffold.git import git
+from scaffold.rendering import workspace
 from tests.cli.running import scaffold
 from tests.kits import commit_all, copy_kit, generate, kit_repository
 from tests.new.running import contents, run_new
@@ -344,3 +347,20 @@ def test_local_deploys_to_a_local_aws_of_its_own(tmp_path: Path, monkeypatch: py
     assert result.deployment["local"] is True
     assert "scaffold local -- bash" in result.text()
     assert "console.aws.amazon.com" not in result.text()
+
+
+def test_an_interruption_after_the_service_is_there_does_not_deny_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def interrupted_workspace(destination: Path) -> Iterator[Path]:
+        with workspace(destination) as folder:
+            yield folder
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scaffold.commands.new.workspace", interrupted_workspace)
+    with pytest.raises(Interrupted) as caught:
+        run_new(tmp_path / "service")
+    assert caught.value.happened == f"Interrupted: {tmp_path / 'service'} is complete, and not deployed."
+    assert "scaffold deploy" in caught.value.remedy
+    assert git("status", "--porcelain", cwd=tmp_path / "service") == ""
