@@ -28,7 +28,7 @@ class KitBundleHook(BuildHookInterface):
         if version == "editable" or ((root / CARRIED).is_file() and not (root / ".git").exists()):
             return
         sys.path.insert(0, str(root))
-        from scaffold.kit_history import write_bundle
+        from scaffold.kit.history import write_bundle
 
         self._workspace = tempfile.TemporaryDirectory(prefix="gitops-scaffold-build-")  # gone with us at the latest
         bundle = Path(self._workspace.name, CARRIED.name)

@@ -111,7 +111,7 @@ def calls_of_a_repeated_deployment(folder: Path) -> int:
     from botocore.client import BaseClient
 
     from scaffold.commands.deploy import deploy
-    from scaffold.console import Console
+    from scaffold.console.console import Console
     from scaffold.local.environment import local_aws
 
     calls = []

@@ -32,7 +32,7 @@ REPOSITORY_VARIABLES = (
     "GIT_NAMESPACE",
     "GIT_PREFIX",
 )
-# What is set for all repositories of this machine has no say in the first commit. Both stand in scaffold/git.py too.
+# What is set for all repositories of this machine has no say in the first commit. scaffold/core/git.py has both too.
 OWN_WAY = (
     *("-c", f"core.hooksPath={os.devnull}"),
     *("-c", f"core.excludesFile={os.devnull}"),

@@ -37,13 +37,13 @@ def main() -> int:
 
 
 def _guarded(arguments: list[str]) -> int:
-    from scaffold.errors import EXIT_BUG, Interrupted, ScaffoldError
+    from scaffold.core.errors import EXIT_BUG, Interrupted, ScaffoldError
 
     _end_cleanly_when_told_to()
     own_arguments = arguments[: arguments.index("--")] if "--" in arguments else arguments
     as_json = "--json" in own_arguments
     try:
-        from scaffold.cli import run
+        from scaffold.cli.app import run
 
         return run(arguments)
     except BrokenPipeError:
@@ -53,14 +53,14 @@ def _guarded(arguments: list[str]) -> int:
     except ScaffoldError as known:
         error = known
     except Exception as bug:
-        from scaffold.buglog import write_log
+        from scaffold.core.crash_log import write_log
 
         error = ScaffoldError(
             f"scaffold met a bug ({type(bug).__name__}).",
             f"Please report it and attach the log {write_log(bug, arguments)}.",
         )
         error.exit_code = EXIT_BUG
-    from scaffold.console import Console
+    from scaffold.console.console import Console
 
     Console(json=as_json).render_error(error)
     return error.exit_code
@@ -70,7 +70,7 @@ def _end_cleanly_when_told_to() -> None:
     """Turn SIGTERM and SIGHUP into an exception, so that temporary folders and child processes end too."""
     import signal
 
-    from scaffold.interruption import heeded
+    from scaffold.core.signals import heeded
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)

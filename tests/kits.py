@@ -11,7 +11,7 @@ from typing import Any
 
 import copier
 
-from scaffold.git import git
+from scaffold.core.git import git
 
 ROOT = Path(__file__).resolve().parent.parent
 KIT_PATHS = (".gitattributes", "copier.yml", "cookiecutter.json", "includes", "hooks", "template")

@@ -11,7 +11,7 @@ import pytest
 import typer
 import yaml
 
-from scaffold.cli import app
+from scaffold.cli.app import app
 from tools import questions_table
 
 ROOT = Path(__file__).resolve().parent.parent

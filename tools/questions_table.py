@@ -15,7 +15,7 @@ from jinja2.sandbox import SandboxedEnvironment
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scaffold.questions import Questionnaire  # noqa: E402
+from scaffold.kit.questionnaire import Questionnaire  # noqa: E402
 
 START, END = "<!-- questions: generated from copier.yml by `make docs` -->", "<!-- /questions -->"
 

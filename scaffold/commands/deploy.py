@@ -7,25 +7,20 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scaffold import (
-    first_run,
-    names,
-    pipelines,
-    preflight,
-    publishing,
-    repository,
-    service_linked_roles,
-    stacks,
-    templates,
-)
-from scaffold.aws import Account, connect
-from scaffold.aws_errors import translate
-from scaffold.console import Console
-from scaffold.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted
-from scaffold.plans import Step
-from scaffold.plans import plan as find_plan
-from scaffold.results import Result
-from scaffold.service import Service, read
+from scaffold.aws import codecommit as repository
+from scaffold.aws import codepipeline as pipelines
+from scaffold.aws import first_run, service_linked_roles
+from scaffold.aws import git_remote as publishing
+from scaffold.aws.cloudformation import stacks, templates
+from scaffold.aws.errors import translate
+from scaffold.aws.session import Account, connect
+from scaffold.console.console import Console
+from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted
+from scaffold.core.results import Result
+from scaffold.deployment.plan import Step
+from scaffold.deployment.plan import plan as find_plan
+from scaffold.service import names, preflight
+from scaffold.service.service import Service, read
 
 
 @dataclass(frozen=True)

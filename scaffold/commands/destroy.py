@@ -8,15 +8,17 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scaffold import pipelines, preflight, teardown
-from scaffold.aws import Account, connect
-from scaffold.aws_errors import translate
-from scaffold.console import Console
-from scaffold.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, ScaffoldError, UsageError
-from scaffold.inventory import Inventory, take
-from scaffold.results import Result
-from scaffold.service import Service, read
-from scaffold.teardown import Kept
+from scaffold.aws import codepipeline as pipelines
+from scaffold.aws.errors import translate
+from scaffold.aws.session import Account, connect
+from scaffold.console.console import Console
+from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, ScaffoldError, UsageError
+from scaffold.core.results import Result
+from scaffold.deployment import teardown
+from scaffold.deployment.inventory import Inventory, take
+from scaffold.deployment.teardown import Kept
+from scaffold.service import preflight
+from scaffold.service.service import Service, read
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from scaffold.console import Console
-from scaffold.errors import ScaffoldError
-from scaffold.interruption import heeded
+from scaffold.console.console import Console
+from scaffold.core.errors import ScaffoldError
+from scaffold.core.results import Result
+from scaffold.core.signals import heeded
 from scaffold.local.environment import inside, running_local_aws
-from scaffold.results import Result
-from scaffold.service import read
+from scaffold.service.service import read
 
 _SHELL_SIGNAL_BASE = 128
 

@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scaffold import names
-from scaffold.answers import merge
-from scaffold.console import Console
-from scaffold.cost import read_estimate
-from scaffold.errors import Interrupted, ScaffoldError
-from scaffold.generated import NewResult, enter
-from scaffold.kit import resolve
-from scaffold.questions import Answers, Questionnaire
-from scaffold.rendering import Kit, check_destination, first_commit, open_kit, workspace
+from scaffold.commands.generated import NewResult, enter
+from scaffold.console.console import Console
+from scaffold.core.errors import Interrupted, ScaffoldError
+from scaffold.kit.answers import merge
+from scaffold.kit.estimate import read_estimate
+from scaffold.kit.questionnaire import Answers, Questionnaire
+from scaffold.kit.rendering import Kit, check_destination, first_commit, open_kit, workspace
+from scaffold.kit.source import resolve
+from scaffold.service import names
 
 if TYPE_CHECKING:
     from scaffold.commands.deploy import DeployResult
@@ -55,7 +55,7 @@ def new(
         ScaffoldError: An answer, the kit or the destination is not acceptable, or the deployment failed.
     """
     if not defaults:
-        from scaffold.prompts import need_a_person
+        from scaffold.kit.interview import need_a_person
 
         need_a_person(console)
     if dest is not None:
@@ -110,7 +110,7 @@ def _app_name(answers: Answers) -> str:
 
 
 def _ask(questionnaire: Questionnaire, given: Mapping[str, Any], dest: Path | None, dry_run: bool) -> Answers:
-    from scaffold.prompts import ask_all
+    from scaffold.kit.interview import ask_all
 
     def objection(question: str, answer: Any) -> str:
         # Where the name is the folder too, an occupied one is told at once and not after the last question.
@@ -189,9 +189,9 @@ def _environments(answers: Answers) -> tuple[str, ...]:
 
 def _ask_to_deploy(answers: Answers, destination: Path, profile: str | None, console: Console) -> bool:
     """Ask for the yes to what AWS bills, showing account, region and monthly cost."""
-    from scaffold.aws import connect
-    from scaffold.prompts import confirm
-    from scaffold.service import Service
+    from scaffold.aws.session import connect
+    from scaffold.kit.interview import confirm
+    from scaffold.service.service import Service
 
     service = Service(
         root=destination,

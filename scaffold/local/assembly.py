@@ -8,15 +8,15 @@ from pathlib import Path
 
 from ministack.app import app as ministack  # type: ignore[import-untyped]
 
-from scaffold.local.autoscaling import ApplicationAutoScaling
-from scaffold.local.codecommit import CodeCommit
-from scaffold.local.codepipeline import CodePipeline
-from scaffold.local.git_endpoint import GitEndpoint
-from scaffold.local.image_scans import ImageScans
 from scaffold.local.protocol import Document, Service, ServiceError
-from scaffold.local.report_groups import ReportGroups
-from scaffold.local.repositories import Repositories
 from scaffold.local.router import Router
+from scaffold.local.services.autoscaling import ApplicationAutoScaling
+from scaffold.local.services.codecommit import CodeCommit
+from scaffold.local.services.codepipeline import CodePipeline
+from scaffold.local.services.git_endpoint import GitEndpoint
+from scaffold.local.services.image_scans import ImageScans
+from scaffold.local.services.report_groups import ReportGroups
+from scaffold.local.services.repositories import Repositories
 
 _ECR = "AmazonEC2ContainerRegistry_V20150921"
 _CODEBUILD = "CodeBuild_20161006"
@@ -56,7 +56,7 @@ def _correct(
     codecommit: CodeCommit, codepipeline: CodePipeline, autoscaling: ApplicationAutoScaling, reports: ReportGroups
 ) -> None:
     """Teach ministack our types and rules. Its CloudFormation takes half a second to load, hence only when needed."""
-    from scaffold.local import (
+    from scaffold.local.cloudformation import (
         ministack_bridge,
         service_linked_roles,
         stack_rules,
@@ -91,7 +91,7 @@ def _resource_exists(namespace: str, resource: str, region: str) -> bool:
     """Whether the ECS service that a scalable target names is there; other namespaces are not looked at."""
     if namespace != "ecs":
         return True
-    from scaffold.local import ministack_bridge
+    from scaffold.local.cloudformation import ministack_bridge
 
     parts = resource.split("/")
     if len(parts) != 3 or parts[0] != "service":
@@ -105,7 +105,7 @@ def _resource_exists(namespace: str, resource: str, region: str) -> bool:
 
 
 def _find_image(region: str, repository: str, image: Document) -> Document:
-    from scaffold.local import ministack_bridge
+    from scaffold.local.cloudformation import ministack_bridge
 
     given = {"repositoryName": repository, "imageIds": [image]}
     found: list[Document] = ministack_bridge.call_in_region("ecr", "DescribeImages", given, region)["imageDetails"]

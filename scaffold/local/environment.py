@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from scaffold.errors import ScaffoldError
-from scaffold.git import GitFailed, git
+from scaffold.core.errors import ScaffoldError
+from scaffold.core.git import GitFailed, git
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.folder import own_folder
 

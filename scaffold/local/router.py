@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scaffold.local.git_endpoint import GitEndpoint, Receive, Send
 from scaffold.local.protocol import Answer, Call, Service
+from scaffold.local.services.git_endpoint import GitEndpoint, Receive, Send
 
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/")
 

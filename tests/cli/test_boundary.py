@@ -12,7 +12,7 @@ import pytest
 
 from scaffold import __main__ as entry
 from scaffold import __version__
-from scaffold.errors import ConflictsLeft, ScaffoldError, UsageError
+from scaffold.core.errors import ConflictsLeft, ScaffoldError, UsageError
 from tests.cli.running import COMMAND, ROOT, assert_refused, scaffold
 
 
@@ -20,7 +20,7 @@ def run_main(monkeypatch: pytest.MonkeyPatch, failure: BaseException, *arguments
     def raise_it(_: list[str]) -> int:
         raise failure
 
-    monkeypatch.setattr("scaffold.cli.run", raise_it)
+    monkeypatch.setattr("scaffold.cli.app.run", raise_it)
     monkeypatch.setattr("sys.argv", ["scaffold", *arguments])
     monkeypatch.setattr(entry, "_end_cleanly_when_told_to", lambda: None)
     return entry.main()

@@ -8,19 +8,19 @@ import sys
 import pexpect
 import pytest
 
-from scaffold.console import Console
-from scaffold.errors import UsageError
-from scaffold.prompts import confirm_by_name
+from scaffold.console.console import Console
+from scaffold.core.errors import UsageError
+from scaffold.kit.interview import confirm_by_name
 from tests.cli.running import ROOT
 
 SCRIPT = """
 import sys
-from scaffold import cli
+from scaffold.cli import app as cli
 from scaffold.__main__ import main
 
 def ask(arguments):
-    from scaffold.console import Console
-    from scaffold.prompts import confirm_by_name
+    from scaffold.console.console import Console
+    from scaffold.kit.interview import confirm_by_name
     print("confirmed" if confirm_by_name("orders", Console()) else "refused")
     return 0
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from scaffold.console import Console, Live, one_line
-from scaffold.cost import read_estimate
-from scaffold.results import Result
-from scaffold.trees import tree
+from scaffold.console.console import Console, Live, one_line
+from scaffold.console.tree import tree
+from scaffold.core.results import Result
+from scaffold.kit.estimate import read_estimate
 
 
 @dataclass(frozen=True)

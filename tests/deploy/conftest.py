@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import scaffold.aws
+import scaffold.aws.session
 from scaffold.local.environment import local_aws
 from tests.deploy.services import Wire, make_service, sharing_models, variables
 
@@ -24,7 +24,7 @@ def local_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
 @pytest.fixture
 def aws(local_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Local AWS, and nothing of this machine's Git and AWS settings."""
-    monkeypatch.setattr(scaffold.aws, "new_session", sharing_models(scaffold.aws.new_session))
+    monkeypatch.setattr(scaffold.aws.session, "new_session", sharing_models(scaffold.aws.session.new_session))
     with variables(local_variables):
         yield
 
@@ -33,7 +33,7 @@ def aws(local_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Ite
 def wire(aws: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
     """The API calls of the command under test."""
     wire = Wire()
-    monkeypatch.setattr(scaffold.aws, "new_session", wire.session(scaffold.aws.new_session))
+    monkeypatch.setattr(scaffold.aws.session, "new_session", wire.session(scaffold.aws.session.new_session))
     return wire
 
 

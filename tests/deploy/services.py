@@ -17,12 +17,12 @@ from typing import Any
 import boto3
 import botocore.session
 
-import scaffold.aws
-from scaffold import names
+import scaffold.aws.session
 from scaffold.commands.deploy import DeployResult, deploy
 from scaffold.commands.destroy import DestroyResult, destroy
-from scaffold.console import Console
-from scaffold.git import git
+from scaffold.console.console import Console
+from scaffold.core.git import git
+from scaffold.service import names
 
 LOADER = botocore.session.get_session().get_component("data_loader")
 IDENTITY = {
@@ -243,7 +243,7 @@ def in_child(work: Callable[[], Any], after: Callable[[int], None]) -> int:
     if child == 0:
         status = 70
         try:
-            scaffold.aws.new_session = Wire(after=after).session(scaffold.aws.new_session)
+            scaffold.aws.session.new_session = Wire(after=after).session(scaffold.aws.session.new_session)
             work()
             status = 0
         finally:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from scaffold import names, publishing
-from scaffold.aws import Account
+from scaffold.aws import git_remote as publishing
+from scaffold.aws.session import Account
 from scaffold.commands.deploy import _result
-from scaffold.errors import ScaffoldError
-from scaffold.git import git
-from scaffold.plans import Step
-from scaffold.service import read
+from scaffold.core.errors import ScaffoldError
+from scaffold.core.git import git
+from scaffold.deployment.plan import Step
+from scaffold.service import names
+from scaffold.service.service import read
 from tests.deploy.services import (
     FOUNDATION,
     MORE,

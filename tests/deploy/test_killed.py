@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scaffold.service import read
+from scaffold.service.service import read
 from tests.deploy.services import (
     MORE,
     PIPELINE,

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaffold import names, templates
-from scaffold.service import read
+from scaffold.aws.cloudformation import templates
+from scaffold.service import names
+from scaffold.service.service import read
 
 LETTERS, CHARACTERS = "abcxyz", "abcxyz019"
 WORDS = st.text(CHARACTERS, min_size=2, max_size=7)

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from botocore import exceptions as failures
 
-from scaffold import names
-from scaffold.errors import Interrupted, ScaffoldError
-from scaffold.git import git
-from scaffold.service import read
-from scaffold.watching import Watch, explain
+from scaffold.aws.cloudformation.stack_events import Watch, explain
+from scaffold.core.errors import Interrupted, ScaffoldError
+from scaffold.core.git import git
+from scaffold.service import names
+from scaffold.service.service import read
 from tests.deploy.services import (
     FOUNDATION,
     IMPOSSIBLE,

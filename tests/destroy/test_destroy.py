@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from scaffold import names
-from scaffold.errors import Interrupted, ScaffoldError, UsageError
-from scaffold.git import git
-from scaffold.service import read
+from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
+from scaffold.core.git import git
+from scaffold.service import names
+from scaffold.service.service import read
 from tests.deploy.services import Wire, client, clone, commit, in_child, make_service, remove, run
 
 READS = ("Get", "List", "Describe")

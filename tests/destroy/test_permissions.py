@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scaffold import templates
-from scaffold.service import read
+from scaffold.aws.cloudformation import templates
+from scaffold.service.service import read
 from tests.deploy.services import MORE, Wire, client, commit, make_service, remove, run
 from tests.destroy.test_destroy import fill, make_environment
 

@@ -13,7 +13,7 @@ import yaml
 from pytest_cookies.plugin import Cookies
 
 from scaffold.commands.new import new
-from scaffold.console import Console
+from scaffold.console.console import Console
 from tests.kits import ROOT
 
 SHORT = set(json.loads((ROOT / "cookiecutter.json").read_text("utf-8")))

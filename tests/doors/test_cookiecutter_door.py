@@ -16,7 +16,7 @@ import yaml
 from cookiecutter.prompt import render_variable
 from cookiecutter.utils import create_env_with_context
 
-from scaffold.git import git
+from scaffold.core.git import git
 from tests.kits import ROOT, commit_all, copy_kit, kit_repository
 
 HOSTILE = [
@@ -308,7 +308,7 @@ def test_a_home_that_cannot_be_written_stops_no_deployment(
 
 
 def test_what_stands_here_and_in_the_package_is_the_same(door: ModuleType) -> None:
-    from scaffold import git as package
+    from scaffold.core import git as package
 
     assert door.OWN_WAY == package.OWN_WAY
     assert door.REPOSITORY_VARIABLES == package.REPOSITORY_VARIABLES

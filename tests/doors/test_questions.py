@@ -12,10 +12,10 @@ import cfnlint
 import pytest
 import yaml
 
-from scaffold.errors import ScaffoldError
-from scaffold.kit import resolve
-from scaffold.questions import Questionnaire
-from scaffold.rendering import open_kit
+from scaffold.core.errors import ScaffoldError
+from scaffold.kit.questionnaire import Questionnaire
+from scaffold.kit.rendering import open_kit
+from scaffold.kit.source import resolve
 from tests.kits import ROOT, generate, kit_repository
 
 CONFIGURATION: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))

@@ -13,7 +13,7 @@ import yaml
 from allpairspy import AllPairs
 from pytest_cookies.plugin import Cookies
 
-from scaffold.git import git
+from scaffold.core.git import git
 from tests.doors.doors import through_cookiecutter, through_copier, through_scaffold, tree
 from tests.kits import kit_repository
 

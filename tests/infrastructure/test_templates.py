@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scaffold import names
+from scaffold.service import names
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import Stacks, as_list, environments, load, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from scaffold.errors import ScaffoldError
+from scaffold.core.errors import ScaffoldError
 from scaffold.local.environment import inside, local_aws, running_local_aws
 from scaffold.local.folder import own_folder
 from tests.local.conftest import Client, isolated

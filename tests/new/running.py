@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from scaffold.commands.generated import NewResult
 from scaffold.commands.new import new
-from scaffold.console import Console
-from scaffold.generated import NewResult
+from scaffold.console.console import Console
 from tests.kits import kit_repository
 
 

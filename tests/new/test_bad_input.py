@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from scaffold.errors import Interrupted, ScaffoldError, UsageError
-from scaffold.rendering import Kit
+from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
+from scaffold.kit.rendering import Kit
 from tests.cli.running import COMMAND, ROOT, assert_refused, scaffold
 from tests.kits import commit_all, kit_repository
 from tests.new.running import contents, run_new

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from scaffold.errors import Interrupted, ScaffoldError
-from scaffold.git import git
-from scaffold.rendering import workspace
+from scaffold.core.errors import Interrupted, ScaffoldError
+from scaffold.core.git import git
+from scaffold.kit.rendering import workspace
 from tests.cli.running import scaffold
 from tests.kits import commit_all, copy_kit, generate, kit_repository
 from tests.new.running import contents, run_new

@@ -17,11 +17,11 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from scaffold.errors import ScaffoldError, UsageError
-from scaffold.kit import resolve
-from scaffold.names import limits
-from scaffold.questions import Questionnaire
-from scaffold.rendering import open_kit
+from scaffold.core.errors import ScaffoldError, UsageError
+from scaffold.kit.questionnaire import Questionnaire
+from scaffold.kit.rendering import open_kit
+from scaffold.kit.source import resolve
+from scaffold.service.names import limits
 from tests.kits import kit_repository
 from tests.new.running import run_new
 

@@ -9,12 +9,12 @@ import copier
 import pytest
 import yaml
 
-from scaffold.answers import merge, split_pairs
-from scaffold.errors import ScaffoldError, UsageError
-from scaffold.kit import resolve
-from scaffold.question import AnswerRefused, to_bool
-from scaffold.questions import Questionnaire
-from scaffold.rendering import open_kit
+from scaffold.core.errors import ScaffoldError, UsageError
+from scaffold.kit.answers import merge, split_pairs
+from scaffold.kit.question import AnswerRefused, to_bool
+from scaffold.kit.questionnaire import Questionnaire
+from scaffold.kit.rendering import open_kit
+from scaffold.kit.source import resolve
 from tests.kits import ROOT, commit_all
 
 KIT = r"""

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from copier import _main as copier_main
 
-from scaffold import rendering
-from scaffold.errors import ScaffoldError
-from scaffold.git import git
-from scaffold.interruption import held_back
+from scaffold.core.errors import ScaffoldError
+from scaffold.core.git import git
+from scaffold.core.signals import held_back
+from scaffold.kit import rendering
 from tests.kits import commit_all, kit_repository
 from tests.new.running import run_new
 

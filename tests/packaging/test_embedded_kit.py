@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import scaffold.embedded_kit as embedded
-from scaffold.git import git
-from scaffold.kit_history import write_bundle, write_history
+import scaffold.kit.embedded as embedded
+from scaffold.core.git import git
+from scaffold.kit.history import write_bundle, write_history
 from tests.kits import ROOT, commit_all, copy_kit
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.errors import ScaffoldError, UsageError
-from scaffold.git import git
-from scaffold.kit import KitUnusable, resolve
+from scaffold.core.errors import ScaffoldError, UsageError
+from scaffold.core.git import git
+from scaffold.kit.source import KitUnusable, resolve
 from tests.kits import commit_all
 
 
@@ -120,7 +120,7 @@ def test_no_network_and_no_helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "git").symlink_to(shutil.which("git") or "")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setattr("scaffold.kit.sysconfig.get_path", lambda _name: str(tmp_path))
+    monkeypatch.setattr("scaffold.kit.source.sysconfig.get_path", lambda _name: str(tmp_path))
     with pytest.raises(KitUnusable, match="without git-remote-codecommit") as failure:
         resolve("git+codecommit::us-east-1://kit")
     assert "pip install git-remote-codecommit" in failure.value.remedy

@@ -11,7 +11,7 @@ import copier
 import pytest
 import yaml
 
-from scaffold.git import git
+from scaffold.core.git import git
 from tests.doors.doors import through_scaffold
 from tests.kits import ROOT, commit_all, kit_repository
 

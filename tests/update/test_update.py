@@ -9,7 +9,7 @@ import pytest
 from copier.errors import UserMessageError
 from pytest_cookies.plugin import Cookies
 
-from scaffold.git import git
+from scaffold.core.git import git
 from tests.doors.doors import through_cookiecutter, through_copier, through_scaffold, tree
 from tests.kits import IDENTITY, commit_all, copy_kit
 

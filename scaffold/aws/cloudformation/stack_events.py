@@ -1,0 +1,216 @@
+"""Watching CloudFormation work: its events, told as they come, and the first real reason of a failure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scaffold.aws.cloudformation.templates import Resource
+from scaffold.aws.errors import denial, message_of
+from scaffold.aws.quotas import remedy_for
+from scaffold.aws.session import Account
+from scaffold.console.console import Console, Live, one_line
+from scaffold.core.errors import ScaffoldError
+
+# Local AWS is done at once and AWS takes minutes: ask soon at first, then less and less often.
+_FIRST_PAUSE, _LONGEST_PAUSE, _SLOWDOWN = 0.1, 5.0, 1.4
+_BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
+_ECHOES = ("creation cancelled", "update cancelled", "deletion cancelled", "operation cancelled")
+_MARKS = {"COMPLETE": "✓", "FAILED": "✗", "SKIPPED": "-"}
+
+
+def gone(error: ClientError) -> bool:
+    """Whether CloudFormation says that there is no such stack."""
+    return "does not exist" in message_of(error)
+
+
+def pauses() -> Callable[[], None]:
+    """A function that sleeps, a little longer at each call."""
+    pause = _FIRST_PAUSE
+
+    def wait() -> None:
+        nonlocal pause
+        time.sleep(pause)
+        pause = min(pause * _SLOWDOWN, _LONGEST_PAUSE)
+
+    return wait
+
+
+def newest_event(account: Account, stack: str) -> str | None:
+    """The id of a stack's newest event: whatever comes after it belongs to what is started next.
+
+    Args:
+        account: The account.
+        stack: The stack's name or id.
+    """
+    events = account.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+    return str(events[0]["EventId"]) if events else None
+
+
+@dataclass
+class Watch:
+    """One operation on one stack.
+
+    Attributes:
+        account: The account.
+        stack_id: The stack's id, since a name may come to mean another stack.
+        name: The stack's name.
+        resources: The template's resources, for what they are described as.
+        after: The id of the last event from before the operation; None to find its beginning.
+        fresh: Whether the stack is new, so that every event belongs to the operation.
+    """
+
+    account: Account
+    stack_id: str
+    name: str
+    resources: dict[str, Resource] = field(default_factory=dict)
+    after: str | None = None
+    fresh: bool = False
+    events: list[dict[str, Any]] = field(default_factory=list)
+    status: str = ""
+
+    def poll(self) -> bool:
+        """Read what has happened since the last call; say whether the operation has ended."""
+        try:
+            news = self._news()
+        except ClientError as error:
+            if not gone(error):
+                raise
+            self.status = "DELETE_COMPLETE"
+            return True
+        self.events += reversed(news)
+        for event in reversed(news):
+            if event.get("PhysicalResourceId") == self.stack_id:
+                self.status = event["ResourceStatus"]
+        return bool(self.status) and not self.status.endswith("_IN_PROGRESS")
+
+    def lines(self, redraws: bool, named: bool = False) -> list[str]:
+        """The state of each resource, or, where nothing can be redrawn, what has ended so far.
+
+        Args:
+            redraws: Whether the lines replace those shown before.
+            named: Whether each line names the stack, since other stacks are shown with it.
+        """
+        if not redraws:
+            ended = [event for event in self.events if not event["ResourceStatus"].endswith("_IN_PROGRESS")]
+            return [self._line(event, self._since_beginning(event), named) for event in ended]
+        newest = {event["LogicalResourceId"]: event for event in self.events}
+        return [self._line(event, self._duration(event), named) for event in newest.values()]
+
+    def failure(self) -> tuple[dict[str, Any], str] | None:
+        """The first event that failed for a reason of its own, with that reason."""
+        for event in self.events:
+            reason = str(event.get("ResourceStatusReason") or "")
+            failed = event["ResourceStatus"].endswith("_FAILED") and event.get("PhysicalResourceId") != self.stack_id
+            if failed and reason and not any(echo in reason.lower() for echo in _ECHOES):
+                return event, reason
+        return None
+
+    def _news(self) -> list[dict[str, Any]]:
+        """Events not read before, newest first."""
+        seen = self.events[-1]["EventId"] if self.events else self.after
+        news: list[dict[str, Any]] = []
+        for page in (
+            self.account.client("cloudformation")
+            .get_paginator("describe_stack_events")
+            .paginate(StackName=self.stack_id)
+        ):
+            for event in page["StackEvents"]:
+                if event["EventId"] == seen:
+                    return news
+                news.append(event)
+                if seen is None and not self.fresh and self._begins(event):
+                    return news
+        return news
+
+    def _begins(self, event: dict[str, Any]) -> bool:
+        return event.get("PhysicalResourceId") == self.stack_id and event["ResourceStatus"] in _BEGINNINGS
+
+    def _line(self, event: dict[str, Any], seconds: float, named: bool) -> str:
+        status, logical_id = event["ResourceStatus"], event["LogicalResourceId"]
+        title = f"{self.name}/{logical_id}" if named and logical_id != self.name else logical_id
+        mark = next((mark for end, mark in _MARKS.items() if status.endswith(end)), "·")
+        about = self.resources.get(logical_id)
+        what = about.description if about and about.description else event.get("ResourceType", "")
+        state = status.lower().replace("_", " ")
+        reason = (
+            f": {event['ResourceStatusReason']}"
+            if status.endswith("FAILED") and event.get("ResourceStatusReason")
+            else ""
+        )
+        return f"  {mark} {seconds:4.0f} s  " + one_line(f"{title} {state} ({what}){reason}")
+
+    def _since_beginning(self, event: dict[str, Any]) -> float:
+        return (_time(event) - _time(self.events[0])).total_seconds()
+
+    def _duration(self, event: dict[str, Any]) -> float:
+        """How long the resource has been, or was, at work."""
+        first = next(one for one in self.events if one["LogicalResourceId"] == event["LogicalResourceId"])
+        working = event["ResourceStatus"].endswith("_IN_PROGRESS")
+        until = datetime.now(_time(event).tzinfo) if working else _time(event)
+        return max((until - _time(first)).total_seconds(), 0)
+
+
+def follow(watches: list[Watch], console: Console) -> None:
+    """Watch operations until each has ended, showing what happens.
+
+    Args:
+        watches: The operations.
+        console: Where to show it.
+    """
+    wait = pauses()
+    with console.live() as live:
+        running = list(watches)
+        while True:
+            running = [watch for watch in running if not watch.poll()]
+            _show(watches, live)
+            if not running:
+                return
+            wait()
+
+
+def explain(watch: Watch, doing: str, again: str) -> ScaffoldError:
+    """The error for an operation that failed: the first real reason, and what to do.
+
+    Args:
+        watch: The operation that failed.
+        doing: What was being done, such as `created`.
+        again: The command to run again.
+    """
+    failure = watch.failure()
+    if failure is None:
+        return ScaffoldError(
+            f"The stack {watch.name} could not be {doing}: it is {watch.status}.",
+            f"See its events: `aws cloudformation describe-stack-events --stack-name {watch.name}`.",
+        )
+    event, reason = failure
+    about = watch.resources.get(event["LogicalResourceId"])
+    what = f"{event['LogicalResourceId']} ({(about and about.description) or event.get('ResourceType', '')})"
+    return ScaffoldError(
+        f"The stack {watch.name} could not be {doing}, because of {what}: {one_line(reason).rstrip('.')}.",
+        _remedy(reason, again),
+    )
+
+
+def _remedy(reason: str, again: str) -> str:
+    if remedy := remedy_for(reason):
+        return remedy
+    if denied := denial(reason):
+        return f"Have {denied[0]} allowed for the role or person named there, then run `{again}` again."
+    if "already exists" in reason.lower():
+        return f"Something of that name is left from elsewhere: delete or rename it, then run `{again}` again."
+    return f"Mend it, commit, and run `{again}` again: it goes on from here."
+
+
+def _show(watches: list[Watch], live: Live) -> None:
+    live.update([line for watch in watches for line in watch.lines(live.redraws, len(watches) > 1)])
+
+
+def _time(event: dict[str, Any]) -> datetime:
+    moment: datetime = event["Timestamp"]
+    return moment

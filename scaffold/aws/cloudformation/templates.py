@@ -1,0 +1,199 @@
+"""A CloudFormation template of the service with its configuration file: what a stack should be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaffold.core.errors import ScaffoldError
+from scaffold.service import names
+from scaffold.service.service import Service
+
+# CloudFormation takes this many bytes inline; more has to lie in a bucket.
+INLINE_BYTES = 51_200
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _TemplateLoader(_Loader):  # type: ignore[misc]
+    """Reads templates: `!Ref`, `!Sub` and their like become plain values, since nobody here evaluates them."""
+
+
+def _plain(loader: Any, _suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)
+
+
+_TemplateLoader.add_multi_constructor("!", _plain)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource as its template declares it.
+
+    Attributes:
+        logical_id: Its name in the template.
+        type: Its CloudFormation type.
+        description: What it is for, from its metadata; empty where the template does not say.
+        retained: Whether it outlives its stack.
+        condition: The template's condition that it exists under; empty for always.
+    """
+
+    logical_id: str
+    type: str
+    description: str = ""
+    retained: bool = False
+    condition: str = ""
+
+
+def resources_of(body: Any) -> dict[str, Resource]:
+    """The resources of a template by their logical id; empty where the template cannot be read.
+
+    Args:
+        body: The template's text, or the mapping that botocore makes of a JSON template.
+    """
+    declared = _mapping(parse(body).get("Resources"))
+    return {logical_id: _resource(logical_id, _mapping(resource)) for logical_id, resource in declared.items()}
+
+
+def parse(body: Any) -> dict[str, Any]:
+    """A template as a mapping, functions left unevaluated; empty where it cannot be read.
+
+    Args:
+        body: The template's text, or a mapping already.
+    """
+    if isinstance(body, str):
+        try:
+            body = yaml.load(body, Loader=_TemplateLoader)  # noqa: S506 (a safe loader)
+        except yaml.YAMLError:
+            return {}
+    return _mapping(body)
+
+
+@dataclass(frozen=True)
+class StackSpec:
+    """What a stack should be.
+
+    Attributes:
+        name: The stack's name.
+        kind: `foundation` or `pipeline`.
+        body: The template's text.
+        given: Parameters of the configuration file.
+        tags: The stack's tags.
+        policy: The stack policy, if the configuration file has one.
+    """
+
+    name: str
+    kind: str
+    body: str
+    given: dict[str, str]
+    tags: dict[str, str]
+    policy: dict[str, Any] | None
+
+    @cached_property
+    def parsed(self) -> dict[str, Any]:
+        """The template as a mapping."""
+        return parse(self.body)
+
+    @cached_property
+    def resources(self) -> dict[str, Resource]:
+        """The resources that the template declares."""
+        return resources_of(self.parsed)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Every parameter's value: the configuration file's, else the template's default."""
+        declared = _mapping(self.parsed.get("Parameters"))
+        defaults = {key: _mapping(one).get("Default") for key, one in declared.items()}
+        return {key: _as_text(value) for key, value in defaults.items() if value is not None} | self.given
+
+    @property
+    def too_large_inline(self) -> bool:
+        """Whether CloudFormation wants the template from a bucket."""
+        return len(self.body.encode()) > INLINE_BYTES
+
+    @property
+    def capabilities(self) -> list[str]:
+        """What CloudFormation wants to be told is meant."""
+        expands = "Transform" in self.parsed
+        return ["CAPABILITY_NAMED_IAM", *(["CAPABILITY_AUTO_EXPAND"] if expands else [])]
+
+
+def load(service: Service, kind: str) -> StackSpec:
+    """Read a template and its configuration file.
+
+    Args:
+        service: The service.
+        kind: `foundation` or `pipeline`.
+
+    Raises:
+        ScaffoldError: A file is missing or cannot be read.
+    """
+    stack = {"foundation": names.foundation_stack, "pipeline": names.pipeline_stack}[kind](service.app_name)
+    body = _read(service.root, service.infrastructure / f"{kind}.yaml")
+    configuration = _configuration(service.root, service.infrastructure / f"{kind}.json")
+    spec = StackSpec(
+        name=stack,
+        kind=kind,
+        body=body,
+        given={key: _as_text(value) for key, value in _mapping(configuration.get("Parameters")).items()},
+        tags={key: _as_text(value) for key, value in _mapping(configuration.get("Tags")).items()},
+        policy=configuration.get("StackPolicy") or None,
+    )
+    if not spec.resources:
+        raise _unreadable(f"infrastructure/{kind}.yaml", "it declares no resources")
+    return spec
+
+
+def _resource(logical_id: str, resource: dict[str, Any]) -> Resource:
+    description = _mapping(resource.get("Metadata")).get("Description")
+    return Resource(
+        logical_id=logical_id,
+        type=str(resource.get("Type", "")),
+        description=description if isinstance(description, str) else "",
+        retained=str(resource.get("DeletionPolicy", "")).startswith("Retain"),
+        condition=str(resource.get("Condition", "")),
+    )
+
+
+def _configuration(root: Path, path: Path) -> dict[str, Any]:
+    try:
+        return _mapping(json.loads(_read(root, path)))
+    except ValueError as error:
+        raise _unreadable(str(path.relative_to(root)), str(error)) from error
+
+
+def _read(root: Path, path: Path) -> str:
+    try:
+        # Line ends as they are in Git: a checkout on Windows must not look like a changed template.
+        return path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
+        raise _unreadable(str(path.relative_to(root)), reason) from error
+
+
+def _unreadable(path: str, why: str) -> ScaffoldError:
+    return ScaffoldError(
+        f"{path} of the service cannot be used: {why}.",
+        f"Restore it with `git checkout -- {path}`, or with `copier recopy`.",
+    )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ",".join(_as_text(item) for item in value)
+    return str(value)

@@ -1,0 +1,174 @@
+"""What went wrong at AWS, in a sentence, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore import exceptions as failures
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scaffold.aws.quotas import remedy_for
+from scaffold.core.errors import ScaffoldError
+
+OPERATOR_POLICY = "docs/operator-policy.json of gitops-scaffold"
+
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+_INVALID = {
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "InvalidAccessKeyId",
+    "AuthFailure",
+    "SignatureDoesNotMatch",
+    "InvalidSignatureException",
+    "IncompleteSignature",
+    "MissingAuthenticationToken",
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "UnauthorizedAccess"}
+_THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+_NOT_AUTHORIZED = re.compile(r"not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?")
+
+_SIGN_IN = "Sign in again (`aws sso login`, or new keys with `aws configure`), then run the same command again."
+
+
+def code_of(error: ClientError) -> str:
+    """The error code that AWS answered with."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def message_of(error: ClientError) -> str:
+    """AWS's own words."""
+    return str(error.response.get("Error", {}).get("Message", "")).strip() or str(error)
+
+
+@contextmanager
+def suppress_code(*codes: str) -> Iterator[None]:
+    """Go on after a call that AWS answered with one of these error codes.
+
+    Args:
+        codes: The codes, such as `NoSuchBucket`.
+    """
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) not in codes:
+            raise
+
+
+def translate(error: BotoCoreError | ClientError) -> ScaffoldError:
+    """Turn a failed call into a sentence on what happened and one on what to do.
+
+    Args:
+        error: What botocore raised.
+    """
+    return _refused(error) if isinstance(error, ClientError) else _unsent(error)
+
+
+def denial(message: str) -> tuple[str, str] | None:
+    """The action and the resource that a message says were denied, or None.
+
+    Args:
+        message: AWS's words, from an error or a stack event.
+    """
+    found = _NOT_AUTHORIZED.search(message)
+    return (found["action"], (found["resource"] or "").rstrip(".,")) if found else None
+
+
+def _refused(error: ClientError) -> ScaffoldError:
+    code, message, operation = code_of(error), message_of(error), error.operation_name
+    if code in _EXPIRED:
+        return ScaffoldError("Your AWS credentials have expired.", _SIGN_IN)
+    if code in _INVALID:
+        return ScaffoldError(
+            f"AWS does not accept these credentials ({code}).",
+            "Check the keys, the clock of this machine, and that the region is enabled in the account; "
+            "`aws sts get-caller-identity` shows whether they work.",
+        )
+    denied = denial(message)
+    if code in _DENIED or denied:
+        action, resource = denied or (_action_of(error), "")
+        on = f" on {resource}" if resource else ""
+        return ScaffoldError(
+            f"AWS denied {action}{on}: these credentials lack the permission.",
+            f"Have {action} allowed; everything that deploy and destroy need stands in {OPERATOR_POLICY}.",
+        )
+    if code == "OperationNotAllowedException" and operation == "CreateRepository":
+        return ScaffoldError(
+            "CodeCommit refuses this account as a new customer: it has no CodeCommit repository yet.",
+            "Use an account, or an AWS Organization, that already has a CodeCommit repository, or ask AWS Support to "
+            "enable CodeCommit for this one; then run the same command again.",
+        )
+    if remedy := remedy_for(f"{code}: {message}"):
+        return ScaffoldError(
+            f"AWS refused {operation} because of a limit of this account: {_sentence(message)}", remedy
+        )
+    if code in _THROTTLED:
+        return ScaffoldError(
+            f"AWS asks for patience: too many calls ({operation}).", "Run the same command again in a minute."
+        )
+    if "TerminationProtection" in message:
+        return ScaffoldError(
+            f"The stack is protected from deletion: {_sentence(message)}",
+            "Take the protection off with `aws cloudformation update-termination-protection "
+            "--no-enable-termination-protection --stack-name NAME`, then run the same command again.",
+        )
+    return ScaffoldError(
+        f"AWS refused {operation} ({code}): {_sentence(message)}",
+        "Mend what AWS reports, then run the same command again.",
+    )
+
+
+def _action_of(error: ClientError) -> str:
+    """The IAM action of a call whose denial does not name it."""
+    # S3 alone answers without a word on who may not do what, and names two of its actions otherwise than its calls.
+    special = {"ListObjectVersions": "s3:ListBucketVersions", "HeadBucket": "s3:ListBucket"}
+    return special.get(error.operation_name, error.operation_name)
+
+
+def _sentence(message: str) -> str:
+    text = " ".join(message.split())
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _unsent(error: BotoCoreError) -> ScaffoldError:
+    match error:
+        case failures.NoCredentialsError() | failures.PartialCredentialsError():
+            return ScaffoldError(
+                "No AWS credentials were found.",
+                "Sign in (`aws configure sso`, `aws configure`), name a profile with `--profile`, or try it without an "
+                "account: `scaffold local`.",
+            )
+        case failures.ProfileNotFound():
+            return ScaffoldError(
+                f"{_sentence(str(error))}", "`aws configure list-profiles` shows the profiles of this machine."
+            )
+        case (
+            failures.UnauthorizedSSOTokenError()
+            | failures.SSOTokenLoadError()
+            | failures.TokenRetrievalError()
+            | failures.LoginError()
+        ):
+            return ScaffoldError("Your AWS sign-in has expired.", _SIGN_IN)
+        case failures.CredentialRetrievalError() | failures.MetadataRetrievalError() | failures.InvalidConfigError():
+            return ScaffoldError(f"AWS credentials could not be fetched: {_sentence(str(error))}", _SIGN_IN)
+        case failures.ConfigParseError() | failures.ConfigNotFound():
+            return ScaffoldError(
+                f"The AWS configuration cannot be read: {_sentence(str(error))}", "Mend ~/.aws/config."
+            )
+        case failures.SSLError():
+            return ScaffoldError(
+                f"The connection to AWS is not trusted: {_sentence(str(error))}",
+                "Behind an inspecting proxy, point AWS_CA_BUNDLE at its certificate.",
+            )
+        case failures.HTTPClientError() | failures.ConnectionError():
+            return ScaffoldError(
+                f"AWS is out of reach: {_sentence(str(error))}",
+                "Check the network, the proxy and AWS_ENDPOINT_URL, then run it again: it goes on from here.",
+            )
+        case failures.NoRegionError() | failures.InvalidRegionError() | failures.UnknownEndpointError():
+            return ScaffoldError(f"The region is not usable: {_sentence(str(error))}", "Check the answer `aws_region`.")
+        case _:
+            return ScaffoldError(
+                f"The call to AWS failed: {_sentence(str(error))}", "Mend what it says, then run it again."
+            )

@@ -1,0 +1,1 @@
+"""Everything that touches a terminal: messages, live blocks, single prompts."""

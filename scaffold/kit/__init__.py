@@ -1,0 +1,1 @@
+"""Kits: where one comes from, what it asks, and what it renders."""

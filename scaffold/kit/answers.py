@@ -1,0 +1,104 @@
+"""Answers given on the command line and in files, checked against the kit's questions."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaffold.core.errors import UsageError
+from scaffold.kit.questionnaire import Questionnaire
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as version 1.2 reads it: `off` is a word and no truth value, so `scan_gate: off` means what it says."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"\A(true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")
+)
+
+
+def split_pairs(pairs: Iterable[str]) -> dict[str, str]:
+    """Split what `--data` was given.
+
+    Args:
+        pairs: Texts of the form KEY=VALUE; of several for one key the last counts.
+
+    Raises:
+        UsageError: A text has no `=`, or nothing before it.
+    """
+    data = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"`--data {pair}` is not KEY=VALUE.", "Write for example `--data app_name=orders`.")
+        data[key.strip()] = value
+    return data
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Read answers from a YAML or JSON file. Keys with a leading underscore are Copier's own and left out.
+
+    Args:
+        path: The file; a service's `.copier-answers.yml` will do.
+
+    Raises:
+        UsageError: The file cannot be read, or is not a mapping of questions to answers.
+    """
+    remedy = "Give a YAML or JSON file of the form `app_name: orders`, one line for each answer."
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        content = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+    except OSError as error:
+        raise UsageError(f"The answers file {path} cannot be read: {error.strerror or error}.", remedy) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The answers file {path} is not UTF-8 text.", remedy) from error
+    except (json.JSONDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        kind = "JSON" if path.suffix == ".json" else "YAML"
+        raise UsageError(f"The answers file {path} is not valid {kind}{_place(error)}.", remedy) from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise UsageError(f"The answers file {path} is not a mapping of questions to answers.", remedy)
+    return {str(key): value for key, value in content.items() if not str(key).startswith("_")}
+
+
+def merge(questionnaire: Questionnaire, data: Mapping[str, str], file: Path | None) -> dict[str, Any]:
+    """Everything that was answered before any prompt; the command line outranks the file.
+
+    Args:
+        questionnaire: The kit's questions.
+        data: Answers from the command line.
+        file: A file of answers.
+
+    Raises:
+        UsageError: The file is malformed, or a key is none of the questions.
+    """
+    given = {**(read_file(file) if file else {}), **data}
+    for key in given:
+        if key not in questionnaire.names:
+            raise _unknown(key, questionnaire.names)
+    return given
+
+
+def _unknown(key: str, names: list[str]) -> UsageError:
+    nearest = difflib.get_close_matches(key, names, n=1)
+    suggestion = f"Did you mean {nearest[0]}?" if nearest else f"The questions are {', '.join(names)}."
+    return UsageError(f"The kit asks no question called {key!r}.", suggestion)
+
+
+def _place(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f" (line {error.lineno}, column {error.colno})"
+    mark = getattr(error, "problem_mark", None)
+    return f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""

@@ -1,0 +1,253 @@
+"""Where a kit comes from: `--kit`, $SCAFFOLD_KIT, or the one embedded in the package."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sysconfig
+import tempfile
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold.core.errors import ScaffoldError, UsageError
+from scaffold.core.git import OWN_WAY, GitFailed, git
+
+VARIABLE = "SCAFFOLD_KIT"
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|codecommit::|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:")
+_PASSWORD = re.compile(r"(git\+)?https?://[^/@:]*:[^/@]+@", re.IGNORECASE)
+_HOSTS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
+# What Copier takes for a Git URL as it stands; all others need a git+ in front.
+_KNOWN_PREFIXES = ("git@", "git://", "git+", "https://github.com/", "https://gitlab.com/")
+_CONFIGURATIONS = ("copier.yml", "copier.yaml")
+_NETWORK = re.compile(
+    r"could not resolve|could not connect|connection (was )?(refused|timed out|reset)|network is unreachable|failed to"
+    r" connect|couldn't connect|name or service not known|temporary failure|could not connect|proxy|EndpointConnection",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"authentication failed|permission denied|could not read username|error: 40[13]|credentials", re.I)
+
+
+@dataclass(frozen=True)
+class KitSource:
+    """A kit, ready to be asked and rendered.
+
+    Attributes:
+        source: What Copier reads and the service records as `_src_path`; valid from any folder.
+        ref: The commit in use.
+        version: What that commit is called: a release's tag, where it has one.
+        repository: A Git repository on this machine that has that commit, whatever it has checked out.
+    """
+
+    source: str
+    ref: str
+    version: str
+    repository: Path
+
+
+class KitUnusable(ScaffoldError):
+    """The kit cannot be had, or is none."""
+
+
+def resolve(kit: str | None = None, version: str | None = None) -> KitSource:
+    """Find the kit to use and fetch it.
+
+    Args:
+        kit: The value of `--kit`: a folder, a Git bundle, a Git URL or a `git+codecommit::` address.
+        version: The value of `--kit-version`: a tag or commit; the newest release by default.
+
+    Raises:
+        KitUnusable: There is no such kit or version, or it is not under Git, or has uncommitted changes.
+        UsageError: The source or version is empty or looks like an option, or the source holds a password.
+    """
+    if version is not None and (not version or version.startswith("-") or len(version.split()) != 1):
+        raise UsageError(
+            f"--kit-version {version!r} names no tag or commit.", "Name one, for example --kit-version v1.2.0."
+        )
+    source = kit if kit is not None else os.environ.get(VARIABLE) or None
+    if source is None:
+        return _embedded(version)
+    if not source.strip() or source.startswith("-"):
+        origin = "--kit" if kit is not None else f"${VARIABLE}"
+        raise UsageError(
+            f"{origin} {source!r} names no kit.", "Give a folder, a Git URL or git+codecommit::REGION://REPOSITORY."
+        )
+    if _PASSWORD.match(source):
+        raise UsageError(
+            "The kit's address holds a password, which every service made from it would record in Git.",
+            "Leave it out, and let Git sign in: with a credential helper, or over SSH.",
+        )
+    if _is_remote(source):
+        _find_remote_helper()
+        return _fetch(_copier_url(source), _git_url(source), version)
+    address, path = _local(source)
+    if path.is_dir() and version is None:
+        _refuse_changes(path, source)
+    return _fetch(address, str(path), version)
+
+
+def _embedded(version: str | None) -> KitSource:
+    from scaffold.kit.embedded import SOURCE, materialise
+
+    kit = materialise()
+    if version is not None:
+        return _fetch(SOURCE, str(kit.repository), version)
+    return KitSource(SOURCE, kit.commit, kit.version, kit.repository)
+
+
+def _fetch(source: str, url: str, version: str | None) -> KitSource:
+    """Clone a kit, and find the wanted version in it. The clone is gone when nobody holds the result any more."""
+    folder = Path(tempfile.mkdtemp(prefix="scaffold-kit-"))
+    try:
+        fetched = _cloned(source, url, version, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(fetched, shutil.rmtree, folder, ignore_errors=True)
+    return fetched
+
+
+def _cloned(source: str, url: str, version: str | None, folder: Path) -> KitSource:
+    try:
+        git(*OWN_WAY, "clone", "--quiet", "--no-checkout", "--template=", "--", url, str(folder), cwd=folder)
+    except GitFailed as error:
+        raise _unreachable(source, error.stderr) from error
+    commit = _find_commit(folder, source, version)
+    if not git("ls-tree", "--name-only", commit, "--", *_CONFIGURATIONS, cwd=folder):
+        raise KitUnusable(
+            f"{source} is not a kit: it has no copier.yml.", "Name a repository with the kit's copier.yml at its top."
+        )
+    return KitSource(source, commit, git("describe", "--tags", "--always", commit, cwd=folder), folder)
+
+
+def _find_commit(folder: Path, source: str, version: str | None) -> str:
+    names = [version, f"refs/remotes/origin/{version}"] if version else [_newest_release(folder) or "HEAD"]
+    for name in names:
+        try:
+            return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", cwd=folder)
+        except GitFailed:
+            continue
+    if version is None:
+        raise KitUnusable(
+            f"The kit {source} is an empty repository.", "Commit the kit's files there, or name another kit."
+        )
+    newest = git("tag", "--list", "v*", "--sort=-v:refname", cwd=folder).splitlines()[:3]
+    known = f"Name one that exists, such as {', '.join(newest)}" if newest else "Name a tag or commit that exists"
+    raise KitUnusable(
+        f"The kit {source} has no version {version}.", f"{known}, or leave --kit-version out for the newest."
+    )
+
+
+def _newest_release(folder: Path) -> str | None:
+    """The tag that Copier takes when it is not told which."""
+    from packaging.version import InvalidVersion, Version
+
+    releases = []
+    for tag in git("tag", "--list", cwd=folder).splitlines():
+        try:
+            number = Version(tag)
+        except InvalidVersion:
+            continue
+        if not number.is_prerelease:
+            releases.append((number, tag))
+    return max(releases)[1] if releases else None
+
+
+def _unreachable(source: str, reason: str) -> KitUnusable:
+    if "codecommit" in source and ("is not a git command" in reason or "emote helper" in reason):
+        return KitUnusable(
+            f"Git cannot read {source} without git-remote-codecommit.",
+            "Install it with `pip install git-remote-codecommit`, then run the same command again.",
+        )
+    if _NETWORK.search(reason):
+        return KitUnusable(
+            f"The kit {source} cannot be reached over the network.",
+            "Check the connection and the address, or leave --kit out to use the embedded kit.",
+        )
+    if _DENIED.search(reason):
+        return KitUnusable(
+            f"Access to the kit {source} is denied.", "Sign in with an account that may read it, then try again."
+        )
+    last = next((line for line in reversed(reason.strip().splitlines()) if line.strip()), "Git gave no reason").strip()
+    last = last.removeprefix("fatal: ").rstrip(".")
+    return KitUnusable(
+        f"The kit {source} cannot be read: {last}.", "Check the address, for example with `git ls-remote`."
+    )
+
+
+def _is_remote(source: str) -> bool:
+    if source.startswith((*_KNOWN_PREFIXES, *_HOSTS)):
+        return True
+    return bool(_SCHEME.match(source)) and not Path(source).exists()
+
+
+def _copier_url(source: str) -> str:
+    if source.startswith((*_KNOWN_PREFIXES, *_HOSTS)) or source.endswith(".git"):
+        return source
+    return f"git+{source}"
+
+
+def _git_url(source: str) -> str:
+    for prefix, host in _HOSTS.items():
+        if source.startswith(prefix):
+            return f"{host}{source.removeprefix(prefix).lstrip('/').removesuffix('.git')}.git"
+    return source.removeprefix("git+")
+
+
+def _find_remote_helper() -> None:
+    """Let Git find git-remote-codecommit beside this interpreter, also where its folder is not on the PATH."""
+    scripts = sysconfig.get_path("scripts")
+    path = os.environ.get("PATH", os.defpath)
+    if scripts and scripts not in path.split(os.pathsep):
+        os.environ["PATH"] = f"{path}{os.pathsep}{scripts}"
+
+
+def _local(source: str) -> tuple[str, Path]:
+    """What Copier is to record for a kit on this machine, and where that is."""
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError:  # the home of somebody who is not there
+        path = Path(source)
+    if not path.exists():
+        raise KitUnusable(
+            f"There is no kit at {source}.", "Check the path, or give a Git URL or git+codecommit::REGION://REPOSITORY."
+        )
+    # A relative address would be looked for below the service at its next update. A tilde travels
+    # between machines, so it stays where Copier expands it.
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would also follow links)
+    address = source if source.startswith("~") and not source.endswith(".git") else str(absolute)
+    if absolute.is_dir() and not _is_top_of_repository(absolute):
+        if not any((absolute / name).is_file() for name in _CONFIGURATIONS):
+            raise KitUnusable(
+                f"{source} is not a kit: it has no copier.yml.", "Name the folder with the kit's copier.yml at its top."
+            )
+        raise KitUnusable(
+            f"{source} is not a Git repository of its own with commits, so no service could be updated from it.",
+            f"Run `git init && git add --all && git commit` in {source}, then try again.",
+        )
+    return address, absolute
+
+
+def _is_top_of_repository(path: Path) -> bool:
+    try:
+        bare = git("rev-parse", "--is-bare-repository", cwd=path) == "true"
+        # Copier knows a bare repository by its name only.
+        if bare and path.suffix != ".git":
+            return False
+        top = git("rev-parse", "--absolute-git-dir" if bare else "--show-toplevel", cwd=path)
+        git("rev-parse", "--verify", "--quiet", "HEAD", cwd=path)
+    except GitFailed:
+        return False
+    return Path(top).resolve() == path.resolve()
+
+
+def _refuse_changes(path: Path, source: str) -> None:
+    if git("rev-parse", "--is-bare-repository", cwd=path) == "true":
+        return
+    if changes := git("-c", "core.quotePath=false", "status", "--porcelain", cwd=path):
+        raise KitUnusable(
+            f"The kit {source} has uncommitted changes ({changes.splitlines()[0][3:]}), which no update could find.",
+            "Commit or stash them, or name a commit with --kit-version.",
+        )

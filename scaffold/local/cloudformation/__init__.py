@@ -1,0 +1,1 @@
+"""CloudFormation in local AWS: the resource types and rules that ministack lacks."""

@@ -1,0 +1,170 @@
+"""CodeCommit's approval rule templates: what must hold before a pull request can be merged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from dataclasses import dataclass, field
+
+from scaffold.local.protocol import ACCOUNT, Call, Document, ServiceError
+from scaffold.local.services.repositories import Repositories, Repository
+
+
+@dataclass
+class ApprovalRuleTemplate:
+    """One template and the repositories that it governs."""
+
+    name: str
+    content: str
+    description: str
+    created: float = field(default_factory=time.time)
+    modified: float = field(default_factory=time.time)
+    identifier: str = field(default_factory=lambda: str(uuid.uuid4()))
+    repositories: set[str] = field(default_factory=set)
+
+    def document(self) -> Document:
+        """The template as the API shows it."""
+        return {
+            "approvalRuleTemplateId": self.identifier,
+            "approvalRuleTemplateName": self.name,
+            "approvalRuleTemplateDescription": self.description,
+            "approvalRuleTemplateContent": self.content,
+            "ruleContentSha256": hashlib.sha256(self.content.encode()).hexdigest(),
+            "creationDate": self.created,
+            "lastModifiedDate": self.modified,
+            "lastModifiedUser": f"arn:aws:iam::{ACCOUNT}:root",
+        }
+
+
+class ApprovalRuleTemplates:
+    """The operations on approval rule templates.
+
+    Args:
+        repositories: The repositories that templates can be associated with.
+    """
+
+    def __init__(self, repositories: Repositories) -> None:
+        self._repositories = repositories
+        self._all: dict[tuple[str, str], ApprovalRuleTemplate] = {}
+
+    def forget(self, repository: Repository) -> None:
+        """Drop a deleted repository's associations."""
+        for (region, _), template in self._all.items():
+            if region == repository.region:
+                template.repositories.discard(repository.name)
+
+    def create_approval_rule_template(self, call: Call) -> Document:
+        """Create a template."""
+        name = call.parameters["approvalRuleTemplateName"]
+        if (call.region, name) in self._all:
+            raise ServiceError("ApprovalRuleTemplateNameAlreadyExistsException", f"{name} already exists")
+        content = _checked_content(call.parameters["approvalRuleTemplateContent"])
+        description = call.parameters.get("approvalRuleTemplateDescription", "")
+        template = self._all[call.region, name] = ApprovalRuleTemplate(name, content, description)
+        return {"approvalRuleTemplate": template.document()}
+
+    def get_approval_rule_template(self, call: Call) -> Document:
+        """Describe a template."""
+        return {"approvalRuleTemplate": self._template(call).document()}
+
+    def list_approval_rule_templates(self, call: Call) -> Document:
+        """List a region's templates."""
+        return {"approvalRuleTemplateNames": sorted(name for region, name in self._all if region == call.region)}
+
+    def update_approval_rule_template_content(self, call: Call) -> Document:
+        """Change a template's rules."""
+        template = self._template(call)
+        known = template.document()["ruleContentSha256"]
+        if call.parameters.get("existingRuleContentSha256", known) != known:
+            raise ServiceError("InvalidRuleContentSha256Exception", "The rule was changed in the meantime")
+        template.content = _checked_content(call.parameters["newRuleContent"])
+        template.modified = time.time()
+        return {"approvalRuleTemplate": template.document()}
+
+    def update_approval_rule_template_description(self, call: Call) -> Document:
+        """Change a template's description."""
+        template = self._template(call)
+        template.description = call.parameters["approvalRuleTemplateDescription"]
+        template.modified = time.time()
+        return {"approvalRuleTemplate": template.document()}
+
+    def update_approval_rule_template_name(self, call: Call) -> Document:
+        """Rename a template."""
+        old, new = call.parameters["oldApprovalRuleTemplateName"], call.parameters["newApprovalRuleTemplateName"]
+        template = self._named(call.region, old)
+        if (call.region, new) in self._all:
+            raise ServiceError("ApprovalRuleTemplateNameAlreadyExistsException", f"{new} already exists")
+        self._all[call.region, new] = self._all.pop((call.region, old))
+        template.name = new
+        return {"approvalRuleTemplate": template.document()}
+
+    def delete_approval_rule_template(self, call: Call) -> Document:
+        """Delete a template that no repository uses; an absent one is no error."""
+        template = self._all.get((call.region, call.parameters["approvalRuleTemplateName"]))
+        if template is None:
+            return {"approvalRuleTemplateId": ""}
+        if template.repositories:
+            raise ServiceError("ApprovalRuleTemplateInUseException", f"{template.name} is associated with a repository")
+        del self._all[call.region, template.name]
+        return {"approvalRuleTemplateId": template.identifier}
+
+    def associate_approval_rule_template_with_repository(self, call: Call) -> Document:
+        """Let a template govern a repository."""
+        template = self._template(call)
+        template.repositories.add(self._repository(call))
+        return {}
+
+    def disassociate_approval_rule_template_from_repository(self, call: Call) -> Document:
+        """End a template's rule over a repository."""
+        template = self._template(call)
+        template.repositories.discard(self._repository(call))
+        return {}
+
+    def list_associated_approval_rule_templates_for_repository(self, call: Call) -> Document:
+        """List the templates that govern a repository."""
+        repository = self._repository(call)
+        found = [
+            t.name for (region, _), t in self._all.items() if region == call.region and repository in t.repositories
+        ]
+        return {"approvalRuleTemplateNames": sorted(found)}
+
+    def list_repositories_for_approval_rule_template(self, call: Call) -> Document:
+        """List the repositories that a template governs."""
+        return {"repositoryNames": sorted(self._template(call).repositories)}
+
+    def _template(self, call: Call) -> ApprovalRuleTemplate:
+        return self._named(call.region, call.parameters["approvalRuleTemplateName"])
+
+    def _named(self, region: str, name: str) -> ApprovalRuleTemplate:
+        if (region, name) not in self._all:
+            raise ServiceError("ApprovalRuleTemplateDoesNotExistException", f"{name} does not exist")
+        return self._all[region, name]
+
+    def _repository(self, call: Call) -> str:
+        name = str(call.parameters["repositoryName"])
+        if self._repositories.find(call.region, name) is None:
+            raise ServiceError("RepositoryDoesNotExistException", f"{name} does not exist")
+        return name
+
+
+def _checked_content(content: str) -> str:
+    """The content of a rule, refused unless it is JSON of the one version that CodeCommit knows."""
+    try:
+        document = json.loads(content)
+    except ValueError:
+        document = None
+    statements = document.get("Statements") if isinstance(document, dict) else None
+    if not statements or document.get("Version") != "2018-11-08":
+        raise ServiceError(
+            "InvalidApprovalRuleTemplateContentException",
+            'The content must be JSON with "Version": "2018-11-08" and "Statements"',
+        )
+    for statement in statements:
+        if statement.get("Type") != "Approvers" or not isinstance(statement.get("NumberOfApprovalsNeeded"), int):
+            raise ServiceError(
+                "InvalidApprovalRuleTemplateContentException",
+                'Each statement needs "Type": "Approvers" and a whole "NumberOfApprovalsNeeded"',
+            )
+    return content

@@ -1,0 +1,241 @@
+"""A stand-in for CodePipeline: it keeps pipelines and checks their structure. It does not run them."""
+
+from __future__ import annotations
+
+import copy
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from scaffold.local.protocol import ACCOUNT, Call, Document, Service, ServiceError
+from scaffold.local.services.pipeline_structure import check_structure
+
+NOT_RUN = "Local AWS keeps pipelines but does not run them."
+
+
+@dataclass
+class Pipeline:
+    """One pipeline, its tags, and what asked it to run."""
+
+    declaration: Document
+    region: str
+    tags: dict[str, str] = field(default_factory=dict)
+    created: float = field(default_factory=time.time)
+    updated: float = field(default_factory=time.time)
+    executions: list[Document] = field(default_factory=list)
+    disabled_transitions: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        """The pipeline's Amazon Resource Name."""
+        return f"arn:aws:codepipeline:{self.region}:{ACCOUNT}:{self.declaration['name']}"
+
+    def record_execution(self, trigger: str) -> str:
+        """Note that something asked for an execution, which local AWS stops at once.
+
+        Args:
+            trigger: What asked for it, in CodePipeline's words.
+
+        Returns:
+            The execution's id.
+        """
+        now = time.time()
+        execution = {
+            "pipelineExecutionId": str(uuid.uuid4()),
+            "status": "Stopped",
+            "statusSummary": NOT_RUN,
+            "startTime": now,
+            "lastUpdateTime": now,
+            "pipelineVersion": self.declaration["version"],
+            "trigger": {"triggerType": trigger, "triggerDetail": f"arn:aws:iam::{ACCOUNT}:root"},
+            "executionMode": self.declaration["executionMode"],
+            "executionType": "STANDARD",
+        }
+        self.executions.insert(0, execution)
+        return str(execution["pipelineExecutionId"])
+
+
+class CodePipeline(Service):
+    """Pipelines: create, read, change, delete, tag; executions are only noted."""
+
+    name = "codepipeline"
+
+    def __init__(self) -> None:
+        self._all: dict[tuple[str, str], Pipeline] = {}
+
+    def create_pipeline(self, call: Call) -> Document:
+        """Create a pipeline, which asks for its first execution."""
+        declaration = _completed(call.parameters["pipeline"])
+        if (call.region, declaration["name"]) in self._all:
+            raise ServiceError(
+                "PipelineNameInUseException", f"A pipeline with the name '{declaration['name']}' already exists"
+            )
+        check_structure(declaration)
+        tags = {tag["key"]: tag["value"] for tag in call.parameters.get("tags", [])}
+        pipeline = self._all[call.region, declaration["name"]] = Pipeline(declaration, call.region, tags)
+        pipeline.record_execution("CreatePipeline")
+        return {"pipeline": declaration, "tags": _tag_list(tags)}
+
+    def get_pipeline(self, call: Call) -> Document:
+        """Tell a pipeline's structure."""
+        pipeline = self._pipeline(call)
+        if call.parameters.get("version", pipeline.declaration["version"]) != pipeline.declaration["version"]:
+            raise ServiceError("PipelineVersionNotFoundException", "Local AWS keeps a pipeline's last version only")
+        metadata = {"pipelineArn": pipeline.arn, "created": pipeline.created, "updated": pipeline.updated}
+        return {"pipeline": pipeline.declaration, "metadata": metadata}
+
+    def update_pipeline(self, call: Call) -> Document:
+        """Replace a pipeline's structure; its version goes up."""
+        declaration = _completed(call.parameters["pipeline"])
+        pipeline = self._named(call.region, declaration["name"])
+        check_structure(declaration)
+        declaration["version"] = pipeline.declaration["version"] + 1
+        pipeline.declaration, pipeline.updated = declaration, time.time()
+        return {"pipeline": declaration}
+
+    def delete_pipeline(self, call: Call) -> Document:
+        """Delete a pipeline; an absent one is no error."""
+        self._all.pop((call.region, call.parameters["name"]), None)
+        return {}
+
+    def list_pipelines(self, call: Call) -> Document:
+        """List a region's pipelines."""
+        found = [p for (region, _), p in sorted(self._all.items()) if region == call.region]
+        return {
+            "pipelines": [
+                {key: p.declaration[key] for key in ("name", "version", "pipelineType", "executionMode")}
+                | {"created": p.created, "updated": p.updated}
+                for p in found
+            ]
+        }
+
+    def get_pipeline_state(self, call: Call) -> Document:
+        """Tell the stages and actions, none of which ever ran."""
+        pipeline = self._pipeline(call)
+        disabled = pipeline.disabled_transitions
+        return {
+            "pipelineName": pipeline.declaration["name"],
+            "pipelineVersion": pipeline.declaration["version"],
+            "created": pipeline.created,
+            "updated": pipeline.updated,
+            "stageStates": [
+                {
+                    "stageName": stage["name"],
+                    "inboundExecutions": [],
+                    "inboundTransitionState": _transition(disabled.get((stage["name"], "Inbound"))),
+                    "actionStates": [{"actionName": action["name"]} for action in stage["actions"]],
+                }
+                for stage in pipeline.declaration["stages"]
+            ],
+        }
+
+    def disable_stage_transition(self, call: Call) -> Document:
+        """Close the way into or out of a stage."""
+        pipeline, transition = self._transition(call)
+        pipeline.disabled_transitions[transition] = call.parameters["reason"]
+        return {}
+
+    def enable_stage_transition(self, call: Call) -> Document:
+        """Open the way into or out of a stage."""
+        pipeline, transition = self._transition(call)
+        pipeline.disabled_transitions.pop(transition, None)
+        return {}
+
+    def start_pipeline_execution(self, call: Call) -> Document:
+        """Note that a person asked for an execution."""
+        return {"pipelineExecutionId": self._pipeline(call).record_execution("StartPipelineExecution")}
+
+    def stop_pipeline_execution(self, call: Call) -> Document:
+        """Refuse: every execution is stopped already."""
+        self._execution(self._pipeline(call, "pipelineName"), call)
+        raise ServiceError("PipelineExecutionNotStoppableException", f"The execution is stopped already. {NOT_RUN}")
+
+    def get_pipeline_execution(self, call: Call) -> Document:
+        """Tell what is known of an execution."""
+        pipeline = self._pipeline(call, "pipelineName")
+        execution = self._execution(pipeline, call)
+        hidden = ("startTime", "lastUpdateTime")
+        shown = {key: value for key, value in execution.items() if key not in hidden}
+        return {"pipelineExecution": {"pipelineName": pipeline.declaration["name"], **shown}}
+
+    def list_pipeline_executions(self, call: Call) -> Document:
+        """List a pipeline's executions, the newest first."""
+        executions = self._pipeline(call, "pipelineName").executions[: call.parameters.get("maxResults", 100)]
+        return {
+            "pipelineExecutionSummaries": [
+                {key: value for key, value in execution.items() if key != "pipelineVersion"} for execution in executions
+            ]
+        }
+
+    def list_action_executions(self, call: Call) -> Document:
+        """List the actions that ran: none ever does."""
+        self._pipeline(call, "pipelineName")
+        return {"actionExecutionDetails": []}
+
+    def list_tags_for_resource(self, call: Call) -> Document:
+        """List a pipeline's tags."""
+        return {"tags": _tag_list(self._by_arn(call).tags)}
+
+    def tag_resource(self, call: Call) -> Document:
+        """Add or change tags of a pipeline."""
+        self._by_arn(call).tags.update({tag["key"]: tag["value"] for tag in call.parameters["tags"]})
+        return {}
+
+    def untag_resource(self, call: Call) -> Document:
+        """Remove tags from a pipeline."""
+        for key in call.parameters["tagKeys"]:
+            self._by_arn(call).tags.pop(key, None)
+        return {}
+
+    def _pipeline(self, call: Call, parameter: str = "name") -> Pipeline:
+        return self._named(call.region, call.parameters[parameter])
+
+    def _named(self, region: str, name: str) -> Pipeline:
+        if (region, name) not in self._all:
+            raise ServiceError(
+                "PipelineNotFoundException", f"Account '{ACCOUNT}' does not have a pipeline with name '{name}'"
+            )
+        return self._all[region, name]
+
+    def _by_arn(self, call: Call) -> Pipeline:
+        for pipeline in self._all.values():
+            if pipeline.arn == call.parameters["resourceArn"]:
+                return pipeline
+        raise ServiceError("ResourceNotFoundException", f"{call.parameters['resourceArn']} does not exist")
+
+    def _transition(self, call: Call) -> tuple[Pipeline, tuple[str, str]]:
+        pipeline = self._pipeline(call, "pipelineName")
+        stage = call.parameters["stageName"]
+        if stage not in [s["name"] for s in pipeline.declaration["stages"]]:
+            raise ServiceError("StageNotFoundException", f"There is no stage {stage}")
+        return pipeline, (stage, call.parameters["transitionType"])
+
+    @staticmethod
+    def _execution(pipeline: Pipeline, call: Call) -> Document:
+        identifier = call.parameters["pipelineExecutionId"]
+        for execution in pipeline.executions:
+            if execution["pipelineExecutionId"] == identifier:
+                return execution
+        raise ServiceError("PipelineExecutionNotFoundException", f"There is no execution {identifier}")
+
+
+def _completed(declaration: Document) -> Document:
+    """A declaration with the defaults that the service adds."""
+    completed: dict[str, Any] = {"version": 1, "executionMode": "SUPERSEDED", "pipelineType": "V1"}
+    completed |= copy.deepcopy(declaration)
+    for stage in completed["stages"]:
+        for action in stage["actions"]:
+            action.setdefault("runOrder", 1)
+            for key in ("inputArtifacts", "outputArtifacts"):
+                action.setdefault(key, [])
+            action.setdefault("configuration", {})
+    return completed
+
+
+def _transition(disabled_reason: str | None) -> Document:
+    return {"enabled": False, "disabledReason": disabled_reason} if disabled_reason else {"enabled": True}
+
+
+def _tag_list(tags: dict[str, str]) -> list[Document]:
+    return [{"key": key, "value": value} for key, value in sorted(tags.items())]

@@ -1,0 +1,194 @@
+"""CodeCommit's Git endpoint: `git http-backend` behind the address that git-remote-codecommit signs for."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import functools
+import hashlib
+import hmac
+import os
+import re
+import signal
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from botocore.loaders import Loader
+
+from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.services.repositories import Repositories, Repository
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_PATH = re.compile(r"/v1/repos/(?P<name>[\w.-]{1,100})/(?P<rest>info/refs|git-upload-pack|git-receive-pack)")
+_CHUNK = 1 << 16
+
+
+class GitEndpoint:
+    """Serves clones, fetches and pushes of the repositories that the API knows.
+
+    Args:
+        repositories: The repositories.
+        region: The region that most requests are signed for.
+    """
+
+    def __init__(self, repositories: Repositories, region: str) -> None:
+        self._repositories = repositories
+        self._region = region
+        self._running: set[int] = set()
+
+    def stop(self) -> None:
+        """Kill the Git processes of requests under way."""
+        for group in self._running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request of a Git client."""
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        match = _PATH.fullmatch(scope["path"])
+        if match is None:
+            return await _refuse(send, 404, "Not found")
+        if "authorization" not in headers:
+            return await _refuse(send, 401, "Credentials are required", [(b"www-authenticate", b'Basic realm="local"')])
+        candidates = self._candidates(match["name"], headers["authorization"], headers.get("host", ""))
+        if candidates is None:
+            return await _refuse(send, 403, "The signature does not match")
+        repository = next(filter(None, candidates), None)
+        if repository is None:
+            return await _refuse(send, 404, f"Repository {match['name']} does not exist")
+        return await self._serve(repository, match["rest"], scope, headers, receive, send)
+
+    def _candidates(self, name: str, authorization: str, host: str) -> Iterable[Repository | None] | None:
+        """The repositories that the signer may have meant; None for a wrong signature.
+
+        The address names no region, but the signature is made for one.
+        """
+        user, password = _basic(authorization)
+        if user != ACCESS_KEY:  # Credentials that STS gave out: their secret is not known here.
+            return self._repositories.named(name)
+        for region in (self._region, *self._repositories.regions(), *_aws_regions()):
+            if _signature_fits(password, host, f"/v1/repos/{name}", region):
+                return [self._repositories.find(region, name)]
+        return None
+
+    async def _serve(
+        self,
+        repository: Repository,
+        rest: str,
+        scope: dict[str, Any],
+        headers: dict[str, str],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Let `git http-backend` answer, streaming both ways."""
+        variables = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(repository.path.parent),
+            "GIT_PROJECT_ROOT": str(repository.path.parent),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_COUNT": "2",
+            "GIT_CONFIG_KEY_0": "http.receivepack",
+            "GIT_CONFIG_VALUE_0": "true",
+            "GIT_CONFIG_KEY_1": "http.getanyfile",
+            "GIT_CONFIG_VALUE_1": "false",
+            "PATH_INFO": f"/{repository.path.name}/{rest}",
+            "QUERY_STRING": scope["query_string"].decode("latin-1"),
+            "REQUEST_METHOD": scope["method"],
+            "REMOTE_USER": ACCESS_KEY,
+            "REMOTE_ADDR": "127.0.0.1",
+            "CONTENT_TYPE": headers.get("content-type", ""),
+            "HTTP_CONTENT_ENCODING": headers.get("content-encoding", ""),
+            "GIT_PROTOCOL": headers.get("git-protocol", ""),
+        }
+        # A chunked body has no length: without the variable the backend reads to the end of its input.
+        if "content-length" in headers:
+            variables["CONTENT_LENGTH"] = headers["content-length"]
+        pipe = asyncio.subprocess.PIPE
+        backend = await asyncio.create_subprocess_exec(
+            "git", "http-backend", stdin=pipe, stdout=pipe, env=variables, process_group=0
+        )
+        self._running.add(backend.pid)
+        assert backend.stdin is not None  # noqa: S101
+        assert backend.stdout is not None  # noqa: S101
+        feeding = asyncio.create_task(_feed(backend.stdin, receive))
+        try:
+            await _relay(backend.stdout, send)
+            await backend.wait()
+        finally:
+            feeding.cancel()
+            if backend.returncode is None:
+                os.killpg(backend.pid, signal.SIGKILL)
+            self._running.discard(backend.pid)
+        if rest == "git-receive-pack":
+            repository.settle_default_branch()
+
+
+@functools.cache
+def _aws_regions() -> tuple[str, ...]:
+    """All regions, read only when a signature is for none of those in use."""
+    endpoints = Loader().load_data("endpoints")
+    return tuple(region for partition in endpoints["partitions"] for region in partition["regions"])
+
+
+def _basic(authorization: str) -> tuple[str, str]:
+    kind, _, value = authorization.partition(" ")
+    if kind.lower() != "basic":
+        return "", ""
+    with contextlib.suppress(ValueError):
+        user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+        return user, password
+    return "", ""
+
+
+def _signature_fits(password: str, host: str, path: str, region: str) -> bool:
+    """Check the signature (version 4) that the helper sends as a password, `<time>Z<signature>`."""
+    time, _, signature = password.partition("Z")
+    date, service = time[:8], "codecommit"
+    canonical = f"GIT\n{path}\n\nhost:{host}\n\nhost\n"
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    to_sign = f"AWS4-HMAC-SHA256\n{time}\n{date}/{region}/{service}/aws4_request\n{digest}"
+    key = f"AWS4{SECRET_KEY}".encode()
+    for part in (date, region, service, "aws4_request", to_sign):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return hmac.compare_digest(key.hex().encode(), signature.encode())
+
+
+async def _refuse(send: Send, status: int, text: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    body = f"{text}\n".encode()
+    described = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": described})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _feed(pipe: asyncio.StreamWriter, receive: Receive) -> None:
+    """Pass the request's body to the backend."""
+    with contextlib.suppress(ConnectionError):
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                break
+            pipe.write(message.get("body", b""))
+            await pipe.drain()
+            more = message.get("more_body", False)
+    pipe.close()
+
+
+async def _relay(pipe: asyncio.StreamReader, send: Send) -> None:
+    """Turn the backend's CGI answer into a response."""
+    status, headers = 200, []
+    while (line := (await pipe.readline()).strip()) != b"":
+        name, _, value = line.partition(b":")
+        if name.lower() == b"status":
+            status = int(value.split()[0])
+        else:
+            headers.append((name.lower(), value.strip()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    while chunk := await pipe.read(_CHUNK):
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,1 @@
+"""A generated service and what follows from its name."""

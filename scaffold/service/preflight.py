@@ -1,0 +1,81 @@
+"""What has to be true of a service's Git repository before it is deployed."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from scaffold.core.errors import ScaffoldError
+from scaffold.core.git import GitFailed, git
+from scaffold.service.names import BRANCH
+from scaffold.service.service import Service
+
+
+def deployable_commit(service: Service) -> str:
+    """The commit to deploy: what stands in the work tree, committed, on main.
+
+    Args:
+        service: The service.
+
+    Raises:
+        ScaffoldError: There is no repository of its own, no commit, another branch, or there are uncommitted changes.
+    """
+    check_repository(service)
+    _check_branch(service)
+    status = ("-c", "core.quotePath=false", "status", "--porcelain", "--untracked-files=all")
+    changed = git(*status, cwd=service.root).splitlines()
+    if changed:
+        first, more = changed[0][3:], len(changed) - 1
+        files = f"{first} and {more} more" if more else first
+        raise ScaffoldError(
+            f"There are uncommitted changes: {files}.",
+            "Commit them (`git add -A && git commit`) or put them aside (`git stash -u`): what runs is what is in Git.",
+        )
+    return git("rev-parse", "HEAD", cwd=service.root)
+
+
+def check_repository(service: Service) -> None:
+    """Refuse a service that is not the root of a Git repository of its own.
+
+    Args:
+        service: The service.
+
+    Raises:
+        ScaffoldError: It is in no repository, or inside another one.
+    """
+    try:
+        top = Path(git("rev-parse", "--show-toplevel", cwd=service.root))
+    except GitFailed as error:
+        if "dubious ownership" in error.stderr:
+            raise ScaffoldError(
+                f"{service.root} belongs to another user, so Git does not trust it.",
+                f"Run `git config --global --add safe.directory {shlex.quote(str(service.root))}` if you do.",
+            ) from error
+        top = Path()
+    if top.resolve() != service.root.resolve():
+        where = "lies inside another Git repository" if top != Path() else "is not a Git repository"
+        raise ScaffoldError(
+            f"{service.root} {where}.",
+            f"Make it one: `{service.enter} && git init -b {BRANCH} && git add -A && git commit -m 'First commit'`.",
+        )
+
+
+def _check_branch(service: Service) -> None:
+    try:
+        branch = git("symbolic-ref", "--quiet", "--short", "HEAD", cwd=service.root)
+    except GitFailed as error:
+        raise ScaffoldError(
+            "HEAD is detached: no branch is checked out.",
+            f"Check out {BRANCH} (`git switch {BRANCH}`), then run the same command again.",
+        ) from error
+    try:
+        git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", cwd=service.root)
+    except GitFailed as error:
+        raise ScaffoldError(
+            "The repository has no commit yet.", "Commit the service first: `git add -A && git commit`."
+        ) from error
+    if branch != BRANCH:
+        raise ScaffoldError(
+            f"The branch {branch} is checked out, but only {BRANCH} is deployed.",
+            f"Merge it, then `git switch {BRANCH}` and run the same command again.",
+        )
