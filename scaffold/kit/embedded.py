@@ -19,7 +19,7 @@ from pathlib import Path
 
 from scaffold import __version__
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import GitFailed, git, own_git
+from scaffold.core.git import GitFailed, git, isolated_git
 
 # The same on every machine, so that whoever updates a service finds the kit; Copier expands the tilde.
 SOURCE = "~/.local/share/gitops-scaffold/kit"
@@ -159,10 +159,10 @@ def _lay_out(repository: Path, identity: str) -> EmbeddedKit:
 
 
 def _initialise(repository: Path) -> None:
-    own_git("init", "--quiet", "--object-format=sha1", "--template=", "--initial-branch=none", ".", cwd=repository)
+    isolated_git("init", "--quiet", "--object-format=sha1", "--template=", "--initial-branch=none", ".", cwd=repository)
     # Refs stay files of their own, which the next run compares without starting Git.
-    own_git("config", "gc.auto", "0", cwd=repository)
-    own_git("config", "maintenance.auto", "false", cwd=repository)
+    isolated_git("config", "gc.auto", "0", cwd=repository)
+    isolated_git("config", "maintenance.auto", "false", cwd=repository)
 
 
 def _add(repository: Path, bundle: Path, identity: str) -> EmbeddedKit:
@@ -170,16 +170,16 @@ def _add(repository: Path, bundle: Path, identity: str) -> EmbeddedKit:
     for lock in (repository / ".git").rglob("*.lock"):
         lock.unlink()  # left by a Git that was killed; nobody else writes while we hold the folder
     heads = {}
-    for line in own_git("bundle", "list-heads", str(bundle), cwd=repository).splitlines():
+    for line in isolated_git("bundle", "list-heads", str(bundle), cwd=repository).splitlines():
         target, name = line.split()
         heads[name] = target
     commit = heads.pop("refs/heads/kit")
     heads.pop("HEAD", None)
     heads[f"refs/heads/builds/{commit}"] = commit
     refspecs = ["+refs/tags/*:refs/tags/*", f"+refs/heads/kit:refs/heads/builds/{commit}"]
-    own_git("fetch", "--quiet", "--no-auto-gc", "--no-write-fetch-head", str(bundle), *refspecs, cwd=repository)
-    own_git("checkout", "--quiet", "--force", "--detach", commit, cwd=repository)
-    version = own_git("describe", "--tags", "--always", cwd=repository)
+    isolated_git("fetch", "--quiet", "--no-auto-gc", "--no-write-fetch-head", str(bundle), *refspecs, cwd=repository)
+    isolated_git("checkout", "--quiet", "--force", "--detach", commit, cwd=repository)
+    version = isolated_git("describe", "--tags", "--always", cwd=repository)
     stamp = _stamp(repository, identity)
     stamp.parent.mkdir(exist_ok=True)
     partial = stamp.with_suffix(".partial")

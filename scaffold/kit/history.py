@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from scaffold.core.git import GitFailed, git, own_git
+from scaffold.core.git import GitFailed, git, isolated_git
 
 BRANCH = "kit"
 _KIT_PATHS = ("copier.yml", "cookiecutter.json", "hooks", "includes", "template", ".gitattributes")
@@ -35,7 +35,7 @@ def write_history(root: Path, version: str, repository: Path) -> str:
         GitFailed: Git cannot read the checkout or write the repository.
     """
     repository.mkdir(parents=True)
-    own_git("init", "--quiet", "--bare", "--object-format=sha1", "--template=", ".", cwd=repository)
+    isolated_git("init", "--quiet", "--bare", "--object-format=sha1", "--template=", ".", cwd=repository)
     builder = _Builder(root, repository)
     tag = f"v{version}"
     parent: str | None = None
@@ -67,7 +67,7 @@ def write_bundle(root: Path, version: str, bundle: Path, workspace: Path) -> Non
     repository = workspace / "history.git"
     write_history(root, version, repository)
     # One thread, so that the same objects are packed into the same bytes.
-    own_git("-c", "pack.threads=1", "bundle", "create", "--quiet", str(bundle.resolve()), "--all", cwd=repository)
+    isolated_git("-c", "pack.threads=1", "bundle", "create", "--quiet", str(bundle.resolve()), "--all", cwd=repository)
 
 
 def kit_entries(root: Path) -> list[str]:
@@ -163,4 +163,4 @@ class _Builder:
         self, *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: str = ""
     ) -> str:
         literal = {"GIT_LITERAL_PATHSPECS": "1", **(env or {})}
-        return own_git(*arguments, cwd=cwd or self._repository, env=literal, stdin=stdin)
+        return isolated_git(*arguments, cwd=cwd or self._repository, env=literal, stdin=stdin)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import OWN_WAY, GitFailed, git, undirected
+from scaffold.core.git import ISOLATED, GitFailed, GitFailure, git, without_git_variables
 from scaffold.core.signals import held_back
 from scaffold.kit.questionnaire import Questionnaire
 from scaffold.kit.source import KitSource
@@ -21,7 +21,6 @@ from scaffold.kit.source import KitSource
 if TYPE_CHECKING:
     from copier._main import Worker
 
-_NO_IDENTITY = ("user.useConfigOnly", "empty ident name", "auto-detection is disabled", "tell me who you are")
 _FALLBACK_IDENTITY = {"NAME": "gitops-scaffold", "EMAIL": "gitops-scaffold@localhost"}
 
 
@@ -191,7 +190,7 @@ def open_kit(source: KitSource) -> Iterator[Kit]:
         TemporaryDirectory(prefix="scaffold-kit-", ignore_cleanup_errors=True) as temporary,
         ThreadPoolExecutor(1) as beside,
         warnings.catch_warnings(),
-        undirected(),
+        without_git_variables(),
     ):
         copied = beside.submit(_copy, source, Path(temporary))  # while Python imports Copier
         warnings.simplefilter("ignore")
@@ -213,10 +212,10 @@ def open_kit(source: KitSource) -> Iterator[Kit]:
 def _copy(source: KitSource, folder: Path) -> Path:
     """A clone of the kit at its commit that nobody else writes to."""
     clone = ("clone", "--quiet", "--shared", "--no-checkout", "--template=")
-    git(*OWN_WAY, *clone, "--", os.fspath(source.repository), ".", cwd=folder)
-    git(*OWN_WAY, "checkout", "--quiet", "--detach", source.ref, cwd=folder)
+    git(*ISOLATED, *clone, "--", os.fspath(source.repository), ".", cwd=folder)
+    git(*ISOLATED, "checkout", "--quiet", "--detach", source.ref, cwd=folder)
     if (folder / ".gitmodules").exists():
-        git(*OWN_WAY, "submodule", "--quiet", "update", "--init", "--recursive", cwd=folder)
+        git(*ISOLATED, "submodule", "--quiet", "update", "--init", "--recursive", cwd=folder)
     return folder.resolve()
 
 
@@ -234,12 +233,12 @@ def first_commit(folder: Path, message: str) -> str:
         ScaffoldError: Git is missing or fails.
     """
     git("init", "--quiet", "--template=", "--object-format=sha1", "--initial-branch=main", cwd=folder)
-    git(*OWN_WAY, "add", "--all", cwd=folder)
-    commit = (*OWN_WAY, "commit", "--quiet", "--no-verify", "--no-gpg-sign", f"--message={message}")
+    git(*ISOLATED, "add", "--all", cwd=folder)
+    commit = (*ISOLATED, "commit", "--quiet", "--no-verify", "--no-gpg-sign", f"--message={message}")
     try:
         git(*commit, cwd=folder)
     except GitFailed as failure:
-        if not any(sign in failure.stderr for sign in _NO_IDENTITY):
+        if failure.kind is not GitFailure.NO_IDENTITY:
             raise
         git(*commit, cwd=folder, env=_completed_identity(folder))
     return git("rev-parse", "HEAD", cwd=folder)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.core.errors import ScaffoldError, UsageError
-from scaffold.core.git import OWN_WAY, GitFailed, git
+from scaffold.core.git import ISOLATED, GitFailed, GitFailure, git
 
 VARIABLE = "SCAFFOLD_KIT"
 
@@ -22,12 +22,6 @@ _HOSTS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
 # What Copier takes for a Git URL as it stands; all others need a git+ in front.
 _KNOWN_PREFIXES = ("git@", "git://", "git+", "https://github.com/", "https://gitlab.com/")
 _CONFIGURATIONS = ("copier.yml", "copier.yaml")
-_NETWORK = re.compile(
-    r"could not resolve|could not connect|connection (was )?(refused|timed out|reset)|network is unreachable|failed to"
-    r" connect|couldn't connect|name or service not known|temporary failure|could not connect|proxy|EndpointConnection",
-    re.IGNORECASE,
-)
-_DENIED = re.compile(r"authentication failed|permission denied|could not read username|error: 40[13]|credentials", re.I)
 
 
 @dataclass(frozen=True)
@@ -111,9 +105,9 @@ def _fetch(source: str, url: str, version: str | None) -> KitSource:
 
 def _cloned(source: str, url: str, version: str | None, folder: Path) -> KitSource:
     try:
-        git(*OWN_WAY, "clone", "--quiet", "--no-checkout", "--template=", "--", url, str(folder), cwd=folder)
+        git(*ISOLATED, "clone", "--quiet", "--no-checkout", "--template=", "--", url, str(folder), cwd=folder)
     except GitFailed as error:
-        raise _unreachable(source, error.stderr) from error
+        raise _unreachable(source, error) from error
     commit = _find_commit(folder, source, version)
     if not git("ls-tree", "--name-only", commit, "--", *_CONFIGURATIONS, cwd=folder):
         raise KitUnusable(
@@ -155,23 +149,23 @@ def _newest_release(folder: Path) -> str | None:
     return max(releases)[1] if releases else None
 
 
-def _unreachable(source: str, reason: str) -> KitUnusable:
-    if "codecommit" in source and ("is not a git command" in reason or "emote helper" in reason):
+def _unreachable(source: str, failed: GitFailed) -> KitUnusable:
+    if failed.kind is GitFailure.HELPER_MISSING and "codecommit" in source:
         return KitUnusable(
             f"Git cannot read {source} without git-remote-codecommit.",
             "Install it with `pip install git-remote-codecommit`, then run the same command again.",
         )
-    if _NETWORK.search(reason):
+    if failed.kind is GitFailure.NETWORK:
         return KitUnusable(
             f"The kit {source} cannot be reached over the network.",
             "Check the connection and the address, or leave --kit out to use the embedded kit.",
         )
-    if _DENIED.search(reason):
+    if failed.kind is GitFailure.DENIED:
         return KitUnusable(
             f"Access to the kit {source} is denied.", "Sign in with an account that may read it, then try again."
         )
-    last = next((line for line in reversed(reason.strip().splitlines()) if line.strip()), "Git gave no reason").strip()
-    last = last.removeprefix("fatal: ").rstrip(".")
+    lines = [line.strip() for line in failed.stderr.splitlines() if line.strip()] or ["Git gave no reason"]
+    last = lines[-1].removeprefix("fatal: ").rstrip(".")
     return KitUnusable(
         f"The kit {source} cannot be read: {last}.", "Check the address, for example with `git ls-remote`."
     )

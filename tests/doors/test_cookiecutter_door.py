@@ -310,7 +310,7 @@ def test_a_home_that_cannot_be_written_stops_no_deployment(
 def test_what_stands_here_and_in_the_package_is_the_same(door: ModuleType) -> None:
     from scaffold.core import git as package
 
-    assert door.OWN_WAY == package.OWN_WAY
+    assert door.OWN_WAY == package.ISOLATED
     assert door.REPOSITORY_VARIABLES == package.REPOSITORY_VARIABLES
 
 
