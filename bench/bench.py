@@ -110,9 +110,10 @@ def calls_of_a_repeated_deployment(folder: Path) -> int:
     sys.path.insert(0, str(ROOT))
     from botocore.client import BaseClient
 
-    from scaffold.commands.deploy import deploy
     from scaffold.console.console import Console
-    from scaffold.local.environment import local_aws
+    from scaffold.deployment.deploy import deploy
+    from scaffold.local.environment import running_local_aws
+    from scaffold.service.service import read
 
     calls = []
     original = BaseClient._make_api_call
@@ -122,12 +123,12 @@ def calls_of_a_repeated_deployment(folder: Path) -> int:
         return original(client, operation, parameters)
 
     seconds([*SCAFFOLD, "new", "--defaults", "--no-deploy", *APP, str(folder / "service")])
-    with local_aws() as variables:
-        os.environ.update(variables)
-        deploy(folder / "service", profile=None, console=Console(quiet=True))
+    service = read(folder / "service")
+    with running_local_aws() as aws:
+        deploy(service, aws.target, plan=False, console=Console())
         BaseClient._make_api_call = counted
         try:
-            repeated = deploy(folder / "service", profile=None, console=Console(quiet=True))
+            repeated = deploy(service, aws.target, plan=False, console=Console())
         finally:
             BaseClient._make_api_call = original
     if repeated.changed:

@@ -1,4 +1,4 @@
-"""The program's entry, and the one place where failures become exit codes."""
+"""The program's entry point, and the one place where failures become exit codes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ EXIT_BROKEN_PIPE = 141
 def main() -> int:
     """Run the command line and return its exit code. No traceback reaches the screen."""
     arguments = sys.argv[1:]
-    if arguments == ["--version"]:  # answered before anything is imported that takes time
+    if arguments == ["--version"]:  # before anything is imported that takes time
         print(f"scaffold {__version__}")
         return 0
-    # A command makes much and keeps it until it ends: looking for garbage as often as Python does by
+    # A command keeps most of its objects until it ends: collecting garbage as often as Python does by
     # default, and once more at exit, takes a quarter of a short command's time and finds nothing.
     gc.set_threshold(100_000, 50, 50)
     try:
         code = _guarded(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader left (`scaffold --help | head`): keep the interpreter from complaining at exit.
+        # The reader has closed the pipe (`scaffold --help | head`): keep the interpreter from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     finally:
@@ -37,9 +37,9 @@ def main() -> int:
 
 
 def _guarded(arguments: list[str]) -> int:
-    from scaffold.core.errors import EXIT_BUG, Interrupted, ScaffoldError
+    from scaffold.core.errors import Bug, Interrupted, ScaffoldError
 
-    _end_cleanly_when_told_to()
+    _install_signal_handlers()
     own_arguments = arguments[: arguments.index("--")] if "--" in arguments else arguments
     as_json = "--json" in own_arguments
     try:
@@ -49,33 +49,32 @@ def _guarded(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:
-        error: ScaffoldError = Interrupted("Interrupted.", "Run the same command again: it goes on from what exists.")
+        error: ScaffoldError = Interrupted("Interrupted.", "Run the same command again: it continues from what exists.")
     except ScaffoldError as known:
         error = known
     except Exception as bug:
         from scaffold.core.crash_log import write_log
 
-        error = ScaffoldError(
-            f"scaffold met a bug ({type(bug).__name__}).",
+        error = Bug(
+            f"Unexpected error ({type(bug).__name__}): this is a bug in scaffold.",
             f"Please report it and attach the log {write_log(bug, arguments)}.",
         )
-        error.exit_code = EXIT_BUG
     from scaffold.console.console import Console
 
     Console(json=as_json).render_error(error)
     return error.exit_code
 
 
-def _end_cleanly_when_told_to() -> None:
-    """Turn SIGTERM and SIGHUP into an exception, so that temporary folders and child processes end too."""
+def _install_signal_handlers() -> None:
+    """Turn SIGTERM and SIGHUP into SystemExit, so that temporary folders are deleted and child processes end."""
     import signal
 
-    from scaffold.core.signals import heeded
+    from scaffold.core.signals import handled_signals
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    for number in heeded():
+    for number in handled_signals():
         if number != signal.SIGINT:  # Python raises KeyboardInterrupt for it already
             signal.signal(number, leave)
 

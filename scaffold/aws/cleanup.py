@@ -1,9 +1,10 @@
-"""Taking away what outlives a stack or stops its deletion: full buckets, registries, keys, logs, task definitions."""
+"""Deletion of what outlives a stack or blocks its deletion: full buckets, images, keys, logs, task definitions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -11,21 +12,28 @@ from botocore.exceptions import ClientError
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.cloudformation.templates import resources_of
 from scaffold.aws.errors import code_of, suppress_code
-from scaffold.aws.session import Account
+from scaffold.aws.session import Session
 
-# The shortest that KMS allows between asking for a key's deletion and the deletion.
+# The shortest waiting period that KMS allows for the deletion of a key.
 KEY_DELETION_DAYS = 7
+# The most task definitions that one call of DeleteTaskDefinitions takes.
 _BATCH = 10
+
+BUCKET, IMAGES, KEY = "AWS::S3::Bucket", "AWS::ECR::Repository", "AWS::KMS::Key"
+_DATA = {BUCKET, IMAGES, KEY}
+# Retained resources that need no handling here: deleted with their parent, or by `delete_log_groups` and
+# `delete_task_definitions`.
+_DELETED_ELSEWHERE = {"AWS::S3::BucketPolicy", "AWS::KMS::Alias", "AWS::Logs::LogGroup", "AWS::ECS::TaskDefinition"}
 
 
 @dataclass(frozen=True)
-class Holding:
-    """A resource of a stack that holds data.
+class DataResource:
+    """A resource that holds data, or that its stack retains.
 
     Attributes:
         type: Its CloudFormation type.
         id: Its physical id.
-        retained: Whether it outlives its stack.
+        retained: Whether its deletion policy retains it when the stack is deleted.
     """
 
     type: str
@@ -33,87 +41,69 @@ class Holding:
     retained: bool
 
     @property
-    def title(self) -> str:
-        """What it is, as a person reads it."""
-        return f"{_TITLES.get(self.type, self.type)} {self.id}"
+    def deletable(self) -> bool:
+        """Whether `clean_up` deletes it, or its stack does."""
+        return self.type in _DATA or not self.retained
 
 
-_TITLES = {
-    "AWS::S3::Bucket": "bucket",
-    "AWS::ECR::Repository": "image registry",
-    "AWS::KMS::Key": "encryption key",
-}
-# They go with what they belong to, whatever their own deletion policy says.
-_ATTACHMENTS = {"AWS::S3::BucketPolicy", "AWS::KMS::Alias", "AWS::Logs::LogGroup", "AWS::ECS::TaskDefinition"}
+@dataclass(frozen=True)
+class Remainder:
+    """Why a resource still exists after `clean_up`.
 
-
-def holdings(account: Account, stack: Stack) -> list[Holding]:
-    """The resources of a stack that hold data or are retained when it is deleted.
-
-    Args:
-        account: The account.
-        stack: The stack.
+    Attributes:
+        reason: `retained` by its template, or in its `waiting-period`.
+        until: The end of the waiting period, where AWS says it.
     """
-    client = account.client("cloudformation")
-    body = client.get_template(StackName=stack.id, TemplateStage="Original")["TemplateBody"]
-    declared = resources_of(body)
+
+    reason: str
+    until: datetime | None = None
+
+
+def data_resources(session: Session, stack: Stack) -> list[DataResource]:
+    """The resources of a stack that hold data, or that are retained when it is deleted."""
+    client = session.client("cloudformation")
+    declared = resources_of(client.get_template(StackName=stack.id, TemplateStage="Original")["TemplateBody"])
     found = []
     for page in client.get_paginator("list_stack_resources").paginate(StackName=stack.id):
         for resource in page["StackResourceSummaries"]:
-            about = declared.get(resource["LogicalResourceId"])
-            retained = about is not None and about.retained
+            template = declared.get(resource["LogicalResourceId"])
+            retained = template is not None and template.retained
             kind, identifier = resource["ResourceType"], resource.get("PhysicalResourceId")
-            alive = identifier and resource["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
-            if alive and (kind in _TITLES or (retained and kind not in _ATTACHMENTS)):
-                found.append(Holding(kind, identifier, retained))
+            exists = identifier and resource["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+            if exists and (kind in _DATA or (retained and kind not in _DELETED_ELSEWHERE)):
+                found.append(DataResource(kind, identifier, retained))
     return found
 
 
-def take_away(account: Account, holding: Holding) -> str | None:
-    """Empty a resource, and delete it where its stack would not.
-
-    Args:
-        account: The account.
-        holding: The resource.
+def clean_up(session: Session, resource: DataResource) -> Remainder | None:
+    """Empty a resource, and delete it where its stack would retain it.
 
     Returns:
-        Why it is still there; None when it is gone, or goes with its stack.
+        Why it still exists; None where it is deleted, or will be with its stack.
     """
-    if holding.type == "AWS::S3::Bucket":
-        _empty_bucket(account, holding)
-    elif holding.type == "AWS::ECR::Repository":
+    if resource.type == BUCKET:
+        _empty_bucket(session, resource)
+    elif resource.type == IMAGES:
         with suppress_code("RepositoryNotFoundException"):
-            account.client("ecr").delete_repository(repositoryName=holding.id, force=True)
-    elif holding.type == "AWS::KMS::Key":
-        return _schedule_key(account, holding) if holding.retained else None
-    elif holding.retained:
-        return "its template keeps it when the stack goes; delete it by hand if nobody needs it"
+            session.client("ecr").delete_repository(repositoryName=resource.id, force=True)
+    elif resource.type == KEY:
+        return _schedule_key_deletion(session, resource) if resource.retained else None
+    elif resource.retained:
+        return Remainder("retained")
     return None
 
 
-def delete_logs(account: Account, groups: list[str]) -> list[str]:
-    """Delete log groups and say which.
-
-    Args:
-        account: The account.
-        groups: Their names, from `log_groups`.
-    """
-    client = account.client("logs")
+def delete_log_groups(session: Session, groups: list[str]) -> None:
+    """Delete log groups by name."""
+    client = session.client("logs")
     for group in groups:
         with suppress_code("ResourceNotFoundException"):
             client.delete_log_group(logGroupName=group)
-    return groups
 
 
-def log_groups(account: Account, prefixes: list[str], exactly: list[str]) -> list[str]:
-    """The log groups that exist.
-
-    Args:
-        account: The account.
-        prefixes: What their names begin with.
-        exactly: Whole names.
-    """
-    client = account.client("logs")
+def log_groups(session: Session, prefixes: list[str], exactly: list[str]) -> list[str]:
+    """The names of the log groups that exist, by prefix and by whole name."""
+    client = session.client("logs")
     found: list[str] = []
     for prefix in [*prefixes, *exactly]:
         for page in client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
@@ -122,14 +112,9 @@ def log_groups(account: Account, prefixes: list[str], exactly: list[str]) -> lis
     return list(dict.fromkeys(found))
 
 
-def delete_task_definitions(account: Account, family: str) -> int:
-    """Deregister and delete every revision of a family, also those that replacements retained; say how many.
-
-    Args:
-        account: The account.
-        family: The family.
-    """
-    client = account.client("ecs")
+def delete_task_definitions(session: Session, family: str) -> int:
+    """Deregister and delete every revision of a family, retained ones too; return how many there were."""
+    client = session.client("ecs")
     for revision in _revisions(client, family, "ACTIVE"):
         client.deregister_task_definition(taskDefinition=revision)
     inactive = _revisions(client, family, "INACTIVE")
@@ -138,32 +123,28 @@ def delete_task_definitions(account: Account, family: str) -> int:
     return len(inactive)
 
 
-def task_definitions(account: Account, family: str) -> int:
-    """How many revisions a family has.
-
-    Args:
-        account: The account.
-        family: The family.
-    """
-    client = account.client("ecs")
+def count_task_definitions(session: Session, family: str) -> int:
+    """How many revisions a family has."""
+    client = session.client("ecs")
     return sum(len(_revisions(client, family, status)) for status in ("ACTIVE", "INACTIVE"))
 
 
 def _revisions(client: Any, family: str, status: str) -> list[str]:
     pages = client.get_paginator("list_task_definitions").paginate(familyPrefix=family, status=status)
     arns = [arn for page in pages for arn in page["taskDefinitionArns"]]
+    # AWS lists families whose names only begin with this one's, too.
     return [arn for arn in arns if arn.rpartition("/")[2].rpartition(":")[0] == family]
 
 
-def _empty_bucket(account: Account, holding: Holding) -> None:
-    client = account.client("s3")
+def _empty_bucket(session: Session, bucket: DataResource) -> None:
+    client = session.client("s3")
     with suppress_code("NoSuchBucket"):
-        for batch in _versions(client, holding.id):
-            answer = client.delete_objects(Bucket=holding.id, Delete={"Objects": batch, "Quiet": True})
+        for batch in _versions(client, bucket.id):
+            answer = client.delete_objects(Bucket=bucket.id, Delete={"Objects": batch, "Quiet": True})
             for failed in answer.get("Errors", []):
                 raise ClientError({"Error": {"Code": failed["Code"], "Message": failed["Message"]}}, "DeleteObjects")
-        if holding.retained:
-            client.delete_bucket(Bucket=holding.id)
+        if bucket.retained:
+            client.delete_bucket(Bucket=bucket.id)
 
 
 def _versions(client: Any, bucket: str) -> Iterator[list[dict[str, str]]]:
@@ -174,18 +155,15 @@ def _versions(client: Any, bucket: str) -> Iterator[list[dict[str, str]]]:
             yield [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in versions]
 
 
-def _schedule_key(account: Account, holding: Holding) -> str | None:
-    client = account.client("kms")
+def _schedule_key_deletion(session: Session, key: DataResource) -> Remainder | None:
+    client = session.client("kms")
     try:
-        state = client.describe_key(KeyId=holding.id)["KeyMetadata"]
+        state = client.describe_key(KeyId=key.id)["KeyMetadata"]
     except ClientError as error:
         if code_of(error) == "NotFoundException":
             return None
         raise
     if state["KeyState"] == "PendingDeletion":
-        when = state.get("DeletionDate")
-    else:
-        answer = client.schedule_key_deletion(KeyId=holding.id, PendingWindowInDays=KEY_DELETION_DAYS)
-        when = answer.get("DeletionDate")
-    day = f" on {when:%Y-%m-%d}" if when else f" within {KEY_DELETION_DAYS} days"
-    return f"KMS deletes a key only after a waiting time: it goes{day} and costs nothing until then"
+        return Remainder("waiting-period", state.get("DeletionDate"))
+    answer = client.schedule_key_deletion(KeyId=key.id, PendingWindowInDays=KEY_DELETION_DAYS)
+    return Remainder("waiting-period", answer.get("DeletionDate"))

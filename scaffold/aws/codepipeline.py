@@ -1,37 +1,34 @@
-"""Stopping a pipeline, so that it does not make anew what is being taken away."""
+"""The pipeline's stage transitions: disabled while its stacks are deleted, enabled when they are deployed again."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from scaffold.aws.errors import code_of, suppress_code
-from scaffold.aws.session import Account
+from scaffold.aws.session import Session
 from scaffold.service import names
 
 REASON = "scaffold destroy"
 
 
-def stop(account: Account, app_name: str, environment: str | None = None) -> list[str]:
-    """Close the way into the pipeline's stages and end what runs in them.
+def disable_transitions(session: Session, app_name: str, environment: str | None = None) -> list[str]:
+    """Disable the transitions into stages and stop the executions in them.
 
     Args:
-        account: The account.
         app_name: The service's name.
-        environment: Close the way into this environment's stage only; None for all stages.
+        environment: The environment whose stage is meant; None for all stages.
 
     Returns:
-        The stages that are closed now.
+        The stages whose transition is disabled now.
     """
-    client, name = account.client("codepipeline"), names.pipeline(app_name)
-    try:
-        states = client.get_pipeline_state(name=name)["stageStates"]
-    except ClientError as error:
-        if code_of(error) == "PipelineNotFoundException":
-            return []
-        raise
-    # The first stage has no way in that could be closed.
+    client, name = session.client("codepipeline"), names.pipeline(app_name)
+    states = _states(client, name)
+    if not states:
+        return []
+    # The first stage has no inbound transition.
     wanted = names.pipeline_stage(environment) if environment else None
     chosen = [state for state in states[1:] if wanted in (None, state["stageName"])]
     for state in chosen:
@@ -44,40 +41,33 @@ def stop(account: Account, app_name: str, environment: str | None = None) -> lis
     return [state["stageName"] for state in chosen]
 
 
-def closed(account: Account, app_name: str) -> list[str]:
-    """The stages that an earlier `scaffold destroy` closed.
-
-    Args:
-        account: The account.
-        app_name: The service's name.
-    """
-    client = account.client("codepipeline")
-    try:
-        states = client.get_pipeline_state(name=names.pipeline(app_name))["stageStates"]
-    except ClientError as error:
-        if code_of(error) == "PipelineNotFoundException":
-            return []
-        raise
+def disabled_stages(session: Session, app_name: str) -> list[str]:
+    """The stages whose transition an earlier `scaffold destroy` disabled."""
+    states = _states(session.client("codepipeline"), names.pipeline(app_name))
     transitions = {state["stageName"]: state.get("inboundTransitionState", {}) for state in states}
-    return [stage for stage, way in transitions.items() if not way.get("enabled", True) and _ours(way)]
+    return [
+        stage
+        for stage, transition in transitions.items()
+        if not transition.get("enabled", True) and transition.get("disabledReason") == REASON
+    ]
 
 
-def reopen(account: Account, app_name: str, stages: list[str]) -> None:
-    """Open the way into stages again.
-
-    Args:
-        account: The account.
-        app_name: The service's name.
-        stages: Their names, from `closed`.
-    """
+def enable_transitions(session: Session, app_name: str, stages: Iterable[str]) -> None:
+    """Enable the transitions into stages again."""
     for stage in stages:
-        account.client("codepipeline").enable_stage_transition(
+        session.client("codepipeline").enable_stage_transition(
             pipelineName=names.pipeline(app_name), stageName=stage, transitionType="Inbound"
         )
 
 
-def _ours(transition: dict[str, Any]) -> bool:
-    return transition.get("disabledReason") == REASON
+def _states(client: Any, name: str) -> list[dict[str, Any]]:
+    try:
+        states: list[dict[str, Any]] = client.get_pipeline_state(name=name)["stageStates"]
+    except ClientError as error:
+        if code_of(error) == "PipelineNotFoundException":
+            return []
+        raise
+    return states
 
 
 def _running(client: Any, name: str, states: list[dict[str, Any]], *, everything: bool) -> list[str]:
@@ -90,6 +80,6 @@ def _running(client: Any, name: str, states: list[dict[str, Any]], *, everything
 
 
 def _stop(client: Any, name: str, execution: str) -> None:
-    # It may have ended by itself, or somebody else may be stopping it.
+    # It may have ended by now, or another person may be stopping it.
     with suppress_code("PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"):
         client.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution, abandon=True, reason=REASON)

@@ -1,4 +1,4 @@
-"""What went wrong at AWS, in a sentence, and what to do about it."""
+"""AWS's errors: what each code and message means, in a sentence with its remedy."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ _NOT_AUTHORIZED = re.compile(r"not authorized to perform:? (?P<action>[\w-]+:\w+
 _SIGN_IN = "Sign in again (`aws sso login`, or new keys with `aws configure`), then run the same command again."
 
 
+# CloudFormation's reasons for a change set without changes.
+_NOTHING_TO_CHANGE = ("didn't contain changes", "No updates are to be performed", "no changes")
+
+
 def code_of(error: ClientError) -> str:
-    """The error code that AWS answered with."""
+    """The error code of AWS's response."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def message_of(error: ClientError) -> str:
-    """AWS's own words."""
+    """The message of AWS's response."""
     return str(error.response.get("Error", {}).get("Message", "")).strip() or str(error)
 
 
 @contextmanager
 def suppress_code(*codes: str) -> Iterator[None]:
-    """Go on after a call that AWS answered with one of these error codes.
-
-    Args:
-        codes: The codes, such as `NoSuchBucket`.
-    """
+    """Ignore the error of a call whose code is one of these, such as `NoSuchBucket`."""
     try:
         yield
     except ClientError as error:
@@ -56,21 +56,34 @@ def suppress_code(*codes: str) -> Iterator[None]:
             raise
 
 
-def translate(error: BotoCoreError | ClientError) -> ScaffoldError:
-    """Turn a failed call into a sentence on what happened and one on what to do.
+def says_no_such_stack(error: ClientError) -> bool:
+    """Whether CloudFormation says that a stack does not exist."""
+    return "does not exist" in message_of(error)
 
-    Args:
-        error: What botocore raised.
-    """
+
+def says_role_not_assumable(error: ClientError) -> bool:
+    """Whether CloudFormation cannot assume a service role, as in the first moments after its creation."""
+    return "cannot be assumed" in message_of(error)
+
+
+def says_nothing_to_change(reason: str) -> bool:
+    """Whether the status reason of a failed change set means that it holds no changes."""
+    return any(words in reason for words in _NOTHING_TO_CHANGE)
+
+
+def says_role_exists(error: ClientError) -> bool:
+    """Whether IAM says that a service-linked role exists already."""
+    code = code_of(error)
+    return code == "EntityAlreadyExists" or (code == "InvalidInput" and "taken" in message_of(error))
+
+
+def translate(error: BotoCoreError | ClientError) -> ScaffoldError:
+    """Turn a failed call into a sentence on what happened and one on what to do."""
     return _refused(error) if isinstance(error, ClientError) else _unsent(error)
 
 
 def denial(message: str) -> tuple[str, str] | None:
-    """The action and the resource that a message says were denied, or None.
-
-    Args:
-        message: AWS's words, from an error or a stack event.
-    """
+    """The action and the resource that a message of AWS or of a stack event says were denied, or None."""
     found = _NOT_AUTHORIZED.search(message)
     return (found["action"], (found["resource"] or "").rstrip(".,")) if found else None
 
@@ -91,7 +104,7 @@ def _refused(error: ClientError) -> ScaffoldError:
         on = f" on {resource}" if resource else ""
         return ScaffoldError(
             f"AWS denied {action}{on}: these credentials lack the permission.",
-            f"Have {action} allowed; everything that deploy and destroy need stands in {OPERATOR_POLICY}.",
+            f"Have {action} allowed; {OPERATOR_POLICY} lists everything that deploy and destroy need.",
         )
     if code == "OperationNotAllowedException" and operation == "CreateRepository":
         return ScaffoldError(
@@ -104,24 +117,22 @@ def _refused(error: ClientError) -> ScaffoldError:
             f"AWS refused {operation} because of a limit of this account: {_sentence(message)}", remedy
         )
     if code in _THROTTLED:
-        return ScaffoldError(
-            f"AWS asks for patience: too many calls ({operation}).", "Run the same command again in a minute."
-        )
+        return ScaffoldError(f"AWS is throttling requests ({operation}).", "Run the same command again in a minute.")
     if "TerminationProtection" in message:
         return ScaffoldError(
             f"The stack is protected from deletion: {_sentence(message)}",
-            "Take the protection off with `aws cloudformation update-termination-protection "
+            "Turn the protection off with `aws cloudformation update-termination-protection "
             "--no-enable-termination-protection --stack-name NAME`, then run the same command again.",
         )
     return ScaffoldError(
         f"AWS refused {operation} ({code}): {_sentence(message)}",
-        "Mend what AWS reports, then run the same command again.",
+        "Fix what AWS reports, then run the same command again.",
     )
 
 
 def _action_of(error: ClientError) -> str:
     """The IAM action of a call whose denial does not name it."""
-    # S3 alone answers without a word on who may not do what, and names two of its actions otherwise than its calls.
+    # S3's message names no action, and two of its actions are named otherwise than their operations.
     special = {"ListObjectVersions": "s3:ListBucketVersions", "HeadBucket": "s3:ListBucket"}
     return special.get(error.operation_name, error.operation_name)
 
@@ -153,9 +164,7 @@ def _unsent(error: BotoCoreError) -> ScaffoldError:
         case failures.CredentialRetrievalError() | failures.MetadataRetrievalError() | failures.InvalidConfigError():
             return ScaffoldError(f"AWS credentials could not be fetched: {_sentence(str(error))}", _SIGN_IN)
         case failures.ConfigParseError() | failures.ConfigNotFound():
-            return ScaffoldError(
-                f"The AWS configuration cannot be read: {_sentence(str(error))}", "Mend ~/.aws/config."
-            )
+            return ScaffoldError(f"The AWS configuration cannot be read: {_sentence(str(error))}", "Fix ~/.aws/config.")
         case failures.SSLError():
             return ScaffoldError(
                 f"The connection to AWS is not trusted: {_sentence(str(error))}",
@@ -163,12 +172,13 @@ def _unsent(error: BotoCoreError) -> ScaffoldError:
             )
         case failures.HTTPClientError() | failures.ConnectionError():
             return ScaffoldError(
-                f"AWS is out of reach: {_sentence(str(error))}",
-                "Check the network, the proxy and AWS_ENDPOINT_URL, then run it again: it goes on from here.",
+                f"AWS cannot be reached: {_sentence(str(error))}",
+                "Check the network, the proxy and AWS_ENDPOINT_URL, then run the same command again.",
             )
         case failures.NoRegionError() | failures.InvalidRegionError() | failures.UnknownEndpointError():
             return ScaffoldError(f"The region is not usable: {_sentence(str(error))}", "Check the answer `aws_region`.")
         case _:
             return ScaffoldError(
-                f"The call to AWS failed: {_sentence(str(error))}", "Mend what it says, then run it again."
+                f"The call to AWS failed: {_sentence(str(error))}",
+                "Fix what it reports, then run the same command again.",
             )

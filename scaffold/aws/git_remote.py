@@ -1,4 +1,4 @@
-"""Getting the service's commits into its CodeCommit repository, through git-remote-codecommit."""
+"""The service's Git remote: comparing it with the commit to deploy, pushing to it, explaining a refused push."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.aws.codecommit import main_commit
-from scaffold.aws.session import Account
+from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import GitFailed, git
+from scaffold.core.git import GitFailed, GitFailure, git
 from scaffold.service import names
 from scaffold.service.service import Service
 
 _HELPER = "git-remote-codecommit"
-_UNREACHABLE = ("could not resolve", "failed to connect", "couldn't connect", "timed out", "connection refused")
 
 
 @dataclass(frozen=True)
-class Publication:
-    """Where the repository's main stands against the commit to deploy.
+class RemoteState:
+    """The repository's main compared with the commit to deploy.
 
     Attributes:
         commit: The commit to deploy.
-        remote: The commit that the repository's main has; None while it has none.
+        remote: The commit of the repository's main; None where it has no such branch.
         ahead: How many commits are to be pushed.
     """
 
@@ -36,89 +35,72 @@ class Publication:
 
     @property
     def pushed(self) -> bool:
-        """Whether the repository has the commit already."""
+        """Whether the repository's main is the commit already."""
         return self.remote == self.commit
 
 
-def look(account: Account, service: Service, commit: str) -> Publication:
-    """Compare the repository with the commit to deploy, and refuse a repository that it does not fit.
-
-    Args:
-        account: The account; its repository exists.
-        service: The service.
-        commit: The commit to deploy.
+def compare(session: Session, service: Service, commit: str) -> RemoteState:
+    """Compare the existing repository with the commit to deploy.
 
     Raises:
         ScaffoldError: The repository holds another history, or its main is ahead of this one or has diverged.
     """
-    if main_commit(account, service.app_name) == commit:
-        return Publication(commit, commit, 0)
-    heads = remote_heads(account, service)
+    if main_commit(session, service.app_name) == commit:
+        return RemoteState(commit, commit, 0)
+    heads = remote_heads(session, service)
     remote = heads.get(names.BRANCH)
     if remote == commit:
-        return Publication(commit, remote, 0)
+        return RemoteState(commit, remote, 0)
     known = remote or next(iter(heads.values()), None)
     if known is not None:
-        fetch(account, service, heads)
+        fetch(session, service, heads)
         _check_history(service, commit, known)
     if remote is None:
-        return first(service, commit)
+        return unpushed(service, commit)
     if not _contains(service, commit, remote):
         behind = _contains(service, remote, commit)
         raise ScaffoldError(
             f"{names.BRANCH} here is behind the repository's."
             if behind
             else f"{names.BRANCH} has diverged from the repository's.",
-            f"Run `git pull {'--ff-only' if behind else '--rebase'} {remote_url(account, service)} {names.BRANCH}`, "
+            f"Run `git pull {'--ff-only' if behind else '--rebase'} {remote_url(session, service)} {names.BRANCH}`, "
             "then the same command again.",
         )
-    return Publication(commit, remote, _count(service, f"{remote}..{commit}"))
+    return RemoteState(commit, remote, _count(service, f"{remote}..{commit}"))
 
 
-def first(service: Service, commit: str) -> Publication:
-    """Where things stand with a repository that is new.
-
-    Args:
-        service: The service.
-        commit: The commit to deploy.
-    """
-    return Publication(commit, None, _count(service, commit))
+def unpushed(service: Service, commit: str) -> RemoteState:
+    """The state of a repository without a main branch."""
+    return RemoteState(commit, None, _count(service, commit))
 
 
-def push(account: Account, service: Service, publication: Publication) -> None:
-    """Push the commit to the repository's main.
-
-    Args:
-        account: The account.
-        service: The service.
-        publication: What `look` found.
+def push(session: Session, service: Service, commit: str) -> None:
+    """Push a commit to the repository's main.
 
     Raises:
         ScaffoldError: The push was refused.
     """
-    refspec = f"{publication.commit}:refs/heads/{names.BRANCH}"
-    # Signed pushes are a setting of the person's machine that CodeCommit does not know.
-    _git(account, service, "push", "--no-signed", "--quiet", _url(service), refspec)
+    refspec = f"{commit}:refs/heads/{names.BRANCH}"
+    # The user may have configured signed pushes, which CodeCommit does not support.
+    _git(session, service, "push", "--no-signed", "--quiet", _url(service), refspec)
 
 
-def remember_remote(account: Account, service: Service, commit: str) -> str:
-    """Make plain `git push` and `git pull` in the service reach its repository; return the remote's name.
+def configure_remote(session: Session, service: Service, commit: str) -> str:
+    """Configure the remote and the upstream branch for plain `git push` and `git pull`; return the remote's name.
 
     Args:
-        account: The account.
-        service: The service.
-        commit: The commit that the repository's main has now.
+        commit: The current commit of the repository's main.
     """
-    url = remote_url(account, service)
+    url = remote_url(session, service)
     remotes = dict(_remotes(service))
-    # The same repository, perhaps with another profile. The person's own origin, a mirror for one, stays as it is.
+    # The same repository, perhaps with another profile. Another origin, such as a mirror, is the user's and stays.
     ours = re.compile(re.escape(_url(service)).replace("://", "://([^/]+@)?"))
     remote = "origin" if ours.fullmatch(remotes.get("origin", url)) else "codecommit"
     if remote not in remotes:
         git("remote", "add", remote, url, cwd=service.root)
     elif remotes[remote] != url:
         git("remote", "set-url", remote, url, cwd=service.root)
-    # The push named the address and not the remote, so Git has not noted where the remote's main stands.
+    # The push named the URL and not the remote, so Git has not updated the remote-tracking branch.
     git("update-ref", f"refs/remotes/{remote}/{names.BRANCH}", commit, cwd=service.root)
     if not _setting(service, f"branch.{names.BRANCH}.remote"):
         git("config", f"branch.{names.BRANCH}.remote", remote, cwd=service.root)
@@ -126,38 +108,22 @@ def remember_remote(account: Account, service: Service, commit: str) -> str:
     return remote
 
 
-def remote_heads(account: Account, service: Service) -> dict[str, str]:
-    """The branches of the repository and their commits.
-
-    Args:
-        account: The account.
-        service: The service.
-    """
-    listing = _git(account, service, "ls-remote", "--heads", _url(service))
+def remote_heads(session: Session, service: Service) -> dict[str, str]:
+    """The branches of the repository and their commits."""
+    listing = _git(session, service, "ls-remote", "--heads", _url(service))
     lines = (line.split("\t") for line in listing.splitlines() if "\t" in line)
     return {ref.removeprefix("refs/heads/"): commit for commit, ref in lines}
 
 
-def fetch(account: Account, service: Service, heads: dict[str, str]) -> None:
-    """Fetch what this clone lacks of the branches, without touching a branch or a remote of the person.
-
-    Args:
-        account: The account.
-        service: The service.
-        heads: The branches, from `remote_heads`.
-    """
+def fetch(session: Session, service: Service, heads: dict[str, str]) -> None:
+    """Fetch the branches of `remote_heads` whose commits this clone lacks, without changing any ref."""
     lacking = [f"refs/heads/{name}" for name, commit in heads.items() if not knows(service, commit)]
     if lacking:
-        _git(account, service, "fetch", "--quiet", "--no-tags", _url(service), *lacking)
+        _git(session, service, "fetch", "--quiet", "--no-tags", _url(service), *lacking)
 
 
 def knows(service: Service, commit: str) -> bool:
-    """Whether this clone has a commit.
-
-    Args:
-        service: The service.
-        commit: The commit.
-    """
+    """Whether this clone has a commit."""
     try:
         git("cat-file", "-e", f"{commit}^{{commit}}", cwd=service.root)
     except GitFailed:
@@ -166,12 +132,7 @@ def knows(service: Service, commit: str) -> bool:
 
 
 def shares_history(service: Service, commit: str) -> bool:
-    """Whether a fetched commit has an ancestor in common with what is checked out.
-
-    Args:
-        service: The service.
-        commit: A commit of the repository.
-    """
+    """Whether a fetched commit and HEAD have a common ancestor."""
     try:
         git("merge-base", "HEAD", commit, cwd=service.root)
     except GitFailed:
@@ -180,25 +141,20 @@ def shares_history(service: Service, commit: str) -> bool:
 
 
 def commits_only_there(service: Service, heads: dict[str, str]) -> int:
-    """How many fetched commits no branch, tag or stash of this clone has.
-
-    Args:
-        service: The service.
-        heads: The repository's branches, fetched.
-    """
+    """How many commits of the repository's fetched branches no branch, tag or stash of this clone has."""
     if not heads:
         return 0
     own = ("HEAD", "--branches", "--tags", "--glob=refs/stash")
     return int(git("rev-list", "--count", *heads.values(), "--not", *own, cwd=service.root))
 
 
-def remote_url(account: Account, service: Service) -> str:
-    """The address under which the person reaches the repository later, with the profile that was named."""
-    return names.remote_url(service.app_name, service.region, account.profile)
+def remote_url(session: Session, service: Service) -> str:
+    """The URL for the user's own Git commands, with the profile of this run."""
+    return names.remote_url(service.app_name, service.region, session.target.profile)
 
 
-def helper_warning() -> str | None:
-    """What to tell a person whose own `git push` will not find git-remote-codecommit; None when it will."""
+def helper_hint() -> str | None:
+    """The hint for a user whose own `git push` will not find git-remote-codecommit; None when it will."""
     if shutil.which(_HELPER):
         return None
     return f"For `git push` by hand, put {_HELPER} on your PATH: `pipx install {_HELPER}`."
@@ -219,51 +175,53 @@ def _check_history(service: Service, commit: str, remote: str) -> None:
     )
 
 
-def _git(account: Account, service: Service, *arguments: str) -> str:
+def _git(session: Session, service: Service, *arguments: str) -> str:
     try:
-        # An empty helper ends the list of credential helpers: none may store a signature that is valid for minutes.
-        return git("-c", "credential.helper=", *arguments, cwd=service.root, env=_environment(account))
+        # An empty helper clears the list of credential helpers: none may store a signature that is valid for minutes.
+        return git("-c", "credential.helper=", *arguments, cwd=service.root, env=_variables(session))
     except GitFailed as error:
-        raise _translated(error, service, f"git {arguments[0]}") from error
+        raise _explain(error, service, f"git {arguments[0]}") from error
 
 
-def _environment(account: Account) -> dict[str, str]:
-    """Git's environment: the remote helper on the PATH, and the very credentials that were checked."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    keys = account.session.get_credentials().get_frozen_credentials()
-    environment = {"PATH": path, "AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key}
-    # An empty token takes an inherited one of other credentials out of effect.
-    return environment | {"AWS_SESSION_TOKEN": keys.token or ""}
+def _variables(session: Session) -> dict[str, str]:
+    """Environment variables for Git: the remote helper on the PATH, and this session's credentials."""
+    variables = session.git_variables()
+    path = variables.get("PATH") or os.environ.get("PATH", os.defpath)
+    # The helper may be installed beside this interpreter only.
+    return {**variables, "PATH": os.pathsep.join([str(Path(sys.executable).parent), path])}
 
 
-def _translated(error: GitFailed, service: Service, command: str) -> ScaffoldError:
-    said = error.stderr.lower()
-    reason = next((line.strip() for line in error.stderr.splitlines() if "rejected]" in line), error.happened)
-    if "[rejected]" in said:
-        return ScaffoldError(
-            f"{names.BRANCH} has diverged from the repository's: somebody pushed meanwhile.",
-            "Run `git pull --rebase`, then the same command again.",
-        )
-    if "remote rejected]" in said or "pre-receive" in said:
-        return ScaffoldError(
-            f"CodeCommit refused the push to {names.BRANCH}: {reason.rstrip('.')}.",
-            f"Where {names.BRANCH} is protected, push a branch, have its pull request approved and merged, `git pull`, "
-            "and run the same command again.",
-        )
-    if "error: 403" in said or "error: 401" in said or "authentication failed" in said:
-        return ScaffoldError(
-            f"CodeCommit refused access to the repository {names.repository(service.app_name)}.",
-            "Have codecommit:GitPull and codecommit:GitPush on it allowed, and check that the clock of this machine is "
-            "right; where main is protected, push a branch and open a pull request.",
-        )
-    if any(words in said for words in _UNREACHABLE):
-        return ScaffoldError(
-            "CodeCommit's Git endpoint is out of reach.",
-            "Check the network and the proxy, then run the same command again: it goes on from here.",
-        )
-    if f"'{_HELPER.removeprefix('git-')}'" in said or "unable to find remote helper" in said:
-        return ScaffoldError(f"{_HELPER} is not installed.", f"Install it: `pipx install {_HELPER}`.")
-    return ScaffoldError(f"`{command}` failed: {error.happened.partition('failed: ')[2]}", error.remedy)
+def _explain(error: GitFailed, service: Service, command: str) -> ScaffoldError:
+    """The error for a Git command that failed at the remote."""
+    repository = names.repository(service.app_name)
+    match error.kind:
+        case GitFailure.NOT_FAST_FORWARD:
+            return ScaffoldError(
+                f"{names.BRANCH} has diverged from the repository's: another push came first.",
+                "Run `git pull --rebase`, then the same command again.",
+            )
+        case GitFailure.REMOTE_REJECTED:
+            reason = next((one.strip() for one in error.stderr.splitlines() if "rejected]" in one), error.happened)
+            return ScaffoldError(
+                f"CodeCommit refused the push to {names.BRANCH}: {reason.rstrip('.')}.",
+                f"Where {names.BRANCH} is protected, push a branch, have its pull request approved and merged, "
+                "`git pull`, and run the same command again.",
+            )
+        case GitFailure.DENIED:
+            return ScaffoldError(
+                f"CodeCommit refused access to the repository {repository}.",
+                "Have codecommit:GitPull and codecommit:GitPush on it allowed, and check that the clock of this "
+                "machine is right; where main is protected, push a branch and open a pull request.",
+            )
+        case GitFailure.NETWORK:
+            return ScaffoldError(
+                "CodeCommit's Git endpoint cannot be reached.",
+                "Check the network and the proxy, then run the same command again: it continues from here.",
+            )
+        case GitFailure.HELPER_MISSING:
+            return ScaffoldError(f"{_HELPER} is not installed.", f"Install it: `pipx install {_HELPER}`.")
+        case _:
+            return ScaffoldError(f"`{command}` failed: {error.happened.partition('failed: ')[2]}", error.remedy)
 
 
 def _url(service: Service) -> str:

@@ -1,10 +1,10 @@
-"""What AWS says when a quota is used up, or was never given, and what to do about it."""
+"""AWS's messages about quotas that are exhausted or zero, and the quota to raise."""
 
 from __future__ import annotations
 
 import re
 
-# Words in AWS's message → the quota to ask for.
+# A pattern of AWS's message → the quota to raise.
 _MESSAGES = (
     (r"Cannot have more than \d+ builds in queue", "CodeBuild: concurrently running builds"),
     (r"limit on the number of vCPUs you can run concurrently", "Fargate: vCPU resource count"),
@@ -24,10 +24,10 @@ _FRESH_ACCOUNT = (
 
 
 def remedy_for(message: str) -> str | None:
-    """What to do about a message of AWS that speaks of a quota; None when it speaks of something else.
+    """The remedy for a message about a quota, or None where the message is about something else.
 
     Args:
-        message: AWS's own words, with the error code where there is one.
+        message: AWS's message, preceded by the error code where there is one.
     """
     if re.search(_FRESH_ACCOUNT, message, re.IGNORECASE):
         return (

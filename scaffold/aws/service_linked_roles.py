@@ -1,24 +1,20 @@
-"""The roles that AWS services use on their own behalf, which an empty account lacks."""
+"""Service-linked roles, which an account lacks until its first use of the service."""
 
 from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-from scaffold.aws.errors import code_of, message_of
-from scaffold.aws.session import Account
+from scaffold.aws.errors import says_role_exists
+from scaffold.aws.session import Session
 from scaffold.service.names import SERVICE_LINKED_ROLES
 
 _PATH = "/aws-service-role/"
 
 
-def missing(account: Account) -> dict[str, str]:
-    """The roles that the account lacks: service principal → role name.
-
-    Args:
-        account: The account.
-    """
-    # One listing in place of a question for each role; an account has a few dozen of them.
-    pages = account.client("iam").get_paginator("list_roles")
+def missing(session: Session) -> dict[str, str]:
+    """The roles that the account lacks: service principal → role name."""
+    # One listing instead of one call for each role; an account has a few dozen of them.
+    pages = session.client("iam").get_paginator("list_roles")
     listing = pages.paginate(PathPrefix=_PATH, PaginationConfig={"PageSize": 1000})
     # The path names the principal, whatever AWS calls the role.
     present = {role["Path"] for page in listing for role in page["Roles"]}
@@ -27,16 +23,10 @@ def missing(account: Account) -> dict[str, str]:
     }
 
 
-def create(account: Account, principal: str) -> None:
-    """Create one of the roles; that somebody else has created it meanwhile is as good.
-
-    Args:
-        account: The account.
-        principal: The service principal that will use the role.
-    """
+def create(session: Session, principal: str) -> None:
+    """Create the role of a service principal, unless it exists by now."""
     try:
-        account.client("iam").create_service_linked_role(AWSServiceName=principal)
+        session.client("iam").create_service_linked_role(AWSServiceName=principal)
     except ClientError as error:
-        taken = code_of(error) in {"InvalidInput", "EntityAlreadyExists"} and "taken" in message_of(error)
-        if not taken and code_of(error) != "EntityAlreadyExists":
+        if not says_role_exists(error):
             raise

@@ -1,41 +1,49 @@
-"""The connection to an AWS account: who is asking, where, and one client for each AWS service."""
+"""The connection to AWS: credentials, region, one client for each AWS service."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scaffold import __version__
 from scaffold.aws.errors import translate
+from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
+from scaffold.core.target import Target
 from scaffold.service.service import Service
 
-# Each region setting that a person may have made, in the order in which they count.
-_REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+# For an endpoint of its own: no profile and no file of the machine may add settings to it.
+_UNCONFIGURED = dict.fromkeys(("profile", "config_file", "credentials_file", "ca_bundle"), (None, None, None, None))
 
 
 @dataclass
-class Account:
-    """An AWS account, seen through one person's credentials in one region.
+class Session:
+    """One caller's credentials in one account and region.
 
     Attributes:
-        id: The account's 12 digits.
-        caller: The ARN of whoever is asking.
-        region: The region of every call.
-        profile: The profile named on the command line, if any.
+        account: The account's 12 digits.
+        caller: The ARN of the caller.
+        target: Which AWS is meant.
+        boto: The boto3 session.
     """
 
-    id: str
+    account: str
     caller: str
-    region: str
-    profile: str | None
-    session: Any = field(repr=False)
-    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+    target: Target
+    boto: Any = field(repr=False)
+    _clients: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def region(self) -> str:
+        """The region of every call."""
+        return self.target.region
 
     @property
     def partition(self) -> str:
@@ -43,81 +51,89 @@ class Account:
         return self.caller.split(":")[1] if self.caller.startswith("arn:") else "aws"
 
     @property
-    def local(self) -> bool:
-        """Whether this is the local AWS and not a real account. It changes a word in messages and nothing else."""
-        return os.environ.get("SCAFFOLD_LOCAL") == "1"
-
-    @property
     def title(self) -> str:
-        """The account and region as a person reads them."""
-        return f"{'local AWS' if self.local else 'account'} {self.id}, {self.region}"
+        """Account and region, for messages."""
+        return f"{'local AWS' if self.target.local else 'account'} {self.account}, {self.region}"
 
     def client(self, service_name: str, attempts: int = 4) -> Any:
-        """The client of an AWS service; one of each is made.
+        """The client of an AWS service; the same one for the same arguments.
 
         Args:
             service_name: The service as boto3 calls it, such as `cloudformation`.
             attempts: How often a call is tried before its failure counts.
         """
-        if service_name not in self._clients:
-            self._clients[service_name] = _client(self.session, service_name, self.region, attempts)
-        return self._clients[service_name]
+        key = service_name, attempts
+        if key not in self._clients:
+            self._clients[key] = _client(self.boto, service_name, self.target, attempts)
+        return self._clients[key]
+
+    def git_variables(self) -> dict[str, str]:
+        """Environment variables with which Git signs in with this session's credentials."""
+        keys = self.boto.get_credentials().get_frozen_credentials()
+        return {
+            **(self.target.endpoint.variables if self.target.endpoint else {}),
+            "AWS_ACCESS_KEY_ID": keys.access_key,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+            # An empty token overrides an inherited one, which belongs to other credentials.
+            "AWS_SESSION_TOKEN": keys.token or "",
+        }
 
 
-def new_session(profile: str | None, region: str) -> Any:
-    """A boto3 session with the standard configuration chain.
+def new_session(target: Target) -> Any:
+    """A boto3 session: with the standard configuration chain, or for an endpoint with nothing of it."""
+    if target.endpoint is None:
+        return boto3.Session(profile_name=target.profile, region_name=target.region)
+    core = botocore.session.Session(session_vars=_UNCONFIGURED)
+    core.set_credentials(target.endpoint.access_key, target.endpoint.secret_key)
+    return boto3.Session(botocore_session=core, region_name=target.region)
 
-    Args:
-        profile: The profile to use; None for the standard one.
-        region: The region of its clients.
-    """
-    return boto3.Session(profile_name=profile, region_name=region)
 
-
-def connect(service: Service, profile: str | None) -> Account:
-    """Find out who is asking, and refuse any account or region other than the service's.
-
-    Args:
-        service: The service.
-        profile: The AWS profile named on the command line; None for the standard chain.
+def connect(service: Service, target: Target) -> Session:
+    """Find out who the caller is, and refuse another account than the service's.
 
     Raises:
-        ScaffoldError: Credentials are missing or expired, AWS is out of reach, or it is the wrong account or region.
+        ScaffoldError: Credentials are missing or expired, AWS cannot be reached, or it is the wrong account.
     """
     try:
-        session = new_session(profile, service.region)
-        _check_region(service, session)
-        identity = _client(session, "sts", service.region).get_caller_identity()
+        boto = new_session(target)
+        identity = _client(boto, "sts", target).get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise translate(error) from error
-    account = Account(identity["Account"], identity["Arn"], service.region, profile, session)
-    if service.account and account.id != service.account:
+    session = Session(identity["Account"], identity["Arn"], target, boto)
+    if service.account and session.account != service.account:
         raise ScaffoldError(
-            f"These credentials belong to account {account.id}, but {service.app_name} belongs to {service.account}.",
+            f"These credentials belong to account {session.account}, but {service.app_name} belongs to "
+            f"{service.account}.",
             f"Use credentials of account {service.account} (`--profile NAME`), or change the answer `aws_account_id` "
             "with `copier update`.",
         )
-    return account
+    return session
 
 
-def _client(session: Any, service_name: str, region: str, attempts: int = 4) -> Any:
+@contextmanager
+def signed_in(service: Service, target: Target, console: Console) -> Iterator[Session]:
+    """A session for a service; whatever AWS refuses inside the block becomes a ScaffoldError.
+
+    Raises:
+        ScaffoldError: AWS refused a call, or could not be reached.
+    """
+    session = connect(service, target)
+    console.step(f"Signed in to {session.title} as {session.caller}")
+    try:
+        yield session
+    except (BotoCoreError, ClientError) as error:
+        raise translate(error) from error
+
+
+def _client(boto: Any, service_name: str, target: Target, attempts: int = 4) -> Any:
     config = Config(
         connect_timeout=10,
         read_timeout=60,
         retries={"mode": "standard", "total_max_attempts": attempts},
         user_agent_extra=f"gitops-scaffold/{__version__}",
     )
-    return session.client(service_name, region_name=region, config=config)
-
-
-def _check_region(service: Service, session: Any) -> None:
-    chosen = next(((name, os.environ[name]) for name in _REGION_VARIABLES if os.environ.get(name)), None)
-    if chosen is None:
-        # The session's own region was given above; the profile's stands in the configuration file.
-        scoped = session._session.get_scoped_config()
-        chosen = (f"the profile {session.profile_name}", scoped["region"]) if scoped.get("region") else None
-    if chosen and chosen[1] != service.region:
-        raise ScaffoldError(
-            f"{service.app_name} lives in {service.region}, but {chosen[0]} says {chosen[1]}.",
-            f"Run it with the service's region: `AWS_REGION={service.region} scaffold …`.",
-        )
+    endpoint = target.endpoint
+    if endpoint is None:
+        return boto.client(service_name, region_name=target.region, config=config)
+    plain = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
+    return boto.client(service_name, region_name=target.region, endpoint_url=endpoint.url, config=config.merge(plain))

@@ -7,15 +7,13 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.results import Result
-from scaffold.core.signals import heeded
+from scaffold.core.signals import handled_signals
 from scaffold.local.environment import inside, running_local_aws
 from scaffold.service.service import read
 
@@ -23,77 +21,55 @@ _SHELL_SIGNAL_BASE = 128
 
 
 class CommandNotFound(ScaffoldError):
-    """There is no such command, in the words and the exit code of a shell."""
+    """There is no such command; with the exit code of a shell."""
 
     exit_code = 127
 
 
 class CommandNotExecutable(ScaffoldError):
-    """The command is there and cannot be run, in the words and the exit code of a shell."""
+    """The command cannot be executed; with the exit code of a shell."""
 
     exit_code = 126
 
 
-@dataclass(frozen=True)
-class LocalResult(Result):
-    """How it ended.
-
-    Attributes:
-        code: The exit code of the command that ran inside; 0 without one.
-    """
-
-    code: int
-
-    @property
-    def exit_code(self) -> int:
-        """The command's own exit code, or 128 and the number of the signal that ended it."""
-        return self.code
-
-    def text(self) -> str:
-        """Nothing: what there was to say was said at the start, or by the command."""
-        return ""
-
-
-def local(command: list[str], *, console: Console) -> LocalResult:
-    """Run local AWS until Ctrl-C, or for as long as a command takes.
+def run(command: list[str], console: Console) -> int:
+    """Run local AWS until Ctrl-C, or for as long as a command runs.
 
     Args:
         command: The command and its arguments; empty to run in the foreground.
-        console: Where to report.
 
     Returns:
-        The result, with the command's exit code.
+        The command's exit code, or 128 and the number of the signal that ended it; 0 after Ctrl-C in the foreground.
 
     Raises:
-        ScaffoldError: Local AWS does not start, or runs around us already and there is no command.
-        CommandNotFound: There is no such command.
+        ScaffoldError: Local AWS does not start, or this is a shell inside one and there is no command.
     """
     if inside():
         if not command:
             raise ScaffoldError(
                 f"Local AWS is running already, at {os.environ['AWS_ENDPOINT_URL']}.",
-                "Use it as it is; to start another one, leave this shell first.",
+                "Use that one; to start another one, leave this shell first.",
             )
         console.note("Inside local AWS already: using that one.")
-        return LocalResult(_run(command, {}))
+        return _run(command, {})
     with running_local_aws(_region()) as aws:
         if command:
-            return LocalResult(_run(command, aws.variables))
+            return _run(command, aws.variables)
         print("\n".join(_exports(aws.variables)), flush=True)
         console.step(f"Local AWS is running at {aws.variables['AWS_ENDPOINT_URL']}.")
-        console.note("Paste the lines above into another terminal to use it there. Nothing outlives it.")
+        console.note("Paste the lines above into another terminal to use it there. It keeps nothing when it ends.")
         console.note("Press Ctrl-C to end it.")
         try:
             aws.process.wait()
         except KeyboardInterrupt:
-            return LocalResult(0)
-        raise ScaffoldError("Local AWS ended by itself.", "Start it again with: scaffold local")
+            return 0
+        raise ScaffoldError("Local AWS ended unexpectedly.", "Start it again with `scaffold local`.")
 
 
 def _region() -> str:
-    """The region that the environment names, else the one of the service that we stand in."""
-    if named := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
-        return named
+    """The region of the environment variables, else of the service in the current directory."""
+    if configured := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
+        return configured
     try:
         return read(Path.cwd()).region
     except ScaffoldError:
@@ -101,7 +77,7 @@ def _region() -> str:
 
 
 def _exports(variables: Mapping[str, str]) -> Iterator[str]:
-    """The variables as lines for a shell. The PATH of the other shell is its own: ours only goes in front."""
+    """The variables as lines for a shell; PATH is prepended to, since the other shell has its own."""
     for name, value in sorted(variables.items()):
         if name == "PATH":
             yield f'export PATH={shlex.quote(value.split(os.pathsep)[0])}{os.pathsep}"$PATH"'
@@ -111,7 +87,7 @@ def _exports(variables: Mapping[str, str]) -> Iterator[str]:
 
 def _run(command: Sequence[str], variables: Mapping[str, str]) -> int:
     """Run a command to its end and return its exit code as a shell would."""
-    with _Relay() as relay:
+    with _SignalRelay() as relay:
         try:
             process = subprocess.Popen(command, env={**os.environ, **variables})
         except (FileNotFoundError, NotADirectoryError):
@@ -120,18 +96,18 @@ def _run(command: Sequence[str], variables: Mapping[str, str]) -> int:
             ) from None
         except OSError:
             raise CommandNotExecutable(
-                f"`{command[0]}` is no program that can be run.", "Check the file and its permissions."
+                f"`{command[0]}` is not executable.", "Check the file and its permissions."
             ) from None
         relay.start(process)
         code = process.wait()
     return code if code >= 0 else _SHELL_SIGNAL_BASE - code
 
 
-class _Relay:
-    """Lets the command answer signals, while we outlive it to clean up.
+class _SignalRelay:
+    """Passes signals on to the command, while this process outlives it to clean up.
 
-    Ctrl-C in a terminal reaches the command by itself; a signal sent to us alone is handed on,
-    also one that comes while the command is only starting.
+    Ctrl-C in a terminal reaches the command by itself; a signal sent to this process alone is passed on,
+    also one that arrives while the command is starting.
     """
 
     def __init__(self) -> None:
@@ -139,9 +115,9 @@ class _Relay:
         self._early: list[int] = []
         self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> _Relay:
-        for number in heeded():
-            self._before[number] = signal.signal(number, self._hand_on)
+    def __enter__(self) -> _SignalRelay:
+        for number in handled_signals():
+            self._before[number] = signal.signal(number, self._pass_on)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -149,12 +125,12 @@ class _Relay:
             signal.signal(number, handler)
 
     def start(self, process: subprocess.Popen[bytes]) -> None:
-        """Hand signals on to a command, those that came already first."""
+        """Pass signals on to a process, those first that have arrived already."""
         self._process = process
         for number in self._early:
             process.send_signal(number)
 
-    def _hand_on(self, number: int, _frame: FrameType | None) -> None:
+    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and _in_foreground():
             return
         if self._process is None:
@@ -164,7 +140,7 @@ class _Relay:
 
 
 def _in_foreground() -> bool:
-    """Whether this process is in the foreground of a terminal, whose Ctrl-C then reaches the command too."""
+    """Whether this process group is in the foreground of a terminal, whose Ctrl-C then reaches the command too."""
     try:
         with open("/dev/tty", "rb") as terminal:  # noqa: PTH123
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()

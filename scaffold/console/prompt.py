@@ -1,4 +1,4 @@
-"""One prompt on a terminal: what it looks like, what refuses an answer, and which keys leave it."""
+"""Prompts on a terminal: text, yes or no, and the confirmation by name."""
 
 from __future__ import annotations
 
@@ -6,14 +6,29 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from scaffold.console.console import Console
+from scaffold.core.errors import Interrupted, UsageError
+
+
+def require_terminal(console: Console) -> None:
+    """Fail unless prompts can be shown.
+
+    Raises:
+        UsageError: Stdin or stderr is not a terminal.
+    """
+    if not console.interactive:
+        raise UsageError(
+            "Cannot prompt: this is not a terminal.",
+            "Add `--defaults`, and `--data KEY=VALUE` or `--answers FILE` for other answers.",
+        )
+
 
 def ask_text(message: str, *, default: str = "", validate: Callable[[str], bool | str] | None = None) -> str:
     """Ask for a line of text.
 
     Args:
-        message: What is asked.
-        default: What stands there to be edited.
-        validate: Says of what is typed that it will do, or why not.
+        default: The text to edit.
+        validate: Called with the text; returns true, or the reason of a refusal.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or Ctrl-D was pressed.
@@ -21,17 +36,46 @@ def ask_text(message: str, *, default: str = "", validate: Callable[[str], bool 
     import questionary
 
     prompt = questionary.text(
-        message, default=default, validate=validate, qmark="?", output=output(), key_bindings=_leaving_keys()
+        message, default=default, validate=validate, qmark="?", output=output(), key_bindings=_abort_keys()
     )
-    _unfold_refusals(prompt.application.layout)
+    _wrap_refusals(prompt.application.layout)
     return str(ask(prompt))
 
 
-def ask(question: Any) -> Any:
-    """Show one prompt of questionary's and return its answer.
+def confirm(message: str, *, default: bool = False) -> bool:
+    """Ask for yes or no.
 
     Args:
-        question: The prompt.
+        default: What Enter alone means.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or Ctrl-D was pressed.
+    """
+    import questionary
+
+    return bool(ask(questionary.confirm(message, default=default, auto_enter=False, qmark="?", output=output())))
+
+
+def confirm_by_name(name: str, console: Console) -> bool:
+    """Ask for a name to be typed before something is destroyed.
+
+    Raises:
+        UsageError: Stdin or stderr is not a terminal.
+        Interrupted: Ctrl-C or Ctrl-D was pressed.
+    """
+    if not console.interactive:
+        raise UsageError(
+            "Cannot ask for confirmation: this is not a terminal.",
+            "Add `--yes` to confirm, or `--plan` to see first what would be deleted.",
+        )
+    try:
+        return ask_text(f"Type {name} to continue").strip() == name
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted: nothing was deleted.", "Run the same command again to continue.") from None
+
+
+def ask(question: Any) -> Any:
+    """Show a prompt of questionary's and return its answer.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or Ctrl-D was pressed.
@@ -43,14 +87,14 @@ def ask(question: Any) -> Any:
 
 
 def output() -> Any:
-    """Prompts appear on stderr: stdout is for results."""
+    """prompt_toolkit's output on stderr: stdout is for results."""
     from prompt_toolkit.output import create_output
 
     return create_output(stdout=sys.stderr)
 
 
-def _leaving_keys() -> Any:
-    """Ctrl-D leaves behind a filled-in answer too, where there is nothing that it could delete."""
+def _abort_keys() -> Any:
+    """Ctrl-D aborts also at the end of a prefilled answer, where it could delete nothing."""
     from prompt_toolkit.application import get_app
     from prompt_toolkit.filters import Condition
     from prompt_toolkit.key_binding import KeyBindings
@@ -64,8 +108,8 @@ def _leaving_keys() -> Any:
     return keys
 
 
-def _unfold_refusals(layout: Any) -> None:
-    """Give the line that says why an answer is refused as many lines as it takes: its end is the way out."""
+def _wrap_refusals(layout: Any) -> None:
+    """Let the validation message wrap: its end says how to fix the answer."""
     from prompt_toolkit.filters import to_filter
     from prompt_toolkit.layout.controls import FormattedTextControl
 

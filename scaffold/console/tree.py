@@ -1,4 +1,4 @@
-"""Files as a person likes to see them listed."""
+"""Files as an indented tree."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from pathlib import Path
 
 
 def tree(files: Sequence[str]) -> list[str]:
-    """An indented tree, folders with a closing slash.
-
-    Args:
-        files: Relative paths.
-    """
+    """The lines of a tree of relative paths; folders end with a slash."""
     lines: list[str] = []
     shown: set[Path] = set()
     for file in sorted(files, key=lambda name: Path(name).parts):

@@ -1,4 +1,4 @@
-"""The file that somebody who meets a bug attaches to the report."""
+"""The log of a bug, to attach to a report."""
 
 from __future__ import annotations
 
@@ -16,14 +16,10 @@ _PASSWORD = re.compile(r"(://)[^/\s@'\"]+@")
 
 
 def write_log(bug: BaseException, arguments: list[str]) -> Path:
-    """Write what is needed to understand a bug. The environment stays out of it: it may hold credentials.
-
-    Args:
-        bug: The exception nobody expected.
-        arguments: The command line, without the program's name.
+    """Write traceback, versions and command line, but not the environment, which may hold credentials.
 
     Returns:
-        The log's path, in the state directory or, where that cannot be written, in the temporary one.
+        The log's path: in the state directory or, where that cannot be written, in the temporary one.
     """
     text = "\n".join(
         (
@@ -37,7 +33,7 @@ def write_log(bug: BaseException, arguments: list[str]) -> Path:
     for folder in (_state_directory(), Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # Only as a new file: in the temporary folder, which all share, a name may be a link of somebody else's.
+            # Only as a new file: in the shared temporary folder, the name may be another user's link.
             with (folder / name).open("x", encoding="utf-8", errors="backslashreplace") as log:
                 log.write(_PASSWORD.sub(r"\1***@", text))
         except OSError:

@@ -1,27 +1,27 @@
-"""Everything that may go wrong in a way its user can mend.
+"""Every failure that the user can fix.
 
     ScaffoldError            1    the user can fix it
     ├── UsageError           2    the command line or an answer is wrong
-    ├── ConflictsLeft        3    files with conflict markers wait for the user
+    ├── Bug                 70    an exception that is none of these; the log says more
     └── Interrupted        130    Ctrl-C
 
-Each error is two sentences: what happened, and what to do about it. Anything
-that is not a ScaffoldError is a bug and ends with exit code 70 and a log.
+Each error is two sentences: what happened, and what to do about it.
 """
 
 from __future__ import annotations
 
+from typing import Self
+
 EXIT_DONE = 0
 EXIT_PLAN_HAS_CHANGES = 10
-EXIT_BUG = 70
 
 
 class ScaffoldError(Exception):
-    """A failure that its user can mend.
+    """A failure that the user can fix.
 
     Args:
         happened: One sentence on what happened.
-        remedy: One sentence on what to do now, with the command where there is one.
+        remedy: One sentence on what to do, with the command where there is one.
     """
 
     exit_code = 1
@@ -31,6 +31,12 @@ class ScaffoldError(Exception):
         self.happened = happened
         self.remedy = remedy
 
+    def with_remedy(self, remedy: str) -> Self:
+        """The same error with another remedy."""
+        error = self.__class__.__new__(self.__class__, *self.args)
+        error.__dict__.update(self.__dict__, remedy=remedy)
+        return error
+
 
 class UsageError(ScaffoldError):
     """The command line, or an answer given to a question, is not acceptable."""
@@ -38,13 +44,13 @@ class UsageError(ScaffoldError):
     exit_code = 2
 
 
-class ConflictsLeft(ScaffoldError):
-    """Conflict markers stand in the service's files and wait for a person."""
+class Bug(ScaffoldError):
+    """An exception that scaffold does not expect."""
 
-    exit_code = 3
+    exit_code = 70
 
 
 class Interrupted(ScaffoldError):
-    """The person pressed Ctrl-C."""
+    """The user pressed Ctrl-C."""
 
     exit_code = 130

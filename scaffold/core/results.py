@@ -1,25 +1,44 @@
-"""What a command hands back: one frozen value, printed for people or for programs."""
+"""What a command returns: one frozen value that holds data and no text."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+# Raised when a field of any result is renamed, removed or changes its meaning; new fields do not raise it.
+SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Result(ABC):
-    """The outcome of a command. Subclasses add fields and say how a person reads them."""
+class Change:
+    """One difference between the desired and the actual state, planned or made.
+
+    Attributes:
+        type: What kind of thing changes: a CloudFormation type, or a word such as `tag`, `commit`, `stage`.
+        name: Which one: a logical id, a key, a commit.
+        action: `create`, `update`, `replace` or `delete`; `push`, `enable` where these say it better.
+        condition: The template's condition that it depends on; empty for none.
+        count: How many there are under this name, such as revisions of a task definition.
+    """
+
+    type: str
+    name: str
+    action: str
+    condition: str = ""
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a command. Subclasses add fields; how a person reads them is told in `scaffold.views`."""
+
+    command: ClassVar[str] = ""
 
     @property
     def exit_code(self) -> int:
         """The process's exit code: 0, or 10 when a plan found changes."""
         return 0
 
-    @abstractmethod
-    def text(self) -> str:
-        """The result as a person reads it, without a trailing newline."""
-
     def document(self) -> dict[str, Any]:
-        """The result as `--json` prints it: the fields, in their order."""
-        return asdict(self)
+        """The result as `--json` prints it: schema version, command, then the fields in their order."""
+        return {"schema_version": SCHEMA_VERSION, "command": self.command, **asdict(self)}

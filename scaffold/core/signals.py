@@ -1,4 +1,4 @@
-"""Ctrl-C and the other signals that end a process: what counts as one, and how to let one wait."""
+"""Termination signals: which there are, and how to defer them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# In every system's own words; Windows has no SIGHUP.
-ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+# Those that the platform has; Windows has no SIGHUP.
+TERMINATION = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-def heeded() -> list[signal.Signals]:
-    """The ending signals that this process does not ignore: `nohup` has it ignore one, and its children too."""
-    return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+def handled_signals() -> list[signal.Signals]:
+    """Termination signals that this process does not ignore; under `nohup` it ignores SIGHUP."""
+    return [number for number in TERMINATION if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Let an interruption wait until the block has ended; it comes then. For steps that must not be left half done."""
-    if threading.current_thread() is not threading.main_thread():  # signals go to the main thread alone
+def deferred_signals() -> Iterator[None]:
+    """Defer SIGINT, SIGTERM and SIGHUP until the block has ended, for work that must not be left half done."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
         yield
         return
     waiting: list[int] = []
-    before = {number: signal.signal(number, lambda number, _: waiting.append(number)) for number in heeded()}
+    before = {number: signal.signal(number, lambda number, _: waiting.append(number)) for number in handled_signals()}
     try:
         yield
     finally:

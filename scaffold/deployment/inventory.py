@@ -1,13 +1,16 @@
-"""What of a service exists in an account, whatever its answers say by now."""
+"""The stacks of a service in an account, including those of environments that its answers no longer name."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from scaffold.aws.cloudformation.request import Foundation
 from scaffold.aws.cloudformation.stacks import Stack, as_stack
-from scaffold.aws.session import Account
-from scaffold.service import names
+from scaffold.aws.session import Session
+from scaffold.service import names, stack_kinds
 from scaffold.service.service import Service
+from scaffold.service.stack_kinds import FOUNDATION, StackId, identify
 
 
 @dataclass(frozen=True)
@@ -15,73 +18,67 @@ class Inventory:
     """The stacks of a service.
 
     Attributes:
-        environments: Each environment's stacks by their kind; environments of the answers come first.
-        pipeline: The pipeline's stack, if any.
-        foundation: The foundation's stack, if any.
-        foreign: Stacks that bear a name of this service and belong to somebody else.
+        stacks: The service's own stacks.
+        environments: The environments of the answers, then others that have stacks.
+        foreign: Stacks with a name of this service and another owner.
     """
 
-    environments: dict[str, dict[str, Stack]] = field(default_factory=dict)
-    pipeline: Stack | None = None
-    foundation: Stack | None = None
+    stacks: dict[StackId, Stack] = field(default_factory=dict)
+    environments: tuple[str, ...] = ()
     foreign: tuple[Stack, ...] = ()
 
     @property
-    def deploy_role(self) -> str | None:
-        """The role that the pipeline's and the environments' stacks are worked on with."""
-        return self.foundation.outputs.get("DeployRoleArn") if self.foundation else None
+    def foundation(self) -> Foundation:
+        """The outputs of the foundation's stack, as far as it exists."""
+        stack = self.stacks.get(StackId(FOUNDATION))
+        return Foundation.of(stack.outputs) if stack else Foundation()
 
-    def of_kind(self, kind: str, environments: tuple[str, ...]) -> list[Stack]:
-        """The stacks of one kind in the given environments.
+    def in_order_of_deletion(self, environments: Sequence[str], *, whole: bool) -> list[list[Stack]]:
+        """Groups of stacks that can be deleted in parallel, one group after the other.
 
         Args:
-            kind: One of names.ENVIRONMENT_STACK_KINDS.
-            environments: The names of the environments.
+            environments: The environments whose stacks are included.
+            whole: Whether the stacks are included that the service has once.
         """
-        return [stack for name in environments if (stack := self.environments.get(name, {}).get(kind))]
+        groups = []
+        for kind in reversed(stack_kinds.STACK_KINDS):
+            if kind.per_environment:
+                ids = [StackId(kind, environment) for environment in environments]
+            else:
+                ids = [StackId(kind)] if whole else []
+            groups.append([self.stacks[one] for one in ids if one in self.stacks])
+        return [group for group in groups if group]
 
 
-def take(account: Account, service: Service) -> Inventory:
-    """Find the stacks of a service: those that its answers name, and those of environments that it once had.
-
-    Args:
-        account: The account.
-        service: The service.
-    """
-    environments: dict[str, dict[str, Stack]] = {name: {} for name in service.environments}
-    single: dict[str, Stack] = {}
+def take_inventory(session: Session, service: Service) -> Inventory:
+    """Find the stacks of a service."""
+    environments = dict.fromkeys(service.environments)
+    stacks: dict[StackId, Stack] = {}
     foreign = []
-    app = service.app_name
-    for stack in _all_stacks(account):
-        environment = names.environment_of_stack(app, stack.name)
-        if environment is None and stack.name not in (names.foundation_stack(app), names.pipeline_stack(app)):
+    for stack in _all_stacks(session):
+        stack_id = identify(service.app_name, stack.name)
+        if stack_id is None:
             continue
-        if not _ours(service, stack):
+        if not _owned(service, stack):
             foreign.append(stack)
-        elif environment is None:
-            single[stack.name] = stack
-        else:
-            kind = stack.name.removeprefix(f"{app}-{environment}-")
-            environments.setdefault(environment, {})[kind] = stack
-    return Inventory(
-        environments=environments,
-        pipeline=single.get(names.pipeline_stack(app)),
-        foundation=single.get(names.foundation_stack(app)),
-        foreign=tuple(foreign),
-    )
+            continue
+        stacks[stack_id] = stack
+        if stack_id.environment:
+            environments.setdefault(stack_id.environment)
+    return Inventory(stacks, tuple(environments), tuple(foreign))
 
 
-def _ours(service: Service, stack: Stack) -> bool:
+def _owned(service: Service, stack: Stack) -> bool:
     owner = stack.tags.get(names.TAG_SERVICE)
     if owner is not None:
         return owner == service.app_name
-    # Stacks that the pipeline makes without a configuration file have no tags, but remember the service's deploy
-    # role; one that only waits for its first change set may have neither, and holds nothing.
-    of_pipeline = stack.role is not None and f":role{names.role_path(service.app_name)}" in stack.role
-    return of_pipeline or stack.status == "REVIEW_IN_PROGRESS"
+    # Stacks that the pipeline creates without a configuration file have no tags, but the service's deploy role. A
+    # stack in review may have neither, and has no resources.
+    with_deploy_role = stack.role is not None and f":role{names.role_path(service.app_name)}" in stack.role
+    return with_deploy_role or stack.status == "REVIEW_IN_PROGRESS"
 
 
-def _all_stacks(account: Account) -> list[Stack]:
-    pages = account.client("cloudformation").get_paginator("describe_stacks").paginate()
+def _all_stacks(session: Session) -> list[Stack]:
+    pages = session.client("cloudformation").get_paginator("describe_stacks").paginate()
     stacks = [as_stack(described) for page in pages for described in page["Stacks"]]
     return [stack for stack in stacks if stack.status != "DELETE_COMPLETE"]

@@ -1,223 +1,248 @@
-"""Taking a service, or one of its environments, out of an account in the one order that works."""
+"""The steps of a teardown, in the one order that works. Each can look, which only reads, and do, which deletes."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from scaffold.aws import cleanup as emptying
-from scaffold.aws import codecommit as repository
-from scaffold.aws import codepipeline as pipelines
-from scaffold.aws import git_remote as publishing
+from scaffold.aws import approval_rules, cleanup, codecommit, codepipeline, git_remote
 from scaffold.aws.cloudformation import stacks
 from scaffold.aws.cloudformation.stacks import Stack
-from scaffold.aws.session import Account
+from scaffold.aws.session import Session
 from scaffold.console.console import Console
+from scaffold.console.titles import physical_title
 from scaffold.core.errors import ScaffoldError
+from scaffold.core.results import Change
 from scaffold.deployment.inventory import Inventory
 from scaffold.service import names
 from scaffold.service.service import Service
 
-AGAIN = "scaffold destroy"
-_ROLES_STAY = "the account's other services share them, and they cost nothing"
+COMMAND = "scaffold destroy"
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Something that is still there.
+    """Something that still exists after a teardown.
 
     Attributes:
-        what: What it is.
-        why: Why it was not taken away.
+        type: What kind of thing it is, as in a Change.
+        name: Its name.
+        reason: `retained` by its template, in its `waiting-period`, `shared` with other services, `foreign` (of another
+            owner), or `unpulled-commits` in it that this clone lacks.
+        until: The end of the waiting period.
+        commits: How many commits this clone lacks.
     """
 
-    what: str
-    why: str
+    type: str
+    name: str
+    reason: str
+    until: datetime | None = None
+    commits: int = 0
 
 
 @dataclass
 class Report:
-    """What was taken away and what was not, in the order in which it happened.
+    """What a teardown has deleted and kept, in order."""
 
-    Attributes:
-        deleted: What is gone.
-        kept: What is still there.
-    """
-
-    deleted: list[str] = field(default_factory=list)
+    deleted: list[Change] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
 
+    def record(self, change: Change, console: Console) -> None:
+        """Add a deletion, and show it."""
+        self.deleted.append(change)
+        console.step(f"Deleted {physical_title(change.type, change.name)}")
 
-def listing(
-    account: Account, service: Service, found: Inventory, environments: tuple[str, ...], whole: bool
-) -> list[str]:
-    """What would be taken away, in order.
+
+class Deletion(ABC):
+    """One step of a teardown."""
+
+    @abstractmethod
+    def look(self) -> list[Change]:
+        """What exists and would be deleted."""
+
+    @abstractmethod
+    def do(self, report: Report, console: Console) -> None:
+        """Delete it, and report what is deleted and what is kept.
+
+        Raises:
+            ScaffoldError: Something could not be deleted; later steps' things still exist.
+        """
+
+
+class StackGroup(Deletion):
+    """Stacks that are deleted in parallel, with the data that would block their deletion or outlive it."""
+
+    def __init__(self, session: Session, inventory: Inventory, group: list[Stack]) -> None:
+        self._session = session
+        self._inventory = inventory
+        self._group = group
+
+    def look(self) -> list[Change]:
+        """The stacks and their data."""
+        changes = []
+        for stack in self._group:
+            changes.append(_deletion("stack", stack.name))
+            changes += [_deletion(one.type, one.id) for one in self._data(stack) if one.deletable]
+        return changes
+
+    def do(self, report: Report, console: Console) -> None:
+        """Empty, then delete: a second run finds the rest through the stacks' resource lists."""
+        idle = [stack for one in self._group if (stack := self._deletable(one.name, console))]
+        deleted = []
+        for stack in idle:
+            for resource in self._data(stack):
+                if remainder := cleanup.clean_up(self._session, resource):
+                    report.kept.append(Kept(resource.type, resource.id, remainder.reason, remainder.until))
+                elif resource.retained:
+                    deleted.append(_deletion(resource.type, resource.id))
+        for change in deleted:
+            report.record(change, console)
+        # The foundation stack has no service role. The other stacks' role may be deleted already, so pass the
+        # current one.
+        role = self._inventory.foundation.deploy_role
+        stacks.delete(self._session, idle, console, again=COMMAND, role=role)
+        for stack in idle:
+            report.record(_deletion("stack", stack.name), console)
+
+    def _data(self, stack: Stack) -> list[cleanup.DataResource]:
+        return cleanup.data_resources(self._session, stack) if stack.status != "REVIEW_IN_PROGRESS" else []
+
+    def _deletable(self, name: str, console: Console) -> Stack | None:
+        """The stack once it can be deleted. A creation in progress needs no waiting: the deletion cancels it."""
+        stack = stacks.find(self._session, name)
+        if stack is None or stack.status in {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}:
+            return stack
+        return stacks.wait_until_idle(self._session, name, console)
+
+
+class TaskDefinitions(Deletion):
+    """Every revision of an environment's task definition, also those that replacements have retained."""
+
+    def __init__(self, session: Session, service: Service, environment: str) -> None:
+        self._session = session
+        self._family = names.task_family(service.app_name, environment)
+
+    def look(self) -> list[Change]:
+        """The family with the number of its revisions."""
+        count = cleanup.count_task_definitions(self._session, self._family)
+        return [_deletion("task-definition", self._family, count)] if count else []
+
+    def do(self, report: Report, console: Console) -> None:
+        """Deregister and delete them."""
+        if count := cleanup.delete_task_definitions(self._session, self._family):
+            report.record(_deletion("task-definition", self._family, count), console)
+
+
+class LogGroups(Deletion):
+    """Log groups of the environments, or of the whole service; those that ECS and CodeBuild created, too."""
+
+    def __init__(self, session: Session, service: Service, environments: tuple[str, ...], *, whole: bool) -> None:
+        app = service.app_name
+        self._session = session
+        self._prefixes = [names.log_group_prefix(app)] if whole else []
+        self._exactly = [names.container_insights_log_group(app, one) for one in environments]
+        if not whole:
+            self._exactly += [names.log_group(app, one) for one in environments]
+
+    def look(self) -> list[Change]:
+        """The log groups that exist."""
+        groups = cleanup.log_groups(self._session, self._prefixes, self._exactly)
+        return [_deletion("log-group", group) for group in groups]
+
+    def do(self, report: Report, console: Console) -> None:
+        """Delete them."""
+        for change in self.look():
+            cleanup.delete_log_groups(self._session, [change.name])
+            report.record(change, console)
+
+
+class Repository(Deletion):
+    """The approval rule template and the repository; both are kept while it has commits that this clone lacks."""
+
+    def __init__(self, session: Session, service: Service) -> None:
+        self._session = session
+        self._service = service
+        self._repository = _deletion("repository", names.repository(service.app_name))
+        self._rule = _deletion("approval-rule-template", names.approval_rule_template(service.app_name))
+
+    def look(self) -> list[Change]:
+        """What exists of the two."""
+        app = self._service.app_name
+        rule = [self._rule] if approval_rules.exists(self._session, app) else []
+        return rule + ([self._repository] if codecommit.find(self._session, app) else [])
+
+    def do(self, report: Report, console: Console) -> None:
+        """Delete them."""
+        app = self._service.app_name
+        exists = codecommit.find(self._session, app) is not None
+        if exists and (commits := self._commits_only_there()):
+            report.kept.append(Kept("repository", self._repository.name, "unpulled-commits", commits=commits))
+            return
+        if approval_rules.exists(self._session, app):
+            approval_rules.delete(self._session, app, associated=exists)
+            report.record(self._rule, console)
+        if exists:
+            codecommit.delete(self._session, app)
+            report.record(self._repository, console)
+
+    def _commits_only_there(self) -> int:
+        heads = git_remote.remote_heads(self._session, self._service)
+        if heads:
+            git_remote.fetch(self._session, self._service, heads)
+        return git_remote.commits_only_there(self._service, heads)
+
+
+def teardown_steps(
+    session: Session, service: Service, inventory: Inventory, environments: tuple[str, ...], *, whole: bool
+) -> list[Deletion]:
+    """Every step of a teardown.
 
     Args:
-        account: The account.
-        service: The service.
-        found: Its stacks.
-        environments: The environments to take away.
-        whole: Whether the rest of the service goes too.
+        environments: The environments to delete.
+        whole: Whether the stacks that the service has once, and the repository, are deleted too.
     """
-    lines = []
-    for stack in _in_order(found, environments, whole):
-        lines.append(f"stack {stack.name}")
-        if stack.status != "REVIEW_IN_PROGRESS":
-            lines += [f"{one.title} with all it holds" for one in emptying.holdings(account, stack)]
-    lines += [f"log group {group}" for group in _log_groups(account, service, environments, whole)]
-    for environment in environments:
-        family = names.task_family(service.app_name, environment)
-        if count := emptying.task_definitions(account, family):
-            lines.append(f"task definition {family} ({_times(count, 'revision')})")
-    if whole:
-        lines += _repository_lines(account, service)
-    return lines
+    groups = inventory.in_order_of_deletion(environments, whole=whole)
+    return [
+        *(StackGroup(session, inventory, group) for group in groups),
+        *(TaskDefinitions(session, service, environment) for environment in environments),
+        LogGroups(session, service, environments, whole=whole),
+        *([Repository(session, service)] if whole else []),
+    ]
 
 
-def tear_down(
-    account: Account,
-    service: Service,
-    found: Inventory,
-    environments: tuple[str, ...],
-    *,
-    whole: bool,
-    console: Console,
-) -> Report:
-    """Take environments away, and the whole service where asked. Safe to repeat: each step looks before it acts.
+def disable_transitions(session: Session, service: Service, environment: str | None, console: Console) -> None:
+    """Keep the pipeline from creating again what is being deleted.
 
     Args:
-        account: The account.
-        service: The service.
-        found: Its stacks.
-        environments: The environments to take away.
-        whole: Whether the pipeline, the foundation and the repository go too.
-        console: Where to show the work.
-
-    Raises:
-        ScaffoldError: Something could not be deleted; what comes after it is still there.
+        environment: The environment whose stage is meant; None for all stages.
     """
-    report = Report()
-    for environment in environments if not whole else (None,):
-        for stage in pipelines.stop(account, service.app_name, environment):
-            console.step(f"Pipeline stage {stage}: closed")
-    for kind in reversed(names.ENVIRONMENT_STACK_KINDS):
-        _delete(account, found, found.of_kind(kind, environments), report, console)
-    if whole:
-        _delete(account, found, [found.pipeline] if found.pipeline else [], report, console)
-        _delete(account, found, [found.foundation] if found.foundation else [], report, console)
-    for environment in environments:
-        family = names.task_family(service.app_name, environment)
-        if count := emptying.delete_task_definitions(account, family):
-            _done(f"task definition {family} ({_times(count, 'revision')})", report, console)
-    for group in emptying.delete_logs(account, _log_groups(account, service, environments, whole)):
-        _done(f"log group {group}", report, console)
-    if whole:
-        _delete_repository(account, service, report, console)
-        report.kept.append(Kept("service-linked roles", _ROLES_STAY))
-    for stack in found.foreign:
-        report.kept.append(Kept(f"stack {stack.name}", f"it is not tagged {names.TAG_SERVICE}={service.app_name}"))
-    return report
+    for stage in codepipeline.disable_transitions(session, service.app_name, environment):
+        console.step(f"Transition into pipeline stage {stage}: disabled")
 
 
-def check_ownership(account: Account, service: Service) -> None:
+def check_ownership(session: Session, service: Service) -> None:
     """Refuse to destroy what a service of the same name, but of another history, has deployed.
-
-    Args:
-        account: The account.
-        service: The service.
 
     Raises:
         ScaffoldError: The repository of that name holds another history.
     """
-    if repository.find(account, service.app_name) is None:
+    if codecommit.find(session, service.app_name) is None:
         return
-    main = repository.main_commit(account, service.app_name)
-    if main and publishing.knows(service, main) and publishing.shares_history(service, main):
+    main = codecommit.main_commit(session, service.app_name)
+    if main and git_remote.knows(service, main) and git_remote.shares_history(service, main):
         return
-    heads = publishing.remote_heads(account, service)
+    heads = git_remote.remote_heads(session, service)
     if not heads:
         return
-    publishing.fetch(account, service, heads)
-    if not any(publishing.shares_history(service, commit) for commit in heads.values()):
+    git_remote.fetch(session, service, heads)
+    if not any(git_remote.shares_history(service, commit) for commit in heads.values()):
         raise ScaffoldError(
             f"The CodeCommit repository {names.repository(service.app_name)} in {service.region} is not this "
             "service's: it holds another history.",
-            "What runs there belongs to the service in that repository: destroy it from a clone of that one.",
+            "The stacks of that name belong to the service in that repository: destroy it from a clone of that one.",
         )
 
 
-def _in_order(found: Inventory, environments: tuple[str, ...], whole: bool) -> list[Stack]:
-    kinds = reversed(names.ENVIRONMENT_STACK_KINDS)
-    ordered = [stack for kind in kinds for stack in found.of_kind(kind, environments)]
-    return ordered + [stack for stack in (found.pipeline, found.foundation) if stack and whole]
-
-
-def _delete(account: Account, found: Inventory, going: list[Stack], report: Report, console: Console) -> None:
-    """Delete stacks side by side, each emptied before; its list of resources is what a repetition goes by."""
-    settled = [stack for one in going if (stack := _deletable(account, one.name, console))]
-    gone = []
-    for stack in settled:
-        for holding in emptying.holdings(account, stack) if stack.status != "REVIEW_IN_PROGRESS" else []:
-            why = emptying.take_away(account, holding)
-            if why:
-                report.kept.append(Kept(holding.title, why))
-            elif holding.retained:
-                gone.append(holding.title)
-    for title in gone:
-        _done(title, report, console)
-    # A stack of the foundation's own person has no role; the others may remember one that is no more.
-    stacks.delete(account, settled, console, again=AGAIN, role=found.deploy_role)
-    for stack in settled:
-        _done(f"stack {stack.name}", report, console)
-
-
-def _deletable(account: Account, name: str, console: Console) -> Stack | None:
-    """A stack that can be deleted now. One that is being created need not be waited for: deleting it ends that."""
-    stack = stacks.find(account, name)
-    if stack is None or stack.status in {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}:
-        return stack
-    return stacks.settle(account, name, console)
-
-
-def _delete_repository(account: Account, service: Service, report: Report, console: Console) -> None:
-    name, rule = names.repository(service.app_name), names.approval_rule_template(service.app_name)
-    exists = repository.find(account, service.app_name) is not None
-    if exists:
-        heads = publishing.remote_heads(account, service)
-        if heads:
-            publishing.fetch(account, service, heads)
-        if count := publishing.commits_only_there(service, heads):
-            why = f"it has {_times(count, 'commit')} that this clone lacks: `git pull`, then `{AGAIN}` again deletes it"
-            report.kept.append(Kept(f"repository {name}", why))
-            return
-    if repository.remove_approvals(account, service.app_name, associated=exists):
-        _done(f"approval rule {rule}", report, console)
-    if exists:
-        account.client("codecommit").delete_repository(repositoryName=name)
-        _done(f"repository {name}", report, console)
-
-
-def _repository_lines(account: Account, service: Service) -> list[str]:
-    lines = []
-    if repository.rule_exists(account, service.app_name):
-        lines.append(f"approval rule {names.approval_rule_template(service.app_name)}")
-    if repository.find(account, service.app_name):
-        lines.append(f"repository {names.repository(service.app_name)}, unless it has commits that this clone lacks")
-    return lines
-
-
-def _log_groups(account: Account, service: Service, environments: tuple[str, ...], whole: bool) -> list[str]:
-    app = service.app_name
-    exactly = [names.container_insights_log_group(app, environment) for environment in environments]
-    if whole:
-        return emptying.log_groups(account, [names.log_group_prefix(app)], exactly)
-    return emptying.log_groups(account, [], exactly + [names.log_group(app, one) for one in environments])
-
-
-def _done(what: str, report: Report, console: Console) -> None:
-    report.deleted.append(what)
-    console.step(f"Deleted {what}")
-
-
-def _times(count: int, what: str) -> str:
-    return f"{count} {what}{'s' if count != 1 else ''}"
+def _deletion(kind: str, name: str, count: int = 1) -> Change:
+    return Change(kind, name, "delete", count=count)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import ISOLATED, GitFailed, GitFailure, git, without_git_variables
-from scaffold.core.signals import held_back
+from scaffold.core.signals import deferred_signals
 from scaffold.kit.questionnaire import Questionnaire
 from scaffold.kit.source import KitSource
 
@@ -74,7 +74,7 @@ def workspace(destination: Path) -> Iterator[Path]:
     try:  # from before the first folder on: an interruption may come anywhere
         hidden.mkdir(parents=True)
         yield work
-        with held_back():  # in an existing folder it takes a rename for each entry
+        with deferred_signals():  # in an existing folder it takes a rename for each entry
             if existed:
                 if any(entry != hidden for entry in destination.iterdir()):
                     raise _occupied(destination, "is not empty any more")
@@ -86,7 +86,7 @@ def workspace(destination: Path) -> Iterator[Path]:
     except OSError as error:
         raise _not_writable(destination, error) from error
     finally:
-        with held_back():
+        with deferred_signals():
             shutil.rmtree(hidden, ignore_errors=True)
             for path in () if succeeded else created:
                 with suppress(OSError):

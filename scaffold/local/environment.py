@@ -1,4 +1,4 @@
-"""Starts local AWS, tells the variables that lead there, and ends it without a trace."""
+"""Starts and ends local AWS, and says how clients reach it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import GitFailed, git
+from scaffold.core.target import LOCAL_VARIABLE, Endpoint, Target
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.folder import own_folder
 
@@ -27,7 +28,7 @@ _EXTRA = ("hypercorn", "ministack", "trustme")
 _START_SECONDS = 60.0
 _END_SECONDS = 10.0
 
-# What the server's process may see of this one. No AWS setting, proxy or Docker address reaches it.
+# The environment variables that the server inherits. No AWS setting, proxy or Docker address reaches it.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "SYSTEMROOT", "COVERAGE_PROCESS_START")
 
 
@@ -36,17 +37,25 @@ class LocalAws:
     """Local AWS while it runs.
 
     Attributes:
-        variables: The environment variables that lead there.
+        region: The region of its clients. All regions are served.
+        variables: Environment variables with which AWS clients and Git reach it. They override the process's own.
         process: The server.
     """
 
+    region: str
     variables: dict[str, str]
     process: subprocess.Popen[str]
 
+    @property
+    def target(self) -> Target:
+        """It as the AWS that is meant."""
+        endpoint = Endpoint(self.variables["AWS_ENDPOINT_URL"], ACCESS_KEY, SECRET_KEY, self.variables)
+        return Target(self.region, endpoint=endpoint, local=True)
+
 
 def inside() -> bool:
-    """Whether this process runs inside local AWS already, one that still answers."""
-    if os.environ.get("SCAFFOLD_LOCAL") != "1":
+    """Whether the environment variables of this process lead to a local AWS that is still running."""
+    if os.environ.get(LOCAL_VARIABLE) != "1":
         return False
     address = urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))
     try:
@@ -60,12 +69,9 @@ def inside() -> bool:
 def local_aws(region: str = "us-east-1") -> Iterator[dict[str, str]]:
     """Run local AWS for the time of a `with` block.
 
-    Args:
-        region: The region that the variables name. All regions are served.
-
     Yields:
-        Environment variables that lead AWS clients and Git there. Put them over the process's
-        own: some of them are there to outweigh settings of the machine.
+        Environment variables with which AWS clients and Git reach it. They have to override the process's own: some
+        of them disable settings of the machine.
 
     Raises:
         ScaffoldError: The extra is not installed, or local AWS does not start.
@@ -76,13 +82,10 @@ def local_aws(region: str = "us-east-1") -> Iterator[dict[str, str]]:
 
 @contextmanager
 def running_local_aws(region: str = "us-east-1") -> Iterator[LocalAws]:
-    """Like `local_aws`, for callers that watch the server too.
+    """Run local AWS for the time of a `with` block.
 
     Args:
-        region: The region that the variables name.
-
-    Yields:
-        Local AWS, which ends with the block.
+        region: The region of its clients.
 
     Raises:
         ScaffoldError: The extra is not installed, or local AWS does not start.
@@ -95,7 +98,7 @@ def running_local_aws(region: str = "us-east-1") -> Iterator[LocalAws]:
         with log.open("w") as output:
             server = _start(state, region, output)
         try:
-            yield LocalAws(_variables(state, region, _wait_until_ready(server, log)), server)
+            yield LocalAws(region, _variables(state, region, _wait_until_ready(server, log)), server)
         finally:
             _end(server)
 
@@ -110,7 +113,7 @@ def _require_extra() -> None:
 
 
 def _start(state: Path, region: str, log: IO[str]) -> subprocess.Popen[str]:
-    """Start the server in a session of its own, so that the terminal's Ctrl-C does not reach it."""
+    """Start the server in a session of its own, which the terminal's Ctrl-C does not reach."""
     package_parent = str(Path(__file__).resolve().parents[2])
     inherited_path = os.environ.get("PYTHONPATH")
     variables = {name: os.environ[name] for name in _INHERITED if name in os.environ} | {
@@ -118,7 +121,7 @@ def _start(state: Path, region: str, log: IO[str]) -> subprocess.Popen[str]:
         "PYTHONUNBUFFERED": "1",
         "HOME": str(state / "home"),
         "TMPDIR": str(state / "tmp"),
-        # ministack's own settings: one machine only, nothing kept, no further listeners, no containers.
+        # ministack's settings: loopback only, no persistence, no further listeners, no containers.
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "LOG_LEVEL": "WARNING",
@@ -128,7 +131,7 @@ def _start(state: Path, region: str, log: IO[str]) -> subprocess.Popen[str]:
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": f"unix://{state / 'no-docker.sock'}",
     }
-    # -P: whatever stands in the current directory must not be imported in place of a package.
+    # -P: modules in the current directory must not be imported in place of packages.
     command = [sys.executable, "-P", "-m", "scaffold.local.server", str(state), region]
     pipe = subprocess.PIPE
     return subprocess.Popen(
@@ -137,7 +140,7 @@ def _start(state: Path, region: str, log: IO[str]) -> subprocess.Popen[str]:
 
 
 def _wait_until_ready(server: subprocess.Popen[str], log: Path) -> dict[str, str]:
-    """Read the line in which the server says where it is."""
+    """Read the line in which the server prints its addresses."""
     assert server.stdout is not None  # noqa: S101
     readable, _, _ = select.select([server.stdout], [], [], _START_SECONDS)
     line = server.stdout.readline() if readable else ""
@@ -154,7 +157,7 @@ def _wait_until_ready(server: subprocess.Popen[str], log: Path) -> dict[str, str
 
 
 def _end(server: subprocess.Popen[str]) -> None:
-    """Close the pipe, which ends the server; kill it if it does not listen."""
+    """Close the pipe, which ends the server; kill it after a time-out."""
     assert server.stdin is not None  # noqa: S101
     assert server.stdout is not None  # noqa: S101
     with suppress(OSError):
@@ -168,10 +171,10 @@ def _end(server: subprocess.Popen[str]) -> None:
 
 
 def _variables(state: Path, region: str, addresses: dict[str, str]) -> dict[str, str]:
-    """Write the files that the variables point to, and return the variables."""
+    """Write the files that the variables name, and return the variables."""
     endpoint = f"http://{addresses['api']}"
     bundle, config, credentials = state / "authorities.pem", state / "aws-config", state / "aws-credentials"
-    bundle.write_text(_usual_authorities() + addresses["authority"])
+    bundle.write_text(_trusted_authorities() + addresses["authority"])
     config.write_text(f"[default]\nregion = {region}\n")
     credentials.write_text(f"[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n")
     _write_git_helper(state / "bin" / "git-remote-codecommit")
@@ -186,7 +189,7 @@ def _variables(state: Path, region: str, addresses: dict[str, str]) -> dict[str,
         "AWS_SECURITY_TOKEN": "",
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
-        # Both files hold a `default` profile that leads here; no profile of the machine is in reach.
+        # Both files have a `default` profile for local AWS, and no profile of the machine.
         "AWS_PROFILE": "default",
         "AWS_DEFAULT_PROFILE": "default",
         "AWS_CONFIG_FILE": str(config),
@@ -199,12 +202,12 @@ def _variables(state: Path, region: str, addresses: dict[str, str]) -> dict[str,
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
         "PATH": os.pathsep.join(filter(None, [str(state / "bin"), os.environ.get("PATH", os.defpath)])),
-        "SCAFFOLD_LOCAL": "1",
+        LOCAL_VARIABLE: "1",
     }
 
 
-def _usual_authorities() -> str:
-    """What Git trusts on this machine, so that other remotes keep working inside local AWS."""
+def _trusted_authorities() -> str:
+    """The certificates that Git trusts on this machine, so that other remotes keep working inside local AWS."""
     configured = os.environ.get("GIT_SSL_CAINFO")
     if not configured:
         with suppress(GitFailed):
@@ -229,7 +232,7 @@ _SYSTEM_BUNDLES = (
 
 
 def _write_git_helper(path: Path) -> None:
-    """Put git-remote-codecommit where Git finds it: an environment's scripts need not be on the PATH."""
+    """Put git-remote-codecommit on the PATH: a virtual environment's scripts need not be there."""
     program = "import sys; from git_remote_codecommit import main; sys.exit(main())"
     path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -c {shlex.quote(program)} "$@"\n')
     path.chmod(0o755)

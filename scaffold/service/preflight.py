@@ -1,4 +1,4 @@
-"""What has to be true of a service's Git repository before it is deployed."""
+"""The preconditions that a service's Git repository has to meet before it is deployed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import shlex
 from pathlib import Path
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import GitFailed, git
+from scaffold.core.git import GitFailed, GitFailure, git
 from scaffold.service.names import BRANCH
 from scaffold.service.service import Service
 
 
 def deployable_commit(service: Service) -> str:
-    """The commit to deploy: what stands in the work tree, committed, on main.
-
-    Args:
-        service: The service.
+    """The commit to deploy: HEAD of main, with a clean working tree.
 
     Raises:
         ScaffoldError: There is no repository of its own, no commit, another branch, or there are uncommitted changes.
@@ -29,16 +26,13 @@ def deployable_commit(service: Service) -> str:
         files = f"{first} and {more} more" if more else first
         raise ScaffoldError(
             f"There are uncommitted changes: {files}.",
-            "Commit them (`git add -A && git commit`) or put them aside (`git stash -u`): what runs is what is in Git.",
+            "Commit them (`git add -A && git commit`) or stash them (`git stash -u`): only commits are deployed.",
         )
     return git("rev-parse", "HEAD", cwd=service.root)
 
 
 def check_repository(service: Service) -> None:
-    """Refuse a service that is not the root of a Git repository of its own.
-
-    Args:
-        service: The service.
+    """Refuse a service that is not the root of a Git repository.
 
     Raises:
         ScaffoldError: It is in no repository, or inside another one.
@@ -46,14 +40,14 @@ def check_repository(service: Service) -> None:
     try:
         top = Path(git("rev-parse", "--show-toplevel", cwd=service.root))
     except GitFailed as error:
-        if "dubious ownership" in error.stderr:
+        if error.kind is GitFailure.DUBIOUS_OWNERSHIP:
             raise ScaffoldError(
                 f"{service.root} belongs to another user, so Git does not trust it.",
                 f"Run `git config --global --add safe.directory {shlex.quote(str(service.root))}` if you do.",
             ) from error
         top = Path()
     if top.resolve() != service.root.resolve():
-        where = "lies inside another Git repository" if top != Path() else "is not a Git repository"
+        where = "is inside another Git repository" if top != Path() else "is not a Git repository"
         raise ScaffoldError(
             f"{service.root} {where}.",
             f"Make it one: `{service.enter} && git init -b {BRANCH} && git add -A && git commit -m 'First commit'`.",

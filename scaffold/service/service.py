@@ -1,9 +1,10 @@
-"""A generated service, as the commands that work on one see it."""
+"""A generated service: its repository's directory and the answers that AWS names are derived from."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.service import names
 
 ANSWERS_FILE = ".copier-answers.yml"
-_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d")
+# Whether there is such a region is for copier.yml and AWS to say; this keeps URLs and host names well-formed.
+_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _ACCOUNT = re.compile(r"\d{12}")
 
 
@@ -25,9 +27,9 @@ class Service:
     Attributes:
         root: Its directory.
         app_name: Its name.
-        region: The AWS region it lives in.
+        region: Its AWS region.
         environments: Its environments in promotion order.
-        account: The AWS account it belongs to, where its answers name one.
+        account: Its AWS account, where the answers name one.
     """
 
     root: Path
@@ -36,9 +38,27 @@ class Service:
     environments: tuple[str, ...]
     account: str | None = None
 
+    @classmethod
+    def from_answers(cls, root: Path, answers: Mapping[str, Any]) -> Service:
+        """The service that has these answers.
+
+        Raises:
+            ScaffoldError: An answer is missing or malformed.
+        """
+        account = str(answers.get("aws_account_id") or "").strip() or None
+        if account and not _ACCOUNT.fullmatch(account):
+            raise _damaged(f"aws_account_id is {account!r}, not 12 digits")
+        return cls(
+            root=root,
+            app_name=_text(answers, "app_name", names.APP_NAME),
+            region=_text(answers, "aws_region", _REGION),
+            environments=_environments(answers),
+            account=account,
+        )
+
     @property
     def enter(self) -> str:
-        """The command that leads a shell to it."""
+        """The shell command that changes to its directory."""
         return f"cd {shlex.quote(str(self.root))}"
 
     @property
@@ -48,15 +68,12 @@ class Service:
 
     @property
     def approval_rule(self) -> Path:
-        """The approval rule template's content; absent where the answers ask for no approvals."""
+        """The approval rule template's content; absent where the answers require no approvals."""
         return self.root / "config" / "policies" / "approval-rule.json"
 
 
 def read(directory: Path) -> Service:
-    """Read the service that a directory belongs to.
-
-    Args:
-        directory: The service's directory, or one inside it.
+    """Read the service that a directory, or one of its parents, is the root of.
 
     Raises:
         ScaffoldError: There is no generated service, or its answers are damaged.
@@ -69,15 +86,9 @@ def read(directory: Path) -> Service:
     if root is None:
         raise ScaffoldError(
             f"There is no generated service in {directory}: it has no {ANSWERS_FILE}.",
-            "Change to a service's directory, or make one with `scaffold new`.",
+            "Change to a service's directory, or generate a service with `scaffold new`.",
         )
-    answers = _answers(root / ANSWERS_FILE)
-    app_name = _text(answers, "app_name", names.APP_NAME)
-    region = _text(answers, "aws_region", _REGION)
-    account = str(answers.get("aws_account_id") or "").strip() or None
-    if account and not _ACCOUNT.fullmatch(account):
-        raise _damaged(f"aws_account_id is {account!r}, not 12 digits")
-    return Service(root, app_name, region, _environments(answers), account)
+    return Service.from_answers(root, _answers(root / ANSWERS_FILE))
 
 
 def _answers(path: Path) -> dict[str, Any]:
@@ -86,18 +97,18 @@ def _answers(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise _damaged(f"it cannot be read ({str(error).splitlines()[0]})") from error
     if not isinstance(answers, dict):
-        raise _damaged("it holds no answers")
+        raise _damaged("it has no answers")
     return answers
 
 
-def _text(answers: dict[str, Any], question: str, pattern: re.Pattern[str]) -> str:
+def _text(answers: Mapping[str, Any], question: str, pattern: re.Pattern[str]) -> str:
     answer = answers.get(question)
     if not isinstance(answer, str) or not pattern.fullmatch(answer):
         raise _damaged(f"{question} is {answer!r}" if question in answers else f"{question} is missing")
     return answer
 
 
-def _environments(answers: dict[str, Any]) -> tuple[str, ...]:
+def _environments(answers: Mapping[str, Any]) -> tuple[str, ...]:
     answer = answers.get("environments")
     listed = answer if isinstance(answer, list) else str(answer or "").split(",")
     environments = tuple(str(name).strip() for name in listed)
@@ -109,5 +120,5 @@ def _environments(answers: dict[str, Any]) -> tuple[str, ...]:
 def _damaged(why: str) -> ScaffoldError:
     return ScaffoldError(
         f"The service's {ANSWERS_FILE} is damaged: {why}.",
-        f"Restore it with `git checkout {ANSWERS_FILE}`; it is written by generation and `copier update` only.",
+        f"Restore it with `git checkout {ANSWERS_FILE}`; only generation and `copier update` write it.",
     )

@@ -12,7 +12,7 @@ import pytest
 
 from scaffold import __main__ as entry
 from scaffold import __version__
-from scaffold.core.errors import ConflictsLeft, ScaffoldError, UsageError
+from scaffold.core.errors import Bug, ScaffoldError, UsageError
 from tests.cli.running import COMMAND, ROOT, assert_refused, scaffold
 
 
@@ -22,7 +22,7 @@ def run_main(monkeypatch: pytest.MonkeyPatch, failure: BaseException, *arguments
 
     monkeypatch.setattr("scaffold.cli.app.run", raise_it)
     monkeypatch.setattr("sys.argv", ["scaffold", *arguments])
-    monkeypatch.setattr(entry, "_end_cleanly_when_told_to", lambda: None)
+    monkeypatch.setattr(entry, "_install_signal_handlers", lambda: None)
     return entry.main()
 
 
@@ -60,7 +60,7 @@ def test_a_wrong_command_line_is_a_usage_error(tmp_path: Path, arguments: list[s
 
 
 @pytest.mark.parametrize(
-    ("failure", "code"), [(ScaffoldError("A.", "B."), 1), (UsageError("A.", "B."), 2), (ConflictsLeft("A.", "B."), 3)]
+    ("failure", "code"), [(ScaffoldError("A.", "B."), 1), (UsageError("A.", "B."), 2), (Bug("A.", "B."), 70)]
 )
 def test_each_error_has_its_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failure: ScaffoldError, code: int
@@ -121,7 +121,7 @@ def test_the_log_holds_no_password_of_an_address(
 def test_nohup_is_respected() -> None:
     previous = signal.signal(signal.SIGHUP, signal.SIG_IGN), signal.getsignal(signal.SIGTERM)
     try:
-        entry._end_cleanly_when_told_to()
+        entry._install_signal_handlers()
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         for number, handler in zip((signal.SIGHUP, signal.SIGTERM), previous, strict=True):
@@ -131,8 +131,11 @@ def test_nohup_is_respected() -> None:
 def test_errors_are_json_too(tmp_path: Path) -> None:
     done = scaffold("deploy", "--json", "--nonsense", cwd=tmp_path)
     assert done.returncode == 2
-    error = json.loads(done.stdout)["error"]
-    assert list(error) == ["happened", "remedy", "exit_code"]
+    document = json.loads(done.stdout)
+    assert list(document) == ["schema_version", "error"]
+    error = document["error"]
+    assert list(error) == ["type", "happened", "remedy", "exit_code"]
+    assert error["type"] == "UsageError"
     assert error["exit_code"] == 2
     assert done.stderr.startswith("Error: ")
 
@@ -168,7 +171,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
 def test_being_told_to_end_unwinds(monkeypatch: pytest.MonkeyPatch) -> None:
     previous = signal.getsignal(signal.SIGTERM)
     try:
-        entry._end_cleanly_when_told_to()
+        entry._install_signal_handlers()
         with pytest.raises(SystemExit) as left:
             signal.raise_signal(signal.SIGTERM)
         assert left.value.code == 128 + signal.SIGTERM

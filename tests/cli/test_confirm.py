@@ -9,8 +9,8 @@ import pexpect
 import pytest
 
 from scaffold.console.console import Console
+from scaffold.console.prompt import confirm_by_name
 from scaffold.core.errors import UsageError
-from scaffold.kit.interview import confirm_by_name
 from tests.cli.running import ROOT
 
 SCRIPT = """
@@ -20,7 +20,7 @@ from scaffold.__main__ import main
 
 def ask(arguments):
     from scaffold.console.console import Console
-    from scaffold.kit.interview import confirm_by_name
+    from scaffold.console.prompt import confirm_by_name
     print("confirmed" if confirm_by_name("orders", Console()) else "refused")
     return 0
 
@@ -47,7 +47,7 @@ def test_only_the_name_itself_confirms(typed: str, shown: str, code: int) -> Non
         encoding="utf-8",
         timeout=90,
     )
-    child.expect("Type orders to go on")
+    child.expect("Type orders to continue")
     child.send(typed)
     child.expect(shown)
     child.expect(pexpect.EOF)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import io
 import json
+import os
+import sys
 from dataclasses import dataclass
+from typing import ClassVar
 
+import pexpect
+import pyte
 import pytest
 
-from scaffold.console.console import Console, Live, one_line
+from scaffold.console.console import Console, one_line
 from scaffold.console.tree import tree
-from scaffold.core.results import Result
+from scaffold.core.results import SCHEMA_VERSION, Result
 from scaffold.kit.estimate import read_estimate
 
 
 @dataclass(frozen=True)
 class Sum(Result):
+    command: ClassVar[str] = "sum"
     total: int
 
-    def text(self) -> str:
-        return f"{self.total} in all" if self.total else ""
+
+def sum_text(result: Sum) -> str:
+    return f"{result.total} in all"
 
 
 def test_progress_goes_to_stderr_and_results_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,54 +33,47 @@ def test_progress_goes_to_stderr_and_results_to_stdout(capsys: pytest.CaptureFix
     console.step("made")
     console.note("by the way")
     console.warn("careful")
-    console.render(Sum(3))
+    assert console.render(Sum(3), sum_text) == 0
     shown = capsys.readouterr()
     assert shown.err == "✓ made\n  by the way\n! careful\n"
     assert shown.out == "3 in all\n"
 
 
-def test_a_quiet_console_still_warns(capsys: pytest.CaptureFixture[str]) -> None:
-    console = Console(quiet=True)
-    console.step("made")
-    console.note("by the way")
-    console.warn("careful")
-    with console.live() as live:
-        live.update(["never seen"])
-    assert capsys.readouterr().err == "! careful\n"
-
-
 def test_json_is_all_that_stdout_gets(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(json=True)
     console.step("made")
-    console.render(Sum(3))
-    assert json.loads(capsys.readouterr().out) == {"total": 3}
-
-
-def test_nothing_to_say_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    Console().render(Sum(0))
-    assert capsys.readouterr().out == ""
+    console.render(Sum(3), lambda _: pytest.fail("text was made"))
+    assert json.loads(capsys.readouterr().out) == {"schema_version": SCHEMA_VERSION, "command": "sum", "total": 3}
 
 
 def test_a_json_console_asks_nobody() -> None:
     assert not Console(json=True).interactive
 
 
-def test_without_a_terminal_each_line_is_printed_once() -> None:
-    stream = io.StringIO()
-    live = Live(stream, redraw=False)
-    live.update(["a 1 s", "b"])
-    live.update(["a 2 s", "b"])
-    assert stream.getvalue() == "a 1 s\nb\na 2 s\n"
+def test_without_a_terminal_each_line_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with Console().live() as live:
+        assert not live.redraws
+        live.update(["a 1 s", "b"])
+        live.update(["a 2 s", "b"])
+    assert capsys.readouterr().err == "a 1 s\nb\na 2 s\n"
 
 
-def test_on_a_terminal_the_block_is_redrawn_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "10")
-    monkeypatch.setenv("LINES", "3")
-    stream = io.StringIO()
-    live = Live(stream, redraw=True)
-    live.update(["one", "x" * 30])
-    live.update(["1", "2", "3", "4"])
-    assert stream.getvalue() == f"\x1b[Jone\n{'x' * 9}\n\x1b[2F\x1b[J3\n4\n"
+def test_on_a_terminal_the_lines_are_redrawn_in_place() -> None:
+    """Longer lines are cut, and of more lines than the terminal has the last ones are shown."""
+    script = (
+        "from scaffold.console.console import Console\n"
+        "with Console().live() as live:\n"
+        "    live.update(['one', 'x' * 30])\n"
+        "    live.update(['1', '2', '3', '[b]4[/b]'])\n"
+        "print('after')\n"
+    )
+    environment = {**os.environ, "TERM": "xterm"}
+    child = pexpect.spawn(
+        sys.executable, ["-c", script], dimensions=(4, 10), encoding="utf-8", timeout=30, env=environment
+    )
+    screen = pyte.Screen(10, 4)
+    pyte.Stream(screen).feed(child.read())
+    assert [line.rstrip() for line in screen.display] == ["3", "[b]4[/b]", "after", ""]
 
 
 def test_a_message_is_one_line() -> None:

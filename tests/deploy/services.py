@@ -18,11 +18,20 @@ import boto3
 import botocore.session
 
 import scaffold.aws.session
-from scaffold.commands.deploy import DeployResult, deploy
-from scaffold.commands.destroy import DestroyResult, destroy
+from scaffold.commands import deploy, destroy
+from scaffold.commands.deploy import DeployOptions
+from scaffold.commands.destroy import DestroyOptions
 from scaffold.console.console import Console
 from scaffold.core.git import git
+from scaffold.core.target import Target, configured_target
+from scaffold.deployment.deploy import DeployResult
+from scaffold.deployment.destroy import DestroyResult
+from scaffold.deployment.destroy import destroy as destroy_service
 from scaffold.service import names
+from scaffold.service.service import read
+from scaffold.service.stack_kinds import FOUNDATION as FOUNDATION_KIND
+from scaffold.service.stack_kinds import PIPELINE as PIPELINE_KIND
+from scaffold.service.stack_kinds import StackId
 
 LOADER = botocore.session.get_session().get_component("data_loader")
 IDENTITY = {
@@ -93,6 +102,21 @@ RULE = {
 }
 
 
+def foundation_stack(app: str) -> str:
+    """The name of the foundation's stack."""
+    return StackId(FOUNDATION_KIND).name(app)
+
+
+def pipeline_stack(app: str) -> str:
+    """The name of the pipeline's stack."""
+    return StackId(PIPELINE_KIND).name(app)
+
+
+def environment_stack(app: str, environment: str, kind: str) -> str:
+    """The name of an environment's stack."""
+    return f"{app}-{environment}-{kind}"
+
+
 def unused_name() -> str:
     """A service name that no other test has: all tests of a process share one local AWS."""
     return "t" + "".join(random.choices(string.ascii_lowercase, k=10))
@@ -138,18 +162,22 @@ def commit(root: Path, message: str = "change", **files: str) -> str:
 
 def run(root: Path, **options: Any) -> DeployResult:
     """Deploy quietly."""
-    return deploy(root, profile=None, console=Console(quiet=True), **options)
+    return deploy.run(DeployOptions(root, **options), Console())
 
 
 def run_with_profile(root: Path, profile: str) -> DeployResult:
     """Deploy with a named profile."""
-    return deploy(root, profile=profile, console=Console(quiet=True))
+    return deploy.run(DeployOptions(root, profile=profile), Console())
 
 
 def remove(root: Path, **options: Any) -> DestroyResult:
-    """Destroy quietly, and with consent."""
-    given = {"environment": None, "plan": False, "confirm": lambda name: True, "profile": None} | options
-    return destroy(root, console=Console(quiet=True), **given)
+    """Destroy with consent, or with another `confirm`."""
+    confirm = options.pop("confirm", None)
+    if confirm is None:
+        return destroy.run(DestroyOptions(root, yes=True, **options), Console())
+    service = read(root)
+    given = {"environment": None, "plan": False} | options
+    return destroy_service(service, configured_target(service.region), confirm=confirm, console=Console(), **given)
 
 
 Answer = Callable[[str, dict[str, Any]], tuple[Any, dict[str, Any]] | None]
@@ -207,8 +235,8 @@ class Wire:
         self.faults[operation] = fault
 
     def session(self, make: Callable[..., Any]) -> Callable[..., Any]:
-        def recorded(profile: str | None, region: str) -> Any:
-            session = make(profile, region)
+        def recorded(target: Target) -> Any:
+            session = make(target)
             session.events.register("before-call", self.before)
             session.events.register("after-call", self.done)
             return session
@@ -219,8 +247,8 @@ class Wire:
 def sharing_models(make: Callable[..., Any]) -> Callable[..., Any]:
     """Sessions that read the API models, which are large, once for all tests of a process."""
 
-    def shared(profile: str | None, region: str) -> Any:
-        session = make(profile, region)
+    def shared(target: Target) -> Any:
+        session = make(target)
         session._session.register_component("data_loader", LOADER)
         return session
 
@@ -290,7 +318,7 @@ def state(root: Path, name: str) -> dict[str, Any]:
     arn = codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["Arn"]
     rule = names.approval_rule_template(name)
     described = {}
-    for stack in (names.foundation_stack(name), names.pipeline_stack(name)):
+    for stack in (foundation_stack(name), pipeline_stack(name)):
         one = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
         described[stack] = {
             "status": one["StackStatus"].replace("UPDATE_", "").replace("CREATE_", ""),

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.aws import git_remote as publishing
-from scaffold.aws.session import Account
-from scaffold.commands.deploy import _result
+from scaffold.aws import git_remote
+from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git
-from scaffold.deployment.plan import Step
+from scaffold.core.target import Target, configured_target
+from scaffold.deployment.deploy import StepResult, _result
 from scaffold.service import names
 from scaffold.service.service import read
+from scaffold.views.deploy import text
 from tests.deploy.services import (
     FOUNDATION,
     MORE,
@@ -24,7 +25,9 @@ from tests.deploy.services import (
     client,
     clone,
     commit,
+    foundation_stack,
     make_service,
+    pipeline_stack,
     run,
     run_with_profile,
     state,
@@ -44,7 +47,7 @@ def test_first_deployment_makes_everything_in_order(service: Path, wire: Wire) -
     name = name_of(service)
 
     assert result.exit_code == 0
-    assert [step.action for step in result.steps if step.what.startswith("stack ")] == ["create", "create"]
+    assert [step.action for step in result.steps if step.type == "stack"] == ["create", "create"]
     writes = [call for call in wire.calls if not call.split(":")[1].startswith(READS)]
     assert writes[-5:] == [
         "codecommit:CreateRepository",
@@ -58,11 +61,11 @@ def test_first_deployment_makes_everything_in_order(service: Path, wire: Wire) -
     assert json.loads(made["rule"]) == RULE
     assert made["applied"] == [names.approval_rule_template(name)]
     assert made["main"] == made["tracking"] == git("rev-parse", "HEAD", cwd=service)
-    assert "local AWS" in result.text()
-    assert result.console is None
-    assert f"stacks      {names.foundation_stack(name)}, {names.pipeline_stack(name)}" in result.text()
-    assert "console.aws" not in result.text()
-    assert "git push" not in result.text()
+    assert "local AWS" in text(result)
+    assert result.pipeline_url is None
+    assert f"stacks      {foundation_stack(name)}, {pipeline_stack(name)}" in text(result)
+    assert "console.aws" not in text(result)
+    assert "git push" not in text(result)
 
 
 @pytest.mark.parametrize(
@@ -77,11 +80,11 @@ def test_an_account_shows_where_the_pipeline_is_and_what_to_push(
 ) -> None:
     monkeypatch.delenv("SCAFFOLD_LOCAL")
     caller = f"arn:{partition}:iam::123456789012:user/ann"
-    account = Account("123456789012", caller, region, None, session=None)
-    text = _result(account, read(service), [Step("stack", "create")], "origin").text()
-    assert f"https://{region}.{domain}/codesuite/codepipeline/pipelines/{name_of(service)}/view" in text
-    assert "git push origin main" in text
-    assert "local AWS" not in text
+    session = Session("123456789012", caller, configured_target(region), boto=None)
+    shown = text(_result(session, read(service), [StepResult("stack", "orders", "create")], (), "origin"))
+    assert f"https://{region}.{domain}/codesuite/codepipeline/pipelines/{name_of(service)}/view" in shown
+    assert "git push origin main" in shown
+    assert "local AWS" not in shown
 
 
 def test_service_linked_roles_exist_after_it(service: Path) -> None:
@@ -108,7 +111,7 @@ def test_repetition_with_nothing_to_do_takes_at_most_twelve_calls(service: Path,
     assert not result.changed
     assert len(wire.calls) <= 12
     assert all(call.split(":")[1].startswith(READS) for call in wire.calls)
-    assert "nothing to do" in result.text()
+    assert "nothing to do" in text(result)
 
 
 def test_repetition_counts_for_the_kits_own_templates(tmp_path: Path, wire: Wire) -> None:
@@ -117,7 +120,7 @@ def test_repetition_counts_for_the_kits_own_templates(tmp_path: Path, wire: Wire
     git("init", "-q", "-b", "main", cwd=service)
     commit(service)
     first = run(service)
-    assert [step.action for step in first.steps if step.what.startswith("stack ")] == ["create", "create"]
+    assert [step.action for step in first.steps if step.type == "stack"] == ["create", "create"]
     wire.calls.clear()
 
     assert not run(service).changed
@@ -130,9 +133,9 @@ def test_changed_template_reaches_its_stack_and_only_that(service: Path) -> None
 
     result = run(service)
 
-    done = {step.what.rpartition("-")[2]: step.action for step in result.steps if step.what.startswith("stack ")}
-    assert done == {"foundation": "none", "pipeline": "change"}
-    assert "More" in state(service, name_of(service))["stacks"][names.pipeline_stack(name_of(service))]["resources"]
+    done = {step.name.rpartition("-")[2]: step.action for step in result.steps if step.type == "stack"}
+    assert done == {"foundation": "none", "pipeline": "update"}
+    assert "More" in state(service, name_of(service))["stacks"][pipeline_stack(name_of(service))]["resources"]
 
 
 @pytest.mark.slow
@@ -142,8 +145,8 @@ def test_changed_comment_updates_nothing_for_ever(service: Path, wire: Wire) -> 
     commit(service, infrastructure__pipeline_yaml=PIPELINE + "# a remark\n")
     run(service)
     result = run(service)
-    assert not any(step.changes for step in result.steps if step.what.startswith("stack "))
-    assert state(service, name_of(service))["stacks"][names.pipeline_stack(name_of(service))]["change sets"] == []
+    assert {step.action for step in result.steps if step.type == "stack"} == {"none"}
+    assert state(service, name_of(service))["stacks"][pipeline_stack(name_of(service))]["change sets"] == []
 
 
 @pytest.mark.slow
@@ -160,7 +163,7 @@ def test_changed_tags_parameters_and_stack_policy_reach_the_stack(service: Path)
 
     run(service)
 
-    stack = state(service, name)["stacks"][names.pipeline_stack(name)]
+    stack = state(service, name)["stacks"][pipeline_stack(name)]
     assert {"Key": "team", "Value": "blue"} in stack["tags"]
     assert {"ParameterKey": "Unused", "ParameterValue": "something"} in stack["parameters"]
     assert json.loads(stack["policy"]) == deny
@@ -191,7 +194,7 @@ def test_approval_rule_follows_its_file(service: Path) -> None:
     (service / "config/policies/approval-rule.json").unlink()
     commit(service)
     result = run(service)
-    assert any("remove the approval rule" in step.details for step in result.steps)
+    assert [step.action for step in result.steps if step.type == "approval-rule-template"] == ["delete"]
     listed = client("codecommit").list_approval_rule_templates()["approvalRuleTemplateNames"]
     assert names.approval_rule_template(name) not in listed
     assert not run(service).changed
@@ -218,9 +221,9 @@ def test_only_an_origin_that_leads_to_the_repository_is_ours(tmp_path: Path, url
     service = read(make_service(tmp_path / "service"))
     url = url.replace("NAME", service.app_name)
     git("remote", "add", "origin", url, cwd=service.root)
-    account = Account("1", "arn:aws:iam::1:root", "us-east-1", None, None)
+    session = Session("1", "arn:aws:iam::1:root", Target("us-east-1"), boto=None)
     head = git("rev-parse", "HEAD", cwd=service.root)
-    assert publishing.remember_remote(account, service, head) == remote
+    assert git_remote.configure_remote(session, service, head) == remote
     expected = url if remote == "codecommit" else names.remote_url(service.app_name, "us-east-1")
     assert git("remote", "get-url", "origin", cwd=service.root) == expected
 
@@ -252,9 +255,9 @@ def test_plan_of_a_first_deployment_lists_all_and_changes_nothing(service: Path,
 
     assert result.exit_code == 10
     assert all(call.split(":")[1].startswith(READS) for call in wire.calls)
-    text = result.text()
-    for expected in ("create the repository", "ArtifactBucket (AWS::S3::Bucket)", "Topic (AWS::SNS::Topic)"):
-        assert expected in text
+    shown = text(result)
+    for expected in ("create  CodeCommit repository", "ArtifactBucket (AWS::S3::Bucket)", "Topic (AWS::SNS::Topic)"):
+        assert expected in shown
     assert not git("remote", cwd=service)
     assert names.repository(name_of(service)) not in str(client("codecommit").list_repositories())
 
@@ -268,8 +271,8 @@ def test_plan_of_a_change_uses_change_sets_and_deletes_them(service: Path, wire:
     result = run(service, plan=True)
 
     assert result.exit_code == 10
-    assert "add More (AWS::SNS::Topic)" in result.text()
-    assert "1 commit" in result.text()
+    assert "create More (AWS::SNS::Topic)" in text(result)
+    assert "1 commit" in text(result)
     writes = {call for call in wire.calls if not call.split(":")[1].startswith(READS)}
     assert writes == PLAN_WRITES
     assert state(service, name_of(service)) == before
@@ -286,26 +289,29 @@ def test_plan_replaces_a_change_set_that_a_killed_plan_left(service: Path) -> No
     name = name_of(service)
     commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE)
     client("cloudformation").create_change_set(
-        StackName=names.pipeline_stack(name),
+        StackName=pipeline_stack(name),
         ChangeSetName=names.PLAN_CHANGE_SET,
         TemplateBody=PIPELINE + MORE,
         Parameters=[{"ParameterKey": "AppName", "ParameterValue": name}],
     )
     assert run(service, plan=True).exit_code == 10
-    assert state(service, name)["stacks"][names.pipeline_stack(name)]["change sets"] == []
+    assert state(service, name)["stacks"][pipeline_stack(name)]["change sets"] == []
 
 
 def test_result_is_a_document_for_programs(service: Path) -> None:
     document = run(service, plan=True).document()
     assert list(document) == [
+        "schema_version",
+        "command",
         "service",
         "account",
         "region",
         "local",
         "planned",
         "steps",
-        "clone",
-        "console",
+        "quotas",
+        "clone_url",
+        "pipeline_url",
         "remote",
     ]
     assert json.dumps(document, default=str)

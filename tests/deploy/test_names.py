@@ -1,8 +1,9 @@
-"""The derived names: within AWS's limits, told apart, and the same as in the kit's templates."""
+"""The derived names: within AWS's limits, distinct, and the same as in the kit's templates."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,27 +13,83 @@ from hypothesis import strategies as st
 from scaffold.aws.cloudformation import templates
 from scaffold.service import names
 from scaffold.service.service import read
+from scaffold.service.stack_kinds import (
+    FOUNDATION,
+    PIPELINE,
+    STACK_KINDS,
+    StackId,
+    StackKind,
+    deployed_by_scaffold,
+    identify,
+    stack_ids,
+)
 
 LETTERS, CHARACTERS = "abcxyz", "abcxyz019"
 WORDS = st.text(CHARACTERS, min_size=2, max_size=7)
 APPS = st.builds("{}{}".format, st.sampled_from(LETTERS), st.lists(WORDS, min_size=1, max_size=3).map("-".join))
 ENVIRONMENTS = st.builds("{}{}".format, st.sampled_from(LETTERS), st.text(CHARACTERS, min_size=1, max_size=11))
+KINDS = st.sampled_from([kind for kind in STACK_KINDS if kind.per_environment])
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A derived name, and the longest that AWS accepts.
+
+    Sources, checked 2026-11-21: `maxLength` and `pattern` of the botocore 1.43 API models, and where these say
+    nothing, the quotas page of the service named beside the limit.
+    """
+
+    what: str
+    name: str
+    longest: int
+
+
+def limits(app: str, environments: list[str]) -> list[Limit]:
+    """Every fixed name of a service with its limit."""
+    found = [Limit("stack", stack.name(app), 128) for stack in stack_ids(environments)]
+    found += [
+        Limit("CodeCommit repository", names.repository(app), 100),
+        Limit("ECR repository", names.repository(app), 256),
+        Limit("pipeline", names.pipeline(app), 100),
+        Limit("approval rule template", names.approval_rule_template(app), 100),
+        Limit("build project", names.build_project(app), 150),  # CodeBuild user guide, quotas
+        Limit("build project", names.smoke_test_project(app), 150),
+        Limit("report group", names.report_group(app), 128),
+        Limit("managed policy", names.boundary_policy(app), 128),
+        Limit("IAM path", names.role_path(app), 512),
+    ]
+    for environment in environments:
+        found += [
+            Limit("ECS cluster", names.cluster(app, environment), 255),  # ECS API reference, CreateCluster
+            Limit("task definition family", names.task_family(app, environment), 255),
+            Limit("log group", names.log_group(app, environment), 512),
+            Limit("pipeline stage", names.pipeline_stage(environment), 100),
+        ]
+    return found
 
 
 @given(APPS, st.lists(ENVIRONMENTS, min_size=1, max_size=8, unique=True))
 def test_every_name_fits(app: str, environments: list[str]) -> None:
-    assert [limit for limit in names.limits(app, environments) if not limit.fits] == []
+    assert [limit for limit in limits(app, environments) if len(limit.name) > limit.longest] == []
 
 
-@given(APPS, ENVIRONMENTS, st.sampled_from(names.ENVIRONMENT_STACK_KINDS))
-def test_environment_is_read_back_from_a_stacks_name(app: str, environment: str, kind: str) -> None:
-    assert names.environment_of_stack(app, names.environment_stack(app, environment, kind)) == environment
+@given(APPS, st.lists(ENVIRONMENTS, min_size=1, max_size=8, unique=True))
+def test_a_stack_is_identified_by_its_name(app: str, environments: list[str]) -> None:
+    stacks = list(stack_ids(environments))
+    assert [identify(app, stack.name(app)) for stack in stacks] == stacks
 
 
-@given(APPS, APPS, ENVIRONMENTS, st.sampled_from(names.ENVIRONMENT_STACK_KINDS))
-def test_no_service_takes_another_ones_stack_for_its_own(app: str, suffix: str, environment: str, kind: str) -> None:
+@given(APPS, APPS, ENVIRONMENTS, KINDS)
+def test_no_stack_of_another_service_is_identified(app: str, suffix: str, environment: str, kind: StackKind) -> None:
     longer = f"{app}-{suffix}"
-    assert names.environment_of_stack(app, names.environment_stack(longer, environment, kind)) is None
+    assert identify(app, StackId(kind, environment).name(longer)) is None
+
+
+@pytest.mark.parametrize(
+    "stack", ["orders", "orders-dev", "orders-", "orders-x-pipeline", "order-pipeline", "pipeline"]
+)
+def test_other_names_are_no_stacks_of_the_service(stack: str) -> None:
+    assert identify("orders", stack) is None
 
 
 def test_kit_spells_the_same_names(tmp_path: Path) -> None:
@@ -41,21 +98,22 @@ def test_kit_spells_the_same_names(tmp_path: Path) -> None:
     pipeline = (service.infrastructure / "pipeline.yaml").read_text().replace("${AppName}", "shop")
     foundation = (service.infrastructure / "foundation.yaml").read_text().replace("${AppName}", "shop")
     for environment in service.environments:
-        for kind in names.ENVIRONMENT_STACK_KINDS:
-            assert f"StackName: !Sub {names.environment_stack('shop', environment, kind)}\n" in pipeline
+        for kind in STACK_KINDS:
+            if kind.per_environment:
+                assert f"StackName: !Sub {StackId(kind, environment).name('shop')}\n" in pipeline
         assert f"- Name: {names.pipeline_stage(environment)}\n" in pipeline
         task = (service.infrastructure / environment / "task-definition.yaml").read_text()
         assert f"Family: {names.task_family('shop', environment)}\n" in task
-        for kind in ("environment", "service"):
-            tags = json.loads((service.infrastructure / environment / f"{kind}.json").read_text())["Tags"]
+        for name in ("environment", "service"):
+            tags = json.loads((service.infrastructure / environment / f"{name}.json").read_text())["Tags"]
             assert tags[names.TAG_SERVICE] == "shop"
-    assert f"StackName: !Sub {names.pipeline_stack('shop')}\n" in pipeline
+    assert f"StackName: !Sub {StackId(PIPELINE).name('shop')}\n" in pipeline
     assert names.boundary_policy("shop") in foundation
     assert f"Path: !Sub {names.role_path('shop')}\n" in foundation
     assert names.report_group("shop") in pipeline
     for project in (names.build_project("shop"), names.smoke_test_project("shop")):
         assert project in pipeline
-    for kind in ("foundation", "pipeline"):
+    for kind in deployed_by_scaffold():
         assert templates.load(service, kind).tags[names.TAG_SERVICE] == "shop"
-    declared = templates.load(service, "foundation").parsed["Outputs"]
+    declared = templates.load(service, FOUNDATION).parsed["Outputs"]
     assert {"ArtifactBucketName", "DeployRoleArn"} <= declared.keys()

@@ -25,6 +25,7 @@ from tests.deploy.services import (
     client,
     clone,
     commit,
+    foundation_stack,
     make_service,
     run,
     run_with_profile,
@@ -163,30 +164,30 @@ def test_endpoint_out_of_reach(offline: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     error = refusal(offline)
-    assert "out of reach" in error.happened
+    assert "cannot be reached" in error.happened
     assert "network" in error.remedy
 
 
 def test_git_endpoint_out_of_reach(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODE_COMMIT_ENDPOINT", "127.0.0.1:1")
-    assert "Git endpoint is out of reach" in refusal(service).happened
+    assert "Git endpoint cannot be reached" in refusal(service).happened
 
 
-@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
-def test_another_region_in_the_environment(service: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-    monkeypatch.delenv("AWS_REGION")
-    monkeypatch.setenv(variable, "eu-west-1")
-    error = refusal(service)
-    assert f"{variable} says eu-west-1" in error.happened
-    assert "AWS_REGION=us-east-1" in error.remedy
-
-
-def test_another_region_in_the_profile(service: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION", "profile"])
+def test_another_region_in_the_configuration_does_not_count(
+    service: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    """A service is deployed to the region of its answers, whatever region the user works in otherwise."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
-    (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(tmp_path / "config"))
-    assert "eu-west-1" in refusal(service).happened
+    if variable == "profile":
+        (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n")
+        monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(tmp_path / "config"))
+    else:
+        monkeypatch.setenv(variable, "eu-west-1")
+    assert run(service).region == "us-east-1"
+    assert client("codecommit").get_repository(repositoryName=read(service).app_name)
+    assert run(service).changed is False
 
 
 def test_another_account(tmp_path: Path, aws: None) -> None:
@@ -244,7 +245,7 @@ def test_zero_quotas_are_told_at_the_first_deployment(
         {"Quotas": [quota], "ResponseMetadata": {}},
     )
     run(service)
-    assert "may run no builds yet" in capsys.readouterr().err
+    assert "pipeline's first run will fail" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -256,7 +257,7 @@ def test_zero_quotas_are_told_at_the_first_deployment(
         ("The maximum number of VPCs has been reached. (VpcLimitExceeded)", "VPCs"),
         ("The maximum number of addresses has been reached. (AddressLimitExceeded)", "Elastic IPs"),
         ("User: x is not authorized to perform: kms:CreateKey on resource: *", "kms:CreateKey"),
-        ("my-repository already exists in stack arn:other", "delete or rename"),
+        ("my-repository already exists in stack arn:other", "Delete or rename"),
         ("Properties validation failed", "scaffold deploy"),
     ],
 )
@@ -273,8 +274,8 @@ def test_first_real_reason_of_a_failed_stack(reason: str, remedy: str) -> None:
             "Timestamp": moment,
         }
 
-    account: Any = None
-    watch = Watch(account, "stack-id", "shop-foundation")
+    session: Any = None
+    watch = Watch(session, "stack-id", "shop-foundation")
     watch.events = [
         event("shop-foundation", "CREATE_IN_PROGRESS", "User Initiated", "stack-id"),
         event("Echo", "CREATE_FAILED", "Resource creation cancelled"),
@@ -344,7 +345,7 @@ def test_first_attempt_that_was_rolled_back_is_made_anew(service: Path) -> None:
     error = refusal(service)
     assert "Queue" in error.happened
     assert "scaffold deploy" in error.remedy
-    stack = names.foundation_stack(read(service).app_name)
+    stack = foundation_stack(read(service).app_name)
     assert client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE"
     commit(service, infrastructure__foundation_yaml=FOUNDATION)
     assert "replace" in {step.action for step in run(service, plan=True).steps}
@@ -366,7 +367,7 @@ def test_failed_update_is_rolled_back_explained_and_can_be_mended(service: Path)
 
 @pytest.mark.slow
 def test_stack_that_waits_for_a_change_set_is_made_anew(service: Path) -> None:
-    stack = names.foundation_stack(read(service).app_name)
+    stack = foundation_stack(read(service).app_name)
     client("cloudformation").create_change_set(
         StackName=stack, ChangeSetName="somebody", ChangeSetType="CREATE", TemplateBody=PIPELINE,
         Parameters=[{"ParameterKey": "AppName", "ParameterValue": "x"}],
@@ -414,7 +415,7 @@ def test_busy_stack_is_waited_for_by_a_deployment_and_told_by_a_plan(service: Pa
 
 
 def test_stack_of_somebody_else(service: Path) -> None:
-    stack = names.foundation_stack(read(service).app_name)
+    stack = foundation_stack(read(service).app_name)
     client("cloudformation").create_stack(
         StackName=stack,
         TemplateBody=json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}),
@@ -429,7 +430,7 @@ def test_interruption_says_that_aws_goes_on_and_a_repetition_finishes(service: P
     with pytest.raises(Interrupted) as caught:
         run(service)
     assert caught.value.exit_code == 130
-    assert "goes on" in caught.value.happened
+    assert "continue there" in caught.value.happened
     assert "scaffold deploy" in caught.value.remedy
     wire.faults.clear()
     run(service)

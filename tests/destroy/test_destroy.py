@@ -10,9 +10,22 @@ import pytest
 
 from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
 from scaffold.core.git import git
+from scaffold.core.results import Change
 from scaffold.service import names
 from scaffold.service.service import read
-from tests.deploy.services import Wire, client, clone, commit, in_child, make_service, remove, run
+from scaffold.views.destroy import text
+from tests.deploy.services import (
+    Wire,
+    client,
+    clone,
+    commit,
+    environment_stack,
+    foundation_stack,
+    in_child,
+    make_service,
+    remove,
+    run,
+)
 
 READS = ("Get", "List", "Describe")
 ENVIRONMENT = """\
@@ -52,14 +65,14 @@ def make_environment(service: Path, environment: str) -> None:
     """What the pipeline would make: three stacks with the deploy role, a second revision, and logs of ECS's own."""
     app, cloudformation = name_of(service), client("cloudformation")
     cluster = names.cluster(app, environment)
-    foundation = cloudformation.describe_stacks(StackName=names.foundation_stack(app))["Stacks"][0]
+    foundation = cloudformation.describe_stacks(StackName=foundation_stack(app))["Stacks"][0]
     role = next(one["OutputValue"] for one in foundation["Outputs"] if one["OutputKey"] == "DeployRoleArn")
     tags = [{"Key": names.TAG_SERVICE, "Value": app}, {"Key": names.TAG_ENVIRONMENT, "Value": environment}]
-    first = names.environment_stack(app, environment, "environment")
+    first = environment_stack(app, environment, "environment")
     for kind, template in (("environment", ENVIRONMENT), ("task-definition", TASK), ("service", SERVICE % first)):
         parameters = {"Name": cluster} | ({"Environment": environment} if kind == "service" else {})
         cloudformation.create_stack(
-            StackName=names.environment_stack(app, environment, kind),
+            StackName=environment_stack(app, environment, kind),
             TemplateBody=template,
             RoleARN=role,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
@@ -67,10 +80,10 @@ def make_environment(service: Path, environment: str) -> None:
             Tags=[] if kind == "task-definition" else tags,
         )
         cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=names.environment_stack(app, environment, kind), WaiterConfig={"Delay": 0.1}
+            StackName=environment_stack(app, environment, kind), WaiterConfig={"Delay": 0.1}
         )
     cloudformation.update_stack(
-        StackName=names.environment_stack(app, environment, "task-definition"),
+        StackName=environment_stack(app, environment, "task-definition"),
         TemplateBody=TASK,
         Parameters=[
             {"ParameterKey": "Name", "ParameterValue": cluster},
@@ -78,7 +91,7 @@ def make_environment(service: Path, environment: str) -> None:
         ],
     )
     cloudformation.get_waiter("stack_update_complete").wait(
-        StackName=names.environment_stack(app, environment, "task-definition"), WaiterConfig={"Delay": 0.1}
+        StackName=environment_stack(app, environment, "task-definition"), WaiterConfig={"Delay": 0.1}
     )
     client("logs").create_log_group(logGroupName=names.container_insights_log_group(app, environment))
     client("logs").create_log_group(logGroupName=f"/{app}/{environment}")
@@ -87,7 +100,7 @@ def make_environment(service: Path, environment: str) -> None:
 def fill(service: Path) -> None:
     """Put versions, delete markers and an image into what has to be empty before it can go."""
     app = name_of(service)
-    foundation = client("cloudformation").describe_stacks(StackName=names.foundation_stack(app))["Stacks"][0]
+    foundation = client("cloudformation").describe_stacks(StackName=foundation_stack(app))["Stacks"][0]
     bucket = next(one["OutputValue"] for one in foundation["Outputs"] if one["OutputKey"] == "ArtifactBucketName")
     for key in ("one", "two"):
         for _ in range(2):
@@ -133,8 +146,8 @@ def test_everything_goes_in_the_one_order_and_nothing_is_left(deployed: Path, wi
     planned = remove(deployed, plan=True)
     assert planned.exit_code == 10
     assert all(call.split(":")[1].startswith(READS) for call in wire.calls)
-    assert f"stack {app}-dev-service" in planned.text()
-    assert "bucket" in planned.text()
+    assert f"stack {app}-dev-service" in text(planned)
+    assert "bucket" in text(planned)
     wire.requests.clear(), wire.calls.clear()
 
     result = remove(deployed)
@@ -152,12 +165,18 @@ def test_everything_goes_in_the_one_order_and_nothing_is_left(deployed: Path, wi
         "foundation",
     ]
     assert traces(app) == []
-    kept = {one.what.split(" ")[0]: one.why for one in result.kept}
-    assert set(kept) == {"encryption", "service-linked"}
-    assert "waiting time" in kept["encryption"]
+    assert {one.type: one.reason for one in result.kept} == {
+        "AWS::KMS::Key": "waiting-period",
+        "service-linked-role": "shared",
+    }
+    assert "waiting period" in text(result)
     assert result.exit_code == 0
-    assert set(planned.deleted) - set(result.deleted) <= {
-        one for one in planned.deleted if "with all it holds" in one or one.startswith(("log group", "repository"))
+    # Data that goes with its stack is not named again; log groups that stacks own go with them, too.
+    assert {change.type for change in set(planned.deleted) - set(result.deleted)} <= {
+        "AWS::ECR::Repository",
+        "AWS::KMS::Key",
+        "AWS::S3::Bucket",
+        "log-group",
     }
 
     again = remove(deployed, confirm=lambda name: pytest.fail("nothing is left to be asked for"))
@@ -172,7 +191,7 @@ def test_one_environment_goes_and_the_rest_stays(deployed: Path) -> None:
     left = traces(app)
     assert not [one for one in left if f"{app}-dev" in one or f"/{app}/dev" in one]
     assert {f"{app}-prod-service", f"{app}-foundation", f"{app}-pipeline"} <= set(left)
-    assert "copier update --defaults --vcs-ref=:current: --data environments=prod" in result.text()
+    assert "copier update --defaults --vcs-ref=:current: --data environments=prod" in text(result)
     assert not remove(deployed, environment="dev", confirm=lambda name: pytest.fail("asked")).deleted
 
 
@@ -205,7 +224,7 @@ def test_nothing_goes_without_the_name(deployed_once: Path, wire: Wire) -> None:
 def test_service_that_was_never_deployed(service: Path) -> None:
     result = remove(service)
     assert result.exit_code == 0
-    assert "nothing to delete" in result.text()
+    assert "nothing to delete" in text(result)
 
 
 def test_repository_with_commits_that_the_clone_lacks_is_kept(deployed_once: Path, tmp_path: Path) -> None:
@@ -217,13 +236,13 @@ def test_repository_with_commits_that_the_clone_lacks_is_kept(deployed_once: Pat
 
     result = remove(deployed_once)
 
-    kept = {one.what: one.why for one in result.kept}
-    assert "1 commit that this clone lacks" in kept[f"repository {app}"]
+    assert ("repository", app, "unpulled-commits") in {(one.type, one.name, one.reason) for one in result.kept}
+    assert "1 commit that this clone lacks" in text(result)
     assert app in str(client("codecommit").list_repositories()["repositories"])
 
     git("fetch", "-q", "origin", cwd=deployed_once)
     git("branch", "feature", "origin/feature", cwd=deployed_once)
-    assert f"repository {app}" in remove(deployed_once).deleted
+    assert Change("repository", app, "delete") in remove(deployed_once).deleted
     assert traces(app) == []
 
 
@@ -240,12 +259,12 @@ def test_service_of_another_history_is_left_alone(service: Path, tmp_path: Path)
 @pytest.mark.slow
 def test_stack_of_somebody_else_is_kept_and_named(deployed_once: Path) -> None:
     app = name_of(deployed_once)
-    stack = names.environment_stack(app, "dev", "service")
+    stack = environment_stack(app, "dev", "service")
     client("cloudformation").create_stack(
         StackName=stack, TemplateBody='{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}'
     )
     result = remove(deployed_once)
-    assert [one.what for one in result.kept if one.what.startswith("stack")] == [f"stack {stack}"]
+    assert [one.name for one in result.kept if one.type == "stack"] == [stack]
     assert stack in traces(app)
 
 
@@ -266,13 +285,13 @@ def test_stage_of_the_environment_is_closed_until_the_next_deployment(tmp_path: 
     remove(service, environment="dev")
     assert [stage for stage, shut in closed().items() if shut] == ["Dev"]
 
-    assert {step.action for step in run(service, plan=True).steps} == {"none", "open"}
+    assert {step.action for step in run(service, plan=True).steps} == {"none", "update"}
     run(service)
     assert not any(closed().values())
 
     result = remove(service, environment="staging")  # which does not exist yet, and now does not come either
     assert not result.deleted
-    assert "--vcs-ref=:current: --data environments=dev,prod" in result.text()
+    assert "--vcs-ref=:current: --data environments=dev,prod" in text(result)
     assert [stage for stage, shut in closed().items() if shut] == ["Staging"]
 
     remove(service)

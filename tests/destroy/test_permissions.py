@@ -10,6 +10,7 @@ import pytest
 
 from scaffold.aws.cloudformation import templates
 from scaffold.service.service import read
+from scaffold.service.stack_kinds import FOUNDATION
 from tests.deploy.services import MORE, Wire, client, commit, make_service, remove, run
 from tests.destroy.test_destroy import fill, make_environment
 
@@ -119,7 +120,7 @@ def test_no_statement_is_wider_than_its_reason() -> None:
 def test_every_kind_of_resource_in_the_foundation_is_covered(tmp_path: Path) -> None:
     kits = pytest.importorskip("tests.kits")
     service = kits.generate(tmp_path / "service", notification_email="team@example.com", customize=True)
-    spec = templates.load(read(service), "foundation")
+    spec = templates.load(read(service), FOUNDATION)
     kinds = {resource.type for resource in spec.resources.values()}
     assert kinds <= CREATES.keys()
     for kind in kinds:

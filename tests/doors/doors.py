@@ -12,7 +12,8 @@ import copier
 import yaml
 from pytest_cookies.plugin import Cookies
 
-from scaffold.commands.new import new
+from scaffold.commands import new
+from scaffold.commands.new import NewOptions
 from scaffold.console.console import Console
 from tests.kits import ROOT
 
@@ -52,19 +53,9 @@ def through_cookiecutter(cookies: Cookies, answers: Answers, kit: Path) -> Path:
 
 def through_scaffold(destination: Path, answers: Answers, kit: Path | None) -> Path:
     """`scaffold new`."""
-    new(
-        destination,
-        data={name: text(value) for name, value in answers.items()},
-        answers_file=None,
-        defaults=True,
-        kit=str(kit) if kit else None,
-        kit_version=None,
-        deploy=False,
-        local=False,
-        profile=None,
-        dry_run=False,
-        console=Console(quiet=True),
-    )
+    data = {name: text(value) for name, value in answers.items()}
+    options = NewOptions(destination, data, defaults=True, kit=str(kit) if kit else None, deploy=False)
+    new.run(options, Console())
     return destination
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from scaffold.commands.generated import NewResult
-from scaffold.commands.new import new
+from scaffold.commands import new
+from scaffold.commands.new import NewOptions, NewResult
 from scaffold.console.console import Console
 from tests.kits import kit_repository
 
@@ -17,21 +17,11 @@ def run_new(dest: Path | None, data: dict[str, str] | None = None, **options: An
     Args:
         dest: Where the service goes.
         data: Answers; an app name is filled in where none is given.
-        options: Other arguments of the command.
+        options: Other options of the command, and its console.
     """
-    arguments: dict[str, Any] = {
-        "answers_file": None,
-        "defaults": True,
-        "kit": str(kit_repository()),
-        "kit_version": None,
-        "deploy": None,
-        "local": False,
-        "profile": None,
-        "dry_run": False,
-        "console": Console(quiet=True),
-    }
+    console = options.pop("console", None) or Console()
     given = {"app_name": "orders-api", **(data or {})}
-    return new(dest, data=given, **{**arguments, **options})
+    return new.run(NewOptions(dest, given, **{"defaults": True, "kit": str(kit_repository()), **options}), console)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -14,7 +14,11 @@ import yaml
 
 from scaffold.core.errors import Interrupted, ScaffoldError
 from scaffold.core.git import git
+from scaffold.core.target import Target
+from scaffold.deployment.deploy import DeployResult, StepResult
 from scaffold.kit.rendering import workspace
+from scaffold.service.service import Service, read
+from scaffold.views.new import text as view
 from tests.cli.running import scaffold
 from tests.kits import commit_all, copy_kit, generate, kit_repository
 from tests.new.running import contents, run_new
@@ -221,9 +225,9 @@ def test_a_dry_run_writes_nothing_and_shows_everything(tmp_path: Path) -> None:
     assert preview.files == made.files
     assert preview.stacks == made.stacks
     assert preview.commit is None
-    assert preview.monthly_usd is not None
-    text = preview.text()
-    assert f"About {preview.monthly_usd:.2f} USD a month" in text
+    assert preview.estimate is not None
+    text = view(preview)
+    assert f"About {preview.estimate.total_usd:.2f} USD a month" in text
     assert "  orders-prod-service" in text
     assert "infrastructure/" in text
 
@@ -232,7 +236,7 @@ def test_the_estimate_adds_up(tmp_path: Path) -> None:
     preview = run_new(tmp_path / "orders", dry_run=True)
     assert preview.estimate is not None
     assert [title for title, _ in preview.estimate.parts] == ["Dev", "Staging", "Prod", "Shared"]
-    assert sum(usd for _, usd in preview.estimate.parts) == pytest.approx(preview.monthly_usd)
+    assert sum(usd for _, usd in preview.estimate.parts) == pytest.approx(preview.estimate.total_usd)
 
 
 def test_the_json_of_the_result_is_pinned(tmp_path: Path) -> None:
@@ -240,6 +244,8 @@ def test_the_json_of_the_result_is_pinned(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert {key: type(value).__name__ for key, value in document.items()} == {
+        "schema_version": "int",
+        "command": "str",
         "app_name": "str",
         "directory": "str",
         "kit": "str",
@@ -247,10 +253,11 @@ def test_the_json_of_the_result_is_pinned(tmp_path: Path) -> None:
         "answers": "dict",
         "files": "list",
         "stacks": "list",
-        "monthly_usd": "float",
+        "estimate": "dict",
+        "dry_run": "bool",
         "commit": "str",
         "deployment": "NoneType",
-        "dry_run": "bool",
+        "deployment_ended": "bool",
     }
     assert document["directory"] == str(tmp_path / "orders")
 
@@ -284,32 +291,36 @@ def test_a_kit_given_by_relative_path_is_recorded_as_an_absolute_one(
     assert (result.kit, result.kit_version) == (str(tmp_path / "kit"), "v1.2.0")
 
 
-class FakeDeployment:
-    def document(self) -> dict[str, Any]:
-        return {"service": "orders"}
+DEPLOYMENT = DeployResult(
+    service="orders",
+    account="123456789012",
+    region="us-east-1",
+    local=False,
+    planned=False,
+    steps=(StepResult("stack", "orders-pipeline", "create"),),
+    quotas=(),
+    clone_url="codecommit::us-east-1://orders",
+    pipeline_url="https://us-east-1.console.aws.amazon.com/",
+    remote="origin",
+)
 
-    def existing(self) -> str:
-        return "orders is deployed."
 
-    def next_step(self) -> tuple[str, str]:
-        return "git push origin main", "after a commit: the pipeline does the rest"
-
-
-def test_deploying_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deployment_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
 
-    def deploy(service_dir: Path, **options: Any) -> FakeDeployment:
-        seen.update(options, directory=service_dir, commit=git("rev-parse", "HEAD", cwd=service_dir))
-        return FakeDeployment()
+    def deploy(service: Service, target: Target, **options: Any) -> DeployResult:
+        seen.update(options, service=service, target=target, commit=git("rev-parse", "HEAD", cwd=service.root))
+        return DEPLOYMENT
 
-    monkeypatch.setattr("scaffold.commands.deploy.deploy", deploy)
+    monkeypatch.setattr("scaffold.deployment.deploy.deploy", deploy)
     result = run_new(tmp_path / "orders", deploy=True, profile="team")
-    assert seen["directory"] == tmp_path / "orders"
-    assert seen["profile"] == "team"
+    assert seen["service"] == read(tmp_path / "orders")
+    assert seen["target"] == Target("us-east-1", "team")
     assert seen["commit"] == result.commit
-    assert result.deployment == {"service": "orders"}
-    assert "orders is deployed." in result.text()
-    assert "git push origin main  after a commit" in result.text()
+    assert result.deployment == DEPLOYMENT
+    assert json.loads(json.dumps(result.document()))["deployment"]["service"] == "orders"
+    assert "orders is deployed to account 123456789012, us-east-1." in view(result)
+    assert "git push origin main  after a commit" in view(result)
 
 
 @pytest.mark.parametrize("failure", [ScaffoldError("AWS said no.", "Ask it nicely."), KeyboardInterrupt()])
@@ -320,7 +331,7 @@ def test_a_failed_deployment_leaves_the_service_and_says_how_to_go_on(
         raise failure
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("scaffold.commands.deploy.deploy", deploy)
+    monkeypatch.setattr("scaffold.deployment.deploy.deploy", deploy)
     with pytest.raises(ScaffoldError) as raised:
         run_new(Path("orders"), deploy=True)
     assert raised.value.exit_code == (130 if isinstance(raised.value, Interrupted) else 1)
@@ -332,7 +343,7 @@ def test_nothing_is_deployed_without_a_yes(tmp_path: Path, monkeypatch: pytest.M
     def deploy(*_: Any, **__: Any) -> None:
         raise AssertionError("nobody said yes")
 
-    monkeypatch.setattr("scaffold.commands.deploy.deploy", deploy)
+    monkeypatch.setattr("scaffold.deployment.deploy.deploy", deploy)
     assert run_new(tmp_path / "a").deployment is None
     assert run_new(tmp_path / "b", deploy=False, local=True).deployment is None
 
@@ -344,9 +355,9 @@ def test_local_deploys_to_a_local_aws_of_its_own(tmp_path: Path, monkeypatch: py
     result = run_new(tmp_path / "orders", {"app_name": "orders"}, local=True, profile="does-not-exist")
     assert dict(os.environ) == before
     assert result.deployment is not None
-    assert result.deployment["local"] is True
-    assert "scaffold local -- bash" in result.text()
-    assert "console.aws.amazon.com" not in result.text()
+    assert result.deployment.local is True
+    assert "scaffold local -- bash" in view(result)
+    assert "console.aws.amazon.com" not in view(result)
 
 
 def test_an_interruption_after_the_service_is_there_does_not_deny_it(

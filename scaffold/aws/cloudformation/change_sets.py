@@ -1,104 +1,62 @@
-"""Change sets: what CloudFormation would do to a stack, asked before it does it."""
+"""Change sets: what CloudFormation would do to a stack."""
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from scaffold.aws.cloudformation.request import Foundation, stack_request
 from scaffold.aws.cloudformation.stack_events import pauses
 from scaffold.aws.cloudformation.templates import StackSpec
-from scaffold.aws.errors import suppress_code
-from scaffold.aws.session import Account
+from scaffold.aws.errors import says_nothing_to_change, suppress_code
+from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
-from scaffold.service import names
+from scaffold.core.results import Change
 
-_NOTHING = ("didn't contain changes", "No updates are to be performed", "no changes")
-
-
-@dataclass(frozen=True)
-class Change:
-    """One resource that a change set would touch.
-
-    Attributes:
-        action: `add`, `change`, `replace` or `remove`.
-        logical_id: The resource's name in the template.
-        type: Its CloudFormation type.
-    """
-
-    action: str
-    logical_id: str
-    type: str
+_ACTIONS = {"Add": "create", "Remove": "delete"}
 
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """A change set that is ready.
+    """A change set that can be executed, or holds no changes.
 
     Attributes:
         id: Its ARN.
-        changes: What it would touch; empty when it would change nothing at all.
+        changes: What it would change; empty when it would change nothing at all.
     """
 
     id: str
     changes: tuple[Change, ...]
 
 
-def create(
-    account: Account, spec: StackSpec, stack_id: str, name: str, *, role: str | None, bucket: str | None
-) -> ChangeSet:
-    """Create a change set for an existing stack and wait until it is ready.
+def create(session: Session, spec: StackSpec, stack_id: str, foundation: Foundation, name: str) -> ChangeSet:
+    """Create a change set of an existing stack and wait for it.
 
     Args:
-        account: The account.
-        spec: What the stack should be.
-        stack_id: The stack's id.
-        name: The change set's name; one of that name that is left from before is replaced.
-        role: The role that CloudFormation works with; None for the person's own permissions.
-        bucket: The bucket for a template that is too large to be sent inline.
+        name: Its name. A change set of that name that an interrupted run has left is replaced.
 
     Raises:
         ScaffoldError: CloudFormation refuses the template or its parameters.
     """
-    client = account.client("cloudformation")
-    request = {
-        "StackName": stack_id,
-        "ChangeSetName": name,
-        "ChangeSetType": "UPDATE",
-        **template_argument(account, spec, bucket),
-        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in spec.given.items()],
-        "Tags": [{"Key": key, "Value": value} for key, value in spec.tags.items()],
-        "Capabilities": spec.capabilities,
-        **({"RoleARN": role} if role else {}),
-    }
-    # One that a killed run has left goes first; deleting what is not there is no error.
+    client = session.client("cloudformation")
+    request = stack_request(session, spec, foundation)
     with suppress_code("ChangeSetNotFound", "ChangeSetNotFoundException"):
         client.delete_change_set(ChangeSetName=name, StackName=stack_id)
-    change_set_id = client.create_change_set(**request)["Id"]
-    return ChangeSet(change_set_id, _changes(client, change_set_id, spec))
+    answer = client.create_change_set(StackName=stack_id, ChangeSetName=name, ChangeSetType="UPDATE", **request)
+    return ChangeSet(answer["Id"], _changes(client, answer["Id"], spec))
 
 
-def template_argument(account: Account, spec: StackSpec, bucket: str | None) -> dict[str, str]:
-    """How a template reaches CloudFormation: inline, or through the artifact bucket when it is too large for that.
+def execute(session: Session, change_set: ChangeSet) -> None:
+    """Start the execution of a change set."""
+    # One token for all retries of this call.
+    token = f"scaffold-{uuid.uuid4()}"
+    session.client("cloudformation").execute_change_set(ChangeSetName=change_set.id, ClientRequestToken=token)
 
-    Args:
-        account: The account.
-        spec: The stack's template.
-        bucket: The artifact bucket, once there is one.
 
-    Raises:
-        ScaffoldError: The template is too large, and there is no bucket yet.
-    """
-    if not spec.too_large_inline:
-        return {"TemplateBody": spec.body}
-    if bucket is None:
-        raise ScaffoldError(
-            f"The template of {spec.name} is larger than the 51,200 bytes that CloudFormation takes inline.",
-            "Make it smaller: the bucket that could hold it is only made by this stack.",
-        )
-    client, key = account.client("s3"), names.template_key(spec.name)
-    client.put_object(Bucket=bucket, Key=key, Body=spec.body.encode(), ContentType="application/yaml")
-    # The region's own endpoint, or the one configured: CloudFormation follows no redirect to the bucket's region.
-    return {"TemplateURL": f"{client.meta.endpoint_url}/{bucket}/{key}"}
+def delete(session: Session, change_set: ChangeSet) -> None:
+    """Delete a change set that is not to be executed."""
+    session.client("cloudformation").delete_change_set(ChangeSetName=change_set.id)
 
 
 def _changes(client: Any, change_set_id: str, spec: StackSpec) -> tuple[Change, ...]:
@@ -109,26 +67,24 @@ def _changes(client: Any, change_set_id: str, spec: StackSpec) -> tuple[Change, 
             break
         if described["Status"] == "FAILED":
             reason = str(described.get("StatusReason", ""))
-            if any(words in reason for words in _NOTHING):
+            if says_nothing_to_change(reason):
                 return ()
             client.delete_change_set(ChangeSetName=change_set_id)
             raise ScaffoldError(
                 f"CloudFormation refuses the change of {spec.name}: {reason.rstrip('.')}.",
-                "Mend the template or its parameters, commit, and run the same command again.",
+                "Fix the template or its parameters, commit, and run the same command again.",
             )
         wait()
     found = list(described.get("Changes", []))
     while token := described.get("NextToken"):
         described = client.describe_change_set(ChangeSetName=change_set_id, NextToken=token)
         found += described.get("Changes", [])
-    # Ready, yet with no resource to touch: outputs or tags of the stack change.
+    # Without a change of a resource, the stack's outputs or tags change.
     return tuple(_change(one["ResourceChange"]) for one in found if "ResourceChange" in one) or (
-        Change("change", spec.name, "AWS::CloudFormation::Stack"),
+        Change("AWS::CloudFormation::Stack", spec.name, "update"),
     )
 
 
 def _change(change: dict[str, Any]) -> Change:
-    action = {"Add": "add", "Remove": "remove"}.get(change["Action"], "change")
-    if change.get("Replacement") == "True":
-        action = "replace"
-    return Change(action, change["LogicalResourceId"], change["ResourceType"])
+    action = "replace" if change.get("Replacement") == "True" else _ACTIONS.get(change["Action"], "update")
+    return Change(change["ResourceType"], change["LogicalResourceId"], action)

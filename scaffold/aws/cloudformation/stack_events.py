@@ -1,4 +1,4 @@
-"""Watching CloudFormation work: its events, told as they come, and the first real reason of a failure."""
+"""Stack events: following an operation, and finding the root cause of a failure."""
 
 from __future__ import annotations
 
@@ -11,22 +11,17 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scaffold.aws.cloudformation.templates import Resource
-from scaffold.aws.errors import denial, message_of
+from scaffold.aws.errors import denial, says_no_such_stack
 from scaffold.aws.quotas import remedy_for
-from scaffold.aws.session import Account
+from scaffold.aws.session import Session
 from scaffold.console.console import Console, Live, one_line
 from scaffold.core.errors import ScaffoldError
 
-# Local AWS is done at once and AWS takes minutes: ask soon at first, then less and less often.
+# Local AWS finishes at once and AWS takes minutes: poll soon at first, then less often.
 _FIRST_PAUSE, _LONGEST_PAUSE, _SLOWDOWN = 0.1, 5.0, 1.4
-_BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
-_ECHOES = ("creation cancelled", "update cancelled", "deletion cancelled", "operation cancelled")
+_STARTS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
+_CONSEQUENCES = ("creation cancelled", "update cancelled", "deletion cancelled", "operation cancelled")
 _MARKS = {"COMPLETE": "✓", "FAILED": "✗", "SKIPPED": "-"}
-
-
-def gone(error: ClientError) -> bool:
-    """Whether CloudFormation says that there is no such stack."""
-    return "does not exist" in message_of(error)
 
 
 def pauses() -> Callable[[], None]:
@@ -41,14 +36,9 @@ def pauses() -> Callable[[], None]:
     return wait
 
 
-def newest_event(account: Account, stack: str) -> str | None:
-    """The id of a stack's newest event: whatever comes after it belongs to what is started next.
-
-    Args:
-        account: The account.
-        stack: The stack's name or id.
-    """
-    events = account.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+def newest_event(session: Session, stack: str) -> str | None:
+    """The id of a stack's newest event; later ones belong to the operation that is started next."""
+    events = session.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
     return str(events[0]["EventId"]) if events else None
 
 
@@ -57,15 +47,14 @@ class Watch:
     """One operation on one stack.
 
     Attributes:
-        account: The account.
-        stack_id: The stack's id, since a name may come to mean another stack.
+        stack_id: The stack's id, since another stack may get its name.
         name: The stack's name.
-        resources: The template's resources, for what they are described as.
-        after: The id of the last event from before the operation; None to find its beginning.
+        resources: The template's resources, for their descriptions.
+        after: The id of the last event before the operation; None to find the operation's first event.
         fresh: Whether the stack is new, so that every event belongs to the operation.
     """
 
-    account: Account
+    session: Session
     stack_id: str
     name: str
     resources: dict[str, Resource] = field(default_factory=dict)
@@ -75,11 +64,11 @@ class Watch:
     status: str = ""
 
     def poll(self) -> bool:
-        """Read what has happened since the last call; say whether the operation has ended."""
+        """Read the events since the last call; whether the operation has ended."""
         try:
             news = self._news()
         except ClientError as error:
-            if not gone(error):
+            if not says_no_such_stack(error):
                 raise
             self.status = "DELETE_COMPLETE"
             return True
@@ -90,24 +79,24 @@ class Watch:
         return bool(self.status) and not self.status.endswith("_IN_PROGRESS")
 
     def lines(self, redraws: bool, named: bool = False) -> list[str]:
-        """The state of each resource, or, where nothing can be redrawn, what has ended so far.
+        """The state of each resource; without a terminal, the resources that are finished.
 
         Args:
             redraws: Whether the lines replace those shown before.
-            named: Whether each line names the stack, since other stacks are shown with it.
+            named: Whether each line names the stack, since other stacks are shown beside it.
         """
         if not redraws:
             ended = [event for event in self.events if not event["ResourceStatus"].endswith("_IN_PROGRESS")]
-            return [self._line(event, self._since_beginning(event), named) for event in ended]
+            return [self._line(event, self._since_start(event), named) for event in ended]
         newest = {event["LogicalResourceId"]: event for event in self.events}
         return [self._line(event, self._duration(event), named) for event in newest.values()]
 
     def failure(self) -> tuple[dict[str, Any], str] | None:
-        """The first event that failed for a reason of its own, with that reason."""
+        """The first failed event that is not a consequence of another failure, with its reason."""
         for event in self.events:
             reason = str(event.get("ResourceStatusReason") or "")
             failed = event["ResourceStatus"].endswith("_FAILED") and event.get("PhysicalResourceId") != self.stack_id
-            if failed and reason and not any(echo in reason.lower() for echo in _ECHOES):
+            if failed and reason and not any(words in reason.lower() for words in _CONSEQUENCES):
                 return event, reason
         return None
 
@@ -116,7 +105,7 @@ class Watch:
         seen = self.events[-1]["EventId"] if self.events else self.after
         news: list[dict[str, Any]] = []
         for page in (
-            self.account.client("cloudformation")
+            self.session.client("cloudformation")
             .get_paginator("describe_stack_events")
             .paginate(StackName=self.stack_id)
         ):
@@ -124,12 +113,12 @@ class Watch:
                 if event["EventId"] == seen:
                     return news
                 news.append(event)
-                if seen is None and not self.fresh and self._begins(event):
+                if seen is None and not self.fresh and self._starts(event):
                     return news
         return news
 
-    def _begins(self, event: dict[str, Any]) -> bool:
-        return event.get("PhysicalResourceId") == self.stack_id and event["ResourceStatus"] in _BEGINNINGS
+    def _starts(self, event: dict[str, Any]) -> bool:
+        return event.get("PhysicalResourceId") == self.stack_id and event["ResourceStatus"] in _STARTS
 
     def _line(self, event: dict[str, Any], seconds: float, named: bool) -> str:
         status, logical_id = event["ResourceStatus"], event["LogicalResourceId"]
@@ -145,11 +134,11 @@ class Watch:
         )
         return f"  {mark} {seconds:4.0f} s  " + one_line(f"{title} {state} ({what}){reason}")
 
-    def _since_beginning(self, event: dict[str, Any]) -> float:
+    def _since_start(self, event: dict[str, Any]) -> float:
         return (_time(event) - _time(self.events[0])).total_seconds()
 
     def _duration(self, event: dict[str, Any]) -> float:
-        """How long the resource has been, or was, at work."""
+        """Seconds since the resource's first event, until now or until its operation ended."""
         first = next(one for one in self.events if one["LogicalResourceId"] == event["LogicalResourceId"])
         working = event["ResourceStatus"].endswith("_IN_PROGRESS")
         until = datetime.now(_time(event).tzinfo) if working else _time(event)
@@ -157,12 +146,7 @@ class Watch:
 
 
 def follow(watches: list[Watch], console: Console) -> None:
-    """Watch operations until each has ended, showing what happens.
-
-    Args:
-        watches: The operations.
-        console: Where to show it.
-    """
+    """Poll operations until each has ended, and show their events."""
     wait = pauses()
     with console.live() as live:
         running = list(watches)
@@ -174,25 +158,24 @@ def follow(watches: list[Watch], console: Console) -> None:
             wait()
 
 
-def explain(watch: Watch, doing: str, again: str) -> ScaffoldError:
-    """The error for an operation that failed: the first real reason, and what to do.
+def explain(watch: Watch, operation: str, again: str) -> ScaffoldError:
+    """The error for a failed operation: its root cause and the remedy.
 
     Args:
-        watch: The operation that failed.
-        doing: What was being done, such as `created`.
+        operation: The operation as a participle, such as `created`.
         again: The command to run again.
     """
     failure = watch.failure()
     if failure is None:
         return ScaffoldError(
-            f"The stack {watch.name} could not be {doing}: it is {watch.status}.",
+            f"The stack {watch.name} could not be {operation}: it is {watch.status}.",
             f"See its events: `aws cloudformation describe-stack-events --stack-name {watch.name}`.",
         )
     event, reason = failure
     about = watch.resources.get(event["LogicalResourceId"])
     what = f"{event['LogicalResourceId']} ({(about and about.description) or event.get('ResourceType', '')})"
     return ScaffoldError(
-        f"The stack {watch.name} could not be {doing}, because of {what}: {one_line(reason).rstrip('.')}.",
+        f"The stack {watch.name} could not be {operation}, because of {what}: {one_line(reason).rstrip('.')}.",
         _remedy(reason, again),
     )
 
@@ -203,8 +186,8 @@ def _remedy(reason: str, again: str) -> str:
     if denied := denial(reason):
         return f"Have {denied[0]} allowed for the role or person named there, then run `{again}` again."
     if "already exists" in reason.lower():
-        return f"Something of that name is left from elsewhere: delete or rename it, then run `{again}` again."
-    return f"Mend it, commit, and run `{again}` again: it goes on from here."
+        return f"Delete or rename the existing resource of that name, then run `{again}` again."
+    return f"Fix it, commit, and run `{again}` again: it continues from here."
 
 
 def _show(watches: list[Watch], live: Live) -> None:

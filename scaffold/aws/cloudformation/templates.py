@@ -1,4 +1,4 @@
-"""A CloudFormation template of the service with its configuration file: what a stack should be."""
+"""A stack's desired state: its CloudFormation template with the configuration file beside it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 import yaml
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.service import names
 from scaffold.service.service import Service
+from scaffold.service.stack_kinds import StackId, StackKind
 
-# CloudFormation takes this many bytes inline; more has to lie in a bucket.
+# The largest template that CloudFormation accepts inline; a larger one is read from a bucket.
 INLINE_BYTES = 51_200
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _TemplateLoader(_Loader):  # type: ignore[misc]
-    """Reads templates: `!Ref`, `!Sub` and their like become plain values, since nobody here evaluates them."""
+    """Reads templates; `!Ref`, `!Sub` and the like become plain values, since they are not evaluated here."""
 
 
 def _plain(loader: Any, _suffix: str, node: yaml.Node) -> Any:
@@ -42,9 +42,9 @@ class Resource:
     Attributes:
         logical_id: Its name in the template.
         type: Its CloudFormation type.
-        description: What it is for, from its metadata; empty where the template does not say.
-        retained: Whether it outlives its stack.
-        condition: The template's condition that it exists under; empty for always.
+        description: Its `Metadata.Description`; empty for none.
+        retained: Whether its deletion policy retains it when the stack is deleted.
+        condition: The template's condition for its existence; empty for none.
     """
 
     logical_id: str
@@ -80,11 +80,11 @@ def parse(body: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class StackSpec:
-    """What a stack should be.
+    """A stack's desired state.
 
     Attributes:
         name: The stack's name.
-        kind: `foundation` or `pipeline`.
+        kind: The stack's kind.
         body: The template's text.
         given: Parameters of the configuration file.
         tags: The stack's tags.
@@ -92,7 +92,7 @@ class StackSpec:
     """
 
     name: str
-    kind: str
+    kind: StackKind
     body: str
     given: dict[str, str]
     tags: dict[str, str]
@@ -117,31 +117,26 @@ class StackSpec:
 
     @property
     def too_large_inline(self) -> bool:
-        """Whether CloudFormation wants the template from a bucket."""
+        """Whether CloudFormation has to read the template from a bucket."""
         return len(self.body.encode()) > INLINE_BYTES
 
     @property
     def capabilities(self) -> list[str]:
-        """What CloudFormation wants to be told is meant."""
+        """The capabilities that CloudFormation requires to be acknowledged."""
         expands = "Transform" in self.parsed
         return ["CAPABILITY_NAMED_IAM", *(["CAPABILITY_AUTO_EXPAND"] if expands else [])]
 
 
-def load(service: Service, kind: str) -> StackSpec:
-    """Read a template and its configuration file.
-
-    Args:
-        service: The service.
-        kind: `foundation` or `pipeline`.
+def load(service: Service, kind: StackKind) -> StackSpec:
+    """Read the template and the configuration file of a stack that the service has once.
 
     Raises:
         ScaffoldError: A file is missing or cannot be read.
     """
-    stack = {"foundation": names.foundation_stack, "pipeline": names.pipeline_stack}[kind](service.app_name)
-    body = _read(service.root, service.infrastructure / f"{kind}.yaml")
-    configuration = _configuration(service.root, service.infrastructure / f"{kind}.json")
+    body = _read(service.root, service.infrastructure / f"{kind.name}.yaml")
+    configuration = _configuration(service.root, service.infrastructure / f"{kind.name}.json")
     spec = StackSpec(
-        name=stack,
+        name=StackId(kind).name(service.app_name),
         kind=kind,
         body=body,
         given={key: _as_text(value) for key, value in _mapping(configuration.get("Parameters")).items()},
@@ -149,7 +144,7 @@ def load(service: Service, kind: str) -> StackSpec:
         policy=configuration.get("StackPolicy") or None,
     )
     if not spec.resources:
-        raise _unreadable(f"infrastructure/{kind}.yaml", "it declares no resources")
+        raise _unreadable(f"infrastructure/{kind.name}.yaml", "it declares no resources")
     return spec
 
 

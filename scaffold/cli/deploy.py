@@ -1,0 +1,23 @@
+"""The options of `scaffold deploy`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scaffold.cli.options import Json, Plan, Profile, ServiceDirectory
+from scaffold.console.console import Console
+
+
+def deploy(
+    directory: ServiceDirectory = Path(), plan: Plan = False, profile: Profile = None, as_json: Json = False
+) -> int:
+    """Deploy a service.
+
+    Creates or updates its repository, foundation and pipeline on AWS; the pipeline then
+    creates the environments. Safe to repeat.
+    """
+    from scaffold.commands.deploy import DeployOptions, run
+    from scaffold.views.deploy import text
+
+    console = Console(json=as_json)
+    return console.render(run(DeployOptions(directory, profile, plan), console), text)

@@ -1,0 +1,28 @@
+"""The arguments of `scaffold local`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scaffold.console.console import Console
+
+# Everything after the first argument belongs to the command that runs inside.
+CONTEXT_SETTINGS = {"allow_interspersed_args": False}
+
+
+def local(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COMMAND…", help="Run inside local AWS, then stop it.", show_default=False),
+    ] = None,
+) -> int:
+    """Run local AWS.
+
+    The embedded stand-in for an account: in the foreground, or around a command with
+    `scaffold local -- COMMAND…`.
+    """
+    from scaffold.commands.local import run
+
+    return run(command or [], Console())

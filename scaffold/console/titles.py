@@ -1,0 +1,58 @@
+"""Names of things in AWS and Git, as messages call them."""
+
+from __future__ import annotations
+
+from scaffold.core.results import Change
+
+_TITLES = {
+    "approval-rule-template": "approval rule template",
+    "association": "association with",
+    "branch": "branch",
+    "commit": "commit",
+    "content": "content of",
+    "log-group": "log group",
+    "repository": "CodeCommit repository",
+    "service-linked-role": "service-linked role",
+    "service-linked-roles": "service-linked roles",
+    "stack": "stack",
+    "stack-policy": "stack policy of",
+    "stage": "pipeline stage",
+    "stage-transitions": "stage transitions of pipeline",
+    "tag": "tag",
+    "task-definition": "task definition",
+}
+_RESOURCES = {
+    "AWS::ECR::Repository": "ECR repository",
+    "AWS::KMS::Key": "KMS key",
+    "AWS::S3::Bucket": "S3 bucket",
+}
+_CONTAINERS = {"AWS::ECR::Repository", "AWS::S3::Bucket"}
+
+
+def title(kind: str, name: str) -> str:
+    """What a thing is called in a message: its type in words, then its name.
+
+    Args:
+        kind: The type of a step or change. Other types are shown behind the name, as CloudFormation shows a resource's.
+    """
+    words = _TITLES.get(kind)
+    return f"{words} {name}" if words else f"{name} ({kind})"
+
+
+def physical_title(kind: str, identifier: str) -> str:
+    """What a thing is called by its physical id."""
+    words = _RESOURCES.get(kind)
+    return f"{words} {identifier}" if words else title(kind, identifier)
+
+
+def describe(change: Change) -> str:
+    """What a deletion deletes, with its content or number."""
+    words = physical_title(change.type, change.name)
+    if change.type in _CONTAINERS:
+        return f"{words} with all its content"
+    return f"{words} ({count(change.count, 'revision')})" if change.type == "task-definition" else words
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun in singular or plural."""
+    return f"{number} {noun}{'s' if number != 1 else ''}"

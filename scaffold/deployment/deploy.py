@@ -1,0 +1,175 @@
+"""Deploying a service, or planning its deployment: both walk the same list of steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from scaffold.aws.cloudformation import templates
+from scaffold.aws.first_run import Quota, exhausted_quotas
+from scaffold.aws.git_remote import helper_hint
+from scaffold.aws.session import Session, signed_in
+from scaffold.console.console import Console
+from scaffold.console.titles import title
+from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted
+from scaffold.core.results import Change, Result
+from scaffold.core.target import Target
+from scaffold.deployment.stack_step import StackStep
+from scaffold.deployment.step import Pending, Step
+from scaffold.deployment.steps import Push, deployment_steps
+from scaffold.service import names, preflight
+from scaffold.service.service import Service
+from scaffold.service.stack_kinds import deployed_by_scaffold
+
+_PAST = {
+    "create": "created",
+    "update": "updated",
+    "replace": "replaced",
+    "delete": "deleted",
+    "none": "up to date",
+}
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """One step of a deployment, planned or done.
+
+    Attributes:
+        type: What kind of thing it is about, such as `stack`.
+        name: Its name.
+        action: `create`, `update`, `replace` or `delete`; `none` where the actual state is the desired one.
+        changes: The single changes.
+    """
+
+    type: str
+    name: str
+    action: str
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True)
+class DeployResult(Result):
+    """A deployment, or the plan of one.
+
+    Attributes:
+        service: The service's name.
+        account: The AWS account.
+        region: The region.
+        local: Whether it is local AWS, which proves nothing about an account.
+        planned: Whether this is a plan and nothing was changed.
+        steps: Every step, in order.
+        quotas: Quotas that would stop the pipeline's first run; looked up when its stack is created.
+        clone_url: The URL of the repository for `git clone`.
+        pipeline_url: The pipeline's page in the AWS console; None on local AWS.
+        remote: The Git remote of the repository; None in a plan.
+    """
+
+    command: ClassVar[str] = "deploy"
+
+    service: str
+    account: str
+    region: str
+    local: bool
+    planned: bool
+    steps: tuple[StepResult, ...]
+    quotas: tuple[Quota, ...]
+    clone_url: str
+    pipeline_url: str | None
+    remote: str | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was, or would be, changed."""
+        return any(step.action != "none" for step in self.steps)
+
+    @property
+    def exit_code(self) -> int:
+        """10 for a plan with changes, else 0."""
+        return EXIT_PLAN_HAS_CHANGES if self.planned and self.changed else EXIT_DONE
+
+
+def deploy(service: Service, target: Target, *, plan: bool, console: Console) -> DeployResult:
+    """Deploy a service's committed files, or with `plan` only find out what that would change.
+
+    Raises:
+        ScaffoldError: Something has to be fixed first; what was reached stays, and a repetition continues from there.
+    """
+    commit = preflight.deployable_commit(service)
+    specs = [templates.load(service, kind) for kind in deployed_by_scaffold()]
+    change_set = names.PLAN_CHANGE_SET if plan else names.DEPLOY_CHANGE_SET
+    try:
+        with signed_in(service, target, console) as session:
+            steps = deployment_steps(session, service, commit, specs, change_set=change_set, console=console)
+            results, quotas = _walk(steps, session, plan=plan, console=console)
+            remote = next((step.remote_name for step in steps if isinstance(step, Push)), None)
+            if not plan and (hint := helper_hint()):
+                console.note(hint)
+            return _result(session, service, results, quotas, remote)
+    except KeyboardInterrupt as interruption:
+        raise Interrupted(
+            "Interrupted; operations that AWS has started continue there.",
+            f"`{service.enter} && scaffold deploy` continues from their result.",
+        ) from interruption
+
+
+def _walk(
+    steps: list[Step], session: Session, *, plan: bool, console: Console
+) -> tuple[list[StepResult], tuple[Quota, ...]]:
+    """Look at every step and, unless it is a plan, do it."""
+    results: list[StepResult] = []
+    quotas: tuple[Quota, ...] = ()
+    for step in steps:
+        if not plan:
+            step.wait()
+        pending = step.look()
+        if pending and pending.action == "create" and isinstance(step, StackStep) and step.starts_pipeline:
+            quotas = _exhausted_quotas(session, console)
+        if plan:
+            step.release()
+        else:
+            _do(step, pending, console)
+        action, changes = (pending.action, pending.changes) if pending else ("none", ())
+        results.append(StepResult(step.type, step.name, action, changes))
+    return results, quotas
+
+
+def _do(step: Step, pending: Pending | None, console: Console) -> None:
+    if pending:
+        step.do()
+    step.finish()
+    what, past = title(step.type, step.name), _PAST[pending.action if pending else "none"]
+    console.step(f"{what[:1].upper()}{what[1:]}: {past}")
+
+
+def _exhausted_quotas(session: Session, console: Console) -> tuple[Quota, ...]:
+    quotas = exhausted_quotas(session)
+    for quota in quotas:
+        console.warn(
+            f"The quota “{quota.name}” of this account is {quota.value:g}: the pipeline's first run will fail. "
+            "Request an increase in the Service Quotas console."
+        )
+    return quotas
+
+
+def _result(
+    session: Session, service: Service, steps: list[StepResult], quotas: tuple[Quota, ...], remote: str | None
+) -> DeployResult:
+    local = session.target.local
+    return DeployResult(
+        service=service.app_name,
+        account=session.account,
+        region=session.region,
+        local=local,
+        planned=remote is None,
+        steps=tuple(steps),
+        quotas=quotas,
+        clone_url=names.remote_url(service.app_name, session.region),
+        pipeline_url=None if local else _console_url(session, names.pipeline(service.app_name)),
+        remote=remote,
+    )
+
+
+def _console_url(session: Session, pipeline: str) -> str:
+    domain = "amazonaws-us-gov.com" if session.partition == "aws-us-gov" else "aws.amazon.com"
+    path = f"codesuite/codepipeline/pipelines/{pipeline}/view?region={session.region}"
+    return f"https://{session.region}.console.{domain}/{path}"

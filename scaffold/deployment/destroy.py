@@ -1,0 +1,163 @@
+"""Destroying a service or one of its environments, or planning that: both walk the same list of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from scaffold.aws.session import Session, signed_in
+from scaffold.console.console import Console
+from scaffold.console.titles import describe
+from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, ScaffoldError, UsageError
+from scaffold.core.results import Change, Result
+from scaffold.core.target import Target
+from scaffold.deployment.inventory import Inventory, take_inventory
+from scaffold.deployment.teardown import (
+    COMMAND,
+    Kept,
+    Report,
+    check_ownership,
+    disable_transitions,
+    teardown_steps,
+)
+from scaffold.service import names, preflight
+from scaffold.service.service import Service
+
+
+@dataclass(frozen=True)
+class DestroyResult(Result):
+    """What was deleted, or would be.
+
+    Attributes:
+        service: The service's name.
+        account: The AWS account.
+        region: The region.
+        local: Whether it is local AWS.
+        environment: The environment that was asked for; None for the whole service.
+        planned: Whether this is a plan and nothing was changed.
+        deleted: What is, or would be, deleted, in order.
+        kept: What still exists, and why.
+        remaining_environments: The environments of the answers without the deleted one; None where the answers do not
+            name it, or the whole service is deleted.
+    """
+
+    command: ClassVar[str] = "destroy"
+
+    service: str
+    account: str
+    region: str
+    local: bool
+    environment: str | None
+    planned: bool
+    deleted: tuple[Change, ...]
+    kept: tuple[Kept, ...]
+    remaining_environments: tuple[str, ...] | None
+
+    @property
+    def exit_code(self) -> int:
+        """10 for a plan that would delete something, else 0."""
+        return EXIT_PLAN_HAS_CHANGES if self.planned and self.deleted else EXIT_DONE
+
+
+def destroy(
+    service: Service,
+    target: Target,
+    *,
+    environment: str | None,
+    plan: bool,
+    confirm: Callable[[str], bool],
+    console: Console,
+) -> DestroyResult:
+    """Delete a service, or one of its environments, from its account.
+
+    Args:
+        environment: The environment to delete; None for the whole service.
+        plan: Change nothing, and list what would be deleted.
+        confirm: Called with the service's name before the first deletion; false cancels.
+
+    Raises:
+        UsageError: No such environment.
+        ScaffoldError: Something has to be fixed first; a repetition continues from there.
+    """
+    preflight.check_repository(service)
+    try:
+        with signed_in(service, target, console) as session:
+            return _destroy(session, service, environment, plan, confirm, console)
+    except KeyboardInterrupt as interruption:
+        raise Interrupted(
+            "Interrupted; deletions that AWS has started continue there.",
+            f"`{service.enter} && {COMMAND}` deletes the rest.",
+        ) from interruption
+
+
+def _destroy(
+    session: Session,
+    service: Service,
+    environment: str | None,
+    plan: bool,
+    confirm: Callable[[str], bool],
+    console: Console,
+) -> DestroyResult:
+    check_ownership(session, service)
+    inventory = take_inventory(session, service)
+    whole = environment is None
+    environments = inventory.environments if environment is None else _known(service, inventory, environment)
+    steps = teardown_steps(session, service, inventory, environments, whole=whole)
+    report = Report([change for step in steps for change in step.look()])
+    if report.deleted and not plan:
+        _confirm(session, service, report.deleted, confirm, console)
+        report = Report()
+        disable_transitions(session, service, environment, console)
+        for step in steps:
+            step.do(report, console)
+        report.kept += _untouched(inventory, whole=whole)
+    elif environment and not plan:
+        # The pipeline may not have created it yet, and must not do so now.
+        disable_transitions(session, service, environment, console)
+    return DestroyResult(
+        service=service.app_name,
+        account=session.account,
+        region=session.region,
+        local=session.target.local,
+        environment=environment,
+        planned=plan,
+        deleted=tuple(report.deleted),
+        kept=tuple(report.kept),
+        remaining_environments=_remaining(service, environment),
+    )
+
+
+def _confirm(
+    session: Session, service: Service, changes: list[Change], confirm: Callable[[str], bool], console: Console
+) -> None:
+    if not console.json:
+        console.warn(f"This deletes from {session.title}, and cannot be undone:")
+        for change in changes:
+            console.note(describe(change))
+    if not confirm(service.app_name):
+        raise ScaffoldError(
+            "Nothing was deleted: the service's name was not confirmed.",
+            f"Run the same command again and type {service.app_name}, or add --yes.",
+        )
+
+
+def _known(service: Service, inventory: Inventory, environment: str) -> tuple[str, ...]:
+    if environment not in inventory.environments:
+        raise UsageError(
+            f"{service.app_name} has no environment {environment!r}.",
+            f"Its environments are {', '.join(inventory.environments)}.",
+        )
+    return (environment,)
+
+
+def _remaining(service: Service, environment: str | None) -> tuple[str, ...] | None:
+    if environment not in service.environments:
+        return None
+    return tuple(name for name in service.environments if name != environment)
+
+
+def _untouched(inventory: Inventory, *, whole: bool) -> list[Kept]:
+    shared = [Kept("service-linked-role", role, "shared") for role in names.SERVICE_LINKED_ROLES.values()]
+    foreign = [Kept("stack", stack.name, "foreign") for stack in inventory.foreign]
+    return (shared if whole else []) + foreign

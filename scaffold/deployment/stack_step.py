@@ -1,0 +1,112 @@
+"""The step of a stack: created, replaced where its creation failed, or updated through a change set."""
+
+from __future__ import annotations
+
+from scaffold.aws.cloudformation import change_sets, stacks
+from scaffold.aws.cloudformation.change_sets import ChangeSet
+from scaffold.aws.cloudformation.request import Foundation
+from scaffold.aws.cloudformation.stacks import Stack
+from scaffold.aws.cloudformation.templates import StackSpec
+from scaffold.aws.session import Session
+from scaffold.console.console import Console
+from scaffold.core.errors import ScaffoldError
+from scaffold.core.results import Change
+from scaffold.deployment.step import Pending, Step
+from scaffold.service.stack_kinds import Deployer
+
+STACK_TYPE = "AWS::CloudFormation::Stack"
+
+
+class StackStep(Step):
+    """A stack that `scaffold deploy` creates and updates.
+
+    Args:
+        foundation: The foundation's step; None for the foundation itself.
+        change_set: The name of the change set with which `look` asks CloudFormation.
+        console: Where to show the events of the stack.
+    """
+
+    type = "stack"
+
+    def __init__(
+        self, session: Session, spec: StackSpec, foundation: StackStep | None, change_set: str, console: Console
+    ) -> None:
+        self.name = spec.name
+        self.spec = spec
+        self._session = session
+        self._foundation = foundation
+        self._change_set_name = change_set
+        self._console = console
+        self._found = False
+        self._stack: Stack | None = None
+        self._change_set: ChangeSet | None = None
+        self._set_policy = False
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs, as far as it exists."""
+        return self._stack.outputs if self._stack else {}
+
+    @property
+    def starts_pipeline(self) -> bool:
+        """Whether the creation of the stack starts the first run of a pipeline."""
+        return self.spec.kind.deployer is Deployer.ITSELF
+
+    def wait(self) -> None:
+        """Wait for an operation in progress on the stack."""
+        self._found, self._stack = True, stacks.wait_until_idle(self._session, self.name, self._console)
+
+    def look(self) -> Pending | None:
+        """Pending where template, parameters, tags or stack policy differ; asks CloudFormation with a change set."""
+        if not self._found:
+            self._stack = stacks.find(self._session, self.name)
+        stack = self._stack
+        created = tuple(
+            Change(resource.type, resource.logical_id, "create", condition=resource.condition)
+            for resource in self.spec.resources.values()
+        )
+        if stack is None:
+            return Pending("create", created)
+        stacks.check_usable(self.spec, stack)
+        if stack.busy:
+            raise ScaffoldError(
+                f"The stack {self.name} is busy ({stack.status}), so its changes cannot be planned.",
+                "Run the same command again when that is finished; `scaffold deploy` itself waits for it.",
+            )
+        if stack.status in stacks.UNFINISHED:
+            return Pending("replace", (Change(STACK_TYPE, self.name, "delete"), *created))
+        if stacks.up_to_date(self._session, self.spec, stack):
+            return None
+        self._change_set = change_sets.create(self._session, self.spec, stack.id, self._means(), self._change_set_name)
+        changes = self._change_set.changes
+        self._set_policy = stacks.policy_differs(self._session, self.spec, stack)
+        if self._set_policy:
+            changes += (Change("stack-policy", self.name, "update"),)
+        if not changes:
+            self.release()
+            return None
+        return Pending("update", changes)
+
+    def do(self) -> None:
+        """Create, replace or update the stack, and wait for it."""
+        if self._stack is not None and self._change_set is not None:
+            self._stack = stacks.update(
+                self._session, self.spec, self._stack, self._change_set, self._console, set_policy=self._set_policy
+            )
+            if not self._change_set.changes:
+                self.release()
+            return
+        if self._stack is not None:
+            self._console.note(f"{self.name} is {self._stack.status}, left by a failed creation: deleting it first")
+            role = self._means().deploy_role if self.spec.kind.service_role else None
+            stacks.delete(self._session, [self._stack], self._console, again="scaffold deploy", role=role)
+        self._stack = stacks.create(self._session, self.spec, self._means(), self._console)
+
+    def release(self) -> None:
+        """Delete the change set."""
+        if self._change_set is not None:
+            change_sets.delete(self._session, self._change_set)
+            self._change_set = None
+
+    def _means(self) -> Foundation:
+        return Foundation.of(self._foundation.outputs) if self._foundation else Foundation()

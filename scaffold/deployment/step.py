@@ -1,0 +1,59 @@
+"""What every step of a deployment can do: look, which only reads, and do, which changes AWS."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from scaffold.core.results import Change
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What a step has to do.
+
+    Attributes:
+        action: `create`, `update`, `replace` or `push`.
+        changes: The single changes.
+    """
+
+    action: str
+    changes: tuple[Change, ...] = ()
+
+
+class Step(ABC):
+    """One step: something in AWS that should be in a certain state.
+
+    Attributes:
+        type: What kind of thing it is, for programs.
+        name: Its name.
+    """
+
+    type: ClassVar[str]
+    name: str
+
+    def wait(self) -> None:  # noqa: B027 (a hook that most steps do not need)
+        """Wait for operations in progress, before `look` in a deployment. A plan does not wait."""
+
+    @abstractmethod
+    def look(self) -> Pending | None:
+        """Compare the desired with the actual state, reading only; None where they are the same.
+
+        Raises:
+            ScaffoldError: The step cannot be done, or nothing may be changed.
+        """
+
+    @abstractmethod
+    def do(self) -> None:
+        """Do what `look` has found.
+
+        Raises:
+            ScaffoldError: It failed.
+        """
+
+    def finish(self) -> None:  # noqa: B027
+        """What a deployment does at the end of the step, whether or not there was something to do."""
+
+    def release(self) -> None:  # noqa: B027
+        """Delete what `look` has left in AWS for `do`; a plan calls it in place of `do`."""

@@ -1,0 +1,203 @@
+"""The steps of a deployment, in order."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from scaffold.aws import approval_rules, codecommit, codepipeline, git_remote, service_linked_roles
+from scaffold.aws.cloudformation.templates import StackSpec
+from scaffold.aws.git_remote import RemoteState
+from scaffold.aws.session import Session
+from scaffold.console.console import Console
+from scaffold.core.results import Change
+from scaffold.deployment.stack_step import StackStep
+from scaffold.deployment.step import Pending, Step
+from scaffold.service import names
+from scaffold.service.service import Service
+from scaffold.service.stack_kinds import FOUNDATION
+
+
+class ServiceLinkedRole(Step):
+    """A role that an AWS service needs for itself.
+
+    Args:
+        missing: The account's missing roles; one listing serves all of these steps.
+    """
+
+    type = "service-linked-role"
+
+    def __init__(self, session: Session, principal: str, missing: MissingRoles) -> None:
+        self.name = names.SERVICE_LINKED_ROLES[principal]
+        self._session = session
+        self._principal = principal
+        self._missing = missing
+
+    def look(self) -> Pending | None:
+        """Pending where the account lacks the role."""
+        return Pending("create") if self._principal in self._missing.roles else None
+
+    def do(self) -> None:
+        """Create the role."""
+        service_linked_roles.create(self._session, self._principal)
+
+
+class MissingRoles:
+    """The service-linked roles that the account lacks, listed once."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @cached_property
+    def roles(self) -> dict[str, str]:
+        """Service principal → role name."""
+        return service_linked_roles.missing(self._session)
+
+
+class Repository(Step):
+    """The CodeCommit repository with its tags.
+
+    Attributes:
+        exists: Whether there is a repository, after `look`.
+        remote: Its state compared with the commit to deploy; None while that is unknown.
+    """
+
+    type = "repository"
+
+    def __init__(self, session: Session, service: Service, commit: str) -> None:
+        self.name = names.repository(service.app_name)
+        self.exists = False
+        self.remote: RemoteState | None = None
+        self._session = session
+        self._service = service
+        self._commit = commit
+        self._found: codecommit.Repository | None = None
+        self._tags: dict[str, str] = {}
+
+    def look(self) -> Pending | None:
+        """Pending where there is no repository or it lacks tags; a repository of another service is refused."""
+        self._found = codecommit.find(self._session, self._service.app_name)
+        self.exists = self._found is not None
+        if self._found is None:
+            self.remote = git_remote.unpushed(self._service, self._commit)
+            return Pending("create")
+        # Whose repository it is has to be known before anything of it is changed.
+        self.remote = git_remote.compare(self._session, self._service, self._commit)
+        self._tags = codecommit.missing_tags(self._session, self._service, self._found)
+        return Pending("update", tuple(Change("tag", key, "create") for key in self._tags)) if self._tags else None
+
+    def do(self) -> None:
+        """Create the repository or its missing tags."""
+        if self._found is not None:
+            codecommit.tag(self._session, self._found, self._tags)
+        elif not codecommit.create(self._session, self._service):
+            self.remote = None
+        self.exists = True
+
+
+class ApprovalRule(Step):
+    """The approval rule template, associated with the repository."""
+
+    type = "approval-rule-template"
+
+    def __init__(self, session: Session, service: Service, repository: Repository) -> None:
+        self.name = names.approval_rule_template(service.app_name)
+        self._session = session
+        self._service = service
+        self._repository = repository
+        self._rule: approval_rules.ApprovalRule | None = None
+
+    def look(self) -> Pending | None:
+        """Pending where content or association differ from the service's file, or where there is no such file."""
+        rule = approval_rules.inspect(self._session, self._service, repository_exists=self._repository.exists)
+        self._rule = rule
+        association = Change("association", self._repository.name, "create")
+        if rule.desired is None:
+            return Pending("delete") if rule.actual is not None else None
+        if rule.actual is None:
+            return Pending("create", (association,))
+        content = () if rule.same_content else (Change("content", self.name, "update"),)
+        changes = (*content, *(() if rule.associated else (association,)))
+        return Pending("update", changes) if changes else None
+
+    def do(self) -> None:
+        """Create, update, associate or delete the template."""
+        if self._rule is not None:
+            approval_rules.apply(self._session, self._service, self._rule)
+
+
+class Push(Step):
+    """The commit on the repository's main.
+
+    Attributes:
+        remote_name: The Git remote of the repository; None until `finish`.
+    """
+
+    type = "branch"
+
+    def __init__(self, session: Session, service: Service, commit: str, repository: Repository) -> None:
+        self.name = names.BRANCH
+        self._session = session
+        self._service = service
+        self.remote_name: str | None = None
+        self._commit = commit
+        self._repository = repository
+
+    def look(self) -> Pending | None:
+        """Pending where the repository's main is another commit; refused where it is ahead or has diverged."""
+        remote = self._repository.remote or git_remote.compare(self._session, self._service, self._commit)
+        if remote.pushed:
+            return None
+        action = "create" if remote.remote is None else "update"
+        return Pending(action, (Change("commit", self._commit, "push", count=remote.ahead),))
+
+    def do(self) -> None:
+        """Push the commit."""
+        git_remote.push(self._session, self._service, self._commit)
+
+    def finish(self) -> None:
+        """Configure the user's clone for plain `git push` and `git pull`."""
+        self.remote_name = git_remote.configure_remote(self._session, self._service, self._commit)
+
+
+class Transitions(Step):
+    """The transitions into the pipeline's stages, which `scaffold destroy --environment` disables."""
+
+    type = "stage-transitions"
+
+    def __init__(self, session: Session, service: Service) -> None:
+        self.name = names.pipeline(service.app_name)
+        self._session = session
+        self._app = service.app_name
+        self._stages: list[str] = []
+
+    def look(self) -> Pending | None:
+        """Pending where an earlier `scaffold destroy` has disabled transitions."""
+        self._stages = codepipeline.disabled_stages(self._session, self._app)
+        changes = tuple(Change("stage", stage, "enable") for stage in self._stages)
+        return Pending("update", changes) if changes else None
+
+    def do(self) -> None:
+        """Enable them."""
+        codepipeline.enable_transitions(self._session, self._app, self._stages)
+
+
+def deployment_steps(
+    session: Session, service: Service, commit: str, specs: list[StackSpec], *, change_set: str, console: Console
+) -> list[Step]:
+    """Every step of a deployment.
+
+    Args:
+        commit: The commit to deploy.
+        specs: The stacks that `scaffold deploy` creates, in order.
+        change_set: The name for change sets.
+    """
+    missing = MissingRoles(session)
+    steps: list[Step] = [ServiceLinkedRole(session, one, missing) for one in names.SERVICE_LINKED_ROLES]
+    repository = Repository(session, service, commit)
+    steps += [repository, ApprovalRule(session, service, repository), Push(session, service, commit, repository)]
+    foundation: StackStep | None = None
+    for spec in specs:
+        step = StackStep(session, spec, foundation, change_set, console)
+        foundation = step if spec.kind is FOUNDATION else foundation
+        steps.append(step)
+    return [*steps, Transitions(session, service)]

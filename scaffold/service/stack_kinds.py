@@ -1,0 +1,97 @@
+"""The kinds of CloudFormation stack that a service has: one table, which everything about stacks reads.
+
+A new kind of stack is one row here and one template: `infrastructure/<name>.yaml` with its configuration file
+`infrastructure/<name>.json`, or for an environment's stack the pipeline's own files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from scaffold.service.names import ENVIRONMENT_NAME
+
+
+class Deployer(Enum):
+    """Who creates and updates a stack."""
+
+    PERSON = "person"  # `scaffold deploy`, with the person's own permissions
+    ITSELF = "itself"  # `scaffold deploy` with the deploy role, afterwards the pipeline's own first stage
+    PIPELINE = "pipeline"  # the pipeline's stages, with the deploy role
+
+
+@dataclass(frozen=True)
+class StackKind:
+    """One kind of stack.
+
+    Attributes:
+        name: The last part of the stack's name, and its template's file name.
+        deployer: Who creates and updates it.
+        per_environment: Whether each environment has one; otherwise the service has one.
+    """
+
+    name: str
+    deployer: Deployer
+    per_environment: bool = False
+
+    @property
+    def service_role(self) -> bool:
+        """Whether CloudFormation works on it with the deploy role instead of the caller's permissions."""
+        return self.deployer is not Deployer.PERSON
+
+
+FOUNDATION = StackKind("foundation", Deployer.PERSON)
+PIPELINE = StackKind("pipeline", Deployer.ITSELF)
+ENVIRONMENT = StackKind("environment", Deployer.PIPELINE, per_environment=True)
+TASK_DEFINITION = StackKind("task-definition", Deployer.PIPELINE, per_environment=True)
+SERVICE = StackKind("service", Deployer.PIPELINE, per_environment=True)
+
+# In the order of creation. Deletion goes the other way: a stack remembers the role that created it, and exports
+# what later ones import.
+STACK_KINDS = (FOUNDATION, PIPELINE, ENVIRONMENT, TASK_DEFINITION, SERVICE)
+
+
+@dataclass(frozen=True)
+class StackId:
+    """Which stack of a service is meant.
+
+    Attributes:
+        kind: Its kind.
+        environment: The environment; None for a stack that the service has once.
+    """
+
+    kind: StackKind
+    environment: str | None = None
+
+    def name(self, app: str) -> str:
+        """The stack's name."""
+        return "-".join(part for part in (app, self.environment, self.kind.name) if part)
+
+
+def deployed_by_scaffold() -> tuple[StackKind, ...]:
+    """The kinds that `scaffold deploy` creates, in order."""
+    return tuple(kind for kind in STACK_KINDS if kind.deployer is not Deployer.PIPELINE)
+
+
+def stack_ids(environments: Iterable[str]) -> Iterator[StackId]:
+    """Every stack of a service with these environments, in the order of creation; environments one after the other."""
+    yield from (StackId(kind) for kind in STACK_KINDS if not kind.per_environment)
+    for environment in environments:
+        yield from (StackId(kind, environment) for kind in STACK_KINDS if kind.per_environment)
+
+
+def identify(app: str, stack: str) -> StackId | None:
+    """Which stack of a service a name means, or None where it is no stack of this service."""
+    rest = stack.removeprefix(f"{app}-")
+    if rest == stack:
+        return None
+    for kind in STACK_KINDS:
+        if not kind.per_environment:
+            if rest == kind.name:
+                return StackId(kind)
+        elif rest.endswith(f"-{kind.name}"):
+            environment = rest.removesuffix(f"-{kind.name}")
+            if ENVIRONMENT_NAME.fullmatch(environment):
+                return StackId(kind, environment)
+    return None

@@ -1,0 +1,66 @@
+"""A deployment, or the plan of one, as a person reads it."""
+
+from __future__ import annotations
+
+from scaffold.console.titles import count, title
+from scaffold.core.results import Change
+from scaffold.deployment.deploy import DeployResult
+from scaffold.service import names
+from scaffold.service.stack_kinds import StackId, deployed_by_scaffold
+from scaffold.views.place import place
+
+
+def text(result: DeployResult) -> str:
+    """The result in several lines."""
+    where = place(result.local, result.account, result.region)
+    if not result.changed:
+        return f"{result.service} is up to date in {where}: nothing to do."
+    if result.planned:
+        return "\n".join([f"{result.service} in {where} would change:", *_changes(result)])
+    command, effect = next_step(result)
+    return "\n".join([summary(result), "", "Next:", f"  {command}  {effect}"])
+
+
+def summary(result: DeployResult) -> str:
+    """What exists now, and where."""
+    where = place(result.local, result.account, result.region)
+    repository = f"  repository  git clone {result.clone_url}"
+    if result.local:
+        stacks = ", ".join(StackId(kind).name(result.service) for kind in deployed_by_scaffold())
+        return "\n".join(
+            [
+                f"{result.service} is deployed to {where}. Its pipeline exists there, but does not run.",
+                f"  stacks      {stacks}",
+                repository,
+            ]
+        )
+    return "\n".join(
+        [
+            f"{result.service} is deployed to {where}. The pipeline now creates its environments.",
+            f"  pipeline    {result.pipeline_url}",
+            repository,
+        ]
+    )
+
+
+def next_step(result: DeployResult) -> tuple[str, str]:
+    """The next command, and what it does."""
+    if result.local:
+        return f"aws cloudformation list-stacks --region {result.region}", "lists the stacks"
+    return f"git push {result.remote} {names.BRANCH}", "after a commit: the pipeline releases it"
+
+
+def _changes(result: DeployResult) -> list[str]:
+    lines = []
+    for step in result.steps:
+        if step.action != "none":
+            lines.append(f"  {step.action:<8}{title(step.type, step.name)}")
+            lines += [f"            {_change(change)}" for change in step.changes]
+    return lines
+
+
+def _change(change: Change) -> str:
+    if change.type == "commit":
+        return f"push {count(change.count, 'commit')}, up to {change.name[:7]}"
+    condition = f", if {change.condition}" if change.condition else ""
+    return f"{change.action} {title(change.type, change.name)}{condition}"

@@ -1,0 +1,59 @@
+"""A teardown, or the plan of one, as a person reads it."""
+
+from __future__ import annotations
+
+from scaffold.console.titles import count, describe, physical_title
+from scaffold.deployment.destroy import DestroyResult
+from scaffold.deployment.teardown import Kept
+from scaffold.views.place import place
+
+
+def text(result: DestroyResult) -> str:
+    """The result in several lines."""
+    what = f"{result.service}'s environment {result.environment}" if result.environment else result.service
+    where = place(result.local, result.account, result.region)
+    if result.planned:
+        head = f"Of {what} in {where} would be deleted:" if result.deleted else f"Nothing of {what} exists in {where}."
+        lines = [head, *(f"  {describe(change)}" for change in result.deleted)]
+    else:
+        done = f"deleted {count(len(result.deleted), 'resource')}" if result.deleted else "nothing to delete"
+        lines = [f"{what} in {where}: {done}."]
+    if result.kept:
+        lines += ["Kept:", *_kept(result)]
+    return "\n".join([*lines, *_next(result)])
+
+
+def _kept(result: DestroyResult) -> list[str]:
+    titles: dict[str, list[str]] = {}
+    for kept in result.kept:
+        titles.setdefault(_reason(kept, result.service), []).append(physical_title(kept.type, kept.name))
+    return [f"  {', '.join(names)}: {reason}" for reason, names in titles.items()]
+
+
+def _reason(kept: Kept, service: str) -> str:
+    match kept.reason:
+        case "retained":
+            return "its template retains it when the stack is deleted; delete it by hand if it is not needed"
+        case "waiting-period":
+            day = f"on {kept.until:%Y-%m-%d}" if kept.until else "at the end of the waiting period"
+            return f"KMS deletes a key only after a waiting period: {day}; until then it costs nothing"
+        case "shared":
+            return "other services of the account share them, and they cost nothing"
+        case "unpulled-commits":
+            commits = count(kept.commits, "commit")
+            return f"it has {commits} that this clone lacks: run `git pull`, then `scaffold destroy` again to delete it"
+        case _:
+            return f"it is not tagged as a stack of {service}"
+
+
+def _next(result: DestroyResult) -> list[str]:
+    if result.planned or result.remaining_environments is None:
+        return []
+    if not result.remaining_environments:
+        return [f"{result.environment} was the only environment: `scaffold destroy` deletes the rest of the service."]
+    environments = ",".join(result.remaining_environments)
+    return [
+        f"Now remove {result.environment} from the answers, or the pipeline waits at its disabled stage:",
+        f"  copier update --defaults --vcs-ref=:current: --data environments={environments}",
+        "then commit and push. To create it again after all, run `scaffold deploy`, which enables the stage.",
+    ]

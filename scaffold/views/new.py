@@ -1,0 +1,53 @@
+"""A generated service as a person reads it: what exists, where, and what to type next."""
+
+from __future__ import annotations
+
+from scaffold.commands.new import NewResult
+from scaffold.console.tree import tree
+from scaffold.core.paths import enter
+from scaffold.deployment.deploy import DeployResult
+from scaffold.service import names
+from scaffold.service.stack_kinds import StackId, deployed_by_scaffold
+from scaffold.views import deploy
+
+# The explanation of a longer command starts right behind it instead of in its own column.
+_COMMAND_WIDTH = 30
+
+
+def text(result: NewResult) -> str:
+    """The result in several lines."""
+    if result.dry_run:
+        return _preview(result)
+    head = (
+        f"{result.app_name} is in {result.directory}: {len(result.files)} files, first commit {str(result.commit)[:7]}."
+    )
+    parts = [head]
+    if result.deployment:
+        parts += ["", _ended(result.deployment) if result.deployment_ended else deploy.summary(result.deployment)]
+    return "\n".join([*parts, "", "Next:", *(f"  {line}" for line in _next_steps(result))])
+
+
+def _preview(result: NewResult) -> str:
+    lines = [f"{result.app_name} would be written to {result.directory}; nothing was.", "", *tree(result.files), ""]
+    lines += ["Stacks, in the order of their creation", *(f"  {stack}" for stack in result.stacks)]
+    return "\n".join([*lines, "", result.estimate.text()] if result.estimate else lines)
+
+
+def _ended(deployment: DeployResult) -> str:
+    stacks = " and ".join(StackId(kind).name(deployment.service) for kind in deployed_by_scaffold())
+    return (
+        f"Its repository {names.repository(deployment.service)} and the stacks {stacks} were created\n"
+        f"on local AWS, {deployment.region}, which ended with this command: its contents are deleted."
+    )
+
+
+def _next_steps(result: NewResult) -> list[str]:
+    steps = [(enter(result.directory), ""), ("make", "lists the targets: run, test, lint")]
+    if result.deployment_ended:
+        steps.append(("scaffold local -- bash", "a shell in a new local AWS: run `scaffold deploy` there"))
+    elif result.deployment:
+        steps.append(deploy.next_step(result.deployment))
+    else:
+        steps.append(("scaffold deploy", "creates repository, foundation and pipeline on AWS"))
+    width = max(len(command) for command, _ in steps if len(command) <= _COMMAND_WIDTH)
+    return [f"{command:<{width}}  {effect}".rstrip() for command, effect in steps]

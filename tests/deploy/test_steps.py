@@ -1,0 +1,189 @@
+"""A plan and the deployment after it walk the same steps, and a new kind of stack is one row and one template."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaffold.aws.first_run import Quota
+from scaffold.service import names, stack_kinds
+from scaffold.service.service import read
+from scaffold.service.stack_kinds import Deployer, StackKind
+from tests.deploy.services import (
+    IMPOSSIBLE,
+    MORE,
+    PIPELINE,
+    RULE,
+    Wire,
+    client,
+    commit,
+    foundation_stack,
+    make_service,
+    pipeline_stack,
+    remove,
+    run,
+)
+
+TWO_APPROVALS = RULE | {"Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 2}]}
+
+
+def planned_and_done(service: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The documents of a plan and of the deployment after it."""
+    return run(service, plan=True).document(), run(service).document()
+
+
+def changed_template(service: Path) -> None:
+    commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE)
+
+
+def changed_policy(service: Path) -> None:
+    name = read(service).app_name
+    policy = {"Statement": [{"Effect": "Deny", "Action": "Update:Delete", "Principal": "*", "Resource": "*"}]}
+    configuration = {"Parameters": {"AppName": name}, "Tags": {names.TAG_SERVICE: name}, "StackPolicy": policy}
+    commit(service, infrastructure__pipeline_json=json.dumps(configuration))
+
+
+def changed_rule(service: Path) -> None:
+    commit(service, **{"config__policies__approval-rule_json": json.dumps(TWO_APPROVALS)})
+
+
+def removed_rule(service: Path) -> None:
+    (service / "config/policies/approval-rule.json").unlink()
+    commit(service)
+
+
+def lost_association(service: Path) -> None:
+    app = read(service).app_name
+    client("codecommit").disassociate_approval_rule_template_from_repository(
+        approvalRuleTemplateName=names.approval_rule_template(app), repositoryName=names.repository(app)
+    )
+
+
+def lost_role(service: Path) -> None:
+    for role in client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]:
+        client("iam").delete_service_linked_role(RoleName=role["RoleName"])
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (changed_template, {"branch", "stack"}),
+        (changed_policy, {"branch", "stack"}),
+        (changed_rule, {"branch", "approval-rule-template"}),
+        (removed_rule, {"branch", "approval-rule-template"}),
+        (lost_association, {"approval-rule-template"}),
+        (lost_role, {"service-linked-role"}),
+        (commit, {"branch"}),
+    ],
+)
+def test_plan_and_deployment_agree_step_by_step(service: Path, change: Any, expected: set[str]) -> None:
+    run(service)
+    change(service)
+    planned, done = planned_and_done(service)
+    assert {step["type"] for step in planned["steps"] if step["action"] != "none"} == expected
+    assert planned["steps"] == done["steps"]
+    assert {step["action"] for step in run(service, plan=True).document()["steps"]} == {"none"}
+
+
+def test_plan_and_first_deployment_agree_step_by_step(service: Path) -> None:
+    lost_role(service)
+    planned, done = planned_and_done(service)
+    assert planned["steps"] == done["steps"]
+    assert [(step["type"], step["action"]) for step in done["steps"]] == [
+        *[("service-linked-role", "create")] * 3,
+        ("repository", "create"),
+        ("approval-rule-template", "create"),
+        ("branch", "create"),
+        *[("stack", "create")] * 2,
+        ("stage-transitions", "none"),
+    ]
+
+
+def test_plan_and_replacement_of_a_failed_stack_agree(service: Path) -> None:
+    commit(service, infrastructure__pipeline_yaml=PIPELINE + IMPOSSIBLE)
+    with pytest.raises(Exception, match="Queue"):
+        run(service)
+    commit(service, infrastructure__pipeline_yaml=PIPELINE)
+    planned, done = planned_and_done(service)
+    assert planned["steps"] == done["steps"]
+    assert [step["action"] for step in done["steps"] if step["name"] == pipeline_stack(read(service).app_name)] == [
+        "replace"
+    ]
+
+
+def test_a_result_holds_no_prose(service: Path) -> None:
+    document = json.loads(json.dumps(run(service).document(), default=str))
+
+    def texts(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            return [text for one in value.values() for text in texts(one)]
+        if isinstance(value, list):
+            return [text for one in value for text in texts(one)]
+        return [value] if isinstance(value, str) else []
+
+    assert [text for text in texts(document) if " " in text] == []
+
+
+def test_quotas_are_asked_before_the_first_run_and_told_by_a_plan(service: Path, wire: Wire) -> None:
+    quota = {"QuotaName": "Fargate On-Demand vCPU resource count", "Value": 0.0}
+    wire.faults["ListServiceQuotas"] = lambda: (
+        type("Response", (), {"status_code": 200})(),
+        {"Quotas": [quota], "ResponseMetadata": {}},
+    )
+    expected = (Quota("fargate", "Fargate On-Demand vCPU resource count", 0.0),)
+    assert run(service, plan=True).quotas == expected
+    wire.calls.clear()
+    assert run(service).quotas == expected
+    asked, creations = (
+        [index for index, call in enumerate(wire.calls) if call == wanted]
+        for wanted in ("service-quotas:ListServiceQuotas", "cloudformation:CreateStack")
+    )
+    assert max(asked) < max(creations)
+    assert run(service).quotas == ()
+
+
+@pytest.fixture
+def another_kind(monkeypatch: pytest.MonkeyPatch) -> StackKind:
+    """A stack that a person deploys, between foundation and pipeline."""
+    kind = StackKind("permissions", Deployer.PERSON)
+    foundation, *rest = stack_kinds.STACK_KINDS
+    monkeypatch.setattr(stack_kinds, "STACK_KINDS", (foundation, kind, *rest))
+    return kind
+
+
+def test_a_new_kind_of_stack_is_one_row_and_one_template(tmp_path: Path, aws: None, another_kind: StackKind) -> None:
+    service = make_service(tmp_path / "service")
+    app = read(service).app_name
+    configuration = json.loads((service / "infrastructure/pipeline.json").read_text())
+    commit(
+        service,
+        infrastructure__permissions_yaml=PIPELINE.replace("pipeline", "permissions"),
+        infrastructure__permissions_json=json.dumps(configuration),
+    )
+    planned, done = planned_and_done(service)
+    expected = [foundation_stack(app), f"{app}-permissions", pipeline_stack(app)]
+    assert [step["name"] for step in planned["steps"] if step["type"] == "stack"] == expected
+    assert planned["steps"] == done["steps"]
+    assert [stack.name(app) for stack in stack_kinds.stack_ids(())] == expected
+    described = client("cloudformation").describe_stacks(StackName=f"{app}-permissions")["Stacks"][0]
+    assert "RoleARN" not in described
+
+    deleted = [change.name for change in remove(service).deleted if change.type == "stack"]
+    assert deleted == list(reversed(expected))
+
+
+def test_a_new_kind_of_environment_stack_is_found_and_deleted(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = StackKind("alarms", Deployer.PIPELINE, per_environment=True)
+    monkeypatch.setattr(stack_kinds, "STACK_KINDS", (*stack_kinds.STACK_KINDS, kind))
+    run(service)
+    app = read(service).app_name
+    client("cloudformation").create_stack(
+        StackName=f"{app}-dev-alarms",
+        TemplateBody=json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}),
+        Tags=[{"Key": names.TAG_SERVICE, "Value": app}],
+    )
+    deleted = [change.name for change in remove(service).deleted if change.type == "stack"]
+    assert deleted == [f"{app}-dev-alarms", pipeline_stack(app), foundation_stack(app)]
