@@ -10,7 +10,7 @@ import pytest
 
 import scaffold.aws.session
 from scaffold.local.environment import local_aws
-from tests.deploy.services import Wire, make_service, sharing_models, variables
+from tests.deploy.services import Wire, make_service, sharing_models
 
 
 @pytest.fixture(scope="session")
@@ -22,11 +22,12 @@ def local_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
 
 
 @pytest.fixture
-def aws(local_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def aws(local_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Local AWS, and nothing of this machine's Git and AWS settings."""
     monkeypatch.setattr(scaffold.aws.session, "new_session", sharing_models(scaffold.aws.session.new_session))
-    with variables(local_variables):
-        yield
+    # Through monkeypatch, which then undoes also what a test changes of them.
+    for name, value in local_variables.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
