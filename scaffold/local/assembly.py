@@ -46,15 +46,13 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
         f"{_ECR}.DescribeImageScanFindings": scans,
         **{f"{_CODEBUILD}.{operation}": reports for operation in ReportGroups.operations},
     }
-    correct = functools.cache(lambda: _correct(codecommit, codepipeline, autoscaling, reports))
+    correct = functools.cache(lambda: _correct(codepipeline, autoscaling, reports))
     router = Router(ministack, correct, services, git, region)
     router.controls["/_local/image-scans"] = scans.control
     return router, git.stop
 
 
-def _correct(
-    codecommit: CodeCommit, codepipeline: CodePipeline, autoscaling: ApplicationAutoScaling, reports: ReportGroups
-) -> None:
+def _correct(codepipeline: CodePipeline, autoscaling: ApplicationAutoScaling, reports: ReportGroups) -> None:
     """Teach ministack our types and rules. Its CloudFormation takes half a second to load, hence only when needed."""
     from scaffold.local.cloudformation import (
         ministack_bridge,
@@ -68,16 +66,10 @@ def _correct(
     aws = ministack_bridge.call_as_resource
     ministack_bridge.teach(
         [
-            types_delivery.CodeCommitRepository(codecommit),
             types_delivery.CodePipelinePipeline(codepipeline),
             types_delivery.CodeBuildReportGroup(reports),
             types_network.ElasticIp(aws),
             types_network.NatGateway(aws),
-            types_network.SecurityGroupIngress(aws),
-            types_network.SecurityGroupEgress(aws),
-            types_runtime.CapacityProvider(aws),
-            types_runtime.ClusterCapacityProviders(aws),
-            types_runtime.CompositeAlarm(aws),
             types_runtime.MetricAlarm(aws),
             types_runtime.ScalableTarget(autoscaling),
             types_runtime.ScalingPolicy(autoscaling),

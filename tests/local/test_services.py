@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -43,19 +42,17 @@ def test_a_pipeline_is_kept_and_never_run(codepipeline: Any) -> None:
     codepipeline.create_pipeline(pipeline=declaration(), tags=[{"key": "a", "value": "b"}])
     with pytest.raises(codepipeline.exceptions.PipelineNameInUseException):
         codepipeline.create_pipeline(pipeline=declaration())
-    assert "direct" in [p["name"] for p in codepipeline.list_pipelines()["pipelines"]]
     identifier = codepipeline.start_pipeline_execution(name="direct")["pipelineExecutionId"]
-    run = codepipeline.get_pipeline_execution(pipelineName="direct", pipelineExecutionId=identifier)
-    assert run["pipelineExecution"]["status"] == "Stopped"
-    assert "does not run them" in run["pipelineExecution"]["statusSummary"]
-    assert len(codepipeline.list_pipeline_executions(pipelineName="direct")["pipelineExecutionSummaries"]) == 2
+    runs = codepipeline.list_pipeline_executions(pipelineName="direct")["pipelineExecutionSummaries"]
+    assert len(runs) == 2
+    assert (runs[0]["pipelineExecutionId"], runs[0]["status"]) == (identifier, "Stopped")
+    assert "does not run them" in runs[0]["statusSummary"]
     with pytest.raises(codepipeline.exceptions.PipelineExecutionNotStoppableException):
         codepipeline.stop_pipeline_execution(pipelineName="direct", pipelineExecutionId=identifier)
     with pytest.raises(codepipeline.exceptions.PipelineExecutionNotFoundException):
-        codepipeline.get_pipeline_execution(
+        codepipeline.stop_pipeline_execution(
             pipelineName="direct", pipelineExecutionId="0" * 8 + "-0000" * 3 + "-" + "0" * 12
         )
-    assert codepipeline.list_action_executions(pipelineName="direct")["actionExecutionDetails"] == []
 
 
 def test_a_pipelines_state_names_its_stages(codepipeline: Any) -> None:
@@ -146,7 +143,7 @@ def test_only_what_exists_is_scaled(scaling: Any) -> None:
         scaling.delete_scaling_policy(**TARGET, PolicyName="p")
 
 
-def test_targets_policies_and_tags(scaling: Any) -> None:
+def test_targets_and_policies(scaling: Any) -> None:
     target = TARGET | {
         "ServiceNamespace": "dynamodb",
         "ResourceId": "table/t",
@@ -154,13 +151,10 @@ def test_targets_policies_and_tags(scaling: Any) -> None:
     }
     with pytest.raises(ClientError, match="Maximum capacity"):
         scaling.register_scalable_target(**target, MinCapacity=3, MaxCapacity=2)
-    arn = scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)["ScalableTargetARN"]
+    scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
     scaling.register_scalable_target(**target, MaxCapacity=5)
     found = scaling.describe_scalable_targets(ServiceNamespace="dynamodb", ResourceIds=["table/t"])
     assert [(t["MinCapacity"], t["MaxCapacity"]) for t in found["ScalableTargets"]] == [(1, 5)]
-    scaling.tag_resource(ResourceARN=arn, Tags={"a": "b"})
-    assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"a": "b"}
-    scaling.untag_resource(ResourceARN=arn, TagKeys=["a"])
     step = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": []}
     scaling.put_scaling_policy(**target, PolicyName="p", PolicyType="StepScaling", StepScalingPolicyConfiguration=step)
     assert scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"] == []
@@ -180,10 +174,11 @@ def test_service_linked_roles_have_awss_names_and_come_once(client: Client) -> N
 
 def test_the_stock_client_reaches_every_service_through_one_address(shell: Shell) -> None:
     done = shell(
-        "aws codepipeline list-pipelines --query pipelines && aws ecs list-clusters --query 'length(clusterArns)'"
+        "aws codecommit list-repositories --query 'length(repositories)' && "
+        "aws ecs list-clusters --query 'length(clusterArns)'"
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[0]) == []
+    assert all(line.isdigit() for line in done.stdout.split())
 
 
 def test_unsigned_nonsense_is_an_error_not_a_crash(variables: dict[str, str], shell: Shell) -> None:

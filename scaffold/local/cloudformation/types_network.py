@@ -1,11 +1,11 @@
-"""CloudFormation types of the network: addresses, NAT gateways, rules of security groups."""
+"""CloudFormation types of the network: addresses, NAT gateways."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import replace
 
-from scaffold.local.cloudformation.resource_types import CallAws, Created, Failed, Request, ResourceType, tag_map
+from scaffold.local.cloudformation.resource_types import CallAws, Created, Request, ResourceType, tag_map
 from scaffold.local.protocol import Document
 
 
@@ -94,81 +94,6 @@ class NatGateway(_OverApi):
     def attributes(self, identifier: str) -> Document:
         """A gateway's id."""
         return {"NatGatewayId": identifier}
-
-
-class _SecurityGroupRule(ResourceType):
-    """A rule that stands beside its security group in the template."""
-
-    direction: str
-    peer: str
-
-    def __init__(self, aws: CallAws) -> None:
-        self._aws = aws
-
-    def create(self, request: Request) -> Created:
-        """Add the rule to its group."""
-        self._aws("ec2", f"AuthorizeSecurityGroup{self.direction}", self._rule(request.properties))
-        identifier = f"{request.properties['GroupId']}|{request.generated_name}"
-        return identifier, {"Id": identifier}
-
-    def update(self, request: Request) -> Created:
-        """Exchange the rule for one with another description, the one thing that can change in place."""
-        self.delete(replace(request, properties=request.old))
-        self._aws("ec2", f"AuthorizeSecurityGroup{self.direction}", self._rule(request.properties))
-        return request.identifier, {"Id": request.identifier}
-
-    def delete(self, request: Request) -> None:
-        """Take the rule from its group; a group that is gone took it along."""
-        try:
-            self._aws("ec2", f"RevokeSecurityGroup{self.direction}", self._rule(request.properties))
-        except Failed as error:
-            if "NotFound" not in error.code:
-                raise
-
-    def _rule(self, properties: Document) -> Document:
-        permission = "IpPermissions.1"
-        given = {"GroupId": properties["GroupId"], f"{permission}.IpProtocol": str(properties["IpProtocol"])}
-        for key in ("FromPort", "ToPort"):
-            if key in properties:
-                given[f"{permission}.{key}"] = str(properties[key])
-        peers = {
-            "CidrIp": "IpRanges.1.CidrIp",
-            "CidrIpv6": "Ipv6Ranges.1.CidrIpv6",
-            f"{self.peer}PrefixListId": "PrefixListIds.1.PrefixListId",
-            f"{self.peer}SecurityGroupId": "Groups.1.GroupId",
-        }
-        named = [key for key in peers if key in properties]
-        if len(named) != 1:
-            raise ValueError(f"Exactly one of {', '.join(peers)} must be specified")
-        given[f"{permission}.{peers[named[0]]}"] = properties[named[0]]
-        if "Description" in properties:
-            target = peers[named[0]].rsplit(".", 1)[0]
-            given[f"{permission}.{target}.Description"] = properties["Description"]
-        return given
-
-
-class SecurityGroupIngress(_SecurityGroupRule):
-    """AWS::EC2::SecurityGroupIngress."""
-
-    name = "AWS::EC2::SecurityGroupIngress"
-    direction = "Ingress"
-    peer = "Source"
-    create_only = (
-        *("CidrIp", "CidrIpv6", "FromPort", "GroupId", "GroupName", "IpProtocol", "SourcePrefixListId"),
-        *("SourceSecurityGroupId", "SourceSecurityGroupName", "SourceSecurityGroupOwnerId", "ToPort"),
-    )
-
-
-class SecurityGroupEgress(_SecurityGroupRule):
-    """AWS::EC2::SecurityGroupEgress."""
-
-    name = "AWS::EC2::SecurityGroupEgress"
-    direction = "Egress"
-    peer = "Destination"
-    create_only = (
-        *("CidrIp", "CidrIpv6", "FromPort", "GroupId", "IpProtocol", "DestinationPrefixListId"),
-        *("DestinationSecurityGroupId", "ToPort"),
-    )
 
 
 def _members(prefix: str, items: list[Document]) -> Document:

@@ -83,23 +83,6 @@ class ApprovalRuleTemplates:
         template.modified = time.time()
         return {"approvalRuleTemplate": template.document()}
 
-    def update_approval_rule_template_description(self, call: Call) -> Document:
-        """Change a template's description."""
-        template = self._template(call)
-        template.description = call.parameters["approvalRuleTemplateDescription"]
-        template.modified = time.time()
-        return {"approvalRuleTemplate": template.document()}
-
-    def update_approval_rule_template_name(self, call: Call) -> Document:
-        """Rename a template."""
-        old, new = call.parameters["oldApprovalRuleTemplateName"], call.parameters["newApprovalRuleTemplateName"]
-        template = self._named(call.region, old)
-        if (call.region, new) in self._all:
-            raise ServiceError("ApprovalRuleTemplateNameAlreadyExistsException", f"{new} already exists")
-        self._all[call.region, new] = self._all.pop((call.region, old))
-        template.name = new
-        return {"approvalRuleTemplate": template.document()}
-
     def delete_approval_rule_template(self, call: Call) -> Document:
         """Delete a template that no repository uses; an absent one is no error."""
         template = self._all.get((call.region, call.parameters["approvalRuleTemplateName"]))
@@ -129,10 +112,6 @@ class ApprovalRuleTemplates:
             t.name for (region, _), t in self._all.items() if region == call.region and repository in t.repositories
         ]
         return {"approvalRuleTemplateNames": sorted(found)}
-
-    def list_repositories_for_approval_rule_template(self, call: Call) -> Document:
-        """List the repositories that a template governs."""
-        return {"repositoryNames": sorted(self._template(call).repositories)}
 
     def _template(self, call: Call) -> ApprovalRuleTemplate:
         return self._named(call.region, call.parameters["approvalRuleTemplateName"])

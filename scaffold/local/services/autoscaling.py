@@ -17,7 +17,7 @@ _RESOURCE = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
 
 class ApplicationAutoScaling(Service):
-    """Scalable targets, scaling policies and scheduled actions.
+    """Scalable targets and scaling policies.
 
     Args:
         resource_exists: Tells whether the resource of a namespace is there, from namespace, id and region.
@@ -29,7 +29,6 @@ class ApplicationAutoScaling(Service):
         self._resource_exists = resource_exists
         self._targets: dict[Key, Document] = {}
         self._policies: dict[Key, Document] = {}
-        self._actions: dict[Key, Document] = {}
 
     def register_scalable_target(self, call: Call) -> Document:
         """Register a target, or change one."""
@@ -50,7 +49,6 @@ class ApplicationAutoScaling(Service):
                     "DynamicScalingOutSuspended": False,
                     "ScheduledScalingSuspended": False,
                 },
-                "_tags": dict(given.get("Tags", {})),
             }
         target = self._targets[key]
         changed = {name: given[name] for name in given if name not in ("SuspendedState", "Tags")}
@@ -65,16 +63,15 @@ class ApplicationAutoScaling(Service):
         """List targets."""
         wanted = set(call.parameters.get("ResourceIds", []))
         found = [t for t in self._matching(self._targets, call) if not wanted or t["ResourceId"] in wanted]
-        return {"ScalableTargets": [_public(target) for target in found]}
+        return {"ScalableTargets": found}
 
     def deregister_scalable_target(self, call: Call) -> Document:
-        """Remove a target together with its policies and scheduled actions."""
+        """Remove a target together with its policies."""
         key = _key(call)
         if self._targets.pop(key, None) is None:
             raise ServiceError("ObjectNotFoundException", _absent("scalable target", call))
-        for store in (self._policies, self._actions):
-            for dependent in [other for other in store if other[: len(key)] == key]:
-                del store[dependent]
+        for dependent in [other for other in self._policies if other[: len(key)] == key]:
+            del self._policies[dependent]
         return {}
 
     def put_scaling_policy(self, call: Call) -> Document:
@@ -107,51 +104,6 @@ class ApplicationAutoScaling(Service):
             raise ServiceError("ObjectNotFoundException", _absent("scaling policy", call))
         return {}
 
-    def put_scheduled_action(self, call: Call) -> Document:
-        """Create a scheduled action, or change one."""
-        if _key(call) not in self._targets:
-            raise ServiceError("ObjectNotFoundException", _absent("scalable target", call))
-        name = call.parameters["ScheduledActionName"]
-        arn = f"{_arn_prefix(call)}:scheduledAction:{uuid.uuid4()}:resource/{'/'.join(_key(call)[1:3])}"
-        base = {"ScheduledActionARN": f"{arn}:scheduledActionName/{name}", "CreationTime": time.time()}
-        self._actions[*_key(call), name] = base | self._actions.get((*_key(call), name), {}) | call.parameters
-        return {}
-
-    def describe_scheduled_actions(self, call: Call) -> Document:
-        """List scheduled actions."""
-        return {"ScheduledActions": self._matching(self._actions, call)}
-
-    def delete_scheduled_action(self, call: Call) -> Document:
-        """Delete a scheduled action."""
-        if self._actions.pop((*_key(call), call.parameters["ScheduledActionName"]), None) is None:
-            raise ServiceError("ObjectNotFoundException", _absent("scheduled action", call))
-        return {}
-
-    def describe_scaling_activities(self, _call: Call) -> Document:
-        """List what was scaled: nothing ever is."""
-        return {"ScalingActivities": []}
-
-    def list_tags_for_resource(self, call: Call) -> Document:
-        """List a target's tags."""
-        return {"Tags": self._by_arn(call)["_tags"]}
-
-    def tag_resource(self, call: Call) -> Document:
-        """Add or change tags of a target."""
-        self._by_arn(call)["_tags"].update(call.parameters["Tags"])
-        return {}
-
-    def untag_resource(self, call: Call) -> Document:
-        """Remove tags from a target."""
-        for key in call.parameters["TagKeys"]:
-            self._by_arn(call)["_tags"].pop(key, None)
-        return {}
-
-    def _by_arn(self, call: Call) -> Document:
-        for target in self._targets.values():
-            if target["ScalableTargetARN"] == call.parameters["ResourceARN"]:
-                return target
-        raise ServiceError("ResourceNotFoundException", f"{call.parameters['ResourceARN']} does not exist")
-
     @staticmethod
     def _matching(store: dict[Key, Document], call: Call) -> list[Document]:
         """The entries of the call's region that fit the resource it names, as far as it names one."""
@@ -165,10 +117,6 @@ class ApplicationAutoScaling(Service):
 
 def _key(call: Call) -> Key:
     return (call.region, *(call.parameters[name] for name in _RESOURCE))
-
-
-def _public(entry: Document) -> Document:
-    return {key: value for key, value in entry.items() if not key.startswith("_")}
 
 
 def _arn_prefix(call: Call) -> str:

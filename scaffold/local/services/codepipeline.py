@@ -99,17 +99,6 @@ class CodePipeline(Service):
         self._all.pop((call.region, call.parameters["name"]), None)
         return {}
 
-    def list_pipelines(self, call: Call) -> Document:
-        """List a region's pipelines."""
-        found = [p for (region, _), p in sorted(self._all.items()) if region == call.region]
-        return {
-            "pipelines": [
-                {key: p.declaration[key] for key in ("name", "version", "pipelineType", "executionMode")}
-                | {"created": p.created, "updated": p.updated}
-                for p in found
-            ]
-        }
-
     def get_pipeline_state(self, call: Call) -> Document:
         """Tell the stages and actions, none of which ever ran."""
         pipeline = self._pipeline(call)
@@ -151,14 +140,6 @@ class CodePipeline(Service):
         self._execution(self._pipeline(call, "pipelineName"), call)
         raise ServiceError("PipelineExecutionNotStoppableException", f"The execution is stopped already. {NOT_RUN}")
 
-    def get_pipeline_execution(self, call: Call) -> Document:
-        """Tell what is known of an execution."""
-        pipeline = self._pipeline(call, "pipelineName")
-        execution = self._execution(pipeline, call)
-        hidden = ("startTime", "lastUpdateTime")
-        shown = {key: value for key, value in execution.items() if key not in hidden}
-        return {"pipelineExecution": {"pipelineName": pipeline.declaration["name"], **shown}}
-
     def list_pipeline_executions(self, call: Call) -> Document:
         """List a pipeline's executions, the newest first."""
         executions = self._pipeline(call, "pipelineName").executions[: call.parameters.get("maxResults", 100)]
@@ -167,11 +148,6 @@ class CodePipeline(Service):
                 {key: value for key, value in execution.items() if key != "pipelineVersion"} for execution in executions
             ]
         }
-
-    def list_action_executions(self, call: Call) -> Document:
-        """List the actions that ran: none ever does."""
-        self._pipeline(call, "pipelineName")
-        return {"actionExecutionDetails": []}
 
     def list_tags_for_resource(self, call: Call) -> Document:
         """List a pipeline's tags."""

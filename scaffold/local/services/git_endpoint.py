@@ -67,8 +67,8 @@ class GitEndpoint:
         The address names no region, but the signature is made for one.
         """
         user, password = _basic(authorization)
-        if user != ACCESS_KEY:  # Credentials that STS gave out: their secret is not known here.
-            return self._repositories.named(name)
+        if user != ACCESS_KEY:
+            return None
         for region in (self._region, *self._repositories.regions(), *_aws_regions()):
             if _signature_fits(password, host, f"/v1/repos/{name}", region):
                 return [self._repositories.find(region, name)]

@@ -18,8 +18,6 @@ class ReportGroups(Service):
         "BatchGetReportGroups",
         "CreateReportGroup",
         "DeleteReportGroup",
-        "ListReportGroups",
-        "ListReportsForReportGroup",
         "UpdateReportGroup",
     )
 
@@ -56,13 +54,3 @@ class ReportGroups(Service):
             "reportGroups": [self._all[arn] for arn in wanted if arn in self._all],
             "reportGroupsNotFound": [arn for arn in wanted if arn not in self._all],
         }
-
-    def list_report_groups(self, call: Call) -> Document:
-        """List a region's report groups."""
-        return {"reportGroups": sorted(arn for arn in self._all if f":{call.region}:" in arn)}
-
-    def list_reports_for_report_group(self, call: Call) -> Document:
-        """List the reports of a group: there never are any."""
-        if call.parameters["reportGroupArn"] not in self._all:
-            raise ServiceError("ResourceNotFoundException", f"{call.parameters['reportGroupArn']} does not exist")
-        return {"reports": []}

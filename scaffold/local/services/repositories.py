@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scaffold.core.git import GitFailed, git
+from scaffold.core.git import git
 from scaffold.local.protocol import ACCOUNT
 
 _ISOLATED = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
@@ -25,7 +25,6 @@ class Repository:
     description: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
     created: float = field(default_factory=time.time)
-    modified: float = field(default_factory=time.time)
     identifier: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
@@ -52,13 +51,6 @@ class Repository:
         branches = self.branches()
         if branches and self.default_branch() is None:
             self.git("symbolic-ref", "HEAD", f"refs/heads/{min(branches)}")
-
-    def resolve(self, revision: str) -> str | None:
-        """The full id of an object, or None."""
-        try:
-            return self.git("rev-parse", "--verify", "--quiet", "--end-of-options", revision)
-        except GitFailed:
-            return None
 
 
 class Repositories:
@@ -91,10 +83,6 @@ class Repositories:
         """The repository of that name in a region, or None."""
         return self._all.get((region, name))
 
-    def named(self, name: str) -> list[Repository]:
-        """The repositories of that name in all regions."""
-        return [repository for (_, other), repository in self._all.items() if other == name]
-
     def in_region(self, region: str) -> list[Repository]:
         """A region's repositories by name."""
         return sorted((r for r in self._all.values() if r.region == region), key=lambda r: r.name)
@@ -112,10 +100,3 @@ class Repositories:
         """Remove a repository and its objects."""
         del self._all[repository.region, repository.name]
         shutil.rmtree(repository.path, ignore_errors=True)
-
-    def rename(self, repository: Repository, name: str) -> None:
-        """Give a repository a new name."""
-        del self._all[repository.region, repository.name]
-        repository.path = repository.path.rename(repository.path.with_name(f"{name}.git"))
-        repository.name = name
-        self._all[repository.region, name] = repository
