@@ -55,24 +55,24 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
 def _correct(codepipeline: CodePipeline, autoscaling: ApplicationAutoScaling, reports: ReportGroups) -> None:
     """Teach ministack our types and rules. Its CloudFormation takes half a second to load, hence only when needed."""
     from scaffold.local.cloudformation import (
+        delivery,
         ministack_bridge,
+        network,
+        runtime,
         service_linked_roles,
         stack_rules,
-        types_delivery,
-        types_network,
-        types_runtime,
     )
 
     aws = ministack_bridge.call_as_resource
     ministack_bridge.teach(
         [
-            types_delivery.CodePipelinePipeline(codepipeline),
-            types_delivery.CodeBuildReportGroup(reports),
-            types_network.ElasticIp(aws),
-            types_network.NatGateway(aws),
-            types_runtime.MetricAlarm(aws),
-            types_runtime.ScalableTarget(autoscaling),
-            types_runtime.ScalingPolicy(autoscaling),
+            delivery.CodePipelinePipeline(codepipeline),
+            delivery.CodeBuildReportGroup(reports),
+            network.ElasticIp(aws),
+            network.NatGateway(aws),
+            runtime.MetricAlarm(aws),
+            runtime.ScalableTarget(autoscaling),
+            runtime.ScalingPolicy(autoscaling),
         ]
     )
     stack_rules.install()
