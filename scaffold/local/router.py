@@ -10,10 +10,7 @@ from typing import Any
 from scaffold.local.protocol import Answer, Call, Service
 from scaffold.local.services.git_endpoint import GitEndpoint, Receive, Send
 
-_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/")
-
-#: The services of ministack that need our corrections; requests that are not signed may be for them.
-_CORRECTED = ("cloudformation", "iam", "")
+_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/")
 
 
 class Router:
@@ -21,18 +18,14 @@ class Router:
 
     Args:
         aws: ministack's application, which answers what nobody else does.
-        correct: Puts our corrections into ministack, once; called before the first request that needs them.
         services: Our stand-ins by the prefix of the `X-Amz-Target` header; one with a dot and an
             operation takes that operation alone.
         git: The Git endpoint, which answers everything that comes over TLS.
         region: The region of requests that name none.
     """
 
-    def __init__(
-        self, aws: Any, correct: Callable[[], None], services: Mapping[str, Service], git: GitEndpoint, region: str
-    ) -> None:
+    def __init__(self, aws: Any, services: Mapping[str, Service], git: GitEndpoint, region: str) -> None:
         self._aws = aws
-        self._correct = correct
         self._services = services
         self._git = git
         self._region = region
@@ -53,8 +46,6 @@ class Router:
             if service:
                 region = signed["region"] if signed else self._region
                 return await _send(send, _answer(service, operation, region, await _body(receive)))
-            if (signed["service"] if signed else "") in _CORRECTED:
-                self._correct()
         await self._aws(scope, receive, send)
         return None
 

@@ -1,167 +1,165 @@
-"""The one place that knows ministack's private names, which is why its version is pinned.
+"""Monkeypatches ministack and calls its functions from inside its process.
 
-It teaches ministack's CloudFormation our resource types, puts our corrections in front of its
-actions, and calls its services from inside the process.
+No other module uses ministack's names. Most of them are private, so any release may change them: this is why
+the version of ministack is pinned.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
+from ministack.app import app  # type: ignore[import-untyped]
 from ministack.core.responses import get_region, request_scope  # type: ignore[import-untyped]
 from ministack.services import cloudformation, cloudwatch, ec2, ecr, ecs, iam, s3  # type: ignore[import-untyped]
 from ministack.services.cloudformation import handlers, helpers, provisioners  # type: ignore[import-untyped]
 
-from scaffold.local.cloudformation.resource_types import Created, Failed, Request, ResourceType
 from scaffold.local.protocol import ACCOUNT, Document, ServiceError
 
 __all__ = [
-    "act",
-    "call_as_resource",
+    "app",
+    "call",
+    "call_action",
     "call_in_region",
-    "correct",
+    "change_sets",
+    "delete_bucket",
+    "generated_name",
+    "get_region",
     "iam_error",
-    "keep_full_buckets",
+    "register",
     "stack_error",
     "stacks",
-    "teach",
+    "wrap_action",
+    "wrap_delete",
 ]
 
-#: A response as ministack's services hand it around.
+#: A response in the form that ministack's functions return: status, headers, body.
 Response = tuple[int, Mapping[str, str], Any]
 Handler = Callable[[Document], Response]
+Delete = Callable[[str, Document], None]
 
 _ACTIONS: dict[str, dict[str, Handler]] = {"cloudformation": handlers._ACTION_HANDLERS, "iam": iam._IAM_HANDLERS}
 _TARGETS = {"ecr": "AmazonEC2ContainerRegistry_V20150921", "cloudwatch": "GraniteServiceVersion20100801"}
 _MODULES = {"ec2": ec2, "ecr": ecr, "cloudwatch": cloudwatch, "iam": iam}
 
 
-def teach(types: Iterable[ResourceType]) -> None:
-    """Add resource types to CloudFormation.
+def register(
+    name: str,
+    functions: Mapping[str, Any],
+    create_only: tuple[str, ...],
+    tags: tuple[str, str] | None,
+    custom_name: str | None,
+) -> None:
+    """Register a resource type with ministack's CloudFormation.
+
+    A type of the same name is replaced, also one that a newer ministack has: ours keeps its resources where
+    our API of the service finds them, and the kit's templates are tested with it.
 
     Args:
-        types: The types. Ministack may have none of them already, unless they stand in its place.
+        name: The type's name in templates.
+        functions: What creates, updates and deletes resources, by the keys that ministack reads.
+        create_only: The properties whose change replaces a resource.
+        tags: The property that receives the stack's tags, and whether it is a `list` or a `map`.
+        custom_name: The property that names a resource.
     """
-    for kind in types:
-        if kind.name in provisioners._RESOURCE_HANDLERS and not kind.replaces_ministack:
-            raise RuntimeError(f"ministack has {kind.name} itself")
-        provisioners._RESOURCE_HANDLERS[kind.name] = _handlers(kind)
-        provisioners._REPLACING_PROPERTIES[kind.name] = kind.create_only
-        if kind.tags:
-            provisioners._STACK_TAG_PROPERTY[kind.name] = kind.tags
-        if kind.custom_name:
-            provisioners._CUSTOM_NAME_REPLACEMENT[kind.name] = {"name": kind.custom_name}
+    provisioners._RESOURCE_HANDLERS[name] = functions
+    provisioners._REPLACING_PROPERTIES[name] = create_only
+    for table, entry in (
+        (provisioners._STACK_TAG_PROPERTY, tags),
+        (provisioners._CUSTOM_NAME_REPLACEMENT, {"name": custom_name} if custom_name else None),
+    ):
+        table.pop(name, None)
+        if entry:
+            table[name] = entry
 
 
-def _handlers(kind: ResourceType) -> Document:
-    """A resource type in the form that ministack registers."""
-
-    def create(logical_id: str, properties: Document, stack: str) -> Created:
-        return _complaining(kind.create, _request_of(stack, logical_id, properties))
-
-    def update(identifier: str, old: Document, new: Document, stack: str, logical_id: str | None) -> Created:
-        return _complaining(kind.update, _request_of(stack, logical_id or identifier, new, identifier, old))
-
-    def delete(identifier: str, properties: Document) -> None:
-        kind.delete(_request_of("", identifier, properties, identifier))
-
-    return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}
+def generated_name(stack: str, logical_id: str) -> str:
+    """The name that CloudFormation gives a resource whose template gives none."""
+    name: str = provisioners._physical_name(stack, logical_id)
+    return name
 
 
-def _request_of(stack: str, logical_id: str, properties: Document, identifier: str = "", old: Any = None) -> Request:
-    name = provisioners._physical_name(stack, logical_id)
-    return Request(get_region(), name, properties, identifier, old or {})
-
-
-def _complaining(act: Callable[[Request], Created], request: Request) -> Created:
-    try:
-        return act(request)
-    except KeyError as error:
-        raise ValueError(f"Properties validation failed: required key [{error.args[0]}] not found") from error
-
-
-def correct(service: str, action: str, correction: Callable[[Document, Handler], Response]) -> None:
-    """Put a correction in front of an action.
+def wrap_action(service: str, action: str, wrapper: Callable[[Document, Handler], Response]) -> None:
+    """Monkeypatch ministack's handler of an API action.
 
     Args:
-        service: The service's name in botocore.
+        service: `cloudformation` or `iam`.
         action: The action's name in the API.
-        correction: Takes the parameters and the handler so far, and answers.
+        wrapper: Takes the parameters and the original handler, and returns the response.
     """
     actions = _ACTIONS[service]
     original = actions[action]
-    actions[action] = lambda parameters: correction(parameters, original)
+    actions[action] = lambda parameters: wrapper(parameters, original)
 
 
-def act(service: str, action: str, parameters: Document) -> Response:
-    """Carry out an action from inside a correction.
+def wrap_delete(type_name: str, wrapper: Callable[[str, Document, Delete], None]) -> None:
+    """Monkeypatch how ministack's CloudFormation deletes the resources of a type.
 
     Args:
-        service: The service's name in botocore.
-        action: The action's name in the API.
-        parameters: Its input as ministack parsed it.
+        type_name: The type's name in templates.
+        wrapper: Takes the physical id, the properties and the original function.
     """
-    return _ACTIONS[service][action](parameters)
+    functions = provisioners._RESOURCE_HANDLERS[type_name]
+    original = functions["delete"]
+    functions["delete"] = lambda identifier, properties: wrapper(identifier, properties, original)
 
 
-def iam_error(code: str, message: str) -> Response:
-    """An error of IAM's API."""
-    response: Response = iam._error(400, code, message)
-    return response
+def stacks() -> list[Document]:
+    """The stacks of the current request's region: ministack's own dictionaries, not copies."""
+    return list(cloudformation._stacks.values())
 
 
-def keep_full_buckets() -> None:
-    """Let a stack fail to delete a bucket that holds objects or versions; ministack's drops them."""
-    registered = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
-    drop = registered["delete"]
-
-    def delete(identifier: str, properties: Document) -> None:
-        status, _, body = s3._delete_bucket(identifier)
-        code, message = _error(body.decode()) if status >= 400 else ("", "")
-        if code not in ("", "NoSuchBucket"):
-            raise Failed("s3", code, message)
-        drop(identifier, properties)
-
-    registered["delete"] = delete
-
-
-def stacks() -> tuple[list[Document], list[Document]]:
-    """The stacks and the change sets of the calling request's region, as ministack keeps them."""
-    return list(cloudformation._stacks.values()), list(cloudformation._change_sets.values())
+def change_sets() -> list[Document]:
+    """The change sets of the current request's region: ministack's own dictionaries, not copies."""
+    return list(cloudformation._change_sets.values())
 
 
 def stack_error(message: str, code: str = "ValidationError") -> Response:
-    """An error of CloudFormation's API."""
+    """An error response of CloudFormation's API."""
     response: Response = helpers._error(code, message)
     return response
 
 
-def call_in_region(service: str, operation: str, parameters: Document, region: str) -> Document:
-    """Call one of ministack's services for one of our stand-ins.
+def iam_error(code: str, message: str) -> Response:
+    """An error response of IAM's API."""
+    response: Response = iam._error(400, code, message)
+    return response
+
+
+def call_action(service: str, action: str, parameters: Document) -> Response:
+    """Call ministack's handler of an API action.
 
     Args:
-        service: The service's name in botocore.
-        operation: The operation's name in the API.
-        parameters: Its input.
-        region: The region to call it in.
+        service: `cloudformation` or `iam`.
+        action: The action's name in the API.
+        parameters: Its input as ministack parses it: a list for each parameter.
+    """
+    return _ACTIONS[service][action](parameters)
+
+
+def delete_bucket(name: str) -> None:
+    """Delete a bucket as S3's API does, which refuses to delete one that is not empty.
 
     Raises:
-        ServiceError: The call failed.
+        ServiceError: S3's API refuses.
     """
+    status, _, body = s3._delete_bucket(name)
+    if status >= 400:
+        raise ServiceError(*_error(body.decode()))
+
+
+def call_in_region(service: str, operation: str, parameters: Document, region: str) -> Document:
+    """Like `call`, in a given region instead of the current request's."""
     with request_scope(ACCOUNT, region):
-        try:
-            return call_as_resource(service, operation, parameters)
-        except Failed as error:
-            raise ServiceError(error.code, error.said) from error
+        return call(service, operation, parameters)
 
 
-def call_as_resource(service: str, operation: str, parameters: Document) -> Document:
-    """Call one of ministack's services for a resource of a stack, in that stack's region.
+def call(service: str, operation: str, parameters: Document) -> Document:
+    """Call an API of ministack without HTTP, in the region of the current request.
 
     Args:
         service: The service's name in botocore.
@@ -172,9 +170,9 @@ def call_as_resource(service: str, operation: str, parameters: Document) -> Docu
         The output: the JSON document, or the XML's elements by name.
 
     Raises:
-        Failed: The call failed.
+        ServiceError: The API answers with an error.
     """
-    if service == "ecs":  # Its entry point for requests moves to a thread; this is what runs there.
+    if service == "ecs":  # Its handle_request runs this function in a thread.
         status, _, body = ecs._dispatch_action(operation, parameters)
     elif service in _TARGETS:
         headers = {"x-amz-target": f"{_TARGETS[service]}.{operation}", "content-type": "application/x-amz-json-1.1"}
@@ -184,23 +182,23 @@ def call_as_resource(service: str, operation: str, parameters: Document) -> Docu
         status, _, body = _request(service, form, urlencode({"Action": operation, **parameters}).encode())
     text = body.decode() if isinstance(body, bytes) else str(body or "")
     if status >= 400:
-        raise Failed(service, *_error(text))
+        raise ServiceError(*_error(text))
     return _output(text)
 
 
 def _request(service: str, headers: dict[str, str], body: bytes) -> Response:
-    return _at_once(_MODULES[service].handle_request("POST", "/", headers, body, {}))
+    return _run_without_waiting(_MODULES[service].handle_request("POST", "/", headers, body, {}))
 
 
-def _at_once(coroutine: Coroutine[Any, Any, Response]) -> Response:
-    """The result of a coroutine that never waits, taken from inside the event loop."""
+def _run_without_waiting(coroutine: Coroutine[Any, Any, Response]) -> Response:
+    """Run a coroutine that awaits nothing. The event loop is running already, so it cannot be used for this."""
     try:
         coroutine.send(None)
     except StopIteration as done:
         response: Response = done.value
         return response
     coroutine.close()
-    raise RuntimeError("A service of ministack waits where it did not before")
+    raise RuntimeError("handle_request of a ministack service awaits something, which it did not in ministack 1.5")
 
 
 def _error(text: str) -> tuple[str, str]:

@@ -5,26 +5,23 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import replace
 
-from scaffold.local.cloudformation.resource_types import CallAws, Created, Request, ResourceType, tag_map
+from scaffold.local.cloudformation.resource_types import Created, Request, ResourceType, call_ministack, tag_map
 from scaffold.local.protocol import Document
 
 
-class _OverApi(ResourceType):
-    """A type that is made of calls to ministack's own API."""
-
-    def __init__(self, aws: CallAws) -> None:
-        self._aws = aws
+class _Ec2Resource(ResourceType):
+    """A type whose resources ministack's EC2 API can already create, and of which only the tags can change."""
 
     def update(self, request: Request) -> Created:
-        """Change the tags, the one thing that can change in place."""
+        """Change the tags."""
         before, after = tag_map(request.old.get("Tags")), tag_map(request.properties.get("Tags"))
         gone = [key for key in before if key not in after]
         if gone:
             tags = _members("Tag", [{"Key": key} for key in gone])
-            self._aws("ec2", "DeleteTags", {"ResourceId.1": request.identifier, **tags})
+            call_ministack("ec2", "DeleteTags", {"ResourceId.1": request.identifier, **tags})
         if after:
             tags = _members("Tag", [{"Key": key, "Value": value} for key, value in after.items()])
-            self._aws("ec2", "CreateTags", {"ResourceId.1": request.identifier, **tags})
+            call_ministack("ec2", "CreateTags", {"ResourceId.1": request.identifier, **tags})
         return request.identifier, self.attributes(request.identifier)
 
     @abstractmethod
@@ -32,7 +29,7 @@ class _OverApi(ResourceType):
         """What `Fn::GetAtt` gives for a resource."""
 
 
-class ElasticIp(_OverApi):
+class ElasticIp(_Ec2Resource):
     """AWS::EC2::EIP."""
 
     name = "AWS::EC2::EIP"
@@ -42,7 +39,7 @@ class ElasticIp(_OverApi):
     def create(self, request: Request) -> Created:
         """Allocate an address; `Ref` gives the address, the allocation is an attribute."""
         tags = _tag_specification("elastic-ip", request.properties)
-        made = self._aws("ec2", "AllocateAddress", {"Domain": "vpc", **tags})
+        made = call_ministack("ec2", "AllocateAddress", {"Domain": "vpc", **tags})
         return made["publicIp"], {"AllocationId": made["allocationId"], "PublicIp": made["publicIp"]}
 
     def update(self, request: Request) -> Created:
@@ -55,17 +52,17 @@ class ElasticIp(_OverApi):
         """Release an address."""
         allocation = self.attributes(request.identifier).get("AllocationId")
         if allocation:
-            self._aws("ec2", "ReleaseAddress", {"AllocationId": allocation})
+            call_ministack("ec2", "ReleaseAddress", {"AllocationId": allocation})
 
     def attributes(self, identifier: str) -> Document:
         """The allocation of an address, or of an allocation."""
-        for item in self._aws("ec2", "DescribeAddresses", {}).get("addressesSet", []):
+        for item in call_ministack("ec2", "DescribeAddresses", {}).get("addressesSet", []):
             if identifier in (item["publicIp"], item["allocationId"]):
                 return {"AllocationId": item["allocationId"], "PublicIp": item["publicIp"]}
         return {}
 
 
-class NatGateway(_OverApi):
+class NatGateway(_Ec2Resource):
     """AWS::EC2::NatGateway."""
 
     name = "AWS::EC2::NatGateway"
@@ -77,19 +74,20 @@ class NatGateway(_OverApi):
         public = request.properties.get("ConnectivityType", "public") == "public"
         if public and "AllocationId" not in request.properties:
             raise ValueError("A public NAT gateway needs an AllocationId")
-        known = [item["allocationId"] for item in self._aws("ec2", "DescribeAddresses", {}).get("addressesSet", [])]
+        addresses = call_ministack("ec2", "DescribeAddresses", {}).get("addressesSet", [])
+        known = [address["allocationId"] for address in addresses]
         if public and request.properties["AllocationId"] not in known:
             raise ValueError(f"Elastic IP address [{request.properties['AllocationId']}] could not be found")
-        self._aws("ec2", "DescribeSubnets", {"SubnetId.1": request.properties["SubnetId"]})
+        call_ministack("ec2", "DescribeSubnets", {"SubnetId.1": request.properties["SubnetId"]})
         passed = ("SubnetId", "AllocationId", "ConnectivityType")
         given = {key: value for key, value in request.properties.items() if key in passed}
-        made = self._aws("ec2", "CreateNatGateway", given | _tag_specification("natgateway", request.properties))
+        made = call_ministack("ec2", "CreateNatGateway", given | _tag_specification("natgateway", request.properties))
         identifier = made["natGateway"]["natGatewayId"]
         return identifier, self.attributes(identifier)
 
     def delete(self, request: Request) -> None:
         """Delete a gateway."""
-        self._aws("ec2", "DeleteNatGateway", {"NatGatewayId": request.identifier})
+        call_ministack("ec2", "DeleteNatGateway", {"NatGatewayId": request.identifier})
 
     def attributes(self, identifier: str) -> Document:
         """A gateway's id."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from scaffold.local.cloudformation import ministack_bridge
 from scaffold.local.protocol import Call, Document, Service, ServiceError, service_model
 
 Created = tuple[str, Document]
-
-#: Calls an API of ministack: service, operation and parameters; gives the output's fields.
-CallAws = Callable[[str, str, Document], Document]
 
 
 @dataclass(frozen=True)
@@ -52,8 +49,6 @@ class ResourceType(ABC):
     tags: ClassVar[tuple[str, str] | None] = None
     #: The property with a name that people choose: CloudFormation refuses to replace such a resource.
     custom_name: ClassVar[str | None] = None
-    #: Whether it stands in the place of a type that ministack has, but not well enough.
-    replaces_ministack: ClassVar[bool] = False
 
     @abstractmethod
     def create(self, request: Request) -> Created:
@@ -96,7 +91,7 @@ def call_service(service: Service, operation: str, parameters: Document, region:
         region: The region.
 
     Raises:
-        ValueError: The call failed. The text has CloudFormation's form.
+        Failed: The call failed.
     """
     call = Call(operation, parameters, region)
     method = service.method(operation)
@@ -106,21 +101,31 @@ def call_service(service: Service, operation: str, parameters: Document, region:
         service.check_input(call)
         return method(call)
     except ServiceError as error:
-        raise Failed(service.name, error.code, error.message) from error
+        raise Failed(service.name, error) from error
+
+
+def call_ministack(service: str, operation: str, parameters: Document) -> Document:
+    """Call an API of ministack for a resource, in the stack's region; like `ministack_bridge.call`.
+
+    Raises:
+        Failed: The API answers with an error.
+    """
+    try:
+        return ministack_bridge.call(service, operation, parameters)
+    except ServiceError as error:
+        raise Failed(service, error) from error
 
 
 class Failed(ValueError):
-    """An API call made for a resource failed.
+    """An API call for a resource failed. The text has the form that CloudFormation gives it in a stack's events.
 
     Attributes:
         code: The exception's name in the service's API.
-        said: What the service said.
     """
 
-    def __init__(self, service: str, code: str, message: str) -> None:
-        super().__init__(f"{message} (Service: {service}, Error Code: {code})")
-        self.code = code
-        self.said = message
+    def __init__(self, service: str, error: ServiceError) -> None:
+        super().__init__(f"{error.message} (Service: {service}, Error Code: {error.code})")
+        self.code = error.code
 
 
 def to_api(service: str, shape_name: str, properties: Any, where: str = "Properties") -> Any:

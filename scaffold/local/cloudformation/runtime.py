@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scaffold.local.cloudformation.resource_types import (
-    CallAws,
     Created,
     Failed,
     Request,
     ResourceType,
+    call_ministack,
     call_service,
     to_api,
 )
@@ -24,17 +24,13 @@ class MetricAlarm(ResourceType):
     create_only = ("AlarmName",)
     tags = ("Tags", "list")
     custom_name = "AlarmName"
-    replaces_ministack = True
-
-    def __init__(self, aws: CallAws) -> None:
-        self._aws = aws
 
     def create(self, request: Request) -> Created:
         """Create the alarm."""
         given = to_api("cloudwatch", "PutMetricAlarmInput", {"AlarmName": request.generated_name, **request.properties})
         # The API takes no system tags, which CloudFormation sets by other means.
         given["Tags"] = [tag for tag in given.get("Tags", []) if not tag["Key"].startswith("aws:")]
-        self._aws("cloudwatch", "PutMetricAlarm", given)
+        call_ministack("cloudwatch", "PutMetricAlarm", given)
         return given["AlarmName"], {"Arn": f"arn:aws:cloudwatch:{request.region}:{ACCOUNT}:alarm:{given['AlarmName']}"}
 
     def update(self, request: Request) -> Created:
@@ -43,7 +39,7 @@ class MetricAlarm(ResourceType):
 
     def delete(self, request: Request) -> None:
         """Delete the alarm."""
-        self._aws("cloudwatch", "DeleteAlarms", {"AlarmNames": [request.identifier]})
+        call_ministack("cloudwatch", "DeleteAlarms", {"AlarmNames": [request.identifier]})
 
 
 class ScalableTarget(ResourceType):

@@ -1,8 +1,9 @@
-"""Service-linked roles under the names that AWS gives them; ministack makes one up, the same for two of ours."""
+"""Gives service-linked roles AWS's names. ministack derives one name for two of the roles that we need."""
 
 from __future__ import annotations
 
-from scaffold.local.cloudformation.ministack_bridge import Handler, Response, act, correct, iam_error
+from scaffold.local.cloudformation import ministack_bridge
+from scaffold.local.cloudformation.ministack_bridge import Handler, Response
 from scaffold.local.protocol import Document
 from scaffold.service.names import SERVICE_LINKED_ROLES
 
@@ -12,22 +13,22 @@ _TRUST = (
 
 
 def install() -> None:
-    """Put the roles' real names in front of IAM's action."""
-    correct("iam", "CreateServiceLinkedRole", _create)
+    """Monkeypatch the names into ministack's IAM."""
+    ministack_bridge.wrap_action("iam", "CreateServiceLinkedRole", _create_service_linked_role)
 
 
-def _create(parameters: Document, made_up: Handler) -> Response:
+def _create_service_linked_role(parameters: Document, original: Handler) -> Response:
     (principal,) = parameters.get("AWSServiceName", [""])
     name = SERVICE_LINKED_ROLES.get(principal)
     if name is None:
-        return made_up(parameters)
+        return original(parameters)
     role = {
         "RoleName": [name],
         "Path": [f"/aws-service-role/{principal}/"],
         "AssumeRolePolicyDocument": [_TRUST % principal],
     }
-    status, headers, body = act("iam", "CreateRole", parameters | role)
+    status, headers, body = ministack_bridge.call_action("iam", "CreateRole", parameters | role)
     if b"EntityAlreadyExists" in body:
         message = f"Service role name {name} has been taken in this account, please try a different suffix."
-        return iam_error("InvalidInput", message)
+        return ministack_bridge.iam_error("InvalidInput", message)
     return status, headers, body.replace(b"CreateRoleRe", b"CreateServiceLinkedRoleRe")
