@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from scaffold.local.cloudformation import (
-    delivery,
-    ministack_bridge,
-    network,
-    registration,
-    runtime,
-    service_linked_roles,
-    stack_rules,
-)
+from scaffold.local import ministack_bridge
+from scaffold.local.cloudformation import delivery, network, registration, runtime, stack_rules
 from scaffold.local.protocol import Document, Service, ServiceError
 from scaffold.local.router import Router
+from scaffold.local.services import iam
 from scaffold.local.services.autoscaling import ApplicationAutoScaling
 from scaffold.local.services.codecommit import CodeCommit
 from scaffold.local.services.codepipeline import CodePipeline
@@ -56,7 +50,7 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
         ]
     )
     stack_rules.install()
-    service_linked_roles.install()
+    iam.install()
 
     services: dict[str, Service] = {
         "CodeCommit_20150413": codecommit,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from scaffold.local.cloudformation import ministack_bridge
+from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation.resource_types import Created, Request, ResourceType
 from scaffold.local.protocol import Document
 

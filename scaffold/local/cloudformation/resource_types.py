@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from scaffold.local.cloudformation import ministack_bridge
+from scaffold.local import ministack_bridge
 from scaffold.local.protocol import Call, Document, Service, ServiceError, service_model
 
 Created = tuple[str, Document]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scaffold.local.cloudformation import ministack_bridge
-from scaffold.local.cloudformation.ministack_bridge import Delete, Handler, Response
+from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation.resource_types import Failed
+from scaffold.local.ministack_bridge import Delete, Handler, Response
 from scaffold.local.protocol import Document, ServiceError
 
 _UPDATABLE = (

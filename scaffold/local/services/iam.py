@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scaffold.local.cloudformation import ministack_bridge
-from scaffold.local.cloudformation.ministack_bridge import Handler, Response
+from scaffold.local import ministack_bridge
+from scaffold.local.ministack_bridge import Handler, Response
 from scaffold.local.protocol import Document
 from scaffold.service.names import SERVICE_LINKED_ROLES
 
