@@ -1,7 +1,7 @@
 """Monkeypatches ministack and calls its functions from inside its process.
 
 No other module uses ministack's names. Most of them are private, so any release may change them: this is why
-the version of ministack is pinned.
+the version of ministack is pinned, and why `ministack_names` lists each of them.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from ministack.core.responses import get_region, request_scope  # type: ignore[i
 from ministack.services import cloudformation, cloudwatch, ec2, ecr, ecs, iam, s3  # type: ignore[import-untyped]
 from ministack.services.cloudformation import handlers, helpers, provisioners  # type: ignore[import-untyped]
 
+from scaffold.local.ministack_names import MinistackChanged
 from scaffold.local.protocol import ACCOUNT, Document, ServiceError
 
 __all__ = [
     "app",
     "call",
-    "call_action",
     "call_in_region",
     "change_sets",
     "delete_bucket",
+    "edit_xml",
     "generated_name",
     "get_region",
+    "handler_of",
     "iam_error",
     "register",
     "stack_error",
@@ -83,17 +85,34 @@ def generated_name(stack: str, logical_id: str) -> str:
     return name
 
 
-def wrap_action(service: str, action: str, wrapper: Callable[[Document, Handler], Response]) -> None:
-    """Monkeypatch ministack's handler of an API action.
+def handler_of(service: str, action: str) -> Handler:
+    """ministack's function for an API action. It takes a list for each parameter.
 
     Args:
         service: `cloudformation` or `iam`.
         action: The action's name in the API.
-        wrapper: Takes the parameters and the original handler, and returns the response.
+
+    Raises:
+        MinistackChanged: ministack has no such function.
     """
-    actions = _ACTIONS[service]
-    original = actions[action]
-    actions[action] = lambda parameters: wrapper(parameters, original)
+    if action not in _ACTIONS[service]:
+        raise MinistackChanged(f"handler of the {service} action {action}")
+    return _ACTIONS[service][action]
+
+
+def wrap_action(service: str, action: str, wrapper: Callable[[Document, Handler], Response]) -> None:
+    """Monkeypatch ministack's function for an API action.
+
+    Args:
+        service: `cloudformation` or `iam`.
+        action: The action's name in the API.
+        wrapper: Takes the parameters and the original function, and returns the response.
+
+    Raises:
+        MinistackChanged: ministack has no such function.
+    """
+    original = handler_of(service, action)
+    _ACTIONS[service][action] = lambda parameters: wrapper(parameters, original)
 
 
 def wrap_delete(type_name: str, wrapper: Callable[[str, Document, Delete], None]) -> None:
@@ -102,9 +121,14 @@ def wrap_delete(type_name: str, wrapper: Callable[[str, Document, Delete], None]
     Args:
         type_name: The type's name in templates.
         wrapper: Takes the physical id, the properties and the original function.
+
+    Raises:
+        MinistackChanged: ministack has no such function.
     """
-    functions = provisioners._RESOURCE_HANDLERS[type_name]
-    original = functions["delete"]
+    functions = provisioners._RESOURCE_HANDLERS.get(type_name, {})
+    original = functions.get("delete")
+    if original is None:
+        raise MinistackChanged(f"delete function of {type_name}")
     functions["delete"] = lambda identifier, properties: wrapper(identifier, properties, original)
 
 
@@ -130,15 +154,16 @@ def iam_error(code: str, message: str) -> Response:
     return response
 
 
-def call_action(service: str, action: str, parameters: Document) -> Response:
-    """Call ministack's handler of an API action.
-
-    Args:
-        service: `cloudformation` or `iam`.
-        action: The action's name in the API.
-        parameters: Its input as ministack parses it: a list for each parameter.
-    """
-    return _ACTIONS[service][action](parameters)
+def edit_xml(response: Response, edit: Callable[[ElementTree.Element], None]) -> Response:
+    """Edit the XML document of a response. An error response is returned as it is."""
+    status, headers, body = response
+    if status >= 400:
+        return response
+    root = ElementTree.fromstring(body)  # noqa: S314
+    edit(root)
+    namespace = root.tag[1:].partition("}")[0]
+    edited = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True, default_namespace=namespace)
+    return status, headers, edited
 
 
 def delete_bucket(name: str) -> None:

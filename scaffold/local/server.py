@@ -82,14 +82,20 @@ def _serve(state: Path, region: str, end: Ending) -> None:
     from hypercorn.config import Config
     from hypercorn.typing import Framework
 
-    from scaffold.local.assembly import assemble
+    from scaffold.local import ministack_names
+
+    try:
+        ministack_names.check()
+        from scaffold.local.assembly import assemble
+
+        router, stop_git = assemble(state, region, git_address)
+    except ministack_names.MinistackChanged as error:
+        sys.exit(str(error))  # Whoever started the server shows the last line of stderr.
+    end.before.append(stop_git)
 
     authority = trustme.CA(organization_name="gitops-scaffold local AWS")
     certificate = authority.issue_cert("127.0.0.1", "localhost")
     certificate.private_key_and_cert_chain_pem.write_to_path(str(state / "git.pem"))
-
-    router, stop_git = assemble(state, region, git_address)
-    end.before.append(stop_git)
 
     config = Config()
     config.insecure_bind = [f"fd://{api.detach()}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation.resource_types import Failed
@@ -53,14 +54,18 @@ class _StackRules:
 
     def describe_stacks(self, parameters: Document, original: Handler) -> Response:
         """Add the roles to the stacks that ministack describes."""
-        status, headers, body = original(parameters)
-        text = body.decode() if isinstance(body, bytes) else body
-        for stack in ministack_bridge.stacks():
-            if role := self._roles.get(stack["StackId"]):
-                identified = f"<StackId>{stack['StackId']}</StackId><StackStatus>"
-                shown = f"<StackId>{stack['StackId']}</StackId><RoleARN>{role}</RoleARN><StackStatus>"
-                text = text.replace(identified, shown)
-        return status, headers, text.encode() if isinstance(body, bytes) else text
+        return ministack_bridge.edit_xml(original(parameters), self._add_roles)
+
+    def _add_roles(self, response: ElementTree.Element) -> None:
+        stacks = response.find("{*}DescribeStacksResult/{*}Stacks")
+        if stacks is None:
+            raise LookupError("ministack's response to DescribeStacks has no Stacks")
+        for stack in stacks:
+            identifier = stack.find("{*}StackId")
+            if identifier is None:
+                raise LookupError("ministack's response to DescribeStacks has a stack without StackId")
+            if role := self._roles.get(identifier.text or ""):
+                ElementTree.SubElement(stack, identifier.tag.replace("StackId", "RoleARN")).text = role
 
     def _role_of(self, change_set: Document | None, stack: Document | None) -> str:
         """The role that CloudFormation acts as: a change set's own role, also if it has none, else the stack's."""
