@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation import delivery, network, registration, runtime, stack_rules
-from scaffold.local.protocol import Document, Service, ServiceError
+from scaffold.local.protocol import AwsService
 from scaffold.local.router import Router
 from scaffold.local.services import iam
 from scaffold.local.services.autoscaling import ApplicationAutoScaling
@@ -26,7 +26,7 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
     """Monkeypatch ministack and build the application.
 
     Args:
-        state: The directory for everything that local AWS keeps on disk.
+        state: The state directory.
         region: The region of requests that name none.
         git_address: The host and port of the Git endpoint.
 
@@ -36,7 +36,7 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
     repositories = Repositories(state / "repositories")
     git = GitEndpoint(repositories, region)
     codecommit, codepipeline = CodeCommit(repositories, git_address), CodePipeline()
-    autoscaling, reports, scans = ApplicationAutoScaling(_resource_exists), ReportGroups(), ImageScans(_find_image)
+    autoscaling, reports, scans = ApplicationAutoScaling(), ReportGroups(), ImageScans()
 
     registration.register(
         [
@@ -52,7 +52,7 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
     stack_rules.install()
     iam.install()
 
-    services: dict[str, Service] = {
+    services: dict[str, AwsService] = {
         "CodeCommit_20150413": codecommit,
         "CodePipeline_20150709": codepipeline,
         "AnyScaleFrontendService": autoscaling,
@@ -63,26 +63,3 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
     router = Router(ministack_bridge.app, services, git, region)
     router.controls["/_local/image-scans"] = scans.control
     return router, git.stop
-
-
-def _resource_exists(namespace: str, resource: str, region: str) -> bool:
-    """Whether the ECS service that a scalable target names exists. Other namespaces are not checked."""
-    if namespace != "ecs":
-        return True
-    parts = resource.split("/")
-    if len(parts) != 3 or parts[0] != "service":
-        return False
-    try:
-        given = {"cluster": parts[1], "services": [parts[2]]}
-        found = ministack_bridge.call_in_region("ecs", "DescribeServices", given, region)
-    except ServiceError:
-        return False
-    return any(service["status"] == "ACTIVE" for service in found.get("services", []))
-
-
-def _find_image(region: str, repository: str, image: Document) -> Document:
-    given = {"repositoryName": repository, "imageIds": [image]}
-    found: list[Document] = ministack_bridge.call_in_region("ecr", "DescribeImages", given, region)["imageDetails"]
-    if not found:
-        raise ServiceError("ImageNotFoundException", f"The image {image} does not exist in the repository {repository}")
-    return found[0]

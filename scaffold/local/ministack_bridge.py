@@ -58,8 +58,8 @@ def register(
 ) -> None:
     """Register a resource type with ministack's CloudFormation.
 
-    A type of the same name is replaced, also one that a newer ministack has: ours keeps its resources where
-    our API of the service finds them, and the kit's templates are tested with it.
+    A type of the same name is replaced, also one that a newer ministack has: only ours creates the resources in
+    our own API of the service, and only ours is tested with the kit's templates.
 
     Args:
         name: The type's name in templates.
@@ -167,7 +167,7 @@ def edit_xml(response: Response, edit: Callable[[ElementTree.Element], None]) ->
 
 
 def delete_bucket(name: str) -> None:
-    """Delete a bucket as S3's API does, which refuses to delete one that is not empty.
+    """Delete a bucket by S3's API, which refuses this unless the bucket is empty.
 
     Raises:
         ServiceError: S3's API refuses.

@@ -1,4 +1,4 @@
-"""CodeCommit: its API through the stock clients, and its Git endpoint through the real helper."""
+"""CodeCommit: its API through boto3 and the AWS CLI, and its Git endpoint through git-remote-codecommit."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def name(codecommit: Any, request: pytest.FixtureRequest) -> str:
     return made
 
 
-def test_the_stock_client_manages_repositories(shell: Shell, codecommit: Any) -> None:
+def test_the_aws_cli_manages_repositories(shell: Shell, codecommit: Any) -> None:
     made = shell("aws codecommit create-repository --repository-name cli --repository-description d --tags a=b")
     metadata = json.loads(made.stdout)["repositoryMetadata"]
     assert metadata["Arn"] == "arn:aws:codecommit:us-east-1:000000000000:cli"
@@ -50,7 +50,7 @@ def test_the_stock_client_manages_repositories(shell: Shell, codecommit: Any) ->
     assert "repositoryId" not in codecommit.delete_repository(repositoryName="cli")
 
 
-def test_a_push_through_the_real_helper_arrives(shell: Shell, codecommit: Any, name: str) -> None:
+def test_a_push_through_git_remote_codecommit_arrives(shell: Shell, codecommit: Any, name: str) -> None:
     done = shell(
         f"git clone -q codecommit::us-east-1://{name} work && cd work && echo hello > file && git add . && "
         "git commit -qm first && git push -q origin HEAD:refs/heads/main && git rev-parse HEAD"
@@ -64,7 +64,7 @@ def test_a_push_through_the_real_helper_arrives(shell: Shell, codecommit: Any, n
     assert second.stdout == "hello\n"
 
 
-def test_a_large_push_is_taken_in_chunks(shell: Shell, name: str, tmp_path: Path) -> None:
+def test_a_large_push_is_accepted_in_chunks(shell: Shell, name: str, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(os.urandom(6_000_000))
     done = shell(
         f"git init -q work && cd work && mv ../large . && git add . && git commit -qm large && "
@@ -102,7 +102,7 @@ def test_a_rejected_push_says_so(shell: Shell, name: str) -> None:
     assert "rejected" in done.stderr
 
 
-def test_regions_are_apart(shell: Shell, client: Client, name: str) -> None:
+def test_regions_are_isolated(shell: Shell, client: Client, name: str) -> None:
     elsewhere = shell(f"git clone codecommit::eu-west-1://{name} work")
     assert elsewhere.returncode == 128
     assert "not found" in elsewhere.stderr
@@ -112,7 +112,7 @@ def test_regions_are_apart(shell: Shell, client: Client, name: str) -> None:
     assert client("codecommit").list_branches(repositoryName=name)["branches"] == []
 
 
-def test_what_the_api_does_not_know_is_not_found(shell: Shell, codecommit: Any, name: str) -> None:
+def test_git_does_not_find_a_repository_that_the_api_does_not_have(shell: Shell, codecommit: Any, name: str) -> None:
     done = shell(
         "git init -q w && cd w && git commit -qm x --allow-empty && git push codecommit::us-east-1://no HEAD:m"
     )
@@ -131,7 +131,7 @@ def test_a_wrong_signature_is_refused(shell: Shell, codecommit: Any, wrong: str)
     assert "403" in done.stderr
 
 
-def test_git_without_credentials_is_asked_for_them(variables: dict[str, str], shell: Shell, name: str) -> None:
+def test_git_without_credentials_gets_a_401(variables: dict[str, str], shell: Shell, name: str) -> None:
     address = f"https://{variables['CODE_COMMIT_ENDPOINT']}/v1/repos/{name}"
     done = shell(f"git ls-remote {address}", GIT_TERMINAL_PROMPT="0")
     assert done.returncode == 128
@@ -184,15 +184,15 @@ def test_approval_rule_templates(codecommit: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", "{}", '{"Version": "2018-11-08", "Statements": [{"Type": "Approvers"}]}'])
-def test_a_malformed_rule_is_refused(codecommit: Any, content: str) -> None:
+def test_an_invalid_rule_is_refused(codecommit: Any, content: str) -> None:
     with pytest.raises(codecommit.exceptions.InvalidApprovalRuleTemplateContentException):
         codecommit.create_approval_rule_template(
             approvalRuleTemplateName="malformed", approvalRuleTemplateContent=content
         )
 
 
-def test_deleting_a_repository_ends_its_associations(codecommit: Any, name: str) -> None:
-    template = {"approvalRuleTemplateName": "freed"}
+def test_deleting_a_repository_deletes_its_associations(codecommit: Any, name: str) -> None:
+    template = {"approvalRuleTemplateName": "unused"}
     codecommit.create_approval_rule_template(**template, approvalRuleTemplateContent=json.dumps(RULE))
     codecommit.associate_approval_rule_template_with_repository(**template, repositoryName=name)
     codecommit.delete_repository(repositoryName=name)
@@ -200,7 +200,7 @@ def test_deleting_a_repository_ends_its_associations(codecommit: Any, name: str)
 
 
 @pytest.mark.parametrize("wrong", ["with space", "a" * 101, "ends.git", ""])
-def test_malformed_names_are_refused(variables: dict[str, str], wrong: str) -> None:
+def test_invalid_names_are_refused(variables: dict[str, str], wrong: str) -> None:
     body = json.dumps({"repositoryName": wrong}).encode()
     headers = {"X-Amz-Target": "CodeCommit_20150413.CreateRepository", "Content-Type": "application/x-amz-json-1.1"}
     request = urllib.request.Request(variables["AWS_ENDPOINT_URL"], body, headers)
@@ -209,7 +209,7 @@ def test_malformed_names_are_refused(variables: dict[str, str], wrong: str) -> N
     assert json.loads(refused.value.read())["__type"] == "InvalidRepositoryNameException"
 
 
-def test_what_is_not_imitated_says_so(codecommit: Any) -> None:
+def test_an_operation_that_is_not_emulated_says_so(codecommit: Any) -> None:
     with pytest.raises(
         codecommit.exceptions.ClientError, match="Local AWS does not answer codecommit ListPullRequests"
     ):

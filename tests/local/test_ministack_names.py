@@ -69,7 +69,7 @@ def test_a_missing_name_ends_the_start_in_one_sentence(change: Change, code: str
     assert "pip install 'gitops-scaffold[local]'" in refused.value.remedy
 
 
-def test_what_ministack_itself_lacks_is_not_called_a_change_of_it(change: Change) -> None:
+def test_a_missing_dependency_of_ministack_is_reported_as_such(change: Change) -> None:
     change("import sys\nsys.modules['yaml'] = None")
     with pytest.raises(ScaffoldError) as refused, local_aws():
         pass
@@ -77,7 +77,7 @@ def test_what_ministack_itself_lacks_is_not_called_a_change_of_it(change: Change
     assert "ModuleNotFoundError" in refused.value.happened
 
 
-def test_a_type_that_ministack_has_learned_is_replaced(change: Change, client: Client) -> None:
+def test_a_type_that_a_newer_ministack_has_is_replaced(change: Change, client: Client) -> None:
     change(f"""{CLOUDFORMATION}
 def fail(*arguments):
     raise ValueError("ministack's own type")
@@ -92,7 +92,7 @@ for name in ("AWS::EC2::EIP", "AWS::CodeBuild::ReportGroup"):
         return {"Address": resource("EC2::EIP", Domain="vpc", Tags=[{"Key": "Name", "Value": value}])}
 
     with local_aws() as variables:
-        stack = Stack(client("cloudformation", endpoint=variables["AWS_ENDPOINT_URL"]), "learned")
+        stack = Stack(client("cloudformation", endpoint=variables["AWS_ENDPOINT_URL"]), "replaced")
         ip = stack.create(resources("one"), Outputs={"Ip": {"Ref": "Address"}})["Outputs"]["Ip"]
         assert stack.update(resources("two"), Outputs={"Ip": {"Ref": "Address"}})["Outputs"]["Ip"] == ip
         stack.delete()

@@ -1,4 +1,4 @@
-"""Each CloudFormation type that local AWS adds is created, changed and deleted through stacks."""
+"""Each resource type that local AWS adds is created, updated and deleted in a stack."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_codepipeline_pipeline(stack: Stack, client: Client) -> None:
         ),
     ],
 )
-def test_a_wrong_pipeline_rolls_its_stack_back(stack: Stack, wrong: dict[str, Any], reason: str) -> None:
+def test_an_invalid_pipeline_rolls_its_stack_back(stack: Stack, wrong: dict[str, Any], reason: str) -> None:
     with pytest.raises(WaiterError):
         stack.create({"P": pipeline(**wrong)})
     assert stack.describe()["StackStatus"] == "ROLLBACK_COMPLETE"
@@ -138,8 +138,8 @@ def test_address_and_nat_gateway(stack: Stack, client: Client) -> None:
     ]["Tags"]
 
     stack.delete()
-    gone = ec2.describe_nat_gateways(NatGatewayIds=[made["Nat"]])["NatGateways"]
-    assert [nat["State"] for nat in gone] in ([], ["deleted"])
+    gateways = ec2.describe_nat_gateways(NatGatewayIds=[made["Nat"]])["NatGateways"]
+    assert [gateway["State"] for gateway in gateways] in ([], ["deleted"])
     assert made["Ip"] not in [a["PublicIp"] for a in ec2.describe_addresses()["Addresses"]]
 
 

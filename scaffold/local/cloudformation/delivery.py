@@ -1,4 +1,4 @@
-"""CloudFormation types of the delivery services: CodePipeline, CodeBuild's report groups."""
+"""The resource types of continuous delivery: pipelines and report groups."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CodePipelinePipeline(ResourceType):
         self._service = service
 
     def create(self, request: Request) -> Created:
-        """Create a pipeline, which asks for its first execution."""
+        """Create a pipeline. This requests its first execution."""
         declaration = _declaration(request)
         tags = _tag_list(tag_map(request.properties.get("Tags")))
         given = {"pipeline": declaration, "tags": tags}
@@ -29,7 +29,7 @@ class CodePipelinePipeline(ResourceType):
         return pipeline["name"], {"Version": str(pipeline["version"])}
 
     def update(self, request: Request) -> Created:
-        """Replace a pipeline's structure; run it again where the template asks for that."""
+        """Replace a pipeline's structure, and start it if `RestartExecutionOnUpdate` is true."""
         declaration = _declaration(request) | {"name": request.identifier}
         given = {"pipeline": declaration}
         pipeline = call_service(self._service, "UpdatePipeline", given, request.region)["pipeline"]
@@ -49,12 +49,12 @@ class CodePipelinePipeline(ResourceType):
         call_service(self._service, "DeletePipeline", {"name": request.identifier}, request.region)
 
     def _retag(self, request: Request) -> None:
-        """Make the pipeline's tags those of the new properties, leaving tags from elsewhere alone."""
+        """Apply the change of tags. Tags that the template never had stay as they are."""
         arn = f"arn:aws:codepipeline:{request.region}:{ACCOUNT}:{request.identifier}"
         before, after = tag_map(request.old.get("Tags")), tag_map(request.properties.get("Tags"))
-        gone = [key for key in before if key not in after]
-        if gone:
-            call_service(self._service, "UntagResource", {"resourceArn": arn, "tagKeys": gone}, request.region)
+        removed = [key for key in before if key not in after]
+        if removed:
+            call_service(self._service, "UntagResource", {"resourceArn": arn, "tagKeys": removed}, request.region)
         if after:
             call_service(self._service, "TagResource", {"resourceArn": arn, "tags": _tag_list(after)}, request.region)
 
@@ -91,7 +91,7 @@ class CodeBuildReportGroup(ResourceType):
         return group["arn"], {"Arn": group["arn"]}
 
     def update(self, request: Request) -> Created:
-        """Change where a report group exports to, and its tags."""
+        """Update a report group's export configuration and tags."""
         given = to_api("codebuild", "UpdateReportGroupInput", {"ExportConfig": request.properties["ExportConfig"]})
         given |= {"arn": request.identifier, "tags": _tag_list(tag_map(request.properties.get("Tags")))}
         call_service(self._service, "UpdateReportGroup", given, request.region)
@@ -103,11 +103,11 @@ class CodeBuildReportGroup(ResourceType):
 
 
 def _declaration(request: Request) -> Document:
-    """A pipeline's properties as the API takes them."""
+    """A pipeline's properties as API input."""
     only_in_templates = ("Tags", "RestartExecutionOnUpdate", "DisableInboundStageTransitions")
     given = {key: value for key, value in request.properties.items() if key not in only_in_templates}
     given.setdefault("Name", request.generated_name)
-    if "ArtifactStores" in given:  # A list in templates, a map by region in the API.
+    if "ArtifactStores" in given:  # A list in templates, a map by region in the API
         given["ArtifactStores"] = {store["Region"]: store["ArtifactStore"] for store in given["ArtifactStores"]}
     declaration: Document = to_api("codepipeline", "PipelineDeclaration", given)
     return declaration

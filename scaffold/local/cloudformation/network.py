@@ -1,4 +1,4 @@
-"""CloudFormation types of the network: addresses, NAT gateways."""
+"""The resource types of the network that ministack lacks: Elastic IP addresses and NAT gateways."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class _Ec2Resource(ResourceType):
     """A type whose resources ministack's EC2 API can already create, and of which only the tags can change."""
 
     def update(self, request: Request) -> Created:
-        """Change the tags."""
+        """Update the tags."""
         before, after = tag_map(request.old.get("Tags")), tag_map(request.properties.get("Tags"))
-        gone = [key for key in before if key not in after]
-        if gone:
-            tags = _members("Tag", [{"Key": key} for key in gone])
+        removed = [key for key in before if key not in after]
+        if removed:
+            tags = _members("Tag", [{"Key": key} for key in removed])
             call_ministack("ec2", "DeleteTags", {"ResourceId.1": request.identifier, **tags})
         if after:
             tags = _members("Tag", [{"Key": key, "Value": value} for key, value in after.items()])
@@ -26,7 +26,7 @@ class _Ec2Resource(ResourceType):
 
     @abstractmethod
     def attributes(self, identifier: str) -> Document:
-        """What `Fn::GetAtt` gives for a resource."""
+        """The attributes of a resource, for `Fn::GetAtt`."""
 
 
 class ElasticIp(_Ec2Resource):
@@ -37,13 +37,13 @@ class ElasticIp(_Ec2Resource):
     tags = ("Tags", "list")
 
     def create(self, request: Request) -> Created:
-        """Allocate an address; `Ref` gives the address, the allocation is an attribute."""
+        """Allocate an address. Its physical id is the address; the allocation id is an attribute."""
         tags = _tag_specification("elastic-ip", request.properties)
         made = call_ministack("ec2", "AllocateAddress", {"Domain": "vpc", **tags})
         return made["publicIp"], {"AllocationId": made["allocationId"], "PublicIp": made["publicIp"]}
 
     def update(self, request: Request) -> Created:
-        """Change the tags of an address."""
+        """Update the tags. EC2's API identifies the address by its allocation id."""
         attributes = self.attributes(request.identifier)
         super().update(replace(request, identifier=str(attributes["AllocationId"])))
         return request.identifier, attributes
@@ -55,7 +55,7 @@ class ElasticIp(_Ec2Resource):
             call_ministack("ec2", "ReleaseAddress", {"AllocationId": allocation})
 
     def attributes(self, identifier: str) -> Document:
-        """The allocation of an address, or of an allocation."""
+        """The attributes of an address, found by the address or its allocation id; empty if it does not exist."""
         for item in call_ministack("ec2", "DescribeAddresses", {}).get("addressesSet", []):
             if identifier in (item["publicIp"], item["allocationId"]):
                 return {"AllocationId": item["allocationId"], "PublicIp": item["publicIp"]}
@@ -70,7 +70,7 @@ class NatGateway(_Ec2Resource):
     tags = ("Tags", "list")
 
     def create(self, request: Request) -> Created:
-        """Create a gateway in an existing subnet, over an existing address."""
+        """Create a gateway in an existing subnet, with an existing address."""
         public = request.properties.get("ConnectivityType", "public") == "public"
         if public and "AllocationId" not in request.properties:
             raise ValueError("A public NAT gateway needs an AllocationId")
@@ -90,7 +90,7 @@ class NatGateway(_Ec2Resource):
         call_ministack("ec2", "DeleteNatGateway", {"NatGatewayId": request.identifier})
 
     def attributes(self, identifier: str) -> Document:
-        """A gateway's id."""
+        """A gateway's only attribute, its id."""
         return {"NatGatewayId": identifier}
 
 

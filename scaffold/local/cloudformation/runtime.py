@@ -1,4 +1,4 @@
-"""CloudFormation types of the runtime: alarms and scaling."""
+"""The resource types of a running service that ministack lacks: alarms with metric math, and scaling."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scaffold.local.services.autoscaling import ApplicationAutoScaling
 
 
 class MetricAlarm(ResourceType):
-    """AWS::CloudWatch::Alarm: ministack's own refuses metric math."""
+    """AWS::CloudWatch::Alarm. ministack's own type refuses metric math."""
 
     name = "AWS::CloudWatch::Alarm"
     create_only = ("AlarmName",)
@@ -28,13 +28,13 @@ class MetricAlarm(ResourceType):
     def create(self, request: Request) -> Created:
         """Create the alarm."""
         given = to_api("cloudwatch", "PutMetricAlarmInput", {"AlarmName": request.generated_name, **request.properties})
-        # The API takes no system tags, which CloudFormation sets by other means.
+        # CloudFormation has other means to set system tags; the API refuses them.
         given["Tags"] = [tag for tag in given.get("Tags", []) if not tag["Key"].startswith("aws:")]
         call_ministack("cloudwatch", "PutMetricAlarm", given)
         return given["AlarmName"], {"Arn": f"arn:aws:cloudwatch:{request.region}:{ACCOUNT}:alarm:{given['AlarmName']}"}
 
     def update(self, request: Request) -> Created:
-        """Change the alarm."""
+        """Update the alarm."""
         return self.create(replace(request, properties={**request.properties, "AlarmName": request.identifier}))
 
     def delete(self, request: Request) -> None:
@@ -60,11 +60,11 @@ class ScalableTarget(ResourceType):
         return identifier, {"Id": identifier}
 
     def update(self, request: Request) -> Created:
-        """Change the target's limits."""
+        """Update the target's limits."""
         return self.create(request)
 
     def delete(self, request: Request) -> None:
-        """Deregister the target; one that is gone already is no error."""
+        """Deregister the target. No error if it does not exist any more."""
         try:
             call_service(self._service, "DeregisterScalableTarget", _target(request.properties), request.region)
         except Failed as error:
@@ -90,11 +90,11 @@ class ScalingPolicy(ResourceType):
         return arn, {"Arn": arn}
 
     def update(self, request: Request) -> Created:
-        """Change the policy."""
+        """Update the policy."""
         return self.create(request)
 
     def delete(self, request: Request) -> None:
-        """Delete the policy; one that went with its target is no error."""
+        """Delete the policy. No error if it was deleted together with its target."""
         try:
             given = self._resource(request.properties) | {"PolicyName": request.properties["PolicyName"]}
             call_service(self._service, "DeleteScalingPolicy", given, request.region)

@@ -126,7 +126,7 @@ def _allow_changed_outputs(change_set: Document, stack: Document | None) -> None
 
 
 def _delete_empty_bucket(identifier: str, properties: Document, original: Delete) -> None:
-    """Fail to delete a bucket that holds objects or versions, which ministack deletes with the bucket."""
+    """Delete a bucket, but fail if it is not empty. ministack deletes objects and versions with it."""
     try:
         ministack_bridge.delete_bucket(identifier)
     except ServiceError as error:

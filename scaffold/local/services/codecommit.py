@@ -1,4 +1,4 @@
-"""A stand-in for the CodeCommit API over real Git repositories."""
+"""Emulates CodeCommit's API, over real Git repositories."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 from botocore import xform_name
 
-from scaffold.local.protocol import ACCOUNT, Call, Document, Service, ServiceError
+from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
 from scaffold.local.services.approval_rules import ApprovalRuleTemplates
 from scaffold.local.services.repositories import Repositories, Repository
 
 
-class CodeCommit(Service):
-    """Repositories, their branches, commits, tags and approval rule templates.
+class CodeCommit(AwsService):
+    """Repositories, their branches and tags, and approval rule templates.
 
     Args:
-        repositories: Where the Git data is.
+        repositories: The repositories on disk.
         git_address: The host and port of the Git endpoint, for clone URLs.
     """
 
@@ -27,13 +27,13 @@ class CodeCommit(Service):
         self.approval_rules = ApprovalRuleTemplates(repositories)
 
     def method(self, operation: str) -> Callable[[Call], Document] | None:
-        """What carries out an operation: those on approval rule templates live in a class of their own."""
-        in_class: Service | ApprovalRuleTemplates = self.approval_rules if "ApprovalRuleTemplate" in operation else self
-        found: Callable[[Call], Document] | None = getattr(in_class, xform_name(operation), None)
+        """The method for an operation, which may be one of `ApprovalRuleTemplates`."""
+        operations: object = self.approval_rules if "ApprovalRuleTemplate" in operation else self
+        found: Callable[[Call], Document] | None = getattr(operations, xform_name(operation), None)
         return found
 
     def check_input(self, call: Call) -> None:
-        """Refuse input that does not fit, a malformed repository name with an error of its own."""
+        """Validate the input. An invalid repository name has its own exception."""
         try:
             super().check_input(call)
         except ServiceError as error:
@@ -64,11 +64,11 @@ class CodeCommit(Service):
         return {"repositories": [{"repositoryName": r.name, "repositoryId": r.identifier} for r in found]}
 
     def delete_repository(self, call: Call) -> Document:
-        """Delete a repository; deleting an absent one is no error."""
+        """Delete a repository. No error if it does not exist."""
         repository = self.repositories.find(call.region, call.parameters["repositoryName"])
         if repository is None:
             return {}
-        self.approval_rules.forget(repository)
+        self.approval_rules.disassociate_all(repository)
         self.repositories.delete(repository)
         return {"repositoryId": repository.identifier}
 
@@ -77,7 +77,7 @@ class CodeCommit(Service):
         return {"tags": self._by_arn(call).tags}
 
     def tag_resource(self, call: Call) -> Document:
-        """Add or change tags of a repository."""
+        """Add or update tags of a repository."""
         self._by_arn(call).tags.update(call.parameters["tags"])
         return {}
 
@@ -86,7 +86,7 @@ class CodeCommit(Service):
         return {"branches": sorted(self._repository(call).branches())}
 
     def get_branch(self, call: Call) -> Document:
-        """Tell the commit of a branch."""
+        """Describe a branch."""
         if "branchName" not in call.parameters:
             raise ServiceError("BranchNameRequiredException", "A branch name is required")
         name = call.parameters["branchName"]
