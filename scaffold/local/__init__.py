@@ -1,1 +1,1 @@
-"""The embedded stand-in for an AWS account, and what it takes to run it."""
+"""Local AWS: an AWS account emulated on this machine."""

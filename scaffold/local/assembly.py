@@ -1,15 +1,15 @@
-"""Puts local AWS together: ministack, our stand-ins, the Git endpoint and the router in front of them."""
+"""Puts local AWS together: ministack, the APIs and resource types that it lacks, the Git endpoint and the router."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from ministack.app import app as ministack  # type: ignore[import-untyped]
-
-from scaffold.local.protocol import Document, Service, ServiceError
+from scaffold.local import ministack_bridge
+from scaffold.local.cloudformation import delivery, network, registration, runtime, stack_rules
+from scaffold.local.protocol import AwsService
 from scaffold.local.router import Router
+from scaffold.local.services import iam
 from scaffold.local.services.autoscaling import ApplicationAutoScaling
 from scaffold.local.services.codecommit import CodeCommit
 from scaffold.local.services.codepipeline import CodePipeline
@@ -23,22 +23,36 @@ _CODEBUILD = "CodeBuild_20161006"
 
 
 def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callable[[], None]]:
-    """Build the application.
+    """Monkeypatch ministack and build the application.
 
     Args:
-        state: The folder for everything that local AWS keeps on disk.
+        state: The state directory.
         region: The region of requests that name none.
         git_address: The host and port of the Git endpoint.
 
     Returns:
-        The application, and what stops the Git processes that it may have running.
+        The application, and a function that kills the Git processes that it has started.
     """
     repositories = Repositories(state / "repositories")
     git = GitEndpoint(repositories, region)
     codecommit, codepipeline = CodeCommit(repositories, git_address), CodePipeline()
-    autoscaling, reports, scans = ApplicationAutoScaling(_resource_exists), ReportGroups(), ImageScans(_find_image)
+    autoscaling, reports, scans = ApplicationAutoScaling(), ReportGroups(), ImageScans()
 
-    services: dict[str, Service] = {
+    registration.register(
+        [
+            delivery.CodePipelinePipeline(codepipeline),
+            delivery.CodeBuildReportGroup(reports),
+            network.ElasticIp(),
+            network.NatGateway(),
+            runtime.MetricAlarm(),
+            runtime.ScalableTarget(autoscaling),
+            runtime.ScalingPolicy(autoscaling),
+        ]
+    )
+    stack_rules.install()
+    iam.install()
+
+    services: dict[str, AwsService] = {
         "CodeCommit_20150413": codecommit,
         "CodePipeline_20150709": codepipeline,
         "AnyScaleFrontendService": autoscaling,
@@ -46,69 +60,6 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
         f"{_ECR}.DescribeImageScanFindings": scans,
         **{f"{_CODEBUILD}.{operation}": reports for operation in ReportGroups.operations},
     }
-    correct = functools.cache(lambda: _correct(codecommit, codepipeline, autoscaling, reports))
-    router = Router(ministack, correct, services, git, region)
+    router = Router(ministack_bridge.app, services, git, region)
     router.controls["/_local/image-scans"] = scans.control
     return router, git.stop
-
-
-def _correct(
-    codecommit: CodeCommit, codepipeline: CodePipeline, autoscaling: ApplicationAutoScaling, reports: ReportGroups
-) -> None:
-    """Teach ministack our types and rules. Its CloudFormation takes half a second to load, hence only when needed."""
-    from scaffold.local.cloudformation import (
-        ministack_bridge,
-        service_linked_roles,
-        stack_rules,
-        types_delivery,
-        types_network,
-        types_runtime,
-    )
-
-    aws = ministack_bridge.call_as_resource
-    ministack_bridge.teach(
-        [
-            types_delivery.CodeCommitRepository(codecommit),
-            types_delivery.CodePipelinePipeline(codepipeline),
-            types_delivery.CodeBuildReportGroup(reports),
-            types_network.ElasticIp(aws),
-            types_network.NatGateway(aws),
-            types_network.SecurityGroupIngress(aws),
-            types_network.SecurityGroupEgress(aws),
-            types_runtime.CapacityProvider(aws),
-            types_runtime.ClusterCapacityProviders(aws),
-            types_runtime.CompositeAlarm(aws),
-            types_runtime.MetricAlarm(aws),
-            types_runtime.ScalableTarget(autoscaling),
-            types_runtime.ScalingPolicy(autoscaling),
-        ]
-    )
-    stack_rules.install()
-    service_linked_roles.install()
-
-
-def _resource_exists(namespace: str, resource: str, region: str) -> bool:
-    """Whether the ECS service that a scalable target names is there; other namespaces are not looked at."""
-    if namespace != "ecs":
-        return True
-    from scaffold.local.cloudformation import ministack_bridge
-
-    parts = resource.split("/")
-    if len(parts) != 3 or parts[0] != "service":
-        return False
-    try:
-        given = {"cluster": parts[1], "services": [parts[2]]}
-        found = ministack_bridge.call_in_region("ecs", "DescribeServices", given, region)
-    except ServiceError:
-        return False
-    return any(service["status"] == "ACTIVE" for service in found.get("services", []))
-
-
-def _find_image(region: str, repository: str, image: Document) -> Document:
-    from scaffold.local.cloudformation import ministack_bridge
-
-    given = {"repositoryName": repository, "imageIds": [image]}
-    found: list[Document] = ministack_bridge.call_in_region("ecr", "DescribeImages", given, region)["imageDetails"]
-    if not found:
-        raise ServiceError("ImageNotFoundException", f"The image {image} does not exist in the repository {repository}")
-    return found[0]

@@ -1,4 +1,4 @@
-"""The credentials that local AWS gives out. They open nothing but local AWS."""
+"""The credentials of local AWS. They are valid nowhere else."""
 
 ACCESS_KEY = "LOCALAWSACCESSKEY000"
 SECRET_KEY = "local-aws-secret-key"  # noqa: S105 (a dummy by design)

@@ -1,4 +1,4 @@
-"""The folder in which local AWS keeps everything; also those of runs that were killed before they removed theirs."""
+"""The state directory of local AWS, and clean-up of those left by killed runs."""
 
 from __future__ import annotations
 
@@ -11,45 +11,41 @@ from typing import IO
 
 try:
     import fcntl
-except ImportError:  # Windows, where nothing tells whose process still lives
+except ImportError:  # Windows, where directories of killed runs are left alone
     fcntl = None  # type: ignore[assignment]
 
 _PREFIX = "gitops-scaffold-local-"
-# Locked for as long as the process lives that made the folder, however it ends.
-_MARK = "lives"
+# The system releases the lock when the process dies.
+_LOCK = "lock"
 
 
 @contextmanager
 def own_folder() -> Iterator[Path]:
-    """A folder for the time of a `with` block, once those are gone whose process is no more.
-
-    Yields:
-        The folder, which nobody else may read.
-    """
+    """Create a directory for a `with` block, which only this user can read; delete those of killed runs."""
     for found in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        if _abandoned(found):
+        if _is_abandoned(found):
             shutil.rmtree(found, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
-        starting = folder / "starting"
-        with starting.open("w") as mark:
-            _lock(mark)
-            starting.rename(folder / _MARK)  # only now: nobody sees a mark that is not locked yet
+        unlocked = folder / f"{_LOCK}.new"
+        with unlocked.open("w") as file:
+            _lock(file)
+            unlocked.rename(folder / _LOCK)  # Under this name the file is always locked already.
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _abandoned(folder: Path) -> bool:
+def _is_abandoned(folder: Path) -> bool:
     try:
-        with (folder / _MARK).open() as mark:
-            return _lock(mark)
-    except OSError:  # it lives, is only being made, or is another person's
+        with (folder / _LOCK).open() as file:
+            return _lock(file)
+    except OSError:  # The directory is in use, has no lock yet, or belongs to another user.
         return False
 
 
-def _lock(mark: IO[str]) -> bool:
+def _lock(file: IO[str]) -> bool:
     if fcntl is None:
         return False
-    fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return True

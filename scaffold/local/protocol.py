@@ -1,7 +1,6 @@
-"""The JSON protocol that CodeCommit, CodePipeline, ECR and Application Auto Scaling speak.
+"""AWS's JSON protocol, which CodeCommit, CodePipeline, CodeBuild, ECR and Application Auto Scaling use.
 
-A stand-in is a class with one method an operation. Its input is checked against
-botocore's own model first, so that what AWS would refuse for its shape is refused here.
+Input is validated with botocore's model of the service before it reaches an operation.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """One request to a stand-in."""
+    """One request to an API."""
 
     operation: str
     parameters: Document
@@ -34,8 +33,8 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What goes back over the wire."""
+class Response:
+    """One response of an API."""
 
     body: Document
     status: int = 200
@@ -48,11 +47,11 @@ class Answer:
 
 
 class ServiceError(Exception):
-    """An error in AWS's shape.
+    """An error response of an AWS service.
 
     Args:
         code: The exception's name in the service's API, for example `RepositoryDoesNotExistException`.
-        message: What AWS's message says.
+        message: The text for people.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -61,23 +60,16 @@ class ServiceError(Exception):
         self.message = message
 
 
-class Service:
-    """A stand-in for one service: subclasses add a method an operation, `create_repository` and so on."""
+class AwsService:
+    """Emulates one AWS service. Subclasses have a method for each operation, named as in boto3."""
 
-    #: The service's name in botocore, whose model checks the input.
+    #: The service's name in botocore.
     name: ClassVar[str]
-    #: The exception that this service answers malformed input with.
+    #: The service's exception for invalid input.
     invalid_input: ClassVar[str] = "ValidationException"
 
-    def answer(self, call: Call) -> Answer:
-        """Carry out one call.
-
-        Args:
-            call: The request.
-
-        Returns:
-            The operation's output, or an error in the shape that the AWS clients read.
-        """
+    def respond(self, call: Call) -> Response:
+        """Run an operation. Errors become responses, in the form that AWS clients read."""
         try:
             method = self.method(call.operation)
             if method is None or call.operation not in service_model(self.name).operation_names:
@@ -85,27 +77,20 @@ class Service:
                     "LocalAwsNotImplemented", f"Local AWS does not answer {self.name} {call.operation}; real AWS does."
                 )
             self.check_input(call)
-            return Answer(method(call))
+            return Response(method(call))
         except ServiceError as error:
-            return Answer({"__type": error.code, "message": error.message}, 400, {"x-amzn-ErrorType": error.code})
+            return Response({"__type": error.code, "message": error.message}, 400, {"x-amzn-ErrorType": error.code})
 
     def method(self, operation: str) -> Callable[[Call], Document] | None:
-        """What carries out an operation, or None.
-
-        Args:
-            operation: The operation's name in the API.
-        """
+        """The method for an operation of the API, or None."""
         found: Callable[[Call], Document] | None = getattr(self, xform_name(operation), None)
         return found
 
     def check_input(self, call: Call) -> None:
-        """Refuse input that does not fit the operation's model.
-
-        Args:
-            call: The request to check.
+        """Validate the input with the operation's model.
 
         Raises:
-            ServiceError: A parameter is missing, unknown, of the wrong type, size, pattern or value.
+            ServiceError: A parameter is missing, unknown, or of the wrong type, size, pattern or value.
         """
         shape = service_model(self.name).operation_model(call.operation).input_shape
         if shape is None:
@@ -118,16 +103,12 @@ class Service:
 
 @functools.cache
 def service_model(name: str) -> ServiceModel:
-    """The botocore model of a service.
-
-    Args:
-        name: The service's name in botocore.
-    """
+    """botocore's model of a service."""
     return ServiceModel(Loader().load_service_model(name, "service-2"), name)
 
 
 def _value_problems(shape: Shape, value: Any, where: str = "") -> list[str]:
-    """What botocore's validator leaves to the service: enumerations and patterns, anywhere in the input."""
+    """Check what botocore's validator does not: enumerations, lengths and patterns, anywhere in the input."""
     if isinstance(shape, StructureShape):
         return [
             problem
@@ -158,5 +139,5 @@ def _value_problems(shape: Shape, value: Any, where: str = "") -> list[str]:
 def _matches(pattern: str, value: str) -> bool:
     try:
         return re.fullmatch(pattern, value) is not None or re.match(f"^(?:{pattern})$", value) is not None
-    except re.error:  # Java's syntax has a few things that Python's lacks; AWS remains the judge of those.
+    except re.error:  # Some patterns are valid in Java only. Leave them to AWS.
         return True

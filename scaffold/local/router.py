@@ -1,4 +1,4 @@
-"""One address for all services: who answers a request."""
+"""Routes the requests of local AWS's one endpoint: to our APIs, the Git endpoint or ministack."""
 
 from __future__ import annotations
 
@@ -7,73 +7,64 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scaffold.local.protocol import Answer, Call, Service
+from scaffold.local.protocol import AwsService, Call, Response
 from scaffold.local.services.git_endpoint import GitEndpoint, Receive, Send
 
-_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/")
-
-#: The services of ministack that need our corrections; requests that are not signed may be for them.
-_CORRECTED = ("cloudformation", "iam", "")
+_SIGNED_REGION = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/")
 
 
 class Router:
     """The ASGI application of local AWS.
 
     Args:
-        aws: ministack's application, which answers what nobody else does.
-        correct: Puts our corrections into ministack, once; called before the first request that needs them.
-        services: Our stand-ins by the prefix of the `X-Amz-Target` header; one with a dot and an
-            operation takes that operation alone.
-        git: The Git endpoint, which answers everything that comes over TLS.
-        region: The region of requests that name none.
+        ministack: ministack's application, for all requests that nothing else matches.
+        services: Our APIs by the prefix of the `X-Amz-Target` header. A key that also has an operation, after a
+            dot, matches that operation only.
+        git: The Git endpoint, for all requests over TLS.
+        region: The region of unsigned requests.
     """
 
-    def __init__(
-        self, aws: Any, correct: Callable[[], None], services: Mapping[str, Service], git: GitEndpoint, region: str
-    ) -> None:
-        self._aws = aws
-        self._correct = correct
+    def __init__(self, ministack: Any, services: Mapping[str, AwsService], git: GitEndpoint, region: str) -> None:
+        self._ministack = ministack
         self._services = services
         self._git = git
         self._region = region
-        #: What tests steer local AWS with, by path: takes a method and a document.
-        self.controls: dict[str, Callable[[str, Any], Answer]] = {}
+        #: Endpoints outside AWS's APIs, by path. Each takes an HTTP method and a JSON document.
+        self.controls: dict[str, Callable[[str, Any], Response]] = {}
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Pass a request on to the one who answers it."""
+        """Pass a request on."""
         if scope["type"] == "http" and scope["scheme"] == "https":
             return await self._git(scope, receive, send)
         if scope["type"] == "http":
             if control := self.controls.get(scope["path"]):
-                return await _send(send, _steer(control, scope["method"], await _body(receive)))
+                return await _send(send, _call_control(control, scope["method"], await _body(receive)))
             headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-            signed = _SCOPE.search(headers.get(b"authorization", ""))
             prefix, _, operation = headers.get(b"x-amz-target", "").partition(".")
             service = self._services.get(f"{prefix}.{operation}") or self._services.get(prefix)
             if service:
+                signed = _SIGNED_REGION.search(headers.get(b"authorization", ""))
                 region = signed["region"] if signed else self._region
-                return await _send(send, _answer(service, operation, region, await _body(receive)))
-            if (signed["service"] if signed else "") in _CORRECTED:
-                self._correct()
-        await self._aws(scope, receive, send)
+                return await _send(send, _call_service(service, operation, region, await _body(receive)))
+        await self._ministack(scope, receive, send)
         return None
 
 
-def _answer(service: Service, operation: str, region: str, body: bytes) -> Answer:
+def _call_service(service: AwsService, operation: str, region: str, body: bytes) -> Response:
     try:
         parameters = json.loads(body or b"{}")
     except ValueError:
         parameters = None
     if not isinstance(parameters, dict):
-        return Answer({"__type": "SerializationException", "message": "The body is not a JSON object"}, 400)
-    return service.answer(Call(operation, parameters, region))
+        return Response({"__type": "SerializationException", "message": "The body is not a JSON object"}, 400)
+    return service.respond(Call(operation, parameters, region))
 
 
-def _steer(control: Callable[[str, Any], Answer], method: str, body: bytes) -> Answer:
+def _call_control(control: Callable[[str, Any], Response], method: str, body: bytes) -> Response:
     try:
         return control(method, json.loads(body or b"{}"))
     except ValueError:
-        return Answer({"message": "The body is not JSON"}, 400)
+        return Response({"message": "The body is not JSON"}, 400)
 
 
 async def _body(receive: Receive) -> bytes:
@@ -85,13 +76,13 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _send(send: Send, answer: Answer) -> None:
-    content = answer.content
+async def _send(send: Send, response: Response) -> None:
+    content = response.content
     headers = [
         (b"content-type", b"application/x-amz-json-1.1"),
         (b"content-length", str(len(content)).encode()),
         (b"x-amzn-requestid", b"00000000-0000-0000-0000-000000000000"),
-        *((name.lower().encode(), value.encode()) for name, value in answer.headers.items()),
+        *((name.lower().encode(), value.encode()) for name, value in response.headers.items()),
     ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

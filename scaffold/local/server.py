@@ -1,7 +1,7 @@
-"""The process that is local AWS. `environment.local_aws` starts it and ends it.
+"""The server process of local AWS, which `environment.local_aws` starts and ends.
 
-It ends by itself when the process that started it is gone, however that ended: the
-starter holds the other end of the pipe that is our standard input.
+It exits by itself when its parent process has ended, also after a SIGKILL: its standard input is a pipe, and
+the parent has the other end.
 """
 
 from __future__ import annotations
@@ -24,25 +24,26 @@ _PARENT_CHECK_SECONDS = 1.0
 _BACKLOG = 128
 
 
-class Ending:
-    """Ends everything once, from whichever thread or signal asks first.
+class Shutdown:
+    """Ends the process. May be called more than once, from any thread and as a signal handler.
 
     Args:
-        state: The folder with everything on disk, removed at the end.
+        state: The state directory, which is deleted.
     """
 
     def __init__(self, state: Path) -> None:
         self._state = state
         self._begun = threading.Lock()
+        #: Functions to call first.
         self.before: list[Callable[[], None]] = []
 
     def __call__(self, *_: object) -> None:
-        """Stop what was started, remove what was written, and be gone at once."""
+        """Delete the state directory and exit without waiting for open requests."""
         if not self._begun.acquire(blocking=False):
             return
         for stop in self.before:
             stop()
-        for _attempt in range(20):  # A Git process that is just being killed may write for a moment longer.
+        for _attempt in range(20):  # A Git process that has just been killed may still write.
             shutil.rmtree(self._state, ignore_errors=True)
             if not self._state.exists():
                 break
@@ -51,27 +52,27 @@ class Ending:
 
 
 def main() -> None:
-    """Run local AWS: the arguments are the folder for everything it keeps, and the region."""
+    """Run local AWS. The arguments are the state directory and the default region."""
     state, region = Path(sys.argv[1]), sys.argv[2]
-    end = Ending(state)
-    # Ctrl-C in the terminal is for the process that started us, which closes the pipe when it is done.
+    shutdown = Shutdown(state)
+    # Ctrl-C in the terminal is for the parent, which closes the pipe when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, end)
-    threading.Thread(target=_end_with_parent, args=(end, os.getppid()), daemon=True).start()
-    _serve(state, region, end)
+    signal.signal(signal.SIGTERM, shutdown)
+    threading.Thread(target=_exit_with_parent, args=(shutdown, os.getppid()), daemon=True).start()
+    _serve(state, region, shutdown)
 
 
-def _end_with_parent(end: Ending, parent: int) -> None:
-    """Wait for the pipe to close. A fork of the parent may hold a copy of it, hence the look at our parent."""
+def _exit_with_parent(shutdown: Shutdown, parent: int) -> None:
+    """Wait for the pipe to close or the parent to change: a fork of the parent may have the pipe open."""
     while os.getppid() == parent:
         readable, _, _ = select.select([0], [], [], _PARENT_CHECK_SECONDS)
         if readable and not os.read(0, 1):
             break
-    end()
+    shutdown()
 
 
-def _serve(state: Path, region: str, end: Ending) -> None:
-    """Bind free ports, build the application, say where it is, and answer until the end."""
+def _serve(state: Path, region: str, shutdown: Shutdown) -> None:
+    """Bind free ports, build the application, print the addresses as one line of JSON, and serve."""
     api, git = _listen(), _listen()
     api_address, git_address = (f"127.0.0.1:{s.getsockname()[1]}" for s in (api, git))
     # ministack reads its settings when it is imported.
@@ -82,14 +83,20 @@ def _serve(state: Path, region: str, end: Ending) -> None:
     from hypercorn.config import Config
     from hypercorn.typing import Framework
 
-    from scaffold.local.assembly import assemble
+    from scaffold.local import ministack_names
+
+    try:
+        ministack_names.check()
+        from scaffold.local.assembly import assemble
+
+        router, stop_git = assemble(state, region, git_address)
+    except ministack_names.MinistackChanged as error:
+        sys.exit(str(error))  # The parent shows the last line of stderr to the user.
+    shutdown.before.append(stop_git)
 
     authority = trustme.CA(organization_name="gitops-scaffold local AWS")
     certificate = authority.issue_cert("127.0.0.1", "localhost")
     certificate.private_key_and_cert_chain_pem.write_to_path(str(state / "git.pem"))
-
-    router, stop_git = assemble(state, region, git_address)
-    end.before.append(stop_git)
 
     config = Config()
     config.insecure_bind = [f"fd://{api.detach()}"]
@@ -108,7 +115,7 @@ def _serve(state: Path, region: str, end: Ending) -> None:
 
 
 def _listen() -> socket.socket:
-    """A socket on a free port that only this machine can reach. Connections wait in its queue until served."""
+    """Listen on a free port of 127.0.0.1."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("127.0.0.1", 0))

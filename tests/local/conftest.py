@@ -1,4 +1,4 @@
-"""One local AWS for all of a worker's tests that do not end it."""
+"""One local AWS for each test process, and stacks in it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Client = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def variables() -> Iterator[dict[str, str]]:
-    """The variables that lead to a running local AWS."""
+    """The environment variables of a running local AWS."""
     with local_aws() as found:
         yield found
 
 
 @pytest.fixture(scope="session")
 def client(variables: dict[str, str]) -> Client:
-    """Makes boto3 clients of it that see nothing of the machine's settings."""
+    """Creates boto3 clients for it, without the machine's AWS settings."""
 
     session = boto3.session.Session()
 
@@ -54,7 +54,7 @@ def client(variables: dict[str, str]) -> Client:
 
 @pytest.fixture
 def shell(variables: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a shell command inside local AWS, in a temporary folder, with a home of its own."""
+    """Runs a shell command in local AWS, with a temporary working and home directory."""
 
     def run(command: str, **more: str) -> subprocess.CompletedProcess[str]:
         environment = isolated(tmp_path) | variables | more
@@ -67,14 +67,14 @@ def shell(variables: dict[str, str], tmp_path: Path) -> Callable[..., subprocess
 
 
 def isolated(home: Path) -> dict[str, str]:
-    """The environment without settings of the machine, with an identity for Git."""
+    """The environment without the machine's settings, with an identity for Git."""
     (home / ".gitconfig").write_text("[user]\nname = Test\nemail = test@example.com\n")
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     return kept | {"HOME": str(home), "PYTHONPATH": str(ROOT), "GIT_CONFIG_NOSYSTEM": "1"}
 
 
 class Stack:
-    """A stack that a test creates, changes and deletes."""
+    """A stack that a test creates, updates and deletes."""
 
     def __init__(self, cloudformation: Any, name: str) -> None:
         self.api = cloudformation
@@ -94,7 +94,7 @@ class Stack:
         self.wait("stack_delete_complete")
 
     def describe(self) -> dict[str, Any]:
-        """What DescribeStacks says, with the outputs as a dictionary."""
+        """Its description, with the outputs as a dictionary."""
         stack: dict[str, Any] = self.api.describe_stacks(StackName=self.name)["Stacks"][0]
         stack["Outputs"] = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
         return stack
@@ -119,8 +119,8 @@ class Stack:
 
 @pytest.fixture
 def stack(client: Client, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """A stack named after the test, gone after it."""
+    """A stack named after the test, and deleted after it."""
     made = Stack(client("cloudformation"), re.sub(r"[^a-z0-9-]+", "-", request.node.name.lower()).strip("-"))
     yield made
-    with suppress(ClientError):  # A stack that waits for something ends with local AWS.
+    with suppress(ClientError):  # A busy stack ends with local AWS.
         made.api.delete_stack(StackName=made.name)

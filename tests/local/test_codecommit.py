@@ -1,4 +1,4 @@
-"""CodeCommit: its API through the stock clients, and its Git endpoint through the real helper."""
+"""CodeCommit: its API through boto3 and the AWS CLI, and its Git endpoint through git-remote-codecommit."""
 
 from __future__ import annotations
 
@@ -36,10 +36,11 @@ def name(codecommit: Any, request: pytest.FixtureRequest) -> str:
     return made
 
 
-def test_the_stock_client_manages_repositories(shell: Shell, codecommit: Any) -> None:
+def test_the_aws_cli_manages_repositories(shell: Shell, codecommit: Any) -> None:
     made = shell("aws codecommit create-repository --repository-name cli --repository-description d --tags a=b")
     metadata = json.loads(made.stdout)["repositoryMetadata"]
     assert metadata["Arn"] == "arn:aws:codecommit:us-east-1:000000000000:cli"
+    assert metadata["repositoryDescription"] == "d"
     assert "defaultBranch" not in metadata
     with pytest.raises(codecommit.exceptions.RepositoryNameExistsException):
         codecommit.create_repository(repositoryName="cli")
@@ -49,24 +50,21 @@ def test_the_stock_client_manages_repositories(shell: Shell, codecommit: Any) ->
     assert "repositoryId" not in codecommit.delete_repository(repositoryName="cli")
 
 
-def test_a_push_through_the_real_helper_arrives(shell: Shell, codecommit: Any, name: str) -> None:
+def test_a_push_through_git_remote_codecommit_arrives(shell: Shell, codecommit: Any, name: str) -> None:
     done = shell(
         f"git clone -q codecommit::us-east-1://{name} work && cd work && echo hello > file && git add . && "
-        "git commit -qm first && git push -q origin HEAD:refs/heads/main && git rev-parse HEAD HEAD^{tree}"
+        "git commit -qm first && git push -q origin HEAD:refs/heads/main && git rev-parse HEAD"
     )
     assert done.returncode == 0, done.stderr
-    commit, tree = done.stdout.split()
+    commit = done.stdout.strip()
     assert codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["defaultBranch"] == "main"
     assert codecommit.list_branches(repositoryName=name)["branches"] == ["main"]
     assert codecommit.get_branch(repositoryName=name, branchName="main")["branch"]["commitId"] == commit
-    found = codecommit.get_commit(repositoryName=name, commitId=commit)["commit"]
-    assert (found["treeId"], found["parents"], found["message"].strip()) == (tree, [], "first")
-    assert found["author"]["email"] == "test@example.com"
     second = shell(f"git clone -q codecommit::us-east-1://{name} again && cat again/file")
     assert second.stdout == "hello\n"
 
 
-def test_a_large_push_is_taken_in_chunks(shell: Shell, name: str, tmp_path: Path) -> None:
+def test_a_large_push_is_accepted_in_chunks(shell: Shell, name: str, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(os.urandom(6_000_000))
     done = shell(
         f"git init -q work && cd work && mv ../large . && git add . && git commit -qm large && "
@@ -77,24 +75,20 @@ def test_a_large_push_is_taken_in_chunks(shell: Shell, name: str, tmp_path: Path
     assert shell(f"git clone -q codecommit::us-east-1://{name} again && cmp work/large again/large").returncode == 0
 
 
-def test_a_branch_is_deleted_but_never_the_default_one(shell: Shell, codecommit: Any, name: str) -> None:
+def test_the_first_branch_is_the_default_one_and_cannot_be_deleted(shell: Shell, codecommit: Any, name: str) -> None:
     done = shell(
         f"git init -q work && cd work && git commit -qm one --allow-empty && "
         f"git push -q codecommit::us-east-1://{name} HEAD:refs/heads/trunk HEAD:refs/heads/zebra"
     )
     assert done.returncode == 0, done.stderr
     assert codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["defaultBranch"] == "trunk"
-    with pytest.raises(codecommit.exceptions.DefaultBranchCannotBeDeletedException):
-        codecommit.delete_branch(repositoryName=name, branchName="trunk")
-    assert codecommit.delete_branch(repositoryName=name, branchName="zebra")["deletedBranch"]["branchName"] == "zebra"
-    with pytest.raises(codecommit.exceptions.BranchDoesNotExistException):
-        codecommit.get_branch(repositoryName=name, branchName="zebra")
     refused = shell(f"cd work && git push codecommit::us-east-1://{name} :refs/heads/trunk")
     assert refused.returncode != 0
-    commit = codecommit.get_branch(repositoryName=name, branchName="trunk")["branch"]["commitId"]
-    codecommit.create_branch(repositoryName=name, branchName="main", commitId=commit)
-    codecommit.update_default_branch(repositoryName=name, defaultBranchName="main")
-    assert codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["defaultBranch"] == "main"
+    deleted = shell(f"cd work && git push -q codecommit::us-east-1://{name} :refs/heads/zebra")
+    assert deleted.returncode == 0, deleted.stderr
+    assert codecommit.list_branches(repositoryName=name)["branches"] == ["trunk"]
+    with pytest.raises(codecommit.exceptions.BranchDoesNotExistException):
+        codecommit.get_branch(repositoryName=name, branchName="zebra")
 
 
 @pytest.mark.slow
@@ -108,7 +102,7 @@ def test_a_rejected_push_says_so(shell: Shell, name: str) -> None:
     assert "rejected" in done.stderr
 
 
-def test_regions_are_apart(shell: Shell, client: Client, name: str) -> None:
+def test_regions_are_isolated(shell: Shell, client: Client, name: str) -> None:
     elsewhere = shell(f"git clone codecommit::eu-west-1://{name} work")
     assert elsewhere.returncode == 128
     assert "not found" in elsewhere.stderr
@@ -118,7 +112,7 @@ def test_regions_are_apart(shell: Shell, client: Client, name: str) -> None:
     assert client("codecommit").list_branches(repositoryName=name)["branches"] == []
 
 
-def test_what_the_api_does_not_know_is_not_found(shell: Shell, codecommit: Any, name: str) -> None:
+def test_git_does_not_find_a_repository_that_the_api_does_not_have(shell: Shell, codecommit: Any, name: str) -> None:
     done = shell(
         "git init -q w && cd w && git commit -qm x --allow-empty && git push codecommit::us-east-1://no HEAD:m"
     )
@@ -128,13 +122,16 @@ def test_what_the_api_does_not_know_is_not_found(shell: Shell, codecommit: Any, 
     assert "not found" in shell(f"git ls-remote codecommit::us-east-1://{name}").stderr
 
 
-def test_a_wrong_signature_is_refused(shell: Shell, name: str) -> None:
-    done = shell(f"git ls-remote codecommit::us-east-1://{name}", AWS_SECRET_ACCESS_KEY="wrong")
+@pytest.mark.parametrize("wrong", ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"])
+def test_a_wrong_signature_is_refused(shell: Shell, codecommit: Any, wrong: str) -> None:
+    name = wrong.lower()
+    codecommit.create_repository(repositoryName=name)
+    done = shell(f"git ls-remote codecommit::us-east-1://{name}", **{wrong: "wrong"})
     assert done.returncode == 128
     assert "403" in done.stderr
 
 
-def test_git_without_credentials_is_asked_for_them(variables: dict[str, str], shell: Shell, name: str) -> None:
+def test_git_without_credentials_gets_a_401(variables: dict[str, str], shell: Shell, name: str) -> None:
     address = f"https://{variables['CODE_COMMIT_ENDPOINT']}/v1/repos/{name}"
     done = shell(f"git ls-remote {address}", GIT_TERMINAL_PROMPT="0")
     assert done.returncode == 128
@@ -150,25 +147,11 @@ def test_only_smart_git_is_served(variables: dict[str, str], shell: Shell, name:
         assert done.stdout == "404", path
 
 
-def test_tags_and_descriptions(codecommit: Any, name: str) -> None:
+def test_tags(codecommit: Any, name: str) -> None:
     arn = codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["Arn"]
-    codecommit.tag_resource(resourceArn=arn, tags={"a": "1", "b": "2"})
-    codecommit.untag_resource(resourceArn=arn, tagKeys=["a"])
-    assert codecommit.list_tags_for_resource(resourceArn=arn)["tags"] == {"b": "2"}
-    codecommit.update_repository_description(repositoryName=name, repositoryDescription="said")
-    found = codecommit.batch_get_repositories(repositoryNames=[name, "absent"])
-    assert [r["repositoryDescription"] for r in found["repositories"]] == ["said"]
-    assert found["repositoriesNotFound"] == ["absent"]
-
-
-@pytest.mark.slow
-def test_renaming_keeps_the_commits(shell: Shell, codecommit: Any, name: str) -> None:
-    remote = f"codecommit::us-east-1://{name}"
-    shell(f"git init -q w && git -C w commit -qm x --allow-empty && git -C w push -q {remote} HEAD:refs/heads/main")
-    codecommit.update_repository_name(oldName=name, newName=f"{name}-new")
-    assert codecommit.list_branches(repositoryName=f"{name}-new")["branches"] == ["main"]
-    with pytest.raises(codecommit.exceptions.RepositoryDoesNotExistException):
-        codecommit.get_repository(repositoryName=name)
+    codecommit.tag_resource(resourceArn=arn, tags={"a": "1", "b": "1"})
+    codecommit.tag_resource(resourceArn=arn, tags={"b": "2"})
+    assert codecommit.list_tags_for_resource(resourceArn=arn)["tags"] == {"a": "1", "b": "2"}
 
 
 def test_approval_rule_templates(codecommit: Any, name: str) -> None:
@@ -181,7 +164,6 @@ def test_approval_rule_templates(codecommit: Any, name: str) -> None:
     codecommit.associate_approval_rule_template_with_repository(**associated)
     listed = codecommit.list_associated_approval_rule_templates_for_repository(repositoryName=name)
     assert listed["approvalRuleTemplateNames"] == [f"{name}-approvals"]
-    assert codecommit.list_repositories_for_approval_rule_template(**template)["repositoryNames"] == [name]
     with pytest.raises(codecommit.exceptions.ApprovalRuleTemplateInUseException):
         codecommit.delete_approval_rule_template(**template)
 
@@ -202,15 +184,15 @@ def test_approval_rule_templates(codecommit: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", "{}", '{"Version": "2018-11-08", "Statements": [{"Type": "Approvers"}]}'])
-def test_a_malformed_rule_is_refused(codecommit: Any, content: str) -> None:
+def test_an_invalid_rule_is_refused(codecommit: Any, content: str) -> None:
     with pytest.raises(codecommit.exceptions.InvalidApprovalRuleTemplateContentException):
         codecommit.create_approval_rule_template(
             approvalRuleTemplateName="malformed", approvalRuleTemplateContent=content
         )
 
 
-def test_deleting_a_repository_ends_its_associations(codecommit: Any, name: str) -> None:
-    template = {"approvalRuleTemplateName": "freed"}
+def test_deleting_a_repository_deletes_its_associations(codecommit: Any, name: str) -> None:
+    template = {"approvalRuleTemplateName": "unused"}
     codecommit.create_approval_rule_template(**template, approvalRuleTemplateContent=json.dumps(RULE))
     codecommit.associate_approval_rule_template_with_repository(**template, repositoryName=name)
     codecommit.delete_repository(repositoryName=name)
@@ -218,7 +200,7 @@ def test_deleting_a_repository_ends_its_associations(codecommit: Any, name: str)
 
 
 @pytest.mark.parametrize("wrong", ["with space", "a" * 101, "ends.git", ""])
-def test_malformed_names_are_refused(variables: dict[str, str], wrong: str) -> None:
+def test_invalid_names_are_refused(variables: dict[str, str], wrong: str) -> None:
     body = json.dumps({"repositoryName": wrong}).encode()
     headers = {"X-Amz-Target": "CodeCommit_20150413.CreateRepository", "Content-Type": "application/x-amz-json-1.1"}
     request = urllib.request.Request(variables["AWS_ENDPOINT_URL"], body, headers)
@@ -227,7 +209,7 @@ def test_malformed_names_are_refused(variables: dict[str, str], wrong: str) -> N
     assert json.loads(refused.value.read())["__type"] == "InvalidRepositoryNameException"
 
 
-def test_what_is_not_imitated_says_so(codecommit: Any) -> None:
+def test_an_operation_that_is_not_emulated_says_so(codecommit: Any) -> None:
     with pytest.raises(
         codecommit.exceptions.ClientError, match="Local AWS does not answer codecommit ListPullRequests"
     ):

@@ -1,11 +1,13 @@
-"""Image scans: clean by default, scripted by tests."""
+"""Image scans: without findings by default, or scripted."""
 
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ def ecr(client: Client) -> Any:
 
 @pytest.fixture
 def image(ecr: Any, request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """An image, as the parameters that name it."""
+    """An image, as parameters of ECR's API."""
     ecr.create_repository(repositoryName=request.node.name)
     put = ecr.put_image(repositoryName=request.node.name, imageManifest=MANIFEST, imageTag="v1")
     yield {
@@ -51,7 +53,7 @@ def status(ecr: Any, image: dict[str, Any]) -> str:
     return found
 
 
-def test_a_scan_is_in_progress_first_and_finds_nothing(ecr: Any, image: dict[str, Any]) -> None:
+def test_a_scan_is_in_progress_first_and_has_no_findings(ecr: Any, image: dict[str, Any]) -> None:
     with pytest.raises(ecr.exceptions.ScanNotFoundException):
         status(ecr, image)
     assert ecr.start_image_scan(**image)["imageScanStatus"]["status"] == "IN_PROGRESS"
@@ -66,6 +68,19 @@ def test_a_second_scan_within_a_day_is_refused(ecr: Any, image: dict[str, Any]) 
     ecr.start_image_scan(**image)
     with pytest.raises(ecr.exceptions.LimitExceededException):
         ecr.start_image_scan(**image)
+
+
+@pytest.mark.parametrize(("hours", "allowed"), [(23.99, False), (24.01, True)])
+def test_a_scan_can_be_repeated_after_a_day(ecr: Any, variables: dict[str, str], hours: float, allowed: bool) -> None:
+    repository = f"repeated-{allowed}".lower()
+    ecr.create_repository(repositoryName=repository)
+    put = ecr.put_image(repositoryName=repository, imageManifest=MANIFEST, imageTag="v1")
+    image = {"repositoryName": repository, "imageId": {"imageDigest": put["image"]["imageId"]["imageDigest"]}}
+    control(variables, "PUT", {"ageHours": hours})
+    assert status(ecr, image) == "COMPLETE"
+    with nullcontext() if allowed else pytest.raises(ecr.exceptions.LimitExceededException):
+        ecr.start_image_scan(**image)
+    ecr.delete_repository(repositoryName=repository, force=True)
 
 
 def test_absent_images_and_repositories_are_errors(ecr: Any, image: dict[str, Any]) -> None:
@@ -109,10 +124,10 @@ def test_an_older_scan_and_a_failing_start_are_scripted(
     done = ecr.describe_image_scan_findings(**image)
     age = done["ResponseMetadata"]["HTTPHeaders"], done["imageScanFindings"]["imageScanCompletedAt"]
     assert done["imageScanStatus"]["status"] == "COMPLETE"
-    assert age[1].timestamp() < __import__("time").time() - 29 * 3600
+    assert age[1].timestamp() < time.time() - 29 * 3600
 
 
 @pytest.mark.parametrize("script", [[], {"colour": 1}, {"steps": []}, {"findings": [{}]}, {"ageHours": "old"}])
-def test_a_script_that_cannot_be_used_is_refused(variables: dict[str, str], script: Any) -> None:
+def test_an_invalid_script_is_refused(variables: dict[str, str], script: Any) -> None:
     with pytest.raises(urllib.error.HTTPError, match="400"):
         control(variables, "PUT", script)

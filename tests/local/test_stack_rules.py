@@ -1,4 +1,4 @@
-"""CloudFormation's rules about busy and failed stacks, roles, change sets and what stands in the way of a deletion."""
+"""CloudFormation's rules about busy and failed stacks, roles, change sets and deletions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def change_set(stack: Stack, template: dict[str, Any], kind: str = "UPDATE", **m
     return described
 
 
-def test_a_failed_first_attempt_cannot_be_updated_only_deleted(stack: Stack) -> None:
+def test_a_stack_whose_creation_failed_can_only_be_deleted(stack: Stack) -> None:
     with pytest.raises(WaiterError):
         stack.create(BROKEN)
     assert stack.describe()["StackStatus"] == "ROLLBACK_COMPLETE"
@@ -60,7 +60,7 @@ def test_a_failed_first_attempt_cannot_be_updated_only_deleted(stack: Stack) -> 
     assert stack.create(TOPIC)["StackStatus"] == "CREATE_COMPLETE"
 
 
-def test_a_busy_stack_takes_no_other_operation(stack: Stack) -> None:
+def test_a_busy_stack_refuses_other_operations(stack: Stack) -> None:
     stack.create(TOPIC)
     template = {"Resources": TOPIC | BUSY}
     stack.api.update_stack(StackName=stack.name, TemplateBody=json.dumps(template))
@@ -85,7 +85,7 @@ def test_a_change_set_creates_a_stack_after_review(stack: Stack) -> None:
     assert statuses[-1] == "REVIEW_IN_PROGRESS"
 
 
-def test_a_change_set_without_changes_fails_in_awss_words(stack: Stack) -> None:
+def test_a_change_set_without_changes_fails_with_the_message_of_aws(stack: Stack) -> None:
     stack.create(TOPIC)
     made = change_set(stack, {"Resources": TOPIC})
     assert (made["Status"], made["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
@@ -99,7 +99,7 @@ def test_a_change_set_without_changes_fails_in_awss_words(stack: Stack) -> None:
         stack.update(TOPIC)
 
 
-def test_a_change_of_outputs_alone_can_be_executed(stack: Stack) -> None:
+def test_a_change_set_that_only_changes_outputs_can_be_executed(stack: Stack) -> None:
     stack.create(TOPIC)
     made = change_set(stack, {"Resources": TOPIC, "Outputs": {"Version": {"Value": "2"}}})
     assert (made["Status"], made["Changes"]) == ("CREATE_COMPLETE", [])
@@ -108,7 +108,7 @@ def test_a_change_of_outputs_alone_can_be_executed(stack: Stack) -> None:
     assert stack.describe()["Outputs"] == {"Version": "2"}
 
 
-def test_a_stack_remembers_its_role_and_needs_it_to_go(stack: Stack, client: Client) -> None:
+def test_a_stack_keeps_its_role_and_needs_it_for_its_deletion(stack: Stack, client: Client) -> None:
     iam = client("iam")
     role = iam.create_role(RoleName="operator", Path="/app/", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
     assert stack.create(TOPIC, RoleARN=role)["RoleARN"] == role
@@ -122,7 +122,7 @@ def test_a_stack_remembers_its_role_and_needs_it_to_go(stack: Stack, client: Cli
         stack.create(TOPIC, RoleARN="arn:aws:iam::000000000000:role/absent")
 
 
-def test_a_change_set_brings_its_role(stack: Stack, client: Client) -> None:
+def test_a_change_set_sets_the_role_of_its_stack(stack: Stack, client: Client) -> None:
     iam = client("iam")
     role = iam.create_role(RoleName="executor", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
     made = change_set(stack, {"Resources": TOPIC}, "CREATE", RoleARN=role)
@@ -142,7 +142,7 @@ def test_an_update_that_fails_rolls_back(stack: Stack) -> None:
     assert [r["LogicalResourceId"] for r in resources] == ["Topic"]
 
 
-def test_full_buckets_and_registries_stand_in_the_way(stack: Stack, client: Client) -> None:
+def test_full_buckets_and_registries_make_the_deletion_fail(stack: Stack, client: Client) -> None:
     bucket = resource("S3::Bucket", VersioningConfiguration={"Status": "Enabled"})
     registry = resource("ECR::Repository", RepositoryName="full")
     made = stack.create({"Bucket": bucket, "Registry": registry}, Outputs={"Bucket": {"Ref": "Bucket"}})
@@ -161,7 +161,7 @@ def test_full_buckets_and_registries_stand_in_the_way(stack: Stack, client: Clie
     stack.delete()
 
 
-def test_what_is_retained_stays_except_after_a_failed_creation(stack: Stack, client: Client) -> None:
+def test_retained_resources_are_kept_except_after_a_failed_creation(stack: Stack, client: Client) -> None:
     kept = resource("SNS::Topic", TopicName="kept") | {"DeletionPolicy": "RetainExceptOnCreate"}
     topics = client("sns").list_topics
     with pytest.raises(WaiterError):
@@ -196,7 +196,7 @@ def test_an_imported_export_locks_its_stack(stack: Stack, client: Client) -> Non
     stack.delete()
 
 
-def test_stack_policies_are_kept(stack: Stack) -> None:
+def test_stack_policies_are_stored(stack: Stack) -> None:
     policy = json.dumps({"Statement": [{"Effect": "Deny", "Action": "Update:*", "Principal": "*", "Resource": "*"}]})
     stack.create(TOPIC, StackPolicyBody=policy)
     assert json.loads(stack.api.get_stack_policy(StackName=stack.name)["StackPolicyBody"]) == json.loads(policy)

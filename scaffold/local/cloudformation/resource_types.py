@@ -1,32 +1,29 @@
-"""What a CloudFormation resource type is to local AWS, and how a template's properties become API input."""
+"""The interface of a CloudFormation resource type, and the conversion of a template's properties to API input."""
 
 from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from scaffold.local.protocol import Call, Document, Service, ServiceError, service_model
+from scaffold.local import ministack_bridge
+from scaffold.local.protocol import AwsService, Call, Document, ServiceError, service_model
 
 Created = tuple[str, Document]
-
-#: Calls an API of ministack: service, operation and parameters; gives the output's fields.
-CallAws = Callable[[str, str, Document], Document]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What CloudFormation asks of a resource type.
+    """A request of CloudFormation to a resource type.
 
     Attributes:
         region: The stack's region.
-        generated_name: The name that CloudFormation gives a resource whose template gives none.
-        properties: The resource's properties, resolved.
-        identifier: The physical id, once there is one.
+        generated_name: The name of a resource whose template gives none.
+        properties: The resource's properties, with references resolved.
+        identifier: The physical id; empty before the resource is created.
         old: The properties before an update.
     """
 
@@ -38,40 +35,32 @@ class Request:
 
 
 class ResourceType(ABC):
-    """How resources of one CloudFormation type come, change and go.
+    """Creates, updates and deletes resources of one CloudFormation type.
 
-    A method raises ValueError where AWS would fail the resource; its text becomes the reason in the
+    A method raises ValueError where AWS would fail the resource. The text becomes the reason in the
     stack's events.
     """
 
     #: The type's name in templates.
     name: ClassVar[str]
-    #: The properties that cannot change: another value makes another resource.
+    #: The properties whose change replaces the resource.
     create_only: ClassVar[tuple[str, ...]] = ()
     #: The property that receives the stack's tags, and whether it is a list of Key and Value or a map.
     tags: ClassVar[tuple[str, str] | None] = None
-    #: The property with a name that people choose: CloudFormation refuses to replace such a resource.
+    #: The property that names the resource. CloudFormation refuses to replace a resource that is named there.
     custom_name: ClassVar[str | None] = None
-    #: Whether it stands in the place of a type that ministack has, but not well enough.
-    replaces_ministack: ClassVar[bool] = False
 
     @abstractmethod
     def create(self, request: Request) -> Created:
         """Create a resource.
 
-        Args:
-            request: What the template says.
-
         Returns:
-            The physical id (what `Ref` gives) and the attributes (what `Fn::GetAtt` gives).
+            The physical id (for `Ref`) and the attributes (for `Fn::GetAtt`).
         """
 
     @abstractmethod
     def update(self, request: Request) -> Created:
-        """Change a resource in place.
-
-        Args:
-            request: What the template says and said before.
+        """Update a resource in place.
 
         Returns:
             The physical id and the attributes.
@@ -79,24 +68,14 @@ class ResourceType(ABC):
 
     @abstractmethod
     def delete(self, request: Request) -> None:
-        """Delete a resource; one that is gone already is no error.
-
-        Args:
-            request: What the template said.
-        """
+        """Delete a resource. No error if it does not exist any more."""
 
 
-def call_service(service: Service, operation: str, parameters: Document, region: str) -> Document:
-    """Call one of our stand-ins as CloudFormation does.
-
-    Args:
-        service: The stand-in.
-        operation: The operation's name in the API.
-        parameters: Its input.
-        region: The region.
+def call_service(service: AwsService, operation: str, parameters: Document, region: str) -> Document:
+    """Call one of our APIs for a resource.
 
     Raises:
-        ValueError: The call failed. The text has CloudFormation's form.
+        Failed: The API answers with an error.
     """
     call = Call(operation, parameters, region)
     method = service.method(operation)
@@ -106,34 +85,44 @@ def call_service(service: Service, operation: str, parameters: Document, region:
         service.check_input(call)
         return method(call)
     except ServiceError as error:
-        raise Failed(service.name, error.code, error.message) from error
+        raise Failed(service.name, error) from error
+
+
+def call_ministack(service: str, operation: str, parameters: Document) -> Document:
+    """Call an API of ministack for a resource, in the stack's region; like `ministack_bridge.call`.
+
+    Raises:
+        Failed: The API answers with an error.
+    """
+    try:
+        return ministack_bridge.call(service, operation, parameters)
+    except ServiceError as error:
+        raise Failed(service, error) from error
 
 
 class Failed(ValueError):
-    """An API call made for a resource failed.
+    """An API call for a resource failed. The text has the form that CloudFormation gives it in a stack's events.
 
     Attributes:
         code: The exception's name in the service's API.
-        said: What the service said.
     """
 
-    def __init__(self, service: str, code: str, message: str) -> None:
-        super().__init__(f"{message} (Service: {service}, Error Code: {code})")
-        self.code = code
-        self.said = message
+    def __init__(self, service: str, error: ServiceError) -> None:
+        super().__init__(f"{error.message} (Service: {service}, Error Code: {error.code})")
+        self.code = error.code
 
 
 def to_api(service: str, shape_name: str, properties: Any, where: str = "Properties") -> Any:
-    """Turn a template's properties into the API's input: names, and numbers given as text.
+    """Convert a template's properties to API input: the case of names, and the types of scalars.
 
     Args:
         service: The service's name in botocore.
-        shape_name: The shape in its model to turn them into.
+        shape_name: The shape in botocore's model of the service.
         properties: The properties.
-        where: What to call them in an error.
+        where: Their path in error messages.
 
     Raises:
-        ValueError: A property is none of the shape's members.
+        ValueError: A property is not a member of the shape.
     """
     return _to_shape(service_model(service).shape_for(shape_name), copy.deepcopy(properties), where)
 
@@ -160,7 +149,7 @@ def _to_shape(shape: Shape, value: Any, where: str) -> Any:
 
 
 def _to_scalar(kind: str, value: Any) -> Any:
-    """A scalar as the API wants it: templates may write numbers and truth values as text, and text as either."""
+    """Convert a scalar: templates may have strings for numbers and booleans, and the other way round."""
     if kind in ("integer", "long") and isinstance(value, str) and value.strip("-").isdigit():
         return int(value)
     if kind in ("double", "float") and isinstance(value, (str, int)) and not isinstance(value, bool):

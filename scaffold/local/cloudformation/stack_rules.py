@@ -1,18 +1,13 @@
-"""Rules of CloudFormation that ministack's leaves out: busy and failed stacks, roles, changes of outputs."""
+"""CloudFormation's rules that ministack lacks: busy and failed stacks, roles, changes of outputs, full buckets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from xml.etree import ElementTree
 
-from scaffold.local.cloudformation.ministack_bridge import (
-    Handler,
-    Response,
-    call_in_region,
-    correct,
-    keep_full_buckets,
-    stack_error,
-    stacks,
-)
+from scaffold.local import ministack_bridge
+from scaffold.local.cloudformation.resource_types import Failed
+from scaffold.local.ministack_bridge import Delete, Handler, Response
 from scaffold.local.protocol import Document, ServiceError
 
 _UPDATABLE = (
@@ -26,45 +21,84 @@ _NO_CHANGES = "The submitted information didn't contain changes"
 
 
 def install() -> None:
-    """Put the rules in front of CloudFormation's actions."""
+    """Monkeypatch the rules into ministack's CloudFormation."""
+    rules = _StackRules()
     for action in ("CreateStack", "UpdateStack", "CreateChangeSet", "ExecuteChangeSet", "DeleteStack"):
-        correct("cloudformation", action, _guarded(action))
-    correct("cloudformation", "DescribeStacks", _with_roles)
-    keep_full_buckets()
+        ministack_bridge.wrap_action("cloudformation", action, rules.of(action))
+    ministack_bridge.wrap_action("cloudformation", "DescribeStacks", rules.describe_stacks)
+    ministack_bridge.wrap_delete("AWS::S3::Bucket", _delete_empty_bucket)
 
 
-def _guarded(action: str) -> Callable[[Document, Handler], Response]:
-    def answer(parameters: Document, original: Handler) -> Response:
-        name = _one(parameters, "StackName")
-        change_set = _change_set(parameters) if action == "ExecuteChangeSet" else None
-        stack = _stack(change_set["StackName"] if change_set else name)
-        role = _one(parameters, "RoleARN") or (stack or {}).get("_role", "")
-        refusal = _refusal(action, parameters, stack) or _role_refusal(role)
-        if refusal:
-            return stack_error(*refusal)
-        response = original(parameters)
-        if response[0] == 200 and action != "DeleteStack":
-            _remember(action, parameters, name, role, change_set)
-        return response
+class _StackRules:
+    """The rules, and the service role of each stack and change set by its id."""
 
-    return answer
+    def __init__(self) -> None:
+        self._roles: dict[str, str] = {}
+
+    def of(self, action: str) -> Callable[[Document, Handler], Response]:
+        """The wrapper of an action."""
+
+        def respond(parameters: Document, original: Handler) -> Response:
+            change_set = _change_set(parameters) if action == "ExecuteChangeSet" else None
+            stack = _stack(change_set["StackName"] if change_set else _parameter(parameters, "StackName"))
+            role = _parameter(parameters, "RoleARN") or self._role_of(change_set, stack)
+            refusal = _refusal(action, parameters, stack) or _role_refusal(role)
+            if refusal:
+                return ministack_bridge.stack_error(*refusal)
+            response = original(parameters)
+            if response[0] == 200 and action != "DeleteStack":
+                self._record(action, parameters, role, change_set)
+            return response
+
+        return respond
+
+    def describe_stacks(self, parameters: Document, original: Handler) -> Response:
+        """Add the roles to the stacks that ministack describes."""
+        return ministack_bridge.edit_xml(original(parameters), self._add_roles)
+
+    def _add_roles(self, response: ElementTree.Element) -> None:
+        stacks = response.find("{*}DescribeStacksResult/{*}Stacks")
+        if stacks is None:
+            raise LookupError("ministack's response to DescribeStacks has no Stacks")
+        for stack in stacks:
+            identifier = stack.find("{*}StackId")
+            if identifier is None:
+                raise LookupError("ministack's response to DescribeStacks has a stack without StackId")
+            if role := self._roles.get(identifier.text or ""):
+                ElementTree.SubElement(stack, identifier.tag.replace("StackId", "RoleARN")).text = role
+
+    def _role_of(self, change_set: Document | None, stack: Document | None) -> str:
+        """The role that CloudFormation acts as: a change set's own role, also if it has none, else the stack's."""
+        if change_set:
+            return self._roles.get(change_set["ChangeSetId"], "")
+        return self._roles.get(stack["StackId"], "") if stack else ""
+
+    def _record(self, action: str, parameters: Document, role: str, executed: Document | None) -> None:
+        """Keep the role of a stack or change set; let a change set be executed that changes nothing but outputs."""
+        stack = _stack(executed["StackName"] if executed else _parameter(parameters, "StackName"))
+        change_set = _change_set(parameters) if action == "CreateChangeSet" else None
+        if change_set:
+            self._roles[change_set["ChangeSetId"]] = role
+            _allow_changed_outputs(change_set, stack)
+        if stack and (change_set is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS"):
+            self._roles[stack["StackId"]] = role
 
 
 def _refusal(action: str, parameters: Document, stack: Document | None) -> tuple[str, ...] | None:
-    """Why the state of a stack forbids an action, as message and code."""
+    """The error, as message and code, with which CloudFormation refuses an action in a stack's state."""
     if stack is None:
         return None
     status, identifier, name = stack["StackStatus"], stack["StackId"], stack["StackName"]
     if action == "DeleteStack":
         busy = status.endswith("_IN_PROGRESS") and status not in ("REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS")
-        unsettled = status.startswith(("UPDATE", "IMPORT")) and busy
-        return (f"Stack [{name}] cannot be deleted while in status {status}",) if unsettled else None
+        updating = status.startswith(("UPDATE", "IMPORT")) and busy
+        return (f"Stack [{name}] cannot be deleted while in status {status}",) if updating else None
     if action == "CreateStack":
         return (f"Stack [{name}] already exists", "AlreadyExistsException")
-    if action == "CreateChangeSet" and _one(parameters, "ChangeSetType") == "CREATE":
+    if action == "CreateChangeSet" and _parameter(parameters, "ChangeSetType") == "CREATE":
         if status == "REVIEW_IN_PROGRESS":
             return None
-        change_set = _one(parameters, "ChangeSetName")
+        change_set = _parameter(parameters, "ChangeSetName")
         return (f"Stack [{name}] already exists and cannot be created again with the changeSet [{change_set}].",)
     if action == "ExecuteChangeSet" and status == "REVIEW_IN_PROGRESS":
         return None
@@ -72,58 +106,46 @@ def _refusal(action: str, parameters: Document, stack: Document | None) -> tuple
 
 
 def _role_refusal(role: str) -> tuple[str, ...] | None:
-    """CloudFormation acts as a stack's role, which must still exist."""
+    """The error with which CloudFormation refuses to act as a role that does not exist."""
     if not role:
         return None
     try:
-        call_in_region("iam", "GetRole", {"RoleName": role.rpartition("/")[2]}, "us-east-1")
+        ministack_bridge.call("iam", "GetRole", {"RoleName": role.rpartition("/")[2]})
     except ServiceError:
         return (f"Role {role} is invalid or cannot be assumed",)
     return None
 
 
-def _remember(action: str, parameters: Document, name: str, role: str, executed: Document | None) -> None:
-    """Keep a stack's role, and let a change set that changes nothing but outputs be executed."""
-    if action == "CreateChangeSet":
-        change_set = _change_set(parameters)
-        stack = _stack(name)
-        if change_set is None or stack is None:
-            return
-        change_set["_role"] = role
-        if stack["StackStatus"] == "REVIEW_IN_PROGRESS":
-            stack["_role"] = role
-        outputs = [(side.get("_template") or {}).get("Outputs") or {} for side in (change_set, stack)]
-        if change_set["StatusReason"].startswith(_NO_CHANGES) and outputs[0] != outputs[1]:
-            change_set |= {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "StatusReason": ""}
+def _allow_changed_outputs(change_set: Document, stack: Document | None) -> None:
+    """Edit the status of a change set that ministack calls empty although it changes the stack's outputs."""
+    if stack is None or not change_set["StatusReason"].startswith(_NO_CHANGES):
         return
-    stack = _stack(executed["StackName"] if executed else name)
-    if stack is not None:
-        stack["_role"] = executed.get("_role", "") if executed else role
+    new, old = (side["_template"].get("Outputs") or {} for side in (change_set, stack))
+    if new != old:
+        change_set |= {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "StatusReason": ""}
 
 
-def _with_roles(parameters: Document, original: Handler) -> Response:
-    """Show the stacks' roles."""
-    status, headers, body = original(parameters)
-    text = body.decode() if isinstance(body, bytes) else body
-    for stack in stacks()[0]:
-        if stack.get("_role"):
-            identified = f"<StackId>{stack['StackId']}</StackId><StackStatus>"
-            shown = f"<StackId>{stack['StackId']}</StackId><RoleARN>{stack['_role']}</RoleARN><StackStatus>"
-            text = text.replace(identified, shown)
-    return status, headers, text.encode() if isinstance(body, bytes) else text
+def _delete_empty_bucket(identifier: str, properties: Document, original: Delete) -> None:
+    """Delete a bucket, but fail if it is not empty. ministack deletes objects and versions with it."""
+    try:
+        ministack_bridge.delete_bucket(identifier)
+    except ServiceError as error:
+        if error.code != "NoSuchBucket":
+            raise Failed("s3", error) from error
+    original(identifier, properties)
 
 
 def _stack(name: str) -> Document | None:
-    """The living stack of a name or id."""
-    for stack in stacks()[0]:
+    """The stack of a name or id, unless it is deleted."""
+    for stack in ministack_bridge.stacks():
         if name in (stack["StackName"], stack["StackId"]) and stack["StackStatus"] != "DELETE_COMPLETE":
             return stack
     return None
 
 
 def _change_set(parameters: Document) -> Document | None:
-    wanted, stack = _one(parameters, "ChangeSetName"), _one(parameters, "StackName")
-    for change_set in stacks()[1]:
+    wanted, stack = _parameter(parameters, "ChangeSetName"), _parameter(parameters, "StackName")
+    for change_set in ministack_bridge.change_sets():
         if wanted == change_set["ChangeSetId"]:
             return change_set
         if wanted == change_set["ChangeSetName"] and stack in (change_set["StackName"], change_set["StackId"]):
@@ -131,6 +153,6 @@ def _change_set(parameters: Document) -> Document | None:
     return None
 
 
-def _one(parameters: Document, key: str) -> str:
+def _parameter(parameters: Document, key: str) -> str:
     value = parameters.get(key, "")
     return str(value[0] if isinstance(value, list) and value else value or "")

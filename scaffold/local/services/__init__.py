@@ -1,1 +1,1 @@
-"""Stand-ins for the AWS APIs that ministack lacks."""
+"""The AWS APIs that ministack lacks, and a monkeypatch of its IAM."""

@@ -1,4 +1,4 @@
-"""CodeCommit's approval rule templates: what must hold before a pull request can be merged."""
+"""CodeCommit's approval rule templates: the approvals that a pull request needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scaffold.local.services.repositories import Repositories, Repository
 
 @dataclass
 class ApprovalRuleTemplate:
-    """One template and the repositories that it governs."""
+    """One template, and the names of the repositories that it is associated with."""
 
     name: str
     content: str
@@ -25,7 +25,7 @@ class ApprovalRuleTemplate:
     repositories: set[str] = field(default_factory=set)
 
     def document(self) -> Document:
-        """The template as the API shows it."""
+        """The template as the API describes it."""
         return {
             "approvalRuleTemplateId": self.identifier,
             "approvalRuleTemplateName": self.name,
@@ -39,18 +39,14 @@ class ApprovalRuleTemplate:
 
 
 class ApprovalRuleTemplates:
-    """The operations on approval rule templates.
-
-    Args:
-        repositories: The repositories that templates can be associated with.
-    """
+    """The operations on approval rule templates."""
 
     def __init__(self, repositories: Repositories) -> None:
         self._repositories = repositories
         self._all: dict[tuple[str, str], ApprovalRuleTemplate] = {}
 
-    def forget(self, repository: Repository) -> None:
-        """Drop a deleted repository's associations."""
+    def disassociate_all(self, repository: Repository) -> None:
+        """Delete a repository's associations."""
         for (region, _), template in self._all.items():
             if region == repository.region:
                 template.repositories.discard(repository.name)
@@ -74,7 +70,7 @@ class ApprovalRuleTemplates:
         return {"approvalRuleTemplateNames": sorted(name for region, name in self._all if region == call.region)}
 
     def update_approval_rule_template_content(self, call: Call) -> Document:
-        """Change a template's rules."""
+        """Update a template's rules."""
         template = self._template(call)
         known = template.document()["ruleContentSha256"]
         if call.parameters.get("existingRuleContentSha256", known) != known:
@@ -83,25 +79,8 @@ class ApprovalRuleTemplates:
         template.modified = time.time()
         return {"approvalRuleTemplate": template.document()}
 
-    def update_approval_rule_template_description(self, call: Call) -> Document:
-        """Change a template's description."""
-        template = self._template(call)
-        template.description = call.parameters["approvalRuleTemplateDescription"]
-        template.modified = time.time()
-        return {"approvalRuleTemplate": template.document()}
-
-    def update_approval_rule_template_name(self, call: Call) -> Document:
-        """Rename a template."""
-        old, new = call.parameters["oldApprovalRuleTemplateName"], call.parameters["newApprovalRuleTemplateName"]
-        template = self._named(call.region, old)
-        if (call.region, new) in self._all:
-            raise ServiceError("ApprovalRuleTemplateNameAlreadyExistsException", f"{new} already exists")
-        self._all[call.region, new] = self._all.pop((call.region, old))
-        template.name = new
-        return {"approvalRuleTemplate": template.document()}
-
     def delete_approval_rule_template(self, call: Call) -> Document:
-        """Delete a template that no repository uses; an absent one is no error."""
+        """Delete a template without associations. No error if it does not exist."""
         template = self._all.get((call.region, call.parameters["approvalRuleTemplateName"]))
         if template is None:
             return {"approvalRuleTemplateId": ""}
@@ -111,28 +90,24 @@ class ApprovalRuleTemplates:
         return {"approvalRuleTemplateId": template.identifier}
 
     def associate_approval_rule_template_with_repository(self, call: Call) -> Document:
-        """Let a template govern a repository."""
+        """Associate a template with a repository."""
         template = self._template(call)
         template.repositories.add(self._repository(call))
         return {}
 
     def disassociate_approval_rule_template_from_repository(self, call: Call) -> Document:
-        """End a template's rule over a repository."""
+        """Disassociate a template from a repository."""
         template = self._template(call)
         template.repositories.discard(self._repository(call))
         return {}
 
     def list_associated_approval_rule_templates_for_repository(self, call: Call) -> Document:
-        """List the templates that govern a repository."""
+        """List the templates that are associated with a repository."""
         repository = self._repository(call)
         found = [
             t.name for (region, _), t in self._all.items() if region == call.region and repository in t.repositories
         ]
         return {"approvalRuleTemplateNames": sorted(found)}
-
-    def list_repositories_for_approval_rule_template(self, call: Call) -> Document:
-        """List the repositories that a template governs."""
-        return {"repositoryNames": sorted(self._template(call).repositories)}
 
     def _template(self, call: Call) -> ApprovalRuleTemplate:
         return self._named(call.region, call.parameters["approvalRuleTemplateName"])
@@ -150,7 +125,7 @@ class ApprovalRuleTemplates:
 
 
 def _checked_content(content: str) -> str:
-    """The content of a rule, refused unless it is JSON of the one version that CodeCommit knows."""
+    """Validate the content of a rule: JSON, of the only version that CodeCommit has."""
     try:
         document = json.loads(content)
     except ValueError:

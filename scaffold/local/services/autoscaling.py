@@ -1,12 +1,12 @@
-"""A stand-in for Application Auto Scaling: it keeps targets and policies. It does not scale anything."""
+"""Emulates Application Auto Scaling's API: it stores targets and policies. It does not scale anything."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
 
-from scaffold.local.protocol import ACCOUNT, Call, Document, Service, ServiceError
+from scaffold.local import ministack_bridge
+from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
 
 Key = tuple[str, ...]
 _ECS_ROLE = (
@@ -16,26 +16,20 @@ _ECS_ROLE = (
 _RESOURCE = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
 
-class ApplicationAutoScaling(Service):
-    """Scalable targets, scaling policies and scheduled actions.
-
-    Args:
-        resource_exists: Tells whether the resource of a namespace is there, from namespace, id and region.
-    """
+class ApplicationAutoScaling(AwsService):
+    """Scalable targets and scaling policies."""
 
     name = "application-autoscaling"
 
-    def __init__(self, resource_exists: Callable[[str, str, str], bool]) -> None:
-        self._resource_exists = resource_exists
+    def __init__(self) -> None:
         self._targets: dict[Key, Document] = {}
         self._policies: dict[Key, Document] = {}
-        self._actions: dict[Key, Document] = {}
 
     def register_scalable_target(self, call: Call) -> Document:
-        """Register a target, or change one."""
+        """Register or update a target."""
         given, key = call.parameters, _key(call)
         if key not in self._targets:
-            if not self._resource_exists(given["ServiceNamespace"], given["ResourceId"], call.region):
+            if given["ServiceNamespace"] == "ecs" and not _ecs_service_exists(given["ResourceId"], call.region):
                 raise ServiceError("ValidationException", f"ECS service doesn't exist: {given['ResourceId']}")
             for needed in ("MinCapacity", "MaxCapacity"):
                 if needed not in given:
@@ -50,7 +44,6 @@ class ApplicationAutoScaling(Service):
                     "DynamicScalingOutSuspended": False,
                     "ScheduledScalingSuspended": False,
                 },
-                "_tags": dict(given.get("Tags", {})),
             }
         target = self._targets[key]
         changed = {name: given[name] for name in given if name not in ("SuspendedState", "Tags")}
@@ -65,22 +58,21 @@ class ApplicationAutoScaling(Service):
         """List targets."""
         wanted = set(call.parameters.get("ResourceIds", []))
         found = [t for t in self._matching(self._targets, call) if not wanted or t["ResourceId"] in wanted]
-        return {"ScalableTargets": [_public(target) for target in found]}
+        return {"ScalableTargets": found}
 
     def deregister_scalable_target(self, call: Call) -> Document:
-        """Remove a target together with its policies and scheduled actions."""
+        """Delete a target and its policies."""
         key = _key(call)
         if self._targets.pop(key, None) is None:
-            raise ServiceError("ObjectNotFoundException", _absent("scalable target", call))
-        for store in (self._policies, self._actions):
-            for dependent in [other for other in store if other[: len(key)] == key]:
-                del store[dependent]
+            raise ServiceError("ObjectNotFoundException", _not_found_message("scalable target", call))
+        for dependent in [other for other in self._policies if other[: len(key)] == key]:
+            del self._policies[dependent]
         return {}
 
     def put_scaling_policy(self, call: Call) -> Document:
-        """Create a policy, or change one."""
+        """Create or update a policy."""
         if _key(call) not in self._targets:
-            raise ServiceError("ObjectNotFoundException", _absent("scalable target", call))
+            raise ServiceError("ObjectNotFoundException", _not_found_message("scalable target", call))
         key = (*_key(call), call.parameters["PolicyName"])
         old = self._policies.get(key)
         if old is None and "PolicyType" not in call.parameters:
@@ -104,57 +96,12 @@ class ApplicationAutoScaling(Service):
     def delete_scaling_policy(self, call: Call) -> Document:
         """Delete a policy."""
         if self._policies.pop((*_key(call), call.parameters["PolicyName"]), None) is None:
-            raise ServiceError("ObjectNotFoundException", _absent("scaling policy", call))
+            raise ServiceError("ObjectNotFoundException", _not_found_message("scaling policy", call))
         return {}
-
-    def put_scheduled_action(self, call: Call) -> Document:
-        """Create a scheduled action, or change one."""
-        if _key(call) not in self._targets:
-            raise ServiceError("ObjectNotFoundException", _absent("scalable target", call))
-        name = call.parameters["ScheduledActionName"]
-        arn = f"{_arn_prefix(call)}:scheduledAction:{uuid.uuid4()}:resource/{'/'.join(_key(call)[1:3])}"
-        base = {"ScheduledActionARN": f"{arn}:scheduledActionName/{name}", "CreationTime": time.time()}
-        self._actions[*_key(call), name] = base | self._actions.get((*_key(call), name), {}) | call.parameters
-        return {}
-
-    def describe_scheduled_actions(self, call: Call) -> Document:
-        """List scheduled actions."""
-        return {"ScheduledActions": self._matching(self._actions, call)}
-
-    def delete_scheduled_action(self, call: Call) -> Document:
-        """Delete a scheduled action."""
-        if self._actions.pop((*_key(call), call.parameters["ScheduledActionName"]), None) is None:
-            raise ServiceError("ObjectNotFoundException", _absent("scheduled action", call))
-        return {}
-
-    def describe_scaling_activities(self, _call: Call) -> Document:
-        """List what was scaled: nothing ever is."""
-        return {"ScalingActivities": []}
-
-    def list_tags_for_resource(self, call: Call) -> Document:
-        """List a target's tags."""
-        return {"Tags": self._by_arn(call)["_tags"]}
-
-    def tag_resource(self, call: Call) -> Document:
-        """Add or change tags of a target."""
-        self._by_arn(call)["_tags"].update(call.parameters["Tags"])
-        return {}
-
-    def untag_resource(self, call: Call) -> Document:
-        """Remove tags from a target."""
-        for key in call.parameters["TagKeys"]:
-            self._by_arn(call)["_tags"].pop(key, None)
-        return {}
-
-    def _by_arn(self, call: Call) -> Document:
-        for target in self._targets.values():
-            if target["ScalableTargetARN"] == call.parameters["ResourceARN"]:
-                return target
-        raise ServiceError("ResourceNotFoundException", f"{call.parameters['ResourceARN']} does not exist")
 
     @staticmethod
     def _matching(store: dict[Key, Document], call: Call) -> list[Document]:
-        """The entries of the call's region that fit the resource it names, as far as it names one."""
+        """The entries of the call's region and, if the call names a resource, of that resource."""
         wanted = {name: call.parameters[name] for name in _RESOURCE if name in call.parameters}
         return [
             entry
@@ -163,20 +110,29 @@ class ApplicationAutoScaling(Service):
         ]
 
 
+def _ecs_service_exists(resource_id: str, region: str) -> bool:
+    kind, _, names = resource_id.partition("/")
+    cluster, _, service = names.partition("/")
+    if kind != "service" or not service:
+        return False
+    try:
+        given = {"cluster": cluster, "services": [service]}
+        found = ministack_bridge.call_in_region("ecs", "DescribeServices", given, region)
+    except ServiceError:
+        return False
+    return any(description["status"] == "ACTIVE" for description in found.get("services", []))
+
+
 def _key(call: Call) -> Key:
     return (call.region, *(call.parameters[name] for name in _RESOURCE))
-
-
-def _public(entry: Document) -> Document:
-    return {key: value for key, value in entry.items() if not key.startswith("_")}
 
 
 def _arn_prefix(call: Call) -> str:
     return f"arn:aws:application-autoscaling:{call.region}:{ACCOUNT}"
 
 
-def _absent(what: str, call: Call) -> str:
+def _not_found_message(kind: str, call: Call) -> str:
     namespace, resource, dimension = (call.parameters[name] for name in _RESOURCE)
     return (
-        f"No {what} found for service namespace: {namespace}, resource ID: {resource}, scalable dimension: {dimension}"
+        f"No {kind} found for service namespace: {namespace}, resource ID: {resource}, scalable dimension: {dimension}"
     )

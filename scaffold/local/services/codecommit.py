@@ -1,22 +1,21 @@
-"""A stand-in for the CodeCommit API over real Git repositories."""
+"""Emulates CodeCommit's API, over real Git repositories."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from botocore import xform_name
 
-from scaffold.local.protocol import ACCOUNT, Call, Document, Service, ServiceError
+from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
 from scaffold.local.services.approval_rules import ApprovalRuleTemplates
 from scaffold.local.services.repositories import Repositories, Repository
 
 
-class CodeCommit(Service):
-    """Repositories, their branches, commits, tags and approval rule templates.
+class CodeCommit(AwsService):
+    """Repositories, their branches and tags, and approval rule templates.
 
     Args:
-        repositories: Where the Git data is.
+        repositories: The repositories on disk.
         git_address: The host and port of the Git endpoint, for clone URLs.
     """
 
@@ -28,13 +27,13 @@ class CodeCommit(Service):
         self.approval_rules = ApprovalRuleTemplates(repositories)
 
     def method(self, operation: str) -> Callable[[Call], Document] | None:
-        """What carries out an operation: those on approval rule templates live in a class of their own."""
-        in_class: Service | ApprovalRuleTemplates = self.approval_rules if "ApprovalRuleTemplate" in operation else self
-        found: Callable[[Call], Document] | None = getattr(in_class, xform_name(operation), None)
+        """The method for an operation, which may be one of `ApprovalRuleTemplates`."""
+        operations: object = self.approval_rules if "ApprovalRuleTemplate" in operation else self
+        found: Callable[[Call], Document] | None = getattr(operations, xform_name(operation), None)
         return found
 
     def check_input(self, call: Call) -> None:
-        """Refuse input that does not fit, a malformed repository name with an error of its own."""
+        """Validate the input. An invalid repository name has its own exception."""
         try:
             super().check_input(call)
         except ServiceError as error:
@@ -59,66 +58,27 @@ class CodeCommit(Service):
         """Describe a repository."""
         return {"repositoryMetadata": self._metadata(self._repository(call))}
 
-    def batch_get_repositories(self, call: Call) -> Document:
-        """Describe several repositories; absent ones are listed apart."""
-        names = call.parameters["repositoryNames"]
-        found = {name: self.repositories.find(call.region, name) for name in names}
-        return {
-            "repositories": [self._metadata(repository) for repository in found.values() if repository],
-            "repositoriesNotFound": [name for name, repository in found.items() if not repository],
-        }
-
     def list_repositories(self, call: Call) -> Document:
         """List a region's repositories."""
         found = self.repositories.in_region(call.region)
         return {"repositories": [{"repositoryName": r.name, "repositoryId": r.identifier} for r in found]}
 
     def delete_repository(self, call: Call) -> Document:
-        """Delete a repository; deleting an absent one is no error."""
+        """Delete a repository. No error if it does not exist."""
         repository = self.repositories.find(call.region, call.parameters["repositoryName"])
         if repository is None:
             return {}
-        self.approval_rules.forget(repository)
+        self.approval_rules.disassociate_all(repository)
         self.repositories.delete(repository)
         return {"repositoryId": repository.identifier}
-
-    def update_repository_description(self, call: Call) -> Document:
-        """Change a repository's description."""
-        repository = self._repository(call)
-        repository.description = call.parameters.get("repositoryDescription")
-        repository.modified = time.time()
-        return {}
-
-    def update_repository_name(self, call: Call) -> Document:
-        """Rename a repository."""
-        old, new = call.parameters["oldName"], call.parameters["newName"]
-        repository = self._named(call.region, old)
-        if self.repositories.find(call.region, new):
-            raise ServiceError("RepositoryNameExistsException", f"Repository named {new} already exists")
-        self.repositories.rename(repository, new)
-        return {}
-
-    def update_default_branch(self, call: Call) -> Document:
-        """Make another branch the default one."""
-        repository = self._repository(call)
-        self._commit_of_branch(repository, call.parameters["defaultBranchName"])
-        repository.git("symbolic-ref", "HEAD", f"refs/heads/{call.parameters['defaultBranchName']}")
-        return {}
 
     def list_tags_for_resource(self, call: Call) -> Document:
         """List a repository's tags."""
         return {"tags": self._by_arn(call).tags}
 
     def tag_resource(self, call: Call) -> Document:
-        """Add or change tags of a repository."""
+        """Add or update tags of a repository."""
         self._by_arn(call).tags.update(call.parameters["tags"])
-        return {}
-
-    def untag_resource(self, call: Call) -> Document:
-        """Remove tags from a repository."""
-        tags = self._by_arn(call).tags
-        for key in call.parameters["tagKeys"]:
-            tags.pop(key, None)
         return {}
 
     def list_branches(self, call: Call) -> Document:
@@ -126,51 +86,11 @@ class CodeCommit(Service):
         return {"branches": sorted(self._repository(call).branches())}
 
     def get_branch(self, call: Call) -> Document:
-        """Tell the commit of a branch."""
+        """Describe a branch."""
         if "branchName" not in call.parameters:
             raise ServiceError("BranchNameRequiredException", "A branch name is required")
         name = call.parameters["branchName"]
         return {"branch": {"branchName": name, "commitId": self._commit_of_branch(self._repository(call), name)}}
-
-    def create_branch(self, call: Call) -> Document:
-        """Create a branch at a commit."""
-        repository, name = self._repository(call), call.parameters["branchName"]
-        if name in repository.branches():
-            raise ServiceError("BranchNameExistsException", f"Branch {name} already exists")
-        commit = self._commit(repository, call.parameters["commitId"])
-        repository.git("update-ref", f"refs/heads/{name}", commit)
-        return {}
-
-    def delete_branch(self, call: Call) -> Document:
-        """Delete a branch that is not the default one."""
-        repository, name = self._repository(call), call.parameters["branchName"]
-        if name == repository.default_branch():
-            raise ServiceError("DefaultBranchCannotBeDeletedException", f"{name} is the default branch")
-        commit = repository.branches().get(name)
-        if commit is None:
-            return {}
-        repository.git("update-ref", "-d", f"refs/heads/{name}")
-        return {"deletedBranch": {"branchName": name, "commitId": commit}}
-
-    def get_commit(self, call: Call) -> Document:
-        """Describe a commit."""
-        repository = self._repository(call)
-        commit = self._commit(repository, call.parameters["commitId"])
-        form = "%H%n%T%n%P%n%an%n%ae%n%ad%n%cn%n%ce%n%cd%n%B"
-        shown = repository.git("show", "--no-patch", "--date=raw", f"--format={form}", commit)
-        identifier, tree, parents, *rest = shown.split("\n", 9)
-        author, committer, message = rest[0:3], rest[3:6], rest[6]
-        return {
-            "commit": {
-                "commitId": identifier,
-                "treeId": tree,
-                "parents": parents.split(),
-                "message": message,
-                "author": dict(zip(("name", "email", "date"), author, strict=True)),
-                "committer": dict(zip(("name", "email", "date"), committer, strict=True)),
-                "additionalData": "",
-            }
-        }
 
     def _repository(self, call: Call) -> Repository:
         if "repositoryName" not in call.parameters:
@@ -196,13 +116,6 @@ class CodeCommit(Service):
             raise ServiceError("BranchDoesNotExistException", f"{name} does not exist")
         return commit
 
-    @staticmethod
-    def _commit(repository: Repository, identifier: str) -> str:
-        commit = repository.resolve(f"{identifier}^{{commit}}")
-        if commit is None:
-            raise ServiceError("CommitIdDoesNotExistException", f"{identifier} does not exist")
-        return commit
-
     def _metadata(self, repository: Repository) -> Document:
         described = {
             "accountId": ACCOUNT,
@@ -210,7 +123,7 @@ class CodeCommit(Service):
             "repositoryName": repository.name,
             "Arn": repository.arn,
             "creationDate": repository.created,
-            "lastModifiedDate": repository.modified,
+            "lastModifiedDate": repository.created,
             "cloneUrlHttp": f"https://{self.git_address}/v1/repos/{repository.name}",
             "cloneUrlSsh": f"ssh://git-codecommit.{repository.region}.amazonaws.com/v1/repos/{repository.name}",
         }

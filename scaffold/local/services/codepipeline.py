@@ -1,4 +1,4 @@
-"""A stand-in for CodePipeline: it keeps pipelines and checks their structure. It does not run them."""
+"""Emulates CodePipeline's API: it stores pipelines and validates their structure. It does not run them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from scaffold.local.protocol import ACCOUNT, Call, Document, Service, ServiceError
+from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
 from scaffold.local.services.pipeline_structure import check_structure
 
-NOT_RUN = "Local AWS keeps pipelines but does not run them."
+NOT_RUN = "Local AWS stores pipelines but does not run them."
 
 
 @dataclass
 class Pipeline:
-    """One pipeline, its tags, and what asked it to run."""
+    """One pipeline with its tags, executions and disabled transitions."""
 
     declaration: Document
     region: str
@@ -32,10 +32,10 @@ class Pipeline:
         return f"arn:aws:codepipeline:{self.region}:{ACCOUNT}:{self.declaration['name']}"
 
     def record_execution(self, trigger: str) -> str:
-        """Note that something asked for an execution, which local AWS stops at once.
+        """Record an execution, in status Stopped.
 
         Args:
-            trigger: What asked for it, in CodePipeline's words.
+            trigger: The trigger type in CodePipeline's API.
 
         Returns:
             The execution's id.
@@ -56,8 +56,8 @@ class Pipeline:
         return str(execution["pipelineExecutionId"])
 
 
-class CodePipeline(Service):
-    """Pipelines: create, read, change, delete, tag; executions are only noted."""
+class CodePipeline(AwsService):
+    """Pipelines. Executions are only recorded."""
 
     name = "codepipeline"
 
@@ -65,7 +65,7 @@ class CodePipeline(Service):
         self._all: dict[tuple[str, str], Pipeline] = {}
 
     def create_pipeline(self, call: Call) -> Document:
-        """Create a pipeline, which asks for its first execution."""
+        """Create a pipeline and record its first execution."""
         declaration = _completed(call.parameters["pipeline"])
         if (call.region, declaration["name"]) in self._all:
             raise ServiceError(
@@ -78,15 +78,17 @@ class CodePipeline(Service):
         return {"pipeline": declaration, "tags": _tag_list(tags)}
 
     def get_pipeline(self, call: Call) -> Document:
-        """Tell a pipeline's structure."""
+        """Describe a pipeline's structure."""
         pipeline = self._pipeline(call)
         if call.parameters.get("version", pipeline.declaration["version"]) != pipeline.declaration["version"]:
-            raise ServiceError("PipelineVersionNotFoundException", "Local AWS keeps a pipeline's last version only")
+            raise ServiceError(
+                "PipelineVersionNotFoundException", "Local AWS stores only the latest version of a pipeline"
+            )
         metadata = {"pipelineArn": pipeline.arn, "created": pipeline.created, "updated": pipeline.updated}
         return {"pipeline": pipeline.declaration, "metadata": metadata}
 
     def update_pipeline(self, call: Call) -> Document:
-        """Replace a pipeline's structure; its version goes up."""
+        """Replace a pipeline's structure, and increment its version."""
         declaration = _completed(call.parameters["pipeline"])
         pipeline = self._named(call.region, declaration["name"])
         check_structure(declaration)
@@ -95,23 +97,12 @@ class CodePipeline(Service):
         return {"pipeline": declaration}
 
     def delete_pipeline(self, call: Call) -> Document:
-        """Delete a pipeline; an absent one is no error."""
+        """Delete a pipeline. No error if it does not exist."""
         self._all.pop((call.region, call.parameters["name"]), None)
         return {}
 
-    def list_pipelines(self, call: Call) -> Document:
-        """List a region's pipelines."""
-        found = [p for (region, _), p in sorted(self._all.items()) if region == call.region]
-        return {
-            "pipelines": [
-                {key: p.declaration[key] for key in ("name", "version", "pipelineType", "executionMode")}
-                | {"created": p.created, "updated": p.updated}
-                for p in found
-            ]
-        }
-
     def get_pipeline_state(self, call: Call) -> Document:
-        """Tell the stages and actions, none of which ever ran."""
+        """Describe the stages and actions. None of them has an execution."""
         pipeline = self._pipeline(call)
         disabled = pipeline.disabled_transitions
         return {
@@ -131,33 +122,25 @@ class CodePipeline(Service):
         }
 
     def disable_stage_transition(self, call: Call) -> Document:
-        """Close the way into or out of a stage."""
+        """Disable the inbound or outbound transition of a stage."""
         pipeline, transition = self._transition(call)
         pipeline.disabled_transitions[transition] = call.parameters["reason"]
         return {}
 
     def enable_stage_transition(self, call: Call) -> Document:
-        """Open the way into or out of a stage."""
+        """Enable the inbound or outbound transition of a stage."""
         pipeline, transition = self._transition(call)
         pipeline.disabled_transitions.pop(transition, None)
         return {}
 
     def start_pipeline_execution(self, call: Call) -> Document:
-        """Note that a person asked for an execution."""
+        """Record an execution."""
         return {"pipelineExecutionId": self._pipeline(call).record_execution("StartPipelineExecution")}
 
     def stop_pipeline_execution(self, call: Call) -> Document:
-        """Refuse: every execution is stopped already."""
+        """Refuse, since every execution is stopped already."""
         self._execution(self._pipeline(call, "pipelineName"), call)
         raise ServiceError("PipelineExecutionNotStoppableException", f"The execution is stopped already. {NOT_RUN}")
-
-    def get_pipeline_execution(self, call: Call) -> Document:
-        """Tell what is known of an execution."""
-        pipeline = self._pipeline(call, "pipelineName")
-        execution = self._execution(pipeline, call)
-        hidden = ("startTime", "lastUpdateTime")
-        shown = {key: value for key, value in execution.items() if key not in hidden}
-        return {"pipelineExecution": {"pipelineName": pipeline.declaration["name"], **shown}}
 
     def list_pipeline_executions(self, call: Call) -> Document:
         """List a pipeline's executions, the newest first."""
@@ -168,17 +151,12 @@ class CodePipeline(Service):
             ]
         }
 
-    def list_action_executions(self, call: Call) -> Document:
-        """List the actions that ran: none ever does."""
-        self._pipeline(call, "pipelineName")
-        return {"actionExecutionDetails": []}
-
     def list_tags_for_resource(self, call: Call) -> Document:
         """List a pipeline's tags."""
         return {"tags": _tag_list(self._by_arn(call).tags)}
 
     def tag_resource(self, call: Call) -> Document:
-        """Add or change tags of a pipeline."""
+        """Add or update tags of a pipeline."""
         self._by_arn(call).tags.update({tag["key"]: tag["value"] for tag in call.parameters["tags"]})
         return {}
 
@@ -221,7 +199,7 @@ class CodePipeline(Service):
 
 
 def _completed(declaration: Document) -> Document:
-    """A declaration with the defaults that the service adds."""
+    """Add CodePipeline's defaults to a declaration."""
     completed: dict[str, Any] = {"version": 1, "executionMode": "SUPERSEDED", "pipelineType": "V1"}
     completed |= copy.deepcopy(declaration)
     for stage in completed["stages"]:

@@ -1,4 +1,4 @@
-"""CodeCommit's Git endpoint: `git http-backend` behind the address that git-remote-codecommit signs for."""
+"""CodeCommit's Git endpoint over HTTPS: checks git-remote-codecommit's signatures, and runs `git http-backend`."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _CHUNK = 1 << 16
 
 
 class GitEndpoint:
-    """Serves clones, fetches and pushes of the repositories that the API knows.
+    """The ASGI application for clones, fetches and pushes.
 
     Args:
-        repositories: The repositories.
-        region: The region that most requests are signed for.
+        repositories: The repositories of the API.
+        region: The region to try first when a signature is checked.
     """
 
     def __init__(self, repositories: Repositories, region: str) -> None:
@@ -40,38 +40,35 @@ class GitEndpoint:
         self._running: set[int] = set()
 
     def stop(self) -> None:
-        """Kill the Git processes of requests under way."""
+        """Kill the Git processes of open requests."""
         for group in self._running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one request of a Git client."""
+        """Respond to one request of a Git client."""
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         match = _PATH.fullmatch(scope["path"])
         if match is None:
             return await _refuse(send, 404, "Not found")
         if "authorization" not in headers:
             return await _refuse(send, 401, "Credentials are required", [(b"www-authenticate", b'Basic realm="local"')])
-        candidates = self._candidates(match["name"], headers["authorization"], headers.get("host", ""))
-        if candidates is None:
+        region = self._signed_region(match["name"], headers["authorization"], headers.get("host", ""))
+        if region is None:
             return await _refuse(send, 403, "The signature does not match")
-        repository = next(filter(None, candidates), None)
+        repository = self._repositories.find(region, match["name"])
         if repository is None:
             return await _refuse(send, 404, f"Repository {match['name']} does not exist")
         return await self._serve(repository, match["rest"], scope, headers, receive, send)
 
-    def _candidates(self, name: str, authorization: str, host: str) -> Iterable[Repository | None] | None:
-        """The repositories that the signer may have meant; None for a wrong signature.
-
-        The address names no region, but the signature is made for one.
-        """
+    def _signed_region(self, name: str, authorization: str, host: str) -> str | None:
+        """The region that a request is signed for, or None if the signature is wrong. The URL names no region."""
         user, password = _basic(authorization)
-        if user != ACCESS_KEY:  # Credentials that STS gave out: their secret is not known here.
-            return self._repositories.named(name)
+        if user != ACCESS_KEY:
+            return None
         for region in (self._region, *self._repositories.regions(), *_aws_regions()):
-            if _signature_fits(password, host, f"/v1/repos/{name}", region):
-                return [self._repositories.find(region, name)]
+            if _is_signature(password, host, f"/v1/repos/{name}", region):
+                return region
         return None
 
     async def _serve(
@@ -83,7 +80,7 @@ class GitEndpoint:
         receive: Receive,
         send: Send,
     ) -> None:
-        """Let `git http-backend` answer, streaming both ways."""
+        """Run `git http-backend`, and stream the request to it and its response back."""
         variables = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(repository.path.parent),
@@ -105,7 +102,7 @@ class GitEndpoint:
             "HTTP_CONTENT_ENCODING": headers.get("content-encoding", ""),
             "GIT_PROTOCOL": headers.get("git-protocol", ""),
         }
-        # A chunked body has no length: without the variable the backend reads to the end of its input.
+        # A chunked body has no length. Without the variable the backend reads to the end of its input.
         if "content-length" in headers:
             variables["CONTENT_LENGTH"] = headers["content-length"]
         pipe = asyncio.subprocess.PIPE
@@ -115,22 +112,22 @@ class GitEndpoint:
         self._running.add(backend.pid)
         assert backend.stdin is not None  # noqa: S101
         assert backend.stdout is not None  # noqa: S101
-        feeding = asyncio.create_task(_feed(backend.stdin, receive))
+        sending = asyncio.create_task(_send_body(backend.stdin, receive))
         try:
-            await _relay(backend.stdout, send)
+            await _send_response(backend.stdout, send)
             await backend.wait()
         finally:
-            feeding.cancel()
+            sending.cancel()
             if backend.returncode is None:
                 os.killpg(backend.pid, signal.SIGKILL)
             self._running.discard(backend.pid)
         if rest == "git-receive-pack":
-            repository.settle_default_branch()
+            repository.choose_default_branch()
 
 
 @functools.cache
 def _aws_regions() -> tuple[str, ...]:
-    """All regions, read only when a signature is for none of those in use."""
+    """All regions. Loaded only for a signature for a region without repositories."""
     endpoints = Loader().load_data("endpoints")
     return tuple(region for partition in endpoints["partitions"] for region in partition["regions"])
 
@@ -145,8 +142,8 @@ def _basic(authorization: str) -> tuple[str, str]:
     return "", ""
 
 
-def _signature_fits(password: str, host: str, path: str, region: str) -> bool:
-    """Check the signature (version 4) that the helper sends as a password, `<time>Z<signature>`."""
+def _is_signature(password: str, host: str, path: str, region: str) -> bool:
+    """Check the Signature Version 4 that git-remote-codecommit sends as the password, `<time>Z<signature>`."""
     time, _, signature = password.partition("Z")
     date, service = time[:8], "codecommit"
     canonical = f"GIT\n{path}\n\nhost:{host}\n\nhost\n"
@@ -165,8 +162,8 @@ async def _refuse(send: Send, status: int, text: str, headers: Iterable[tuple[by
     await send({"type": "http.response.body", "body": body})
 
 
-async def _feed(pipe: asyncio.StreamWriter, receive: Receive) -> None:
-    """Pass the request's body to the backend."""
+async def _send_body(pipe: asyncio.StreamWriter, receive: Receive) -> None:
+    """Send the request's body to the backend."""
     with contextlib.suppress(ConnectionError):
         more = True
         while more:
@@ -179,8 +176,8 @@ async def _feed(pipe: asyncio.StreamWriter, receive: Receive) -> None:
     pipe.close()
 
 
-async def _relay(pipe: asyncio.StreamReader, send: Send) -> None:
-    """Turn the backend's CGI answer into a response."""
+async def _send_response(pipe: asyncio.StreamReader, send: Send) -> None:
+    """Convert the backend's CGI response to HTTP."""
     status, headers = 200, []
     while (line := (await pipe.readline()).strip()) != b"":
         name, _, value = line.partition(b":")

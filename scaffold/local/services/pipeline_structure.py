@@ -1,4 +1,4 @@
-"""What CodePipeline refuses in a pipeline that has the right shape."""
+"""CodePipeline's rules about a pipeline's structure, beyond the types of its fields."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from scaffold.local.protocol import Document, ServiceError
 
 
 def check_structure(declaration: Document) -> None:
-    """Refuse a pipeline whose parts do not fit together.
-
-    Args:
-        declaration: The pipeline as the API takes it.
+    """Validate the structure of a pipeline, given in the form of the API.
 
     Raises:
         ServiceError: The first problem found.
@@ -44,8 +41,8 @@ def _problems(declaration: Document) -> Iterator[tuple[str, str]]:
             if (action["actionTypeId"]["category"] == "Source") != (index == 0):
                 yield (
                     "InvalidStructureException",
-                    f"Action '{action['name']}' in stage '{stage['name']}': the first stage holds source actions, "
-                    "and source actions stand nowhere else",
+                    f"Action '{action['name']}' in stage '{stage['name']}': source actions belong "
+                    "in the first stage, and no other actions do",
                 )
     yield from _artifact_problems(stages)
 

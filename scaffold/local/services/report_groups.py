@@ -1,25 +1,23 @@
-"""A stand-in for CodeBuild's report groups, which ministack's CodeBuild lacks."""
+"""Emulates CodeBuild's report groups, which ministack's CodeBuild lacks."""
 
 from __future__ import annotations
 
 import time
 
-from scaffold.local.protocol import ACCOUNT, Call, Document, Service, ServiceError
+from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
 
 
-class ReportGroups(Service):
-    """Report groups: create, read, change, delete. They never hold a report."""
+class ReportGroups(AwsService):
+    """Report groups. They never have reports."""
 
     name = "codebuild"
     invalid_input = "InvalidInputException"
 
-    #: The operations that this stand-in takes from CodeBuild's API.
+    #: The operations of CodeBuild's API that are emulated here; ministack has the others.
     operations = (
         "BatchGetReportGroups",
         "CreateReportGroup",
         "DeleteReportGroup",
-        "ListReportGroups",
-        "ListReportsForReportGroup",
         "UpdateReportGroup",
     )
 
@@ -37,7 +35,7 @@ class ReportGroups(Service):
         return {"reportGroup": self._all[arn]}
 
     def update_report_group(self, call: Call) -> Document:
-        """Change a report group."""
+        """Update a report group."""
         group = self._all.get(call.parameters["arn"])
         if group is None:
             raise ServiceError("ResourceNotFoundException", f"{call.parameters['arn']} does not exist")
@@ -45,7 +43,7 @@ class ReportGroups(Service):
         return {"reportGroup": group}
 
     def delete_report_group(self, call: Call) -> Document:
-        """Delete a report group; an absent one is no error."""
+        """Delete a report group. No error if it does not exist."""
         self._all.pop(call.parameters["arn"], None)
         return {}
 
@@ -56,13 +54,3 @@ class ReportGroups(Service):
             "reportGroups": [self._all[arn] for arn in wanted if arn in self._all],
             "reportGroupsNotFound": [arn for arn in wanted if arn not in self._all],
         }
-
-    def list_report_groups(self, call: Call) -> Document:
-        """List a region's report groups."""
-        return {"reportGroups": sorted(arn for arn in self._all if f":{call.region}:" in arn)}
-
-    def list_reports_for_report_group(self, call: Call) -> Document:
-        """List the reports of a group: there never are any."""
-        if call.parameters["reportGroupArn"] not in self._all:
-            raise ServiceError("ResourceNotFoundException", f"{call.parameters['reportGroupArn']} does not exist")
-        return {"reports": []}

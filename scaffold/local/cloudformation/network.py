@@ -1,0 +1,105 @@
+"""The resource types of the network that ministack lacks: Elastic IP addresses and NAT gateways."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import replace
+
+from scaffold.local.cloudformation.resource_types import Created, Request, ResourceType, call_ministack, tag_map
+from scaffold.local.protocol import Document
+
+
+class _Ec2Resource(ResourceType):
+    """A type whose resources ministack's EC2 API can already create, and of which only the tags can change."""
+
+    def update(self, request: Request) -> Created:
+        """Update the tags."""
+        before, after = tag_map(request.old.get("Tags")), tag_map(request.properties.get("Tags"))
+        removed = [key for key in before if key not in after]
+        if removed:
+            tags = _members("Tag", [{"Key": key} for key in removed])
+            call_ministack("ec2", "DeleteTags", {"ResourceId.1": request.identifier, **tags})
+        if after:
+            tags = _members("Tag", [{"Key": key, "Value": value} for key, value in after.items()])
+            call_ministack("ec2", "CreateTags", {"ResourceId.1": request.identifier, **tags})
+        return request.identifier, self.attributes(request.identifier)
+
+    @abstractmethod
+    def attributes(self, identifier: str) -> Document:
+        """The attributes of a resource, for `Fn::GetAtt`."""
+
+
+class ElasticIp(_Ec2Resource):
+    """AWS::EC2::EIP."""
+
+    name = "AWS::EC2::EIP"
+    create_only = ("Domain", "NetworkBorderGroup", "TransferAddress", "Address", "IpamPoolId")
+    tags = ("Tags", "list")
+
+    def create(self, request: Request) -> Created:
+        """Allocate an address. Its physical id is the address; the allocation id is an attribute."""
+        tags = _tag_specification("elastic-ip", request.properties)
+        made = call_ministack("ec2", "AllocateAddress", {"Domain": "vpc", **tags})
+        return made["publicIp"], {"AllocationId": made["allocationId"], "PublicIp": made["publicIp"]}
+
+    def update(self, request: Request) -> Created:
+        """Update the tags. EC2's API identifies the address by its allocation id."""
+        attributes = self.attributes(request.identifier)
+        super().update(replace(request, identifier=str(attributes["AllocationId"])))
+        return request.identifier, attributes
+
+    def delete(self, request: Request) -> None:
+        """Release an address."""
+        allocation = self.attributes(request.identifier).get("AllocationId")
+        if allocation:
+            call_ministack("ec2", "ReleaseAddress", {"AllocationId": allocation})
+
+    def attributes(self, identifier: str) -> Document:
+        """The attributes of an address, found by the address or its allocation id; empty if it does not exist."""
+        for item in call_ministack("ec2", "DescribeAddresses", {}).get("addressesSet", []):
+            if identifier in (item["publicIp"], item["allocationId"]):
+                return {"AllocationId": item["allocationId"], "PublicIp": item["publicIp"]}
+        return {}
+
+
+class NatGateway(_Ec2Resource):
+    """AWS::EC2::NatGateway."""
+
+    name = "AWS::EC2::NatGateway"
+    create_only = ("AllocationId", "ConnectivityType", "PrivateIpAddress", "SubnetId", "VpcId")
+    tags = ("Tags", "list")
+
+    def create(self, request: Request) -> Created:
+        """Create a gateway in an existing subnet, with an existing address."""
+        public = request.properties.get("ConnectivityType", "public") == "public"
+        if public and "AllocationId" not in request.properties:
+            raise ValueError("A public NAT gateway needs an AllocationId")
+        addresses = call_ministack("ec2", "DescribeAddresses", {}).get("addressesSet", [])
+        known = [address["allocationId"] for address in addresses]
+        if public and request.properties["AllocationId"] not in known:
+            raise ValueError(f"Elastic IP address [{request.properties['AllocationId']}] could not be found")
+        call_ministack("ec2", "DescribeSubnets", {"SubnetId.1": request.properties["SubnetId"]})
+        passed = ("SubnetId", "AllocationId", "ConnectivityType")
+        given = {key: value for key, value in request.properties.items() if key in passed}
+        made = call_ministack("ec2", "CreateNatGateway", given | _tag_specification("natgateway", request.properties))
+        identifier = made["natGateway"]["natGatewayId"]
+        return identifier, self.attributes(identifier)
+
+    def delete(self, request: Request) -> None:
+        """Delete a gateway."""
+        call_ministack("ec2", "DeleteNatGateway", {"NatGatewayId": request.identifier})
+
+    def attributes(self, identifier: str) -> Document:
+        """A gateway's only attribute, its id."""
+        return {"NatGatewayId": identifier}
+
+
+def _members(prefix: str, items: list[Document]) -> Document:
+    return {f"{prefix}.{index}.{key}": value for index, item in enumerate(items, 1) for key, value in item.items()}
+
+
+def _tag_specification(kind: str, properties: Document) -> Document:
+    tags = [{"Key": key, "Value": value} for key, value in tag_map(properties.get("Tags")).items()]
+    if not tags:
+        return {}
+    return {"TagSpecification.1.ResourceType": kind, **_members("TagSpecification.1.Tag", tags)}

@@ -1,0 +1,114 @@
+"""The resource types of a running service that ministack lacks: alarms with metric math, and scaling."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scaffold.local.cloudformation.resource_types import (
+    Created,
+    Failed,
+    Request,
+    ResourceType,
+    call_ministack,
+    call_service,
+    to_api,
+)
+from scaffold.local.protocol import ACCOUNT, Document
+from scaffold.local.services.autoscaling import ApplicationAutoScaling
+
+
+class MetricAlarm(ResourceType):
+    """AWS::CloudWatch::Alarm. ministack's own type refuses metric math."""
+
+    name = "AWS::CloudWatch::Alarm"
+    create_only = ("AlarmName",)
+    tags = ("Tags", "list")
+    custom_name = "AlarmName"
+
+    def create(self, request: Request) -> Created:
+        """Create the alarm."""
+        given = to_api("cloudwatch", "PutMetricAlarmInput", {"AlarmName": request.generated_name, **request.properties})
+        # CloudFormation has other means to set system tags; the API refuses them.
+        given["Tags"] = [tag for tag in given.get("Tags", []) if not tag["Key"].startswith("aws:")]
+        call_ministack("cloudwatch", "PutMetricAlarm", given)
+        return given["AlarmName"], {"Arn": f"arn:aws:cloudwatch:{request.region}:{ACCOUNT}:alarm:{given['AlarmName']}"}
+
+    def update(self, request: Request) -> Created:
+        """Update the alarm."""
+        return self.create(replace(request, properties={**request.properties, "AlarmName": request.identifier}))
+
+    def delete(self, request: Request) -> None:
+        """Delete the alarm."""
+        call_ministack("cloudwatch", "DeleteAlarms", {"AlarmNames": [request.identifier]})
+
+
+class ScalableTarget(ResourceType):
+    """AWS::ApplicationAutoScaling::ScalableTarget."""
+
+    name = "AWS::ApplicationAutoScaling::ScalableTarget"
+    create_only = ("ResourceId", "ScalableDimension", "ServiceNamespace")
+
+    def __init__(self, service: ApplicationAutoScaling) -> None:
+        self._service = service
+
+    def create(self, request: Request) -> Created:
+        """Register the target."""
+        parameters = to_api("application-autoscaling", "RegisterScalableTargetRequest", request.properties)
+        call_service(self._service, "RegisterScalableTarget", parameters, request.region)
+        resource = _target(parameters)
+        identifier = "|".join((resource["ResourceId"], resource["ScalableDimension"], resource["ServiceNamespace"]))
+        return identifier, {"Id": identifier}
+
+    def update(self, request: Request) -> Created:
+        """Update the target's limits."""
+        return self.create(request)
+
+    def delete(self, request: Request) -> None:
+        """Deregister the target. No error if it does not exist any more."""
+        try:
+            call_service(self._service, "DeregisterScalableTarget", _target(request.properties), request.region)
+        except Failed as error:
+            if error.code != "ObjectNotFoundException":
+                raise
+
+
+class ScalingPolicy(ResourceType):
+    """AWS::ApplicationAutoScaling::ScalingPolicy."""
+
+    name = "AWS::ApplicationAutoScaling::ScalingPolicy"
+    create_only = ("PolicyName", "ResourceId", "ScalableDimension", "ScalingTargetId", "ServiceNamespace")
+
+    def __init__(self, service: ApplicationAutoScaling) -> None:
+        self._service = service
+
+    def create(self, request: Request) -> Created:
+        """Create the policy."""
+        given = {key: value for key, value in request.properties.items() if key != "ScalingTargetId"}
+        given |= self._resource(request.properties)
+        parameters = to_api("application-autoscaling", "PutScalingPolicyRequest", given)
+        arn = call_service(self._service, "PutScalingPolicy", parameters, request.region)["PolicyARN"]
+        return arn, {"Arn": arn}
+
+    def update(self, request: Request) -> Created:
+        """Update the policy."""
+        return self.create(request)
+
+    def delete(self, request: Request) -> None:
+        """Delete the policy. No error if it was deleted together with its target."""
+        try:
+            given = self._resource(request.properties) | {"PolicyName": request.properties["PolicyName"]}
+            call_service(self._service, "DeleteScalingPolicy", given, request.region)
+        except Failed as error:
+            if error.code != "ObjectNotFoundException":
+                raise
+
+    @staticmethod
+    def _resource(properties: Document) -> Document:
+        if "ScalingTargetId" in properties:
+            resource, dimension, namespace = properties["ScalingTargetId"].split("|")
+            return {"ResourceId": resource, "ScalableDimension": dimension, "ServiceNamespace": namespace}
+        return _target(properties)
+
+
+def _target(properties: Document) -> Document:
+    return {key: properties[key] for key in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
