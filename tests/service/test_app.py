@@ -177,7 +177,7 @@ class TestSmokeTest:
         process = start(**TASK)
         done = smoke_test(service, process.url + "/", TASK["APP_VERSION"])
         assert done.returncode == 0, done.stderr
-        assert "right 5 of 5\n" in done.stdout
+        assert "passed 5 of 5\n" in done.stdout
         assert done.stdout.endswith(f"Smoke test passed: dev is healthy and runs version {TASK['APP_VERSION']}.\n")
 
     def test_it_fails_for_another_version_environment_or_health(self, start, service):
@@ -185,30 +185,30 @@ class TestSmokeTest:
         url, version = process.url, TASK["APP_VERSION"]
         wrong = smoke_test(service, url, "feedbeef", "--seconds", "0.1")
         assert wrong.returncode == 1
-        assert f"in dev, / answers version '{version}' instead of 'feedbeef'." in wrong.stderr
+        assert f"in dev, / returns version '{version}' instead of 'feedbeef'." in wrong.stderr
         elsewhere = smoke_test(service, url, version, "--seconds", "0.1", name="prod")
         assert elsewhere.returncode == 1
-        assert "/ answers as environment 'dev' instead of 'prod'" in elsewhere.stderr
+        assert "/ returns environment 'dev' instead of 'prod'" in elsewhere.stderr
         process.child.send_signal(signal.SIGTERM)
         process.line("draining")
         sick = smoke_test(service, url, version, "--seconds", "0.1")
         assert sick.returncode == 1
-        assert '/health answers 503 {"status":"draining","checks":{}}' in sick.stderr
+        assert '/health returns 503 {"status":"draining","checks":{}}' in sick.stderr
 
     def test_it_fails_when_nothing_answers(self, service):
         done = smoke_test(service, "http://127.0.0.1:1", "1", "--seconds", "0.1")
         assert done.returncode == 1
         assert "/health cannot be reached: [Errno 111] Connection refused" in done.stderr
-        assert done.stdout.count("not yet") == 1
+        assert done.stdout.count("waiting") == 1
 
     @pytest.mark.parametrize(
         ("body", "words"),
         [
-            (b"<html>", "/ does not answer JSON but '<html>'"),
-            (b"[1]", "/ names no version: '[1]'"),
-            (b'{"message": "hi"}', "/ names no version"),
-            (b'{"version": 1}', "/ answers version 1 instead of '1'"),
-            (b"\xff\xfe", "/ does not answer JSON"),
+            (b"<html>", "/ does not return JSON but '<html>'"),
+            (b"[1]", "/ returns no version: '[1]'"),
+            (b'{"message": "hi"}', "/ returns no version"),
+            (b'{"version": 1}', "/ returns version 1 instead of '1'"),
+            (b"\xff\xfe", "/ does not return JSON"),
         ],
     )
     def test_it_fails_for_answers_of_another_shape(self, service, body, words):
@@ -226,8 +226,8 @@ class TestSmokeTest:
         with stub(answer) as url:
             done = smoke_test(service, url, "new", "--times", "5", "--seconds", "0.6")
         assert done.returncode == 1
-        assert "right 2 of 5" in done.stdout
-        assert "right 3 of 5" not in done.stdout
+        assert "passed 2 of 5" in done.stdout
+        assert "passed 3 of 5" not in done.stdout
 
     def test_it_waits_for_a_late_service(self, service):
         late = time.monotonic() + 1
@@ -238,7 +238,7 @@ class TestSmokeTest:
         with stub(answer) as url:
             done = smoke_test(service, url, "1", "--seconds", "20")
         assert done.returncode == 0
-        assert "not yet: /health answers 503 no" in done.stdout
+        assert "waiting: /health returns 503 no" in done.stdout
 
     @pytest.mark.parametrize(("url", "version"), [("", "1"), ("ftp://x", "1"), ("http://x", "")])
     def test_it_says_what_to_set(self, service, url, version):

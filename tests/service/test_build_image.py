@@ -164,7 +164,7 @@ def test_nothing_is_pushed_when_tests_fail(build, tests, report):
 def test_a_push_that_comes_second_uses_the_image_of_the_first(build):
     build.engine.tell(push="loses")
     succeeded(done := build.run())
-    assert "Another build pushed this version first" in done.stdout
+    assert "Another build has pushed this version already" in done.stdout
     ((tag, digest),) = build.images().items()
     assert build.exported() == {"IMAGE_URI": f"{build.uri}@{digest}", "IMAGE_TAG": tag, "IMAGE_DIGEST": digest}
 
@@ -172,7 +172,7 @@ def test_a_push_that_comes_second_uses_the_image_of_the_first(build):
 @pytest.mark.slow
 def test_a_push_that_fails_stops_the_build(build):
     build.engine.tell(push="fails")
-    stopped(build.run(), "the image could not be built and pushed.")
+    stopped(build.run(), "cannot build and push the image.")
     assert not (build.service / "image.env").exists()
 
 
@@ -195,7 +195,7 @@ def test_a_base_that_cannot_be_looked_up_stops_the_build(build):
     build.engine.tell(base="unreachable")
     done = build.run()
     assert done.returncode == 1
-    assert re.search(r"^Build stopped: the digest of public\.ecr\.aws/\S+ could not be looked up\.$", done.stderr, re.M)
+    assert re.search(r"^Build stopped: cannot resolve the digest of public\.ecr\.aws/\S+\.$", done.stderr, re.M)
     assert len(build.engine.calls("imagetools")) == 3
     assert len(build.engine.calls()) == 3
 
@@ -206,7 +206,7 @@ def test_a_base_that_cannot_be_looked_up_stops_the_build(build):
         ({"REPOSITORY_NAME": ""}, "set REPOSITORY_URI and REPOSITORY_NAME."),
         ({"REPOSITORY_URI": ""}, "set REPOSITORY_URI and REPOSITORY_NAME."),
         ({"ARCHITECTURE": "sparc"}, "set ARCHITECTURE to x86_64 or arm64, not 'sparc'."),
-        ({"REPOSITORY_NAME": "nobodys"}, "the registry could not be asked for tag {tag}."),
+        ({"REPOSITORY_NAME": "nobodys"}, "cannot look up tag {tag} in the registry."),
     ],
 )
 def test_it_says_what_is_wrong(build, variables, words):
@@ -251,7 +251,7 @@ class TestThePipelinesBuild:
         again = self.run(build)
         assert again.returncode == 1
         assert "nothing to build" in again.stdout
-        assert re.search(r"once in 24 hours.*\nThese are the findings of the scan of .*, 0\.0 hours ago", again.stdout)
+        assert re.search(r"once in 24 hours.*\nUsing the findings of the scan of .*, 0\.0 hours ago", again.stdout)
         assert "CVE-2026-0" in again.stderr
         assert "IMAGE_URI=" not in again.stdout
 

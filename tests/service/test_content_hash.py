@@ -169,5 +169,5 @@ def test_the_command(tree, tmp_path):
     done = run("app", "--architecture", "x86_64", "--base", BASE)
     assert done.stdout == version(tree) + "\n"
     missing = run("nowhere", "--architecture", "arm64", "--base", BASE)
-    assert (missing.returncode, missing.stderr) == (1, "There is no directory nowhere to hash.\n")
+    assert (missing.returncode, missing.stderr) == (1, "nowhere is not a directory.\n")
     assert run("app", "--architecture", "sparc", "--base", BASE).returncode == 2

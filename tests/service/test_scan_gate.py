@@ -210,7 +210,7 @@ class TestBasicScans:
     def test_the_table_is_readable(self, gate):
         gate.allow("CVE-2026-2", "2999-12-31", threshold="high")
         done = gate.run(basic("HIGH", "CRITICAL", "LOW", "LOW", "CRITICAL"))
-        closed(done, FINDINGS, "2 findings not allowed (CVE-2026-5, CVE-2026-1)", "dated exception")
+        closed(done, FINDINGS, "2 findings not allowed (CVE-2026-5, CVE-2026-1)", "exception with an expiry date")
         table = done.stdout[done.stdout.index("SEVERITY") :]
         assert table == (
             "SEVERITY  FINDING     PACKAGE  VERSION  FIXED IN  VERDICT\n"
@@ -228,13 +228,13 @@ class TestBasicScans:
         assert gate.calls[-1][-2:] == ["--next-token", "page-2"]
 
     def test_pages_without_end_close_it(self, gate):
-        closed(gate.run(basic("LOW", nextToken="again")), UNJUDGED, "do not end")
+        closed(gate.run(basic("LOW", nextToken="again")), UNJUDGED, "endless number of pages")
 
     def test_a_list_shorter_than_the_count_closes_it(self, gate):
         gate.allow("CVE-2026-1", "2999-12-31", minutes=0.005)
         short = basic("CRITICAL")
         short["imageScanFindings"]["findingSeverityCounts"] = {"CRITICAL": 2}
-        closed(gate.run(short), UNJUDGED, "ECR counts 2 CRITICAL findings, but lists 1")
+        closed(gate.run(short), UNJUDGED, "ECR counts 2 CRITICAL findings, but returns 1")
 
 
 class TestOnceADay:
@@ -283,7 +283,7 @@ class TestEnhancedScans:
             closed(
                 gate.run(state(status), start=ENHANCED_REGISTRY),
                 UNJUDGED,
-                "its findings are not there",
+                "its findings are not available",
                 "0.005 minutes",
             )
 
@@ -310,7 +310,7 @@ class TestUnknownsCloseIt:
         ],
     )
     def test_a_status_that_is_no_success(self, gate, status):
-        closed(gate.run(basic(status=status)), UNJUDGED, f"ended as {status}", "because")
+        closed(gate.run(basic(status=status)), UNJUDGED, f"ended with the status {status}", "because")
 
     def test_a_severity_that_ecr_does_not_document(self, gate):
         closed(gate.run(basic("APOCALYPTIC")), UNJUDGED, "'APOCALYPTIC'")
@@ -323,18 +323,18 @@ class TestUnknownsCloseIt:
     def test_no_severity(self, gate):
         answer = basic("CRITICAL")
         del answer["imageScanFindings"]["findings"][0]["severity"]
-        closed(gate.run(answer), UNJUDGED, "not understood (KeyError: 'severity')")
+        closed(gate.run(answer), UNJUDGED, "unknown format (KeyError: 'severity')")
 
     @pytest.mark.parametrize("answer", [{}, {"imageScanStatus": {}}, {"imageScanStatus": []}])
     def test_an_answer_without_status(self, gate, answer):
-        closed(gate.run(answer), UNJUDGED, "not understood")
+        closed(gate.run(answer), UNJUDGED, "unknown format")
 
     @pytest.mark.parametrize(
         "findings", [[], {"findings": [{}]}, {"findings": "x"}, {"findingSeverityCounts": {"LOW": "x"}}]
     )
     def test_findings_of_another_shape(self, gate, findings):
         answer = basic() | {"imageScanFindings": findings or ["?"]}
-        closed(gate.run(answer), UNJUDGED, "not understood")
+        closed(gate.run(answer), UNJUDGED, "unknown format")
 
     @pytest.mark.parametrize("raw", ["", "Service Unavailable", "[]", "null"])
     def test_an_answer_that_is_no_document(self, gate, raw):
@@ -344,19 +344,19 @@ class TestUnknownsCloseIt:
         gate.policy(minutes=0.005)
         began = time.monotonic()
         for answer, words in ((state("PENDING"), "the scan is PENDING"), (NOT_FOUND, "there is no scan")):
-            closed(gate.run(answer), UNJUDGED, "no result within 0.005 minutes", words)
+            closed(gate.run(answer), UNJUDGED, "timed out after 0.005 minutes", words)
         assert time.monotonic() - began < 20
 
     @pytest.mark.parametrize("error", ["AccessDeniedException", "ImageNotFoundException", "ServerException"])
     def test_an_error_when_findings_are_read(self, gate, error):
-        closed(gate.run({"error": error}), UNJUDGED, "does not show the findings", error)
+        closed(gate.run({"error": error}), UNJUDGED, "does not return the findings", error)
 
     @pytest.mark.parametrize("error", ["AccessDeniedException", "UnsupportedImageTypeException", "ServerException"])
     def test_an_error_when_the_scan_is_started(self, gate, error):
         closed(gate.run(basic(), start={"error": error}), UNJUDGED, "does not scan the image", error)
 
     def test_no_aws_command(self, gate):
-        closed(gate.call(*gate.answers(start=None, earlier=None)), UNJUDGED, "The aws command is not installed.")
+        closed(gate.call(*gate.answers(start=None, earlier=None)), UNJUDGED, "The AWS CLI is not installed.")
 
     def test_wrong_usage(self, gate):
         assert gate.call("--digest", DIGEST).returncode == USAGE
@@ -388,13 +388,13 @@ class TestExceptions:
         gate.allow("CVE-2026-2", TODAY)
         done = gate.run(basic("CRITICAL"))
         closed(done, FINDINGS)
-        assert "The exception for CVE-2026-2 matches nothing in this image: it can go." in done.stdout
+        assert "The exception for CVE-2026-2 matches no finding of this image: delete it." in done.stdout
 
     def test_one_that_has_expired_and_matches_nothing_is_only_mentioned(self, gate):
         gate.allow("CVE-2026-2", "2020-01-01")
         done = gate.run(basic())
         opened(done)
-        assert "The exception for CVE-2026-2 has expired and matches nothing" in done.stdout
+        assert "The exception for CVE-2026-2 has expired and matches no finding" in done.stdout
 
 
 class TestPolicies:
@@ -407,7 +407,7 @@ class TestPolicies:
             ('threshold = "off"', "threshold must be one of"),
             ('threshold = "CRITICAL"', "threshold must be one of"),
             ("threshold = [", "is not valid TOML"),
-            ('threshold = "low"\ntreshold = "low"', "'treshold' is no setting"),
+            ('threshold = "low"\ntreshold = "low"', "'treshold' is not a setting"),
             ('threshold = "low"\nunscored_counts_as = "none"', "unscored_counts_as must be one of"),
             ('threshold = "low"\ntimeout_minutes = 0', "timeout_minutes must be a number"),
             ('threshold = "low"\ntimeout_minutes = true', "timeout_minutes must be a number"),
