@@ -9,7 +9,7 @@ export default [
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
       eqeqeq: 'error',
-      'no-console': 'error', // logs are structured: use the logger
+      'no-console': 'error', // use the logger: logs are structured
       'no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       'no-var': 'error',
       'prefer-const': 'error',

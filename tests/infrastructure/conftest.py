@@ -1,4 +1,4 @@
-"""Generated services, one for each set of answers and test process."""
+"""Generated services: one for each set of answers, in each test process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Generated = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Generated:
-    """Generate a service for answers, once for the same answers."""
+    """Generate a service, once for each set of answers."""
     folder = tmp_path_factory.mktemp("generated")
 
     def of(**answers: Any) -> Path:
@@ -31,6 +31,6 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Generated:
 
 @pytest.fixture(scope="session")
 def stacks_of(generated: Generated) -> Callable[..., Stacks]:
-    """The stacks of the service that answers lead to. Tests only read them."""
+    """The stacks of the service for a set of answers. Read-only."""
     load_once = functools.cache(load)
     return lambda **answers: load_once(generated(**answers))

@@ -1,8 +1,8 @@
-"""What CloudFormation calls for each resource type that the stacks contain.
+"""The API calls that CloudFormation makes for each resource type of the stacks.
 
-Taken from the `handlers` of the types' public schemas (August 2026), without the calls for properties that the stacks
-do not use. CodeBuild's types have no handlers there; theirs are the calls of the API's own create, read, update and
-delete. A type that is missing here fails the test, so that a new resource brings its permissions along.
+From the `handlers` of the types' public schemas (August 2026), without the calls for properties that the stacks do not
+use. CodeBuild's types have no handlers there: their calls are those of the API to create, read, update and delete.
+A missing type fails the test, so that a new resource comes with its permissions.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ CALLS: dict[str, str] = {
         logs:ListTagsForResource logs:PutRetentionPolicy logs:TagResource logs:UntagResource""",
 }
 
-# Calls whose resource nobody can name before they are made, with those that CloudFormation makes on all resources.
+# Calls whose resource is not known in advance, and calls that CloudFormation makes for all resources.
 UNNAMED = (
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
@@ -130,6 +130,6 @@ def calls(type_name: str) -> list[str]:
     """The calls of a resource type.
 
     Raises:
-        KeyError: The type is not listed; look its handlers up.
+        KeyError: The type is missing in CALLS; add its handlers.
     """
     return CALLS[type_name].split()

@@ -1,4 +1,4 @@
-"""Enough of IAM to ask whether a policy allows a call: statements, wildcards, the conditions that the kit uses."""
+"""A simulator of IAM policies: statements, wildcards and the condition operators that the kit uses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, st
             elif operator == "Bool":
                 good = given is not None and given == str(wanted).lower()
             else:
-                raise ValueError(f"the condition operator {operator} is not known here")
+                raise ValueError(f"the condition operator {operator} is not implemented")
             if not good:
                 return False
     return True
@@ -55,12 +55,12 @@ def _applies(statement: Statement, action: str, resource: str, context: Mapping[
 def allowed(
     statements: Iterable[Statement], action: str, resource: str = "*", context: Mapping[str, str] | None = None
 ) -> bool:
-    """Whether statements allow a call.
+    """Whether the statements of all policies together allow a call.
 
     Args:
         statements: The statements of all policies together.
-        action: Such as ecs:CreateService.
-        resource: The ARN that the call is about.
+        action: The IAM action, such as ecs:CreateService.
+        resource: The ARN of the resource.
         context: Condition keys and their values.
     """
     applying = [statement for statement in statements if _applies(statement, action, resource, context or {})]
@@ -68,7 +68,7 @@ def allowed(
 
 
 def statements_of(stack: Stack, role: str) -> list[Statement]:
-    """Every statement that a role of a stack has, in its own policies and in those attached to it."""
+    """The statements of a role's inline policies, including those of separate AWS::IAM::Policy resources."""
     found: list[Statement] = []
     for policy in stack.resources[role]["Properties"].get("Policies", []):
         found += policy["PolicyDocument"]["Statement"]
@@ -80,7 +80,7 @@ def statements_of(stack: Stack, role: str) -> list[Statement]:
 
 
 def boundary_of(stack: Stack) -> list[Statement]:
-    """The statements of the boundary, from the foundation."""
+    """The statements of the permissions boundary; the stack is the foundation."""
     ((_, properties),) = stack.of_type("AWS::IAM::ManagedPolicy")
     statements: list[Statement] = properties["PolicyDocument"]["Statement"]
     return statements

@@ -1,7 +1,7 @@
-"""Our own rules: what AWS refuses, or what breaks when it runs, although cfn-lint passes it.
+"""Rules of our own, for faults that cfn-lint does not find but that AWS rejects or that fail at run time.
 
-Each rule looks at all stacks of a service and names what is wrong. Its number is that of the report it comes from
-(`ecs-02`), or says what it guards. `wrong.yaml` holds a template for each, in which the rule has to find something.
+Each rule checks all stacks of a service and yields the problems. It is named after the report that it comes from
+(`ecs-02`) or after its subject. `wrong.yaml` has a faulty template for each rule, in which it must find a problem.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RULES: dict[str, Rule] = {}
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:
-    """Register a rule under the names of what it guards against."""
+    """Register a rule under one or more names."""
 
     def register(check: Rule) -> Rule:
         for name in names:
@@ -29,14 +29,14 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 
 
 def every(stacks: Stacks, type_name: str) -> Iterator[tuple[Stack, str, dict[str, Any]]]:
-    """Every resource of a type in all stacks."""
+    """Every resource of a type, in all stacks."""
     for stack in stacks.values():
         for logical, properties in stack.of_type(type_name):
             yield stack, logical, properties
 
 
 def walk(value: Any) -> Iterator[dict[str, Any]]:
-    """Every mapping inside a value, itself included."""
+    """Every mapping inside a value, including the value itself."""
     if isinstance(value, dict):
         yield value
         for item in value.values():
@@ -47,7 +47,7 @@ def walk(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def references(resource: dict[str, Any]) -> set[str]:
-    """The logical ids that a resource, as written, refers to."""
+    """The logical IDs that an unresolved resource refers to."""
     found = set()
     for item in walk(resource):
         found |= {item["Ref"]} if "Ref" in item else set()
@@ -56,5 +56,5 @@ def references(resource: dict[str, Any]) -> set[str]:
 
 
 def repeated(names: Iterable[str]) -> list[str]:
-    """What occurs more than once."""
+    """The names that occur more than once."""
     return [name for name, count in Counter(names).items() if count > 1]

@@ -52,7 +52,7 @@ def builds_have_an_input(stacks: Stacks) -> Iterator[str]:
 
 
 @rule("pipe-07")
-def only_v2_has_what_v2_brought(stacks: Stacks) -> Iterator[str]:
+def features_of_v2_need_type_v2(stacks: Stacks) -> Iterator[str]:
     for _, logical, properties in every(stacks, "AWS::CodePipeline::Pipeline"):
         if properties.get("PipelineType", "V1") != "V2":
             new = {"Triggers", "Variables"} & set(properties)
@@ -81,7 +81,7 @@ def stacks_with_roles_are_acknowledged(stacks: Stacks) -> Iterator[str]:
 
 
 @rule("action-mode")
-def actions_are_of_a_kind_that_exists(stacks: Stacks) -> Iterator[str]:
+def action_providers_and_modes_exist(stacks: Stacks) -> Iterator[str]:
     for _, action in _actions(stacks):
         kind, configuration = action["ActionTypeId"], action.get("Configuration", {})
         if kind["Provider"] not in PROVIDERS.get(kind["Category"], set()):
@@ -91,7 +91,7 @@ def actions_are_of_a_kind_that_exists(stacks: Stacks) -> Iterator[str]:
 
 
 @rule("stage-condition")
-def stage_conditions_are_of_a_kind_that_exists(stacks: Stacks) -> Iterator[str]:
+def stage_conditions_exist(stacks: Stacks) -> Iterator[str]:
     for _, _, properties in every(stacks, "AWS::CodePipeline::Pipeline"):
         for stage in properties["Stages"]:
             for kind, results in CONDITIONS.items():
@@ -101,13 +101,13 @@ def stage_conditions_are_of_a_kind_that_exists(stacks: Stacks) -> Iterator[str]:
                     yield f"{stage['Name']}: more than one condition {kind}"
                 for item in [declared, *conditions]:
                     if item.get("Result", next(iter(results))) not in results:
-                        yield f"{stage['Name']}: {kind} knows no result {item['Result']}"
+                        yield f"{stage['Name']}: {kind} has no result {item['Result']}"
                 for provider in (item["RuleTypeId"]["Provider"] for item in walk(declared) if "RuleTypeId" in item):
                     if provider not in RULE_PROVIDERS:
                         yield f"{stage['Name']}: no rule {provider}"
             asks = any(action["ActionTypeId"]["Category"] == "Approval" for action in stage["Actions"])
             if asks and stage.get("OnFailure", {}).get("Result") == "ROLLBACK":
-                yield f"{stage['Name']}: a refused approval would roll back and ask for approval again"
+                yield f"{stage['Name']}: a rejected approval would roll back and request approval again"
 
 
 @rule("overrides")
@@ -133,7 +133,7 @@ def pushes_start_the_pipeline(stacks: Stacks) -> Iterator[str]:
     for properties, action in _actions(stacks):
         if action["ActionTypeId"]["Provider"] == "CodeCommit":
             if action["Configuration"].get("PollForSourceChanges") != "false":
-                yield f"{action['Name']} polls"
+                yield f"{action['Name']} polls for changes"
             if not any(arn.endswith(f":{properties['Name']}") for arn in started):
                 yield f"no rule starts {properties['Name']}"
 

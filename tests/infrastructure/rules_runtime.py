@@ -1,4 +1,4 @@
-"""Rules for the network, the load balancer, ECS and what watches over them."""
+"""Rules for the network, the load balancer, ECS, alarms and dashboards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def load_balancer_spans_zones(stacks: Stacks) -> Iterator[str]:
         named = stack.template["Resources"][logical]["Properties"]["Subnets"]
         subnets = [stack.resources[item["Ref"]]["Properties"] for item in named]
         if len({subnet["AvailabilityZone"] for subnet in subnets}) < 2:
-            yield f"{logical} lies in one zone"
+            yield f"{logical} is in one Availability Zone only"
 
 
 @rule("net-03")
@@ -28,11 +28,11 @@ def default_route_waits_for_the_attachment(stacks: Stacks) -> Iterator[str]:
         if "GatewayId" in properties:
             waits = as_list(stack.resources[logical].get("DependsOn", []))
             if not any(stack.template["Resources"][name]["Type"] == "AWS::EC2::VPCGatewayAttachment" for name in waits):
-                yield f"{logical} may come before the gateway is attached"
+                yield f"{logical} may be created before the gateway is attached"
 
 
-def _has_way_out(stack: Stack, subnet: str) -> str | None:
-    """By what a subnet reaches the internet: GatewayId, NatGatewayId, or None."""
+def _default_route(stack: Stack, subnet: str) -> str | None:
+    """The kind of target of a subnet's default route: GatewayId, NatGatewayId, or None without a default route."""
     resources = stack.template["Resources"]
     tables = [
         resources[logical]["Properties"]["RouteTableId"]["Ref"]
@@ -54,23 +54,23 @@ def tasks_reach_the_registry(stacks: Stacks) -> Iterator[str]:
         wanted = "GatewayId" if network.get("AssignPublicIp") == "ENABLED" else "NatGatewayId"
         for subnet in network["Subnets"]:
             where = subnets.get(subnet)
-            if where is None or _has_way_out(*where) != wanted:
-                yield f"{stack.name} {logical}: {subnet} has no way to ECR by {wanted}"
+            if where is None or _default_route(*where) != wanted:
+                yield f"{stack.name} {logical}: {subnet} has no route to ECR through {wanted}"
 
 
 @rule("name-05")
-def what_may_be_replaced_has_no_name(stacks: Stacks) -> Iterator[str]:
+def replaceable_resources_have_no_name(stacks: Stacks) -> Iterator[str]:
     for kind in ("TargetGroup", "LoadBalancer"):
         for _, logical, properties in every(stacks, f"AWS::ElasticLoadBalancingV2::{kind}"):
             if "Name" in properties:
-                yield f"{logical} has a name, so nothing that replaces it can be changed"
+                yield f"{logical} has a name, so it cannot be replaced"
 
 
 @rule("ecs-02")
-def target_groups_take_addresses(stacks: Stacks) -> Iterator[str]:
+def target_groups_are_of_type_ip(stacks: Stacks) -> Iterator[str]:
     for _, logical, properties in every(stacks, "AWS::ElasticLoadBalancingV2::TargetGroup"):
         if properties.get("TargetType") != "ip":
-            yield f"{logical} is of type {properties.get('TargetType', 'instance')}, tasks register by ip"
+            yield f"{logical} is of type {properties.get('TargetType', 'instance')}, but Fargate tasks need ip"
 
 
 def _containers(stacks: Stacks) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -89,7 +89,7 @@ def load_balancers_name_a_container_and_its_port(stacks: Stacks) -> Iterator[str
     for stack, _, properties in every(stacks, "AWS::ECS::Service"):
         for balancer in properties.get("LoadBalancers", []):
             if (balancer["ContainerName"], balancer["ContainerPort"]) not in known:
-                yield f"{stack.name}: no container {balancer['ContainerName']} with port {balancer['ContainerPort']}"
+                yield f"{stack.name}: no container {balancer['ContainerName']} has port {balancer['ContainerPort']}"
 
 
 @rule("ecs-08")
@@ -98,7 +98,7 @@ def log_groups_exist(stacks: Stacks) -> Iterator[str]:
     for name, container in _containers(stacks):
         group = container.get("LogConfiguration", {}).get("Options", {}).get("awslogs-group")
         if group not in declared:
-            yield f"{name}: nothing declares the log group {group}"
+            yield f"{name}: no stack declares the log group {group}"
 
 
 @rule("ecs-10")
@@ -106,21 +106,21 @@ def variables_and_secrets_differ(stacks: Stacks) -> Iterator[str]:
     for name, container in _containers(stacks):
         variables = [item["Name"] for item in container.get("Environment", []) + container.get("Secrets", [])]
         for variable in {item for item in variables if variables.count(item) > 1}:
-            yield f"{name}: {variable} is given twice"
+            yield f"{name}: {variable} is defined twice"
 
 
 @rule("ecs-12")
 def grace_period_needs_a_load_balancer(stacks: Stacks) -> Iterator[str]:
     for stack, logical, _ in every(stacks, "AWS::ECS::Service"):
-        # As written, not as resolved: a condition would add both to an existing service in one update.
+        # Unresolved, since a condition would add both to an existing service in one update.
         properties = stack.template["Resources"][logical]["Properties"]
         balancers = properties.get("LoadBalancers")
         if "HealthCheckGracePeriodSeconds" in properties and not isinstance(balancers, list):
-            yield f"{stack.name} {logical}: the grace period stands without a load balancer that is always there"
+            yield f"{stack.name} {logical}: the grace period needs a load balancer under every condition"
 
 
 @rule("ecs-13")
-def rebalancing_has_room(stacks: Stacks) -> Iterator[str]:
+def rebalancing_needs_more_than_100_percent(stacks: Stacks) -> Iterator[str]:
     for stack, logical, properties in every(stacks, "AWS::ECS::Service"):
         most = int(properties.get("DeploymentConfiguration", {}).get("MaximumPercent", 200))
         if properties.get("AvailabilityZoneRebalancing", "ENABLED") == "ENABLED" and most <= 100:
@@ -136,11 +136,11 @@ def builds_and_tasks_have_one_architecture(stacks: Stacks) -> Iterator[str]:
     for stack, _, properties in every(stacks, "AWS::ECS::TaskDefinition"):
         runs = properties.get("RuntimePlatform", {}).get("CpuArchitecture", "X86_64")
         if built - {runs}:
-            yield f"{stack.name} runs {runs}, builds make {', '.join(sorted(built))}"
+            yield f"{stack.name} runs {runs}, builds are for {', '.join(sorted(built))}"
 
 
 @rule("strategy")
-def strategies_have_what_belongs_to_them(stacks: Stacks) -> Iterator[str]:
+def strategies_have_their_own_configuration(stacks: Stacks) -> Iterator[str]:
     own = {"CanaryConfiguration": "CANARY", "LinearConfiguration": "LINEAR", "DeploymentCircuitBreaker": "ROLLING"}
     for stack, _, properties in every(stacks, "AWS::ECS::Service"):
         deployment = properties["DeploymentConfiguration"]
@@ -150,22 +150,22 @@ def strategies_have_what_belongs_to_them(stacks: Stacks) -> Iterator[str]:
                 yield f"{stack.name}: {key} belongs to {only}, and the strategy is {strategy}"
         if strategy != "ROLLING":
             if not {"BakeTimeInMinutes", "Alarms"} <= set(deployment):
-                yield f"{stack.name}: {strategy} has no alarms to roll back on, or no time to see them in"
+                yield f"{stack.name}: {strategy} has no alarms to roll back on, or no bake time"
             for balancer in properties["LoadBalancers"]:
                 if set(balancer.get("AdvancedConfiguration", {})) < {
                     "AlternateTargetGroupArn", "ProductionListenerRule", "RoleArn",
                 }:  # fmt: skip
-                    yield f"{stack.name}: {strategy} has nothing to shift traffic with"
+                    yield f"{stack.name}: {strategy} lacks the configuration to shift traffic"
 
 
 @rule("alarms")
-def deployments_watch_alarms_that_exist_first(stacks: Stacks) -> Iterator[str]:
+def services_depend_on_their_deployment_alarms(stacks: Stacks) -> Iterator[str]:
     for stack, logical, properties in every(stacks, "AWS::ECS::Service"):
         named = {alarm["AlarmName"]: name for name, alarm in stack.of_type("AWS::CloudWatch::Alarm")}
         waits = as_list(stack.resources[logical].get("DependsOn", []))
         for alarm in properties["DeploymentConfiguration"].get("Alarms", {}).get("AlarmNames", []):
             if named.get(alarm) not in waits:
-                yield f"{stack.name}: {logical} does not wait for the alarm {alarm}"
+                yield f"{stack.name}: {logical} does not depend on the alarm {alarm}"
 
 
 @rule("alarm-span")
@@ -178,28 +178,28 @@ def alarms_span_both_target_groups(stacks: Stacks) -> Iterator[str]:
             if dimension["Name"] == "TargetGroup"
         }
         if len(groups) != 2:
-            yield f"{stack.name} {logical} sees {len(groups)} of the two target groups"
+            yield f"{stack.name} {logical} covers {len(groups)} of the two target groups"
         if properties.get("TreatMissingData") != "notBreaching":
-            yield f"{stack.name} {logical} takes silence for trouble"
+            yield f"{stack.name} {logical} treats missing data as breaching"
 
 
 @rule("desired-count")
-def releases_leave_the_number_of_tasks_alone(stacks: Stacks) -> Iterator[str]:
+def services_with_auto_scaling_have_no_desired_count(stacks: Stacks) -> Iterator[str]:
     if any(True for _ in every(stacks, "AWS::ApplicationAutoScaling::ScalableTarget")):
         for stack, logical, properties in every(stacks, "AWS::ECS::Service"):
             if "DesiredCount" in properties:
-                yield f"{stack.name} {logical}: each release sets the number of tasks back"
+                yield f"{stack.name} {logical}: each release resets the number of tasks"
 
 
 @rule("scaling-metric")
 def scaling_does_not_follow_one_target_group(stacks: Stacks) -> Iterator[str]:
     for stack, logical, properties in every(stacks, "AWS::ApplicationAutoScaling::ScalingPolicy"):
         if any(item.get("PredefinedMetricType") == "ALBRequestCountPerTarget" for item in walk(properties)):
-            yield f"{stack.name} {logical}: the metric stays with one target group while releases swap them"
+            yield f"{stack.name} {logical}: the metric is of one target group, but releases switch between two"
 
 
 @rule("production-rule")
-def production_rule_forwards_and_no_more(stacks: Stacks) -> Iterator[str]:
+def production_rule_only_forwards(stacks: Stacks) -> Iterator[str]:
     rules = {
         stack._identifier(logical): (stack.name, properties)
         for stack, logical, properties in every(stacks, "AWS::ElasticLoadBalancingV2::ListenerRule")
@@ -218,14 +218,14 @@ def production_rule_forwards_and_no_more(stacks: Stacks) -> Iterator[str]:
             if [action["Type"] for action in found["Actions"]] != ["forward"]:
                 yield f"{stack.name}: the production rule does more than forward"
             elif groups != {balancer["TargetGroupArn"], shifting["AlternateTargetGroupArn"]}:
-                yield f"{stack.name}: the production rule does not hold both target groups"
+                yield f"{stack.name}: the production rule does not contain both target groups"
 
 
 @rule("task-definition")
 def old_task_definitions_stay_registered(stacks: Stacks) -> Iterator[str]:
     for stack, logical, _ in every(stacks, "AWS::ECS::TaskDefinition"):
         if stack.resources[logical].get("UpdateReplacePolicy") != "Retain":
-            yield f"{stack.name} {logical}: a release deregisters what the service still runs"
+            yield f"{stack.name} {logical}: a release deregisters the revision that the service still runs"
 
 
 @rule("kms-09")
@@ -237,4 +237,4 @@ def dashboards_are_complete(stacks: Stacks) -> Iterator[str]:
                 yield f"{stack.name} {logical}: the widget {shown.get('title')} has no metrics or no region"
             for item in walk(shown):
                 if "color" in item and not COLOUR.fullmatch(item["color"]):
-                    yield f"{stack.name} {logical}: {item['color']} is no colour"
+                    yield f"{stack.name} {logical}: {item['color']} is not a colour"

@@ -1,4 +1,4 @@
-"""Rules for roles, keys, names and data."""
+"""Rules for IAM roles, KMS keys, names and retained data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.infrastructure.iam import allowed, statements_of
 from tests.infrastructure.rules import every, references, repeated, rule, walk
 from tests.infrastructure.stacks import Stack, Stacks, as_list
 
-# Their creation checks the permissions of the role at once.
+# AWS checks the permissions of their role when they are created.
 CHECKED_AT_ONCE = {"AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline"}
 
 
@@ -25,7 +25,7 @@ def every_role_of_a_task_may_be_passed(stacks: Stacks) -> Iterator[str]:
         for key in {"TaskRoleArn", "ExecutionRoleArn"} & set(properties):
             context = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
             if not any(allowed(statements_of(*role), "iam:PassRole", properties[key], context) for role in deployers):
-                yield f"{stack.name}: nobody may pass its {key}"
+                yield f"{stack.name}: no deploy role may pass its {key}"
 
 
 @rule("iam-04")
@@ -47,7 +47,7 @@ def permissions_come_with_the_role(stacks: Stacks) -> Iterator[str]:
         for logical, resource in stack.template["Resources"].items():
             uses = resource["Type"] in CHECKED_AT_ONCE and references(resource) & set(roles)
             if uses and policy not in as_list(resource.get("DependsOn", [])):
-                yield f"{logical} may come before {policy}, which its role needs"
+                yield f"{logical} may be created before {policy}, which its role needs"
 
 
 @rule("iam-07")
@@ -56,7 +56,7 @@ def subnets_in_conditions_are_arns(stacks: Stacks) -> Iterator[str]:
         for item in walk(stack.resources):
             for subnet in as_list(item.get("ec2:Subnet", [])):
                 if not str(subnet).startswith("arn:"):
-                    yield f"{stack.name}: the condition on ec2:Subnet names {subnet}, which is no ARN"
+                    yield f"{stack.name}: the condition on ec2:Subnet names {subnet}, which is not an ARN"
 
 
 def _trusted(role: dict[str, Any]) -> list[str]:
@@ -68,54 +68,54 @@ def _trusted(role: dict[str, Any]) -> list[str]:
 
 
 @rule("iam-08")
-def roles_trust_the_service_that_takes_them(stacks: Stacks) -> Iterator[str]:
+def roles_trust_the_service_that_assumes_them(stacks: Stacks) -> Iterator[str]:
     trusted = {stack._arn(logical): _trusted(role) for stack, logical, role in every(stacks, "AWS::IAM::Role")}
 
-    def takes(where: str, arn: str, service: str) -> Iterator[str]:
+    def trusts(where: str, arn: str, service: str) -> Iterator[str]:
         if trusted.get(arn) != [service]:
-            yield f"{where} takes {arn}, which trusts {trusted.get(arn)} and not {service}"
+            yield f"{where} uses {arn}, which trusts {trusted.get(arn)} and not {service}"
 
     for stack, _, properties in every(stacks, "AWS::ECS::TaskDefinition"):
         for key in ("TaskRoleArn", "ExecutionRoleArn"):
-            yield from takes(f"{stack.name} {key}", properties[key], "ecs-tasks.amazonaws.com")
+            yield from trusts(f"{stack.name} {key}", properties[key], "ecs-tasks.amazonaws.com")
     for stack, _, properties in every(stacks, "AWS::ECS::Service"):
         for item in walk(properties.get("LoadBalancers", [])):
             if "RoleArn" in item:
-                yield from takes(stack.name, item["RoleArn"], "ecs.amazonaws.com")
+                yield from trusts(stack.name, item["RoleArn"], "ecs.amazonaws.com")
     for _, logical, properties in every(stacks, "AWS::CodeBuild::Project"):
-        yield from takes(logical, properties["ServiceRole"], "codebuild.amazonaws.com")
+        yield from trusts(logical, properties["ServiceRole"], "codebuild.amazonaws.com")
     for _, logical, properties in every(stacks, "AWS::CodePipeline::Pipeline"):
-        yield from takes(logical, properties["RoleArn"], "codepipeline.amazonaws.com")
+        yield from trusts(logical, properties["RoleArn"], "codepipeline.amazonaws.com")
     for _, logical, properties in every(stacks, "AWS::Events::Rule"):
         for target in properties["Targets"]:
             if "RoleArn" in target:
-                yield from takes(logical, target["RoleArn"], "events.amazonaws.com")
+                yield from trusts(logical, target["RoleArn"], "events.amazonaws.com")
             elif not target["Arn"].startswith("arn:aws:sns:"):
                 yield f"{logical} has no role for {target['Arn']}"
 
 
 @rule("boundary")
-def roles_that_the_pipeline_makes_have_the_boundary(stacks: Stacks) -> Iterator[str]:
+def roles_outside_the_foundation_have_the_boundary(stacks: Stacks) -> Iterator[str]:
     boundaries = {stack._identifier(logical) for stack, logical, _ in every(stacks, "AWS::IAM::ManagedPolicy")}
     for stack, logical, properties in every(stacks, "AWS::IAM::Role"):
         if stack.kind != "foundation" and properties.get("PermissionsBoundary") not in boundaries:
             yield f"{stack.name} {logical} has no boundary"
         if "RoleName" in properties or not properties.get("Path", "/").strip("/"):
-            yield f"{stack.name} {logical} has a name of its own, or no path to be known by"
+            yield f"{stack.name} {logical} has a RoleName, or no path to match it by"
 
 
 @rule("full-access")
 def no_policy_grants_everything(stacks: Stacks) -> Iterator[str]:
     for stack, logical, properties in every(stacks, "AWS::IAM::Role"):
         for arn in properties.get("ManagedPolicyArns", []):
-            yield f"{stack.name} {logical} takes the policy {arn} of AWS whole"
+            yield f"{stack.name} {logical} has the managed policy {arn}"
         for statement in statements_of(stack, logical):
             for action in as_list(statement["Action"]):
                 service, _, call = action.partition(":")
                 if statement["Effect"] == "Allow" and (action == "*" or call == "*" or not call):
-                    yield f"{stack.name} {logical} may do everything with {service}"
+                    yield f"{stack.name} {logical} is allowed all actions of {service}"
             if "NotAction" in statement or "NotResource" in statement:
-                yield f"{stack.name} {logical} is granted by what it is not"
+                yield f"{stack.name} {logical} uses NotAction or NotResource"
 
 
 @rule("kms-02")
@@ -147,7 +147,7 @@ def keys_have_an_administrator(stacks: Stacks) -> Iterator[str]:
             if str(statement["Principal"].get("AWS", "")).endswith(":root") and "kms:*" in as_list(statement["Action"])
         ]
         if not administrators:
-            yield f"nobody may change the policy of {logical}"
+            yield f"the key policy of {logical} could never be changed"
 
 
 @rule("name-06")
@@ -159,7 +159,7 @@ def exports_do_not_change_their_value(stacks: Stacks) -> Iterator[str]:
 
 
 @rule("name-07")
-def log_groups_have_one_owner(stacks: Stacks) -> Iterator[str]:
+def log_groups_are_declared_once(stacks: Stacks) -> Iterator[str]:
     names = (properties["LogGroupName"] for _, _, properties in every(stacks, "AWS::Logs::LogGroup"))
     yield from (f"two resources declare the log group {name}" for name in repeated(names))
 
@@ -170,23 +170,23 @@ def released_images_never_expire(stacks: Stacks) -> Iterator[str]:
         for item in json.loads(properties["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]:
             selection = item["selection"]
             if ("countUnit" in selection) != (selection["countType"] == "sinceImagePushed"):
-                yield f"{logical}: countUnit belongs to sinceImagePushed, and {selection['countType']} is given"
+                yield f"{logical}: countUnit needs sinceImagePushed, not {selection['countType']}"
             if selection["tagStatus"] != "untagged":
                 yield f"{logical}: a rule expires images that may be running"
 
 
 @rule("retain")
-def what_holds_data_outlives_its_stack(stacks: Stacks) -> Iterator[str]:
+def data_is_retained_when_its_stack_is_deleted(stacks: Stacks) -> Iterator[str]:
     for kind in ("AWS::KMS::Key", "AWS::S3::Bucket", "AWS::ECR::Repository"):
         for stack, logical, _ in every(stacks, kind):
             resource = stack.resources[logical]
             policies = (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
-            # Plain Retain would keep what a failed first attempt made, and the second attempt would trip over its name.
+            # With Retain, a failed creation would leave the resource, and its name would fail the next creation.
             if policies != ("RetainExceptOnCreate", "Retain"):
-                yield f"{stack.name} {logical} is deleted with its stack, or stays after a failed first attempt"
+                yield f"{stack.name} {logical} is deleted with its stack, or retained after a failed creation"
 
 
 @rule("scanning")
-def the_registry_is_left_alone(stacks: Stacks) -> Iterator[str]:
+def scanning_of_the_registry_is_not_configured(stacks: Stacks) -> Iterator[str]:
     for stack, logical, _ in every(stacks, "AWS::ECR::RegistryScanningConfiguration"):
         yield f"{stack.name} {logical} changes how every repository of the account is scanned"

@@ -1,4 +1,4 @@
-"""The stacks of a generated service as CloudFormation would see them: parsed, and with every function worked out."""
+"""The stacks of a generated service as CloudFormation sees them: parsed, with all intrinsic functions resolved."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/app@sha256:{'0' * 64}"
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML with CloudFormation's short functions, and with dates and the like left alone."""
+    """YAML with the short form of CloudFormation's intrinsic functions."""
 
 
 def _function(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
@@ -47,14 +47,14 @@ _Loader.add_multi_constructor("!", _function)
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Parse a template, or a part of one."""
+    """Parse a template or a part of one."""
     document: dict[str, Any] = yaml.load(text, _Loader)
     return document
 
 
 @dataclass
 class Stack:
-    """One stack: a template with the parameters it gets, and what other stacks export."""
+    """A stack: a template with its parameters and the exports of other stacks."""
 
     name: str
     template: dict[str, Any]
@@ -70,7 +70,7 @@ class Stack:
 
     @functools.cached_property
     def resources(self) -> dict[str, dict[str, Any]]:
-        """The resources that exist under these parameters, with every function worked out."""
+        """The resources that exist with these parameters, with all intrinsic functions resolved."""
         found = {}
         for logical, resource in self.template.get("Resources", {}).items():
             if "Condition" not in resource or self.holds(resource["Condition"]):
@@ -96,7 +96,7 @@ class Stack:
         }
 
     def of_type(self, type_name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every resource of a type: its logical id and its properties."""
+        """Every resource of a type, as logical ID and properties."""
         for logical, resource in self.resources.items():
             if resource["Type"] == type_name:
                 yield logical, resource["Properties"]
@@ -116,10 +116,10 @@ class Stack:
                 return all(map(self.holds, parts))
             case {"Fn::Or": parts}:
                 return any(map(self.holds, parts))
-        raise ValueError(f"no condition: {condition}")
+        raise ValueError(f"not a condition: {condition}")
 
     def resolve(self, value: Any) -> Any:
-        """A value with every function in it worked out."""
+        """A value with all intrinsic functions resolved."""
         if isinstance(value, list):
             return [item for item in map(self.resolve, value) if item is not NOTHING]
         if not isinstance(value, dict):
@@ -217,7 +217,7 @@ class Stack:
                 return str(self.resolve(properties["ServiceName"]))
             case "AWS::EC2::EIP", "AllocationId":
                 return "eipalloc-0123456789abcdef0"
-        raise ValueError(f"{self.name}: {kind} has no {attribute} here")
+        raise ValueError(f"{self.name}: the attribute {attribute} of {kind} is not implemented")
 
     def _arn(self, logical: str) -> str:
         kind, properties = self._properties(logical)
@@ -252,7 +252,7 @@ class Stack:
                 return f"{elb}:listener-rule/app/{self.name[:12]}/0123456789abcdef/listener/{logical}"
             case "AWS::ElasticLoadBalancingV2::TargetGroup":
                 return f"{elb}:targetgroup/{self.name[:12]}-{logical}/0123456789abcdef"
-        raise ValueError(f"{self.name}: {kind} has no ARN here")
+        raise ValueError(f"{self.name}: the ARN of {kind} is not implemented")
 
 
 KINDS = ("foundation", "pipeline", "environment", "task-definition", "service")
@@ -260,11 +260,7 @@ Stacks = dict[str, Stack]
 
 
 def load(root: Path) -> Stacks:
-    """Read the stacks of a generated service in the order in which they are deployed.
-
-    Args:
-        root: The generated service.
-    """
+    """Read the stacks of a generated service, in deployment order."""
     folder = root / "infrastructure"
     app = _configuration(folder / "foundation.json")["Parameters"]["AppName"]
     stacks: Stacks = {}
@@ -289,7 +285,7 @@ def load(root: Path) -> Stacks:
 
 
 def environments(root: Path) -> list[str]:
-    """The environments of a generated service, by name."""
+    """The names of the environments of a generated service, sorted."""
     return sorted(path.name for path in (root / "infrastructure").iterdir() if path.is_dir())
 
 
@@ -305,5 +301,5 @@ def one(stacks: Stacks, kind: str) -> Stack:
 
 
 def as_list(value: Any) -> list[Any]:
-    """A value that may stand alone, as a list."""
+    """A list, or a single value as a list."""
     return value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""What CloudFormation would send: botocore accepts its shape, and every enumeration knows its values."""
+"""The properties as API requests: botocore's models accept their shapes and the values of enumerations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ API = {
     "AWS::ElasticLoadBalancingV2::Listener": ("elbv2", "CreateListener"),
     "AWS::ElasticLoadBalancingV2::ListenerRule": ("elbv2", "CreateRule"),
 }
-# Properties that the API calls otherwise, or that CloudFormation keeps for itself.
+# Properties with another name in the API, and properties of CloudFormation only.
 RENAMED = {"ClusterSettings": "settings"}
 OWN = {"DeleteReports", "RestartExecutionOnUpdate", "Tags"}
 
@@ -39,7 +39,7 @@ def shape_of(service: str, operation: str) -> Shape:
 
 
 def to_api(shape: Shape, value: Any) -> Any:
-    """Properties as the API names them, with numbers and truth values as such; what is unknown stays, to be found."""
+    """Properties with the API's names and types; unknown ones stay, so that the validation finds them."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         known = {name.lower(): name for name in shape.members}
         converted = {}
@@ -86,14 +86,14 @@ def problems(kind: str, properties: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("kind", API)
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
-def test_the_api_takes_it(stacks_of: Callable[..., Stacks], answers: dict[str, Any], kind: str) -> None:
+def test_the_api_accepts_the_properties(stacks_of: Callable[..., Stacks], answers: dict[str, Any], kind: str) -> None:
     found = list(every(stacks_of(**answers), kind))
     assert found
     for _, logical, properties in found:
         assert problems(kind, properties) == [], logical
 
 
-def test_a_wrong_value_is_found() -> None:
+def test_invalid_properties_are_found() -> None:
     service = {"ServiceName": "a", "DeploymentConfiguration": {"Strategy": "CANARIES"}}
     assert "CANARIES" in problems("AWS::ECS::Service", service)[0]
     assert "Unknown parameter" in problems("AWS::ECS::Service", {"ServiceName": "a", "Deployment": {}})[0]

@@ -1,4 +1,4 @@
-"""cfn-lint has nothing to say about any template."""
+"""cfn-lint finds nothing in any template."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ def test_cfn_lint_finds_nothing_over_all_pairs(generated: Callable[..., Path], a
     assert findings(generated(**answers), answers.get("aws_region", "us-east-1")) == []
 
 
-def test_cfn_lint_is_awake() -> None:
+def test_cfn_lint_finds_a_fault() -> None:
     template = "Resources: {Topic: {Type: AWS::SNS::Topic, Properties: {Nonsense: 1}}}"
     assert "E3002" in lint(template, "us-east-1")[0]

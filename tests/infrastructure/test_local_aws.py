@@ -1,6 +1,6 @@
-"""The five kinds of stack come up, change and go away on local AWS, in the order in which a release takes them.
+"""The five kinds of stack are created, updated and deleted on local AWS, in the order of a release.
 
-Local AWS is no judge of what AWS accepts. It is one of order, references, exports, conditions and rollback.
+Local AWS does not show what AWS accepts. It checks order, references, exports, conditions and rollback.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Account:
         return [name for name in names if name.startswith(f"{self.app}-")]
 
     def release(self, environment: str, digit: str) -> dict[str, str]:
-        """Take a release to an environment, and return the outputs of its task definition."""
+        """Deploy a release to an environment, and return the outputs of its task definition."""
         image = f"registry/{self.app}@sha256:{digit * 64}"
         self.apply(f"{environment}-environment", "environment.yaml", f"{environment}/environment.json")
         task = self.apply(
@@ -125,7 +125,7 @@ class Account:
 
 @pytest.fixture(scope="module")
 def account(generated: Callable[..., Path]) -> Iterator[Callable[..., Account]]:
-    """Services in one account; each test has a service of its own name there."""
+    """An account for all tests; each test uses a service with another name."""
     with local_aws() as variables:
         yield lambda **answers: Account(variables, generated(**answers))
 
@@ -137,7 +137,7 @@ def deploy_all(account: Account, root: Path) -> None:
         account.release(environment, "1")
 
 
-def test_a_service_comes_up_changes_and_goes_away(
+def test_a_service_is_created_updated_and_deleted(
     account: Callable[..., Account], generated: Callable[..., Path]
 ) -> None:
     answers = {"app_name": "lifecycle", "environments": "test,live"}
@@ -150,13 +150,13 @@ def test_a_service_comes_up_changes_and_goes_away(
     aws.release("live", "1")
     assert aws.service("live")["taskDefinition"] == before
 
-    # The next release runs another revision, and the one before stays registered for the way back.
+    # The next release runs another revision, and the previous one stays registered for a rollback.
     task = aws.release("live", "2")
     assert aws.service("live")["taskDefinition"] == task["TaskDefinitionArn"] != before
     old = aws.client("ecs").describe_task_definition(taskDefinition=before)["taskDefinition"]
     assert old["status"] == "ACTIVE"
 
-    # Exports hold an environment as long as its service stands.
+    # An environment cannot be deleted while its service imports its exports.
     with suppress(ClientError):
         aws.cloudformation.delete_stack(StackName=f"{aws.app}-live-environment")
     time.sleep(0.3)
@@ -169,7 +169,7 @@ def test_a_service_comes_up_changes_and_goes_away(
     aws.delete("foundation")
     assert aws.stacks() == []
 
-    # What holds data is left to people, and to `scaffold destroy`.
+    # Data is retained; `scaffold destroy` deletes it.
     assert aws.client("ecr").describe_repositories(repositoryNames=[aws.app])["repositories"]
 
 
@@ -182,7 +182,7 @@ def test_a_service_comes_up_changes_and_goes_away(
         pytest.param("blue_green", marks=pytest.mark.slow),
     ],
 )
-def test_every_strategy_comes_up_and_takes_a_release(
+def test_every_strategy_deploys_two_releases(
     account: Callable[..., Account], generated: Callable[..., Path], strategy: str
 ) -> None:
     answers = {
@@ -200,9 +200,7 @@ def test_every_strategy_comes_up_and_takes_a_release(
 
 
 @pytest.mark.slow
-def test_a_service_behind_a_nat_gateway_comes_up(
-    account: Callable[..., Account], generated: Callable[..., Path]
-) -> None:
+def test_a_service_with_a_nat_gateway_deploys(account: Callable[..., Account], generated: Callable[..., Path]) -> None:
     answers = {
         "app_name": "private",
         "environments": "live",
@@ -231,7 +229,7 @@ Outputs:
 """
 
 
-def test_a_failed_first_foundation_can_be_repeated(
+def test_the_foundation_can_be_created_after_a_failed_creation(
     account: Callable[..., Account], generated: Callable[..., Path]
 ) -> None:
     answers = {"app_name": "repeated", "environments": "live"}
@@ -241,5 +239,5 @@ def test_a_failed_first_foundation_can_be_repeated(
     with pytest.raises(AssertionError, match="Broken"):
         aws.apply("foundation", "broken.yaml", "foundation.json")
     aws.delete("foundation")
-    # Nothing with a name of its own is left behind to be tripped over.
+    # No resource with a fixed name is left that would fail the next creation.
     assert aws.apply("foundation", "foundation.yaml", "foundation.json")["RepositoryName"] == aws.app

@@ -1,4 +1,4 @@
-"""Every role can do what it is there for, and nothing that it must not."""
+"""Every role has the permissions that it needs, and none that it must not have."""
 
 from __future__ import annotations
 
@@ -103,11 +103,11 @@ def test_resources_get_their_tag_at_creation(stacks_of: Callable[..., Stacks]) -
         assert allowed(statements, action, "arn:aws:any", tagged)
         assert not allowed(statements, action, "arn:aws:any", {**tagged, key: "CreateVolume"})
         assert not allowed(statements, action, "arn:aws:any", {**tagged, TAG_IN_REQUEST: other})
-        # Tagging something that exists already would make it the service's own.
+        # Tagging an existing resource would give the service access to it.
         assert not allowed(statements, action, "arn:aws:any", {TAG_IN_REQUEST: own})
 
 
-def test_the_stacks_carry_the_tag_that_the_deploy_role_asks_for(stacks_of: Callable[..., Stacks]) -> None:
+def test_the_stacks_have_the_tag_that_the_deploy_role_requires(stacks_of: Callable[..., Stacks]) -> None:
     for stack in stacks_of().values():
         if stack.kind != "task-definition":
             assert stack.configuration["Tags"]["gitops-scaffold:service"] == "hello-service"
@@ -117,7 +117,7 @@ def test_the_stacks_carry_the_tag_that_the_deploy_role_asks_for(stacks_of: Calla
     "action",
     ["ec2:DeleteVpc", "ec2:AuthorizeSecurityGroupIngress", "elasticloadbalancing:DeleteLoadBalancer", "ec2:DeleteTags"],
 )
-def test_the_deploy_role_leaves_other_networks_alone(stacks_of: Callable[..., Stacks], action: str) -> None:
+def test_the_deploy_role_cannot_change_other_networks(stacks_of: Callable[..., Stacks], action: str) -> None:
     statements = deploy_role(stacks_of())
     assert allowed(statements, action, "arn:aws:any", OWN)
     assert not allowed(statements, action, "arn:aws:any")
@@ -132,7 +132,7 @@ RULE = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/any/1
     ("action", "resource"),
     [("elasticloadbalancing:CreateRule", LISTENER), ("elasticloadbalancing:ModifyRule", RULE)],
 )
-def test_the_deploy_role_works_on_listeners_with_or_without_the_stacks_tags(
+def test_the_deploy_role_can_change_listeners_with_and_without_the_tag(
     stacks_of: Callable[..., Stacks], action: str, resource: str
 ) -> None:
     statements = deploy_role(stacks_of())
@@ -150,17 +150,17 @@ def test_the_deploy_role_works_on_listeners_with_or_without_the_stacks_tags(
         ("events:PutTargets", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/hello-service-two-push"),
     ],
 )
-def test_the_deploy_role_leaves_a_service_alone_whose_name_begins_alike(
+def test_the_deploy_role_cannot_change_a_service_whose_name_starts_alike(
     stacks_of: Callable[..., Stacks], action: str, resource: str
 ) -> None:
     statements = deploy_role(stacks_of())
     assert not allowed(statements, action, resource, {TAG_OF_RESOURCE: "hello-service-two"})
     own = resource.replace("-two", "")
     assert allowed(statements, action, own, OWN)
-    assert allowed(statements, action, own), "it does not exist yet"
+    assert allowed(statements, action, own), "a resource that does not exist yet has no tag"
 
 
-def test_the_deploy_role_makes_roles_only_under_the_boundary(stacks_of: Callable[..., Stacks]) -> None:
+def test_the_deploy_role_creates_roles_only_with_the_boundary(stacks_of: Callable[..., Stacks]) -> None:
     stacks = stacks_of()
     statements = deploy_role(stacks)
     role = f"arn:aws:iam::{ACCOUNT}:role/hello-service/some-role"
@@ -188,7 +188,7 @@ def test_the_deploy_role_makes_roles_only_under_the_boundary(stacks_of: Callable
         "UpdateAssumeRolePolicy",
     ],
 )
-def test_the_deploy_role_changes_neither_itself_nor_the_boundary(stacks_of: Callable[..., Stacks], action: str) -> None:
+def test_the_deploy_role_cannot_change_itself_or_the_boundary(stacks_of: Callable[..., Stacks], action: str) -> None:
     stacks = stacks_of()
     statements = deploy_role(stacks)
     own = one(stacks, "foundation").outputs["DeployRoleArn"]
@@ -197,7 +197,7 @@ def test_the_deploy_role_changes_neither_itself_nor_the_boundary(stacks_of: Call
     assert not allowed(statements, f"iam:{action}", boundary_arn(stacks), context)
 
 
-def test_no_role_sheds_its_boundary(stacks_of: Callable[..., Stacks]) -> None:
+def test_the_deploy_role_cannot_remove_a_boundary(stacks_of: Callable[..., Stacks]) -> None:
     stacks = stacks_of()
     role = f"arn:aws:iam::{ACCOUNT}:role/hello-service/some-role"
     context = {"iam:PermissionsBoundary": boundary_arn(stacks)}
@@ -208,24 +208,24 @@ def test_no_role_sheds_its_boundary(stacks_of: Callable[..., Stacks]) -> None:
     "action", ["iam:CreateUser", "iam:CreatePolicy", "iam:CreatePolicyVersion", "sts:AssumeRole", "kms:PutKeyPolicy",
                "s3:DeleteObject", "s3:PutBucketPolicy", "ecr:DeleteRepository", "cloudformation:UpdateStack"]
 )  # fmt: skip
-def test_the_deploy_role_has_no_business_with_the_foundation(stacks_of: Callable[..., Stacks], action: str) -> None:
+def test_the_deploy_role_cannot_change_the_foundation(stacks_of: Callable[..., Stacks], action: str) -> None:
     assert not allowed(deploy_role(stacks_of()), action, "*", OWN)
     assert not allowed(deploy_role(stacks_of()), action, f"arn:aws:any:{REGION}:{ACCOUNT}:any/hello-service", OWN)
 
 
 @pytest.mark.parametrize("service", ["lambda.amazonaws.com", "ec2.amazonaws.com", "cloudformation.amazonaws.com"])
-def test_the_deploy_role_passes_roles_to_nobody_else(stacks_of: Callable[..., Stacks], service: str) -> None:
+def test_the_deploy_role_cannot_pass_roles_to_other_services(stacks_of: Callable[..., Stacks], service: str) -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/hello-service/some-role"
     assert not allowed(deploy_role(stacks_of()), "iam:PassRole", role, {"iam:PassedToService": service})
 
 
 def example(pattern: str) -> str:
-    """A resource that a pattern covers."""
+    """A value that matches a pattern."""
     return "arn:aws:any" if pattern == "*" else pattern.replace("*", "example")
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
-def test_the_boundary_permits_what_its_roles_are_granted(
+def test_the_boundary_allows_the_permissions_of_all_roles(
     stacks_of: Callable[..., Stacks], answers: dict[str, Any]
 ) -> None:
     stacks = stacks_of(**answers)
@@ -273,12 +273,12 @@ def test_the_boundary_permits_what_its_roles_are_granted(
         ("codecommit:GitPush", f"arn:aws:codecommit:{REGION}:{ACCOUNT}:hello-service"),
     ],
 )
-def test_the_boundary_is_a_ceiling(stacks_of: Callable[..., Stacks], action: str, resource: str) -> None:
+def test_the_boundary_denies_all_else(stacks_of: Callable[..., Stacks], action: str, resource: str) -> None:
     boundary = boundary_of(one(stacks_of(), "foundation"))
     assert not allowed(boundary, action, resource, OWN | {"iam:PassedToService": "cloudformation.amazonaws.com"})
 
 
-def test_the_boundary_moves_no_traffic_of_other_services(stacks_of: Callable[..., Stacks]) -> None:
+def test_the_boundary_denies_traffic_shifts_of_other_services(stacks_of: Callable[..., Stacks]) -> None:
     boundary = boundary_of(one(stacks_of(), "foundation"))
     other = {TAG_OF_RESOURCE: "other-service"}
     assert allowed(boundary, "elasticloadbalancing:ModifyRule", RULE, OWN)
@@ -289,7 +289,7 @@ def test_the_boundary_moves_no_traffic_of_other_services(stacks_of: Callable[...
     assert not allowed(boundary, "elasticloadbalancing:RegisterTargets", targets)
 
 
-def test_the_boundary_starts_no_builds_of_a_service_whose_name_begins_alike(stacks_of: Callable[..., Stacks]) -> None:
+def test_the_boundary_denies_builds_of_a_service_whose_name_starts_alike(stacks_of: Callable[..., Stacks]) -> None:
     boundary = boundary_of(one(stacks_of(), "foundation"))
     project = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/hello-service-{{}}"
     assert allowed(boundary, "codebuild:StartBuild", project.format("build"), OWN)
@@ -306,7 +306,7 @@ def pipeline_role(stacks_of: Callable[..., Stacks]) -> list[Any]:
     return list(statements_of(one(stacks_of(), "pipeline"), "PipelineRole"))
 
 
-def test_the_pipeline_works_on_its_own_stacks_only(pipeline_role: list[Any]) -> None:
+def test_the_pipeline_can_only_update_its_own_stacks(pipeline_role: list[Any]) -> None:
     update = "cloudformation:UpdateStack"
     for name in ("pipeline", "dev-environment", "dev-task-definition", "dev-service", "prod-environment"):
         assert allowed(pipeline_role, update, stack_arn(f"hello-service-{name}"))
@@ -314,7 +314,7 @@ def test_the_pipeline_works_on_its_own_stacks_only(pipeline_role: list[Any]) -> 
         assert not allowed(pipeline_role, update, stack_arn(f"hello-service-{name}"))
 
 
-def test_production_changes_by_the_approved_change_set_only(pipeline_role: list[Any]) -> None:
+def test_production_changes_only_through_the_approved_change_set(pipeline_role: list[Any]) -> None:
     production = stack_arn("hello-service-prod-service")
     for action in ("CreateStack", "UpdateStack", "DeleteStack"):
         assert not allowed(pipeline_role, f"cloudformation:{action}", production)
@@ -322,7 +322,7 @@ def test_production_changes_by_the_approved_change_set_only(pipeline_role: list[
         assert allowed(pipeline_role, f"cloudformation:{action}", production)
 
 
-def test_only_failed_stacks_before_production_are_made_anew(pipeline_role: list[Any]) -> None:
+def test_the_pipeline_can_only_delete_stacks_before_production(pipeline_role: list[Any]) -> None:
     for name, may in (("dev-service", True), ("staging-environment", True), ("prod-environment", False),
                       ("prod-task-definition", False), ("pipeline", False)):  # fmt: skip
         assert allowed(pipeline_role, "cloudformation:DeleteStack", stack_arn(f"hello-service-{name}")) is may
@@ -340,7 +340,7 @@ def build_role(stack: Stack, role: str) -> list[Any]:
     return list(statements_of(stack, role))
 
 
-def test_builds_push_and_scan_one_repository_only(stacks_of: Callable[..., Stacks]) -> None:
+def test_builds_can_only_push_to_and_scan_their_repository(stacks_of: Callable[..., Stacks]) -> None:
     statements = build_role(one(stacks_of(), "pipeline"), "BuildRole")
     own = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service"
     for action in ("PutImage", "UploadLayerPart", "BatchGetImage", "DescribeImages", "StartImageScan",
@@ -351,7 +351,7 @@ def test_builds_push_and_scan_one_repository_only(stacks_of: Callable[..., Stack
     assert not allowed(statements, "s3:PutObject", "arn:aws:s3:::any/key")
 
 
-def test_builds_write_the_reports_that_their_buildspec_names(
+def test_builds_can_write_the_reports_of_their_buildspec(
     generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
 ) -> None:
     stack = one(stacks_of(), "pipeline")
@@ -365,12 +365,12 @@ def test_builds_write_the_reports_that_their_buildspec_names(
             assert not allowed(build_role(stack, "BuildRole"), f"codebuild:{action}", f"{arn}-two")
 
 
-def test_without_a_gate_builds_may_not_scan(stacks_of: Callable[..., Stacks]) -> None:
+def test_builds_cannot_scan_without_a_gate(stacks_of: Callable[..., Stacks]) -> None:
     statements = build_role(one(stacks_of(scan_gate="off"), "pipeline"), "BuildRole")
     assert not allowed(statements, "ecr:StartImageScan", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service")
 
 
-def test_smoke_tests_may_read_the_source_and_log_and_no_more(stacks_of: Callable[..., Stacks]) -> None:
+def test_smoke_tests_can_only_read_the_source_and_write_logs(stacks_of: Callable[..., Stacks]) -> None:
     statements = build_role(one(stacks_of(), "pipeline"), "SmokeTestRole")
     actions = sorted(action for statement in statements for action in as_list(statement["Action"]))
     bucket = "s3:GetBucketAcl s3:GetBucketLocation s3:GetObject s3:GetObjectVersion"
@@ -378,7 +378,7 @@ def test_smoke_tests_may_read_the_source_and_log_and_no_more(stacks_of: Callable
     assert actions == expected.split()
 
 
-def test_the_application_may_do_nothing_yet(stacks_of: Callable[..., Stacks]) -> None:
+def test_the_task_role_has_no_permissions(stacks_of: Callable[..., Stacks]) -> None:
     for stack in stacks_of().values():
         if stack.kind == "environment":
             assert statements_of(stack, "TaskRole") == []

@@ -1,4 +1,4 @@
-"""How the stacks fit together, and what every template owes its reader."""
+"""The stacks fit together, and every template is readable and within AWS's limits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Answers = dict[str, Any]
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
 def test_every_import_is_exported_by_an_earlier_stack(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
     for stack in stacks_of(**answers).values():
-        stack.resources  # noqa: B018 (working the template out fails for an export that is not there)
+        stack.resources  # noqa: B018 (resolving fails for a missing export)
         own = stack.name.rpartition(f"-{stack.kind}")[0]
         for export in stack.imported:
             exporter = export.rpartition("-")[0]
@@ -39,7 +39,7 @@ def test_every_export_is_named_after_its_stack_and_unique(stacks_of: Callable[..
     assert len({name for _, name in exports}) == len(exports)
 
 
-def test_the_foundation_exports_what_other_parts_rely_on(stacks_of: Callable[..., Stacks]) -> None:
+def test_the_outputs_of_the_foundation(stacks_of: Callable[..., Stacks]) -> None:
     assert set(one(stacks_of(), "foundation").outputs) == {
         "ArtifactBucketArn",
         "ArtifactBucketName",
@@ -54,14 +54,16 @@ def test_the_foundation_exports_what_other_parts_rely_on(stacks_of: Callable[...
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
-def test_parameters_are_given_as_they_are_declared(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+def test_parameters_have_values_that_their_declaration_allows(
+    stacks_of: Callable[..., Stacks], answers: Answers
+) -> None:
     for stack in stacks_of(**answers).values():
         declared = stack.template.get("Parameters", {})
         assert set(stack.parameters) <= set(declared)
         assert all(isinstance(value, str) for value in stack.parameters.values())
         for name, parameter in declared.items():
             value = stack.parameters.get(name, parameter.get("Default"))
-            assert value is not None, f"{stack.name} gets no {name}"
+            assert value is not None, f"{stack.name} has no value for {name}"
             assert str(value) in parameter.get("AllowedValues", [str(value)])
             if "AllowedPattern" in parameter:
                 assert re.fullmatch(parameter["AllowedPattern"], str(value))
@@ -93,7 +95,7 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
-def test_environments_follow_each_other_and_only_production_waits(
+def test_stages_are_in_order_of_promotion_and_only_production_needs_approval(
     stacks_of: Callable[..., Stacks], answers: Answers
 ) -> None:
     ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
@@ -117,14 +119,14 @@ def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templat
 
 
 @pytest.mark.parametrize("count", [1, 6, 8])
-def test_the_pipeline_fits_into_one_call(generated: Callable[..., Path], count: int) -> None:
+def test_templates_are_small_enough_for_an_inline_template_body(generated: Callable[..., Path], count: int) -> None:
     environment_names = ",".join(f"{LONGEST_ENVIRONMENT[:-1]}{number}" for number in range(count))
     root = generated(app_name=LONGEST_APP, environments=environment_names)
     for path in (root / "infrastructure").rglob("*.yaml"):
         assert len(path.read_bytes()) <= 51_200, path
 
 
-def test_nothing_that_a_release_changes_enters_the_environment(stacks_of: Callable[..., Stacks]) -> None:
+def test_environment_stacks_do_not_change_with_releases(stacks_of: Callable[..., Stacks]) -> None:
     for stack in stacks_of().values():
         text = json.dumps([stack.configuration.get("Tags"), stack.parameters])
         if stack.kind in ("foundation", "pipeline", "environment"):
@@ -134,7 +136,7 @@ def test_nothing_that_a_release_changes_enters_the_environment(stacks_of: Callab
             assert "v0.0.1" not in json.dumps(stack.resources, default=str)
 
 
-def test_the_kit_version_stands_in_the_pipeline_only(stacks_of: Callable[..., Stacks]) -> None:
+def test_only_the_pipeline_has_the_kit_version(stacks_of: Callable[..., Stacks]) -> None:
     pipeline = one(stacks_of(), "pipeline")
     assert pipeline.outputs["KitVersion"] == pipeline.template["Metadata"]["KitVersion"] == "v0.0.1"
     assert "v0.0.1" not in json.dumps(pipeline.resources, default=str)
@@ -151,15 +153,15 @@ def test_the_stack_policy_protects_listener_rules(stacks_of: Callable[..., Stack
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
-def test_every_resource_is_described_to_people(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+def test_every_resource_has_a_description_of_its_own(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
     for stack in stacks_of(**answers).values():
         described = [resource.get("Metadata", {}).get("Description", "") for resource in stack.resources.values()]
         assert all(0 < len(text) <= 60 and "\n" not in text for text in described)
-        assert len(set(described)) == len(described), f"{stack.name} describes two resources alike"
+        assert len(set(described)) == len(described), f"two resources of {stack.name} have the same description"
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
-def test_files_have_no_scars(generated: Callable[..., Path], answers: Answers) -> None:
+def test_template_conditions_leave_no_traces(generated: Callable[..., Path], answers: Answers) -> None:
     for path in (generated(**answers) / "infrastructure").rglob("*"):
         if path.is_file():
             text = path.read_text()
@@ -167,7 +169,7 @@ def test_files_have_no_scars(generated: Callable[..., Path], answers: Answers) -
             assert not re.search(r"\n\n\n|[ \t]\n|\n\n\Z|\A\n|\{[{%#]|[#%}]\}", text.replace("#{", "")), path
 
 
-def test_a_service_carries_only_what_its_strategy_needs(stacks_of: Callable[..., Stacks]) -> None:
+def test_service_parameters_are_those_of_the_strategy(stacks_of: Callable[..., Stacks]) -> None:
     def parameters(**answers: Any) -> set[str]:
         return set(one(stacks_of(environments="live", **answers), "service").parameters)
 
@@ -182,7 +184,7 @@ def test_a_service_carries_only_what_its_strategy_needs(stacks_of: Callable[...,
     }
 
 
-def test_a_rolling_service_can_be_made_ready_to_shift(generated: Callable[..., Path]) -> None:
+def test_ready_to_shift_prepares_a_rolling_service(generated: Callable[..., Path]) -> None:
     root = generated(environments="live")
     stacks = load(root)
     service = one(stacks, "service")
@@ -198,7 +200,7 @@ def test_a_rolling_service_can_be_made_ready_to_shift(generated: Callable[..., P
     }
 
 
-def test_cheap_before_production_and_safe_in_it(stacks_of: Callable[..., Stacks]) -> None:
+def test_spot_before_production_and_two_tasks_in_it(stacks_of: Callable[..., Stacks]) -> None:
     stacks = stacks_of()
     providers = {
         stack.name: properties["CapacityProviderStrategy"][0]["CapacityProvider"]
@@ -213,13 +215,13 @@ def test_cheap_before_production_and_safe_in_it(stacks_of: Callable[..., Stacks]
     assert not any(True for _ in every(stacks, "AWS::EC2::NatGateway"))
 
 
-def test_nobody_is_notified_without_an_address(stacks_of: Callable[..., Stacks]) -> None:
+def test_there_is_no_subscription_without_an_e_mail_address(stacks_of: Callable[..., Stacks]) -> None:
     assert "NotificationSubscription" not in one(stacks_of(), "foundation").resources
     asked = one(stacks_of(notification_email="team@example.com"), "foundation").resources
     assert asked["NotificationSubscription"]["Properties"]["Endpoint"] == "team@example.com"
 
 
-def test_subnets_lie_in_the_network_apart_from_each_other(stacks_of: Callable[..., Stacks]) -> None:
+def test_subnets_are_in_the_vpc_and_do_not_overlap(stacks_of: Callable[..., Stacks]) -> None:
     import ipaddress
 
     for cidr in ("10.0.0.0/16", "10.1.2.0/24"):
@@ -229,7 +231,7 @@ def test_subnets_lie_in_the_network_apart_from_each_other(stacks_of: Callable[..
         network = ipaddress.ip_network(cidr)
         assert all(subnet.subnet_of(network) for subnet in subnets)  # type: ignore[arg-type]
         assert not any(a.overlaps(b) for a in subnets for b in subnets if a is not b)
-        # A load balancer wants eight free addresses in each of its subnets.
+        # A load balancer needs eight free addresses in each of its subnets.
         assert min(subnet.num_addresses for subnet in subnets) >= 32
 
 
@@ -307,7 +309,7 @@ def test_policies_stay_below_the_limits_of_iam(stacks_of: Callable[..., Stacks],
         assert size(policy["PolicyDocument"]) <= 6_144
 
 
-def test_verbatim_templates_are_templates_as_they_stand() -> None:
+def test_unrendered_templates_have_no_jinja() -> None:
     for name in ("foundation.yaml", "environment.yaml", "service.yaml"):
         assert "{{" not in (SOURCE / name).read_text()
         assert "{%" not in (SOURCE / name).read_text()
@@ -349,21 +351,21 @@ def test_images_keep_their_tags(stacks_of: Callable[..., Stacks]) -> None:
     assert repository["ImageTagMutability"] == "IMMUTABLE"
 
 
-def test_people_hear_of_approvals_and_failures(stacks_of: Callable[..., Stacks]) -> None:
+def test_approvals_and_failures_are_notified(stacks_of: Callable[..., Stacks]) -> None:
     stacks = stacks_of()
     topic = one(stacks, "foundation").outputs["NotificationTopicArn"]
-    heard = {}
+    notified = {}
     for _, logical, properties in every(stacks, "AWS::Events::Rule"):
         for target in properties["Targets"]:
             if target["Arn"] == topic:
-                heard[logical] = properties["EventPattern"]["detail"]["state"]
+                notified[logical] = properties["EventPattern"]["detail"]["state"]
                 paths = set(re.findall(r"<([a-z]+)>", target["InputTransformer"]["InputTemplate"]))
                 assert paths == set(target["InputTransformer"]["InputPathsMap"])
                 assert isinstance(json.loads(target["InputTransformer"]["InputTemplate"]), str)
-    assert heard == {"ApprovalRule": ["STARTED"], "FailureRule": ["FAILED"]}
+    assert notified == {"ApprovalRule": ["STARTED"], "FailureRule": ["FAILED"]}
     for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm"):
         assert as_list(alarm["AlarmActions"]) == [topic]
 
 
-def test_environment_folders_are_those_of_the_answers(generated: Callable[..., Path]) -> None:
+def test_environment_directories_are_those_of_the_answers(generated: Callable[..., Path]) -> None:
     assert environments(generated(environments="test,uat,live")) == ["live", "test", "uat"]

@@ -1,4 +1,4 @@
-"""Answers that differ in what the infrastructure looks like."""
+"""Sets of answers that produce different infrastructure."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _PARAMETERS: dict[str, list[Any]] = {
 
 
 def pairwise() -> list[dict[str, Any]]:
-    """Answers in which every pair of values meets."""
+    """Sets of answers that together contain every pair of values."""
     found = []
     for values in AllPairs(list(_PARAMETERS.values())):
         answers = dict(zip(_PARAMETERS, values, strict=True))

@@ -1,7 +1,7 @@
-"""Stands in for the `aws` command where an answer is wanted that no emulator gives.
+"""A fake `aws` command, for responses that no emulator returns.
 
-The state folder holds answers.json: for each operation the answers in turn, the last of which repeats.
-An answer is a document, or {"error": CODE}, or {"raw": TEXT}. Calls go to calls.jsonl.
+answers.json in the state directory has a list of responses for each operation; the last one repeats. A response
+is a document, {"error": CODE} or {"raw": TEXT}. Calls are logged to calls.jsonl.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ OPTIONS = {"--repository-name", "--image-id", "--output", "--max-results", "--ne
 
 
 def answer(state: Path, words: list[str]) -> tuple[int, str, str]:
-    """Answer a call: the exit code, standard output and standard error.
+    """The exit code, standard output and standard error of a call.
 
     Args:
-        state: The folder with the answers.
+        state: The directory with answers.json.
         words: The arguments of the command.
     """
     with (state / "calls.jsonl").open("a") as log:

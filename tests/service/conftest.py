@@ -1,4 +1,4 @@
-"""A generated service, its dependencies, local AWS and a stand-in for the container engine."""
+"""A generated service, its dependencies, local AWS and a fake container engine."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ import pytest
 from tests.kits import generate
 
 HERE = Path(__file__).parent
-# As the session started: npm needs the machine's own settings, which other tests hide.
+# The environment at the start of the session: npm needs settings that other tests remove.
 MACHINE = dict(os.environ)
 TOOLS = Path(sys.executable).parent
 OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH")
 
 
 def machine_environment(**more: str) -> dict[str, str]:
-    """The machine's environment, with this project's tools first on the PATH."""
+    """The environment at the start of the session, with this project's tools first on the PATH."""
     return {**MACHINE, "PATH": f"{TOOLS}{os.pathsep}{MACHINE['PATH']}", **more}
 
 
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A service with the default answers. Not to be changed: copy it with `service`."""
+    """A service with the default answers. Read-only: tests that change it use `service`."""
     return generate(tmp_path_factory.mktemp("generated") / "service")
 
 
@@ -42,7 +42,7 @@ def generated_without_gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def generated_custom(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A service with other answers wherever the files of app/ and config/ might differ."""
+    """A service with other answers to every question that the files of app/ and config/ might depend on."""
     answers = {"scan_gate": "high", "customize": True, "pull_request_approvals": 3, "architecture": "arm64"}
     place = {"app_name": "another-name", "aws_region": "us-gov-west-1", "aws_account_id": "123456789012"}
     return generate(tmp_path_factory.mktemp("generated") / "service", **answers, **place)
@@ -50,7 +50,7 @@ def generated_custom(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def service(generated: Path, tmp_path: Path) -> Path:
-    """A copy of the service that a test may change."""
+    """A copy of the default service, for tests that change it."""
     return shutil.copytree(generated, tmp_path / "service")
 
 
@@ -94,7 +94,7 @@ def app(service: Path, node_modules: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def local() -> Iterator[dict[str, str]]:
-    """The variables that lead to a local AWS of this worker's own."""
+    """The environment variables of a local AWS for this worker."""
     from scaffold.local.environment import local_aws
 
     with local_aws() as variables:
@@ -102,7 +102,7 @@ def local() -> Iterator[dict[str, str]]:
 
 
 class Engine:
-    """The stand-in for the container engine: what it is told to do, and what it was asked."""
+    """The fake container engine: its settings and the log of its calls."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
@@ -113,17 +113,17 @@ class Engine:
         self.tell()
 
     def tell(self, **settings: object) -> None:
-        """Say how it behaves: base, tests, push, modules (see docker_stand_in.py)."""
+        """Change its settings: base, tests, push, modules (see docker_stand_in.py)."""
         (self.state / "settings.json").write_text(json.dumps(settings))
 
     def calls(self, *words: str) -> list[list[str]]:
-        """The calls so far that contain all of some words."""
+        """The calls so far that contain all of the words."""
         log = self.state / "calls.jsonl"
         calls = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         return [call for call in calls if all(word in call for word in words)]
 
     def forget(self) -> None:
-        """Forget the calls so far."""
+        """Clear the log of calls."""
         (self.state / "calls.jsonl").unlink(missing_ok=True)
 
 

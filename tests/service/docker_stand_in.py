@@ -1,12 +1,12 @@
-"""Stands in for the container engine: builds a small OCI image from the context, and really pushes it.
+"""A fake container engine: builds a small OCI image from the build context and pushes it to a real registry.
 
-It knows exactly the calls that the service's scripts may make, and refuses every other one. Settings
-(settings.json in the state folder):
+It implements the calls of the service's scripts and rejects all others. Settings (settings.json in the state
+directory):
 
-    base      the hexadecimal digest that every base image has (64 times "b")
+    base      the hexadecimal digest of every base image (default: 64 times "b")
     tests     "pass" (default), "fail", "no-report", or "real": run the image's command with the host's npm
-    modules   where the dependencies for "real" are
-    push      "works" (default), "fails", or "loses": somebody else pushes the tag first
+    modules   the path of node_modules for "real"
+    push      "works" (default), "fails", or "loses": another client pushes the tag first
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def remove(state: Path, words: list[str], settings: dict) -> int:
 
 
 class Registry:
-    """A repository of the local registry, by the distribution protocol."""
+    """A repository of the local registry, through the OCI distribution API."""
 
     def __init__(self, reference: str) -> None:
         path, _, self.tag = reference.partition("/")[2].rpartition(":")

@@ -1,4 +1,4 @@
-"""The service's own tests and lint pass, and its process behaves as ECS and the load balancer expect."""
+"""The service's own tests and lint pass, and its process handles signals and health checks as ECS requires."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_its_own_tests_pass_and_leave_a_report(app):
     assert done.returncode == 0, done.stdout
     report = ElementTree.parse(app / "reports/junit.xml").getroot()
     assert report.tag == "testsuites"
-    # A test outside of a suite would be lost: CodeBuild reads testsuites/testsuite/testcase.
+    # CodeBuild reads testsuites/testsuite/testcase and ignores a test outside of a suite.
     assert {child.tag for child in report} == {"testsuite"}
     assert len(report.findall("testsuite/testcase")) >= 30
     assert not report.findall(".//failure")
@@ -53,7 +53,7 @@ def test_lint_passes_and_finds_faults(app):
 
 
 @pytest.mark.slow
-def test_the_developers_loop(service, node_modules):
+def test_make_check_and_clean(service, node_modules):
     shutil.copytree(node_modules, service / "app/node_modules", symlinks=True)
     environment = machine_environment()
     done = subprocess.run(["make", "check"], cwd=service, env=environment, capture_output=True, text=True, check=False)
@@ -103,7 +103,7 @@ class Process:
         self.url = f"http://127.0.0.1:{port}"
 
     def line(self, message: str) -> dict[str, Any]:
-        """Read on to a line of the log."""
+        """Read the log up to the line with this message."""
         assert self.child.stdout
         for text in self.child.stdout:
             self.lines.append(json.loads(text))
@@ -133,7 +133,7 @@ def start(app: Path) -> Iterator[Callable[..., Process]]:
         process.child.wait()
 
 
-# What the task definition sets.
+# The variables of the task definition.
 TASK = {"APP_NAME": "orders", "APP_ENVIRONMENT": "dev", "APP_VERSION": "0a1b2c3d4e5f6071", "LOG_LEVEL": "info"}
 
 
@@ -177,7 +177,7 @@ class TestSmokeTest:
         process = start(**TASK)
         done = smoke_test(service, process.url + "/", TASK["APP_VERSION"])
         assert done.returncode == 0, done.stderr
-        assert "right 5 of 5\n" in done.stdout
+        assert "passed 5 of 5\n" in done.stdout
         assert done.stdout.endswith(f"Smoke test passed: dev is healthy and runs version {TASK['APP_VERSION']}.\n")
 
     def test_it_fails_for_another_version_environment_or_health(self, start, service):
@@ -185,51 +185,51 @@ class TestSmokeTest:
         url, version = process.url, TASK["APP_VERSION"]
         wrong = smoke_test(service, url, "feedbeef", "--seconds", "0.1")
         assert wrong.returncode == 1
-        assert f"in dev, / answers version '{version}' instead of 'feedbeef'." in wrong.stderr
+        assert f"in dev, / returns version '{version}' instead of 'feedbeef'." in wrong.stderr
         elsewhere = smoke_test(service, url, version, "--seconds", "0.1", name="prod")
         assert elsewhere.returncode == 1
-        assert "/ answers as environment 'dev' instead of 'prod'" in elsewhere.stderr
+        assert "/ returns environment 'dev' instead of 'prod'" in elsewhere.stderr
         process.child.send_signal(signal.SIGTERM)
         process.line("draining")
         sick = smoke_test(service, url, version, "--seconds", "0.1")
         assert sick.returncode == 1
-        assert '/health answers 503 {"status":"draining","checks":{}}' in sick.stderr
+        assert '/health returns 503 {"status":"draining","checks":{}}' in sick.stderr
 
-    def test_it_fails_when_nothing_answers(self, service):
+    def test_it_fails_without_a_response(self, service):
         done = smoke_test(service, "http://127.0.0.1:1", "1", "--seconds", "0.1")
         assert done.returncode == 1
         assert "/health cannot be reached: [Errno 111] Connection refused" in done.stderr
-        assert done.stdout.count("not yet") == 1
+        assert done.stdout.count("waiting") == 1
 
     @pytest.mark.parametrize(
         ("body", "words"),
         [
-            (b"<html>", "/ does not answer JSON but '<html>'"),
-            (b"[1]", "/ names no version: '[1]'"),
-            (b'{"message": "hi"}', "/ names no version"),
-            (b'{"version": 1}', "/ answers version 1 instead of '1'"),
-            (b"\xff\xfe", "/ does not answer JSON"),
+            (b"<html>", "/ does not return JSON but '<html>'"),
+            (b"[1]", "/ returns no version: '[1]'"),
+            (b'{"message": "hi"}', "/ returns no version"),
+            (b'{"version": 1}', "/ returns version 1 instead of '1'"),
+            (b"\xff\xfe", "/ does not return JSON"),
         ],
     )
-    def test_it_fails_for_answers_of_another_shape(self, service, body, words):
+    def test_it_fails_for_an_unexpected_body(self, service, body, words):
         with stub(lambda _: (200, body)) as url:
             done = smoke_test(service, url, "1", "--seconds", "0.1")
         assert done.returncode == 1
         assert words in done.stderr
         assert "Traceback" not in done.stderr
 
-    def test_right_answers_count_only_in_a_row(self, service):
+    def test_only_checks_in_a_row_count(self, service):
         def answer(count: int) -> tuple[int, bytes]:
-            old = count % 6 == 0  # one task of the old version is left
+            old = count % 6 == 0  # one task still runs the old version
             return 200, json.dumps({"version": "old" if old else "new", "environment": "dev"}).encode()
 
         with stub(answer) as url:
             done = smoke_test(service, url, "new", "--times", "5", "--seconds", "0.6")
         assert done.returncode == 1
-        assert "right 2 of 5" in done.stdout
-        assert "right 3 of 5" not in done.stdout
+        assert "passed 2 of 5" in done.stdout
+        assert "passed 3 of 5" not in done.stdout
 
-    def test_it_waits_for_a_late_service(self, service):
+    def test_it_waits_for_a_service_that_starts_late(self, service):
         late = time.monotonic() + 1
 
         def answer(_: int) -> tuple[int, bytes]:
@@ -238,17 +238,17 @@ class TestSmokeTest:
         with stub(answer) as url:
             done = smoke_test(service, url, "1", "--seconds", "20")
         assert done.returncode == 0
-        assert "not yet: /health answers 503 no" in done.stdout
+        assert "waiting: /health returns 503 no" in done.stdout
 
     @pytest.mark.parametrize(("url", "version"), [("", "1"), ("ftp://x", "1"), ("http://x", "")])
-    def test_it_says_what_to_set(self, service, url, version):
+    def test_missing_variables_are_a_usage_error(self, service, url, version):
         done = smoke_test(service, url, version)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == "Set SERVICE_URL (http://... or https://...) and EXPECTED_VERSION.\n"
 
 
 class stub:  # noqa: N801 (a context manager)
-    """A server that gives each request an answer by its number, from 1."""
+    """A server whose responses depend on the number of the request, from 1."""
 
     def __init__(self, answer: Callable[[int], tuple[int, bytes]]) -> None:
         count = iter(range(1, 1_000_000))

@@ -1,4 +1,4 @@
-"""The build script, run for real: the `aws` command and a registry of local AWS, a stand-in for the engine only."""
+"""The build script with the real `aws` command and the registry of local AWS; only the container engine is fake."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ACCOUNT_HOST = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
 
 
 class Build:
-    """A service in a CodeBuild-like shell whose `aws` leads to local AWS and whose `docker` is the stand-in."""
+    """A service in a shell like CodeBuild's, in which `aws` uses local AWS and `docker` is the fake engine."""
 
     def __init__(self, service: Path, engine: Engine, local: dict[str, str], repository: str) -> None:
         self.service = service
@@ -68,7 +68,7 @@ class Build:
         )
 
     def exported(self) -> dict[str, str]:
-        """What a shell knows after it has read the file of variables."""
+        """The variables of a shell that has sourced image.env."""
         done = self.shell(". ./image.env", "env")
         return {
             k: v for k, _, v in (line.partition("=") for line in done.stdout.splitlines()) if k.startswith("IMAGE_")
@@ -96,7 +96,7 @@ def stopped(done: subprocess.CompletedProcess[str], words: str) -> None:
 
 
 def test_each_content_is_tested_built_and_pushed_once(build):
-    """First run, second run, a change elsewhere, a change in app/."""
+    """First build, a change outside of app/, a change in app/."""
     succeeded(build.run(CODEBUILD_RESOLVED_SOURCE_VERSION="c0ffee"))
     first = build.exported()
     ((tag, digest),) = build.images().items()
@@ -114,7 +114,7 @@ def test_each_content_is_tested_built_and_pushed_once(build):
     assert labels["version"] == tag
     assert labels["revision"] == "c0ffee"
     assert f"BASE_IMAGE={labels['name']}@{labels['digest']}" == base
-    # Nothing of the tests is left in the engine, and they ran on the same base.
+    # The tests ran on the same base image, and their container was removed.
     assert base in build.engine.calls("--load")[0]
     assert len(build.engine.calls("rm")) == 1
 
@@ -161,10 +161,10 @@ def test_nothing_is_pushed_when_tests_fail(build, tests, report):
     assert len(build.engine.calls("rm")) == 1
 
 
-def test_a_push_that_comes_second_uses_the_image_of_the_first(build):
+def test_the_second_of_two_pushes_uses_the_image_of_the_first(build):
     build.engine.tell(push="loses")
     succeeded(done := build.run())
-    assert "Another build pushed this version first" in done.stdout
+    assert "Another build has pushed this version already" in done.stdout
     ((tag, digest),) = build.images().items()
     assert build.exported() == {"IMAGE_URI": f"{build.uri}@{digest}", "IMAGE_TAG": tag, "IMAGE_DIGEST": digest}
 
@@ -172,12 +172,12 @@ def test_a_push_that_comes_second_uses_the_image_of_the_first(build):
 @pytest.mark.slow
 def test_a_push_that_fails_stops_the_build(build):
     build.engine.tell(push="fails")
-    stopped(build.run(), "the image could not be built and pushed.")
+    stopped(build.run(), "cannot build and push the image.")
     assert not (build.service / "image.env").exists()
 
 
 @pytest.mark.slow
-def test_a_digest_in_the_dockerfile_is_final(build):
+def test_a_digest_in_the_dockerfile_is_not_resolved_again(build):
     build.engine.tell(base="a" * 64)
     succeeded(build.shell("make pin-base"))
     build.engine.tell(base="b" * 64)
@@ -191,11 +191,11 @@ def test_a_digest_in_the_dockerfile_is_final(build):
 
 
 @pytest.mark.slow
-def test_a_base_that_cannot_be_looked_up_stops_the_build(build):
+def test_a_base_image_that_cannot_be_resolved_stops_the_build(build):
     build.engine.tell(base="unreachable")
     done = build.run()
     assert done.returncode == 1
-    assert re.search(r"^Build stopped: the digest of public\.ecr\.aws/\S+ could not be looked up\.$", done.stderr, re.M)
+    assert re.search(r"^Build stopped: cannot resolve the digest of public\.ecr\.aws/\S+\.$", done.stderr, re.M)
     assert len(build.engine.calls("imagetools")) == 3
     assert len(build.engine.calls()) == 3
 
@@ -206,17 +206,17 @@ def test_a_base_that_cannot_be_looked_up_stops_the_build(build):
         ({"REPOSITORY_NAME": ""}, "set REPOSITORY_URI and REPOSITORY_NAME."),
         ({"REPOSITORY_URI": ""}, "set REPOSITORY_URI and REPOSITORY_NAME."),
         ({"ARCHITECTURE": "sparc"}, "set ARCHITECTURE to x86_64 or arm64, not 'sparc'."),
-        ({"REPOSITORY_NAME": "nobodys"}, "the registry could not be asked for tag {tag}."),
+        ({"REPOSITORY_NAME": "nobodys"}, "cannot look up tag {tag} in the registry."),
     ],
 )
-def test_it_says_what_is_wrong(build, variables, words):
+def test_errors_name_their_cause(build, variables, words):
     done = build.run(**variables)
     version = re.search(r"^Version (\S+),", done.stdout)
     stopped(done, words.format(tag=version[1] if version else ""))
 
 
-class TestThePipelinesBuild:
-    """The commands of the buildspec in one shell: build, then gate, and the variables that are exported."""
+class TestBuildspec:
+    """The commands of the buildspec in one shell: build, scan gate, exported variables."""
 
     @staticmethod
     def run(build: Build) -> subprocess.CompletedProcess[str]:
@@ -230,7 +230,7 @@ class TestThePipelinesBuild:
 
     @staticmethod
     def script(build: Build, **script: Any) -> None:
-        """Say what scans find (docs/local-aws.md has the words)."""
+        """Set the results of image scans (see docs/local-aws.md)."""
         url = f"{build.environment['AWS_ENDPOINT_URL']}/_local/image-scans"
         document = json.dumps({"repositoryName": build.repository, **script}).encode()
         urllib.request.urlopen(urllib.request.Request(url, document, method="PUT"), timeout=10).close()
@@ -246,18 +246,18 @@ class TestThePipelinesBuild:
         assert done.stdout.endswith(
             f"Scan gate open.\nIMAGE_URI={build.uri}@{digest}\nIMAGE_TAG={tag}\nIMAGE_DIGEST={digest}\n"
         )
-        # The second build finds the image, but the gate asks again: meanwhile there is news of its scan.
+        # The second build finds the image, but the gate requests the findings again; there are new ones.
         self.findings(build, "CRITICAL")
         again = self.run(build)
         assert again.returncode == 1
         assert "nothing to build" in again.stdout
-        assert re.search(r"once in 24 hours.*\nThese are the findings of the scan of .*, 0\.0 hours ago", again.stdout)
+        assert re.search(r"once in 24 hours.*\nUsing the findings of the scan of .*, 0\.0 hours ago", again.stdout)
         assert "CVE-2026-0" in again.stderr
         assert "IMAGE_URI=" not in again.stdout
 
     @pytest.mark.slow
-    def test_the_gate_reads_more_findings_than_one_page_holds(self, build):
-        """The worst one comes last."""
+    def test_the_gate_reads_all_pages_of_findings(self, build):
+        """The most severe finding comes last."""
         succeeded(build.run())
         self.findings(build, *["LOW"] * 1500, "CRITICAL", ageHours=30)
         done = self.run(build)
@@ -266,7 +266,7 @@ class TestThePipelinesBuild:
         assert "Below the threshold: 1500 LOW." in done.stdout
 
     @pytest.mark.slow
-    def test_findings_of_inspector_count(self, build):
+    def test_findings_of_amazon_inspector_count(self, build):
         found = [{"severity": "CRITICAL", "packageVulnerabilityDetails": {"vulnerabilityId": "CVE-2026-7"}}]
         self.script(build, enhancedFindings=found, startError="ValidationException", ageHours=1, steps=["ACTIVE"])
         done = self.run(build)
@@ -274,14 +274,14 @@ class TestThePipelinesBuild:
         assert "CVE-2026-7" in done.stderr
 
     @pytest.mark.slow
-    def test_the_tests_of_the_image_run_for_real(self, build, node_modules):
+    def test_the_tests_in_the_image_pass(self, build, node_modules):
         build.engine.tell(tests="real", modules=str(node_modules))
         succeeded(done := self.run(build))
         assert len(list(build.report().iter("testcase"))) >= 30
         assert "Scan gate open." in done.stdout
 
     @pytest.mark.slow
-    def test_without_a_gate_it_exports_all_the_same(self, build, generated_without_gate, tmp_path):
+    def test_it_exports_the_image_without_a_gate_too(self, build, generated_without_gate, tmp_path):
         build.service = shutil.copytree(generated_without_gate, tmp_path / "without")
         succeeded(done := self.run(build))
         assert "Scan gate" not in done.stdout

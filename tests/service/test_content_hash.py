@@ -1,4 +1,4 @@
-"""The version of a service is a hash of its content, and of nothing else."""
+"""The version of a service is a hash of the content of its image only."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def test_it_is_a_valid_tag_of_fixed_length(tree):
 
 
 def test_it_does_not_change_from_release_to_release(tree):
-    # A new way of hashing would rebuild and redeploy every service at its next kit update.
+    # Another algorithm would rebuild and redeploy every service after its next kit update.
     assert version(tree) == "b12232fff1a9f237"
 
 
-def test_it_ignores_where_when_and_whose_the_files_are(tree, tmp_path):
+def test_it_ignores_location_times_and_permissions(tree, tmp_path):
     other = shutil.copytree(tree, tmp_path / "elsewhere" / "copy")
     for path in other.rglob("*"):
         os.utime(path, (1, 1))
@@ -69,7 +69,7 @@ def test_it_ignores_where_when_and_whose_the_files_are(tree, tmp_path):
     assert version(other) == version(tree)
 
 
-def test_it_ignores_what_docker_does_not_take(tree):
+def test_it_ignores_files_outside_of_the_build_context(tree):
     before = version(write(tree, {".dockerignore": b"node_modules\nreports\n*.log\n**/.DS_Store\n"}))
     junk = {"node_modules/a/b.js": b"1", "reports/junit.xml": b"2", "npm.log": b"3", "src/lib/.DS_Store": b"4"}
     assert version(write(tree, junk)) == before
@@ -95,12 +95,12 @@ def test_it_changes_with_architecture_and_base(tree):
     assert len(versions) == 3
 
 
-def test_the_dockerfile_counts_even_when_it_is_not_copied(tree):
+def test_it_changes_with_an_ignored_dockerfile(tree):
     before = version(write(tree, {".dockerignore": b"Dockerfile\n"}))
     assert version(write(tree, {"Dockerfile": b"FROM y"})) != before
 
 
-def test_a_link_is_no_copy(tree):
+def test_a_symbolic_link_differs_from_a_file(tree):
     (tree / "src/link.js").symlink_to("main.js")
     linked = version(tree)
     (tree / "src/link.js").unlink()
@@ -108,7 +108,7 @@ def test_a_link_is_no_copy(tree):
     assert version(tree) != linked
 
 
-def test_a_link_to_a_folder_is_not_followed(tree, tmp_path):
+def test_a_symbolic_link_to_a_directory_is_not_followed(tree, tmp_path):
     outside = write(tmp_path / "outside", {"x": b"1"})
     (tree / "folder").symlink_to(outside)
     before = version(tree)
@@ -133,7 +133,7 @@ def test_a_link_to_a_folder_is_not_followed(tree, tmp_path):
         ("a.b", ["a.b"], ["axb"]),
     ],
 )
-def test_patterns_mean_what_they_mean_to_docker(patterns, excluded, included):
+def test_patterns_match_as_in_docker(patterns, excluded, included):
     ignore = module.Ignore(patterns)
     for path in excluded:
         assert ignore.excludes(path), path
@@ -146,13 +146,13 @@ trees = st.dictionaries(names, st.binary(max_size=4), max_size=5)
 
 
 def possible(files: dict[str, bytes]) -> bool:
-    """Whether no file is also the folder of another one."""
+    """Whether no file is also the directory of another file."""
     return not any(other.startswith(name + "/") for name in files for other in files)
 
 
 @given(trees, trees)
 @settings(max_examples=60, deadline=None)
-def test_two_trees_have_one_version_only_if_they_are_the_same(tmp_path_factory, one, other):
+def test_only_equal_trees_have_the_same_version(tmp_path_factory, one, other):
     assume(possible(one) and possible(other))
     root = tmp_path_factory.mktemp("trees")
     (root / "one").mkdir()
@@ -169,5 +169,5 @@ def test_the_command(tree, tmp_path):
     done = run("app", "--architecture", "x86_64", "--base", BASE)
     assert done.stdout == version(tree) + "\n"
     missing = run("nowhere", "--architecture", "arm64", "--base", BASE)
-    assert (missing.returncode, missing.stderr) == (1, "There is no directory nowhere to hash.\n")
+    assert (missing.returncode, missing.stderr) == (1, "nowhere is not a directory.\n")
     assert run("app", "--architecture", "sparc", "--base", BASE).returncode == 2

@@ -1,4 +1,4 @@
-"""What the service's files are made of: each kind by its own judge, and by what the design fixes."""
+"""The generated files of app/ and config/ pass the linter of their kind and meet the design."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class TestBuildspecs:
         assert document["env"]["exported-variables"] == ["IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST"]
         assert document["env"]["shell"] == "bash"
 
-    def test_the_build_is_followed_by_the_gate_in_any_case(self, generated):
+    def test_the_gate_always_follows_the_build(self, generated):
         commands = buildspec(generated, "build.yml")["phases"]["build"]["commands"]
         assert [re.sub(r"\s.*", "", command) for command in commands] == ["bash", ".", "python3"]
         assert "config/scripts/scan_gate " in commands[2]
@@ -104,7 +104,7 @@ class TestBuildspecs:
         document = buildspec(generated, "smoke-test.yml")
         assert document["phases"]["build"]["commands"] == ["python3 config/scripts/smoke_test.py"]
 
-    def test_interpreters_are_named_since_executable_bits_may_be_lost(self, generated):
+    def test_interpreters_are_explicit_since_executable_bits_may_be_lost(self, generated):
         for name in ("build.yml", "smoke-test.yml"):
             for command in buildspec(generated, name)["phases"]["build"]["commands"]:
                 assert command.startswith(("bash config/", "python3 config/", ". ./"))
@@ -141,7 +141,7 @@ class TestDockerfile:
         assert re.fullmatch(r"public\.ecr\.aws/docker/library/node:24\.\d+\.\d+-[a-z]+-slim", base[0])
         assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${BASE_IMAGE}"}
 
-    def test_no_frontend_is_pulled_from_elsewhere(self, text):
+    def test_no_buildkit_frontend_is_pulled(self, text):
         assert "syntax=" not in text
 
     def test_dependencies_come_from_the_lock_file(self, text, stages):
@@ -149,7 +149,7 @@ class TestDockerfile:
         assert "npm ci --omit=dev" in stages["dependencies"]
         assert "npm ci " in stages["test"]
 
-    def test_the_image_runs_as_nobody_special(self, stages):
+    def test_the_image_runs_as_an_unprivileged_user(self, stages):
         assert re.findall(r"^USER (\S+)$", stages["service"], re.MULTILINE) == ["1000:1000"]
         assert stages["service"].index("USER") < stages["service"].index("ENTRYPOINT")
 
@@ -161,7 +161,7 @@ class TestDockerfile:
         removed = stages["service"].partition("RUN rm -rf")[2].partition("\nWORKDIR")[0]
         for path in ("/usr/local/lib/node_modules", "/usr/local/bin/npm", "/usr/bin/apt*", "/usr/bin/dpkg*"):
             assert path in removed.split()
-        # What scanners read stays.
+        # Image scanners read the package database.
         assert not re.search(r"/var/lib/(dpkg\S*|\*)(\s|$)", removed)
 
     def test_tests_stay_out_of_the_image(self, stages):
@@ -230,7 +230,7 @@ class TestPolicies:
                 *("GitPush", "DeleteBranch", "PutFile", "CreateCommit"),
                 *("MergeBranchesByFastForward", "MergeBranchesBySquash", "MergeBranchesByThreeWay"),
             }
-            # Null: a call that names no branch, such as a push's first one, is none of this rule's business.
+            # Null: the policy must not deny a call without a branch, such as the first call of a push.
             assert statement["Condition"] == {
                 "StringEqualsIfExists": {"codecommit:References": ["refs/heads/main"]},
                 "Null": {"codecommit:References": "false"},
@@ -242,7 +242,7 @@ class TestPolicies:
         (statement,) = json.loads((service / "config/policies/branch-protection.json").read_text())["Statement"]
         assert statement["Resource"] == "arn:aws-us-gov:codecommit:us-gov-west-1:*:hello-service"
 
-    def test_nothing_that_was_not_asked_for(self, generated_without_gate):
+    def test_without_gate_and_approvals_their_files_are_absent(self, generated_without_gate):
         files = [str(path.relative_to(generated_without_gate)) for path in generated_without_gate.rglob("*")]
         assert not [name for name in files if "scan" in name or "approval" in name]
         commands = buildspec(generated_without_gate, "build.yml")["phases"]["build"]["commands"]
@@ -251,7 +251,7 @@ class TestPolicies:
             assert "gate" not in (generated_without_gate / "config/buildspecs" / name).read_text()
 
 
-def test_no_scars_of_conditions(generated, generated_without_gate, generated_custom):
+def test_template_conditions_leave_no_blank_lines(generated, generated_without_gate, generated_custom):
     for service in (generated, generated_without_gate, generated_custom):
         for folder in ("app", "config"):
             for path in (service / folder).rglob("*"):

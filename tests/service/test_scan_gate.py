@@ -1,4 +1,4 @@
-"""The scan gate opens only for findings that it has, understands and may accept."""
+"""The scan gate opens only for complete findings that the policy allows, and fails closed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.service.conftest import HERE
 DIGEST = "sha256:" + "d" * 64
 OPEN, FINDINGS, USAGE, UNJUDGED = 0, 1, 2, 3
 NOT_FOUND = {"error": "ScanNotFoundException"}
-# What ECR answers to a request for a scan: to the second one of a day, and where Inspector does the scanning.
+# ECR's errors for start-image-scan: for the second scan of a day, and with enhanced scanning.
 ONCE_A_DAY = {"error": "LimitExceededException"}
 ENHANCED_REGISTRY = {"error": "ValidationException"}
 TODAY = datetime.now(UTC).date()
@@ -31,7 +31,7 @@ TODAY = datetime.now(UTC).date()
 def basic(
     *severities: str, status: str = "COMPLETE", completed_at: Any = 1_700_000_000.5, **more: Any
 ) -> dict[str, Any]:
-    """ECR's answer for a basic scan that found one vulnerability of each of some severities."""
+    """ECR's response for a basic scan with one finding for each severity."""
     findings = [
         {
             "name": f"CVE-2026-{number}",
@@ -53,7 +53,7 @@ def basic(
 
 
 def enhanced(*severities: str, status: str = "ACTIVE") -> dict[str, Any]:
-    """ECR's answer for a scan by Inspector."""
+    """ECR's response for a scan by Amazon Inspector."""
     findings = [
         {
             "severity": severity,
@@ -77,7 +77,7 @@ def state(status: str, description: str = "") -> dict[str, Any]:
 
 
 class Gate:
-    """The gate of a generated service, with a stand-in for the `aws` command."""
+    """The gate of a generated service, with the fake `aws` command."""
 
     def __init__(self, service: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.service = service
@@ -96,7 +96,7 @@ class Gate:
     def answers(
         self, *answers: dict[str, Any], start: dict[str, Any] | None, earlier: dict[str, Any] | None
     ) -> list[str]:
-        """Lay down what ECR answers, and return the arguments of the gate."""
+        """Write ECR's responses, and return the arguments of the gate."""
         describe = [earlier or NOT_FOUND, *answers]
         documents = {"start-image-scan": [start or {}], "describe-image-scan-findings": describe}
         (self.folder / "answers.json").write_text(json.dumps(documents))
@@ -107,7 +107,7 @@ class Gate:
     def run(
         self, *answers: dict[str, Any], start: dict[str, Any] | None = None, earlier: dict[str, Any] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run the gate in this process against some answers of ECR, the last of which repeats."""
+        """Run the gate in this process with these responses of ECR; the last one repeats."""
         words = self.answers(*answers, start=start, earlier=earlier)
         output, errors = io.StringIO(), io.StringIO()
         loaded = set(sys.modules)
@@ -130,7 +130,7 @@ class Gate:
         return subprocess.CompletedProcess(command, *aws_stand_in.answer(self.folder, command[1:]))
 
     def call(self, *words: object, path: str = "/nowhere") -> subprocess.CompletedProcess[str]:
-        """Run the gate in a process of its own."""
+        """Run the gate in a subprocess."""
         command = [sys.executable, "-B", self.service / "config/scripts/scan_gate", *words]
         return subprocess.run(
             list(map(str, command)), env={"PATH": path}, capture_output=True, text=True, check=False, timeout=60
@@ -166,7 +166,7 @@ class TestBasicScans:
     def test_a_clean_image_passes(self, gate):
         opened(gate.run(basic()))
 
-    def test_it_asks_for_the_very_digest(self, gate):
+    def test_every_call_is_for_the_digest(self, gate):
         opened(gate.run(basic()))
         assert [call[1] for call in gate.calls] == [
             "describe-image-scan-findings",
@@ -210,7 +210,7 @@ class TestBasicScans:
     def test_the_table_is_readable(self, gate):
         gate.allow("CVE-2026-2", "2999-12-31", threshold="high")
         done = gate.run(basic("HIGH", "CRITICAL", "LOW", "LOW", "CRITICAL"))
-        closed(done, FINDINGS, "2 findings not allowed (CVE-2026-5, CVE-2026-1)", "dated exception")
+        closed(done, FINDINGS, "2 findings not allowed (CVE-2026-5, CVE-2026-1)", "exception with an expiry date")
         table = done.stdout[done.stdout.index("SEVERITY") :]
         assert table == (
             "SEVERITY  FINDING     PACKAGE  VERSION  FIXED IN  VERDICT\n"
@@ -227,25 +227,25 @@ class TestBasicScans:
         closed(gate.run(first, last), FINDINGS)
         assert gate.calls[-1][-2:] == ["--next-token", "page-2"]
 
-    def test_pages_without_end_close_it(self, gate):
-        closed(gate.run(basic("LOW", nextToken="again")), UNJUDGED, "do not end")
+    def test_endless_pages_close_it(self, gate):
+        closed(gate.run(basic("LOW", nextToken="again")), UNJUDGED, "endless number of pages")
 
-    def test_a_list_shorter_than_the_count_closes_it(self, gate):
+    def test_fewer_findings_than_ecr_counts_close_it(self, gate):
         gate.allow("CVE-2026-1", "2999-12-31", minutes=0.005)
         short = basic("CRITICAL")
         short["imageScanFindings"]["findingSeverityCounts"] = {"CRITICAL": 2}
-        closed(gate.run(short), UNJUDGED, "ECR counts 2 CRITICAL findings, but lists 1")
+        closed(gate.run(short), UNJUDGED, "ECR counts 2 CRITICAL findings, but returns 1")
 
 
 class TestOnceADay:
-    def test_the_stored_findings_are_judged_and_their_age_is_shown(self, gate):
+    def test_the_previous_findings_are_evaluated_and_their_age_is_shown(self, gate):
         moment = datetime.now(UTC) - timedelta(hours=5)
         for completed_at in (moment.timestamp(), moment.isoformat()):
             done = gate.run(basic("CRITICAL", completed_at=completed_at), start=ONCE_A_DAY)
             closed(done, FINDINGS)
             assert f"of the scan of {moment:%Y-%m-%d %H:%M} UTC, 5.0 hours ago" in done.stdout
 
-    def test_an_unknown_age_is_told_as_such(self, gate):
+    def test_an_unknown_age_is_shown_as_unknown(self, gate):
         done = gate.run(basic(completed_at="yesterday"), start=ONCE_A_DAY)
         opened(done)
         assert "of the scan of an unknown time" in done.stdout
@@ -253,27 +253,27 @@ class TestOnceADay:
     def test_a_scan_that_started_at_the_push_is_waited_for(self, gate):
         opened(gate.run(state("IN_PROGRESS"), basic(), start=ONCE_A_DAY))
 
-    def test_findings_of_before_do_not_count_once_a_new_scan_has_started(self, gate):
+    def test_previous_findings_do_not_count_once_a_new_scan_has_started(self, gate):
         old, new = basic(completed_at=1.0), basic("CRITICAL", completed_at=2.0)
         closed(gate.run(old, new, earlier=old), FINDINGS)
 
 
 class TestEnhancedScans:
-    def test_its_findings_count(self, gate):
+    def test_enhanced_findings_count(self, gate):
         done = gate.run(enhanced("CRITICAL"), start=ENHANCED_REGISTRY)
         closed(done, FINDINGS)
         assert "CRITICAL  CVE-2026-1  express  5.0.0    5.0.1     STOPS THE RELEASE" in done.stdout
 
-    def test_findings_that_come_late_count(self, gate):
+    def test_late_findings_count(self, gate):
         first, more = enhanced("LOW"), enhanced("LOW", "CRITICAL")
         closed(gate.run(first, first, more, start=ENHANCED_REGISTRY), FINDINGS)
 
-    def test_findings_that_come_after_none_count(self, gate):
+    def test_findings_after_an_empty_list_count(self, gate):
         none = enhanced(status="COMPLETE")
         closed(gate.run(*[none] * 5, enhanced("CRITICAL", status="COMPLETE"), start=ENHANCED_REGISTRY), FINDINGS)
 
     @pytest.mark.parametrize("status", ["ACTIVE", "COMPLETE"])
-    def test_a_clean_image_passes_once_that_has_settled(self, gate, status):
+    def test_an_empty_list_passes_once_it_is_stable(self, gate, status):
         opened(gate.run(enhanced(status=status), start=ENHANCED_REGISTRY))
         assert len(gate.calls) == 2 + 6
 
@@ -283,7 +283,7 @@ class TestEnhancedScans:
             closed(
                 gate.run(state(status), start=ENHANCED_REGISTRY),
                 UNJUDGED,
-                "its findings are not there",
+                "its findings are not available",
                 "0.005 minutes",
             )
 
@@ -301,7 +301,7 @@ class TestEnhancedScans:
         closed(gate.run(answer, start=ENHANCED_REGISTRY), FINDINGS, "(no id)")
 
 
-class TestUnknownsCloseIt:
+class TestUnknownResponsesCloseIt:
     @pytest.mark.parametrize(
         "status",
         [
@@ -309,8 +309,8 @@ class TestUnknownsCloseIt:
             *("LIMIT_EXCEEDED", "IMAGE_ARCHIVED", "IMAGE_SIZE_EXCEEDED", "SOMETHING_NEW", ""),
         ],
     )
-    def test_a_status_that_is_no_success(self, gate, status):
-        closed(gate.run(basic(status=status)), UNJUDGED, f"ended as {status}", "because")
+    def test_a_status_other_than_success(self, gate, status):
+        closed(gate.run(basic(status=status)), UNJUDGED, f"ended with the status {status}", "because")
 
     def test_a_severity_that_ecr_does_not_document(self, gate):
         closed(gate.run(basic("APOCALYPTIC")), UNJUDGED, "'APOCALYPTIC'")
@@ -323,40 +323,40 @@ class TestUnknownsCloseIt:
     def test_no_severity(self, gate):
         answer = basic("CRITICAL")
         del answer["imageScanFindings"]["findings"][0]["severity"]
-        closed(gate.run(answer), UNJUDGED, "not understood (KeyError: 'severity')")
+        closed(gate.run(answer), UNJUDGED, "unknown format (KeyError: 'severity')")
 
     @pytest.mark.parametrize("answer", [{}, {"imageScanStatus": {}}, {"imageScanStatus": []}])
-    def test_an_answer_without_status(self, gate, answer):
-        closed(gate.run(answer), UNJUDGED, "not understood")
+    def test_a_response_without_status(self, gate, answer):
+        closed(gate.run(answer), UNJUDGED, "unknown format")
 
     @pytest.mark.parametrize(
         "findings", [[], {"findings": [{}]}, {"findings": "x"}, {"findingSeverityCounts": {"LOW": "x"}}]
     )
-    def test_findings_of_another_shape(self, gate, findings):
+    def test_findings_of_an_unknown_format(self, gate, findings):
         answer = basic() | {"imageScanFindings": findings or ["?"]}
-        closed(gate.run(answer), UNJUDGED, "not understood")
+        closed(gate.run(answer), UNJUDGED, "unknown format")
 
     @pytest.mark.parametrize("raw", ["", "Service Unavailable", "[]", "null"])
-    def test_an_answer_that_is_no_document(self, gate, raw):
+    def test_a_response_that_is_not_an_object(self, gate, raw):
         closed(gate.run({"raw": raw}), UNJUDGED, "describe-image-scan-findings")
 
     def test_no_scan_in_time(self, gate):
         gate.policy(minutes=0.005)
         began = time.monotonic()
         for answer, words in ((state("PENDING"), "the scan is PENDING"), (NOT_FOUND, "there is no scan")):
-            closed(gate.run(answer), UNJUDGED, "no result within 0.005 minutes", words)
+            closed(gate.run(answer), UNJUDGED, "timed out after 0.005 minutes", words)
         assert time.monotonic() - began < 20
 
     @pytest.mark.parametrize("error", ["AccessDeniedException", "ImageNotFoundException", "ServerException"])
     def test_an_error_when_findings_are_read(self, gate, error):
-        closed(gate.run({"error": error}), UNJUDGED, "does not show the findings", error)
+        closed(gate.run({"error": error}), UNJUDGED, "does not return the findings", error)
 
     @pytest.mark.parametrize("error", ["AccessDeniedException", "UnsupportedImageTypeException", "ServerException"])
     def test_an_error_when_the_scan_is_started(self, gate, error):
         closed(gate.run(basic(), start={"error": error}), UNJUDGED, "does not scan the image", error)
 
     def test_no_aws_command(self, gate):
-        closed(gate.call(*gate.answers(start=None, earlier=None)), UNJUDGED, "The aws command is not installed.")
+        closed(gate.call(*gate.answers(start=None, earlier=None)), UNJUDGED, "The AWS CLI is not installed.")
 
     def test_wrong_usage(self, gate):
         assert gate.call("--digest", DIGEST).returncode == USAGE
@@ -374,27 +374,27 @@ def test_the_command(gate):
 
 
 class TestExceptions:
-    def test_it_holds_through_its_last_day(self, gate):
+    def test_it_is_valid_on_its_expiry_date(self, gate):
         gate.allow("CVE-2026-1", TODAY)
         opened(gate.run(basic("CRITICAL")))
 
-    def test_it_does_not_hold_afterwards(self, gate):
+    def test_it_is_invalid_after_its_expiry_date(self, gate):
         gate.allow("CVE-2026-1", TODAY - timedelta(days=1))
         done = gate.run(basic("CRITICAL"))
         closed(done, FINDINGS, "CVE-2026-1")
         assert f"its exception expired on {TODAY - timedelta(days=1)}" in done.stdout
 
-    def test_it_allows_nothing_else(self, gate):
+    def test_it_allows_no_other_finding(self, gate):
         gate.allow("CVE-2026-2", TODAY)
         done = gate.run(basic("CRITICAL"))
         closed(done, FINDINGS)
-        assert "The exception for CVE-2026-2 matches nothing in this image: it can go." in done.stdout
+        assert "The exception for CVE-2026-2 matches no finding of this image: delete it." in done.stdout
 
-    def test_one_that_has_expired_and_matches_nothing_is_only_mentioned(self, gate):
+    def test_an_expired_exception_without_a_finding_is_only_reported(self, gate):
         gate.allow("CVE-2026-2", "2020-01-01")
         done = gate.run(basic())
         opened(done)
-        assert "The exception for CVE-2026-2 has expired and matches nothing" in done.stdout
+        assert "The exception for CVE-2026-2 has expired and matches no finding" in done.stdout
 
 
 class TestPolicies:
@@ -407,7 +407,7 @@ class TestPolicies:
             ('threshold = "off"', "threshold must be one of"),
             ('threshold = "CRITICAL"', "threshold must be one of"),
             ("threshold = [", "is not valid TOML"),
-            ('threshold = "low"\ntreshold = "low"', "'treshold' is no setting"),
+            ('threshold = "low"\ntreshold = "low"', "'treshold' is not a setting"),
             ('threshold = "low"\nunscored_counts_as = "none"', "unscored_counts_as must be one of"),
             ('threshold = "low"\ntimeout_minutes = 0', "timeout_minutes must be a number"),
             ('threshold = "low"\ntimeout_minutes = true', "timeout_minutes must be a number"),
@@ -430,16 +430,16 @@ class TestPolicies:
             (f'threshold = "low"\n{GOOD}{GOOD}', "two exceptions for CVE-1"),
         ],
     )
-    def test_what_is_not_understood_closes_it(self, gate, text, words):
+    def test_an_invalid_policy_closes_it(self, gate, text, words):
         gate.policy_file.write_text(text)
         closed(gate.run(basic()), UNJUDGED, words)
         assert not (gate.folder / "calls.jsonl").exists()
 
-    def test_no_policy_closes_it(self, gate):
+    def test_a_missing_policy_closes_it(self, gate):
         gate.policy_file.unlink()
         closed(gate.run(basic()), UNJUDGED, "cannot be read: No such file or directory")
 
-    def test_the_generated_policy_takes_an_exception_at_its_end(self, gate):
+    def test_an_exception_can_be_appended_to_the_generated_policy(self, gate):
         generated = (gate.service / "config/policies/scan-policy.toml").read_text()
         gate.policy_file.write_text(generated + self.GOOD.replace("CVE-1", "CVE-2026-1"))
         opened(gate.run(basic("CRITICAL")))

@@ -135,7 +135,7 @@ def test_an_answer_for_one_environment_survives_the_removal_of_another(
 ) -> None:
     """Copier silently drops an answer that no longer fits; losing the others' overrides would resize production."""
     before = tree(service)
-    with pytest.raises(UserMessageError, match=r"environment_overrides\.staging names no environment"):
+    with pytest.raises(UserMessageError, match=r"environment_overrides\.staging is not an environment"):
         update(service, environments="dev,prod")
     assert tree(service) == before
 

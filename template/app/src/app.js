@@ -2,17 +2,17 @@ import express from 'express';
 import { requestLog } from './request-log.js';
 
 /**
- * The HTTP application: routes, errors and request logging, without a server, so that tests can mount it.
+ * Create the HTTP application (routes, error handling, request log) without a server, so that tests can mount it.
  *
  * @param {{config: object, health: ReturnType<import('./health.js').createHealth>, logger: import('pino').Logger}} parts
- * @param {(app: import('express').Express) => void} [addRoutes] More routes, before the answer for unknown paths.
+ * @param {(app: import('express').Express) => void} [addRoutes] Adds routes before the 404 handler.
  */
 export function createApp({ config, health, logger }, addRoutes = () => {}) {
   const app = express();
   app.disable('x-powered-by');
 
   app.use((_req, res, next) => {
-    // A client that keeps its connection would keep sending requests to a task that is about to end.
+    // Otherwise clients with keep-alive connections keep sending requests to a task that is about to stop.
     if (health.draining) res.set('Connection', 'close');
     next();
   });
@@ -34,12 +34,12 @@ export function createApp({ config, health, logger }, addRoutes = () => {}) {
     res.status(404).json({ error: 'Not found', requestId: req.id });
   });
 
-  // Express knows an error handler by its four parameters.
+  // Express recognizes an error handler by its four parameters.
   app.use((error, req, res, next) => {
     const status = Number.isInteger(error?.status) && error.status >= 400 && error.status < 600 ? error.status : 500;
     (req.log ?? logger)[status >= 500 ? 'error' : 'warn']({ err: error }, 'request failed');
     if (res.headersSent) return next(error);
-    // What went wrong inside is for the log; a client learns of its own mistakes only.
+    // Internal errors are only logged; clients get the message of 4xx errors.
     const message = status < 500 ? error.message : 'Internal server error';
     return res.status(status).json({ error: message, requestId: req.id });
   });

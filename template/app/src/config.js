@@ -1,10 +1,10 @@
-// Configuration comes from environment variables only. All of it is read and validated here, once, at
-// the start, so that a wrong value stops the deployment instead of failing a request later.
+// Configuration comes from environment variables only. It is read and validated once, at startup, so that
+// an invalid value fails the deployment instead of a later request.
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 export class ConfigError extends Error {
-  /** @param {string[]} problems One sentence for each variable that is wrong. */
+  /** @param {string[]} problems One sentence for each invalid variable. */
   constructor(problems) {
     super(problems.join(' '));
     this.name = 'ConfigError';
@@ -16,12 +16,12 @@ export class ConfigError extends Error {
  * Read the configuration.
  *
  * @param {Record<string, string | undefined>} env The environment variables.
- * @throws {ConfigError} One or more of them are wrong; the message names all of them.
+ * @throws {ConfigError} At least one variable is invalid; the message names all of them.
  */
 export function loadConfig(env = process.env) {
   const problems = [];
 
-  // An empty variable counts as unset: task definitions cannot leave one out conditionally.
+  // An empty variable counts as unset, so that task definitions can always set it.
   const text = (name, fallback) => env[name]?.trim() || fallback;
 
   const integer = (name, fallback, { min, max }) => {
@@ -46,9 +46,9 @@ export function loadConfig(env = process.env) {
     message: text('APP_MESSAGE', `Hello from ${appName}`),
     port: integer('PORT', 8080, { min: 0, max: 65535 }),
     logLevel: choice('LOG_LEVEL', 'info', LOG_LEVELS),
-    // How long requests are still taken after SIGTERM, until the load balancer sends no more of them.
+    // How long requests are accepted after SIGTERM, until the load balancer has stopped sending them.
     drainSeconds: integer('DRAIN_SECONDS', 5, { min: 0, max: 60 }),
-    // How long the whole shutdown may take. Keep it below the container's StopTimeout, which ends in SIGKILL.
+    // Timeout of the whole shutdown. Keep it below the container's StopTimeout, after which ECS sends SIGKILL.
     shutdownSeconds: integer('SHUTDOWN_SECONDS', 25, { min: 1, max: 115 }),
   };
 

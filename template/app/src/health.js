@@ -1,9 +1,9 @@
-// Whether this task should get traffic. The load balancer asks /health and replaces a task that keeps saying no.
+// The health of this task. The load balancer checks /health; ECS replaces a task that stays unhealthy.
 
 const CHECK_TIMEOUT_MS = 2000;
 
 /**
- * Create the health of one process: starting, then ready, then draining.
+ * Create the health of a process: starting, then ready, then draining.
  *
  * @param {{logger: import('pino').Logger, checkTimeoutMs?: number}} options
  */
@@ -14,13 +14,13 @@ export function createHealth({ logger, checkTimeoutMs = CHECK_TIMEOUT_MS }) {
   async function run([name, check]) {
     let timer;
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${checkTimeoutMs} ms`)), checkTimeoutMs);
+      timer = setTimeout(() => reject(new Error(`timed out after ${checkTimeoutMs} ms`)), checkTimeoutMs);
     });
     try {
       await Promise.race([Promise.resolve().then(check), late]);
       return [name, 'ok'];
     } catch (error) {
-      // The reason goes to the log only: /health answers anybody.
+      // The reason is only logged, since /health is public.
       logger.warn({ check: name, err: error }, 'readiness check failed');
       return [name, 'failing'];
     } finally {
@@ -30,9 +30,9 @@ export function createHealth({ logger, checkTimeoutMs = CHECK_TIMEOUT_MS }) {
 
   return {
     /**
-     * Add a readiness check: a function that throws, rejects or hangs while this task cannot do its work.
-     * Add only what replacing this task can mend: a check of a database that all tasks share takes
-     * every one of them out of service at once when that database has a bad minute.
+     * Add a readiness check: a function that throws, rejects or hangs while this task cannot serve requests.
+     * Add a check only if replacing the task can fix the problem: a check of a shared database takes all
+     * tasks out of service at once when that database is briefly unavailable.
      */
     addCheck(name, check) {
       checks.set(name, check);

@@ -1,19 +1,19 @@
 import pino from 'pino';
 
 /**
- * A logger that writes one JSON object a line to standard output, where the container's log driver takes it.
+ * Create a logger that writes one JSON object per line to standard output, for the container's log driver.
  *
  * @param {{appName: string, environment: string, version: string, logLevel: string}} config
- * @param {import('pino').DestinationStream} [destination] Where tests listen.
+ * @param {import('pino').DestinationStream} [destination] Replaces standard output in tests.
  */
 export function createLogger({ appName, environment, version, logLevel }, destination) {
   const options = {
     level: logLevel,
     base: { service: appName, environment, version },
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) }, // words read better than numbers in queries
+    formatters: { level: (label) => ({ level: label }) }, // names instead of numbers, for queries
     redact: ['*.authorization', '*.cookie', '*.password'],
   };
-  // The default destination writes synchronously: the last line before an exit is never lost.
+  // The default destination is synchronous, so that the last line before an exit is not lost.
   return destination ? pino(options, destination) : pino(options);
 }

@@ -19,13 +19,13 @@ let server;
 
 async function stop(signal, options) {
   if (!server) process.exit(0); // nothing to drain yet
-  if (health.draining) process.exit(130); // asked twice: whoever asks wants it now
+  if (health.draining) process.exit(130); // second signal: stop without draining
   logger.info({ signal }, 'signal received');
   process.exit((await server.shutdown(options)) ? 0 : 1);
 }
 
-// SIGTERM is how ECS ends a task; Ctrl-C is a developer, and no load balancer has to notice. Both are taken
-// from the first moment on: the first process of a container ignores a signal that it has no handler for.
+// ECS stops a task with SIGTERM; SIGINT is a developer's Ctrl-C, without a load balancer to wait for. Both are
+// handled from the start, since PID 1 of a container ignores signals without a handler.
 process.on('SIGTERM', () => stop('SIGTERM'));
 process.on('SIGINT', () => stop('SIGINT', { drainSeconds: 0 }));
 
@@ -36,9 +36,9 @@ try {
   const app = createApp({ config, health, logger });
   server = await startServer({ app, config, health, logger });
 
-  // Connect to what the service needs here, before it takes traffic.
+  // Connect to the service's dependencies here, before it receives traffic.
   health.markReady();
   logger.info('ready');
 } catch (error) {
-  fail(error, error instanceof ConfigError ? `configuration is wrong: ${error.message}` : 'could not start');
+  fail(error, error instanceof ConfigError ? `invalid configuration: ${error.message}` : 'startup failed');
 }

@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 const SAFE_ID = /^[\w.:/+=-]{1,128}$/;
 
 /**
- * Give each request an id and a logger, and log it once when it is over.
+ * Give each request an ID and a logger, and log the request once it is complete.
  *
- * The id of a caller is kept where it is sane, so that one id follows a request through several services.
- * The load balancer's trace id is logged too: it is what the access logs have.
+ * A valid X-Request-Id of the client is kept, so that one ID follows a request through several services.
+ * The load balancer's trace ID is logged too, since its access logs contain it.
  */
 export function requestLog(logger) {
   return (req, res, next) => {
@@ -19,13 +19,13 @@ export function requestLog(logger) {
     res.once('close', () => {
       const line = {
         method: req.method,
-        path: req.originalUrl.split('?', 1)[0], // queries may carry secrets
+        path: req.originalUrl.split('?', 1)[0], // query strings may contain secrets
         status: res.statusCode,
         durationMs: Math.round(Number(process.hrtime.bigint() - startedAt) / 1e4) / 100,
       };
       if (!res.writableFinished) req.log.warn(line, 'request aborted');
       else if (res.statusCode >= 500) req.log.error(line, 'request');
-      // The load balancer asks every few seconds; that is no news while the answer is yes.
+      // The load balancer checks every few seconds, so successful checks are logged at debug level only.
       else if (line.path === '/health') req.log.debug(line, 'request');
       else req.log.info(line, 'request');
     });

@@ -1,13 +1,13 @@
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-// The load balancer keeps idle connections for 60 s. A server that closes one first loses the race against
-// a request already on its way, which the client sees as 502. So the server waits longer.
+// The load balancer's idle timeout is 60 s. A server that closes an idle connection first can miss a request
+// already sent on it, which the client sees as 502. So the server's timeout is longer.
 const KEEP_ALIVE_MS = 65_000;
 const HEADERS_MS = 66_000;
 
 /**
- * Listen, and know how to stop without dropping a request.
+ * Start the server, which can shut down without dropping requests.
  *
  * @param {{app: Function, config: object, health: object, logger: import('pino').Logger}} parts
  * @returns {Promise<{port: number, server: import('node:http').Server,
@@ -31,24 +31,24 @@ export async function startServer({ app, config, health, logger }) {
   async function stop(drainSeconds) {
     const deadline = Date.now() + config.shutdownSeconds * 1000;
 
-    // 1. Say no to health checks, but go on answering until the load balancer sends nothing more.
+    // 1. Fail health checks, but serve requests until the load balancer has stopped sending them.
     health.markDraining();
     logger.info({ drainSeconds }, 'draining');
     await sleep(drainSeconds * 1000);
 
-    // 2. Accept no more connections; let the requests under way finish.
+    // 2. Stop accepting connections; finish the requests in progress.
     const closed = new Promise((resolve) => server.close(() => resolve(true)));
-    // A kept-alive connection becomes idle only once its last request has been answered.
+    // A keep-alive connection becomes idle only after its last response.
     const sweep = setInterval(() => server.closeIdleConnections(), 100);
 
-    // 3. What is still busy at the deadline is cut.
+    // 3. Close the connections that are still active at the deadline.
     const patience = new AbortController();
     const late = sleep(Math.max(0, deadline - Date.now()), false, { signal: patience.signal }).catch(() => false);
     const graceful = await Promise.race([closed, late]);
     patience.abort();
     clearInterval(sweep);
     if (!graceful) {
-      logger.warn({ shutdownSeconds: config.shutdownSeconds }, 'shutdown took too long, cutting connections');
+      logger.warn({ shutdownSeconds: config.shutdownSeconds }, 'shutdown timed out, closing connections');
       server.closeAllConnections();
       await closed;
     }
@@ -60,7 +60,7 @@ export async function startServer({ app, config, health, logger }) {
   return {
     port,
     server,
-    /** Stop once, however often it is called. Resolves to false when connections had to be cut. */
+    /** Shut down once, even if called again. Resolves to false if active connections had to be closed. */
     shutdown({ drainSeconds = config.drainSeconds } = {}) {
       stopping ??= stop(drainSeconds);
       return stopping;

@@ -40,7 +40,7 @@ beforeEach(async () => {
 
 afterEach(() => running.shutdown());
 
-/** The request's own log line, which is written when the response has left. */
+/** The log line of the request, which is written after the response. */
 async function requestLine(message = 'request') {
   for (let i = 0; i < 100; i += 1) {
     const line = logs.find(({ msg }) => msg === message);
@@ -51,7 +51,7 @@ async function requestLine(message = 'request') {
 }
 
 describe('GET /', () => {
-  it('says who answers', async () => {
+  it('returns message, version and environment', async () => {
     const response = await fetch(`${base}/`);
     assert.equal(response.status, 200);
     assert.match(response.headers.get('content-type'), /^application\/json/);
@@ -62,7 +62,7 @@ describe('GET /', () => {
     });
   });
 
-  it('does not advertise the framework, and is not cached', async () => {
+  it('does not reveal the framework, and is not cached', async () => {
     const { headers } = await fetch(`${base}/`);
     assert.equal(headers.get('x-powered-by'), null);
     assert.equal(headers.get('cache-control'), 'no-store');
@@ -79,19 +79,19 @@ describe('GET /health', () => {
     assert.deepEqual(await get(), { status: 503, body: { status: 'starting', checks: {} } });
   });
 
-  it('succeeds once it is ready', async () => {
+  it('succeeds once the service is ready', async () => {
     health.markReady();
     assert.deepEqual(await get(), { status: 200, body: { status: 'ok', checks: {} } });
   });
 
-  it('fails while the service drains, for good', async () => {
+  it('fails from the moment the service drains', async () => {
     health.markReady();
     health.markDraining();
     health.markReady();
     assert.deepEqual(await get(), { status: 503, body: { status: 'draining', checks: {} } });
   });
 
-  it('asks every check, and tells the reason to the log only', async () => {
+  it('runs every check, and only logs the reason of a failure', async () => {
     health.markReady();
     health.addCheck('cache', () => true);
     health.addCheck('queue', async () => {
@@ -122,14 +122,14 @@ describe('GET /health', () => {
 });
 
 describe('errors', () => {
-  it('answers unknown paths in JSON', async () => {
+  it('returns 404 in JSON for unknown paths', async () => {
     const response = await fetch(`${base}/nowhere`, { headers: { 'X-Request-Id': 'id-1' } });
     assert.equal(response.status, 404);
     assert.deepEqual(await response.json(), { error: 'Not found', requestId: 'id-1' });
   });
 
   for (const path of ['/boom', '/boom-later']) {
-    it(`keeps what went wrong in ${path} out of the answer`, async () => {
+    it(`keeps the error of ${path} out of the response`, async () => {
       const response = await fetch(`${base}${path}`);
       const body = await response.text();
       assert.equal(response.status, 500);
@@ -141,7 +141,7 @@ describe('errors', () => {
     });
   }
 
-  it("tells a client of the client's own mistakes", async () => {
+  it('returns the message of a 4xx error', async () => {
     const response = await fetch(`${base}/teapot`);
     assert.equal(response.status, 418);
     assert.equal((await response.json()).error, 'I am a teapot');
@@ -149,7 +149,7 @@ describe('errors', () => {
 });
 
 describe('the request log', () => {
-  it('is one structured line with the request id, and no query', async () => {
+  it('is one structured line with the request ID, without the query string', async () => {
     const response = await fetch(`${base}/?token=secret`, {
       headers: { 'X-Request-Id': 'abc-123', 'X-Amzn-Trace-Id': 'Root=1-2-3' },
     });
@@ -168,14 +168,14 @@ describe('the request log', () => {
     assert.ok(!JSON.stringify(line).includes('secret'));
   });
 
-  it('makes an id where the given one is missing or not sane', async () => {
+  it('generates an ID if the given one is missing or invalid', async () => {
     const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-/;
     assert.match((await fetch(base)).headers.get('x-request-id'), uuid);
     const forged = await fetch(base, { headers: { 'X-Request-Id': '"}{' } });
     assert.match(forged.headers.get('x-request-id'), uuid);
   });
 
-  it('mentions health checks at debug level while they succeed', async () => {
+  it('logs successful health checks at debug level', async () => {
     health.markReady();
     await fetch(`${base}/health`);
     assert.equal((await requestLine()).level, 'debug');

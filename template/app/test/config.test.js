@@ -31,12 +31,12 @@ describe('configuration', () => {
     assert.equal(config.logLevel, 'debug');
   });
 
-  it('takes an empty variable for an unset one', () => {
+  it('treats an empty variable as unset', () => {
     assert.equal(loadConfig({ PORT: '', APP_VERSION: ' ' }).version, 'dev');
   });
 
   for (const port of ['abc', '-1', '80.5', '65536', '0x50', '1e3']) {
-    it(`refuses the port ${port}`, () => {
+    it(`rejects the port ${port}`, () => {
       assert.throws(
         () => loadConfig({ PORT: port }),
         (error) => error instanceof ConfigError && error.message.includes(`PORT must be a whole number`),
@@ -44,7 +44,7 @@ describe('configuration', () => {
     });
   }
 
-  it('names every problem at once', () => {
+  it('reports all problems at once', () => {
     assert.throws(
       () => loadConfig({ PORT: 'x', LOG_LEVEL: 'loud', DRAIN_SECONDS: '30' }),
       ({ problems }) => {
@@ -57,7 +57,7 @@ describe('configuration', () => {
     );
   });
 
-  it('cannot be changed afterwards', () => {
+  it('is immutable', () => {
     const config = loadConfig({});
     assert.throws(() => {
       config.port = 1;

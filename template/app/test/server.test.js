@@ -12,7 +12,7 @@ import { startServer } from '../src/server.js';
 
 const MAIN = fileURLToPath(new URL('../src/main.js', import.meta.url));
 
-/** Start the real process and read its log lines; it does not outlive the test. */
+/** Start the real process and read its log lines; it is killed after the test. */
 async function start(t, env) {
   const child = spawn(process.execPath, [MAIN], { env: { PATH: process.env.PATH, PORT: '0', ...env } });
   t.after(() => child.kill('SIGKILL'));
@@ -74,7 +74,7 @@ describe('the server', () => {
     assert.equal(await shutdown(), true);
   });
 
-  it('finishes a request under way, then stops', async (t) => {
+  it('finishes a request in progress, then stops', async (t) => {
     const arrived = new EventEmitter();
     const { port, shutdown } = await serve(t, (_req, res) => {
       arrived.emit('request');
@@ -91,7 +91,7 @@ describe('the server', () => {
     await assert.rejects(get(port, '/'), { code: 'ECONNREFUSED' });
   });
 
-  it('cuts what is still busy at the deadline', async (t) => {
+  it('closes active connections at the deadline', async (t) => {
     const arrived = new EventEmitter();
     const { port, shutdown } = await serve(t, () => arrived.emit('request'), { shutdownSeconds: 0.2 });
     const request = once(arrived, 'request');
@@ -103,7 +103,7 @@ describe('the server', () => {
 });
 
 describe('the process', () => {
-  it('drains on SIGTERM: answers, says no to health checks, then exits with 0', async (t) => {
+  it('drains on SIGTERM: serves requests, fails health checks, then exits with 0', async (t) => {
     const { base, child, ended, line, port } = await startReady(t, { DRAIN_SECONDS: '2' });
     const agent = new http.Agent({ keepAlive: true });
     t.after(() => agent.destroy());
@@ -122,7 +122,7 @@ describe('the process', () => {
     await assert.rejects(fetch(base));
   });
 
-  it('stops at once on Ctrl-C', async (t) => {
+  it('stops immediately on SIGINT', async (t) => {
     const { child, ended } = await startReady(t, { DRAIN_SECONDS: '20' });
     const startedAt = Date.now();
     child.kill('SIGINT');
@@ -130,7 +130,7 @@ describe('the process', () => {
     assert.ok(Date.now() - startedAt < 5000);
   });
 
-  it('stops at once when it is asked twice', async (t) => {
+  it('stops immediately on a second signal', async (t) => {
     const { child, ended, line } = await startReady(t, { DRAIN_SECONDS: '20' });
     child.kill('SIGTERM');
     await line('draining');
@@ -138,18 +138,18 @@ describe('the process', () => {
     assert.deepEqual(await ended, { code: 130, signal: null });
   });
 
-  it('refuses to start with a wrong configuration, and says what is wrong', async (t) => {
+  it('does not start with an invalid configuration, and reports the problem', async (t) => {
     const { ended, line } = await start(t, { PORT: 'eighty' });
-    const message = "configuration is wrong: PORT must be a whole number from 0 to 65535, not 'eighty'.";
+    const message = "invalid configuration: PORT must be a whole number from 0 to 65535, not 'eighty'.";
     const { level } = await line(message);
     assert.equal(level, 'fatal');
     assert.deepEqual(await ended, { code: 1, signal: null });
   });
 
-  it('says so when the port is taken', async (t) => {
+  it('reports a port that is in use', async (t) => {
     const first = await startReady(t, { DRAIN_SECONDS: '0' });
     const second = await start(t, { PORT: String(first.port) });
-    const { err } = await second.line('could not start');
+    const { err } = await second.line('startup failed');
     assert.equal(err.code, 'EADDRINUSE');
     assert.equal((await second.ended).code, 1);
     first.child.kill('SIGTERM');

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Make sure that the registry holds the image of this source, and say which one it is.
+# Test, build and push the image of this source, unless it is in the registry already.
 #
-#   build_image.sh [ENV_FILE]      writes IMAGE_URI, IMAGE_TAG and IMAGE_DIGEST to ENV_FILE (image.env)
+#   build_image.sh [ENV_FILE]      writes IMAGE_URI, IMAGE_TAG and IMAGE_DIGEST to ENV_FILE (default: image.env)
 #
-# REPOSITORY_URI, REPOSITORY_NAME and ARCHITECTURE (x86_64 or arm64) must be set, as the pipeline does;
-# BASE_IMAGE may name another base than the Dockerfile does.
+# Requires REPOSITORY_URI, REPOSITORY_NAME and ARCHITECTURE (x86_64 or arm64), which the pipeline sets.
+# BASE_IMAGE overrides the base image of the Dockerfile.
 #
-# The tag is the content hash (content_hash.py says what goes in). An image that exists already was tested
-# when it was built, so nothing is built again; every environment runs the same digest.
+# The tag is the content hash (see content_hash.py). An existing image was tested when it was built, so it is
+# not built again; every environment runs the same digest.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -29,35 +29,35 @@ report=app/reports/junit.xml
 errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
 
-# The base image with its digest: as the Dockerfile pins it, or else what its tag means today.
+# The base image with its digest: the one in the Dockerfile, otherwise the current digest of its tag.
 resolve_base() {
   local base=${BASE_IMAGE:-} digest=
   [[ -n $base ]] || base=$(sed -n 's/^ARG BASE_IMAGE=//p' app/Dockerfile)
   [[ -n $base ]] || die "app/Dockerfile has no line 'ARG BASE_IMAGE=...'."
   if [[ $base != *@sha256:* ]]; then
-    # Public registries refuse a request now and then.
+    # Requests to public registries fail now and then.
     for pause in 2 5 0; do
       digest=$(docker buildx imagetools inspect "$base" --format '{{.Manifest.Digest}}') && break
       sleep "$pause"
     done
-    [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || die "the digest of $base could not be looked up."
+    [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || die "cannot resolve the digest of $base."
     base+="@$digest"
   fi
   printf '%s' "$base"
 }
 
-# The digest that a tag has in the registry; nothing where the tag does not exist.
+# The digest of a tag in the registry; empty if the tag does not exist.
 digest_of() {
   local digest
   if digest=$(aws ecr describe-images --repository-name "$REPOSITORY_NAME" --image-ids "imageTag=$1" \
     --query 'imageDetails[0].imageDigest' --output text 2>"$errors"); then
-    # An empty list is "None" to the command, and no image to us.
+    # The AWS CLI prints "None" for an empty list: there is no such image.
     [[ $digest != None ]] || return 0
-    [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || die "ECR gave '$digest' as the digest of tag $1."
+    [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || die "ECR returned '$digest' as the digest of tag $1."
     printf '%s' "$digest"
   elif ! grep -q ImageNotFoundException "$errors"; then
     cat "$errors" >&2
-    die "the registry could not be asked for tag $1."
+    die "cannot look up tag $1 in the registry."
   fi
 }
 
@@ -68,16 +68,16 @@ run_tests() {
   docker buildx build --load --platform "$platform" --provenance=false --sbom=false \
     --build-arg "BASE_IMAGE=$base" --target test --tag "$image" app
   docker run --name "$container" "$image" || status=$?
-  # Copied out, not mounted: it works for any user inside and any Docker host.
+  # Copied, not mounted: this works with any user in the container and any Docker host.
   if ! docker cp "$container:/app/reports/junit.xml" "$report"; then
-    say "The tests left no report."
+    say "The tests wrote no report."
     ((status)) || status=1
   fi
   docker rm --force "$container" >/dev/null
   ((status == 0)) || die "the tests failed."
 }
 
-# A report that is declared in the buildspec must exist; this one says why there is nothing to report.
+# CodeBuild requires the report that the buildspec declares; this one says why no tests ran.
 report_skipped() {
   mkdir -p "${report%/*}"
   cat >"$report" <<XML
@@ -92,7 +92,7 @@ report_skipped() {
 XML
 }
 
-# Attestations would make the image an index, which ECR's scanner may refuse.
+# Without attestations: they turn the image into an image index, which ECR may not be able to scan.
 build_and_push() {
   aws ecr get-login-password | docker login --username AWS --password-stdin "${REPOSITORY_URI%%/*}" &&
     docker buildx build --push --platform "$platform" --provenance=false --sbom=false \
@@ -110,7 +110,7 @@ say "Version $version, $ARCHITECTURE, on $base"
 
 digest=$(digest_of "$version")
 if [[ -n $digest ]]; then
-  say "The image exists already: nothing to build."
+  say "The image exists already, nothing to build."
   report_skipped
 else
   say "Testing..."
@@ -118,14 +118,14 @@ else
   say "Building..."
   pushed=yes
   build_and_push || pushed=no
-  # Tags cannot be overwritten, so the tag says what was released, whoever pushed it.
+  # Tags are immutable, so the image of this tag is the release, even if another build pushed it.
   for pause in 1 2 4 0; do
     digest=$(digest_of "$version")
     [[ -z $digest ]] || break
     sleep "$pause"
   done
-  [[ -n $digest ]] || die "the image could not be built and pushed."
-  [[ $pushed == yes ]] || say "Another build pushed this version first: using its image."
+  [[ -n $digest ]] || die "cannot build and push the image."
+  [[ $pushed == yes ]] || say "Another build has pushed this version already, using its image."
 fi
 
 cat >"$env_file" <<ENV

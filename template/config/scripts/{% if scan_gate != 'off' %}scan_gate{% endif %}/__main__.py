@@ -1,10 +1,10 @@
-"""Stop the release of an image that has findings which the policy does not allow.
+"""Fail the build of an image with scan findings that the policy does not allow.
 
     python3 config/scripts/scan_gate --repository NAME --digest sha256:... --policy config/policies/scan-policy.toml
 
-The gate opens only when ECR has given its findings for this very digest and the policy allows all of them.
-Whatever is unknown, failed, late or not understood closes it. Exit codes: 0 open, 1 closed by findings,
-2 called wrongly, 3 closed because the image could not be judged.
+The gate opens only if ECR returns the findings of this digest and the policy allows all of them. It fails closed:
+errors, timeouts and unknown values stop the release too. Exit codes: 0 open, 1 closed by findings, 2 usage error,
+3 closed because the findings could not be evaluated.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ OPEN, CLOSED_BY_FINDINGS, CLOSED_UNJUDGED = 0, 1, 3
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Scan, judge and show; return the exit code."""
+    """Scan the image, evaluate the findings and print the report; return the exit code."""
     policy = read_policy(arguments.policy)
     image = Image(arguments.repository, arguments.digest)
-    print(f"Scan gate: {image.repository}@{image.digest}, closes at {policy.threshold} findings", flush=True)
+    print(f"Scan gate: {image.repository}@{image.digest}, threshold {policy.threshold}", flush=True)
     findings = wait_for_findings(image, policy, poll_seconds=arguments.poll_seconds, sleep=time.sleep)
     today = datetime.now(timezone.utc).date()
     verdicts = judge(findings, policy, today)
@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         return OPEN
     names = ", ".join(blocking[:5]) + (", ..." if len(blocking) > 5 else "")
     print(
-        f"Scan gate closed: {len(blocking)} finding{'s' * (len(blocking) > 1)} not allowed ({names}); update what"
-        f" contains them, or add a dated exception to {arguments.policy}.",
+        f"Scan gate closed: {len(blocking)} finding{'s' * (len(blocking) > 1)} not allowed ({names}); update the"
+        f" affected packages, or add an exception with an expiry date to {arguments.policy}.",
         file=sys.stderr,
     )
     return CLOSED_BY_FINDINGS
@@ -51,10 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scan_gate", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repository", required=True, help="the name of the ECR repository")
-    parser.add_argument("--digest", required=True, help="the digest of the image, sha256:...")
-    parser.add_argument("--policy", required=True, type=Path, help="the policy, a TOML file")
-    parser.add_argument("--poll-seconds", type=float, default=10, help="seconds between two looks (10)")
+    parser.add_argument("--repository", required=True, help="name of the ECR repository")
+    parser.add_argument("--digest", required=True, help="digest of the image, sha256:...")
+    parser.add_argument("--policy", required=True, type=Path, help="the policy file (TOML)")
+    parser.add_argument("--poll-seconds", type=float, default=10, help="seconds between two requests (10)")
     arguments = parser.parse_args()
     try:
         return run(arguments)

@@ -1,5 +1,5 @@
-"""The one way in which the gate says that it cannot judge."""
+"""The exception for findings that cannot be evaluated."""
 
 
 class GateClosed(Exception):
-    """The gate closes because it could not come to a judgement; the message is one sentence of why."""
+    """The findings could not be evaluated, so the gate closes; the message is one sentence with the reason."""

@@ -1,4 +1,4 @@
-"""What the gate asks of ECR, through the `aws` command."""
+"""Scans and findings of ECR, through the AWS CLI."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_PAGES = 1000
 
 
 class Refused(Exception):
-    """ECR answered a call with an error."""
+    """ECR returned an error."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """One vulnerability in one package."""
+    """A vulnerability of a package."""
 
     id: str
     severity: str
@@ -37,15 +37,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Scan:
-    """The state of the image's scan as ECR tells it at one moment.
+    """A scan of the image, as ECR describes it.
 
     Attributes:
-        status: ECR's word for it.
-        description: ECR's explanation, mostly empty.
-        findings: All of them, or None where the answer has no findings, which is not the same as none.
-        counts: ECR's own count by severity.
-        enhanced: Whether they are Inspector's findings, which may still grow.
-        completed_at: When the scan was completed, as ECR writes it; None where it does not say.
+        status: ECR's scan status.
+        description: ECR's explanation of the status, mostly empty.
+        findings: All findings; None if the response has no list of findings, which differs from an empty list.
+        counts: The number of findings by severity, as ECR counts them.
+        enhanced: Whether the findings are from Amazon Inspector, which may still add some.
+        completed_at: The completion time in ECR's format; None if it is missing.
     """
 
     status: str
@@ -57,40 +57,40 @@ class Scan:
 
 
 class Image:
-    """One image in ECR, named by its digest: a tag could mean another image by the time of the answer."""
+    """An image in ECR, identified by its digest, since a tag could refer to another image by now."""
 
     def __init__(self, repository: str, digest: str) -> None:
         self.repository = repository
         self.digest = digest
 
     def start_scan(self) -> None:
-        """Ask for a scan.
+        """Start a scan.
 
         Raises:
-            Refused: ECR does not start one.
+            Refused: ECR does not start a scan.
         """
-        # "Once a day" looks like throttling to the command, which would try again for minutes.
+        # The AWS CLI takes the limit of one scan per day for throttling and would retry for minutes.
         self._call("start-image-scan", attempts=2)
 
     def scan(self) -> Scan | None:
-        """Read the state of the scan with all pages of its findings, or None where there is no scan yet.
+        """Describe the scan with all pages of its findings; None if there is no scan yet.
 
         Raises:
-            GateClosed: ECR refuses, or its answer is not understood.
+            GateClosed: ECR returns an error, or its response has an unknown format.
         """
         try:
             pages = self._pages()
         except Refused as refused:
             if refused.code == "ScanNotFoundException":
                 return None
-            raise GateClosed(f"ECR does not show the findings: {refused.message}") from refused
+            raise GateClosed(f"ECR does not return the findings: {refused.message}") from refused
         try:
             return _read_scan(pages)
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-            raise GateClosed(f"ECR's findings are not understood ({type(error).__name__}: {error}).") from error
+            raise GateClosed(f"ECR's response has an unknown format ({type(error).__name__}: {error}).") from error
 
     def _pages(self) -> list[dict[str, Any]]:
-        """Fetch every page. The command's own paging keeps only the first page of these findings."""
+        """Fetch every page; the AWS CLI's own pagination drops the findings after the first page."""
         pages: list[dict[str, Any]] = []
         token: str | None = None
         while len(pages) < MOST_PAGES:
@@ -102,7 +102,7 @@ class Image:
             if page["nextToken"] == token:
                 break
             token = page["nextToken"]
-        raise GateClosed("ECR's pages of findings do not end.")
+        raise GateClosed("ECR returns an endless number of pages of findings.")
 
     def _call(self, operation: str, *more: str, attempts: int = 8) -> dict[str, Any]:
         command = ["aws", "ecr", operation, "--repository-name", self.repository]
@@ -113,9 +113,9 @@ class Image:
                 command, env=environment, capture_output=True, text=True, timeout=CALL_SECONDS, check=False
             )
         except FileNotFoundError as error:
-            raise GateClosed("The aws command is not installed.") from error
+            raise GateClosed("The AWS CLI is not installed.") from error
         except subprocess.TimeoutExpired as error:
-            raise GateClosed(f"`aws ecr {operation}` gave no answer within {CALL_SECONDS} s.") from error
+            raise GateClosed(f"`aws ecr {operation}` timed out after {CALL_SECONDS} s.") from error
         if done.returncode:
             message = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
             code = re.search(r"An error occurred \((\w+)\)", message)
@@ -123,16 +123,16 @@ class Image:
         try:
             answer = json.loads(done.stdout)
         except ValueError as error:
-            raise GateClosed(f"`aws ecr {operation}` did not answer JSON: {done.stdout[:80]!r}.") from error
+            raise GateClosed(f"`aws ecr {operation}` returned no JSON: {done.stdout[:80]!r}.") from error
         if not isinstance(answer, dict):
-            raise GateClosed(f"`aws ecr {operation}` answered {done.stdout[:80]!r}.")
+            raise GateClosed(f"`aws ecr {operation}` returned no JSON object: {done.stdout[:80]!r}.")
         return answer
 
 
 def _read_scan(pages: list[dict[str, Any]]) -> Scan:
     status = pages[0]["imageScanStatus"]
     parts = [page.get("imageScanFindings") or {} for page in pages]
-    # An answer without either of these carries no findings (yet); one with an empty list has none.
+    # Without any of these keys, the findings are not available yet; an empty list means that there are none.
     present = any(key in part for part in parts for key in ("findingSeverityCounts", "findings", "enhancedFindings"))
     basic = [_basic(finding) for part in parts for finding in part.get("findings") or []]
     enhanced = [row for part in parts for finding in part.get("enhancedFindings") or [] for row in _enhanced(finding)]

@@ -1,4 +1,4 @@
-"""The policy: from which severity on a finding stops a release, and which ones are allowed until when."""
+"""The policy: the severity that stops a release, and the exceptions with their expiry dates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from closed import GateClosed
 
-# From harmless to worst; ECR knows these, and two more for findings that nobody has scored yet.
+# ECR's severities in ascending order, and those of findings without a score.
 SEVERITIES = ("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 UNSCORED = ("UNDEFINED", "UNTRIAGED")
 THRESHOLDS = ("low", "medium", "high", "critical")
@@ -18,7 +18,7 @@ THRESHOLDS = ("low", "medium", "high", "critical")
 
 @dataclass(frozen=True)
 class Exemption:
-    """A finding that is allowed, why, and the last day on which it is."""
+    """An allowed finding, with the reason and the last day of the exception."""
 
     id: str
     reason: str
@@ -27,7 +27,7 @@ class Exemption:
 
 @dataclass(frozen=True)
 class Policy:
-    """What scan-policy.toml says."""
+    """The content of scan-policy.toml."""
 
     threshold: str
     unscored_counts_as: str
@@ -35,26 +35,23 @@ class Policy:
     exceptions: dict[str, Exemption]
 
     def reaches_threshold(self, severity: str) -> bool:
-        """Say whether a severity is one that stops a release.
+        """Whether findings of this severity stop a release.
 
         Raises:
-            GateClosed: The severity is none that ECR documents.
+            GateClosed: ECR does not document this severity.
         """
         if severity in UNSCORED:
             severity = self.unscored_counts_as.upper()
         if severity not in SEVERITIES:
-            raise GateClosed(f"ECR reports the severity {severity!r}, which this gate does not know.")
+            raise GateClosed(f"ECR returns the unknown severity {severity!r}.")
         return SEVERITIES.index(severity) >= SEVERITIES.index(self.threshold.upper())
 
 
 def read_policy(path: Path) -> Policy:
-    """Read and check a policy; anything in it that is not understood closes the gate.
-
-    Args:
-        path: The TOML file.
+    """Read and validate a policy.
 
     Raises:
-        GateClosed: It cannot be read, or says something that this gate does not know.
+        GateClosed: The file cannot be read, or has an unknown setting or value.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -68,7 +65,7 @@ def read_policy(path: Path) -> Policy:
 
     expected = {"threshold", "unscored_counts_as", "timeout_minutes", "exceptions"}
     if unknown := sorted(document.keys() - expected):
-        raise refuse(f"'{unknown[0]}' is no setting; there are {', '.join(sorted(expected))}")
+        raise refuse(f"'{unknown[0]}' is not a setting; the settings are {', '.join(sorted(expected))}")
     for name, default in (("threshold", None), ("unscored_counts_as", "high")):
         if document.setdefault(name, default) not in THRESHOLDS:
             raise refuse(f"{name} must be one of {', '.join(THRESHOLDS)}")
@@ -89,13 +86,13 @@ def read_policy(path: Path) -> Policy:
 
 
 def _problem(entry: Any) -> str | None:
-    """Say what is wrong with an exception, if anything is."""
+    """What is wrong with an exception; None if it is valid."""
     if not isinstance(entry, dict) or set(entry) != {"id", "reason", "expires"}:
         return f"an exception needs id, reason and expires, and nothing else: {entry!r}"
     for name in ("id", "reason"):
         if not isinstance(entry[name], str) or not entry[name].strip():
             return f"the {name} of an exception must be text: {entry!r}"
-    # TOML's date with a time is a subclass of its date.
+    # datetime is a subclass of date.
     if not isinstance(entry["expires"], date) or isinstance(entry["expires"], datetime):
         return f"the exception for {entry['id']} must expire on a date, written without quotes as 2030-01-31"
     return None

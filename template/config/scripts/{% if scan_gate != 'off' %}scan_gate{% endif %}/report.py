@@ -1,4 +1,4 @@
-"""Judge findings by the policy, and show the judgement as a table."""
+"""Evaluate findings against the policy, and format the result as a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from policy import SEVERITIES, UNSCORED, Policy
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the policy says about a finding that reaches its threshold."""
+    """The result for a finding that reaches the threshold."""
 
     finding: Finding
     blocks: bool
@@ -21,12 +21,12 @@ class Verdict:
 
 
 def judge(findings: Sequence[Finding], policy: Policy, today: date) -> list[Verdict]:
-    """Judge the findings that reach the threshold, the worst first.
+    """Evaluate the findings that reach the threshold, the most severe first.
 
     Args:
         findings: All findings of the scan.
         policy: The policy.
-        today: The day on which exceptions must still hold.
+        today: The date by which exceptions are expired or not.
 
     Raises:
         GateClosed: A finding has an unknown severity.
@@ -47,14 +47,7 @@ def _verdict(finding: Finding, policy: Policy, today: date) -> Verdict:
 
 
 def show(verdicts: Sequence[Verdict], findings: Sequence[Finding], policy: Policy, today: date) -> str:
-    """Word the judgement: a table of what reaches the threshold, and a line on the rest.
-
-    Args:
-        verdicts: What `judge` said.
-        findings: All findings of the scan.
-        policy: The policy.
-        today: The day of the judgement.
-    """
+    """Format the report: a table of the findings that reach the threshold, and the number of the others."""
     lines = []
     if verdicts:
         rows = [("SEVERITY", "FINDING", "PACKAGE", "VERSION", "FIXED IN", "VERDICT")]
@@ -70,5 +63,5 @@ def show(verdicts: Sequence[Verdict], findings: Sequence[Finding], policy: Polic
     for exemption in policy.exceptions.values():
         if exemption.id not in found:
             state = "has expired and " if exemption.expires < today else ""
-            lines.append(f"The exception for {exemption.id} {state}matches nothing in this image: it can go.")
+            lines.append(f"The exception for {exemption.id} {state}matches no finding of this image: delete it.")
     return "\n".join(lines)

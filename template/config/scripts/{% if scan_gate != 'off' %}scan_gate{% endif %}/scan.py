@@ -1,4 +1,4 @@
-"""Wait for findings that can be relied on."""
+"""Wait for the complete findings of a scan."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from policy import Policy
 WAITING = ("PENDING", "IN_PROGRESS")
 FINISHED = ("COMPLETE", "ACTIVE")
 
-# Inspector says COMPLETE or ACTIVE before all of its findings are there: they count once they have stayed
-# the same for some looks, and for longer where there are none at all.
+# Amazon Inspector reports COMPLETE or ACTIVE before all of its findings are available: they count once several
+# responses in a row are equal, and more of them if there are no findings.
 STEADY_LOOKS = 3
 STEADY_LOOKS_WHEN_EMPTY = 6
 
@@ -23,16 +23,16 @@ STEADY_LOOKS_WHEN_EMPTY = 6
 def wait_for_findings(
     image: Image, policy: Policy, poll_seconds: float, sleep: Callable[[float], None]
 ) -> tuple[Finding, ...]:
-    """Have the image scanned and return all findings of a finished scan.
+    """Scan the image and return all findings of the finished scan.
 
     Args:
         image: The image to scan.
-        policy: How long to wait, and which severities matter.
-        poll_seconds: The pause between two looks.
-        sleep: How to pause.
+        policy: The timeout and the threshold.
+        poll_seconds: The seconds between two requests.
+        sleep: The function that waits between them.
 
     Raises:
-        GateClosed: There are no findings to rely on: the scan failed, took too long, or is not understood.
+        GateClosed: The scan failed, timed out, or has a response of an unknown format.
     """
     earlier = image.scan()
     started = _start(image)
@@ -47,37 +47,37 @@ def wait_for_findings(
         missing = _missing(scan, policy, looks, outdated)
         if not missing and scan and scan.findings is not None:
             if not started:
-                print(f"These are the findings of the scan {_age(scan.completed_at)}.", flush=True)
+                print(f"Using the findings of the scan {_age(scan.completed_at)}.", flush=True)
             return scan.findings
         if missing != said:
             print(f"Waiting: {missing}", flush=True)
             said = missing
         if time.monotonic() + poll_seconds > deadline:
-            raise GateClosed(f"There was no result within {policy.timeout_minutes:g} minutes: {missing}.")
+            raise GateClosed(f"The scan timed out after {policy.timeout_minutes:g} minutes: {missing}.")
         sleep(poll_seconds)
 
 
 def _start(image: Image) -> bool:
-    """Start a scan, and say whether ECR did."""
+    """Start a scan; return whether ECR started one."""
     try:
         image.start_scan()
     except Refused as refused:
         if refused.code == "LimitExceededException":
-            print("ECR scans an image once in 24 hours and did so already: using what that scan found.", flush=True)
+            print("ECR scans an image once in 24 hours and has done so already: using that scan.", flush=True)
             return False
         if refused.code == "ValidationException":
-            # So answers a registry with enhanced scanning, where Inspector starts scans by itself.
-            print(f"ECR takes no request for a scan, waiting for its own: {refused.message}", flush=True)
+            # The error of a registry with enhanced scanning, where Amazon Inspector starts the scans.
+            print(f"ECR does not start a scan on request, waiting for its own scan: {refused.message}", flush=True)
             return False
         raise GateClosed(f"ECR does not scan the image: {refused.message}") from refused
     return True
 
 
 def _missing(scan: Scan | None, policy: Policy, looks: int, outdated: str | float | None) -> str:
-    """Say what is still missing before the findings can be relied on; nothing where nothing is.
+    """What is still missing before the findings are complete; empty if they are.
 
     Raises:
-        GateClosed: Waiting will not help.
+        GateClosed: The scan ended without findings.
     """
     if scan is None:
         return "there is no scan of this image yet"
@@ -85,25 +85,25 @@ def _missing(scan: Scan | None, policy: Policy, looks: int, outdated: str | floa
         return f"the scan is {scan.status}"
     if scan.status not in FINISHED:
         because = f": {scan.description}" if scan.description else ""
-        raise GateClosed(f"The scan of the image ended as {scan.status}{because}.")
+        raise GateClosed(f"The scan of the image ended with the status {scan.status}{because}.")
     if scan.findings is None:
-        return f"the scan is {scan.status}, but its findings are not there"
+        return f"the scan is {scan.status}, but its findings are not available"
     if outdated is not None and scan.completed_at == outdated:
-        return "ECR still shows the scan before this one"
-    # Each of these also closes the gate at a severity that it does not know.
+        return "ECR still returns the previous scan"
+    # reaches_threshold also raises GateClosed for an unknown severity.
     listed = Counter(finding.severity for finding in scan.findings)
     relevant = {severity for severity in (*scan.counts, *listed) if policy.reaches_threshold(severity)}
     for severity in sorted(relevant):
         if scan.counts.get(severity, 0) > listed[severity]:
-            return f"ECR counts {scan.counts[severity]} {severity} findings, but lists {listed[severity]}"
+            return f"ECR counts {scan.counts[severity]} {severity} findings, but returns {listed[severity]}"
     steady = STEADY_LOOKS if scan.findings else STEADY_LOOKS_WHEN_EMPTY
     if scan.enhanced and looks < steady:
-        return "the findings may still grow"
+        return "Amazon Inspector may still add findings"
     return ""
 
 
 def _age(completed_at: str | float | None) -> str:
-    """Word the moment of a scan: ECR gives it as a number of seconds or in ISO form, as the client is set up."""
+    """Format the time of a scan; the AWS CLI prints a Unix timestamp or ISO 8601, depending on its configuration."""
     try:
         if isinstance(completed_at, str):
             moment = datetime.fromisoformat(completed_at)
