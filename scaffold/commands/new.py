@@ -15,7 +15,6 @@ from scaffold.kit.answers import merge
 from scaffold.kit.estimate import read_estimate
 from scaffold.kit.questionnaire import Answers, Questionnaire
 from scaffold.kit.rendering import Kit, check_destination, first_commit, open_kit, workspace
-from scaffold.kit.source import resolve
 from scaffold.service import names
 
 if TYPE_CHECKING:
@@ -64,13 +63,10 @@ def new(
         check_destination(dest)
     destination = dest
     try:
-        with open_kit(resolve(kit, kit_version)) as opened:
-            questionnaire = opened.questionnaire()
+        with open_kit(kit, kit_version) as opened:
+            questionnaire = opened.questionnaire(dest)
             given = merge(questionnaire, data, answers_file)
-            if defaults:
-                answers = questionnaire.evaluate(given, complete=dry_run or console.json)
-            else:
-                answers = _ask(questionnaire, given, dest, dry_run)
+            answers = questionnaire.evaluate(given) if defaults else _ask(questionnaire, given, dest, dry_run)
             destination = dest or Path.cwd() / _app_name(answers)
             check_destination(destination)
             if dry_run:
@@ -79,7 +75,7 @@ def new(
             if deploy is None and not local and not defaults:
                 wanted = _ask_to_deploy(answers, destination, profile, console)
             with workspace(destination) as folder:
-                files = opened.render(answers.asked, folder)
+                files = opened.render(answers, folder)
                 commit = first_commit(folder, f"Generate {_app_name(answers)} from kit {opened.source.version}")
     except KeyboardInterrupt:
         raise _interrupted(destination) from None
@@ -101,12 +97,12 @@ def _interrupted(destination: Path | None) -> Interrupted:
 
 
 def _app_name(answers: Answers) -> str:
-    if "app_name" not in answers.asked:
+    if "app_name" not in answers.recorded:
         raise ScaffoldError(
             "This kit does not ask for app_name, which every name on AWS follows from.",
             "Use it with `copier copy`, or name another kit with `--kit`.",
         )
-    return str(answers.asked["app_name"])
+    return str(answers.recorded["app_name"])
 
 
 def _ask(questionnaire: Questionnaire, given: Mapping[str, Any], dest: Path | None, dry_run: bool) -> Answers:
@@ -131,7 +127,7 @@ def _preview(kit: Kit, answers: Answers, destination: Path) -> NewResult:
 
     with TemporaryDirectory(prefix="scaffold-") as temporary:
         folder = Path(temporary) / destination.name
-        files = kit.render(answers.asked, folder)
+        files = kit.render(answers, folder)
         return _result(kit, answers, destination, files=files, commit=None)
 
 
@@ -152,7 +148,7 @@ def _result(
         directory=str(destination),
         kit=kit.source.source,
         kit_version=kit.source.version,
-        answers=answers.asked,
+        answers=answers.recorded,
         files=files,
         stacks=_stacks(app_name, answers),
         monthly_usd=estimate.total_usd if estimate else None,
@@ -184,7 +180,7 @@ def _stacks(app_name: str, answers: Answers) -> list[str]:
 
 
 def _environments(answers: Answers) -> tuple[str, ...]:
-    return tuple(name.strip() for name in str(answers.asked.get("environments", "")).split(",") if name.strip())
+    return tuple(name.strip() for name in str(answers.recorded.get("environments", "")).split(",") if name.strip())
 
 
 def _ask_to_deploy(answers: Answers, destination: Path, profile: str | None, console: Console) -> bool:
@@ -196,9 +192,9 @@ def _ask_to_deploy(answers: Answers, destination: Path, profile: str | None, con
     service = Service(
         root=destination,
         app_name=_app_name(answers),
-        region=str(answers.asked["aws_region"]),
+        region=str(answers.recorded["aws_region"]),
         environments=_environments(answers),
-        account=str(answers.asked.get("aws_account_id") or "") or None,
+        account=str(answers.recorded.get("aws_account_id") or "") or None,
     )
     try:
         account = connect(service, profile)
@@ -219,7 +215,7 @@ def _deploy(
 
     own_local = local and not inside()
     again = f"{enter(str(directory))} && {'scaffold local -- ' if own_local else ''}scaffold deploy"
-    region = str(answers.asked["aws_region"])
+    region = str(answers.recorded["aws_region"])
     try:
         if own_local:
             with local_aws(region) as variables, _variables(variables):

@@ -7,13 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 
-def ask_text(message: str, *, default: str = "", validate: Callable[[str], bool | str] | None = None) -> str:
+def ask_text(
+    message: str, *, default: str = "", validate: Callable[[str], bool | str] | None = None, **options: Any
+) -> str:
     """Ask for a line of text.
 
     Args:
         message: What is asked.
         default: What stands there to be edited.
         validate: Says of what is typed that it will do, or why not.
+        options: Further options of `questionary.text`, such as `is_password`.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or Ctrl-D was pressed.
@@ -21,7 +24,7 @@ def ask_text(message: str, *, default: str = "", validate: Callable[[str], bool 
     import questionary
 
     prompt = questionary.text(
-        message, default=default, validate=validate, qmark="?", output=output(), key_bindings=_leaving_keys()
+        message, default=default, validate=validate, qmark="?", output=output(), key_bindings=_leaving_keys(), **options
     )
     _unfold_refusals(prompt.application.layout)
     return str(ask(prompt))

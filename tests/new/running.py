@@ -11,12 +11,15 @@ from scaffold.console.console import Console
 from tests.kits import kit_repository
 
 
-def run_new(dest: Path | None, data: dict[str, str] | None = None, **options: Any) -> NewResult:
+def run_new(
+    dest: Path | None, data: dict[str, str] | None = None, *, app_name: str | None = "orders-api", **options: Any
+) -> NewResult:
     """Run the command without prompts.
 
     Args:
         dest: Where the service goes.
-        data: Answers; an app name is filled in where none is given.
+        data: Answers.
+        app_name: The answer to app_name unless `data` has one; None leaves it out.
         options: Other arguments of the command.
     """
     arguments: dict[str, Any] = {
@@ -30,7 +33,7 @@ def run_new(dest: Path | None, data: dict[str, str] | None = None, **options: An
         "dry_run": False,
         "console": Console(quiet=True),
     }
-    given = {"app_name": "orders-api", **(data or {})}
+    given = {**({"app_name": app_name} if app_name else {}), **(data or {})}
     return new(dest, data=given, **{**arguments, **options})
 
 
