@@ -117,7 +117,7 @@ def run(options: NewOptions, console: Console) -> NewResult:
     console.step(f"Generated {_app_name(answers)} in {destination}")
     deployment, ended = None, False
     if deploy:
-        deployment, ended = _deploy(Service.from_answers(destination, answers.recorded), options, console)
+        deployment, ended = _deploy(_service(answers, destination), options, console)
     return _result(kit, answers, destination, files, commit=commit, deployment=deployment, ended=ended)
 
 
@@ -154,6 +154,16 @@ def _app_name(answers: Answers) -> str:
     return str(answers.recorded["app_name"])
 
 
+def _service(answers: Answers, destination: Path) -> Service:
+    missing = [name for name in ("aws_region", "environments") if name not in answers.recorded]
+    if missing:
+        raise ScaffoldError(
+            f"This kit does not ask for {' and '.join(missing)}, which `scaffold deploy` needs.",
+            "Generate the service with `--no-deploy`, or name another kit with `--kit`.",
+        )
+    return Service.from_answers(destination, answers.recorded)
+
+
 def _interrupted(destination: Path | None) -> Interrupted:
     # It was absent or empty before and appears as a whole, but the clean-up after that takes a moment too.
     if destination and (destination / ".git").exists():
@@ -182,15 +192,16 @@ def _result(
     deployment: DeployResult | None = None,
     ended: bool = False,
 ) -> NewResult:
-    service = Service.from_answers(destination, answers.recorded)
+    app_name = _app_name(answers)
+    environments = [name.strip() for name in str(answers.recorded.get("environments", "")).split(",") if name.strip()]
     return NewResult(
-        app_name=service.app_name,
+        app_name=app_name,
         directory=str(destination),
         kit=kit.source.source,
         kit_version=kit.source.version,
         answers=answers.recorded,
         files=files,
-        stacks=[stack.name(service.app_name) for stack in stack_ids(service.environments)],
+        stacks=[stack.name(app_name) for stack in stack_ids(environments)],
         estimate=read_estimate(answers.computed),
         dry_run=commit is None,
         commit=commit,
@@ -211,7 +222,7 @@ def _ask_to_deploy(options: NewOptions, answers: Answers, destination: Path, con
     """Ask whether to create billable resources, showing account, region and monthly cost."""
     from scaffold.aws.session import connect
 
-    service = Service.from_answers(destination, answers.recorded)
+    service = _service(answers, destination)
     try:
         session = connect(service, configured_target(service.region, options.profile))
     except ScaffoldError as error:

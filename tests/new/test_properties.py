@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.kit.questionnaire import Questionnaire
 from scaffold.kit.rendering import open_kit
-from scaffold.service.names import limits
 from tests.kits import kit_repository
+from tests.limits import limits
 from tests.new.running import run_new
 
 FAST = settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.signals import held_back
+from scaffold.core.signals import deferred_signals
 from scaffold.kit import rendering
 from tests.kits import commit_all, kit_repository
 from tests.new.running import run_new
@@ -50,7 +50,7 @@ def test_what_somebody_else_writes_meanwhile_is_left_alone(tmp_path: Path) -> No
 def test_an_ignored_signal_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with held_back():
+        with deferred_signals():
             signal.raise_signal(signal.SIGHUP)
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
