@@ -46,7 +46,7 @@ types: install ## Check types
 
 docs: install ## Write what is generated from copier.yml: the README table, cookiecutter.json
 	$(BIN)/python tools/questions_table.py
-	$(BIN)/python tools/cookiecutter_door.py
+	$(BIN)/python tools/cookiecutter_files.py
 
 bench: install ## Print speed ratios from paired runs
 	$(BIN)/python bench/bench.py

@@ -1,8 +1,8 @@
-"""Speed as ratios of paired runs on this machine: what a run of ours takes, as a part of the other's.
+"""Speed as ratios of paired runs on this machine: our run time divided by that of another tool for the same job.
 
-Both commands of a pair run alternately, so that whatever else the machine does hits both. The
-median of the pairs' ratios is printed beside its limit; the exit code is 1 when one is exceeded. Last
-comes the number of calls to AWS that a repeated deployment with nothing to do makes.
+Both commands of a pair run alternately, so that other load on the machine affects both. The
+median of the pairs' ratios is printed beside its limit; the exit code is 1 when one is exceeded. The last
+line is the number of AWS calls of a repeated deployment that changes nothing.
 
     python bench/bench.py [--rounds N] [NAME...]
 """
@@ -74,7 +74,7 @@ def tool(name: str) -> str:
 
 
 def embedded_kit() -> Path:
-    """Where the embedded kit was laid out by the warm-up."""
+    """The embedded kit, unpacked by the warm-up."""
     return Path.home() / ".local" / "share" / "gitops-scaffold" / "kit"
 
 
@@ -95,7 +95,7 @@ def timed(command: Callable[[Path], list[str]]) -> float:
 
 def measure(pair: Pair, rounds: int) -> tuple[float, float, float]:
     """The medians of both commands, and of the ratios of their pairs."""
-    timed(pair.ours), timed(pair.theirs)  # warm: byte code, file caches, the embedded kit laid out
+    timed(pair.ours), timed(pair.theirs)  # warm: byte code, file caches, the unpacked embedded kit
     runs = []
     for number in range(rounds):
         order = (pair.ours, pair.theirs) if number % 2 else (pair.theirs, pair.ours)

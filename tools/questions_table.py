@@ -21,7 +21,7 @@ START, END = "<!-- questions: generated from copier.yml by `make docs` -->", "<!
 
 
 def table() -> str:
-    """The questions by group, with what each asks, what can be answered, and what stands without an answer."""
+    """The questions by group, with what each asks, the possible answers and the default."""
     entries = {
         name: details
         for name, details in yaml.safe_load((ROOT / "copier.yml").read_text("utf-8")).items()

@@ -25,7 +25,7 @@ REPOSITORY_VARIABLES = (
 
 # What is set for all repositories of this machine has no say in what we write: no hooks, no signatures, no ignored
 # files, no filters. It is said for single commands; nothing is configured, and who the person is stays known.
-# hooks/door.py, which imports nothing of ours, says the same; a test compares the two.
+# hooks/entry.py, which imports nothing of ours, says the same; a test compares the two.
 OWN_WAY = (
     *("-c", f"core.hooksPath={os.devnull}"),
     *("-c", f"core.excludesFile={os.devnull}"),
