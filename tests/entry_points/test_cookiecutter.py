@@ -242,7 +242,7 @@ def test_copier_is_found_where_it_is(entry: ModuleType, tmp_path: Path, monkeypa
         entry.copier(ROOT)
     uvx = program("uvx", "uvx")
     assert entry.copier(ROOT)[0] == str(uvx)
-    assert "copier>=9.19.0,<10" in entry.copier(ROOT)
+    assert "copier>=9.19.1,<10" in entry.copier(ROOT)
     program("copier", "copier 9.20.0")
     assert entry.copier(ROOT) == [str(old)]
 

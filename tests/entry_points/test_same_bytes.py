@@ -149,7 +149,7 @@ def test_each_entry_point_in_an_environment_of_its_own(tmp_path: Path) -> None:
     kit = kit_repository()
     homes = {
         "cookiecutter": create_environment(tmp_path / "cookiecutter-env", "cookiecutter>=2.7"),
-        "copier": create_environment(tmp_path / "copier-env", "copier>=9.19,<10"),
+        "copier": create_environment(tmp_path / "copier-env", "copier>=9.19.1,<10"),
         "scaffold": create_environment(tmp_path / "scaffold-env", str(wheel(tmp_path / "dist"))),
     }
     run = tmp_path / "run"
