@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-all test-lowest lint format types bench lock clean docs
+.PHONY: help install demo test test-slow test-all test-lowest test-pythons lint format types bench lock clean docs
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s  %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ test-all: test test-slow ## Run everything
 test-lowest: ## Run the tests with the lowest versions that pyproject.toml allows
 	@# The set contradicts itself on purpose: ministack and cfn-lint ask for newer versions than scaffold does.
 	@$(MAKE) --no-print-directory test VENV=.venv-lowest LOCK=requirements/lowest.txt PIP_OPTIONS=--no-deps
+
+test-pythons: install ## Run the tests with every other Python of this machine
+	@$(BIN)/python tools/test_pythons.py
 
 lint: install ## Check style, format and dependencies
 	$(BIN)/ruff check .
