@@ -7,12 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 BUNDLE = Path("scaffold", "_kit", "kit.bundle")
 
 
-class KitBundleHook(BuildHookInterface):
+class KitBundleHook(BuildHookInterface[BuilderConfig]):
     """Adds the bundle to what is built. An editable install reads the checkout instead."""
 
     _workspace: tempfile.TemporaryDirectory[str] | None = None

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -115,7 +116,7 @@ def calls_of_a_repeated_deployment(folder: Path) -> int:
     from scaffold.local.environment import local_aws
 
     calls = []
-    original = BaseClient._make_api_call
+    original = vars(BaseClient)["_make_api_call"]
 
     def counted(client: BaseClient, operation: str, parameters: object) -> object:
         calls.append(operation)
@@ -125,11 +126,8 @@ def calls_of_a_repeated_deployment(folder: Path) -> int:
     with local_aws() as variables:
         os.environ.update(variables)
         deploy(folder / "service", profile=None, console=Console(quiet=True))
-        BaseClient._make_api_call = counted
-        try:
+        with patch.object(BaseClient, "_make_api_call", counted):
             repeated = deploy(folder / "service", profile=None, console=Console(quiet=True))
-        finally:
-            BaseClient._make_api_call = original
     if repeated.changed:
         sys.exit("The repeated deployment found something to do.")
     return len(calls)
