@@ -1,4 +1,4 @@
-"""The questions of copier.yml: their rules, at the door that has nobody else's checks in front of it."""
+"""The questions of copier.yml and their rules, through Copier, which adds no checks of ours."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def questions() -> Iterator[Questionnaire]:
         yield kit.questionnaire()
 
 
-def test_every_question_stands_in_one_group() -> None:
+def test_every_question_is_in_one_group() -> None:
     groups = yaml.safe_load((ROOT / "includes" / "groups.yml").read_text("utf-8"))
     grouped = [name for group in groups for name in group["questions"]]
     assert sorted(grouped) == sorted(name for name, details in QUESTIONS.items() if details.get("when") is not False)
