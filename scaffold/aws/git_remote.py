@@ -12,12 +12,23 @@ from pathlib import Path
 from scaffold.aws.codecommit import main_commit
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import GitFailed, GitFailure, git
+from scaffold.core.git import git
+from scaffold.core.git_failures import GitFailed, GitFailure, explain
 from scaffold.service import names
 from scaffold.service.service import Service
 
 _HELPER = "git-remote-codecommit"
 _MAIN = f"refs/heads/{names.BRANCH}"
+_REMEDIES = {
+    GitFailure.REMOTE_REJECTED: (
+        f"Where {names.BRANCH} is protected, push a branch, have its pull request approved and merged, `git pull`, and "
+        "run the same command again."
+    ),
+    GitFailure.DENIED: (
+        "Have codecommit:GitPull and codecommit:GitPush on it allowed, and check that the clock of this machine is "
+        f"right; where {names.BRANCH} is protected, push a branch and open a pull request."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -196,7 +207,7 @@ def _git(session: Session, service: Service, *arguments: str) -> str:
         # An empty helper clears the list of credential helpers: none may store a signature that is valid for minutes.
         return git("-c", "credential.helper=", *arguments, cwd=service.root, env=_variables(session))
     except GitFailed as error:
-        raise _explain(error, service, f"git {arguments[0]}") from error
+        raise explain(error, f"the CodeCommit repository {names.repository(service.app_name)}", _REMEDIES) from error
 
 
 def _variables(session: Session) -> dict[str, str]:
@@ -205,39 +216,6 @@ def _variables(session: Session) -> dict[str, str]:
     path = variables.get("PATH") or os.environ.get("PATH", os.defpath)
     # The helper may be installed beside this interpreter only.
     return {**variables, "PATH": os.pathsep.join([str(Path(sys.executable).parent), path])}
-
-
-def _explain(error: GitFailed, service: Service, command: str) -> ScaffoldError:
-    """The error for a Git command that failed at the remote."""
-    repository = names.repository(service.app_name)
-    match error.kind:
-        case GitFailure.NOT_FAST_FORWARD:
-            return ScaffoldError(
-                f"{names.BRANCH} has diverged from the repository's: another push came first.",
-                "Run `git pull --rebase`, then the same command again.",
-            )
-        case GitFailure.REMOTE_REJECTED:
-            reason = next((one.strip() for one in error.stderr.splitlines() if "rejected]" in one), error.happened)
-            return ScaffoldError(
-                f"CodeCommit refused the push to {names.BRANCH}: {reason.rstrip('.')}.",
-                f"Where {names.BRANCH} is protected, push a branch, have its pull request approved and merged, "
-                "`git pull`, and run the same command again.",
-            )
-        case GitFailure.DENIED:
-            return ScaffoldError(
-                f"CodeCommit refused access to the repository {repository}.",
-                "Have codecommit:GitPull and codecommit:GitPush on it allowed, and check that the clock of this "
-                "machine is right; where main is protected, push a branch and open a pull request.",
-            )
-        case GitFailure.NETWORK:
-            return ScaffoldError(
-                "CodeCommit's Git endpoint cannot be reached.",
-                "Check the network and the proxy, then run the same command again: it continues from here.",
-            )
-        case GitFailure.HELPER_MISSING:
-            return ScaffoldError(f"{_HELPER} is not installed.", f"Install it: `pipx install {_HELPER}`.")
-        case _:
-            return ScaffoldError(f"`{command}` failed: {error.happened.partition('failed: ')[2]}", error.remedy)
 
 
 def _url(service: Service) -> str:

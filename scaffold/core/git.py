@@ -1,16 +1,15 @@
-"""Runs Git, independently of the user's configuration where files are written, and classifies its failures."""
+"""Runs Git, independently of the user's configuration where files are written."""
 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
 
 from scaffold.core.errors import ScaffoldError
+from scaffold.core.git_failures import GitFailed
 
 # What `git rev-parse --local-env-vars` lists, and GIT_NAMESPACE. Git exports these to its hooks and aliases; inherited,
 # they point our commands at another repository. GIT_CONFIG_COUNT is not among them: containers and CI use it to give
@@ -56,88 +55,6 @@ _NO_CONFIGURATION = {
     "GIT_CONFIG_COUNT": "0",
     "GIT_DEFAULT_REF_FORMAT": "files",
 }
-
-
-class GitFailure(Enum):
-    """Why a Git command failed, as far as its messages tell."""
-
-    NOT_FAST_FORWARD = "the remote branch has commits that the local one lacks"
-    REMOTE_REJECTED = "the remote repository refused the push"
-    DUBIOUS_OWNERSHIP = "the repository belongs to another user"
-    NO_IDENTITY = "user.name or user.email is not set"
-    HELPER_MISSING = "the remote helper for the address is not installed"
-    NETWORK = "the remote host cannot be reached"
-    DENIED = "the remote host refused access"
-    OTHER = "anything else"
-
-
-# In the order in which they are tried. A remote helper that cannot connect prints a traceback through modules that have
-# "credentials" in their names, so NETWORK comes before DENIED.
-_PATTERNS = {
-    GitFailure.NOT_FAST_FORWARD: (
-        r"! \[rejected\] .*\((fetch first|non-fast-forward|needs force|stale info)\)",
-        r"not possible to fast-forward",
-    ),
-    GitFailure.REMOTE_REJECTED: (r"\[remote rejected\]", r"pre-receive"),
-    GitFailure.DUBIOUS_OWNERSHIP: (r"dubious ownership", r"unsafe repository \("),
-    GitFailure.NO_IDENTITY: (
-        r"user\.useConfigOnly",
-        r"empty ident name",
-        r"auto-detection is disabled",
-        r"tell me who",
-    ),
-    GitFailure.HELPER_MISSING: (r"'remote-[\w-]+' is not a git command", r"unable to find remote helper"),
-    GitFailure.NETWORK: (
-        r"(could not|couldn't) (resolve|connect)",
-        r"(failed|unable) to connect|connect to host",
-        r"connection (was )?(refused|reset|closed|timed out)",
-        r"timed out",
-        r"network is unreachable|no route to host",
-        r"name or service not known|temporary failure in name resolution",
-        r"proxy",
-        r"EndpointConnectionError",
-    ),
-    GitFailure.DENIED: (
-        r"authentication failed|access denied",
-        r"permission denied \(|permission to .* denied",
-        r"could not read (username|password)",
-        r"error: 40[13]",
-        r"credentials",
-    ),
-}
-_FAILURES = {kind: re.compile("|".join(patterns), re.IGNORECASE) for kind, patterns in _PATTERNS.items()}
-# Addresses and paths that Git quotes may have any word in them.
-_QUOTED_PATH = re.compile(r"'[^'\n]*/[^'\n]*'")
-
-
-def classify(stderr: str) -> GitFailure:
-    """Find out from its messages why a Git command failed.
-
-    Args:
-        stderr: What Git printed, in English (LC_ALL=C).
-    """
-    messages = _QUOTED_PATH.sub("''", stderr)
-    return next((kind for kind, pattern in _FAILURES.items() if pattern.search(messages)), GitFailure.OTHER)
-
-
-class GitFailed(ScaffoldError):
-    """A Git command ended with an error.
-
-    Attributes:
-        kind: Why it failed.
-        stderr: What Git printed.
-    """
-
-    def __init__(self, arguments: tuple[str, ...], stderr: str) -> None:
-        message = next((line for line in reversed(stderr.strip().splitlines()) if line), "it gave no reason")
-        while arguments[:1] == ("-c",):
-            arguments = arguments[2:]
-        super().__init__(
-            f"`git {arguments[0]}` failed: {message}",
-            "Fix what Git reports, then run the same command again.",
-        )
-        self.kind = classify(stderr)
-        self.stderr = stderr
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

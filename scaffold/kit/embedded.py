@@ -19,7 +19,8 @@ from pathlib import Path
 
 from scaffold import __version__
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import GitFailed, git, isolated_git
+from scaffold.core.git import git, isolated_git
+from scaffold.core.git_failures import GitFailed
 
 # The same on every machine, so that whoever updates a service finds the kit; Copier expands the tilde.
 SOURCE = "~/.local/share/gitops-scaffold/kit"

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from scaffold.core.git import GitFailed, git, isolated_git
+from scaffold.core.git import git, isolated_git
+from scaffold.core.git_failures import GitFailed
 
 BRANCH = "kit"
 _KIT_PATHS = ("copier.yml", "cookiecutter.json", "hooks", "includes", "template", ".gitattributes")

@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import ISOLATED, GitFailed, GitFailure, git
+from scaffold.core.git import ISOLATED, git
+from scaffold.core.git_failures import GitFailed, GitFailure
 from scaffold.core.signals import deferred_signals
 from scaffold.kit.questionnaire import Answers, Questionnaire
 from scaffold.kit.source import KitSource, fetch, resolve

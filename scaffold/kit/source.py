@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.core.errors import ScaffoldError, UsageError
-from scaffold.core.git import ISOLATED, GitFailed, GitFailure, git
+from scaffold.core.git import ISOLATED, git
+from scaffold.core.git_failures import GitFailed, GitFailure, explain
 
 VARIABLE = "SCAFFOLD_KIT"
 
@@ -37,6 +39,13 @@ class KitAddress:
     url: str
     version: str | None = None
     known: tuple[str, str] | None = None
+
+
+_REMEDIES = {
+    GitFailure.NETWORK: "Check the connection and the address, or leave --kit out to use the embedded kit.",
+    GitFailure.DENIED: "Sign in with an account that may read it, then run the same command again.",
+    GitFailure.OTHER: "Check the address, for example with `git ls-remote`.",
+}
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,7 @@ def fetch(address: KitAddress, folder: Path) -> KitSource:
     try:
         git(*ISOLATED, *clone, cwd=folder, env=_with_remote_helper())
     except GitFailed as error:
-        raise _unreachable(address.source, error) from error
+        raise explain(error, f"the kit {address.source}", _REMEDIES, KitUnusable) from error
     commit, version = address.known or _version(address, folder)
     git(*ISOLATED, "checkout", "--quiet", "--detach", commit, cwd=folder)
     if (folder / ".gitmodules").exists():
@@ -178,28 +187,6 @@ def _newest_release(folder: Path) -> str | None:
     return max(releases)[1] if releases else None
 
 
-def _unreachable(source: str, failed: GitFailed) -> KitUnusable:
-    if failed.kind is GitFailure.HELPER_MISSING and "codecommit" in source:
-        return KitUnusable(
-            f"Git cannot read {source} without git-remote-codecommit.",
-            "Install it with `pip install git-remote-codecommit`, then run the same command again.",
-        )
-    if failed.kind is GitFailure.NETWORK:
-        return KitUnusable(
-            f"The kit {source} cannot be reached over the network.",
-            "Check the connection and the address, or leave --kit out to use the embedded kit.",
-        )
-    if failed.kind is GitFailure.DENIED:
-        return KitUnusable(
-            f"Access to the kit {source} is denied.", "Sign in with an account that may read it, then try again."
-        )
-    lines = [line.strip() for line in failed.stderr.splitlines() if line.strip()] or ["Git gave no reason"]
-    last = lines[-1].removeprefix("fatal: ").rstrip(".")
-    return KitUnusable(
-        f"The kit {source} cannot be read: {last}.", "Check the address, for example with `git ls-remote`."
-    )
-
-
 def _is_remote(source: str) -> bool:
     if source.startswith((*_KNOWN_PREFIXES, *_HOSTS)):
         return True
@@ -258,7 +245,10 @@ def _is_top_of_repository(path: Path) -> bool:
             return False
         top = git("rev-parse", "--absolute-git-dir" if bare else "--show-toplevel", cwd=path)
         git("rev-parse", "--verify", "--quiet", "HEAD", cwd=path)
-    except GitFailed:
+    except GitFailed as error:
+        if error.kind is GitFailure.DUBIOUS_OWNERSHIP:
+            trust = f"If you trust it, run `git config --global --add safe.directory {shlex.quote(str(path))}`."
+            raise explain(error, f"the kit {path}", {error.kind: trust}, KitUnusable) from error
         return False
     return Path(top).resolve() == path.resolve()
 

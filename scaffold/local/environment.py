@@ -19,7 +19,8 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import GitFailed, git
+from scaffold.core.git import git
+from scaffold.core.git_failures import GitFailed
 from scaffold.core.target import LOCAL_VARIABLE, Endpoint, Target
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.folder import own_folder

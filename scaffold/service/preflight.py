@@ -6,7 +6,8 @@ import shlex
 from pathlib import Path
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import GitFailed, GitFailure, git
+from scaffold.core.git import git
+from scaffold.core.git_failures import GitFailed, GitFailure, explain
 from scaffold.service.names import BRANCH
 from scaffold.service.service import Service
 
@@ -38,16 +39,14 @@ def check_repository(service: Service) -> None:
         ScaffoldError: It is in no repository, or inside another one.
     """
     try:
-        top = Path(git("rev-parse", "--show-toplevel", cwd=service.root))
+        top: Path | None = Path(git("rev-parse", "--show-toplevel", cwd=service.root))
     except GitFailed as error:
         if error.kind is GitFailure.DUBIOUS_OWNERSHIP:
-            raise ScaffoldError(
-                f"{service.root} belongs to another user, so Git does not trust it.",
-                f"Run `git config --global --add safe.directory {shlex.quote(str(service.root))}` if you do.",
-            ) from error
-        top = Path()
-    if top.resolve() != service.root.resolve():
-        where = "is inside another Git repository" if top != Path() else "is not a Git repository"
+            trust = f"If you trust it, run `git config --global --add safe.directory {shlex.quote(str(service.root))}`."
+            raise explain(error, str(service.root), {error.kind: trust}) from error
+        top = None
+    if top is None or top.resolve() != service.root.resolve():
+        where = "is inside another Git repository" if top else "is not a Git repository"
         raise ScaffoldError(
             f"{service.root} {where}.",
             f"Make it one: `{service.enter} && git init -b {BRANCH} && git add -A && git commit -m 'First commit'`.",

@@ -12,15 +12,8 @@ from pathlib import Path
 import pytest
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import (
-    REPOSITORY_VARIABLES,
-    GitFailed,
-    GitFailure,
-    classify,
-    clean_environment,
-    git,
-    isolated_git,
-)
+from scaffold.core.git import REPOSITORY_VARIABLES, clean_environment, git, isolated_git
+from scaffold.core.git_failures import GitFailed, GitFailure, classify
 from tests.kits import IDENTITY
 
 
@@ -119,8 +112,8 @@ def test_refused_pushes(repository: Path, tmp_path: Path) -> None:
 def test_anything_else(tmp_path: Path) -> None:
     failed = failure("clone", "-q", str(tmp_path / "nowhere"), "x", cwd=tmp_path)
     assert failed.kind is GitFailure.OTHER
-    assert "nowhere" in failed.stderr
-    assert failed.happened.startswith("`git clone` failed: fatal: repository ")
+    assert "nowhere" in failed.reason
+    assert failed.happened.startswith("`git clone` failed: repository ")
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,21 @@ def test_no_repository_no_commit_and_inside_another_one(tmp_path: Path) -> None:
     assert "no commit" in refusal(outer).happened
 
 
+def test_the_service_in_the_current_folder_is_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = make_service(tmp_path / "service")
+    (service / ".git").rename(tmp_path / "aside")
+    monkeypatch.chdir(service)
+    for directory in (Path(), service):
+        assert "is not a Git repository" in refusal(directory).happened
+
+
+def test_a_repository_of_another_user(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    error = refusal(offline)
+    assert "belongs to another user" in error.happened
+    assert f"safe.directory {offline}" in error.remedy
+
+
 def test_missing_template(offline: Path) -> None:
     (offline / "infrastructure/foundation.yaml").unlink()
     commit(offline)
@@ -170,7 +185,7 @@ def test_endpoint_out_of_reach(offline: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_git_endpoint_out_of_reach(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODE_COMMIT_ENDPOINT", "127.0.0.1:1")
-    assert "Git endpoint cannot be reached" in refusal(service).happened
+    assert "cannot be reached over the network" in refusal(service).happened
 
 
 @pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION", "profile"])
@@ -333,8 +348,16 @@ def test_push_that_codecommit_refuses(service: Path) -> None:
     hook.write_text("#!/bin/sh\necho 'User is not authorized to perform codecommit:GitPush' >&2\nexit 1\n")
     hook.chmod(0o755)
     error = refusal(service)
-    assert "refused the push to main" in error.happened
+    assert "refused the push: ! [remote rejected]" in error.happened
     assert "pull request" in error.remedy
+
+
+def test_a_local_hook_that_refuses_the_push_is_quoted(service: Path) -> None:
+    hook = service / ".git/hooks/pre-push"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'the tests of shop fail' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    assert "the tests of shop fail" in refusal(service).happened
 
 
 # ---- stacks ----

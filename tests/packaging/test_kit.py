@@ -110,8 +110,8 @@ def test_sources_that_are_no_kit(kit: Path, tmp_path: Path, monkeypatch: pytest.
     assert refused("other") == f"{other} is not a kit: it has no copier.yml."
     assert "is not a kit" in refused(f"file://{other}")
     (tmp_path / "file").write_text("no bundle\n")
-    assert "cannot be read" in refused("file")
-    assert "cannot be read" in refused(f"file://{tmp_path}/nowhere")
+    assert "cannot be accessed" in refused("file")
+    assert "cannot be accessed" in refused(f"file://{tmp_path}/nowhere")
 
 
 def test_versions_that_do_not_exist(kit: Path) -> None:
@@ -144,7 +144,7 @@ def test_no_network_and_no_helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         fetched("git+codecommit::us-east-1://kit"),
     ):
         pass
-    assert "pip install git-remote-codecommit" in failure.value.remedy
+    assert "pipx install git-remote-codecommit" in failure.value.remedy
 
 
 def test_an_address_with_a_password_is_refused_before_anything_is_fetched() -> None:
@@ -166,7 +166,7 @@ def test_the_remote_helper_is_found_without_a_change_of_the_environment(
     helper.chmod(0o755)
     monkeypatch.setattr("scaffold.kit.source.sysconfig.get_path", lambda _name: str(tmp_path))
     before = dict(os.environ)
-    assert "cannot be read" in refused("git+codecommit::us-east-1://kit")
+    assert "cannot be accessed" in refused("git+codecommit::us-east-1://kit")
     assert (tmp_path / "address").read_text() == "us-east-1://kit\n"
     assert dict(os.environ) == before
 
@@ -180,3 +180,11 @@ def test_the_clone_is_deleted_at_the_end(kit: Path, tmp_path: Path, monkeypatch:
     with pytest.raises(KeyboardInterrupt), fetched(str(kit)):
         raise KeyboardInterrupt
     assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_a_kit_of_another_user_is_no_reason_to_run_git_init(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(KitUnusable) as caught, fetched(str(kit)):
+        pass
+    assert "belongs to another user" in caught.value.happened
+    assert f"safe.directory {kit}" in caught.value.remedy
