@@ -1,4 +1,4 @@
-"""Render the kit of this checkout, as its files stand now, with the real Copier."""
+"""Renders the kit of the working tree with Copier."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def copy_kit(destination: Path) -> Path:
 
 
 def commit_all(repository: Path, message: str = "kit", tag: str | None = None) -> str:
-    """Commit everything in a directory, making it a repository first where it is none, and return the commit."""
+    """Commit all files of a directory, which becomes a repository if it is none, and return the commit."""
     if not (repository / ".git").exists():
         git("init", "-q", "-b", "main", cwd=repository)
     git("add", "-A", cwd=repository)
@@ -49,7 +49,7 @@ def commit_all(repository: Path, message: str = "kit", tag: str | None = None) -
 
 @functools.cache
 def kit_repository() -> Path:
-    """A Git repository of the kit as it stands, tagged v0.0.1; one for each test process."""
+    """A Git repository of the working tree's kit, tagged v0.0.1; one for each test process."""
     repository = copy_kit(Path(tempfile.mkdtemp(prefix="kit-")) / "kit")
     commit_all(repository, tag="v0.0.1")
     return repository
@@ -60,7 +60,7 @@ def generate(destination: Path, **answers: Any) -> Path:
 
     Args:
         destination: A directory that does not exist yet.
-        answers: Answers by question; the defaults fill in the rest.
+        answers: Answers that differ from the defaults.
     """
     data = {"app_name": "hello-service", **answers}
     copier.run_copy(os.fspath(kit_repository()), destination, data=data, defaults=True, quiet=True)

@@ -62,19 +62,19 @@ def _cell(text: str) -> str:
 
 
 def with_table(readme: str) -> str:
-    """The README with the table as it should be.
+    """The README with the current table.
 
     Raises:
-        SystemExit: The README lacks the two marks.
+        SystemExit: The README lacks the lines around the table.
     """
     if START not in readme or END not in readme:
-        raise SystemExit(f"README.md lacks the marks {START} and {END}.")
+        raise SystemExit(f"README.md lacks the lines {START} and {END}.")
     before, rest = readme.split(START, 1)
     return f"{before}{START}\n{table()}\n{END}{rest.split(END, 1)[1]}"
 
 
 def main() -> int:
-    """Write the table, or with --check say whether it is in order."""
+    """Write the table, or check it with --check."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when README.md is out of date")
     path = ROOT / "README.md"

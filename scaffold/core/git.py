@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from scaffold.core.errors import ScaffoldError
@@ -68,24 +67,14 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return environment | dict(extra or {})
 
 
-@contextmanager
-def without_git_variables() -> Iterator[None]:
-    """Remove GIT_DIR and its like from os.environ while Copier runs Git."""
-    removed = {name: os.environ.pop(name) for name in REPOSITORY_VARIABLES if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(removed)
-
-
 def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> str:
-    """Run Git and return what it printed, without the trailing newline.
+    """Run Git and return its output, without the trailing newline.
 
     Args:
         arguments: The arguments after `git`.
         cwd: The directory to run in.
         env: Variables to set on top of the cleaned environment.
-        stdin: What Git reads from its standard input.
+        stdin: Git's standard input.
 
     Raises:
         GitFailed: Git ended with an exit code other than 0.
@@ -117,13 +106,6 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin:
 def isolated_git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> str:
     """Run Git without system and user configuration, for repositories that only scaffold writes.
 
-    Args:
-        arguments: The arguments after `git`.
-        cwd: The directory to run in.
-        env: Variables to set on top of the cleaned environment.
-        stdin: What Git reads from its standard input.
-
-    Raises:
-        GitFailed: Git ended with an exit code other than 0.
+    Takes the arguments of `git`, and raises what it raises.
     """
     return git(*ISOLATED, *arguments, cwd=cwd, env={**_NO_CONFIGURATION, **(env or {})}, stdin=stdin)

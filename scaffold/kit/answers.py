@@ -1,4 +1,4 @@
-"""Answers given on the command line and in files, checked against the kit's questions."""
+"""Answers from the command line and from files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scaffold.kit.questionnaire import Questionnaire
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as version 1.2 reads it: `off` is a word and no truth value, so `scan_gate: off` means what it says."""
+    """YAML 1.2, in which `off` is a string and not a boolean, so that `scan_gate: off` needs no quotes."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -29,13 +29,13 @@ _Loader.add_implicit_resolver(
 
 
 def split_pairs(pairs: Iterable[str]) -> dict[str, str]:
-    """Split what `--data` was given.
+    """Split the values of `--data`.
 
     Args:
-        pairs: Texts of the form KEY=VALUE; of several for one key the last counts.
+        pairs: KEY=VALUE; the last value of a key counts.
 
     Raises:
-        UsageError: A text has no `=`, or nothing before it.
+        UsageError: A pair has no `=`, or no key.
     """
     data = {}
     for pair in pairs:
@@ -47,10 +47,9 @@ def split_pairs(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """Read answers from a YAML or JSON file. Keys with a leading underscore are Copier's own and left out.
+    """Read answers from a YAML or JSON file, for example a service's `.copier-answers.yml`.
 
-    Args:
-        path: The file; a service's `.copier-answers.yml` will do.
+    Keys with a leading underscore are Copier's own and left out.
 
     Raises:
         UsageError: The file cannot be read, or is not a mapping of questions to answers.
@@ -65,7 +64,7 @@ def read_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"The answers file {path} is not UTF-8 text.", remedy) from error
     except (json.JSONDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
         kind = "JSON" if path.suffix == ".json" else "YAML"
-        raise UsageError(f"The answers file {path} is not valid {kind}{_place(error)}.", remedy) from error
+        raise UsageError(f"The answers file {path} is not valid {kind}{_position(error)}.", remedy) from error
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -74,15 +73,10 @@ def read_file(path: Path) -> dict[str, Any]:
 
 
 def merge(questionnaire: Questionnaire, data: Mapping[str, str], file: Path | None) -> dict[str, Any]:
-    """Everything that was answered before any prompt; the command line outranks the file.
-
-    Args:
-        questionnaire: The kit's questions.
-        data: Answers from the command line.
-        file: A file of answers.
+    """Combine answers from the command line with those of a file; the command line has precedence.
 
     Raises:
-        UsageError: The file is malformed, or a key is none of the questions.
+        UsageError: The file is malformed, or the kit has no such question.
     """
     given = {**(read_file(file) if file else {}), **data}
     for key in given:
@@ -94,10 +88,10 @@ def merge(questionnaire: Questionnaire, data: Mapping[str, str], file: Path | No
 def _unknown(key: str, names: list[str]) -> UsageError:
     nearest = difflib.get_close_matches(key, names, n=1)
     suggestion = f"Did you mean {nearest[0]}?" if nearest else f"The questions are {', '.join(names)}."
-    return UsageError(f"The kit asks no question called {key!r}.", suggestion)
+    return UsageError(f"The kit has no question {key!r}.", suggestion)
 
 
-def _place(error: Exception) -> str:
+def _position(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f" (line {error.lineno}, column {error.colno})"
     mark = getattr(error, "problem_mark", None)

@@ -9,11 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a service costs a month while it stands idle.
+    """The monthly cost of an idle service.
 
     Attributes:
-        total_usd: All of it.
-        parts: The title of each environment, and of what they share, with its own sum.
+        total_usd: The sum.
+        parts: Title and cost of each environment, and of the resources that they share.
         as_of: The date of the prices.
         region: The region of the prices.
     """
@@ -33,14 +33,7 @@ class Estimate:
 
 
 def read_estimate(computed: Mapping[str, Any]) -> Estimate | None:
-    """The estimate among a kit's computed values.
-
-    Args:
-        computed: What followed from the answers.
-
-    Returns:
-        The estimate, or None where the kit computes none.
-    """
+    """The estimate among a kit's computed values; None if the kit has none."""
     costs = computed.get("monthly_costs")
     if not isinstance(costs, Mapping) or "total_usd" not in costs:
         return None

@@ -1,8 +1,8 @@
-"""The kit's own history: one commit a release, holding nothing but the kit's files.
+"""The history of the embedded kit: one commit for each release, with the kit's files only.
 
 Services record the commit they were generated from, and updates start from it. The same content
-and the same releases therefore give the same commits everywhere: in a wheel, in a checkout, on
-every machine. Whoever reads this history never sees the checkout's own commits.
+and the same releases therefore give the same commits in a wheel, in a checkout and on every machine.
+The checkout's own commits are not in this history.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def write_history(root: Path, version: str, repository: Path) -> str:
     Args:
         root: The checkout, or the unpacked sources.
         version: The package's version, which is the kit's.
-        repository: Where the repository is created; nothing may be there.
+        repository: The path of the repository, which does not exist yet.
 
     Returns:
-        The commit of the kit as it stands in `root`; the branch `kit` points to it.
+        The commit of the files in `root`; the branch `kit` points to it.
 
     Raises:
         GitFailed: Git cannot read the checkout or write the repository.
@@ -45,9 +45,9 @@ def write_history(root: Path, version: str, repository: Path) -> str:
         builder.set("tags", release, parent)
 
     released = builder.has(tag)
-    tree = builder.standing_tree()
+    tree = builder.working_tree()
     if parent is None or not released or tree != builder.tree_of(parent):
-        # What is not released yet has the name it will have; what changed since counts as a later version.
+        # An unreleased kit has its coming version; one that changed after its release is a later version.
         tag = f"{tag}.post1" if released else tag
         time = builder.time_of("HEAD") if builder.head else _NO_HISTORY_TIME
         parent = builder.commit(tree, time, parent, tag)
@@ -61,7 +61,7 @@ def write_bundle(root: Path, version: str, bundle: Path, workspace: Path) -> Non
 
     Args:
         root: The checkout, or the unpacked sources.
-        version: The package's version.
+        version: The package's version, which is the kit's.
         bundle: The file to write.
         workspace: An empty directory for intermediate files.
     """
@@ -72,17 +72,13 @@ def write_bundle(root: Path, version: str, bundle: Path, workspace: Path) -> Non
 
 
 def kit_entries(root: Path) -> list[str]:
-    """The names at the top of a checkout that belong to the kit, as far as they exist.
-
-    Args:
-        root: The checkout.
-    """
-    doors = sorted(path.name for path in root.glob("{{*") if path.is_dir())
-    return [name for name in (*_KIT_PATHS, *doors) if (root / name).exists()]
+    """The files and folders of a checkout's top level that belong to the kit."""
+    templates = sorted(path.name for path in root.glob("{{*") if path.is_dir())
+    return [name for name in (*_KIT_PATHS, *templates) if (root / name).exists()]
 
 
 class _Builder:
-    """Writes commits into a bare repository that borrows the objects of the checkout while it does."""
+    """Writes commits to a bare repository that has the checkout as its alternate object database."""
 
     def __init__(self, root: Path, repository: Path) -> None:
         self._root = root
@@ -97,15 +93,15 @@ class _Builder:
                 self.head = self._source("rev-parse", "--verify", "--quiet", "HEAD")
 
     def releases(self) -> list[str]:
-        """The tags of the releases that led to this checkout, oldest first."""
+        """The tags of the releases that HEAD contains, oldest first."""
         if not self.head:
             return []
         tags = self._source("tag", "--merged", "HEAD", "--list", "v*").splitlines()
         numbered = [(tuple(map(int, match.groups())), tag) for tag in tags if (match := _RELEASE_TAG.fullmatch(tag))]
-        return [tag for _, tag in sorted(numbered) if self.holds_kit(tag)]
+        return [tag for _, tag in sorted(numbered) if self.has_kit(tag)]
 
-    def holds_kit(self, revision: str) -> bool:
-        """Whether a commit of the checkout has questions at all."""
+    def has_kit(self, revision: str) -> bool:
+        """Whether a commit of the checkout has a kit."""
         return bool(self._source("ls-tree", "--name-only", revision, "--", "copier.yml"))
 
     def has(self, tag: str) -> bool:
@@ -118,23 +114,23 @@ class _Builder:
         self._own("update-ref", f"refs/{kind}/{name}", commit)
 
     def time_of(self, revision: str) -> int:
-        """When a commit of the checkout was made, in seconds."""
+        """The committer date of a commit of the checkout, in seconds."""
         return int(self._source("log", "-1", "--no-show-signature", "--format=%ct", revision))
 
     def tree_of(self, commit: str) -> str:
-        """The tree of a commit written here."""
+        """The tree object of a commit in this repository."""
         return self._own("rev-parse", f"{commit}^{{tree}}")
 
     def committed_tree(self, revision: str) -> str:
-        """The kit's part of a commit of the checkout, as a tree."""
+        """Tree object of the kit's files in a commit of the checkout."""
         top = self._source("ls-tree", "--name-only", "-z", revision).split("\0")
         names = [name for name in top if name in _KIT_PATHS or name.startswith("{{")]
         return self._tree_of_entries(self._source("ls-tree", "-z", revision, "--", *names) if names else "")
 
-    def standing_tree(self) -> str:
-        """The kit's part of the checkout's files as they stand, committed or not, ignored ones left out."""
+    def working_tree(self) -> str:
+        """Tree object of the working tree's kit files, tracked or not, without ignored ones."""
         env = {"GIT_DIR": str(self._repository), "GIT_WORK_TREE": str(self._root)}
-        env |= {"GIT_INDEX_FILE": str(self._repository / "standing-index")}
+        env |= {"GIT_INDEX_FILE": str(self._repository / "working-tree-index")}
         committed = []
         if self.head:
             self._own("read-tree", self.head, cwd=self._root, env=env)
@@ -145,7 +141,7 @@ class _Builder:
         return self._tree_of_entries(self._own("ls-tree", "-z", tree, "--", *names))
 
     def commit(self, tree: str, time: int, parent: str | None, subject: str) -> str:
-        """Write a commit whose every byte follows from its arguments."""
+        """Write a commit that depends on its arguments alone."""
         env: dict[str, str] = {}
         for role in ("AUTHOR", "COMMITTER"):
             env |= {f"GIT_{role}_NAME": "gitops-scaffold", f"GIT_{role}_EMAIL": "kit@gitops-scaffold.invalid"}
@@ -157,7 +153,7 @@ class _Builder:
         return self._own("mktree", "-z", stdin=listing)
 
     def _source(self, *arguments: str) -> str:
-        # Whoever may import this package from the checkout may read its history, whoever owns the folder.
+        # A user who can import this package from the checkout can read its history, even if another user owns it.
         return git("-c", "safe.directory=*", *arguments, cwd=self._root)
 
     def _own(

@@ -32,7 +32,7 @@ def ask_all(
         given: Answers from the command line and files. They are prompted for only if they are invalid.
         suggested: Defaults that replace the kit's if they are valid.
         objection: Gets a question and a valid answer; returns why it cannot be used here, or nothing.
-        ending: What the last Enter does.
+        ending: The effect of the last Enter, for its prompt.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or Ctrl-D was pressed.
@@ -146,25 +146,26 @@ class _Session:
         return True
 
     def _progress(self, name: str, draft: Draft) -> str:
-        """The question's place among the active ones of its group, such as "Service 1/3"."""
+        """The question's place among those of its group that are prompted for, such as "Service 1/3"."""
         title = self._group_of.get(name, "")
-        members = [member for member, group in self._group_of.items() if group == title]
         order = self._questionnaire.all_names
-        before, after = order[: order.index(name)], order[order.index(name) :]
-        active = [member for member in members if member in before and member in draft.active]
+        members = [member for member in order if self._group_of.get(member, "") == title]
+        before = [member for member in members if order.index(member) < order.index(name) and member in draft.active]
+        prompted = [member for member in before if draft.question(member).prompted]
         # Those that follow may depend on one another, so each is answered with its default in a copy.
         trial = draft.copy()
-        for member in after[: max(after.index(member) for member in members if member in after) + 1]:
+        for member in order[order.index(name) : order.index(members[-1]) + 1]:
             try:
                 question = trial.question(member)
-                if question.active:
-                    active += [member] if member in members else []
-                    trial.put(member, question.suggestion([]))
-                else:
+                if not question.active:
                     trial.skip(question)
+                    continue
+                counts = member == name or question.prompted
+                trial.put(member, question.suggestion([]))
             except ScaffoldError:
-                active += [member] if member in members else []
-        return f"{title} {active.index(name) + 1}/{len(active)} ·"
+                counts = True
+            prompted += [member] if counts and member in members else []
+        return f"{title} {prompted.index(name) + 1}/{len(prompted)} ·"
 
 
 def _answer(question: Question, message: str, suggestion: Any, verdict: Callable[[Any], bool | str]) -> Any:

@@ -1,4 +1,4 @@
-"""Turns a kit and answers into a service's repository: all of it, or nothing."""
+"""Generates a service's repository from a kit and answers, completely or not at all."""
 
 from __future__ import annotations
 
@@ -28,13 +28,10 @@ _FALLBACK_IDENTITY = {"NAME": "gitops-scaffold", "EMAIL": "gitops-scaffold@local
 
 
 def check_destination(destination: Path) -> None:
-    """Refuse a destination that cannot take a new service.
-
-    Args:
-        destination: Where the service is to be written.
+    """Refuse a folder in which a service cannot be created.
 
     Raises:
-        ScaffoldError: Something is there already, or nothing may be written there.
+        ScaffoldError: It is not empty, or cannot be written.
     """
     try:
         if destination.is_symlink() and not destination.exists():
@@ -55,18 +52,16 @@ def check_destination(destination: Path) -> None:
 
 @contextmanager
 def workspace(destination: Path) -> Iterator[Path]:
-    """A folder to build the service in, which becomes the destination when the block ends well.
-
-    It lies beside the destination, so that becoming it is a rename; when the block fails, nothing stays.
+    """A folder to generate the service in. It is renamed to the destination, or deleted if the block fails.
 
     Args:
-        destination: Where the service is to appear; absent or an empty folder.
+        destination: The service's folder, absent or empty.
 
     Yields:
-        The folder, named like the destination, not yet existing.
+        The folder, beside the destination and of the same name. It does not exist yet.
 
     Raises:
-        ScaffoldError: Nothing may be written there.
+        ScaffoldError: The destination cannot be written.
     """
     existed = destination.exists()
     parent = destination if existed else destination.parent
@@ -199,17 +194,10 @@ def open_kit(kit: str | None = None, version: str | None = None) -> Iterator[Kit
 
 
 def first_commit(folder: Path, message: str) -> str:
-    """Make a Git repository of a folder, with everything in its first commit.
-
-    Args:
-        folder: The service's files.
-        message: The commit's message.
-
-    Returns:
-        The commit.
+    """Make a folder a Git repository, commit all of its files, and return the commit.
 
     Raises:
-        ScaffoldError: Git is missing or fails.
+        ScaffoldError: Git is not installed, or fails.
     """
     git("init", "--quiet", "--template=", "--object-format=sha1", "--initial-branch=main", cwd=folder)
     git(*ISOLATED, "add", "--all", cwd=folder)
@@ -224,7 +212,7 @@ def first_commit(folder: Path, message: str) -> str:
 
 
 def _completed_identity(folder: Path) -> dict[str, str]:
-    """Who commits: what this machine knows of the person, and a stand-in for what it does not."""
+    """Author and committer from Git's configuration, with fallbacks for what is not configured."""
     identity = {}
     for field, fallback in _FALLBACK_IDENTITY.items():
         try:
@@ -246,7 +234,7 @@ def _concerns_output(error: OSError, folder: Path) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong, in the words of whatever noticed it first."""
+    """The message of the first cause."""
     return str(error.__cause__ or error).strip().rstrip(".")
 
 

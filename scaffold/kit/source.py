@@ -19,7 +19,7 @@ VARIABLE = "SCAFFOLD_KIT"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|codecommit::|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:")
 _PASSWORD = re.compile(r"(git\+)?https?://[^/@:]*:[^/@]+@", re.IGNORECASE)
 _HOSTS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
-# What Copier takes for a Git URL as it stands; all others need a git+ in front.
+# Prefixes by which Copier recognises a Git URL; others need a git+ in front.
 _KNOWN_PREFIXES = ("git@", "git://", "git+", "https://github.com/", "https://gitlab.com/")
 _CONFIGURATIONS = ("copier.yml", "copier.yaml")
 
@@ -96,7 +96,7 @@ def resolve(kit: str | None = None, version: str | None = None) -> KitAddress:
         )
     if _PASSWORD.match(source):
         raise UsageError(
-            "The kit's address holds a password, which every service made from it would record in Git.",
+            "The kit's address has a password, which every service generated from it would record in Git.",
             "Leave it out, and let Git sign in: with a credential helper, or over SSH.",
         )
     if _is_remote(source):
@@ -117,7 +117,7 @@ def fetch(address: KitAddress, folder: Path) -> KitSource:
     Raises:
         KitUnusable: It cannot be read, or has no such version, or no questions.
     """
-    # A repository on this machine is there for as long as the clone; its objects need no copies.
+    # A repository on this machine outlives the clone, so its objects are not copied.
     shared = ("--shared",) if Path(address.url).is_dir() else ()
     clone = ("clone", "--quiet", *shared, "--no-checkout", "--template=", "--", address.url, ".")
     try:
@@ -173,7 +173,7 @@ def _find_commit(folder: Path, source: str, version: str | None) -> str:
 
 
 def _newest_release(folder: Path) -> str | None:
-    """The tag that Copier takes when it is not told which."""
+    """The tag that Copier takes by default."""
     from packaging.version import InvalidVersion, Version
 
     releases = []
@@ -212,7 +212,7 @@ def _with_remote_helper() -> dict[str, str]:
 
 
 def _local(source: str) -> tuple[str, Path]:
-    """What Copier is to record for a kit on this machine, and where that is."""
+    """The address that the service records for a kit on this machine, and its path."""
     try:
         path = Path(source).expanduser()
     except RuntimeError:  # no such user
@@ -221,8 +221,8 @@ def _local(source: str) -> tuple[str, Path]:
         raise KitUnusable(
             f"There is no kit at {source}.", "Check the path, or give a Git URL or git+codecommit::REGION://REPOSITORY."
         )
-    # `copier update` would look for a relative address below the service. A tilde travels
-    # between machines, so it stays where Copier expands it.
+    # `copier update` would look for a relative address below the service. A tilde is
+    # valid on other machines too, so it is kept where Copier expands it.
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would also follow links)
     address = source if source.startswith("~") and not source.endswith(".git") else str(absolute)
     if absolute.is_dir() and not _is_top_of_repository(absolute):
@@ -240,7 +240,7 @@ def _local(source: str) -> tuple[str, Path]:
 def _is_top_of_repository(path: Path) -> bool:
     try:
         bare = git("rev-parse", "--is-bare-repository", cwd=path) == "true"
-        # Copier knows a bare repository by its name only.
+        # Copier recognises a bare repository by its name only.
         if bare and path.suffix != ".git":
             return False
         top = git("rev-parse", "--absolute-git-dir" if bare else "--show-toplevel", cwd=path)

@@ -48,7 +48,8 @@ token: {type: str, default: t0p-s3cret, validator: "{% if token | length < 8 %}{
 pin: {type: int, secret: true, default: 4711}
 owner: {type: str, default: "{% if app_name == 'orders' %}ann{% else %}{{ UNSET }}{% endif %}", placeholder: bob}
 before: {type: str, default: "{{ _external_data.before.size | default('nothing') }}"}
-quiet: {type: bool, default: true, ask: false}
+quiet: {type: bool, default: true, ask: "{{ kind == 'none' }}"}
+silent: {type: str, default: "{{ UNSET }}", ask: false}
 note: {type: str, multiline: true, default: "one\ntwo"}
 since: {type: yaml, default: 2026-01-01}
 text: {type: yaml, default: "'5'"}
@@ -72,7 +73,9 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     lines += [f"{name}: {{{{ {name} | string }}}}\n" for name in ("owner", "before", "quiet", "note", "since", "text")]
     lines += ["{{ folder }} {{ under }} {{ computed }} {{ _folder_name }} {{ _external_data.before }}\n"]
-    (template / "all.txt.jinja").write_text("".join(lines) + "{{ _copier_conf.data | to_json }}\n")
+    (template / "values.txt.jinja").write_text("".join(lines) + "{{ _copier_conf.data | to_json }}\n")
+    # Read by `_external_data` after it is rendered.
+    (template / "orders.yml").write_text("size: 9\n")
     (template / "run.sh").write_text("#!/bin/sh\n")
     (template / "run.sh").chmod(0o755)
     (template / "{% yield port from ports %}{{ port }}{% endyield %}.txt.jinja").write_text("{{ port }}")
@@ -155,7 +158,7 @@ def test_the_users_settings(kit: Path, tmp_path: Path, monkeypatch: pytest.Monke
     copier.run_copy(str(kit), tmp_path / "a" / "dest", {}, defaults=True, quiet=True)
     run_new(tmp_path / "b" / "dest", None, kit=str(kit), app_name=None)
     assert contents(tmp_path / "b") == contents(tmp_path / "a")
-    assert b"mine" in contents(tmp_path / "b")["dest/all.txt"]
+    assert b"mine" in contents(tmp_path / "b")["dest/values.txt"]
     (tmp_path / "settings.yml").write_text("defaults: [")
     with pytest.raises(ScaffoldError, match="Copier's settings file cannot be read: Invalid YAML data"):
         run_new(tmp_path / "c", None, kit=str(kit))
@@ -215,7 +218,7 @@ SPACE, DOWN, ENTER, CTRL_U, ESCAPE = " ", "\x1b[B", "\r", "\x15", "\x1b"
 
 
 class Screen:
-    """Collects all that a terminal shows."""
+    """All output of the terminal."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -248,7 +251,7 @@ def terminal(kit: Path, tmp_path: Path) -> Iterator[tuple[pexpect.spawn, Screen]
 def test_at_the_prompts(kit: Path, tmp_path: Path, terminal: tuple[pexpect.spawn, Screen]) -> None:
     child, screen = terminal
     for question, keys in [
-        ("1/14 · app_name", CTRL_U + "billing" + ENTER),
+        ("1/13 · app_name", CTRL_U + "billing" + ENTER),
         ("features", SPACE + DOWN + DOWN + SPACE + ENTER),
         ("ports", DOWN + SPACE + ENTER),
         ("kind", DOWN + ENTER),
@@ -262,7 +265,7 @@ def test_at_the_prompts(kit: Path, tmp_path: Path, terminal: tuple[pexpect.spawn
         ("since", ENTER),
         ("text", ENTER),
         ("folder", ENTER),
-        ("15/15 · under", ENTER),
+        ("14/14 · under", ENTER),
         ("features +\\[tracing, audit\\]", ""),
         (r"6  token +\*{8}\W+7  pin +\*{8}", ""),
         ("Enter writes", "6" + ENTER),
@@ -287,14 +290,14 @@ def test_at_the_prompts(kit: Path, tmp_path: Path, terminal: tuple[pexpect.spawn
     copier.run_copy(str(kit), tmp_path / "there" / "billing", given, defaults=True, quiet=True)
     expected, ours = (contents(tmp_path / place / "billing") for place in ("there", "here"))
     # Only what was not typed at a prompt is in `_copier_conf.data`.
-    assert expected.pop("all.txt").splitlines()[:-1] == ours.pop("all.txt").splitlines()[:-1]
+    assert expected.pop("values.txt").splitlines()[:-1] == ours.pop("values.txt").splitlines()[:-1]
     assert ours == expected
     assert "hunter2" not in screen.text
     assert "t0p-s3cret" not in screen.text
 
 
 @pytest.mark.parametrize(("module", "name"), names.USED)
-def test_a_name_that_copier_has_no_more_is_reported(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+def test_a_missing_name_of_copier_is_reported(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
     names.check_copier()
     for member in names.USED[module, name]:
         with monkeypatch.context() as patch:
@@ -304,7 +307,7 @@ def test_a_name_that_copier_has_no_more_is_reported(monkeypatch: pytest.MonkeyPa
                 patch.setattr(owner, "__dataclass_fields__", fields)
             if member in vars(owner):
                 patch.delattr(owner, member)
-            if not hasattr(owner, member):  # what a base class has as well cannot be taken out here
+            if not hasattr(owner, member):  # inherited members stay
                 with pytest.raises(ScaffoldError, match=rf"has no {name}\.{member}, which"):
                     names.check_copier()
     monkeypatch.delattr(module, name)
@@ -320,7 +323,9 @@ def test_no_other_module_knows_copiers_private_classes() -> None:
     assert found == {("kit", "engine")}
 
 
-def test_copier_runs_no_git_and_asks_nothing_twice(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copier_neither_runs_git_nor_evaluates_the_questions_again(
+    kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in (_vcs, _main, _template):
         monkeypatch.setattr(module, "get_git", pytest.fail)
     monkeypatch.setattr(_main.Worker, "_ask", pytest.fail)

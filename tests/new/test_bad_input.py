@@ -1,4 +1,4 @@
-"""Whatever is wrong with the input: one clear sentence, the way out, the right exit code, nothing written."""
+"""Invalid input: one sentence, a remedy, the right exit code, and nothing written."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_app_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -
     place.mkdir()
     monkeypatch.chdir(place)
     with pytest.raises(UsageError) as raised:
-        run_new(None, {"app_name": name})  # the folder would be named after it
+        run_new(None, {"app_name": name})  # None: the folder is named after it
     error = raised.value
     assert "app_name" in error.happened
     assert "for example" in error.happened
@@ -116,7 +116,7 @@ def test_environment_names(tmp_path: Path, environments: str) -> None:
         ({"canary_percent": "20"}, ["canary_percent", "strategies"]),
     ],
 )
-def test_impossible_answers(tmp_path: Path, data: dict[str, str], words: list[str]) -> None:
+def test_invalid_answers(tmp_path: Path, data: dict[str, str], words: list[str]) -> None:
     error = refusal(tmp_path / "service", data)
     assert error.exit_code == 2
     for word in words:
@@ -199,7 +199,7 @@ def test_a_destination_whose_name_is_too_long(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["..", ".", "absent/..", "absent/../..", "sub/../../place"])
-def test_a_destination_that_leads_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+def test_a_destination_outside_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     place = tmp_path / "place"
     (place / "sub").mkdir(parents=True)
     monkeypatch.chdir(place)
@@ -229,7 +229,7 @@ def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
         str(place / "orders"),
     ]
     done = subprocess.run(
-        [*_bound_by_permissions(), *COMMAND, *arguments],
+        [*_without_root_capabilities(), *COMMAND, *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -240,8 +240,8 @@ def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
     assert not list(place.iterdir())
 
 
-def _bound_by_permissions() -> list[str]:
-    """What makes a command obey file permissions even when root runs the tests."""
+def _without_root_capabilities() -> list[str]:
+    """A prefix under which file permissions apply to root too."""
     if os.geteuid():
         return []
     if not shutil.which("setpriv"):
@@ -255,7 +255,7 @@ def test_a_kit_that_does_not_exist(tmp_path: Path) -> None:
     assert "nowhere" in error.happened
 
 
-def test_a_kit_that_is_none(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_kit(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").touch()
     assert "copier.yml" in refusal(tmp_path / "service", {}, kit=str(tmp_path / "folder")).happened
@@ -298,7 +298,7 @@ def test_no_network(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_nobody_to_ask(tmp_path: Path) -> None:
+def test_no_terminal(tmp_path: Path) -> None:
     assert_refused(scaffold("new", "service", cwd=tmp_path), 2, "terminal", "--defaults")
 
 

@@ -1,4 +1,4 @@
-"""What `scaffold new` leaves behind: the files, the repository, the words."""
+"""The results of `scaffold new`: files, repository, messages."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from tests.new.running import contents, run_new
 
 
 def isolate_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, configuration: str) -> Path:
-    """Give Git a configuration of the machine, and nothing else."""
-    kit_repository()  # the one for all tests is not made under it
+    """Give Git a user configuration, and no other one."""
+    kit_repository()  # created before, without this configuration
     home = tmp_path / "home"
     home.mkdir()
     (home / ".gitconfig").write_text(configuration)
@@ -41,7 +41,7 @@ def test_the_same_tree_as_copier(tmp_path: Path) -> None:
     assert contents(Path(ours.directory)) == contents(theirs)
 
 
-def test_what_is_reported_is_what_is_there(tmp_path: Path) -> None:
+def test_the_result_describes_the_service(tmp_path: Path) -> None:
     result = run_new(tmp_path / "orders", {"app_name": "orders", "environments": "live"})
     assert result.files == sorted(contents(tmp_path / "orders"))
     assert result.commit == git("rev-parse", "HEAD", cwd=tmp_path / "orders")
@@ -93,7 +93,7 @@ def test_the_author_of_the_first_commit(
     run_new(tmp_path / "orders")
     assert git("log", "-1", "--format=%an <%ae>", cwd=tmp_path / "orders") == author
     assert machine.read_text() == configuration
-    # A stand-in for a missing name is not to author the commits that follow.
+    # The fallback for a missing name does not apply to later commits.
     assert "user." not in git("config", "--local", "--list", cwd=tmp_path / "orders")
 
 
@@ -104,7 +104,7 @@ def test_the_environment_names_the_author(tmp_path: Path, monkeypatch: pytest.Mo
     assert git("log", "-1", "--format=%an", cwd=tmp_path / "orders") == "Ann"
 
 
-def test_settings_of_the_machine_do_not_reach_the_first_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_configuration_does_not_apply_to_the_first_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     for name in ("pre-commit", "commit-msg", "prepare-commit-msg", "post-commit", "post-checkout"):
@@ -154,7 +154,7 @@ def test_settings_of_the_machine_do_not_reach_the_first_commit(tmp_path: Path, m
 def test_inside_another_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     outer = commit_all(tmp_path)
-    # What Git sets for its hooks and aliases would lead to the outer repository.
+    # Git sets these variables, which point to the outer repository, for its hooks and aliases.
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / ".git" / "index"))
     monkeypatch.chdir(tmp_path)
@@ -166,7 +166,7 @@ def test_inside_another_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert git("rev-parse", "--show-toplevel", cwd=tmp_path / "orders") == str((tmp_path / "orders").resolve())
 
 
-def test_an_empty_folder_is_filled_and_stays_the_same_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_folder_is_filled_and_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "orders"
     folder.mkdir()
     before = folder.stat().st_ino
@@ -178,7 +178,7 @@ def test_an_empty_folder_is_filled_and_stays_the_same_one(tmp_path: Path, monkey
     assert not list(folder.glob(".scaffold-*"))
 
 
-def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
+def test_parent_folders_are_created(tmp_path: Path) -> None:
     run_new(tmp_path / "a" / "b" / "orders")
     assert (tmp_path / "a" / "b" / "orders" / ".git").is_dir()
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["orders"]
@@ -189,7 +189,7 @@ def test_the_folder_is_named_after_the_app_by_default(tmp_path: Path, monkeypatc
     assert Path(run_new(None, {"app_name": "billing"}).directory) == tmp_path / "billing"
 
 
-def test_the_command_line_outranks_the_file_which_outranks_the_defaults(tmp_path: Path) -> None:
+def test_precedence_of_command_line_file_and_defaults(tmp_path: Path) -> None:
     (tmp_path / "answers.yml").write_text("_commit: v9\napp_name: from-file\ncpu: 512\nmemory: 2048\n")
     result = run_new(tmp_path / "x", {"app_name": "from-line"}, answers_file=tmp_path / "answers.yml")
     assert result.answers["app_name"] == "from-line"
@@ -212,7 +212,7 @@ def test_answers_as_json(tmp_path: Path) -> None:
     assert result.answers["customize"] is True
 
 
-def test_an_answer_under_customize_turns_it_on_even_against_a_no(tmp_path: Path) -> None:
+def test_an_answer_under_customize_turns_it_on_even_if_it_was_answered_with_no(tmp_path: Path) -> None:
     result = run_new(tmp_path / "x", {"customize": "no", "architecture": "arm64"}, dry_run=True)
     assert result.answers["customize"] is True
     assert result.answers["architecture"] == "arm64"

@@ -1,4 +1,4 @@
-"""The conversation, held on a real terminal."""
+"""Prompts on a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Start = Callable[..., pexpect.spawn]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts `scaffold new` on a terminal of its own; what is left of it ends with the test."""
+    """Starts `scaffold new` on a pseudo-terminal; it is terminated after the test."""
     children: list[pexpect.spawn] = []
 
     def begin(*arguments: str, **environment: str) -> pexpect.spawn:
@@ -79,7 +79,7 @@ def test_every_question_with_progress_then_a_summary(start: Start, tmp_path: Pat
     assert (tmp_path / "orders" / "README.md").exists()
 
 
-def test_an_answer_is_judged_while_it_is_typed(start: Start, tmp_path: Path) -> None:
+def test_an_answer_is_validated_while_it_is_typed(start: Start, tmp_path: Path) -> None:
     child = start("--no-deploy")
     child.expect("Service 1/3")
     child.send(CTRL_U + "Orders" + ENTER)
@@ -88,7 +88,7 @@ def test_an_answer_is_judged_while_it_is_typed(start: Start, tmp_path: Path) -> 
     child.expect("Service 2/3")
 
 
-def test_an_occupied_folder_is_told_at_the_first_question(start: Start, tmp_path: Path) -> None:
+def test_an_occupied_folder_is_reported_at_the_first_prompt(start: Start, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
     child = start("--data", "app_name=taken", "--no-deploy")
@@ -143,7 +143,7 @@ def test_an_answer_can_be_changed_in_the_summary(start: Start, tmp_path: Path) -
     assert answers["environments"] == "test,live"
 
 
-def test_changing_the_cpu_asks_for_a_memory_that_fits(start: Start, tmp_path: Path) -> None:
+def test_changing_the_cpu_prompts_for_a_memory_that_fits(start: Start, tmp_path: Path) -> None:
     child = start("--data", "app_name=orders", "--no-deploy")
     accept_all(child, *AFTER_THE_NAME)
     child.expect(SUMMARY)
@@ -157,7 +157,7 @@ def test_changing_the_cpu_asks_for_a_memory_that_fits(start: Start, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_customize_asks_the_rest(start: Start, tmp_path: Path) -> None:
+def test_customize_prompts_for_the_rest(start: Start, tmp_path: Path) -> None:
     child = start("--data", "app_name=orders", "--no-deploy")
     accept_all(child, "Service 2/3", "Service 3/3", "Tasks 1/2", "Tasks 2/2", "Releases 1/3", "Releases 2/3")
     child.expect("Releases 3/3")
@@ -197,7 +197,7 @@ def test_leaving_at_any_prompt_writes_nothing(start: Start, tmp_path: Path, at: 
 
 
 @pytest.mark.slow
-def test_results_stay_apart_from_the_conversation(start: Start, tmp_path: Path) -> None:
+def test_results_and_prompts_have_streams_of_their_own(start: Start, tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
     shell = shlex.join([*COMMAND, "new", "--kit", str(kit_repository()), "--no-deploy"])
     child = pexpect.spawn(
@@ -217,7 +217,7 @@ def test_results_stay_apart_from_the_conversation(start: Start, tmp_path: Path) 
     assert "\x1b" not in text
 
 
-def test_without_credentials_nothing_is_asked_about_deploying(start: Start, tmp_path: Path) -> None:
+def test_without_credentials_there_is_no_prompt_about_deploying(start: Start, tmp_path: Path) -> None:
     child = start("--data", "app_name=orders")
     accept_all(child, *AFTER_THE_NAME)
     accept_all(child, SUMMARY)
@@ -229,7 +229,7 @@ def test_without_credentials_nothing_is_asked_about_deploying(start: Start, tmp_
 
 @pytest.fixture(scope="module")
 def local_variables() -> Iterator[dict[str, str]]:
-    """The way to a local AWS that stands in for a person's account."""
+    """The variables of a local AWS in place of an account."""
     pytest.importorskip("ministack")
     from scaffold.local.environment import local_aws
 

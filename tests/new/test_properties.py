@@ -1,4 +1,4 @@
-"""Whatever is accepted: judged as Copier judges it, well-formed, lintable, and within the limits of AWS."""
+"""Valid answers are those that are valid for Copier, and give well-formed files within the limits of AWS."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def judged_by_copier(answers: dict[str, Any]) -> dict[str, Any] | None:
-    """What Copier records for answers, or None where it refuses them."""
+def recorded_by_copier(answers: dict[str, Any]) -> dict[str, Any] | None:
+    """The answers that Copier records, or None if it refuses them."""
     with scratch() as folder:
         try:
             copier.run_copy(str(kit_repository()), folder / "x", answers, defaults=True, quiet=True)
@@ -120,12 +120,12 @@ def agree_with_copier(questionnaire: Questionnaire, answers: dict[str, Any]) -> 
         ours = None
     if ours and ours["customize"] and "customize" in answers:
         answers = {**answers, "customize": True}
-    assert ours == judged_by_copier(answers)
+    assert ours == recorded_by_copier(answers)
 
 
 @FAST
 @given(answers=careless)
-def test_answers_are_judged_as_copier_judges_them(questionnaire: Questionnaire, answers: dict[str, Any]) -> None:
+def test_answers_are_the_ones_that_copier_records(questionnaire: Questionnaire, answers: dict[str, Any]) -> None:
     agree_with_copier(questionnaire, answers)
 
 
@@ -133,13 +133,13 @@ def test_answers_are_judged_as_copier_judges_them(questionnaire: Questionnaire, 
 @pytest.mark.timeout(1200)
 @THOROUGH
 @given(answers=careless)
-def test_many_answers_are_judged_as_copier_judges_them(questionnaire: Questionnaire, answers: dict[str, Any]) -> None:
+def test_many_answers_are_the_ones_that_copier_records(questionnaire: Questionnaire, answers: dict[str, Any]) -> None:
     agree_with_copier(questionnaire, answers)
 
 
 @settings(FAST, max_examples=100)
 @given(answers=careless)
-def test_no_answer_makes_the_evaluation_fall_over(questionnaire: Questionnaire, answers: dict[str, Any]) -> None:
+def test_every_answer_is_valid_or_refused(questionnaire: Questionnaire, answers: dict[str, Any]) -> None:
     try:
         evaluated = questionnaire.evaluate({key: str(value) for key, value in answers.items()})
     except UsageError:
@@ -157,7 +157,7 @@ CloudFormation.add_multi_constructor("!", lambda loader, suffix, node: (suffix, 
 
 
 def assert_well_formed(folder: Path) -> None:
-    """Every YAML, JSON and TOML file parses, and no mark of the template is left."""
+    """Every YAML, JSON and TOML file parses, and no template syntax is left."""
     for path in (path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts):
         text = path.read_text("utf-8")
         match path.suffix:
@@ -172,7 +172,7 @@ def assert_well_formed(folder: Path) -> None:
 
 
 def generated(answers: dict[str, Any], folder: Path) -> Path | None:
-    """A service from these answers, or None where they are refused."""
+    """A service from these answers, or None if they are refused."""
     (folder / "answers.json").write_text(json.dumps(answers))
     try:
         run_new(folder / "service", {"app_name": answers["app_name"]}, answers_file=folder / "answers.json")
@@ -183,7 +183,7 @@ def generated(answers: dict[str, Any], folder: Path) -> Path | None:
 
 @settings(FAST, max_examples=5)
 @given(answers=sensible)
-def test_what_is_accepted_is_well_formed(answers: dict[str, Any]) -> None:
+def test_valid_answers_give_well_formed_files(answers: dict[str, Any]) -> None:
     with scratch() as folder:
         service = generated(answers, folder)
         assume(service is not None)
@@ -195,7 +195,7 @@ def test_what_is_accepted_is_well_formed(answers: dict[str, Any]) -> None:
 @pytest.mark.timeout(3600)
 @settings(THOROUGH, max_examples=40)
 @given(answers=sensible)
-def test_what_is_accepted_passes_cfn_lint(answers: dict[str, Any]) -> None:
+def test_valid_answers_pass_cfn_lint(answers: dict[str, Any]) -> None:
     from cfnlint.api import lint_file
 
     with scratch() as folder:

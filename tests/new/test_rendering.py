@@ -16,7 +16,7 @@ from tests.new.running import run_new
 
 
 @pytest.mark.parametrize("existed", [True, False])
-def test_an_interruption_of_the_last_step_comes_after_it(
+def test_an_interruption_is_deferred_during_the_last_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existed: bool
 ) -> None:
     destination = tmp_path / "orders"
@@ -39,7 +39,7 @@ def test_an_interruption_of_the_last_step_comes_after_it(
     assert [path.name for path in tmp_path.iterdir()] == ["orders"]
 
 
-def test_what_somebody_else_writes_meanwhile_is_left_alone(tmp_path: Path) -> None:
+def test_files_of_another_process_are_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ScaffoldError, match="not empty any more"), rendering.workspace(tmp_path) as work:  # noqa: PT012
         work.mkdir()
         (work / "README.md").write_text("generated")
@@ -57,7 +57,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_inside_a_hook_the_version_is_the_kits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_variables_of_a_hook_do_not_apply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kit_repository()
     (tmp_path / "file").touch()
     commit_all(tmp_path, tag="v9.9.9")

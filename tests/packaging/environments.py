@@ -1,4 +1,4 @@
-"""Virtual environments that hold nothing but what a test puts into them."""
+"""Virtual environments with nothing but the packages that a test installs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded kit: the same commits from the same content, laid out once, whatever happens meanwhile."""
+"""The embedded kit: the same commits from the same content, unpacked once, after any interruption."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_an_unreleased_version_has_its_tag_and_changes_after_it_a_later_one(chec
     assert "template/draft.md" in files
     assert "template/NEWS.md" not in files
     assert not [name for name in files if "node_modules" in name]
-    # The checkout itself is as it was.
+    # The checkout itself is unchanged.
     assert {line[3:] for line in git("status", "--porcelain", cwd=checkout).splitlines()} == {
         "template/draft.md",
         "template/NEWS.md",
@@ -101,7 +101,7 @@ def test_sources_without_history(state: str, checkout: Path, tmp_path: Path) -> 
 
 @pytest.fixture
 def package(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The module, as if it lay in that checkout and in a home of its own; returns where the kit is laid out."""
+    """The module with that checkout and a home directory of its own; returns the path of the unpacked kit."""
     monkeypatch.setattr(embedded, "_CHECKOUT", checkout)
     monkeypatch.setattr(embedded, "_BUNDLE", tmp_path / "absent.bundle")
     monkeypatch.setattr(embedded, "__version__", "0.2.0")
@@ -109,18 +109,18 @@ def package(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path / "home" / ".local" / "share" / "gitops-scaffold" / "kit"
 
 
-def test_laid_out_once_and_then_found_without_git(
+def test_unpacked_once_and_then_found_without_git(
     package: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = embedded.materialise()
     assert first.repository == package
     assert first.version == "v0.2.0"
     assert git("status", "--porcelain", cwd=package) == ""
-    monkeypatch.setattr(embedded, "_lay_out", pytest.fail)
+    monkeypatch.setattr(embedded, "_unpack", pytest.fail)
     assert embedded.materialise() == first
 
 
-def test_a_change_of_the_checkout_is_noticed_and_versions_add_up(package: Path, checkout: Path) -> None:
+def test_a_change_of_the_checkout_is_noticed_and_versions_accumulate(package: Path, checkout: Path) -> None:
     first = embedded.materialise()
     (checkout / "template" / "NEWS.md").write_text("more news\n")
     dirty = embedded.materialise()
@@ -136,7 +136,7 @@ def test_a_change_of_the_checkout_is_noticed_and_versions_add_up(package: Path, 
     assert (package / "template" / "NEWS.md").read_text() == "news\n"
 
 
-def test_a_bundle_and_its_checkout_lay_out_the_same(
+def test_a_bundle_and_its_checkout_give_the_same_commit(
     package: Path, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from_checkout = embedded.materialise()
@@ -155,16 +155,16 @@ def test_a_moved_tag_is_set_again(package: Path) -> None:
     assert git("rev-parse", "v0.2.0", cwd=package) == kit.commit
 
 
-def test_what_a_killed_run_left_is_mended(package: Path) -> None:
+def test_leftovers_of_a_killed_run_are_replaced(package: Path) -> None:
     kit = embedded.materialise()
-    for remains in (".git/index.lock", ".git/refs/tags/v0.2.0.lock"):
-        (package / remains).write_text("")
+    for leftover in (".git/index.lock", ".git/refs/tags/v0.2.0.lock"):
+        (package / leftover).write_text("")
     half = package.parent / "kit.new-abc"
     half.mkdir()
     shutil.rmtree(package / ".git" / "gitops-scaffold")
     assert embedded.materialise() == kit
     assert not half.exists()
-    shutil.rmtree(package / ".git" / "refs")  # no repository any more
+    shutil.rmtree(package / ".git" / "refs")  # not a repository now
     (package / ".git" / "HEAD").unlink()
     assert embedded.materialise() == kit
 
@@ -188,22 +188,22 @@ def test_processes_at_the_same_moment(package: Path) -> None:
 
 def test_an_unwritable_home(package: Path, tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file, where a folder should be")
-    with pytest.raises(embedded.ScaffoldError, match=r"could not be laid out in ~/\.local/share") as failure:
+    with pytest.raises(embedded.ScaffoldError, match=r"could not be unpacked to ~/\.local/share") as failure:
         embedded.materialise()
     assert "--kit" in failure.value.remedy
 
 
 def test_no_home_at_all(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "expanduser", lambda _: (_ for _ in ()).throw(RuntimeError("no home")))
-    with pytest.raises(embedded.ScaffoldError, match="where your home directory is") as failure:
+    with pytest.raises(embedded.ScaffoldError, match="your home directory cannot be determined") as failure:
         embedded.materialise()
     assert "Set HOME" in failure.value.remedy
 
 
-def test_what_a_person_ignores_everywhere_is_in_the_kit(checkout: Path, tmp_path: Path) -> None:
+def test_global_ignores_do_not_apply(checkout: Path, tmp_path: Path) -> None:
     plain = write_history(checkout, "0.2.0", tmp_path / "plain.git")
     shutil.rmtree(checkout / ".git")
-    # Read also where no configuration names it.
+    # Git reads this file without any configuration.
     ignored = Path("~/.config/git/ignore").expanduser()
     ignored.parent.mkdir(parents=True, exist_ok=True)
     ignored.write_text("*.md\n")

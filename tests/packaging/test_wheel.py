@@ -1,4 +1,4 @@
-"""The wheel, installed where nothing else is, generates what the checkout generates."""
+"""The wheel in an empty environment generates what the checkout generates."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_wheel_and_checkout_generate_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_wheel_from_the_source_distribution_carries_the_same_kit(tmp_path: Path) -> None:
+def test_a_wheel_from_the_source_distribution_has_the_same_kit(tmp_path: Path) -> None:
     build(tmp_path / "sdist", "sdist")
     archive = next((tmp_path / "sdist").glob("*.tar.gz"))
     with tarfile.open(archive) as opened:

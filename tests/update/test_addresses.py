@@ -1,4 +1,4 @@
-"""What a service records of its kit: an address that works from anywhere, and a commit that exists there."""
+"""The recorded address of a kit is valid from any folder, and has the recorded commit."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     add_an_environment(service)
 
 
-def test_relative_folder_at_the_copier_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_folder_with_copier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kit = kit_repository()
     monkeypatch.chdir(kit.parent)
     service = tmp_path / "service"
@@ -72,7 +72,7 @@ def test_git_url(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_git_url_at_the_cookiecutter_door(tmp_path: Path) -> None:
+def test_git_url_with_cookiecutter(tmp_path: Path) -> None:
     from cookiecutter.main import cookiecutter
 
     bare = tmp_path / "git" / "kit"
@@ -101,7 +101,7 @@ def test_codecommit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
         monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-        # A session of its own: the default one may remember another test's configuration file.
+        # The default session may have cached another test's configuration file.
         boto3.Session().client("codecommit").create_repository(repositoryName="team-kit")
         kit = tmp_path / "kit"
         git("clone", "-q", str(kit_repository()), str(kit), cwd=tmp_path)

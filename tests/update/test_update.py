@@ -1,4 +1,4 @@
-"""`copier update` on services from every entry point: the kit's changes come in, the owner's edits stay."""
+"""`copier update` after each entry point: it adds the kit's changes and keeps the owner's lines."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def kit(tmp_path: Path) -> Path:
 
 
 def release(kit: Path) -> None:
-    """Let the kit learn: another line in a verbatim file and in a rendered one, and a new file."""
+    """Change the kit: another line in a verbatim file and in a rendered one, and a new file."""
     application = kit / "template" / "app" / "src" / "app.js"
-    application.write_text(f"// learned by the kit\n{application.read_text()}")
+    application.write_text(f"// changed in the kit\n{application.read_text()}")
     readme = kit / "template" / "README.md.jinja"
     readme.write_text(readme.read_text().replace("## Roll back\n", "## Roll back\n\nNews about {{ app_name }}.\n"))
     (kit / "template" / "NEWS.md").write_text("new\n")
@@ -51,7 +51,7 @@ SLOW = pytest.mark.slow
 @pytest.mark.parametrize(
     "entry_point", [pytest.param("copier", marks=SLOW), pytest.param("cookiecutter", marks=SLOW), "scaffold"]
 )
-def test_edits_stay_and_news_come(entry_point: str, kit: Path, tmp_path: Path, cookies: Cookies) -> None:
+def test_edits_are_kept_and_changes_are_added(entry_point: str, kit: Path, tmp_path: Path, cookies: Cookies) -> None:
     if entry_point == "cookiecutter":
         service = through_cookiecutter(cookies, ANSWERS, kit)
     else:
@@ -70,7 +70,7 @@ def test_edits_stay_and_news_come(entry_point: str, kit: Path, tmp_path: Path, c
     readme = (service / "README.md").read_text()
     assert "News about orders-api." in readme
     assert readme.endswith("## Ours\n\nOur own section.\n")
-    assert (service / "app" / "src" / "app.js").read_text().startswith("// learned by the kit\n")
+    assert (service / "app" / "src" / "app.js").read_text().startswith("// changed in the kit\n")
     assert (service / "app" / "src" / "mine.js").read_text() == "// mine\n"
     assert (service / "NEWS.md").read_text() == "new\n"
     assert git("ls-files", "--unmerged", cwd=service) == ""
@@ -94,7 +94,7 @@ def test_a_conflict_is_shown(kit: Path, tmp_path: Path) -> None:
     text = source.read_text()
     assert "<<<<<<< before updating" in text
     assert "// ours" in text
-    assert "// learned by the kit" in text
+    assert "// changed in the kit" in text
     assert "app/src/app.js" in git("ls-files", "--unmerged", cwd=service)
 
 
@@ -119,7 +119,7 @@ def test_adding_an_environment_adds_only_its_own(service: Path) -> None:
     twins = {name.replace("/qa/", "/dev/") for name in own}
     assert twins == {name for name in tree(service) if name.startswith("infrastructure/dev/")}
     assert set(changed) - own == {".copier-answers.yml", "README.md", "infrastructure/pipeline.yaml"}
-    # Rows and a stage are added, and no line that was there is another one now.
+    # Rows and a stage are added, and no line is changed.
     assert changed["README.md"] == (4, 0)
     assert changed["infrastructure/pipeline.yaml"][1] == 0
     assert changed[".copier-answers.yml"] == (1, 1)

@@ -78,7 +78,7 @@ class Draft:
             raise AnswerRefused(question.name, "it is required and has no default")
 
     def skip(self, question: Question) -> None:
-        """Leave a question out of the recorded answers; whatever was given for it is discarded."""
+        """Record the default of an inactive question as its computed value; discard the answer that was given to it."""
         self.discard(question.name)
         self._map.hide(question.name)
         value = question.default()
@@ -86,12 +86,12 @@ class Draft:
             self.put(question.name, value)
 
     def discard(self, name: str) -> None:
-        """Forget what was given for a question."""
+        """Discard the answer that was given to a question."""
         self._map.init.pop(name, None)
         self._worker.data.pop(name, None)
 
     def copy(self) -> Draft:
-        """The same answers, in a draft that can go on without this one."""
+        """An independent draft with the same answers."""
         other = copy.copy(self)
         other._worker = copy.copy(self._worker)
         other._worker.data = dict(self._worker.data)
@@ -121,7 +121,7 @@ class Draft:
         return {name: remembered[name] for name in self._template.entries if name in remembered}
 
     def without_secrets(self, text: str, *more: Any) -> str:
-        """A message, or nothing if it contains the answer to a secret question.
+        """The message, or nothing if it contains the answer to a secret question.
 
         Args:
             text: The message.

@@ -1,4 +1,4 @@
-"""One question: what is prompted for, and what an answer or a default is worth."""
+"""One question of a kit: its prompt, and the validation of its answer and its default."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PARSE_ERRORS = (TypeError, ValueError, AttributeError, OverflowError, Recursion
 
 @dataclass(frozen=True)
 class Choice:
-    """One of the values that a question offers; `disabled` says why it cannot be chosen."""
+    """One of the values to choose from; `disabled` is the reason why it cannot be chosen, or empty."""
 
     title: str
     value: Any
@@ -33,8 +33,8 @@ class Question:
     """One question of a kit, evaluated with the answers before it.
 
     Args:
-        question: Copier's.
-        without_secrets: Gets a message, and further secret values; returns nothing if the message contains a secret.
+        question: Copier's question.
+        without_secrets: `Draft.without_secrets`.
     """
 
     def __init__(self, question: CopierQuestion, without_secrets: Callable[..., str]) -> None:
@@ -70,7 +70,7 @@ class Question:
 
     @property
     def prompted(self) -> bool:
-        """Whether a person is asked; if not, the default is taken unless an answer was given."""
+        """Whether it is prompted for; if not, the default applies unless an answer was given."""
         with self._kit_errors():
             return self._question.get_ask()
 
@@ -150,7 +150,7 @@ class Question:
                 raise self._refused(reason) from error
 
     def suggestion(self, candidates: Sequence[Any]) -> Any:
-        """What a prompt begins with: the first valid candidate, or the default, valid or not; None without one."""
+        """The initial value of a prompt: the first valid candidate, else the default, valid or not, else None."""
         for candidate in candidates:
             try:
                 return self.parse(candidate)
