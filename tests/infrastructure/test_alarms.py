@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.infrastructure.cloudwatch import history
-from tests.infrastructure.rules import every
+from tests.infrastructure.cloudwatch import evaluate, history
+from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import Stack, Stacks, one
 from tests.infrastructure.traffic import FAULTS, OUTAGES, QUIET, Group, Minute, published
 from tests.infrastructure.variants import FEW
@@ -155,12 +156,17 @@ def test_alarms_stay_below_the_limits_of_cloudwatch(service: Stack) -> None:
         assert all(len(query.get("Expression", "")) <= 1024 for query in alarm["Metrics"])
 
 
-def test_the_estimate_counts_the_metrics_of_the_alarms(service: Stack) -> None:
-    """Each scaling policy has two alarms on one metric."""
-    (counted,) = re.findall(r"alarm_metrics: (\d+)", (ROOT / "includes" / "prices.yml").read_text())
-    metrics = sum("MetricStat" in query for alarm in alarms(service).values() for query in alarm["Metrics"])
-    policies = len(list(service.of_type("AWS::ApplicationAutoScaling::ScalingPolicy")))
-    assert int(counted) == metrics + 2 * policies
+@pytest.mark.parametrize("strategy", ["rolling", "canary"])
+def test_the_estimate_counts_the_metrics_of_the_alarms(stacks_of: Callable[..., Stacks], strategy: str) -> None:
+    """Each scaling policy has two alarms."""
+    answers = {"environments": "live", "deployment_strategy": strategy}
+    stack = one(stacks_of(**answers), "service")
+    metrics = sum("MetricStat" in query for alarm in alarms(stack).values() for query in alarm["Metrics"])
+    for _, policy in stack.of_type("AWS::ApplicationAutoScaling::ScalingPolicy"):
+        metrics += 2 * max(1, sum("MetricStat" in item for item in walk(policy)))
+    assumed = yaml.safe_load((ROOT / "includes" / "prices.yml").read_text())["assumptions"]
+    shifting = assumed["shifting_alarm_metrics"] if strategy != "rolling" else 0
+    assert assumed["alarm_metrics"] + shifting == metrics
 
 
 def test_no_healthy_task_is_judged_after_the_service_has_one(service: Stack) -> None:
@@ -171,3 +177,29 @@ def test_no_healthy_task_is_judged_after_the_service_has_one(service: Stack) -> 
     ]
     assert resource["DependsOn"] == "Service"
     assert resource["Properties"]["TreatMissingData"] == "breaching"
+
+
+@pytest.mark.parametrize(
+    ("average", "healthy", "alternate_healthy", "used"),
+    [
+        (100, 2, None, 100),
+        (50, 2, 2, 100),  # one version with all the traffic and all its CPU, the other idle
+        (60, 4, 1, 75),  # the other version is still starting
+        (70, None, 3, 70),
+        (90, 0, 0, None),
+    ],
+)
+def test_scaling_sees_the_version_with_traffic_while_both_run(
+    stacks_of: Callable[..., Stacks],
+    average: int,
+    healthy: int | None,
+    alternate_healthy: int | None,
+    used: float | None,
+) -> None:
+    stack = one(stacks_of(environments="live", deployment_strategy="canary"), "service")
+    (metrics,) = [item["Metrics"] for item in walk(stack.resources["ShiftScaling"]["Properties"]) if "Metrics" in item]
+    (expression,) = [query["Expression"] for query in metrics if query.get("ReturnData", True)]
+    given = {"cpu": average, "healthy": healthy, "alternate_healthy": alternate_healthy}
+    known = {name: {} if value is None else {0: float(value)} for name, value in given.items()}
+    assert set(known) == {query["Id"] for query in metrics if "MetricStat" in query}
+    assert evaluate(expression, known, range(1)) == ({} if used is None else {0: used})

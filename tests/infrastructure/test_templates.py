@@ -180,12 +180,13 @@ def test_service_parameters_are_those_of_the_strategy(stacks_of: Callable[..., S
     assert parameters(deployment_strategy="linear") - common == {"LinearStepPercent", "LinearStepMinutes"}
 
 
-def test_a_change_of_strategy_changes_the_deployment_configuration_only(stacks_of: Callable[..., Stacks]) -> None:
-    """So it takes one release, in either direction."""
+def test_a_change_of_strategy_needs_one_release(stacks_of: Callable[..., Stacks]) -> None:
+    """It changes the deployment configuration and a scaling policy, nothing that traffic depends on."""
 
     def without(strategy: str) -> dict[str, Any]:
         service = one(stacks_of(environments="live", deployment_strategy=strategy), "service")
         resources: dict[str, Any] = json.loads(json.dumps(service.resources, default=str))
+        assert (resources.pop("ShiftScaling", None) is None) == (strategy == "rolling")
         deployment = resources["Service"]["Properties"]["DeploymentConfiguration"]
         assert deployment.pop("Strategy") == strategy.upper()
         deployment.pop({"canary": "CanaryConfiguration", "linear": "LinearConfiguration"}.get(strategy, ""), None)
