@@ -7,12 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-CARRIED = Path("scaffold", "_kit", "kit.bundle")
+BUNDLE = Path("scaffold", "_kit", "kit.bundle")
 
 
-class KitBundleHook(BuildHookInterface):
+class KitBundleHook(BuildHookInterface[BuilderConfig]):
     """Adds the bundle to what is built. An editable install reads the checkout instead."""
 
     _workspace: tempfile.TemporaryDirectory[str] | None = None
@@ -21,27 +22,21 @@ class KitBundleHook(BuildHookInterface):
         """Write the bundle, unless this is an unpacked source distribution, which has it.
 
         Args:
-            version: The kind of build: standard or editable.
-            build_data: What hatchling is told about it.
+            version: "standard" or "editable": the kind of build, not a number.
+            build_data: Hatchling's build data; the bundle is added to `force_include`.
         """
         root = Path(self.root)
-        if version == "editable" or ((root / CARRIED).is_file() and not (root / ".git").exists()):
+        if version == "editable" or ((root / BUNDLE).is_file() and not (root / ".git").exists()):
             return
         sys.path.insert(0, str(root))
         from scaffold.kit.history import write_bundle
 
-        self._workspace = tempfile.TemporaryDirectory(prefix="gitops-scaffold-build-")  # gone with us at the latest
-        bundle = Path(self._workspace.name, CARRIED.name)
+        self._workspace = tempfile.TemporaryDirectory(prefix="gitops-scaffold-build-")
+        bundle = Path(self._workspace.name, BUNDLE.name)
         write_bundle(root, self.metadata.version, bundle, bundle.parent)
-        build_data["force_include"][str(bundle)] = CARRIED.as_posix()
+        build_data["force_include"][str(bundle)] = BUNDLE.as_posix()
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
-        """Remove what `initialize` left.
-
-        Args:
-            version: The kind of build.
-            build_data: What hatchling was told about it.
-            artifact_path: What was built.
-        """
+        """Remove the temporary files of `initialize`."""
         if self._workspace:
             self._workspace.cleanup()

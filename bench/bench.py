@@ -1,8 +1,8 @@
-"""Speed as ratios of paired runs on this machine: what a run of ours takes, as a part of the other's.
+"""Speed as ratios of paired runs on this machine: our run time divided by that of another tool for the same job.
 
-Both commands of a pair run alternately, so that whatever else the machine does hits both. The
-median of the pairs' ratios is printed beside its limit; the exit code is 1 when one is exceeded. Last
-comes the number of calls to AWS that a repeated deployment with nothing to do makes.
+Both commands of a pair run alternately, so that other load on the machine affects both. The
+median of the pairs' ratios is printed beside its limit; the exit code is 1 when one is exceeded. The last
+line is the number of AWS calls of a repeated deployment that changes nothing.
 
     python bench/bench.py [--rounds N] [NAME...]
 """
@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -74,7 +75,7 @@ def tool(name: str) -> str:
 
 
 def embedded_kit() -> Path:
-    """Where the embedded kit was laid out by the warm-up."""
+    """The embedded kit, unpacked by the warm-up."""
     return Path.home() / ".local" / "share" / "gitops-scaffold" / "kit"
 
 
@@ -95,7 +96,7 @@ def timed(command: Callable[[Path], list[str]]) -> float:
 
 def measure(pair: Pair, rounds: int) -> tuple[float, float, float]:
     """The medians of both commands, and of the ratios of their pairs."""
-    timed(pair.ours), timed(pair.theirs)  # warm: byte code, file caches, the embedded kit laid out
+    timed(pair.ours), timed(pair.theirs)  # warm: byte code, file caches, the unpacked embedded kit
     runs = []
     for number in range(rounds):
         order = (pair.ours, pair.theirs) if number % 2 else (pair.theirs, pair.ours)
@@ -116,7 +117,7 @@ def calls_of_a_repeated_deployment(folder: Path) -> int:
     from scaffold.service.service import read
 
     calls = []
-    original = BaseClient._make_api_call
+    original = vars(BaseClient)["_make_api_call"]
 
     def counted(client: BaseClient, operation: str, parameters: object) -> object:
         calls.append(operation)
@@ -126,11 +127,8 @@ def calls_of_a_repeated_deployment(folder: Path) -> int:
     service = read(folder / "service")
     with running_local_aws() as aws:
         deploy(service, aws.target, plan=False, console=Console())
-        BaseClient._make_api_call = counted
-        try:
+        with patch.object(BaseClient, "_make_api_call", counted):
             repeated = deploy(service, aws.target, plan=False, console=Console())
-        finally:
-            BaseClient._make_api_call = original
     if repeated.changed:
         sys.exit("The repeated deployment found something to do.")
     return len(calls)

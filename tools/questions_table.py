@@ -7,45 +7,32 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jinja2 import FileSystemLoader
-from jinja2.meta import find_undeclared_variables
-from jinja2.sandbox import SandboxedEnvironment
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scaffold.kit.engine.template import Template  # noqa: E402
 from scaffold.kit.questionnaire import Questionnaire  # noqa: E402
 
 START, END = "<!-- questions: generated from copier.yml by `make docs` -->", "<!-- /questions -->"
 
 
 def table() -> str:
-    """The questions by group, with what each asks, what can be answered, and what stands without an answer."""
-    entries = {
-        name: details
-        for name, details in yaml.safe_load((ROOT / "copier.yml").read_text("utf-8")).items()
-        if not name.startswith("_")
-    }
-    environment = SandboxedEnvironment(
-        loader=FileSystemLoader(ROOT), extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"]
-    )
-    questionnaire = Questionnaire(entries, environment, ROOT, "v0.0.0")
-    required = {name: asked.placeholder({}) for name, asked in questionnaire.questions.items() if asked.required}
-    context = questionnaire.context(questionnaire.evaluate(required), {})
+    """The questions by group, with their help, possible answers and defaults."""
+    template = Template(str(ROOT), "HEAD", "v0.0.0", ROOT, {})
+    template.load()
+    questionnaire = Questionnaire(template)
+    values = questionnaire.evaluate({}).all
     lines = ["| question | asks | answers | default |", "|---|---|---|---|"]
     for title, names in questionnaire.groups():
         lines.append(f"| **{title}** | | | |")
         for name in names:
-            question = questionnaire.questions[name]
-            declared = entries[name].get("choices")
-            depends = find_undeclared_variables(environment.parse(declared)) if isinstance(declared, str) else set()
-            if fits := sorted(depends & entries.keys()):
+            question = questionnaire.question(name, {other: value for other, value in values.items() if other != name})
+            if fits := sorted(template.depends_on(name, "choices") & template.entries.keys()):
                 answers = f"what fits `{'`, `'.join(fits)}`"
             else:
-                answers = _choices([choice.value for choice in question.choices(context)]) or _TYPES[question.type]
-            default = "" if question.required else _shown(question.default(context))
-            lines.append(f"| `{name}` | {_cell(question.help(context))} | {_cell(answers)} | {_cell(default)} |")
+                answers = _choices([choice.value for choice in question.choices]) or _TYPES[question.type]
+            default = _shown(question.suggestion([]))
+            lines.append(f"| `{name}` | {_cell(question.help)} | {_cell(answers)} | {_cell(default)} |")
     return "\n".join(lines)
 
 

@@ -14,31 +14,25 @@ from scaffold.service import names
 REASON = "scaffold destroy"
 
 
-def disable_transitions(session: Session, app_name: str, environment: str | None = None) -> list[str]:
-    """Disable the transitions into stages and stop the executions in them.
+def enabled_stages(session: Session, app_name: str, environment: str | None = None) -> list[str]:
+    """The stages whose inbound transition is enabled: an environment's, or all; the first stage has none."""
+    states = _chosen(_states(session.client("codepipeline"), names.pipeline(app_name)), environment)
+    return [state["stageName"] for state in states if state.get("inboundTransitionState", {}).get("enabled", True)]
 
-    Args:
-        app_name: The service's name.
-        environment: The environment whose stage is meant; None for all stages.
 
-    Returns:
-        The stages whose transition is disabled now.
-    """
+def disable_transition(session: Session, app_name: str, stage: str) -> None:
+    """Disable the transition into a stage."""
+    session.client("codepipeline").disable_stage_transition(
+        pipelineName=names.pipeline(app_name), stageName=stage, transitionType="Inbound", reason=REASON
+    )
+
+
+def stop_executions(session: Session, app_name: str, environment: str | None = None) -> None:
+    """Stop the executions in an environment's stage, or all."""
     client, name = session.client("codepipeline"), names.pipeline(app_name)
-    states = _states(client, name)
-    if not states:
-        return []
-    # The first stage has no inbound transition.
-    wanted = names.pipeline_stage(environment) if environment else None
-    chosen = [state for state in states[1:] if wanted in (None, state["stageName"])]
-    for state in chosen:
-        if state.get("inboundTransitionState", {}).get("enabled", True):
-            client.disable_stage_transition(
-                pipelineName=name, stageName=state["stageName"], transitionType="Inbound", reason=REASON
-            )
-    for execution in _running(client, name, chosen, everything=environment is None):
-        _stop(client, name, execution)
-    return [state["stageName"] for state in chosen]
+    if states := _chosen(_states(client, name), environment):
+        for execution in _running(client, name, states, everything=environment is None):
+            _stop(client, name, execution)
 
 
 def disabled_stages(session: Session, app_name: str) -> list[str]:
@@ -68,6 +62,11 @@ def _states(client: Any, name: str) -> list[dict[str, Any]]:
             return []
         raise
     return states
+
+
+def _chosen(states: list[dict[str, Any]], environment: str | None) -> list[dict[str, Any]]:
+    wanted = names.pipeline_stage(environment) if environment else None
+    return [state for state in states[1:] if wanted in (None, state["stageName"])]
 
 
 def _running(client: Any, name: str, states: list[dict[str, Any]], *, everything: bool) -> list[str]:

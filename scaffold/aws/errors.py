@@ -61,6 +61,11 @@ def says_no_such_stack(error: ClientError) -> bool:
     return "does not exist" in message_of(error)
 
 
+def says_not_imported(error: ClientError) -> bool:
+    """Whether CloudFormation says that no stack imports an export."""
+    return "is not imported by any stack" in message_of(error)
+
+
 def says_role_not_assumable(error: ClientError) -> bool:
     """Whether CloudFormation cannot assume a service role, as in the first moments after its creation."""
     return "cannot be assumed" in message_of(error)

@@ -17,6 +17,7 @@ from scaffold.service import names
 from scaffold.service.service import Service
 
 _HELPER = "git-remote-codecommit"
+_MAIN = f"refs/heads/{names.BRANCH}"
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,16 @@ def compare(session: Session, service: Service, commit: str) -> RemoteState:
     Raises:
         ScaffoldError: The repository holds another history, or its main is ahead of this one or has diverged.
     """
-    if main_commit(session, service.app_name) == commit:
+    main = main_commit(session, service.app_name)
+    if main == commit:
         return RemoteState(commit, commit, 0)
-    heads = remote_heads(session, service)
-    remote = heads.get(names.BRANCH)
+    refs = remote_refs(session, service, main)
+    remote = refs.get(_MAIN)
     if remote == commit:
         return RemoteState(commit, remote, 0)
-    known = remote or next(iter(heads.values()), None)
+    known = remote or next(iter(refs.values()), None)
     if known is not None:
-        fetch(session, service, heads)
+        fetch(session, service, refs)
         _check_history(service, commit, known)
     if remote is None:
         return unpushed(service, commit)
@@ -80,7 +82,7 @@ def push(session: Session, service: Service, commit: str) -> None:
     Raises:
         ScaffoldError: The push was refused.
     """
-    refspec = f"{commit}:refs/heads/{names.BRANCH}"
+    refspec = f"{commit}:{_MAIN}"
     # The user may have configured signed pushes, which CodeCommit does not support.
     _git(session, service, "push", "--no-signed", "--quiet", _url(service), refspec)
 
@@ -108,16 +110,30 @@ def configure_remote(session: Session, service: Service, commit: str) -> str:
     return remote
 
 
-def remote_heads(session: Session, service: Service) -> dict[str, str]:
-    """The branches of the repository and their commits."""
-    listing = _git(session, service, "ls-remote", "--heads", _url(service))
+def remote_refs(session: Session, service: Service, main: str | None = None) -> dict[str, str]:
+    """The branches and tags of the repository by their full names, with their commits or tag objects.
+
+    Args:
+        main: The commit of main where it is known already.
+
+    Raises:
+        ScaffoldError: Git's listing lacks the commit of main that CodeCommit has, so it is incomplete.
+    """
+    listing = _git(session, service, "ls-remote", "--heads", "--tags", "--refs", _url(service))
     lines = (line.split("\t") for line in listing.splitlines() if "\t" in line)
-    return {ref.removeprefix("refs/heads/"): commit for commit, ref in lines}
+    refs = {ref: commit for commit, ref in lines}
+    main = main or main_commit(session, service.app_name)
+    if main and refs.get(_MAIN) != main:
+        raise ScaffoldError(
+            f"Git and CodeCommit disagree about {names.BRANCH} of {names.repository(service.app_name)}.",
+            "Run the same command again: another push may have come between.",
+        )
+    return refs
 
 
-def fetch(session: Session, service: Service, heads: dict[str, str]) -> None:
-    """Fetch the branches of `remote_heads` whose commits this clone lacks, without changing any ref."""
-    lacking = [f"refs/heads/{name}" for name, commit in heads.items() if not knows(service, commit)]
+def fetch(session: Session, service: Service, refs: dict[str, str]) -> None:
+    """Fetch the refs whose commits this clone lacks, without changing any ref of it."""
+    lacking = [ref for ref, commit in refs.items() if not knows(service, commit)]
     if lacking:
         _git(session, service, "fetch", "--quiet", "--no-tags", _url(service), *lacking)
 
@@ -140,12 +156,12 @@ def shares_history(service: Service, commit: str) -> bool:
     return True
 
 
-def commits_only_there(service: Service, heads: dict[str, str]) -> int:
-    """How many commits of the repository's fetched branches no branch, tag or stash of this clone has."""
-    if not heads:
+def count_unpulled(service: Service, refs: dict[str, str]) -> int:
+    """How many commits of the repository's fetched refs no branch, tag or stash of this clone has."""
+    if not refs:
         return 0
     own = ("HEAD", "--branches", "--tags", "--glob=refs/stash")
-    return int(git("rev-list", "--count", *heads.values(), "--not", *own, cwd=service.root))
+    return int(git("rev-list", "--count", *refs.values(), "--not", *own, cwd=service.root))
 
 
 def remote_url(session: Session, service: Service) -> str:

@@ -19,7 +19,6 @@ from scaffold.kit.answers import merge
 from scaffold.kit.estimate import Estimate, read_estimate
 from scaffold.kit.questionnaire import Answers, Questionnaire
 from scaffold.kit.rendering import Kit, check_destination, first_commit, open_kit, workspace
-from scaffold.kit.source import resolve
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import stack_ids
 
@@ -103,29 +102,29 @@ def run(options: NewOptions, console: Console) -> NewResult:
         check_destination(dest)
     destination = dest
     try:
-        with open_kit(resolve(options.kit, options.kit_version)) as kit:
-            answers = _answers(kit.questionnaire(), options, dest, console)
+        with open_kit(options.kit, options.kit_version) as kit:
+            answers = _answers(kit.questionnaire(dest), options, dest)
             destination = dest or Path.cwd() / _app_name(answers)
             check_destination(destination)
             if options.dry_run:
                 return _preview(kit, answers, destination)
             deploy = _wants_deployment(options, answers, destination, console)
             with workspace(destination) as folder:
-                files = kit.render(answers.asked, folder)
+                files = kit.render(answers, folder)
                 commit = first_commit(folder, f"Generate {_app_name(answers)} from kit {kit.source.version}")
     except KeyboardInterrupt:
         raise _interrupted(destination) from None
     console.step(f"Generated {_app_name(answers)} in {destination}")
     deployment, ended = None, False
     if deploy:
-        deployment, ended = _deploy(Service.from_answers(destination, answers.asked), options, console)
+        deployment, ended = _deploy(_service(answers, destination), options, console)
     return _result(kit, answers, destination, files, commit=commit, deployment=deployment, ended=ended)
 
 
-def _answers(questionnaire: Questionnaire, options: NewOptions, dest: Path | None, console: Console) -> Answers:
+def _answers(questionnaire: Questionnaire, options: NewOptions, dest: Path | None) -> Answers:
     given = merge(questionnaire, options.data, options.answers_file)
     if options.defaults:
-        return questionnaire.evaluate(given, complete=options.dry_run or console.json)
+        return questionnaire.evaluate(given)
     return _ask(questionnaire, given, dest, options.dry_run)
 
 
@@ -147,12 +146,22 @@ def _ask(questionnaire: Questionnaire, given: Mapping[str, Any], dest: Path | No
 
 
 def _app_name(answers: Answers) -> str:
-    if "app_name" not in answers.asked:
+    if "app_name" not in answers.recorded:
         raise ScaffoldError(
             "This kit does not ask for app_name, from which every AWS name is derived.",
             "Use it with `copier copy`, or name another kit with `--kit`.",
         )
-    return str(answers.asked["app_name"])
+    return str(answers.recorded["app_name"])
+
+
+def _service(answers: Answers, destination: Path) -> Service:
+    missing = [name for name in ("aws_region", "environments") if name not in answers.recorded]
+    if missing:
+        raise ScaffoldError(
+            f"This kit does not ask for {' and '.join(missing)}, which `scaffold deploy` needs.",
+            "Generate the service with `--no-deploy`, or name another kit with `--kit`.",
+        )
+    return Service.from_answers(destination, answers.recorded)
 
 
 def _interrupted(destination: Path | None) -> Interrupted:
@@ -169,7 +178,7 @@ def _preview(kit: Kit, answers: Answers, destination: Path) -> NewResult:
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="scaffold-") as temporary:
-        files = kit.render(answers.asked, Path(temporary) / destination.name)
+        files = kit.render(answers, Path(temporary) / destination.name)
         return _result(kit, answers, destination, files, commit=None)
 
 
@@ -183,15 +192,16 @@ def _result(
     deployment: DeployResult | None = None,
     ended: bool = False,
 ) -> NewResult:
-    service = Service.from_answers(destination, answers.asked)
+    app_name = _app_name(answers)
+    environments = [name.strip() for name in str(answers.recorded.get("environments", "")).split(",") if name.strip()]
     return NewResult(
-        app_name=service.app_name,
+        app_name=app_name,
         directory=str(destination),
         kit=kit.source.source,
         kit_version=kit.source.version,
-        answers=answers.asked,
+        answers=answers.recorded,
         files=files,
-        stacks=[stack.name(service.app_name) for stack in stack_ids(service.environments)],
+        stacks=[stack.name(app_name) for stack in stack_ids(environments)],
         estimate=read_estimate(answers.computed),
         dry_run=commit is None,
         commit=commit,
@@ -212,7 +222,7 @@ def _ask_to_deploy(options: NewOptions, answers: Answers, destination: Path, con
     """Ask whether to create billable resources, showing account, region and monthly cost."""
     from scaffold.aws.session import connect
 
-    service = Service.from_answers(destination, answers.asked)
+    service = _service(answers, destination)
     try:
         session = connect(service, configured_target(service.region, options.profile))
     except ScaffoldError as error:

@@ -23,12 +23,15 @@ def require_terminal(console: Console) -> None:
         )
 
 
-def ask_text(message: str, *, default: str = "", validate: Callable[[str], bool | str] | None = None) -> str:
+def ask_text(
+    message: str, *, default: str = "", validate: Callable[[str], bool | str] | None = None, **options: Any
+) -> str:
     """Ask for a line of text.
 
     Args:
         default: The text to edit.
         validate: Called with the text; returns true, or the reason of a refusal.
+        options: Further options of `questionary.text`, such as `is_password`.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or Ctrl-D was pressed.
@@ -36,7 +39,7 @@ def ask_text(message: str, *, default: str = "", validate: Callable[[str], bool 
     import questionary
 
     prompt = questionary.text(
-        message, default=default, validate=validate, qmark="?", output=output(), key_bindings=_abort_keys()
+        message, default=default, validate=validate, qmark="?", output=output(), key_bindings=_abort_keys(), **options
     )
     _wrap_refusals(prompt.application.layout)
     return str(ask(prompt))

@@ -26,6 +26,7 @@ _RESOURCES = {
     "AWS::KMS::Key": "KMS key",
     "AWS::S3::Bucket": "S3 bucket",
 }
+_PARTICIPLES = {"delete": "Deleted", "disable": "Disabled transition into"}
 _CONTAINERS = {"AWS::ECR::Repository", "AWS::S3::Bucket"}
 
 
@@ -45,9 +46,16 @@ def physical_title(kind: str, identifier: str) -> str:
     return f"{words} {identifier}" if words else title(kind, identifier)
 
 
+def done(action: str) -> str:
+    """An action as a participle at the beginning of a sentence."""
+    return _PARTICIPLES[action]
+
+
 def describe(change: Change) -> str:
-    """What a deletion deletes, with its content or number."""
+    """What a step of a teardown changes: what is deleted, with its content or number, or disabled."""
     words = physical_title(change.type, change.name)
+    if change.action == "disable":
+        return f"transition into {words}, disabled"
     if change.type in _CONTAINERS:
         return f"{words} with all its content"
     return f"{words} ({count(change.count, 'revision')})" if change.type == "task-definition" else words

@@ -36,7 +36,7 @@ REPOSITORY_VARIABLES = (
 
 
 # Flags that override the user's global Git configuration (hooks, signing, ignores, attributes) for one command. Nothing
-# is written to any configuration; user.name and user.email still apply. hooks/door.py, which imports nothing of this
+# is written to any configuration; user.name and user.email still apply. hooks/entry.py, which imports nothing of this
 # package, repeats them; a test compares the two.
 ISOLATED = (
     *("-c", f"core.hooksPath={os.devnull}"),

@@ -13,14 +13,8 @@ from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, 
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
 from scaffold.deployment.inventory import Inventory, take_inventory
-from scaffold.deployment.teardown import (
-    COMMAND,
-    Kept,
-    Report,
-    check_ownership,
-    disable_transitions,
-    teardown_steps,
-)
+from scaffold.deployment.teardown import COMMAND, Kept, Report, teardown_steps
+from scaffold.deployment.teardown_checks import check_deletable, check_ownership
 from scaffold.service import names, preflight
 from scaffold.service.service import Service
 
@@ -36,8 +30,9 @@ class DestroyResult(Result):
         local: Whether it is local AWS.
         environment: The environment that was asked for; None for the whole service.
         planned: Whether this is a plan and nothing was changed.
-        deleted: What is, or would be, deleted, in order.
+        changes: What is, or would be, deleted or disabled, in order.
         kept: What still exists, and why.
+        production: Whether that environment is production.
         remaining_environments: The environments of the answers without the deleted one; None where the answers do not
             name it, or the whole service is deleted.
     """
@@ -50,14 +45,15 @@ class DestroyResult(Result):
     local: bool
     environment: str | None
     planned: bool
-    deleted: tuple[Change, ...]
+    changes: tuple[Change, ...]
     kept: tuple[Kept, ...]
+    production: bool
     remaining_environments: tuple[str, ...] | None
 
     @property
     def exit_code(self) -> int:
-        """10 for a plan that would delete something, else 0."""
-        return EXIT_PLAN_HAS_CHANGES if self.planned and self.deleted else EXIT_DONE
+        """10 for a plan with changes, else 0."""
+        return EXIT_PLAN_HAS_CHANGES if self.planned and self.changes else EXIT_DONE
 
 
 def destroy(
@@ -104,17 +100,19 @@ def _destroy(
     whole = environment is None
     environments = inventory.environments if environment is None else _known(service, inventory, environment)
     steps = teardown_steps(session, service, inventory, environments, whole=whole)
-    report = Report([change for step in steps for change in step.look()])
-    if report.deleted and not plan:
-        _confirm(session, service, report.deleted, confirm, console)
+    check_deletable(session, steps)
+    looks = [step.look() for step in steps]
+    report = Report(
+        list(dict.fromkeys(change for look in looks for change in look.changes)),
+        [kept for look in looks for kept in look.kept],
+    )
+    if report.changes and not plan:
+        _confirm(session, service, report, confirm, console)
         report = Report()
-        disable_transitions(session, service, environment, console)
         for step in steps:
             step.do(report, console)
-        report.kept += _untouched(inventory, whole=whole)
-    elif environment and not plan:
-        # The pipeline may not have created it yet, and must not do so now.
-        disable_transitions(session, service, environment, console)
+        report.kept += _shared() if whole else []
+    report.kept += [Kept("stack", stack.name, "foreign") for stack in inventory.foreign.values()]
     return DestroyResult(
         service=service.app_name,
         account=session.account,
@@ -122,18 +120,19 @@ def _destroy(
         local=session.target.local,
         environment=environment,
         planned=plan,
-        deleted=tuple(report.deleted),
+        changes=tuple(dict.fromkeys(report.changes)),
         kept=tuple(report.kept),
+        production=environment == service.environments[-1],
         remaining_environments=_remaining(service, environment),
     )
 
 
 def _confirm(
-    session: Session, service: Service, changes: list[Change], confirm: Callable[[str], bool], console: Console
+    session: Session, service: Service, report: Report, confirm: Callable[[str], bool], console: Console
 ) -> None:
     if not console.json:
         console.warn(f"This deletes from {session.title}, and cannot be undone:")
-        for change in changes:
+        for change in report.changes:
             console.note(describe(change))
     if not confirm(service.app_name):
         raise ScaffoldError(
@@ -157,7 +156,5 @@ def _remaining(service: Service, environment: str | None) -> tuple[str, ...] | N
     return tuple(name for name in service.environments if name != environment)
 
 
-def _untouched(inventory: Inventory, *, whole: bool) -> list[Kept]:
-    shared = [Kept("service-linked-role", role, "shared") for role in names.SERVICE_LINKED_ROLES.values()]
-    foreign = [Kept("stack", stack.name, "foreign") for stack in inventory.foreign]
-    return (shared if whole else []) + foreign
+def _shared() -> list[Kept]:
+    return [Kept("service-linked-role", role, "shared") for role in names.SERVICE_LINKED_ROLES.values()]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from scaffold.aws.cloudformation.request import Foundation
-from scaffold.aws.cloudformation.stacks import Stack, as_stack
+from scaffold.aws.cloudformation.stacks import Stack, as_stack, find_deleted
 from scaffold.aws.session import Session
 from scaffold.service import names, stack_kinds
 from scaffold.service.service import Service
@@ -19,19 +19,28 @@ class Inventory:
 
     Attributes:
         stacks: The service's own stacks.
-        environments: The environments of the answers, then others that have stacks.
+        deleted: Its own stacks that are deleted; an interrupted teardown is continued from them.
+        environments: The environments of the answers, then others that have or had stacks.
         foreign: Stacks with a name of this service and another owner.
     """
 
     stacks: dict[StackId, Stack] = field(default_factory=dict)
+    deleted: dict[StackId, list[Stack]] = field(default_factory=dict)
     environments: tuple[str, ...] = ()
-    foreign: tuple[Stack, ...] = ()
+    foreign: dict[StackId, Stack] = field(default_factory=dict)
 
     @property
     def foundation(self) -> Foundation:
         """The outputs of the foundation's stack, as far as it exists."""
         stack = self.stacks.get(StackId(FOUNDATION))
         return Foundation.of(stack.outputs) if stack else Foundation()
+
+    def owns(self, environment: str | None) -> bool:
+        """Whether what an environment's stacks leave outside of CloudFormation is the service's: it has, or had, stacks
+        there, and none of another owner is there now. None means the stacks that the service has once.
+        """
+        own = any(one.environment == environment for one in (*self.stacks, *self.deleted))
+        return own and not any(one.environment == environment for one in self.foreign)
 
     def in_order_of_deletion(self, environments: Sequence[str], *, whole: bool) -> list[list[Stack]]:
         """Groups of stacks that can be deleted in parallel, one group after the other.
@@ -52,20 +61,18 @@ class Inventory:
 
 def take_inventory(session: Session, service: Service) -> Inventory:
     """Find the stacks of a service."""
-    environments = dict.fromkeys(service.environments)
+    app = service.app_name
     stacks: dict[StackId, Stack] = {}
-    foreign = []
+    deleted: dict[StackId, list[Stack]] = {}
+    foreign: dict[StackId, Stack] = {}
     for stack in _all_stacks(session):
-        stack_id = identify(service.app_name, stack.name)
-        if stack_id is None:
-            continue
-        if not _owned(service, stack):
-            foreign.append(stack)
-            continue
-        stacks[stack_id] = stack
-        if stack_id.environment:
-            environments.setdefault(stack_id.environment)
-    return Inventory(stacks, tuple(environments), tuple(foreign))
+        if stack_id := identify(app, stack.name):
+            (stacks if _owned(service, stack) else foreign)[stack_id] = stack
+    for stack in find_deleted(session, lambda name: identify(app, name) is not None):
+        if _owned(service, stack) and (stack_id := identify(app, stack.name)):
+            deleted.setdefault(stack_id, []).append(stack)
+    others = (stack_id.environment for stack_id in (*stacks, *deleted) if stack_id.environment)
+    return Inventory(stacks, deleted, tuple(dict.fromkeys((*service.environments, *others))), foreign)
 
 
 def _owned(service: Service, stack: Stack) -> bool:

@@ -1,4 +1,4 @@
-"""The steps of a teardown, in the one order that works. Each can look, which only reads, and do, which deletes."""
+"""The steps of a teardown, in order. Each can look, which only reads, and do, which deletes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from scaffold.aws import approval_rules, cleanup, codecommit, codepipeline, git_remote
+from scaffold.aws import approval_rules, cleanup, codecommit, codepipeline, data, git_remote
 from scaffold.aws.cloudformation import stacks
 from scaffold.aws.cloudformation.stacks import Stack
+from scaffold.aws.data import DataResource
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
-from scaffold.console.titles import physical_title
-from scaffold.core.errors import ScaffoldError
+from scaffold.console.titles import done, physical_title
 from scaffold.core.results import Change
 from scaffold.deployment.inventory import Inventory
 from scaffold.service import names
 from scaffold.service.service import Service
+from scaffold.service.stack_kinds import FOUNDATION, StackId
 
 COMMAND = "scaffold destroy"
+_LOG_GROUP = "log-group"
 
 
 @dataclass(frozen=True)
@@ -43,23 +45,23 @@ class Kept:
 
 @dataclass
 class Report:
-    """What a teardown has deleted and kept, in order."""
+    """What a teardown has changed and kept, in order."""
 
-    deleted: list[Change] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
 
     def record(self, change: Change, console: Console) -> None:
-        """Add a deletion, and show it."""
-        self.deleted.append(change)
-        console.step(f"Deleted {physical_title(change.type, change.name)}")
+        """Add a change, and show it."""
+        self.changes.append(change)
+        console.step(f"{done(change.action)} {physical_title(change.type, change.name)}")
 
 
 class Deletion(ABC):
     """One step of a teardown."""
 
     @abstractmethod
-    def look(self) -> list[Change]:
-        """What exists and would be deleted."""
+    def look(self) -> Report:
+        """What exists and would be deleted, and what would be kept."""
 
     @abstractmethod
     def do(self, report: Report, console: Console) -> None:
@@ -70,43 +72,65 @@ class Deletion(ABC):
         """
 
 
-class StackGroup(Deletion):
-    """Stacks that are deleted in parallel, with the data that would block their deletion or outlive it."""
+class Transitions(Deletion):
+    """The transitions into pipeline stages, disabled so that the pipeline does not create again what is deleted."""
 
-    def __init__(self, session: Session, inventory: Inventory, group: list[Stack]) -> None:
+    def __init__(self, session: Session, service: Service, environment: str | None) -> None:
         self._session = session
-        self._inventory = inventory
-        self._group = group
+        self._app = service.app_name
+        self._environment = environment
 
-    def look(self) -> list[Change]:
-        """The stacks and their data."""
-        changes = []
-        for stack in self._group:
-            changes.append(_deletion("stack", stack.name))
-            changes += [_deletion(one.type, one.id) for one in self._data(stack) if one.deletable]
-        return changes
+    def look(self) -> Report:
+        """The stages whose inbound transition is enabled."""
+        stages = codepipeline.enabled_stages(self._session, self._app, self._environment)
+        return Report([Change("stage", stage, "disable") for stage in stages])
 
     def do(self, report: Report, console: Console) -> None:
-        """Empty, then delete: a second run finds the rest through the stacks' resource lists."""
-        idle = [stack for one in self._group if (stack := self._deletable(one.name, console))]
-        deleted = []
-        for stack in idle:
-            for resource in self._data(stack):
-                if remainder := cleanup.clean_up(self._session, resource):
-                    report.kept.append(Kept(resource.type, resource.id, remainder.reason, remainder.until))
-                elif resource.retained:
-                    deleted.append(_deletion(resource.type, resource.id))
-        for change in deleted:
+        """Disable them, and stop the executions in these stages."""
+        for change in self.look().changes:
+            codepipeline.disable_transition(self._session, self._app, change.name)
             report.record(change, console)
+        codepipeline.stop_executions(self._session, self._app, self._environment)
+
+
+class StackGroup(Deletion):
+    """Stacks that are deleted in parallel."""
+
+    def __init__(self, session: Session, group: list[Stack], role: str | None) -> None:
+        self.group = group
+        self._session = session
+        self._role = role
+
+    def data(self, stack: Stack) -> list[DataResource]:
+        """The stack's data, without what `DisposableData` deletes."""
+        return [one for one in data.data_resources(self._session, stack) if not (one.disposable and one.retained)]
+
+    def look(self) -> Report:
+        """The stacks with their data: deleted with them, or retained."""
+        report = Report()
+        for stack in self.group:
+            report.changes.append(_deletion("stack", stack.name))
+            for resource in self.data(stack):
+                if resource.retained:
+                    report.kept.append(Kept(resource.type, resource.id, "retained"))
+                else:
+                    report.changes.append(_deletion(_type(resource), resource.id))
+        return report
+
+    def do(self, report: Report, console: Console) -> None:
+        """Delete the stacks; their data is deleted or retained with them, as the templates say."""
+        idle = [stack for one in self.group if (stack := self._deletable(one.name, console))]
+        found = {stack.name: self.data(stack) for stack in idle}
         # The foundation stack has no service role. The other stacks' role may be deleted already, so pass the
         # current one.
-        role = self._inventory.foundation.deploy_role
-        stacks.delete(self._session, idle, console, again=COMMAND, role=role)
+        stacks.delete(self._session, idle, console, again=COMMAND, role=self._role)
         for stack in idle:
             report.record(_deletion("stack", stack.name), console)
-
-    def _data(self, stack: Stack) -> list[cleanup.DataResource]:
-        return cleanup.data_resources(self._session, stack) if stack.status != "REVIEW_IN_PROGRESS" else []
+            for resource in found[stack.name]:
+                if resource.retained:
+                    report.kept.append(Kept(resource.type, resource.id, "retained"))
+                else:
+                    report.changes.append(_deletion(_type(resource), resource.id))
 
     def _deletable(self, name: str, console: Console) -> Stack | None:
         """The stack once it can be deleted. A creation in progress needs no waiting: the deletion cancels it."""
@@ -116,6 +140,36 @@ class StackGroup(Deletion):
         return stacks.wait_until_idle(self._session, name, console)
 
 
+class DisposableData(Deletion):
+    """The foundation's disposable data, deleted after the foundation's stack; also that of stacks deleted before."""
+
+    def __init__(self, session: Session, inventory: Inventory) -> None:
+        foundation = StackId(FOUNDATION)
+        self._session = session
+        self._stack = inventory.stacks.get(foundation)
+        self._deleted = inventory.deleted.get(foundation, [])
+
+    def look(self) -> Report:
+        """The resources that exist."""
+        current = data.data_resources(self._session, self._stack) if self._stack else []
+        found = [one for one in current if one.disposable and one.retained]
+        return Report([_deletion(one.type, one.id) for one in (*found, *self._left(self._deleted))])
+
+    def do(self, report: Report, console: Console) -> None:
+        """Delete buckets and image repositories with their content, then schedule the deletion of keys."""
+        deleted = [*self._deleted, *([self._stack] if self._stack else [])]
+        for resource in sorted(self._left(deleted), key=lambda one: one.type == data.KEY):
+            until = data.delete(self._session, resource)
+            if resource.type == data.KEY:
+                report.kept.append(Kept(resource.type, resource.id, "waiting-period", until))
+            else:
+                report.record(_deletion(resource.type, resource.id), console)
+
+    def _left(self, deleted: list[Stack]) -> list[DataResource]:
+        retained = [one for stack in deleted for one in data.retained_resources(self._session, stack)]
+        return [one for one in dict.fromkeys(retained) if one.disposable and data.exists(self._session, one)]
+
+
 class TaskDefinitions(Deletion):
     """Every revision of an environment's task definition, also those that replacements have retained."""
 
@@ -123,10 +177,10 @@ class TaskDefinitions(Deletion):
         self._session = session
         self._family = names.task_family(service.app_name, environment)
 
-    def look(self) -> list[Change]:
+    def look(self) -> Report:
         """The family with the number of its revisions."""
         count = cleanup.count_task_definitions(self._session, self._family)
-        return [_deletion("task-definition", self._family, count)] if count else []
+        return Report([_deletion("task-definition", self._family, count)] if count else [])
 
     def do(self, report: Report, console: Console) -> None:
         """Deregister and delete them."""
@@ -135,25 +189,20 @@ class TaskDefinitions(Deletion):
 
 
 class LogGroups(Deletion):
-    """Log groups of the environments, or of the whole service; those that ECS and CodeBuild created, too."""
+    """Log groups by their exact names: those that ECS creates, and those that a stack has left."""
 
-    def __init__(self, session: Session, service: Service, environments: tuple[str, ...], *, whole: bool) -> None:
-        app = service.app_name
+    def __init__(self, session: Session, groups: list[str]) -> None:
         self._session = session
-        self._prefixes = [names.log_group_prefix(app)] if whole else []
-        self._exactly = [names.container_insights_log_group(app, one) for one in environments]
-        if not whole:
-            self._exactly += [names.log_group(app, one) for one in environments]
+        self._groups = groups
 
-    def look(self) -> list[Change]:
+    def look(self) -> Report:
         """The log groups that exist."""
-        groups = cleanup.log_groups(self._session, self._prefixes, self._exactly)
-        return [_deletion("log-group", group) for group in groups]
+        return Report([_deletion(_LOG_GROUP, group) for group in cleanup.log_groups(self._session, self._groups)])
 
     def do(self, report: Report, console: Console) -> None:
         """Delete them."""
-        for change in self.look():
-            cleanup.delete_log_groups(self._session, [change.name])
+        for change in self.look().changes:
+            cleanup.delete_log_group(self._session, change.name)
             report.record(change, console)
 
 
@@ -166,18 +215,20 @@ class Repository(Deletion):
         self._repository = _deletion("repository", names.repository(service.app_name))
         self._rule = _deletion("approval-rule-template", names.approval_rule_template(service.app_name))
 
-    def look(self) -> list[Change]:
+    def look(self) -> Report:
         """What exists of the two."""
-        app = self._service.app_name
-        rule = [self._rule] if approval_rules.exists(self._session, app) else []
-        return rule + ([self._repository] if codecommit.find(self._session, app) else [])
+        exists = codecommit.find(self._session, self._service.app_name) is not None
+        if exists and (commits := self._unpulled_commits()):
+            return Report(kept=[self._kept(commits)])
+        rule = [self._rule] if approval_rules.exists(self._session, self._service.app_name) else []
+        return Report(rule + ([self._repository] if exists else []))
 
     def do(self, report: Report, console: Console) -> None:
         """Delete them."""
         app = self._service.app_name
         exists = codecommit.find(self._session, app) is not None
-        if exists and (commits := self._commits_only_there()):
-            report.kept.append(Kept("repository", self._repository.name, "unpulled-commits", commits=commits))
+        if exists and (commits := self._unpulled_commits()):
+            report.kept.append(self._kept(commits))
             return
         if approval_rules.exists(self._session, app):
             approval_rules.delete(self._session, app, associated=exists)
@@ -186,11 +237,13 @@ class Repository(Deletion):
             codecommit.delete(self._session, app)
             report.record(self._repository, console)
 
-    def _commits_only_there(self) -> int:
-        heads = git_remote.remote_heads(self._session, self._service)
-        if heads:
-            git_remote.fetch(self._session, self._service, heads)
-        return git_remote.commits_only_there(self._service, heads)
+    def _kept(self, commits: int) -> Kept:
+        return Kept("repository", self._repository.name, "unpulled-commits", commits=commits)
+
+    def _unpulled_commits(self) -> int:
+        refs = git_remote.remote_refs(self._session, self._service)
+        git_remote.fetch(self._session, self._service, refs)
+        return git_remote.count_unpulled(self._service, refs)
 
 
 def teardown_steps(
@@ -202,46 +255,23 @@ def teardown_steps(
         environments: The environments to delete.
         whole: Whether the stacks that the service has once, and the repository, are deleted too.
     """
-    groups = inventory.in_order_of_deletion(environments, whole=whole)
-    return [
-        *(StackGroup(session, inventory, group) for group in groups),
-        *(TaskDefinitions(session, service, environment) for environment in environments),
-        LogGroups(session, service, environments, whole=whole),
-        *([Repository(session, service)] if whole else []),
-    ]
+    app = service.app_name
+    owned = [environment for environment in environments if inventory.owns(environment)]
+    groups = [names.container_insights_log_group(app, one) for one in owned]
+    groups += [names.log_group(app, one) for one in owned]
+    if whole and inventory.owns(None):
+        groups += names.build_log_groups(app)
+    role = inventory.foundation.deploy_role
+    steps: list[Deletion] = [Transitions(session, service, None if whole else environments[0])]
+    steps += [StackGroup(session, group, role) for group in inventory.in_order_of_deletion(environments, whole=whole)]
+    steps += [DisposableData(session, inventory)] if whole else []
+    steps += [TaskDefinitions(session, service, environment) for environment in owned]
+    steps.append(LogGroups(session, groups))
+    return [*steps, *([Repository(session, service)] if whole else [])]
 
 
-def disable_transitions(session: Session, service: Service, environment: str | None, console: Console) -> None:
-    """Keep the pipeline from creating again what is being deleted.
-
-    Args:
-        environment: The environment whose stage is meant; None for all stages.
-    """
-    for stage in codepipeline.disable_transitions(session, service.app_name, environment):
-        console.step(f"Transition into pipeline stage {stage}: disabled")
-
-
-def check_ownership(session: Session, service: Service) -> None:
-    """Refuse to destroy what a service of the same name, but of another history, has deployed.
-
-    Raises:
-        ScaffoldError: The repository of that name holds another history.
-    """
-    if codecommit.find(session, service.app_name) is None:
-        return
-    main = codecommit.main_commit(session, service.app_name)
-    if main and git_remote.knows(service, main) and git_remote.shares_history(service, main):
-        return
-    heads = git_remote.remote_heads(session, service)
-    if not heads:
-        return
-    git_remote.fetch(session, service, heads)
-    if not any(git_remote.shares_history(service, commit) for commit in heads.values()):
-        raise ScaffoldError(
-            f"The CodeCommit repository {names.repository(service.app_name)} in {service.region} is not this "
-            "service's: it holds another history.",
-            "The stacks of that name belong to the service in that repository: destroy it from a clone of that one.",
-        )
+def _type(resource: DataResource) -> str:
+    return _LOG_GROUP if resource.type == "AWS::Logs::LogGroup" else resource.type
 
 
 def _deletion(kind: str, name: str, count: int = 1) -> Change:

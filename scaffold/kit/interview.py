@@ -1,34 +1,20 @@
-"""Asks a person: grouped questions, a numbered summary in which answers can be changed, and the yes to deploy."""
+"""Prompts for a kit's questions in groups, shows all answers to be changed, and asks for confirmations."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from scaffold.console.console import Console, one_line
+from scaffold.console.console import one_line
 from scaffold.console.prompt import ask, ask_text, output
-from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
-from scaffold.kit.question import AnswerRefused, Question
-from scaffold.kit.questionnaire import CUSTOMIZE, Answers, Questionnaire
+from scaffold.core.errors import ScaffoldError
+from scaffold.kit.questionnaire import CUSTOMIZE, MASK, Answers, Questionnaire
+from scaffold.kit.refusal import AnswerRefused
 
-
-def need_a_person(console: Console) -> None:
-    """Refuse to ask where nobody can answer.
-
-    Args:
-        console: Where the command reports to.
-
-    Raises:
-        UsageError: Standard input or standard error is no terminal.
-    """
-    if not console.interactive:
-        raise UsageError(
-            "There is no terminal to ask questions at.",
-            "Add `--defaults`, with `--data KEY=VALUE` or `--answers FILE` for what should differ.",
-        )
+if TYPE_CHECKING:
+    from scaffold.kit.engine.draft import Draft
+    from scaffold.kit.engine.question import Question
 
 
 def ask_all(
@@ -39,200 +25,177 @@ def ask_all(
     objection: Callable[[str, Any], str] = lambda _name, _value: "",
     ending: str = "writes the service",
 ) -> Answers:
-    """Ask every question that has no answer yet, then show all and let any be changed.
+    """Prompt for every active question without an answer, then show all answers and let any be changed.
 
     Args:
         questionnaire: The kit's questions.
-        given: Answers from the command line and files; these are not asked again.
-        suggested: Better defaults than the kit's own, where they are acceptable.
-        objection: Asked with a question and an answer that the kit accepts; says why it will not do here.
+        given: Answers from the command line and files. They are prompted for only if they are invalid.
+        suggested: Defaults that replace the kit's if they are valid.
+        objection: Gets a question and a valid answer; returns why it cannot be used here, or nothing.
         ending: What the last Enter does.
 
-    Returns:
-        Valid answers to everything, agreed to by the person.
-
     Raises:
         KeyboardInterrupt: Ctrl-C or Ctrl-D was pressed.
     """
-    session = _Session(questionnaire, dict(given), suggested, objection)
-    session.fill()
+    session = _Session(questionnaire, given, suggested, objection)
+    again = None
     while True:
-        answers = session.answers()
-        _say(session.summary(answers))
-        number = _number(len(answers.asked), ending)
+        draft = session.fill(again)
+        _say(session.summary(draft))
+        number = _number(len(draft.active), ending)
         if number is None:
-            return answers
-        session.change(list(answers.asked)[number - 1])
-
-
-def confirm(question: str) -> bool:
-    """Ask for a yes; Enter alone means no.
-
-    Args:
-        question: What is agreed to.
-
-    Raises:
-        KeyboardInterrupt: Ctrl-C or Ctrl-D was pressed.
-    """
-    import questionary
-
-    return bool(ask(questionary.confirm(question, default=False, auto_enter=False, qmark="?", output=output())))
-
-
-def confirm_by_name(name: str, console: Console) -> bool:
-    """Ask for a name to be typed, before something is destroyed.
-
-    Args:
-        name: What has to be typed.
-        console: Where the command reports to.
-
-    Raises:
-        UsageError: Nobody is there to type it.
-        Interrupted: Ctrl-C or Ctrl-D was pressed.
-    """
-    if not console.interactive:
-        raise UsageError(
-            "There is no terminal to confirm at.", "Add `--yes` if you are sure, or `--plan` to look first."
-        )
-    try:
-        return ask_text(f"Type {name} to go on").strip() == name
-    except KeyboardInterrupt:
-        raise Interrupted("Interrupted: nothing was deleted.", "Run the same command again when you like.") from None
+            return Answers.of(draft)
+        again = list(draft.active)[number - 1]
 
 
 class _Session:
-    """The conversation about one kit's questions."""
+    """The prompts for one kit's questions."""
 
     def __init__(
         self,
         questionnaire: Questionnaire,
-        known: dict[str, Any],
+        given: Mapping[str, Any],
         suggested: Mapping[str, Any],
         objection: Callable[[str, Any], str],
     ) -> None:
-        self._kit = questionnaire
-        self._known = known
+        self._questionnaire = questionnaire
+        self._given = dict(given)
+        # As they were typed: a YAML text that was parsed once may not be parsed again.
+        self._typed: dict[str, Any] = {}
         self._suggested = suggested
         self._objection = objection
         self._group_of = {name: title for title, names in questionnaire.groups() for name in names}
-        if any(CUSTOMIZE in questionnaire.questions[name].depends_on for name in known):
-            self._known[CUSTOMIZE] = True
+        under = any(CUSTOMIZE in questionnaire.depends_on(name) for name in given)
+        if under and CUSTOMIZE in questionnaire.all_names:
+            self._given[CUSTOMIZE] = True
 
-    def answers(self) -> Answers:
-        """The answers as they stand, validated."""
-        return self._kit.evaluate(self._known)
-
-    def fill(self, again: str | None = None) -> None:
-        """Ask, in order, what is asked and has no possible answer; drop what is not asked any more.
+    def fill(self, again: str | None = None) -> Draft:
+        """Prompt for every active question without a valid answer; discard answers to skipped ones.
 
         Args:
-            again: One question to ask although it has an answer.
+            again: A question to prompt for although it has an answer.
         """
-        so_far = Answers()
-        for name, question in self._kit.questions.items():
-            context = self._kit.context(so_far, self._known)
-            if not question.is_asked(context):
-                self._known.pop(name, None)
-                if not question.required:
-                    so_far.computed[name] = question.default(context)
-                continue
-            if name == again or not self._is_possible(name, context):
-                self._known[name] = self._ask(question, context, so_far)
-            so_far.asked[name] = self._kit.answer(name, self._known, context)
+        draft = self._questionnaire.begin(self._given)
+        for name in self._questionnaire.all_names:
+            question = draft.question(name)
+            if not question.active:
+                self._given.pop(name, None)
+                self._typed.pop(name, None)
+                draft.skip(question)
+            elif name != again and self._take_known(question, draft):
+                pass
+            elif question.prompted or name == again:
+                draft.put(name, self._prompt(question, draft))
+            else:
+                draft.take_default(question)
+        return draft
 
-    def change(self, name: str) -> None:
-        """Ask one question again, and what follows from its new answer.
-
-        Args:
-            name: The question.
-        """
-        self.fill(again=name)
-
-    def summary(self, answers: Answers) -> str:
-        """All answers, numbered, under their groups.
-
-        Args:
-            answers: What to show.
-        """
-        width = max(len(name) for name in answers.asked)
+    def summary(self, draft: Draft) -> str:
+        """All answers, numbered, under their groups; secret ones are masked."""
+        answers = draft.active
+        width = max((len(name) for name in answers), default=0)
         lines, title = [""], ""
-        for number, (name, value) in enumerate(answers.asked.items(), start=1):
+        for number, (name, value) in enumerate(answers.items(), start=1):
             if self._group_of.get(name, title) != title:
                 title = self._group_of[name]
                 lines.append(f"  {title}")
-            lines.append(f"  {number:>3}  {name:<{width}}  {one_line(_as_text(value)) or '(empty)'}")
+            shown = MASK if name in self._questionnaire.secrets else one_line(_as_text(value)) or "(empty)"
+            lines.append(f"  {number:>3}  {name:<{width}}  {shown}")
         return "\n".join([*lines, ""])
 
-    def _is_possible(self, name: str, context: Mapping[str, Any]) -> bool:
-        if name not in self._known:
+    def _take_known(self, question: Question, draft: Draft) -> bool:
+        """Record the answer that was given or typed before; False if there is none that is valid."""
+        known = self._typed if question.name in self._typed else self._given
+        if question.name not in known:
             return False
         try:
-            self._check(name, self._kit.answer(name, self._known, context))
+            draft.put(question.name, self._parse(question, known[question.name]))
         except AnswerRefused as refusal:
             _say(f"  {refusal.reason}")
             return False
         return True
 
-    def _check(self, name: str, value: Any) -> None:
-        if reason := self._objection(name, value):
-            raise AnswerRefused(name, reason)
+    def _parse(self, question: Question, raw: Any) -> Any:
+        value = question.parse(raw)
+        if reason := self._objection(question.name, value):
+            raise AnswerRefused(question.name, reason)
+        return value
 
-    def _with_required(self, known: Mapping[str, Any]) -> dict[str, Any]:
-        """The known answers, with an example for what has no default, so that the rest can be judged already."""
-        examples = {
-            name: question.placeholder({}) for name, question in self._kit.questions.items() if question.required
-        }
-        return {**examples, **known}
-
-    def _ask(self, question: Question, context: Mapping[str, Any], so_far: Answers) -> Any:
-        import questionary
-
-        default = self._default(question, context)
-        message = f"{self._progress(question.name, so_far)} {question.help(context)}:"
-        if question.type == "bool":
-            return ask(
-                questionary.confirm(message, default=bool(default), auto_enter=False, qmark="?", output=output())
-            )
-        if question.has_choices:
-            choices = [
-                questionary.Choice(choice.title, choice.value, disabled=choice.disabled or None)
-                for choice in question.choices(context)
-            ]
-            initial = next((choice for choice in choices if choice.value == default), None)
-            return ask(questionary.select(message, choices, default=initial, qmark="?", output=output()))
-
-        def judge(text: str) -> bool | str:
-            try:
-                value = question.parse(text, context)
-                question.validate(value, context)
-                self._check(question.name, value)
+    def _prompt(self, question: Question, draft: Draft) -> Any:
+        name = question.name
+        sources = (self._typed, self._given, self._suggested)
+        suggestion = question.suggestion([source[name] for source in sources if name in source])
+        message = f"{self._progress(name, draft)} {question.help}:"
+        draft.discard(name)
+        self._given.pop(name, None)
+        while True:
+            raw = _answer(question, message, suggestion, lambda text: self._verdict(question, text))
+            try:  # a list of choices has no key that could refuse one of them
+                value = self._parse(question, raw)
             except AnswerRefused as refusal:
-                return refusal.reason
-            return True
-
-        return question.parse(ask_text(message, default=_as_text(default), validate=judge), context)
-
-    def _default(self, question: Question, context: Mapping[str, Any]) -> Any:
-        candidates = [source[question.name] for source in (self._known, self._suggested) if question.name in source]
-        for candidate in candidates:
-            try:
-                value = question.parse(candidate, context)
-                question.validate(value, context)
-            except AnswerRefused:
+                _say(f"  {refusal.reason}")
                 continue
+            self._typed[name] = raw
             return value
-        return "" if question.required else question.default(context)
 
-    def _progress(self, name: str, so_far: Answers) -> str:
-        """Where in its group a question stands, such as "Service 1/3"."""
+    def _verdict(self, question: Question, raw: Any) -> bool | str:
+        try:
+            self._parse(question, raw)
+        except AnswerRefused as refusal:
+            return refusal.reason
+        return True
+
+    def _progress(self, name: str, draft: Draft) -> str:
+        """The question's place among the active ones of its group, such as "Service 1/3"."""
         title = self._group_of.get(name, "")
         members = [member for member, group in self._group_of.items() if group == title]
-        try:
-            everything = self._kit.evaluate(self._with_required({**so_far.asked}))
-            members = [member for member in members if member in everything.asked] or members
-        except ScaffoldError:
-            pass  # what was answered so far does not fit together yet: count all members
-        return f"{title} {members.index(name) + 1}/{len(members)} ·"
+        order = self._questionnaire.all_names
+        before, after = order[: order.index(name)], order[order.index(name) :]
+        active = [member for member in members if member in before and member in draft.active]
+        # Those that follow may depend on one another, so each is answered with its default in a copy.
+        trial = draft.copy()
+        for member in after[: max(after.index(member) for member in members if member in after) + 1]:
+            try:
+                question = trial.question(member)
+                if question.active:
+                    active += [member] if member in members else []
+                    trial.put(member, question.suggestion([]))
+                else:
+                    trial.skip(question)
+            except ScaffoldError:
+                active += [member] if member in members else []
+        return f"{title} {active.index(name) + 1}/{len(active)} ·"
+
+
+def _answer(question: Question, message: str, suggestion: Any, verdict: Callable[[Any], bool | str]) -> Any:
+    """Show the prompt for a question, and return what was typed or chosen."""
+    import questionary
+
+    if choices := question.choices:
+        offered = [
+            questionary.Choice(
+                choice.title,
+                choice.value,
+                disabled=choice.disabled or None,
+                checked=question.multiselect and question.is_chosen(choice, suggestion or []),
+            )
+            for choice in choices
+        ]
+        if question.multiselect:
+            return ask(questionary.checkbox(message, offered, validate=verdict, qmark="?", output=output()))
+        chosen = [question.is_chosen(choice, suggestion) for choice in choices]
+        default = offered[chosen.index(True)] if True in chosen else None
+        return ask(questionary.select(message, offered, default=default, qmark="?", output=output()))
+    if question.type == "bool":
+        return ask(questionary.confirm(message, default=bool(suggestion), auto_enter=False, qmark="?", output=output()))
+    return ask_text(
+        message,
+        default=question.text(suggestion),
+        validate=verdict,
+        is_password=question.secret,
+        multiline=question.multiline,
+        placeholder=question.placeholder or None,
+    )
 
 
 def _number(highest: int, ending: str) -> int | None:
@@ -248,11 +211,9 @@ def _number(highest: int, ending: str) -> int | None:
 
 
 def _as_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return yaml.safe_dump(value, default_flow_style=True, width=2**20).removesuffix("\n...\n").strip()
+    from scaffold.kit.engine.question import as_text
+
+    return as_text(value)
 
 
 def _say(text: str) -> None:

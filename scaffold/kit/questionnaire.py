@@ -1,134 +1,135 @@
-"""The kit's questions, evaluated as Copier evaluates them, but before anything is written.
-
-Copier judges an answer while it generates. Judging it earlier, and at the prompt, needs the same
-defaults, conditions, choices and validators; a property test compares the two.
-"""
+"""The order of a kit's questions, and the answers to all of them, validated before anything is written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
 import yaml
 
-from scaffold.core.errors import ScaffoldError, UsageError
-from scaffold.kit.question import AnswerRefused, Question
+from scaffold.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from scaffold.kit.engine.draft import Draft
+    from scaffold.kit.engine.question import Question
+    from scaffold.kit.engine.template import Template
 
 CUSTOMIZE = "customize"
+MASK = "********"
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Every question's value.
+    """The values of all questions, in Copier's terms.
 
     Attributes:
-        asked: What the service records: the answers to questions that are asked.
-        computed: The values of all other questions, which follow from those.
+        recorded: What the service's answers file gets: the answers to active questions, secret ones left out.
+        computed: The values of skipped questions, which follow from the active ones.
+        draft: All of them, as they are rendered.
     """
 
-    asked: dict[str, Any] = field(default_factory=dict)
-    computed: dict[str, Any] = field(default_factory=dict)
+    recorded: dict[str, Any]
+    computed: dict[str, Any]
+    draft: Draft = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, draft: Draft) -> Answers:
+        """The answers of a draft that has a value, or is skipped, for every question."""
+        return cls(draft.recorded, draft.computed, draft)
 
     @property
     def all(self) -> dict[str, Any]:
-        """Both, as a template sees them."""
-        return self.asked | self.computed
+        """Every value, as templates see them."""
+        return self.draft.values
 
 
 class Questionnaire:
-    """All questions of a kit, in their order.
+    """The questions of a kit.
 
     Args:
-        entries: What `copier.yml` says of each question, by name.
-        environment: The Jinja environment that Copier would evaluate them in.
-        root: The kit's files.
-        version: What the kit's version is called, for values that mention it.
+        template: The kit.
+        destination: The service's folder; None if it will be named after the answer to app_name.
     """
 
-    def __init__(
-        self, entries: Mapping[str, Mapping[str, Any]], environment: jinja2.Environment, root: Path, version: str
-    ) -> None:
-        self.questions = {name: Question(name, details, environment) for name, details in entries.items()}
-        self._root = root
-        self._version = version
+    def __init__(self, template: Template, destination: Path | None = None) -> None:
+        self._template = template
+        self._destination = destination
 
     @property
     def names(self) -> list[str]:
-        """The names that a person may answer."""
-        return [name for name, question in self.questions.items() if not question.computed]
+        """The questions that can be answered, in their order."""
+        return [
+            name for name, entry in self._template.entries.items() if entry.get("when", True) not in (False, "false")
+        ]
 
-    def evaluate(self, given: Mapping[str, Any], *, customize: bool = True, complete: bool = True) -> Answers:
-        """Fill in and validate everything.
+    @property
+    def secrets(self) -> set[str]:
+        """The questions whose answers are neither recorded nor shown."""
+        return self._template.secrets
+
+    def begin(self, given: Mapping[str, Any]) -> Draft:
+        """Start a pass over the questions.
 
         Args:
-            given: Answers by question; defaults stand for the rest.
-            customize: Turn `customize` on where an answer was given that is asked only under it.
-            complete: Also compute what follows from the answers after the last one.
-
-        Raises:
-            AnswerRefused: An answer is not possible, or belongs to a question that is not asked.
+            given: Answers by question.
         """
-        answers = Answers()
-        last_asked = self.names[-1] if self.names else None
-        for name, question in self.questions.items():
-            context = self.context(answers, given)
-            try:
-                asked = question.is_asked(context)
-                if not asked and name in given:
-                    if customize and CUSTOMIZE in self.questions and not answers.all.get(CUSTOMIZE):
-                        return self.evaluate({**given, CUSTOMIZE: True}, customize=False, complete=complete)
-                    raise _not_asked(question, answers)
-                if asked:
-                    answers.asked[name] = self.answer(name, given, context)
-                elif not question.required:
-                    answers.computed[name] = question.default(context)
-            except jinja2.TemplateError as error:
-                raise ScaffoldError(
-                    f"The kit cannot work out {name}: {error.message or error}.",
-                    "Change the answers it depends on; if they are right, tell the kit's owners.",
-                ) from error
-            if name == last_asked and not complete:
-                break
-        return answers
+        from scaffold.kit.engine.draft import Draft
 
-    def answer(self, name: str, given: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
-        """The value of a question that is asked: what was given for it, or its default, validated.
+        return Draft(self._template, given, self._destination)
+
+    def question(self, name: str, values: Mapping[str, Any]) -> Question:
+        """A question, evaluated with the values of others.
 
         Args:
             name: The question.
-            given: Answers by question.
-            context: The answers so far.
-
-        Raises:
-            AnswerRefused: It breaks the question's rule, or is missing where there is no default.
+            values: Parsed answers by question.
         """
-        question = self.questions[name]
-        if name not in given and question.required:
-            raise AnswerRefused(name, "it has no default")
-        value = question.parse(given[name], context) if name in given else question.default(context)
-        question.validate(value, context)
-        return value
+        draft = self.begin({})
+        for other, value in values.items():
+            draft.put(other, value)
+        return draft.question(name)
 
-    def context(self, answers: Answers, given: Mapping[str, Any]) -> dict[str, Any]:
-        """What a question's templates see.
+    def evaluate(self, given: Mapping[str, Any], *, customize: bool = True) -> Answers:
+        """Fill in defaults and validate everything, without prompts.
 
         Args:
-            answers: The values so far.
-            given: What was answered explicitly.
+            given: Answers by question.
+            customize: Turn `customize` on if an answer was given to a question that only it activates.
+
+        Raises:
+            AnswerRefused: An answer is invalid, or a required one is missing.
+            UsageError: An answer was given to a question that is skipped.
+            ScaffoldError: The kit cannot evaluate a question.
         """
-        return {
-            **answers.all,
-            "_copier_answers": {"_commit": self._version, **answers.asked},
-            "_copier_conf": {"data": dict(given), "overwrite": False},
-            "_copier_phase": "prompt",
-        }
+        draft = self.begin(given)
+        for name in self.all_names:
+            question = draft.question(name)
+            if not question.active:
+                if name in given:
+                    if customize and CUSTOMIZE in self.all_names and not draft.values.get(CUSTOMIZE):
+                        return self.evaluate({**given, CUSTOMIZE: True}, customize=False)
+                    raise self._skipped(name, draft)
+                draft.skip(question)
+            elif name in given:
+                draft.put(name, question.parse(given[name]))
+            else:
+                draft.take_default(question)
+        return Answers.of(draft)
+
+    @property
+    def all_names(self) -> list[str]:
+        """All questions in their order, the computed ones too."""
+        return list(self._template.entries)
+
+    def depends_on(self, name: str) -> set[str]:
+        """The variables in a question's condition."""
+        return self._template.depends_on(name)
 
     def groups(self) -> list[tuple[str, list[str]]]:
-        """The order and titles in which a person is asked, from the kit's `includes/groups.yml` where it has one."""
-        path = self._root / "includes" / "groups.yml"
+        """The titles and questions of the kit's `includes/groups.yml`; one group of all questions without it."""
+        path = self._template.folder / "includes" / "groups.yml"
         if not path.is_file():
             return [("Answer", self.names)]
         groups = [(str(entry["title"]), list(entry["questions"])) for entry in yaml.safe_load(path.read_bytes())]
@@ -136,10 +137,10 @@ class Questionnaire:
         rest = [name for name in self.names if name not in grouped]
         return [*groups, ("More", rest)] if rest else groups
 
-
-def _not_asked(question: Question, answers: Answers) -> UsageError:
-    because = ", ".join(f"{name}={answers.all[name]}" for name in sorted(question.depends_on & answers.all.keys()))
-    return UsageError(
-        f"{question.name} was answered but is not asked{f' with {because}' if because else ''}.",
-        f"Leave {question.name} out, or change the answers it depends on.",
-    )
+    def _skipped(self, name: str, draft: Draft) -> UsageError:
+        shown = {other: MASK if other in self.secrets else value for other, value in draft.values.items()}
+        because = ", ".join(f"{other}={shown[other]}" for other in sorted(self.depends_on(name) & shown.keys()))
+        return UsageError(
+            f"{name} was answered but is not asked{f' with {because}' if because else ''}.",
+            f"Leave {name} out, or change the answers it depends on.",
+        )

@@ -6,20 +6,22 @@ import os
 import secrets
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, suppress
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import ISOLATED, GitFailed, GitFailure, git, without_git_variables
+from scaffold.core.git import ISOLATED, GitFailed, GitFailure, git
 from scaffold.core.signals import deferred_signals
-from scaffold.kit.questionnaire import Questionnaire
-from scaffold.kit.source import KitSource
+from scaffold.kit.questionnaire import Answers, Questionnaire
+from scaffold.kit.source import KitSource, fetch, resolve
 
 if TYPE_CHECKING:
-    from copier._main import Worker
+    from scaffold.kit.engine.template import Template
 
 _FALLBACK_IDENTITY = {"NAME": "gitops-scaffold", "EMAIL": "gitops-scaffold@localhost"}
 
@@ -94,72 +96,70 @@ def workspace(destination: Path) -> Iterator[Path]:
 
 
 class Kit:
-    """A kit's files at one commit, on this machine for a while.
+    """A kit's questions, and the files that it generates from the answers.
 
     Args:
-        source: Where it comes from.
-        worker: What renders it.
+        source: The kit, fetched.
+        template: The same, set up in Copier.
 
     Attributes:
-        source: Where it comes from.
+        source: The kit, fetched.
     """
 
-    def __init__(self, source: KitSource, worker: Worker) -> None:
+    def __init__(self, source: KitSource, template: Template) -> None:
         self.source = source
-        self._worker = worker
+        self._template = template
 
-    def questionnaire(self) -> Questionnaire:
+    def questionnaire(self, destination: Path | None = None) -> Questionnaire:
         """The kit's questions.
 
-        Raises:
-            ScaffoldError: They cannot be read.
-        """
-        from copier.errors import CopierError
-
-        template = self._worker.template
-        try:
-            with redirect_stderr(StringIO()):  # Copier prints some errors in a form of its own
-                entries = template.questions_data
-            # Copier's own environment: what is compiled for the questions serves the rendering too.
-            return Questionnaire(entries, self._worker.jinja_env, template.local_abspath, self.source.version)
-        except (CopierError, ValueError, TypeError) as error:
-            raise ScaffoldError(
-                f"The questions of the kit {self.source.source} cannot be read: {_reason(error)}.",
-                "Mend its copier.yml, or name another kit with `--kit`.",
-            ) from error
-
-    def render(self, answers: Mapping[str, Any], folder: Path) -> list[str]:
-        """Generate the service's files.
-
         Args:
-            answers: An answer to every question that is asked.
-            folder: Where the files go; not yet existing.
-
-        Returns:
-            What was generated, as sorted relative paths.
+            destination: The service's folder; None if it will be named after the answer to app_name.
 
         Raises:
-            ScaffoldError: The kit cannot be rendered.
+            ScaffoldError: They cannot be read, or the kit wants to run code.
         """
         from copier.errors import CopierError, UnsafeTemplateError
-        from jinja2 import TemplateError
 
-        self._worker.dst_path = folder
-        self._worker.data = dict(answers)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self._worker.run_copy()
+            with redirect_stderr(StringIO()):  # Copier prints some errors in a form of its own
+                self._template.load()
         except UnsafeTemplateError as error:
             raise ScaffoldError(
                 f"The kit {self.source.source} wants to run code of its own on this machine.",
                 "A kit does without tasks, migrations and Jinja extensions: ask its owners to remove them.",
             ) from error
-        except (TemplateError, CopierError, ValueError, OSError) as error:
-            if isinstance(error, OSError) and _concerns(error, folder):
-                raise _not_writable("The service", error) from error
+        except (CopierError, ValueError, TypeError) as error:
             raise ScaffoldError(
-                f"The kit {self.source.source} cannot be rendered: {_reason(error)}.",
+                f"The questions of the kit {self.source.source} cannot be read: {_reason(error)}.",
+                "Fix its copier.yml, or name another kit with `--kit`.",
+            ) from error
+        return Questionnaire(self._template, destination)
+
+    def render(self, answers: Answers, folder: Path) -> list[str]:
+        """Generate the service's files.
+
+        Args:
+            answers: The answers to all questions.
+            folder: The folder to create.
+
+        Returns:
+            The paths of the files, relative and sorted.
+
+        Raises:
+            ScaffoldError: The kit cannot be rendered.
+        """
+        from copier.errors import CopierError
+        from jinja2 import TemplateError
+
+        try:
+            answers.draft.render(folder)
+        except (TemplateError, CopierError, ValueError, OSError) as error:
+            if isinstance(error, OSError) and _concerns_output(error, folder):
+                raise _not_writable("The service", error) from error
+            reason = answers.draft.without_secrets(_reason(error)) or "the answer to a secret question does not fit"
+            raise ScaffoldError(
+                f"The kit {self.source.source} cannot be rendered: {reason}.",
                 "Nothing was written; if the answers are right, tell the kit's owners.",
             ) from error
         if not folder.is_dir():
@@ -171,52 +171,30 @@ class Kit:
 
 
 @contextmanager
-def open_kit(source: KitSource) -> Iterator[Kit]:
-    """A kit's files, at the commit in use, until the block ends.
+def open_kit(kit: str | None = None, version: str | None = None) -> Iterator[Kit]:
+    """Fetch a kit; its clone is deleted when the block ends.
 
     Args:
-        source: The kit, fetched.
-
-    Yields:
-        The kit, for its questions and for rendering.
+        kit: The value of `--kit`.
+        version: The value of `--kit-version`.
 
     Raises:
-        ScaffoldError: Its files cannot be copied.
+        KitUnusable: There is no such kit or version, or it is not under Git, or has uncommitted changes.
+        UsageError: The source or version is empty or looks like an option, or the source has a password.
+        ScaffoldError: The installed Copier is not supported.
     """
-    from concurrent.futures import ThreadPoolExecutor
-    from tempfile import TemporaryDirectory
-
+    address = resolve(kit, version)
     with (
         TemporaryDirectory(prefix="scaffold-kit-", ignore_cleanup_errors=True) as temporary,
         ThreadPoolExecutor(1) as beside,
         warnings.catch_warnings(),
-        without_git_variables(),
     ):
-        copied = beside.submit(_copy, source, Path(temporary))  # while Python imports Copier
         warnings.simplefilter("ignore")
-        # Copier's `run_copy` would fetch the kit once more, and asks Git once per file about the index
-        # of a folder that has none; together a fifth of the time. Its Worker, deprecated as an import
-        # but part of every Copier 9, can do without. Should a later 9 name that step otherwise, it is
-        # done again: slower, and no different.
-        from copier.main import Worker
+        fetching = beside.submit(fetch, address, Path(temporary))  # while Python imports Copier
+        from scaffold.kit.engine.template import Template
 
-        class NewFolderWorker(Worker):
-            def _sync_git_index_executable_bit(self, dst_relpath: Path, src_mode: int) -> None:
-                pass
-
-        with NewFolderWorker(source.source, vcs_ref=source.ref, defaults=True, quiet=True) as worker:
-            worker.template.local_abspath = copied.result()
-            yield Kit(source, worker)
-
-
-def _copy(source: KitSource, folder: Path) -> Path:
-    """A clone of the kit at its commit that nobody else writes to."""
-    clone = ("clone", "--quiet", "--shared", "--no-checkout", "--template=")
-    git(*ISOLATED, *clone, "--", os.fspath(source.repository), ".", cwd=folder)
-    git(*ISOLATED, "checkout", "--quiet", "--detach", source.ref, cwd=folder)
-    if (folder / ".gitmodules").exists():
-        git(*ISOLATED, "submodule", "--quiet", "update", "--init", "--recursive", cwd=folder)
-    return folder.resolve()
+        source = fetching.result()
+        yield Kit(source, Template(source.source, source.commit, source.version, source.folder, source.modes))
 
 
 def first_commit(folder: Path, message: str) -> str:
@@ -258,8 +236,8 @@ def _completed_identity(folder: Path) -> dict[str, str]:
     return identity
 
 
-def _concerns(error: OSError, folder: Path) -> bool:
-    """Whether writing below a folder failed, and not reading the kit; a template that is missing is an OSError too."""
+def _concerns_output(error: OSError, folder: Path) -> bool:
+    """Whether the error is about the output folder (Jinja's TemplateNotFound is an OSError too)."""
     from jinja2 import TemplateError
 
     written = error.filename is None or Path(str(error.filename)).is_relative_to(folder.parent)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sysconfig
-import tempfile
-import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,36 +23,55 @@ _CONFIGURATIONS = ("copier.yml", "copier.yaml")
 
 
 @dataclass(frozen=True)
-class KitSource:
-    """A kit, ready to be asked and rendered.
+class KitAddress:
+    """Where a kit is.
 
     Attributes:
-        source: What Copier reads and the service records as `_src_path`; valid from any folder.
-        ref: The commit in use.
-        version: What that commit is called: a release's tag, where it has one.
-        repository: A Git repository on this machine that has that commit, whatever it has checked out.
+        source: The address that the service records as `_src_path`; valid from any folder.
+        url: The address for Git: a URL, or a repository or bundle on this machine.
+        version: The tag or commit that was asked for; None for the newest release.
+        known: The commit and its version if they need not be looked up.
     """
 
     source: str
-    ref: str
+    url: str
+    version: str | None = None
+    known: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class KitSource:
+    """A kit's files on this machine.
+
+    Attributes:
+        source: The address that the service records as `_src_path`.
+        commit: The commit that is checked out.
+        version: The commit's version that the service records as `_commit`: the release's tag if it has one.
+        folder: The clone.
+        modes: Git's modes of the files, by path.
+    """
+
+    source: str
+    commit: str
     version: str
-    repository: Path
+    folder: Path
+    modes: Mapping[str, int]
 
 
 class KitUnusable(ScaffoldError):
-    """The kit cannot be had, or is none."""
+    """The kit cannot be fetched, or the source is not a kit."""
 
 
-def resolve(kit: str | None = None, version: str | None = None) -> KitSource:
-    """Find the kit to use and fetch it.
+def resolve(kit: str | None = None, version: str | None = None) -> KitAddress:
+    """Find the kit to use.
 
     Args:
         kit: The value of `--kit`: a folder, a Git bundle, a Git URL or a `git+codecommit::` address.
         version: The value of `--kit-version`: a tag or commit; the newest release by default.
 
     Raises:
-        KitUnusable: There is no such kit or version, or it is not under Git, or has uncommitted changes.
-        UsageError: The source or version is empty or looks like an option, or the source holds a password.
+        KitUnusable: There is no such folder, or it is not under Git, or has uncommitted changes.
+        UsageError: The source or version is empty or looks like an option, or the source has a password.
     """
     if version is not None and (not version or version.startswith("-") or len(version.split()) != 1):
         raise UsageError(
@@ -74,46 +91,58 @@ def resolve(kit: str | None = None, version: str | None = None) -> KitSource:
             "Leave it out, and let Git sign in: with a credential helper, or over SSH.",
         )
     if _is_remote(source):
-        _find_remote_helper()
-        return _fetch(_copier_url(source), _git_url(source), version)
+        return KitAddress(_copier_url(source), _git_url(source), version)
     address, path = _local(source)
     if path.is_dir() and version is None:
         _refuse_changes(path, source)
-    return _fetch(address, str(path), version)
+    return KitAddress(address, str(path), version)
 
 
-def _embedded(version: str | None) -> KitSource:
+def fetch(address: KitAddress, folder: Path) -> KitSource:
+    """Clone a kit and check out the version that was asked for.
+
+    Args:
+        address: The kit.
+        folder: An empty folder.
+
+    Raises:
+        KitUnusable: It cannot be read, or has no such version, or no questions.
+    """
+    # A repository on this machine is there for as long as the clone; its objects need no copies.
+    shared = ("--shared",) if Path(address.url).is_dir() else ()
+    clone = ("clone", "--quiet", *shared, "--no-checkout", "--template=", "--", address.url, ".")
+    try:
+        git(*ISOLATED, *clone, cwd=folder, env=_with_remote_helper())
+    except GitFailed as error:
+        raise _unreachable(address.source, error) from error
+    commit, version = address.known or _version(address, folder)
+    git(*ISOLATED, "checkout", "--quiet", "--detach", commit, cwd=folder)
+    if (folder / ".gitmodules").exists():
+        submodules = ("submodule", "--quiet", "update", "--init", "--recursive")
+        git(*ISOLATED, *submodules, cwd=folder, env=_with_remote_helper())
+    return KitSource(address.source, commit, version, folder.resolve(), _modes(folder))
+
+
+def _embedded(version: str | None) -> KitAddress:
     from scaffold.kit.embedded import SOURCE, materialise
 
     kit = materialise()
-    if version is not None:
-        return _fetch(SOURCE, str(kit.repository), version)
-    return KitSource(SOURCE, kit.commit, kit.version, kit.repository)
+    return KitAddress(SOURCE, str(kit.repository), version, None if version else (kit.commit, kit.version))
 
 
-def _fetch(source: str, url: str, version: str | None) -> KitSource:
-    """Clone a kit, and find the wanted version in it. The clone is gone when nobody holds the result any more."""
-    folder = Path(tempfile.mkdtemp(prefix="scaffold-kit-"))
-    try:
-        fetched = _cloned(source, url, version, folder)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    weakref.finalize(fetched, shutil.rmtree, folder, ignore_errors=True)
-    return fetched
-
-
-def _cloned(source: str, url: str, version: str | None, folder: Path) -> KitSource:
-    try:
-        git(*ISOLATED, "clone", "--quiet", "--no-checkout", "--template=", "--", url, str(folder), cwd=folder)
-    except GitFailed as error:
-        raise _unreachable(source, error) from error
-    commit = _find_commit(folder, source, version)
+def _version(address: KitAddress, folder: Path) -> tuple[str, str]:
+    commit = _find_commit(folder, address.source, address.version)
     if not git("ls-tree", "--name-only", commit, "--", *_CONFIGURATIONS, cwd=folder):
         raise KitUnusable(
-            f"{source} is not a kit: it has no copier.yml.", "Name a repository with the kit's copier.yml at its top."
+            f"{address.source} is not a kit: it has no copier.yml.",
+            "Name a repository with the kit's copier.yml at its top.",
         )
-    return KitSource(source, commit, git("describe", "--tags", "--always", commit, cwd=folder), folder)
+    return commit, git("describe", "--tags", "--always", commit, cwd=folder)
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    entries = (entry.split("\t", 1) for entry in git("ls-files", "--stage", "-z", cwd=folder).split("\0") if entry)
+    return {path: int(details.split(" ", 1)[0], 8) for details, path in entries}
 
 
 def _find_commit(folder: Path, source: str, version: str | None) -> str:
@@ -190,25 +219,22 @@ def _git_url(source: str) -> str:
     return source.removeprefix("git+")
 
 
-def _find_remote_helper() -> None:
-    """Let Git find git-remote-codecommit beside this interpreter, also where its folder is not on the PATH."""
-    scripts = sysconfig.get_path("scripts")
-    path = os.environ.get("PATH", os.defpath)
-    if scripts and scripts not in path.split(os.pathsep):
-        os.environ["PATH"] = f"{path}{os.pathsep}{scripts}"
+def _with_remote_helper() -> dict[str, str]:
+    """Git's environment with git-remote-codecommit, which is installed beside this interpreter, on the PATH."""
+    return {"PATH": os.pathsep.join((os.environ.get("PATH", os.defpath), sysconfig.get_path("scripts")))}
 
 
 def _local(source: str) -> tuple[str, Path]:
     """What Copier is to record for a kit on this machine, and where that is."""
     try:
         path = Path(source).expanduser()
-    except RuntimeError:  # the home of somebody who is not there
+    except RuntimeError:  # no such user
         path = Path(source)
     if not path.exists():
         raise KitUnusable(
             f"There is no kit at {source}.", "Check the path, or give a Git URL or git+codecommit::REGION://REPOSITORY."
         )
-    # A relative address would be looked for below the service at its next update. A tilde travels
+    # `copier update` would look for a relative address below the service. A tilde travels
     # between machines, so it stays where Copier expands it.
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would also follow links)
     address = source if source.startswith("~") and not source.endswith(".git") else str(absolute)

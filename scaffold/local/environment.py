@@ -29,7 +29,7 @@ _START_SECONDS = 60.0
 _END_SECONDS = 10.0
 
 # The environment variables that the server inherits. No AWS setting, proxy or Docker address reaches it.
-_INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "SYSTEMROOT", "COVERAGE_PROCESS_START")
+_INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "SYSTEMROOT", "COVERAGE_PROCESS_CONFIG")
 
 
 @dataclass(frozen=True)

@@ -62,9 +62,9 @@ def log_group(app: str, environment: str) -> str:
     return f"/{app}/{environment}"
 
 
-def log_group_prefix(app: str) -> str:
-    """What every log group of the service begins with; the closing slash keeps `shop` apart from `shop-api`."""
-    return f"/{app}/"
+def build_log_groups(app: str) -> list[str]:
+    """The log groups of the pipeline's CodeBuild projects."""
+    return [f"/{app}/pipeline/{name}" for name in ("build", "smoke-test")]
 
 
 def container_insights_log_group(app: str, environment: str) -> str:

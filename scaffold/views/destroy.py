@@ -13,11 +13,12 @@ def text(result: DestroyResult) -> str:
     what = f"{result.service}'s environment {result.environment}" if result.environment else result.service
     where = place(result.local, result.account, result.region)
     if result.planned:
-        head = f"Of {what} in {where} would be deleted:" if result.deleted else f"Nothing of {what} exists in {where}."
-        lines = [head, *(f"  {describe(change)}" for change in result.deleted)]
+        head = f"Of {what} in {where} would be deleted:" if result.changes else f"Nothing of {what} exists in {where}."
+        lines = [head, *(f"  {describe(change)}" for change in result.changes)]
     else:
-        done = f"deleted {count(len(result.deleted), 'resource')}" if result.deleted else "nothing to delete"
-        lines = [f"{what} in {where}: {done}."]
+        deleted = sum(change.action == "delete" for change in result.changes)
+        outcome = f"deleted {count(deleted, 'resource')}" if deleted else "nothing to delete"
+        lines = [f"{what} in {where}: {outcome}."]
     if result.kept:
         lines += ["Kept:", *_kept(result)]
     return "\n".join([*lines, *_next(result)])
@@ -52,8 +53,16 @@ def _next(result: DestroyResult) -> list[str]:
     if not result.remaining_environments:
         return [f"{result.environment} was the only environment: `scaffold destroy` deletes the rest of the service."]
     environments = ",".join(result.remaining_environments)
+    update = f"copier update --defaults --vcs-ref=:current: --data environments={environments}"
+    if result.production:
+        return [
+            f"{result.environment} is production. Removing it from the answers would make "
+            f"{result.remaining_environments[-1]} production, with its approval and capacity. To do so:",
+            f"  {update}",
+            "Otherwise keep the answers; `scaffold deploy` enables the stage, and the next release creates it again.",
+        ]
     return [
         f"Now remove {result.environment} from the answers, or the pipeline waits at its disabled stage:",
-        f"  copier update --defaults --vcs-ref=:current: --data environments={environments}",
+        f"  {update}",
         "then commit and push. To create it again after all, run `scaffold deploy`, which enables the stage.",
     ]

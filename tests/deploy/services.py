@@ -47,6 +47,7 @@ Parameters:
 Resources:
   Key:
     Type: AWS::KMS::Key
+    Metadata: {Disposable: true}
     DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
     Properties:
@@ -59,12 +60,13 @@ Resources:
             Resource: '*'
   ArtifactBucket:
     Type: AWS::S3::Bucket
-    Metadata: {Description: Bucket — for artifacts}
+    Metadata: {Description: Bucket — for artifacts, Disposable: true}
     DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
     Properties: {VersioningConfiguration: {Status: Enabled}}
   Images:
     Type: AWS::ECR::Repository
+    Metadata: {Disposable: true}
     DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
     Properties: {RepositoryName: !Ref AppName}

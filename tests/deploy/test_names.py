@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from scaffold.service.stack_kinds import (
     identify,
     stack_ids,
 )
+from tests.limits import limits
 
 LETTERS, CHARACTERS = "abcxyz", "abcxyz019"
 WORDS = st.text(CHARACTERS, min_size=2, max_size=7)
@@ -31,46 +31,9 @@ ENVIRONMENTS = st.builds("{}{}".format, st.sampled_from(LETTERS), st.text(CHARAC
 KINDS = st.sampled_from([kind for kind in STACK_KINDS if kind.per_environment])
 
 
-@dataclass(frozen=True)
-class Limit:
-    """A derived name, and the longest that AWS accepts.
-
-    Sources, checked 2026-11-21: `maxLength` and `pattern` of the botocore 1.43 API models, and where these say
-    nothing, the quotas page of the service named beside the limit.
-    """
-
-    what: str
-    name: str
-    longest: int
-
-
-def limits(app: str, environments: list[str]) -> list[Limit]:
-    """Every fixed name of a service with its limit."""
-    found = [Limit("stack", stack.name(app), 128) for stack in stack_ids(environments)]
-    found += [
-        Limit("CodeCommit repository", names.repository(app), 100),
-        Limit("ECR repository", names.repository(app), 256),
-        Limit("pipeline", names.pipeline(app), 100),
-        Limit("approval rule template", names.approval_rule_template(app), 100),
-        Limit("build project", names.build_project(app), 150),  # CodeBuild user guide, quotas
-        Limit("build project", names.smoke_test_project(app), 150),
-        Limit("report group", names.report_group(app), 128),
-        Limit("managed policy", names.boundary_policy(app), 128),
-        Limit("IAM path", names.role_path(app), 512),
-    ]
-    for environment in environments:
-        found += [
-            Limit("ECS cluster", names.cluster(app, environment), 255),  # ECS API reference, CreateCluster
-            Limit("task definition family", names.task_family(app, environment), 255),
-            Limit("log group", names.log_group(app, environment), 512),
-            Limit("pipeline stage", names.pipeline_stage(environment), 100),
-        ]
-    return found
-
-
 @given(APPS, st.lists(ENVIRONMENTS, min_size=1, max_size=8, unique=True))
 def test_every_name_fits(app: str, environments: list[str]) -> None:
-    assert [limit for limit in limits(app, environments) if len(limit.name) > limit.longest] == []
+    assert [limit for limit in limits(app, environments) if not limit.fits] == []
 
 
 @given(APPS, st.lists(ENVIRONMENTS, min_size=1, max_size=8, unique=True))

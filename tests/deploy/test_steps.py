@@ -171,7 +171,7 @@ def test_a_new_kind_of_stack_is_one_row_and_one_template(tmp_path: Path, aws: No
     described = client("cloudformation").describe_stacks(StackName=f"{app}-permissions")["Stacks"][0]
     assert "RoleARN" not in described
 
-    deleted = [change.name for change in remove(service).deleted if change.type == "stack"]
+    deleted = [change.name for change in remove(service).changes if change.type == "stack"]
     assert deleted == list(reversed(expected))
 
 
@@ -185,5 +185,5 @@ def test_a_new_kind_of_environment_stack_is_found_and_deleted(service: Path, mon
         TemplateBody=json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}),
         Tags=[{"Key": names.TAG_SERVICE, "Value": app}],
     )
-    deleted = [change.name for change in remove(service).deleted if change.type == "stack"]
+    deleted = [change.name for change in remove(service).changes if change.type == "stack"]
     assert deleted == [f"{app}-dev-alarms", pipeline_stack(app), foundation_stack(app)]

@@ -70,7 +70,7 @@ def test_services_regions_and_accounts_side_by_side(tmp_path: Path, monkeypatch:
 
         def undo(name: str) -> int:
             options = {"environment": None, "plan": False, "confirm": lambda _: True}
-            return len(destroy(services[name], targets[name], console=Console(), **options).deleted)
+            return len(destroy(services[name], targets[name], console=Console(), **options).changes)
 
         with ThreadPoolExecutor(3) as pool:
             assert list(pool.map(work, services)) == [True, True, True]

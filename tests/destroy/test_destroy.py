@@ -157,6 +157,8 @@ def test_everything_goes_in_the_one_order_and_nothing_is_left(deployed: Path, wi
         for call, request in zip(wire.calls, wire.requests, strict=True)
         if call == "cloudformation:DeleteStack"
     ]
+    order = [call for call in wire.calls if call in ("cloudformation:DeleteStack", "s3:DeleteBucket")]
+    assert order[-1] == "s3:DeleteBucket"  # data goes last, after its stack
     assert [stack.partition("-")[2] or stack for stack in deletions] == [
         *["service"] * 2,
         *["task-definition"] * 2,
@@ -171,16 +173,11 @@ def test_everything_goes_in_the_one_order_and_nothing_is_left(deployed: Path, wi
     }
     assert "waiting period" in text(result)
     assert result.exit_code == 0
-    # Data that goes with its stack is not named again; log groups that stacks own go with them, too.
-    assert {change.type for change in set(planned.deleted) - set(result.deleted)} <= {
-        "AWS::ECR::Repository",
-        "AWS::KMS::Key",
-        "AWS::S3::Bucket",
-        "log-group",
-    }
+    # All that was planned is deleted, but the key, which waits for its deletion.
+    assert {change.type for change in set(planned.changes) ^ set(result.changes)} == {"AWS::KMS::Key"}
 
     again = remove(deployed, confirm=lambda name: pytest.fail("nothing is left to be asked for"))
-    assert not again.deleted
+    assert not again.changes
     assert remove(deployed, plan=True).exit_code == 0
 
 
@@ -192,7 +189,7 @@ def test_one_environment_goes_and_the_rest_stays(deployed: Path) -> None:
     assert not [one for one in left if f"{app}-dev" in one or f"/{app}/dev" in one]
     assert {f"{app}-prod-service", f"{app}-foundation", f"{app}-pipeline"} <= set(left)
     assert "copier update --defaults --vcs-ref=:current: --data environments=prod" in text(result)
-    assert not remove(deployed, environment="dev", confirm=lambda name: pytest.fail("asked")).deleted
+    assert not remove(deployed, environment="dev", confirm=lambda name: pytest.fail("asked")).changes
 
 
 def test_unknown_environment(deployed_once: Path) -> None:
@@ -242,7 +239,7 @@ def test_repository_with_commits_that_the_clone_lacks_is_kept(deployed_once: Pat
 
     git("fetch", "-q", "origin", cwd=deployed_once)
     git("branch", "feature", "origin/feature", cwd=deployed_once)
-    assert Change("repository", app, "delete") in remove(deployed_once).deleted
+    assert Change("repository", app, "delete") in remove(deployed_once).changes
     assert traces(app) == []
 
 
@@ -290,7 +287,7 @@ def test_stage_of_the_environment_is_closed_until_the_next_deployment(tmp_path: 
     assert not any(closed().values())
 
     result = remove(service, environment="staging")  # which does not exist yet, and now does not come either
-    assert not result.deleted
+    assert not result.changes
     assert "--vcs-ref=:current: --data environments=dev,prod" in text(result)
     assert [stage for stage, shut in closed().items() if shut] == ["Staging"]
 

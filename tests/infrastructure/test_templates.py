@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from scaffold.service import names
+from scaffold.service.stack_kinds import ENVIRONMENT, StackId, stack_ids
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import Stacks, as_list, environments, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
@@ -238,12 +239,10 @@ def test_subnets_are_in_the_vpc_and_do_not_overlap(stacks_of: Callable[..., Stac
 
 def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -> None:
     stacks, app = stacks_of(), "hello-service"
-    assert {names.foundation_stack(app), names.pipeline_stack(app)} <= set(stacks)
-    for environment in ("dev", "staging", "prod"):
-        assert {names.environment_stack(app, environment, kind) for kind in names.ENVIRONMENT_STACK_KINDS} <= set(
-            stacks
-        )
-        cluster = stacks[names.environment_stack(app, environment, "environment")]
+    environments = ("dev", "staging", "prod")
+    assert {stack.name(app) for stack in stack_ids(environments)} == set(stacks)
+    for environment in environments:
+        cluster = stacks[StackId(ENVIRONMENT, environment).name(app)]
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
@@ -254,8 +253,8 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
     assert boundary["ManagedPolicyName"] == names.boundary_policy(app)
     for _, logical, role in every(stacks, "AWS::IAM::Role"):
         assert role["Path"] == names.role_path(app), logical
-    for _, _, group in every(stacks, "AWS::Logs::LogGroup"):
-        assert group["LogGroupName"].startswith(names.log_group_prefix(app))
+    log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
+    assert log_groups == {*names.build_log_groups(app), *(names.log_group(app, one) for one in environments)}
     for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup"):
         assert group["Name"].startswith(f"{names.build_project(app)}-")
 

@@ -69,7 +69,7 @@ def shell(variables: dict[str, str], tmp_path: Path) -> Callable[..., subprocess
 def isolated(home: Path) -> dict[str, str]:
     """The environment without the machine's settings, with an identity for Git."""
     (home / ".gitconfig").write_text("[user]\nname = Test\nemail = test@example.com\n")
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
     return kept | {"HOME": str(home), "PYTHONPATH": str(ROOT), "GIT_CONFIG_NOSYSTEM": "1"}
 
 

@@ -88,13 +88,16 @@ for name in ("AWS::EC2::EIP", "AWS::CodeBuild::ReportGroup"):
     provisioners._CUSTOM_NAME_REPLACEMENT[name] = {{"name": "Domain"}}
 """)
 
-    def resources(value: str) -> dict[str, Any]:
-        return {"Address": resource("EC2::EIP", Domain="vpc", Tags=[{"Key": "Name", "Value": value}])}
+    def resources(tag: str, group: str) -> dict[str, Any]:
+        tags = [{"Key": "Name", "Value": tag}]
+        return {"Address": resource("EC2::EIP", Domain="vpc", NetworkBorderGroup=group, Tags=tags)}
 
+    output = {"Ip": {"Ref": "Address"}}
     with local_aws() as variables:
         stack = Stack(client("cloudformation", endpoint=variables["AWS_ENDPOINT_URL"]), "replaced")
-        ip = stack.create(resources("one"), Outputs={"Ip": {"Ref": "Address"}})["Outputs"]["Ip"]
-        assert stack.update(resources("two"), Outputs={"Ip": {"Ref": "Address"}})["Outputs"]["Ip"] == ip
+        created = stack.create(resources("one", "a"), Outputs=output)["Outputs"]
+        assert stack.update(resources("two", "a"), Outputs=output)["Outputs"] == created
+        assert stack.update(resources("two", "b"), Outputs=output)["Outputs"] != created
         stack.delete()
 
 

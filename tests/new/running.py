@@ -11,16 +11,19 @@ from scaffold.console.console import Console
 from tests.kits import kit_repository
 
 
-def run_new(dest: Path | None, data: dict[str, str] | None = None, **options: Any) -> NewResult:
+def run_new(
+    dest: Path | None, data: dict[str, str] | None = None, *, app_name: str | None = "orders-api", **options: Any
+) -> NewResult:
     """Run the command without prompts.
 
     Args:
         dest: Where the service goes.
-        data: Answers; an app name is filled in where none is given.
+        data: Answers.
+        app_name: The answer to app_name unless `data` has one; None leaves it out.
         options: Other options of the command, and its console.
     """
     console = options.pop("console", None) or Console()
-    given = {"app_name": "orders-api", **(data or {})}
+    given = {**({"app_name": app_name} if app_name else {}), **(data or {})}
     return new.run(NewOptions(dest, given, **{"defaults": True, "kit": str(kit_repository()), **options}), console)
 
 

@@ -20,9 +20,8 @@ from hypothesis import strategies as st
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.kit.questionnaire import Questionnaire
 from scaffold.kit.rendering import open_kit
-from scaffold.kit.source import resolve
-from scaffold.service.names import limits
 from tests.kits import kit_repository
+from tests.limits import limits
 from tests.new.running import run_new
 
 FAST = settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -90,7 +89,7 @@ careless = st.builds(
 
 @pytest.fixture(scope="module")
 def questionnaire() -> Iterator[Questionnaire]:
-    with open_kit(resolve(str(kit_repository()), None)) as kit:
+    with open_kit(str(kit_repository())) as kit:
         yield kit.questionnaire()
 
 
@@ -114,7 +113,7 @@ def judged_by_copier(answers: dict[str, Any]) -> dict[str, Any] | None:
 
 def agree_with_copier(questionnaire: Questionnaire, answers: dict[str, Any]) -> None:
     try:
-        ours: dict[str, Any] | None = questionnaire.evaluate(answers).asked
+        ours: dict[str, Any] | None = questionnaire.evaluate(answers).recorded
     except ScaffoldError as error:
         # Copier would use such an answer now and forget it at the next update.
         assume("is not asked" not in error.happened)
@@ -145,7 +144,7 @@ def test_no_answer_makes_the_evaluation_fall_over(questionnaire: Questionnaire, 
         evaluated = questionnaire.evaluate({key: str(value) for key, value in answers.items()})
     except UsageError:
         return
-    service = evaluated.asked
+    service = evaluated.recorded
     for limit in limits(service["app_name"], evaluated.computed["environment_names"]):
         assert limit.fits, limit
 

@@ -1,4 +1,4 @@
-"""Questions of every shape that a copier.yml may have, judged as Copier judges them."""
+"""Answers are parsed and validated before anything is written, and the way they are given."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import copier
 import pytest
 import yaml
 
-from scaffold.core.errors import ScaffoldError, UsageError
+from scaffold.core.errors import UsageError
 from scaffold.kit.answers import merge, split_pairs
-from scaffold.kit.question import AnswerRefused, to_bool
 from scaffold.kit.questionnaire import Questionnaire
+from scaffold.kit.refusal import AnswerRefused
 from scaffold.kit.rendering import open_kit
-from scaffold.kit.source import resolve
 from tests.kits import ROOT, commit_all
 
 KIT = r"""
@@ -65,7 +64,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def questionnaire(kit: Path) -> Any:
-    with open_kit(resolve(str(kit), None)) as opened:
+    with open_kit(str(kit)) as opened:
         yield opened.questionnaire()
 
 
@@ -92,7 +91,7 @@ def questionnaire(kit: Path) -> Any:
     ],
     ids=str,
 )
-def test_the_same_judgement_as_copier(
+def test_answers_are_valid_where_copier_says_so(
     questionnaire: Questionnaire, kit: Path, tmp_path: Path, given: dict[str, Any]
 ) -> None:
     answers = {"needed": "this", **given}
@@ -104,77 +103,46 @@ def test_the_same_judgement_as_copier(
         return
     evaluated = questionnaire.evaluate(answers)
     recorded = yaml.safe_load((tmp_path / "x" / ".copier-answers.yml").read_text())
-    assert evaluated.asked == {key: value for key, value in recorded.items() if not key.startswith("_")}
+    assert evaluated.recorded == {key: value for key, value in recorded.items() if not key.startswith("_")}
     assert evaluated.computed["derived"] == (tmp_path / "x" / "derived.txt").read_text()
 
 
-def test_an_answer_is_missing_where_there_is_no_default(questionnaire: Questionnaire) -> None:
+def test_a_required_answer_is_missing(questionnaire: Questionnaire) -> None:
     with pytest.raises(AnswerRefused, match="needed"):
         questionnaire.evaluate({})
 
 
-def test_giving_a_hidden_answer_turns_customize_on(questionnaire: Questionnaire) -> None:
-    asked = questionnaire.evaluate({"needed": "x", "hidden": "seen"}).asked
-    assert (asked["customize"], asked["hidden"]) == (True, "seen")
+def test_an_answer_to_a_skipped_question_turns_customize_on(questionnaire: Questionnaire) -> None:
+    recorded = questionnaire.evaluate({"needed": "x", "hidden": "seen"}).recorded
+    assert (recorded["customize"], recorded["hidden"]) == (True, "seen")
 
 
-def test_an_answer_that_is_not_asked_is_refused_without_that_help(questionnaire: Questionnaire) -> None:
+def test_an_answer_to_a_skipped_question_is_refused_without_that_help(questionnaire: Questionnaire) -> None:
     with pytest.raises(UsageError, match="hidden was answered but is not asked with customize=False"):
         questionnaire.evaluate({"needed": "x", "hidden": "seen"}, customize=False)
 
 
-def test_a_kit_without_groups_is_asked_in_one(questionnaire: Questionnaire) -> None:
+def test_a_kit_without_groups_has_one_of_all_questions(questionnaire: Questionnaire) -> None:
     assert questionnaire.groups() == [("Answer", questionnaire.names)]
     assert "derived" not in questionnaire.names
 
 
-def test_no_group_is_left_and_entered_again() -> None:
+def test_groups_follow_the_order_of_the_questions() -> None:
     entries = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))
-    asked = [name for name, entry in entries.items() if not name.startswith("_") and entry.get("when") is not False]
+    names = [name for name, entry in entries.items() if not name.startswith("_") and entry.get("when") is not False]
     groups = yaml.safe_load((ROOT / "includes" / "groups.yml").read_text("utf-8"))
-    assert asked == [name for group in groups for name in group["questions"]]
+    assert names == [name for group in groups for name in group["questions"]]
 
 
 def test_help_and_choices_follow_the_answers(questionnaire: Questionnaire) -> None:
-    context = {"plain": "me", "number": 2}
-    assert questionnaire.questions["needed"].help(context) == "What is needed by me?"
-    assert [choice.value for choice in questionnaire.questions["templated"].choices(context)] == ["a2", "b2"]
-    assert [choice.disabled for choice in questionnaire.questions["nested"].choices(context)] == [
+    values = {"plain": "me", "number": 2}
+    assert questionnaire.question("needed", values).help == "What is needed by me?"
+    assert questionnaire.question("needed", values).placeholder == "this"
+    assert [choice.value for choice in questionnaire.question("templated", values).choices] == ["a2", "b2"]
+    assert [choice.disabled for choice in questionnaire.question("nested", values).choices] == [
         "",
         "Large needs number 5 or more",
     ]
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "y",
-        "Yes",
-        "t",
-        "TRUE",
-        "on",
-        "1",
-        "2.5",
-        1,
-        True,
-        "no",
-        "f",
-        "off",
-        "0",
-        "",
-        " ",
-        "~",
-        "null",
-        None,
-        "what",
-        [],
-        [0],
-    ],
-)
-def test_truth_is_copiers_truth(value: Any) -> None:
-    from copier._tools import cast_to_bool
-
-    assert to_bool(value) == cast_to_bool(value)
 
 
 def test_pairs_are_split_at_the_first_equals_sign() -> None:
@@ -192,10 +160,3 @@ def test_copiers_own_keys_in_a_file_are_left_out(questionnaire: Questionnaire, t
 def test_an_empty_file_answers_nothing(questionnaire: Questionnaire, tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text("# nothing yet\n")
     assert merge(questionnaire, {}, tmp_path / "a.yml") == {}
-
-
-def test_a_kits_own_mistake_is_told_as_such(questionnaire: Questionnaire) -> None:
-    details = {"needs": {"type": "str", "default": "{{ none['because of you'] }}"}}
-    environment = questionnaire.questions["plain"]._environment
-    with pytest.raises(ScaffoldError, match="because of you"):
-        Questionnaire(details, environment, Path(), "v1").evaluate({})

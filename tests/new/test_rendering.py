@@ -1,50 +1,18 @@
-"""Rendering under interruption, beside others, and with a Copier that has changed inside."""
+"""Rendering under interruption, in a folder that others write to, and from a malformed kit."""
 
 from __future__ import annotations
 
 import os
 import signal
-import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
-from copier import _main as copier_main
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import git
-from scaffold.core.signals import held_back
+from scaffold.core.signals import deferred_signals
 from scaffold.kit import rendering
 from tests.kits import commit_all, kit_repository
 from tests.new.running import run_new
-
-
-def bytes_and_modes(top: Path) -> dict[str, tuple[bytes, bool]]:
-    files = [path for path in sorted(top.rglob("*")) if path.is_file() and ".git" not in path.relative_to(top).parts]
-    return {str(path.relative_to(top)): (path.read_bytes(), bool(path.stat().st_mode & stat.S_IXUSR)) for path in files}
-
-
-def test_a_step_of_copiers_that_is_named_otherwise_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_new(tmp_path / "a" / "orders")
-    original = copier_main.Worker
-    done = []
-
-    class Renamed(original):  # type: ignore[misc, valid-type]
-        """What a Copier looks like from our side that calls the step we leave out by another name."""
-
-        def __getattribute__(self, name: str) -> Any:
-            if name == "_sync_git_index_executable_bit":
-                done.append(name)
-                return original._sync_git_index_executable_bit.__get__(self)
-            return super().__getattribute__(name)
-
-    monkeypatch.setattr("copier._main.Worker", Renamed)
-    run_new(tmp_path / "b" / "orders")
-    assert done
-    assert bytes_and_modes(tmp_path / "a") == bytes_and_modes(tmp_path / "b")
-    assert git("status", "--porcelain", cwd=tmp_path / "b" / "orders") == ""
 
 
 @pytest.mark.parametrize("existed", [True, False])
@@ -82,7 +50,7 @@ def test_what_somebody_else_writes_meanwhile_is_left_alone(tmp_path: Path) -> No
 def test_an_ignored_signal_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with held_back():
+        with deferred_signals():
             signal.raise_signal(signal.SIGHUP)
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:

@@ -1,14 +1,19 @@
-"""Kits given by `--kit` and $SCAFFOLD_KIT: found and fetched, or refused with the way out."""
+"""Kits named by `--kit` and $SCAFFOLD_KIT: found and fetched, or refused with a remedy."""
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import git
-from scaffold.kit.source import KitUnusable, resolve
+from scaffold.kit.rendering import open_kit
+from scaffold.kit.source import KitSource, KitUnusable
 from tests.kits import commit_all
 
 
@@ -23,24 +28,36 @@ def kit(tmp_path: Path) -> Path:
     return folder
 
 
+@contextmanager
+def fetched(kit: str | None = None, version: str | None = None) -> Iterator[KitSource]:
+    with open_kit(kit, version) as opened:
+        yield opened.source
+
+
+def commit(kit: Path, version: str | None = None) -> str:
+    with fetched(str(kit), version) as source:
+        return source.commit
+
+
 def test_the_newest_release_is_taken(kit: Path) -> None:
-    source = resolve(str(kit))
-    assert (source.source, source.version) == (str(kit), "v1.10.0")
-    assert git("show", f"{source.ref}:copier.yml", cwd=source.repository) == "app_name: v1.10.0"
-    assert source.ref == git("rev-parse", "v1.10.0", cwd=kit)
+    with fetched(str(kit)) as source:
+        assert (source.source, source.version) == (str(kit), "v1.10.0")
+        assert (source.folder / "copier.yml").read_text() == "app_name: v1.10.0\n"
+        assert source.commit == git("rev-parse", "v1.10.0", cwd=kit)
+        assert source.modes == {"copier.yml": 0o100644}
 
 
 def test_without_releases_the_newest_commit_is(kit: Path) -> None:
     git("tag", "--delete", "v1.9.0", "v1.10.0", "v2.0.0rc1", cwd=kit)
-    assert resolve(str(kit)).ref == git("rev-parse", "HEAD", cwd=kit)
+    assert commit(kit) == git("rev-parse", "HEAD", cwd=kit)
 
 
 @pytest.mark.parametrize("version", ["v1.9.0", "v2.0.0rc1", "main", "HEAD~3"])
 def test_a_version_by_name(kit: Path, version: str) -> None:
-    assert resolve(str(kit), version).ref == git("rev-parse", f"{version}^{{commit}}", cwd=kit)
+    assert commit(kit, version) == git("rev-parse", f"{version}^{{commit}}", cwd=kit)
 
 
-def test_ways_to_say_where(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forms_of_an_address(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = tmp_path / "bare.git"
     git("clone", "-q", "--bare", str(kit), str(bare), cwd=tmp_path)
     git("bundle", "create", "-q", str(tmp_path / "kit.bundle"), "--all", "HEAD", cwd=kit)
@@ -57,23 +74,26 @@ def test_ways_to_say_where(kit: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         f"git+file://{kit}": f"git+file://{kit}",
     }
     for given, recorded in expected.items():
-        source = resolve(given)
-        assert (source.source, source.version) == (recorded, "v1.10.0"), given
-    monkeypatch.setenv("SCAFFOLD_KIT", "kit")
-    assert resolve().source == str(kit)
-    assert resolve("bare.git").source == str(bare)
-    monkeypatch.setenv("SCAFFOLD_KIT", "")
-    assert resolve().source == "~/.local/share/gitops-scaffold/kit"
+        with fetched(given) as source:
+            assert (source.source, source.version) == (recorded, "v1.10.0"), given
+    for variable, given, recorded in [
+        ("kit", None, str(kit)),
+        ("kit", "bare.git", str(bare)),
+        ("", None, "~/.local/share/gitops-scaffold/kit"),
+    ]:
+        monkeypatch.setenv("SCAFFOLD_KIT", variable)
+        with fetched(given) as source:
+            assert source.source == recorded
 
 
 def refused(kit: str | None, version: str | None = None) -> str:
-    with pytest.raises(ScaffoldError) as failure:
-        resolve(kit, version)
+    with pytest.raises(ScaffoldError) as failure, fetched(kit, version):
+        pass
     assert failure.value.remedy.endswith(".")
     return failure.value.happened
 
 
-def test_what_is_no_kit(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sources_that_are_no_kit(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert refused("nowhere") == "There is no kit at nowhere."
     (tmp_path / "empty").mkdir()
@@ -94,35 +114,36 @@ def test_what_is_no_kit(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "cannot be read" in refused(f"file://{tmp_path}/nowhere")
 
 
-def test_what_is_no_version(kit: Path) -> None:
+def test_versions_that_do_not_exist(kit: Path) -> None:
     message = refused(str(kit), "v9.9.9")
     assert message == f"The kit {kit} has no version v9.9.9."
     assert "v9.9.9" in refused(None, "v9.9.9")
     for version in ("", "--upload-pack=touch x", "a b"):
-        with pytest.raises(UsageError):
-            resolve(str(kit), version)
+        with pytest.raises(UsageError), fetched(str(kit), version):
+            pass
     for source in ("", "  ", "--help"):
-        with pytest.raises(UsageError):
-            resolve(source)
+        with pytest.raises(UsageError), fetched(source):
+            pass
 
 
 def test_uncommitted_changes(kit: Path) -> None:
     (kit / "draft.md").write_text("draft\n")
     assert "uncommitted changes (draft.md)" in refused(str(kit))
-    assert resolve(str(kit), "v1.9.0").version == "v1.9.0"
+    assert commit(kit, "v1.9.0") == git("rev-parse", "v1.9.0", cwd=kit)
 
 
 def test_no_network_and_no_helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert "cannot be reached over the network" in refused("http://127.0.0.1:9/kit.git")
     # Git itself, and nothing else, on the PATH.
-    import shutil
-
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "git").symlink_to(shutil.which("git") or "")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setattr("scaffold.kit.source.sysconfig.get_path", lambda _name: str(tmp_path))
-    with pytest.raises(KitUnusable, match="without git-remote-codecommit") as failure:
-        resolve("git+codecommit::us-east-1://kit")
+    with (
+        pytest.raises(KitUnusable, match="without git-remote-codecommit") as failure,
+        fetched("git+codecommit::us-east-1://kit"),
+    ):
+        pass
     assert "pip install git-remote-codecommit" in failure.value.remedy
 
 
@@ -133,15 +154,29 @@ def test_an_address_with_a_password_is_refused_before_anything_is_fetched() -> N
         assert "secret" not in message
 
 
-def test_a_home_that_nobody_has() -> None:
+def test_the_home_of_an_unknown_user() -> None:
     assert refused("~nobody-of-this-name/kit") == "There is no kit at ~nobody-of-this-name/kit."
 
 
-def test_a_clone_is_gone_with_its_last_holder(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_remote_helper_is_found_without_a_change_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = tmp_path / "git-remote-codecommit"
+    helper.write_text(f"#!/bin/sh\necho $2 > {tmp_path}/address\nexit 1\n")
+    helper.chmod(0o755)
+    monkeypatch.setattr("scaffold.kit.source.sysconfig.get_path", lambda _name: str(tmp_path))
+    before = dict(os.environ)
+    assert "cannot be read" in refused("git+codecommit::us-east-1://kit")
+    assert (tmp_path / "address").read_text() == "us-east-1://kit\n"
+    assert dict(os.environ) == before
+
+
+def test_the_clone_is_deleted_at_the_end(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
-    source = resolve(str(kit))
-    assert source.repository.is_dir()
-    del source
+    with fetched(str(kit)) as source:
+        assert [source.folder] == list((tmp_path / "tmp").iterdir())
     refused(str(kit), "v9.9.9")
+    with pytest.raises(KeyboardInterrupt), fetched(str(kit)):
+        raise KeyboardInterrupt
     assert not list((tmp_path / "tmp").iterdir())

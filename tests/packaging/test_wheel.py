@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doors.doors import through_scaffold, tree
+from tests.entry_points.entry_points import through_scaffold, tree
 from tests.packaging.environments import build, create_environment, wheel
 
 

@@ -129,8 +129,8 @@ def start(app: Path) -> Iterator[Callable[..., Process]]:
 
     yield start
     for process in processes:
-        process.child.kill()
-        process.child.wait()
+        with process.child:
+            process.child.kill()
 
 
 # The variables of the task definition.

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from scaffold.core.git import git
-from tests.doors.doors import through_scaffold
+from tests.entry_points.entry_points import through_scaffold
 from tests.kits import ROOT, commit_all, kit_repository
 
 ANSWERS = {"app_name": "orders-api"}

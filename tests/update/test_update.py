@@ -1,4 +1,4 @@
-"""`copier update` on services of all doors: the kit's news come in, the owner's lines stay."""
+"""`copier update` on services from every entry point: the kit's changes come in, the owner's edits stay."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from copier.errors import UserMessageError
 from pytest_cookies.plugin import Cookies
 
 from scaffold.core.git import git
-from tests.doors.doors import through_cookiecutter, through_copier, through_scaffold, tree
+from tests.entry_points.entry_points import through_cookiecutter, through_copier, through_scaffold, tree
 from tests.kits import IDENTITY, commit_all, copy_kit
 
 ANSWERS = {"app_name": "orders-api", "environment_overrides": {"dev": {"max_tasks": 3}, "staging": {"spot": False}}}
@@ -49,13 +49,15 @@ SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    "door", [pytest.param("copier", marks=SLOW), pytest.param("cookiecutter", marks=SLOW), "scaffold"]
+    "entry_point", [pytest.param("copier", marks=SLOW), pytest.param("cookiecutter", marks=SLOW), "scaffold"]
 )
-def test_edits_stay_and_news_come(door: str, kit: Path, tmp_path: Path, cookies: Cookies) -> None:
-    if door == "cookiecutter":
+def test_edits_stay_and_news_come(entry_point: str, kit: Path, tmp_path: Path, cookies: Cookies) -> None:
+    if entry_point == "cookiecutter":
         service = through_cookiecutter(cookies, ANSWERS, kit)
     else:
-        service = {"copier": through_copier, "scaffold": through_scaffold}[door](tmp_path / "service", ANSWERS, kit)
+        service = {"copier": through_copier, "scaffold": through_scaffold}[entry_point](
+            tmp_path / "service", ANSWERS, kit
+        )
     before = tree(service)
     (service / "app" / "src" / "mine.js").write_text("// mine\n")
     (service / "README.md").write_text(f"{(service / 'README.md').read_text()}\n## Ours\n\nOur own section.\n")

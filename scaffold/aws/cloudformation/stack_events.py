@@ -19,6 +19,8 @@ from scaffold.core.errors import ScaffoldError
 
 # Local AWS finishes at once and AWS takes minutes: poll soon at first, then less often.
 _FIRST_PAUSE, _LONGEST_PAUSE, _SLOWDOWN = 0.1, 5.0, 1.4
+# After this many polls without a new event, the stack itself is asked.
+_QUIET_POLLS = 8
 _STARTS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
 _CONSEQUENCES = ("creation cancelled", "update cancelled", "deletion cancelled", "operation cancelled")
 _MARKS = {"COMPLETE": "✓", "FAILED": "✗", "SKIPPED": "-"}
@@ -62,6 +64,7 @@ class Watch:
     fresh: bool = False
     events: list[dict[str, Any]] = field(default_factory=list)
     status: str = ""
+    _quiet: int = 0
 
     def poll(self) -> bool:
         """Read the events since the last call; whether the operation has ended."""
@@ -73,10 +76,22 @@ class Watch:
             self.status = "DELETE_COMPLETE"
             return True
         self.events += reversed(news)
+        self._quiet = 0 if news else self._quiet + 1
+        if self._quiet >= _QUIET_POLLS:
+            self._ask_for_status()
         for event in reversed(news):
             if event.get("PhysicalResourceId") == self.stack_id:
                 self.status = event["ResourceStatus"]
         return bool(self.status) and not self.status.endswith("_IN_PROGRESS")
+
+    def _ask_for_status(self) -> None:
+        """Without new events, the operation may have ended before it was watched, by another person's command."""
+        self._quiet = 0
+        described = self.session.client("cloudformation").describe_stacks(StackName=self.stack_id)["Stacks"][0]
+        status = described["StackStatus"]
+        # Before its first event the operation may not have begun; only a deletion is final in any case.
+        if status == "DELETE_COMPLETE" or (self.events and not status.endswith("_IN_PROGRESS")):
+            self.status = status
 
     def lines(self, redraws: bool, named: bool = False) -> list[str]:
         """The state of each resource; without a terminal, the resources that are finished.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,7 @@ class Stack:
         tags: Its tags.
         outputs: Its outputs' values.
         role: The ARN of its service role, if any.
+        protected: Whether termination protection is on.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Stack:
     tags: dict[str, str]
     outputs: dict[str, str]
     role: str | None
+    protected: bool = False
 
     @property
     def busy(self) -> bool:
@@ -67,6 +70,7 @@ def as_stack(described: dict[str, Any]) -> Stack:
         tags={one["Key"]: one["Value"] for one in described.get("Tags", [])},
         outputs={one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", [])},
         role=described.get("RoleARN"),
+        protected=bool(described.get("EnableTerminationProtection")),
     )
 
 
@@ -80,6 +84,14 @@ def find(session: Session, name: str) -> Stack | None:
         raise
     stack = as_stack(described[0]) if described else None
     return None if stack is None or stack.status == "DELETE_COMPLETE" else stack
+
+
+def find_deleted(session: Session, wanted: Callable[[str], bool]) -> list[Stack]:
+    """Deleted stacks whose names are wanted; CloudFormation remembers them for 90 days."""
+    client = session.client("cloudformation")
+    pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
+    ids = [one["StackId"] for page in pages for one in page["StackSummaries"] if wanted(one["StackName"])]
+    return [as_stack(client.describe_stacks(StackName=stack_id)["Stacks"][0]) for stack_id in ids]
 
 
 def check_usable(spec: StackSpec, stack: Stack) -> None:

@@ -44,6 +44,7 @@ class Resource:
         type: Its CloudFormation type.
         description: Its `Metadata.Description`; empty for none.
         retained: Whether its deletion policy retains it when the stack is deleted.
+        disposable: Whether its metadata lets `scaffold destroy` delete it with its content.
         condition: The template's condition for its existence; empty for none.
     """
 
@@ -51,6 +52,7 @@ class Resource:
     type: str
     description: str = ""
     retained: bool = False
+    disposable: bool = False
     condition: str = ""
 
 
@@ -149,12 +151,14 @@ def load(service: Service, kind: StackKind) -> StackSpec:
 
 
 def _resource(logical_id: str, resource: dict[str, Any]) -> Resource:
-    description = _mapping(resource.get("Metadata")).get("Description")
+    metadata = _mapping(resource.get("Metadata"))
+    description = metadata.get("Description")
     return Resource(
         logical_id=logical_id,
         type=str(resource.get("Type", "")),
         description=description if isinstance(description, str) else "",
         retained=str(resource.get("DeletionPolicy", "")).startswith("Retain"),
+        disposable=metadata.get("Disposable") is True,
         condition=str(resource.get("Condition", "")),
     )
 

@@ -1,10 +1,10 @@
-"""The three doors of the kit, each behind the same function: answers in, a service's directory out."""
+"""The three entry points of the kit behind one signature: answers in, the directory of a service out."""
 
 from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,10 @@ from tests.kits import ROOT
 
 SHORT = set(json.loads((ROOT / "cookiecutter.json").read_text("utf-8")))
 Answers = Mapping[str, Any]
-Door = Callable[[Answers], Path]
 
 
 def text(value: Any) -> str:
-    """An answer as somebody types it."""
+    """An answer as a user types it."""
     return (
         value
         if isinstance(value, str)

@@ -1,4 +1,4 @@
-"""The questions of copier.yml: their rules, at the door that has nobody else's checks in front of it."""
+"""The questions of copier.yml and their rules, through Copier, which adds no checks of ours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import yaml
 from scaffold.core.errors import ScaffoldError
 from scaffold.kit.questionnaire import Questionnaire
 from scaffold.kit.rendering import open_kit
-from scaffold.kit.source import resolve
 from tests.kits import ROOT, generate, kit_repository
 
 CONFIGURATION: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))
@@ -24,11 +23,11 @@ QUESTIONS = {name: details for name, details in CONFIGURATION.items() if not nam
 
 @pytest.fixture(scope="module")
 def questions() -> Iterator[Questionnaire]:
-    with open_kit(resolve(str(kit_repository()))) as kit:
+    with open_kit(str(kit_repository())) as kit:
         yield kit.questionnaire()
 
 
-def test_every_question_stands_in_one_group() -> None:
+def test_every_question_is_in_one_group() -> None:
     groups = yaml.safe_load((ROOT / "includes" / "groups.yml").read_text("utf-8"))
     grouped = [name for group in groups for name in group["questions"]]
     assert sorted(grouped) == sorted(name for name, details in QUESTIONS.items() if details.get("when") is not False)
@@ -57,8 +56,8 @@ def test_memory_is_what_the_referee_accepts(questions: Questionnaire) -> None:
         sizes = memory.get("enum") or range(memory["minimum"], memory["maximum"] + 1, memory["multipleOf"])
         accepted[int(cpu["enum"][0])] = set(sizes)
     offered = {
-        choice.value: {memory.value for memory in questions.questions["memory"].choices({"cpu": choice.value})}
-        for choice in questions.questions["cpu"].choices({})
+        choice.value: {memory.value for memory in questions.question("memory", {"cpu": choice.value}).choices}
+        for choice in questions.question("cpu", {}).choices
     }
     assert offered == accepted
 

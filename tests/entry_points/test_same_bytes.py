@@ -1,4 +1,4 @@
-"""The same answers at the same commit of the kit give the same bytes, whichever door they come through."""
+"""The same answers at the same commit of the kit give the same bytes through every entry point."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from allpairspy import AllPairs
 from pytest_cookies.plugin import Cookies
 
 from scaffold.core.git import git
-from tests.doors.doors import through_cookiecutter, through_copier, through_scaffold, tree
+from tests.entry_points.entry_points import through_cookiecutter, through_copier, through_scaffold, tree
 from tests.kits import kit_repository
 
 MATRIX: dict[str, list[Any]] = {
@@ -53,7 +53,7 @@ def combinations() -> list[dict[str, Any]]:
     return found
 
 
-def check_doors(answers: dict[str, Any], folder: Path, cookies: Cookies) -> dict[str, tuple[int, bytes]]:
+def check_entry_points(answers: dict[str, Any], folder: Path, cookies: Cookies) -> dict[str, tuple[int, bytes]]:
     kit = kit_repository()
     services = [
         through_copier(folder / "copier", answers, kit),
@@ -67,7 +67,7 @@ def check_doors(answers: dict[str, Any], folder: Path, cookies: Cookies) -> dict
 
 
 def test_defaults(tmp_path: Path, cookies: Cookies) -> None:
-    files = check_doors({"app_name": "orders-api"}, tmp_path, cookies)
+    files = check_entry_points({"app_name": "orders-api"}, tmp_path, cookies)
     answers = yaml.safe_load(files[".copier-answers.yml"][1])
     assert answers["_src_path"] == str(kit_repository())
     assert answers["_commit"] == "v0.0.1"
@@ -103,7 +103,7 @@ def test_everything_answered(tmp_path: Path, cookies: Cookies) -> None:
         "architecture": "arm64",
         "environment_overrides": {"live": {"cpu": 1024, "memory": 2048}, "uat": {"egress": "nat_gateway"}},
     }
-    files = check_doors(answers, tmp_path, cookies)
+    files = check_entry_points(answers, tmp_path, cookies)
     baked = tmp_path / "cookies" / "bake00" / "orders-api"
     assert git("status", "--porcelain", cwd=baked) == ""
     assert set(git("ls-files", cwd=baked).splitlines()) == set(files)
@@ -123,7 +123,7 @@ def test_everything_answered(tmp_path: Path, cookies: Cookies) -> None:
     "answers", combinations(), ids=lambda answers: f"{answers['environments']}-{answers['deployment_strategy']}"
 )
 def test_all_pairs(answers: dict[str, Any], tmp_path: Path, cookies: Cookies) -> None:
-    files = check_doors(answers, tmp_path, cookies)
+    files = check_entry_points(answers, tmp_path, cookies)
     folders = {Path(name).parts[1] for name in files if name.startswith("infrastructure/") and name.count("/") == 2}
     assert folders == set(answers["environments"].split(","))
 
@@ -142,14 +142,14 @@ def test_cruft_creates(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_each_door_in_an_environment_of_its_own(tmp_path: Path) -> None:
-    """cookiecutter installed alone finds Copier on the PATH; Copier and scaffold know nothing of it."""
+def test_each_entry_point_in_an_environment_of_its_own(tmp_path: Path) -> None:
+    """cookiecutter installed alone finds Copier on the PATH; Copier and scaffold do not need it."""
     from tests.packaging.environments import create_environment, wheel
 
     kit = kit_repository()
     homes = {
         "cookiecutter": create_environment(tmp_path / "cookiecutter-env", "cookiecutter>=2.7"),
-        "copier": create_environment(tmp_path / "copier-env", "copier>=9.19,<10"),
+        "copier": create_environment(tmp_path / "copier-env", "copier>=9.19.1,<10"),
         "scaffold": create_environment(tmp_path / "scaffold-env", str(wheel(tmp_path / "dist"))),
     }
     run = tmp_path / "run"

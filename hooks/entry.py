@@ -1,6 +1,6 @@
-"""The cookiecutter door: the answers go to Copier, which renders the same template as at every door.
+"""The cookiecutter entry point: pass the answers to Copier, which renders the template for every entry point.
 
-This runs in cookiecutter's Python, which may hold nothing but cookiecutter: only the standard
+This runs in cookiecutter's Python, which may have nothing but cookiecutter installed: only the standard
 library and PyYAML, which cookiecutter depends on, are imported.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-# Git exports these to its hooks and aliases; inherited, they point our commands at another repository.
+# Git exports these to its hooks and aliases; inherited, they point Git to another repository.
 REPOSITORY_VARIABLES = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -40,8 +40,8 @@ REPOSITORY_VARIABLES = (
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 )
-# What is set for all repositories of this machine has no say in the first commit. scaffold/core/git.py has both too.
-OWN_WAY = (
+# Override the user's global Git configuration in the first commit. scaffold/core/git.py has both constants too.
+ISOLATED = (
     *("-c", f"core.hooksPath={os.devnull}"),
     *("-c", f"core.excludesFile={os.devnull}"),
     *("-c", f"core.attributesFile={os.devnull}"),
@@ -52,14 +52,14 @@ OWN_WAY = (
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
 )
-SOMEONE = {"NAME": "gitops-scaffold", "EMAIL": "gitops-scaffold@localhost"}
+FALLBACK = {"NAME": "gitops-scaffold", "EMAIL": "gitops-scaffold@localhost"}
 NOT_QUESTIONS = {"deploy", "extra"}
 PLACEHOLDER = "NOT-GENERATED.md"
 Context = dict[str, Any]
 
 
 class Refused(Exception):
-    """Something that the person at the keyboard can mend."""
+    """A problem that the user can fix."""
 
     def __init__(self, happened: str, remedy: str) -> None:
         super().__init__(happened)
@@ -77,7 +77,7 @@ def run(step: Callable[[Context, Path], None], context: Context, kit: Path) -> i
         print(f"Error: {error.happened}\n  {error.remedy}", file=sys.stderr, flush=True)
         return 1
     except KeyboardInterrupt:
-        if committed(Path.cwd()) and not before:  # stays, also where the interruption reached this process alone
+        if committed(Path.cwd()) and not before:  # 0 makes cookiecutter keep it if the signal reached only this process
             print("Interrupted; the service itself is complete.", file=sys.stderr)
             return 0
         if created:  # cookiecutter removes nothing when it is interrupted
@@ -90,7 +90,7 @@ def run(step: Callable[[Context, Path], None], context: Context, kit: Path) -> i
 
 
 def check(context: Context, kit: Path) -> None:
-    """Before anything is generated: are the tools there, the kit usable and the answers valid?"""
+    """Check, before anything is generated, that the tools exist, the kit is usable and the answers are valid."""
     if not shutil.which("git"):
         raise Refused("Git is not installed, or not on the PATH.", "Install Git, then run the same command again.")
     with tempfile.TemporaryDirectory() as folder:
@@ -98,12 +98,12 @@ def check(context: Context, kit: Path) -> None:
 
 
 def generate(context: Context, kit: Path) -> None:
-    """Render the service, commit it, and deploy it where asked."""
+    """Render the service, commit it, and deploy it on request."""
     service = Path.cwd()
     Path(PLACEHOLDER).unlink(missing_ok=True)
     copy(context, kit, service, "--overwrite")
     if "_output_dir" not in context:
-        return  # cruft generates in temporary folders to compare them: neither commit nor deploy those
+        return  # cruft compares services in temporary folders: neither commit nor deploy those
     if not Path(".git").exists():
         first_commit(context, service)
     if context.get("deploy"):
@@ -154,7 +154,7 @@ def answers(context: Context, kit: Path) -> Context:
 
 
 def origin(context: Context, kit: Path) -> tuple[str, str]:
-    """Where Copier finds the kit, now and at every update, and the commit that is checked out here."""
+    """The address that Copier records and updates from, and the commit that is checked out here."""
     if git("rev-parse", "--show-prefix", cwd=kit) != "":
         raise Refused(
             f"The kit {context['_template']} is not a Git repository, so the service could never be updated.",
@@ -164,7 +164,7 @@ def origin(context: Context, kit: Path) -> tuple[str, str]:
     template, checkout = str(context["_template"]), context.get("_repo_dir")
     if checkout is None:  # cruft: a temporary clone of an address that is already resolved
         return address(template), str(context.get("_commit") or commit)
-    if checkout == template:  # a folder of the person's own, perhaps named relative to where they stand
+    if checkout == template:  # a local folder, perhaps relative to the working directory
         if changes := git("-c", "core.quotePath=false", "status", "--porcelain", cwd=kit):
             file = changes.splitlines()[-1][3:]
             raise Refused(
@@ -172,7 +172,7 @@ def origin(context: Context, kit: Path) -> tuple[str, str]:
                 "Commit or stash them, then run cookiecutter again.",
             )
         return str(kit), commit
-    # A clone that cookiecutter made: its origin has the abbreviation of the template spelled out.
+    # A clone that cookiecutter made: its origin is the full URL of an abbreviated template.
     return address(git("config", "--get", "remote.origin.url", cwd=kit) or template), commit
 
 
@@ -207,13 +207,13 @@ def copier(kit: Path) -> list[str]:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """A version's numbers, for comparing."""
+    """The numbers of a version, for comparison."""
     match = re.search(r"\d+(\.\d+)*", version)
     return tuple(int(part) for part in match.group().split(".")) if match else ()
 
 
 def reason(stderr: str) -> str:
-    """What Copier says, without the traceback around it."""
+    """Copier's error message without its traceback."""
     lines = [line for line in stderr.strip().splitlines() if line.strip()]
     starts = [index for index, line in enumerate(lines) if re.match(r"[\w.]*(Error|Exception)\b.*: ", line)]
     text = " ".join(lines[starts[-1] :]) if starts else (lines[-1] if lines else "Copier gave no reason")
@@ -223,7 +223,7 @@ def reason(stderr: str) -> str:
 
 
 def first_commit(context: Context, service: Path) -> None:
-    """Make the service a repository with one commit, whatever this machine's Git is set to."""
+    """Make the service a repository with one commit, independent of the user's Git configuration."""
     version = yaml.safe_load((service / ".copier-answers.yml").read_text("utf-8"))["_commit"]
     commit = ["commit", "--quiet", "--no-verify", "--no-gpg-sign"]
     commit += [f"--message=Generate {context['app_name']} from kit {version}"]
@@ -231,15 +231,15 @@ def first_commit(context: Context, service: Path) -> None:
         ["init", "--quiet", "--template=", "--object-format=sha1", "--initial-branch=main"],
         ["add", "--all"],
     ):
-        done = quietly(["git", *OWN_WAY, *arguments], cwd=service)
+        done = quietly(["git", *ISOLATED, *arguments], cwd=service)
         if done.returncode:
             raise Refused(
-                f"Git cannot make the service a repository: {done.stderr.strip()}", "Mend that, then try again."
+                f"Git cannot make the service a repository: {done.stderr.strip()}", "Fix that, then try again."
             )
-    if quietly(["git", *OWN_WAY, *commit], cwd=service).returncode:
-        done = quietly(["git", *OWN_WAY, *commit], cwd=service, defaults=identity(service))
+    if quietly(["git", *ISOLATED, *commit], cwd=service).returncode:
+        done = quietly(["git", *ISOLATED, *commit], cwd=service, defaults=identity(service))
         if done.returncode:
-            raise Refused(f"Git cannot commit the service: {done.stderr.strip()}", "Mend that, then try again.")
+            raise Refused(f"Git cannot commit the service: {done.stderr.strip()}", "Fix that, then try again.")
 
 
 def committed(service: Path) -> bool:
@@ -248,17 +248,17 @@ def committed(service: Path) -> bool:
 
 
 def identity(service: Path) -> dict[str, str]:
-    """Who commits: what this machine knows of the person, and a stand-in for what it does not."""
-    known = {key: git("config", "--get", f"user.{key.lower()}", cwd=service) or SOMEONE[key] for key in SOMEONE}
+    """Author and committer from the Git configuration, with placeholders for missing values."""
+    known = {key: git("config", "--get", f"user.{key.lower()}", cwd=service) or FALLBACK[key] for key in FALLBACK}
     return {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in known.items()}
 
 
 def deploy(context: Context, kit: Path, service: Path) -> None:
-    """Deploy once. The service is complete by now, so whatever goes wrong is said and nothing is undone."""
+    """Deploy once. The service is complete already, so a failure is reported and nothing is undone."""
     public = {name: value for name, value in context.items() if not name.startswith("_")}
     known = hashlib.sha256(json.dumps([public, git("rev-parse", "HEAD", cwd=kit)], sort_keys=True).encode()).hexdigest()
     mark = Path(os.path.expanduser("~/.local/state/gitops-scaffold/cookiecutter")) / known  # noqa: PTH111
-    if mark.exists():  # `cookiecutter --replay`: its answers say yes because somebody said so before
+    if mark.exists():  # `cookiecutter --replay` repeats the earlier yes
         print(f"These answers were deployed before, so this copy is not. To deploy it: {again(service)}", flush=True)
         return
     command = [sys.executable, "-m", "scaffold"] if util.find_spec("scaffold") else [shutil.which("scaffold") or ""]
@@ -275,14 +275,14 @@ def deploy(context: Context, kit: Path, service: Path) -> None:
 
 
 def again(service: Path) -> str:
-    """What to type to deploy later."""
+    """The command that deploys later."""
     return f"cd {service.name} && scaffold deploy"
 
 
 def quietly(
     command: list[str], *, cwd: Path | None = None, defaults: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command and keep what it prints; Git finds no repository but the one it is run in."""
+    """Run a command and capture its output, without the variables that point Git to another repository."""
     environment = {name: value for name, value in os.environ.items() if name not in REPOSITORY_VARIABLES}
     environment = {**(defaults or {}), **environment}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, check=False)
@@ -291,6 +291,6 @@ def quietly(
 
 
 def git(*arguments: str, cwd: Path) -> str | None:
-    """What Git prints, or None where it fails."""
+    """The output of Git, or None if it fails."""
     done = quietly(["git", *arguments], cwd=cwd)
     return None if done.returncode else done.stdout.rstrip()

@@ -1,4 +1,4 @@
-"""What is peculiar to the cookiecutter door: folders made too early, missing tools, hooks that run again."""
+"""What only the cookiecutter entry point has: folders made too early, missing tools, hooks that run again."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def load(path: Path) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def door() -> ModuleType:
-    return load(ROOT / "hooks" / "door.py")
+def entry() -> ModuleType:
+    return load(ROOT / "hooks" / "entry.py")
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +75,9 @@ def cookiecutter(folder: Path, kit: str, *arguments: str, **environment: str) ->
     )
 
 
-def test_generated_from_copier_yml() -> None:
-    generator = load(ROOT / "tools" / "cookiecutter_door.py")
-    assert (ROOT / "cookiecutter.json").read_text("utf-8") == generator.rendered(), (
-        "run python tools/cookiecutter_door.py"
-    )
+def test_generated_files_are_up_to_date() -> None:
+    generated = load(ROOT / "tools" / "cookiecutter_files.py").files()
+    assert {path: (ROOT / path).read_text("utf-8") for path in generated} == generated, "run `make docs`"
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -119,7 +117,7 @@ def test_hostile_names_leave_nothing(name: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def own_kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A kit of the person's own, tagged, with a commit after the tag."""
+    """A kit in a local folder, tagged, with a commit after the tag."""
     kit = copy_kit(tmp_path_factory.mktemp("kits") / "kit")
     commit_all(kit, tag="v0.0.1")
     (kit / "template" / "NEWER.md").write_text("newer than the tag\n")
@@ -132,7 +130,7 @@ def test_relative_kit_at_its_very_commit_and_a_failed_deployment(own_kit: Path) 
     folder.mkdir()
     done = cookiecutter(folder, "../kit", "--no-input", "app_name=orders-api", "deploy=yes", PWD="/nowhere")
     service = folder / "orders-api"
-    # Nobody is signed in, so it cannot be deployed; the service stays all the same.
+    # There are no credentials, so the deployment fails; the service stays all the same.
     assert done.returncode == 0, done.stderr
     assert "cd orders-api && scaffold deploy" in done.stdout
     assert git("status", "--porcelain", cwd=service) == ""
@@ -172,13 +170,13 @@ def test_dirty_kit_is_refused(tmp_path: Path) -> None:
         ("{", "not valid YAML"),
     ],
 )
-def test_extra_is_checked(door: ModuleType, extra: str, message: str) -> None:
-    with pytest.raises(door.Refused, match=message) as refused:
-        door.answers({"app_name": "orders-api", "extra": extra, "_template": "x"}, ROOT)
+def test_extra_is_checked(entry: ModuleType, extra: str, message: str) -> None:
+    with pytest.raises(entry.Refused, match=message) as refused:
+        entry.answers({"app_name": "orders-api", "extra": extra, "_template": "x"}, ROOT)
     assert refused.value.remedy
 
 
-def test_answers_leave_out_what_is_no_question(door: ModuleType) -> None:
+def test_answers_leave_out_what_is_no_question(entry: ModuleType) -> None:
     context = {
         "app_name": "orders-api",
         "deploy": True,
@@ -186,8 +184,8 @@ def test_answers_leave_out_what_is_no_question(door: ModuleType) -> None:
         "_template": "x",
         "__directory": "y",
     }
-    assert door.answers(context, ROOT) == {"app_name": "orders-api", "architecture": "arm64"}
-    assert door.answers({"app_name": "orders-api", "extra": ""}, ROOT) == {"app_name": "orders-api"}
+    assert entry.answers(context, ROOT) == {"app_name": "orders-api", "architecture": "arm64"}
+    assert entry.answers({"app_name": "orders-api", "extra": ""}, ROOT) == {"app_name": "orders-api"}
 
 
 @pytest.fixture
@@ -211,21 +209,21 @@ def clone(tmp_path: Path) -> Path:
     ],
 )
 def test_clones_are_recorded_by_their_origin(
-    door: ModuleType, clone: Path, template: str, origin: str, source: str
+    entry: ModuleType, clone: Path, template: str, origin: str, source: str
 ) -> None:
     git("remote", "add", "origin", origin, cwd=clone)
     context = {"_template": template, "_repo_dir": str(clone)}
-    assert door.origin(context, clone) == (source, git("rev-parse", "HEAD", cwd=clone))
+    assert entry.origin(context, clone) == (source, git("rev-parse", "HEAD", cwd=clone))
 
 
-def test_kit_without_git_is_refused(door: ModuleType, tmp_path: Path) -> None:
-    with pytest.raises(door.Refused, match="could never be updated"):
-        door.origin({"_template": "kit.zip", "_repo_dir": str(tmp_path)}, tmp_path)
+def test_kit_without_git_is_refused(entry: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(entry.Refused, match="could never be updated"):
+        entry.origin({"_template": "kit.zip", "_repo_dir": str(tmp_path)}, tmp_path)
 
 
-def test_copier_is_found_where_it_is(door: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copier_is_found_where_it_is(entry: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(_name: str) -> str:
-        raise door.metadata.PackageNotFoundError
+        raise entry.metadata.PackageNotFoundError
 
     def program(name: str, prints: str) -> Path:
         path = tmp_path / name
@@ -233,34 +231,34 @@ def test_copier_is_found_where_it_is(door: ModuleType, tmp_path: Path, monkeypat
         path.chmod(0o755)
         return path
 
-    assert door.copier(ROOT) == [sys.executable, "-m", "copier"]
-    monkeypatch.setattr(door.metadata, "version", missing)
+    assert entry.copier(ROOT) == [sys.executable, "-m", "copier"]
+    monkeypatch.setattr(entry.metadata, "version", missing)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(door.Refused, match="is not installed") as refused:
-        door.copier(ROOT)
+    with pytest.raises(entry.Refused, match="is not installed") as refused:
+        entry.copier(ROOT)
     assert "pipx install copier" in refused.value.remedy
     old = program("copier", "copier 9.4.1")
-    with pytest.raises(door.Refused, match=r"too old \(9\.4\.1\)"):
-        door.copier(ROOT)
+    with pytest.raises(entry.Refused, match=r"too old \(9\.4\.1\)"):
+        entry.copier(ROOT)
     uvx = program("uvx", "uvx")
-    assert door.copier(ROOT)[0] == str(uvx)
-    assert "copier>=9.19.0,<10" in door.copier(ROOT)
+    assert entry.copier(ROOT)[0] == str(uvx)
+    assert "copier>=9.19.1,<10" in entry.copier(ROOT)
     program("copier", "copier 9.20.0")
-    assert door.copier(ROOT) == [str(old)]
+    assert entry.copier(ROOT) == [str(old)]
 
 
-def test_copiers_reasons_lose_their_traceback(door: ModuleType) -> None:
+def test_copiers_reasons_lose_their_traceback(entry: ModuleType) -> None:
     traceback = (
         "Traceback (most recent call last):\n  File \"x\"\nValueError: Validation error for question 'cpu': too much\n"
     )
-    assert door.reason(traceback) == "too much."
-    assert door.reason("jinja2.exceptions.UndefinedError: 'x' is undefined") == "'x' is undefined."
-    assert door.reason("Destination is dirty") == "Destination is dirty."
-    assert door.reason("") == "Copier gave no reason."
+    assert entry.reason(traceback) == "too much."
+    assert entry.reason("jinja2.exceptions.UndefinedError: 'x' is undefined") == "'x' is undefined."
+    assert entry.reason("Destination is dirty") == "Destination is dirty."
+    assert entry.reason("") == "Copier gave no reason."
 
 
 def test_an_interruption_leaves_nothing_unless_it_is_committed(
-    door: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    entry: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(_context: dict[str, Any], _kit: Path) -> None:
         Path("half").write_text("written\n")
@@ -274,12 +272,12 @@ def test_an_interruption_leaves_nothing_unless_it_is_committed(
         if name == "there-before":
             (service / "mine").write_text("mine\n")
         monkeypatch.chdir(service)
-        assert door.run(interrupted, {}, ROOT) == 130
+        assert entry.run(interrupted, {}, ROOT) == 130
         assert service.exists() is kept
 
 
 def test_an_interruption_of_the_deployment_keeps_what_is_committed(
-    door: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    entry: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(_context: dict[str, Any], _kit: Path) -> None:
         Path("file").write_text("generated\n")
@@ -287,43 +285,35 @@ def test_an_interruption_of_the_deployment_keeps_what_is_committed(
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
-    assert door.run(interrupted, {}, ROOT) == 0  # with anything else cookiecutter would delete the service
+    assert entry.run(interrupted, {}, ROOT) == 0  # with anything else cookiecutter would delete the service
     assert (tmp_path / "file").exists()
     assert "the service itself is complete" in capfd.readouterr().err
     # Generated anew over a service that was there: cookiecutter deletes nothing, and nothing is complete.
-    assert door.run(lambda *_: (_ for _ in ()).throw(KeyboardInterrupt), {}, ROOT) == 130
+    assert entry.run(lambda *_: (_ for _ in ()).throw(KeyboardInterrupt), {}, ROOT) == 130
 
 
 def test_a_home_that_cannot_be_written_stops_no_deployment(
-    door: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    entry: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "home").touch()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin:/bin")
-    monkeypatch.setattr(door.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(entry.util, "find_spec", lambda _name: None)
     (tmp_path / "scaffold").write_text("#!/bin/sh\necho ran $*\n")
     (tmp_path / "scaffold").chmod(0o755)
-    door.deploy({"app_name": "orders-api"}, ROOT, tmp_path)
+    entry.deploy({"app_name": "orders-api"}, ROOT, tmp_path)
     assert "ran deploy" in capfd.readouterr().out
 
 
-def test_what_stands_here_and_in_the_package_is_the_same(door: ModuleType) -> None:
+def test_git_settings_are_the_same_here_and_in_the_package(entry: ModuleType) -> None:
     from scaffold.core import git as package
 
-    assert door.OWN_WAY == package.ISOLATED
-    assert door.REPOSITORY_VARIABLES == package.REPOSITORY_VARIABLES
-
-
-def test_the_hooks_differ_in_nothing_but_what_they_do() -> None:
-    before, after = (
-        (ROOT / "hooks" / f"{when}_gen_project.py").read_text("utf-8").partition("\nimport json")[2]
-        for when in ("pre", "post")
-    )
-    assert before.replace("door.check", "door.generate") == after
+    assert entry.ISOLATED == package.ISOLATED
+    assert entry.REPOSITORY_VARIABLES == package.REPOSITORY_VARIABLES
 
 
 def test_deployed_once_by_whatever_scaffold_there_is(
-    door: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    entry: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     service = tmp_path / "orders-api"
     service.mkdir()
@@ -331,23 +321,23 @@ def test_deployed_once_by_whatever_scaffold_there_is(
     programs.mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}/usr/bin:/bin")
-    monkeypatch.setattr(door.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(entry.util, "find_spec", lambda _name: None)
     context = {"app_name": "orders-api", "deploy": True, "_output_dir": str(tmp_path)}
 
-    door.deploy(context, ROOT, service)
+    entry.deploy(context, ROOT, service)
     assert "is not installed. Install it, then: cd orders-api && scaffold deploy" in capfd.readouterr().out
 
     program = programs / "scaffold"
     program.write_text('#!/bin/sh\necho "ran $* in $(pwd)"\nexit 1\n')
     program.chmod(0o755)
-    door.deploy(context, ROOT, service)
+    entry.deploy(context, ROOT, service)
     said = capfd.readouterr().out
     assert f"ran deploy in {service}" in said
     assert "to go on: cd orders-api && scaffold deploy" in said
 
-    door.deploy({**context, "_output_dir": "/elsewhere"}, ROOT, service)
+    entry.deploy({**context, "_output_dir": "/elsewhere"}, ROOT, service)
     said = capfd.readouterr().out
     assert "ran deploy" not in said
     assert "were deployed before" in said
-    door.deploy({**context, "app_name": "other"}, ROOT, service)
+    entry.deploy({**context, "app_name": "other"}, ROOT, service)
     assert "ran deploy" in capfd.readouterr().out

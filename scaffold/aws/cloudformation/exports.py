@@ -1,0 +1,36 @@
+"""Exports and the stacks that import them: CloudFormation deletes no stack whose exports are imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scaffold.aws.cloudformation.stacks import Stack
+from scaffold.aws.errors import says_not_imported
+from scaffold.aws.session import Session
+
+
+def importers(session: Session, stacks: Iterable[Stack]) -> dict[str, list[str]]:
+    """The names of the stacks that import from these stacks, by the exporting stack's name; only other stacks."""
+    client = session.client("cloudformation")
+    names = {stack.id: stack.name for stack in stacks}
+    found: dict[str, list[str]] = {}
+    for page in client.get_paginator("list_exports").paginate():
+        for export in page["Exports"]:
+            name = names.get(export["ExportingStackId"])
+            if name is not None:
+                others = set(_imports(client, export["Name"])) - set(names.values())
+                found[name] = sorted({*found.get(name, ()), *others})
+    return {name: others for name, others in found.items() if others}
+
+
+def _imports(client: Any, export: str) -> list[str]:
+    pages = client.get_paginator("list_imports").paginate(ExportName=export)
+    try:
+        return [stack for page in pages for stack in page["Imports"]]
+    except ClientError as error:
+        if says_not_imported(error):
+            return []
+        raise

@@ -1,0 +1,180 @@
+"""Resources that hold data: which there are, whether they still exist, and the deletion of disposable ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scaffold.aws.cloudformation.stacks import Stack
+from scaffold.aws.cloudformation.templates import Resource, resources_of
+from scaffold.aws.errors import code_of, suppress_code
+from scaffold.aws.session import Session
+
+# The shortest waiting period that KMS allows for the deletion of a key.
+KEY_DELETION_DAYS = 7
+
+BUCKET, IMAGES, KEY = "AWS::S3::Bucket", "AWS::ECR::Repository", "AWS::KMS::Key"
+# Types that cfn-lint 1.58 knows as stateful (rule I3011), and what holds data besides.
+STATEFUL = {
+    BUCKET,
+    IMAGES,
+    KEY,
+    "AWS::Backup::BackupVault",
+    "AWS::Cognito::UserPool",
+    "AWS::DocDB::DBCluster",
+    "AWS::DocDB::DBInstance",
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::DynamoDB::Table",
+    "AWS::EC2::Volume",
+    "AWS::EFS::FileSystem",
+    "AWS::EMR::Cluster",
+    "AWS::ElastiCache::CacheCluster",
+    "AWS::ElastiCache::ReplicationGroup",
+    "AWS::ElastiCache::ServerlessCache",
+    "AWS::Elasticsearch::Domain",
+    "AWS::FSx::FileSystem",
+    "AWS::Kinesis::Stream",
+    "AWS::Logs::LogGroup",
+    "AWS::MemoryDB::Cluster",
+    "AWS::Neptune::DBCluster",
+    "AWS::Neptune::DBInstance",
+    "AWS::OpenSearchService::Domain",
+    "AWS::QLDB::Ledger",
+    "AWS::RDS::DBCluster",
+    "AWS::RDS::DBInstance",
+    "AWS::Redshift::Cluster",
+    "AWS::SDB::Domain",
+    "AWS::SQS::Queue",
+    "AWS::SSM::Parameter",
+    "AWS::SecretsManager::Secret",
+    "AWS::Timestream::Table",
+}
+# They depend on a retained resource and are deleted or kept with it.
+_ATTACHED = {"AWS::S3::BucketPolicy", "AWS::KMS::Alias"}
+
+
+@dataclass(frozen=True)
+class DataResource:
+    """A resource that holds data, or that its stack retains.
+
+    Attributes:
+        type: Its CloudFormation type.
+        id: Its physical id.
+        retained: Whether its deletion policy retains it when the stack is deleted.
+        disposable: Whether its template lets `scaffold destroy` delete it with its content.
+    """
+
+    type: str
+    id: str
+    retained: bool
+    disposable: bool
+
+
+def data_resources(session: Session, stack: Stack) -> list[DataResource]:
+    """The resources of a stack that hold data, or that are retained when it is deleted."""
+    if stack.status == "REVIEW_IN_PROGRESS":
+        return []
+    pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.id)
+    existing = [
+        one
+        for page in pages
+        for one in page["StackResourceSummaries"]
+        if one["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+    ]
+    return _data(session, stack, existing)
+
+
+def retained_resources(session: Session, deleted_stack: Stack) -> list[DataResource]:
+    """The resources that the deletion of a stack has skipped. They may have been deleted since."""
+    pages = session.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=deleted_stack.id)
+    skipped = {
+        event["PhysicalResourceId"]: event
+        for page in pages
+        for event in page["StackEvents"]
+        if event["ResourceStatus"] == "DELETE_SKIPPED"
+    }
+    return _data(session, deleted_stack, list(skipped.values()))
+
+
+def exists(session: Session, resource: DataResource) -> bool:
+    """Whether a bucket, image repository or key still exists; a key in its waiting period does not."""
+    missing = {"404", "NoSuchBucket", "RepositoryNotFoundException", "NotFoundException"}
+    try:
+        if resource.type == BUCKET:
+            session.client("s3").head_bucket(Bucket=resource.id)
+        elif resource.type == IMAGES:
+            session.client("ecr").describe_repositories(repositoryNames=[resource.id])
+        else:
+            state = session.client("kms").describe_key(KeyId=resource.id)["KeyMetadata"]["KeyState"]
+            return bool(state != "PendingDeletion")
+    except ClientError as error:
+        if code_of(error) in missing:
+            return False
+        raise
+    return True
+
+
+def blocks_deletion(session: Session, resource: DataResource) -> bool:
+    """Whether CloudFormation refuses to delete it, since it is not empty."""
+    if resource.retained:
+        return False
+    with suppress_code("NoSuchBucket", "RepositoryNotFoundException"):
+        if resource.type == BUCKET:
+            answer = session.client("s3").list_object_versions(Bucket=resource.id, MaxKeys=1)
+            return bool(answer.get("Versions") or answer.get("DeleteMarkers"))
+        if resource.type == IMAGES:
+            return bool(session.client("ecr").list_images(repositoryName=resource.id, maxResults=1)["imageIds"])
+    return False
+
+
+def delete(session: Session, resource: DataResource) -> datetime | None:
+    """Delete a bucket or an image repository with its content, or schedule the deletion of a key.
+
+    Returns:
+        The end of a key's waiting period, where AWS says it.
+    """
+    if resource.type == BUCKET:
+        _empty_and_delete_bucket(session.client("s3"), resource.id)
+    elif resource.type == IMAGES:
+        with suppress_code("RepositoryNotFoundException"):
+            session.client("ecr").delete_repository(repositoryName=resource.id, force=True)
+    else:
+        client = session.client("kms")
+        answer = client.schedule_key_deletion(KeyId=resource.id, PendingWindowInDays=KEY_DELETION_DAYS)
+        end: datetime | None = answer.get("DeletionDate")
+        return end
+    return None
+
+
+def _data(session: Session, stack: Stack, listed: list[dict[str, Any]]) -> list[DataResource]:
+    client = session.client("cloudformation")
+    declared = resources_of(client.get_template(StackName=stack.id, TemplateStage="Original")["TemplateBody"])
+    found = []
+    for one in listed:
+        template = declared.get(one["LogicalResourceId"], Resource(one["LogicalResourceId"], one["ResourceType"]))
+        kind, identifier = one["ResourceType"], one.get("PhysicalResourceId")
+        if identifier and kind not in _ATTACHED and (kind in STATEFUL or template.retained):
+            disposable = template.disposable and kind in (BUCKET, IMAGES, KEY)
+            found.append(DataResource(kind, identifier, template.retained, disposable))
+    return found
+
+
+def _empty_and_delete_bucket(client: Any, bucket: str) -> None:
+    with suppress_code("NoSuchBucket"):
+        for batch in _versions(client, bucket):
+            answer = client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+            for failed in answer.get("Errors", []):
+                raise ClientError({"Error": {"Code": failed["Code"], "Message": failed["Message"]}}, "DeleteObjects")
+        client.delete_bucket(Bucket=bucket)
+
+
+def _versions(client: Any, bucket: str) -> Iterator[list[dict[str, str]]]:
+    """Every version and delete marker, in batches that one call can delete."""
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        versions = page.get("Versions", []) + page.get("DeleteMarkers", [])
+        if versions:
+            yield [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in versions]

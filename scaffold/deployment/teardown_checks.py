@@ -1,0 +1,79 @@
+"""Everything that can refuse a teardown, checked for all stacks before the first deletion."""
+
+from __future__ import annotations
+
+from scaffold.aws import codecommit, data, git_remote
+from scaffold.aws.cloudformation.exports import importers
+from scaffold.aws.cloudformation.stacks import Stack
+from scaffold.aws.session import Session
+from scaffold.console.titles import physical_title
+from scaffold.core.errors import ScaffoldError
+from scaffold.deployment.teardown import COMMAND, Deletion, StackGroup
+from scaffold.service import names
+from scaffold.service.service import Service
+
+
+def check_ownership(session: Session, service: Service) -> None:
+    """Refuse to destroy what a service of the same name, but of another history, has deployed.
+
+    Raises:
+        ScaffoldError: The repository of that name holds another history.
+    """
+    if codecommit.find(session, service.app_name) is None:
+        return
+    main = codecommit.main_commit(session, service.app_name)
+    if main and git_remote.knows(service, main) and git_remote.shares_history(service, main):
+        return
+    refs = git_remote.remote_refs(session, service)
+    if not refs:
+        return
+    git_remote.fetch(session, service, refs)
+    if not any(git_remote.shares_history(service, commit) for commit in refs.values()):
+        raise ScaffoldError(
+            f"The CodeCommit repository {names.repository(service.app_name)} in {service.region} is not this "
+            "service's: it holds another history.",
+            "The stacks of that name belong to the service in that repository: destroy it from a clone of that one.",
+        )
+
+
+def check_deletable(session: Session, steps: list[Deletion]) -> None:
+    """Refuse a teardown that CloudFormation would refuse half-way.
+
+    Raises:
+        ScaffoldError: A stack has termination protection, is imported from, or has data that blocks its deletion.
+    """
+    groups = [step for step in steps if isinstance(step, StackGroup)]
+    stacks = [stack for group in groups for stack in group.group]
+    _check_protection(stacks)
+    _check_imports(session, stacks)
+    for group in groups:
+        for stack in group.group:
+            _check_content(session, group, stack)
+
+
+def _check_protection(stacks: list[Stack]) -> None:
+    protected = [stack.name for stack in stacks if stack.protected]
+    if protected:
+        raise ScaffoldError(
+            f"Nothing was deleted: termination protection is on for {', '.join(protected)}.",
+            "To lift it, run `aws cloudformation update-termination-protection --no-enable-termination-protection "
+            f"--stack-name {protected[0]}`, then `{COMMAND}` again.",
+        )
+
+
+def _check_imports(session: Session, stacks: list[Stack]) -> None:
+    for stack, others in importers(session, stacks).items() if stacks else ():
+        raise ScaffoldError(
+            f"Nothing was deleted: the stack {', '.join(others)} imports an export of {stack}.",
+            f"Delete that stack or its imports first, then run `{COMMAND}` again.",
+        )
+
+
+def _check_content(session: Session, group: StackGroup, stack: Stack) -> None:
+    for resource in group.data(stack):
+        if data.blocks_deletion(session, resource):
+            raise ScaffoldError(
+                f"Nothing was deleted: {physical_title(resource.type, resource.id)} of the stack {stack.name} is not "
+                "empty, and CloudFormation does not delete it then.",
+                f"Empty it, or retain it with `DeletionPolicy: Retain`; then run `{COMMAND}` again.",
+            )

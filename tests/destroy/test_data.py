@@ -1,0 +1,274 @@
+"""A teardown loses nothing: what can refuse is asked first, data goes last, and nothing foreign goes."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaffold.aws import git_remote
+from scaffold.core.errors import Interrupted, ScaffoldError
+from scaffold.core.git import git
+from scaffold.core.results import Change
+from scaffold.service import names
+from scaffold.service.service import read
+from scaffold.views.destroy import text
+from tests.deploy.services import Wire, client, commit, environment_stack, foundation_stack, make_service, remove, run
+from tests.destroy.test_destroy import READS, fill, make_environment, traces
+
+
+def name_of(service: Path) -> str:
+    return read(service).app_name
+
+
+@pytest.fixture
+def deployed(service: Path) -> Path:
+    run(service)
+    fill(service)
+    make_environment(service, "dev")
+    return service
+
+
+def create_stack(name: str, resources: dict[str, Any], app: str | None = None) -> None:
+    """Create a stack, tagged as a service's or as nobody's."""
+    client("cloudformation").create_stack(
+        StackName=name,
+        TemplateBody=json.dumps({"Resources": resources}),
+        Tags=[{"Key": names.TAG_SERVICE, "Value": app}] if app else [],
+    )
+    client("cloudformation").get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1})
+
+
+def buckets() -> list[str]:
+    return [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]]
+
+
+def refused(service: Path, wire: Wire, **options: Any) -> ScaffoldError:
+    """The refusal of a plan, which a teardown repeats before it has changed anything."""
+    wire.calls.clear()
+    messages = []
+    for plan in (True, False):
+        with pytest.raises(ScaffoldError) as caught:
+            remove(service, plan=plan, **options)
+        messages.append(caught.value)
+    assert messages[0].happened == messages[1].happened
+    assert [call for call in wire.calls if not call.split(":")[1].startswith(READS)] == []
+    return messages[1]
+
+
+def test_a_retained_resource_of_the_owner_is_kept_with_its_content(deployed: Path) -> None:
+    bucket = f"{name_of(deployed)}-customer-uploads"
+    stack = environment_stack(name_of(deployed), "prod", "environment")
+    properties = {"BucketName": bucket}
+    create_stack(
+        stack,
+        {"Uploads": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": properties}},
+        name_of(deployed),
+    )
+    client("s3").put_object(Bucket=bucket, Key="order", Body=b"x")
+    for planned in (True, False):
+        result = remove(deployed, plan=planned)
+        assert [(one.type, one.name) for one in result.kept if one.reason == "retained"] == [
+            ("AWS::S3::Bucket", bucket)
+        ]
+        assert f"S3 bucket {bucket}: its template retains it" in text(result)
+        assert Change("AWS::S3::Bucket", bucket, "delete") not in result.changes
+    assert client("s3").get_object(Bucket=bucket, Key="order")["Body"].read() == b"x"
+    assert traces(name_of(deployed)) == [bucket]
+
+
+def test_only_the_foundation_declares_data_disposable(deployed: Path) -> None:
+    """A template of an environment cannot: only the foundation's data is known to be reproducible."""
+    bucket = f"{name_of(deployed)}-exports"
+    create_stack(
+        environment_stack(name_of(deployed), "prod", "environment"),
+        {
+            "Exports": {
+                "Type": "AWS::S3::Bucket",
+                "DeletionPolicy": "Retain",
+                "Metadata": {"Disposable": True},
+                "Properties": {"BucketName": bucket},
+            }
+        },
+        name_of(deployed),
+    )
+    remove(deployed)
+    assert bucket in buckets()
+
+
+def test_every_resource_that_holds_data_is_named(deployed: Path) -> None:
+    table, queue = f"{name_of(deployed)}-orders", f"{name_of(deployed)}-jobs"
+    key = [{"AttributeName": "id", "KeyType": "HASH"}]
+    create_stack(
+        environment_stack(name_of(deployed), "prod", "environment"),
+        {
+            "Orders": {
+                "Type": "AWS::DynamoDB::Table",
+                "Properties": {
+                    "TableName": table,
+                    "KeySchema": key,
+                    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+                    "BillingMode": "PAY_PER_REQUEST",
+                },
+            },
+            "Jobs": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": queue}},
+        },
+        name_of(deployed),
+    )
+    shown = text(remove(deployed, plan=True))
+    assert f"{table} (AWS::DynamoDB::Table)" in shown
+    assert f"{queue} (AWS::SQS::Queue)" in shown
+
+
+def test_termination_protection_is_asked_for_first(deployed: Path, wire: Wire) -> None:
+    stack = foundation_stack(name_of(deployed))
+    before = traces(name_of(deployed))
+    client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=True)
+    error = refused(deployed, wire)
+    assert f"termination protection is on for {stack}" in error.happened
+    assert f"--no-enable-termination-protection --stack-name {stack}" in error.remedy
+    assert traces(name_of(deployed)) == before
+    client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=False)
+    remove(deployed)
+    assert traces(name_of(deployed)) == []
+
+
+def test_imports_by_other_stacks_are_asked_for_first(deployed: Path, wire: Wire) -> None:
+    app = name_of(deployed)
+    export = {"Fn::ImportValue": f"{environment_stack(app, 'dev', 'environment')}-Cluster"}
+    create_stack(f"dashboard-of-{app}", {"T": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": export}}})
+    for options in ({}, {"environment": "dev"}):
+        error = refused(deployed, wire, **options)
+        assert f"dashboard-of-{app} imports an export of {app}-dev-environment" in error.happened
+    client("cloudformation").delete_stack(StackName=f"dashboard-of-{app}")
+    assert remove(deployed, environment="dev").changes
+
+
+def test_a_full_bucket_of_the_owner_is_asked_for_first(deployed: Path, wire: Wire) -> None:
+    bucket = f"{name_of(deployed)}-cache"
+    resource = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}}
+    create_stack(environment_stack(name_of(deployed), "prod", "environment"), {"Cache": resource}, name_of(deployed))
+    client("s3").put_object(Bucket=bucket, Key="x", Body=b"x")
+    assert f"S3 bucket {bucket} of the stack" in refused(deployed, wire).happened
+    client("s3").delete_object(Bucket=bucket, Key="x")
+    remove(deployed)
+    assert traces(name_of(deployed)) == []
+
+
+@pytest.mark.parametrize("operation", ["DeleteObjects", "DeleteBucket", "ScheduleKeyDeletion", "ListTaskDefinitions"])
+def test_an_interrupted_teardown_is_continued(deployed: Path, wire: Wire, operation: str) -> None:
+    """Also for an environment that the answers no longer name, and after its stacks are deleted."""
+    answers = deployed / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace("dev,prod", "prod"))
+    keys = {key["KeyId"] for key in client("kms").list_keys()["Keys"]}
+    calls = [0]
+
+    def interrupt() -> None:
+        # Looking lists task definitions, too: the interruption comes while they are deleted.
+        calls[0] += 1
+        if operation != "ListTaskDefinitions" or calls[0] > 2:
+            raise KeyboardInterrupt
+
+    wire.faults[operation] = interrupt
+    with pytest.raises(Interrupted):
+        remove(deployed)
+    assert traces(name_of(deployed))
+    wire.faults.clear()
+    remove(deployed)
+    assert traces(name_of(deployed)) == []
+    states = {client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in keys}
+    assert "PendingDeletion" in states
+    assert not remove(deployed, plan=True).changes
+
+
+def test_a_service_destroyed_half_way_can_be_deployed_again(deployed: Path, wire: Wire) -> None:
+    """Nothing of the foundation is gone while its stack exists, so that no deployment relies on a missing bucket."""
+    wire.throw("DeleteStack", KeyboardInterrupt())
+    with pytest.raises(Interrupted):
+        remove(deployed)
+    wire.faults.clear()
+    foundation = client("cloudformation").describe_stacks(StackName=foundation_stack(name_of(deployed)))["Stacks"][0]
+    bucket = next(one["OutputValue"] for one in foundation["Outputs"] if one["OutputKey"] == "ArtifactBucketName")
+    assert client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+    run(deployed)
+    assert not run(deployed).changed
+
+
+def test_two_teardowns_at_once_both_end(deployed: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(remove, deployed) for _ in range(2)]
+        outcomes = [one.exception(timeout=120) for one in running]
+    assert None in outcomes
+    assert all(outcome is None or isinstance(outcome, ScaffoldError) for outcome in outcomes), outcomes
+    remove(deployed)
+    assert traces(name_of(deployed)) == []
+
+
+def test_log_groups_and_task_definitions_of_others_are_kept(service: Path) -> None:
+    """A name that begins like the service's proves nothing, and neither does an environment's name alone."""
+    app = name_of(service)
+    foreign = [
+        f"/{app}/legacy-billing",
+        f"/{app}/prod",
+        f"/{app}x/dev",
+        names.container_insights_log_group(app, "prod"),
+    ]
+    for group in foreign:
+        client("logs").create_log_group(logGroupName=group)
+    run(service)
+    make_environment(service, "dev")
+    # In prod this service has nothing, and somebody else a stack.
+    create_stack(environment_stack(app, "prod", "service"), {"Topic": {"Type": "AWS::SNS::Topic"}})
+    client("ecs").register_task_definition(
+        family=names.task_family(app, "prod"), containerDefinitions=[{"name": "app", "image": "image"}]
+    )
+    result = remove(service)
+    groups = [group["logGroupName"] for group in client("logs").describe_log_groups()["logGroups"]]
+    assert set(foreign) <= set(groups)
+    assert client("ecs").list_task_definitions(familyPrefix=names.task_family(app, "prod"))["taskDefinitionArns"]
+    assert [one.name for one in result.kept if one.reason == "foreign"] == [environment_stack(app, "prod", "service")]
+
+
+def test_work_that_only_a_tag_has_is_kept(deployed: Path, tmp_path: Path) -> None:
+    app = name_of(deployed)
+    colleague = tmp_path / "clone"
+    git("clone", "-q", names.remote_url(app, "us-east-1"), str(colleague), cwd=tmp_path)
+    commit(colleague, "only there")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "tag", "-a", "-m", "release", "v1", cwd=colleague)
+    git("push", "-q", "origin", "refs/tags/v1", cwd=colleague)
+
+    assert ("repository", app, 1) in {(one.type, one.name, one.commits) for one in remove(deployed, plan=True).kept}
+    remove(deployed)
+    assert app in str(client("codecommit").list_repositories()["repositories"])
+
+
+def test_a_listing_without_main_is_not_believed(deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that answers with an empty page must not turn into “no branches”."""
+    original = git_remote._git
+    monkeypatch.setattr(
+        git_remote, "_git", lambda *arguments: "" if arguments[2] == "ls-remote" else original(*arguments)
+    )
+    with pytest.raises(ScaffoldError, match="disagree about main"):
+        remove(deployed)
+    assert name_of(deployed) in str(client("codecommit").list_repositories()["repositories"])
+
+
+@pytest.mark.slow
+def test_disabling_a_stage_is_planned_and_confirmed(tmp_path: Path, aws: None) -> None:
+    kits = pytest.importorskip("tests.kits")
+    service = kits.generate(tmp_path / "service", app_name=make_service(tmp_path / "name").name[:4] + "p1")
+    git("init", "-q", "-b", "main", cwd=service)
+    commit(service)
+    run(service)
+    planned = remove(service, environment="prod", plan=True)
+    assert planned.exit_code == 10
+    assert planned.changes == (Change("stage", "Prod", "disable"),)
+    with pytest.raises(ScaffoldError, match="not confirmed"):
+        remove(service, environment="prod", confirm=lambda _: False)
+    shown = text(remove(service, environment="prod"))
+    assert "prod is production" in shown
+    assert "would make staging production" in shown
+    remove(service)

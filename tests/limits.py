@@ -1,0 +1,52 @@
+"""The longest that AWS accepts of each derived name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from scaffold.service import names
+from scaffold.service.stack_kinds import stack_ids
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A derived name, and the longest that AWS accepts.
+
+    Sources, checked 2026-11-21: `maxLength` and `pattern` of the botocore 1.43 API models, and where these say
+    nothing, the quotas page of the service named beside the limit.
+    """
+
+    what: str
+    name: str
+    longest: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether the name is within its limit."""
+        return len(self.name) <= self.longest
+
+
+def limits(app: str, environments: Iterable[str]) -> list[Limit]:
+    """Every fixed name of a service with its limit."""
+    environments = list(environments)
+    found = [Limit("stack", stack.name(app), 128) for stack in stack_ids(environments)]
+    found += [
+        Limit("CodeCommit repository", names.repository(app), 100),
+        Limit("ECR repository", names.repository(app), 256),
+        Limit("pipeline", names.pipeline(app), 100),
+        Limit("approval rule template", names.approval_rule_template(app), 100),
+        Limit("build project", names.build_project(app), 150),  # CodeBuild user guide, quotas
+        Limit("build project", names.smoke_test_project(app), 150),
+        Limit("report group", names.report_group(app), 128),
+        Limit("managed policy", names.boundary_policy(app), 128),
+        Limit("IAM path", names.role_path(app), 512),
+    ]
+    for environment in environments:
+        found += [
+            Limit("ECS cluster", names.cluster(app, environment), 255),  # ECS API reference, CreateCluster
+            Limit("task definition family", names.task_family(app, environment), 255),
+            Limit("log group", names.log_group(app, environment), 512),
+            Limit("pipeline stage", names.pipeline_stage(environment), 100),
+        ]
+    return found
