@@ -80,6 +80,8 @@ ACCEPTED: list[dict[str, Any]] = [
     {"environment_overrides": "{dev: {spot: false}, prod: {cpu: 1024, memory: 8192, egress: nat_gateway}}"},
     {"deployment_strategy": "linear", "linear_step_percent": "3", "linear_step_minutes": "50"},
     {"environment_overrides": "{dev: {deployment_strategy: canary}}", "canary_percent": "50"},
+    {"environment_overrides": "{dev: {bake_minutes: 7}, prod: {bake_minutes: 1}}"},
+    {"deployment_strategy": "canary", "bake_minutes": "8", "canary_bake_minutes": "8"},
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
@@ -146,6 +148,26 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "1981 minutes; lower them, for example",
     ),
     ({"deployment_strategy": "linear", "linear_step_percent": "3", "linear_step_minutes": "59"}, "33 hours"),
+    (
+        {"deployment_strategy": "blue_green", "bake_minutes": "7"},
+        "from 8, the minutes that the slowest alarm needs, to 1440, for example bake_minutes: 10",
+    ),
+    (
+        {"deployment_strategy": "canary", "canary_bake_minutes": "7"},
+        "canary_bake_minutes is a whole number from 8, the minutes that the slowest alarm needs",
+    ),
+    (
+        {"deployment_strategy": "canary", "environment_overrides": "{prod: {bake_minutes: 7}}"},
+        "environment_overrides.prod.bake_minutes is a whole number from 8, the minutes that the slowest alarm needs",
+    ),
+    (
+        {
+            "deployment_strategy": "canary",
+            "canary_bake_minutes": "541",
+            "environment_overrides": "{prod: {bake_minutes: 1440}}",
+        },
+        "1981 minutes; lower them, for example",
+    ),
 ]
 REFUSED_OVERRIDES = {
     "text": "mapping",
@@ -171,6 +193,8 @@ REFUSED_OVERRIDES = {
     "{dev: {vpc_cidr: 10}}": "environment_overrides.dev.vpc_cidr is a private CIDR block",
     "{dev: {log_retention_days: 31}}": "environment_overrides.dev.log_retention_days is one of",
     "{dev: {deployment_strategy: yolo}}": "environment_overrides.dev.deployment_strategy is one of rolling",
+    "{dev: {bake_minutes: 0}}": "environment_overrides.dev.bake_minutes is a whole number from 1 to 1440",
+    "{dev: {bake_minutes: 7, deployment_strategy: linear}}": "for example {dev: {bake_minutes: 10}}",
     "&a {dev: *a}": "environment_overrides.dev.dev is not a setting",
     "!!set {dev}": "mapping",
 }

@@ -34,8 +34,8 @@ MATRIX: dict[str, list[Any]] = {
     "aws_account_id": [None, "012345678901"],
 }
 STRATEGY_ANSWERS = {
-    "blue_green": {"bake_minutes": 5},
-    "canary": {"canary_percent": 25, "canary_bake_minutes": 3},
+    "blue_green": {"bake_minutes": 12},
+    "canary": {"canary_percent": 25, "canary_bake_minutes": 9},
     "linear": {"linear_step_percent": 50, "linear_step_minutes": 2},
 }
 

@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tests.infrastructure.cloudwatch import history
 from tests.infrastructure.rules import every, rule, walk
 from tests.infrastructure.stacks import Stack, Stacks, as_list
+from tests.infrastructure.traffic import FAULTS, Group, Minute, published
 
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -139,23 +141,33 @@ def builds_and_tasks_have_one_architecture(stacks: Stacks) -> Iterator[str]:
             yield f"{stack.name} runs {runs}, builds are for {', '.join(sorted(built))}"
 
 
+SHIFTING = {"AlternateTargetGroupArn", "ProductionListenerRule", "RoleArn"}
+
+
 @rule("strategy")
 def strategies_have_their_own_configuration(stacks: Stacks) -> Iterator[str]:
-    own = {"CanaryConfiguration": "CANARY", "LinearConfiguration": "LINEAR", "DeploymentCircuitBreaker": "ROLLING"}
+    own = {"CanaryConfiguration": "CANARY", "LinearConfiguration": "LINEAR"}
     for stack, _, properties in every(stacks, "AWS::ECS::Service"):
         deployment = properties["DeploymentConfiguration"]
         strategy = deployment.get("Strategy", "ROLLING")
         for key, only in own.items():
             if (key in deployment) != (strategy == only):
                 yield f"{stack.name}: {key} belongs to {only}, and the strategy is {strategy}"
-        if strategy != "ROLLING":
-            if not {"BakeTimeInMinutes", "Alarms"} <= set(deployment):
-                yield f"{stack.name}: {strategy} has no alarms to roll back on, or no bake time"
-            for balancer in properties["LoadBalancers"]:
-                if set(balancer.get("AdvancedConfiguration", {})) < {
-                    "AlternateTargetGroupArn", "ProductionListenerRule", "RoleArn",
-                }:  # fmt: skip
-                    yield f"{stack.name}: {strategy} lacks the configuration to shift traffic"
+        for balancer in properties["LoadBalancers"]:
+            # With ROLLING too: dropping it while the alternate target group is live sends all traffic to an empty one.
+            if set(balancer.get("AdvancedConfiguration", {})) < SHIFTING:
+                yield f"{stack.name}: {strategy} lacks the configuration to shift traffic"
+
+
+@rule("rollback")
+def failed_deployments_are_rolled_back(stacks: Stacks) -> Iterator[str]:
+    for stack, _, properties in every(stacks, "AWS::ECS::Service"):
+        deployment = properties["DeploymentConfiguration"]
+        for key in ("DeploymentCircuitBreaker", "Alarms"):
+            if not (deployment.get(key, {}).get("Enable") and deployment[key].get("Rollback")):
+                yield f"{stack.name}: {key} rolls no deployment back"
+        if int(deployment.get("BakeTimeInMinutes", 0)) < 1:
+            yield f"{stack.name}: there is no bake time in which the alarms are watched"
 
 
 @rule("alarms")
@@ -168,19 +180,19 @@ def services_depend_on_their_deployment_alarms(stacks: Stacks) -> Iterator[str]:
                 yield f"{stack.name}: {logical} does not depend on the alarm {alarm}"
 
 
-@rule("alarm-span")
-def alarms_span_both_target_groups(stacks: Stacks) -> Iterator[str]:
-    for stack, logical, properties in every(stacks, "AWS::CloudWatch::Alarm"):
-        groups = {
-            dimension["Value"]
-            for item in walk(properties)
-            for dimension in item.get("Dimensions", [])
-            if dimension["Name"] == "TargetGroup"
-        }
-        if len(groups) != 2:
-            yield f"{stack.name} {logical} covers {len(groups)} of the two target groups"
-        if properties.get("TreatMissingData") != "notBreaching":
-            yield f"{stack.name} {logical} treats missing data as breaching"
+@rule("diluted-alarm", "filled-alarm")
+def deployment_alarms_see_faults(stacks: Stacks) -> Iterator[str]:
+    """Only three of the faults, since each is computed for each environment; test_alarms.py has them all."""
+    told = ("a canary of 3 % that fails a fifth of its requests", "a slow canary", "an unhealthy target")
+    for stack, _, properties in every(stacks, "AWS::ECS::Service"):
+        watched = properties["DeploymentConfiguration"]["Alarms"]["AlarmNames"]
+        alarms = [alarm for _, alarm in stack.of_type("AWS::CloudWatch::Alarm") if alarm["AlarmName"] in watched]
+        for name in told:
+            fault, _ = FAULTS[name]
+            for minute in (fault, fault.swapped):
+                metrics = published(properties, [Minute(Group(requests=1000))] * 5 + [minute] * 10)
+                if not any("ALARM" in history(alarm, metrics, range(5, 15)) for alarm in alarms):
+                    yield f"{stack.name}: {name} rolls nothing back"
 
 
 @rule("desired-count")
@@ -206,9 +218,7 @@ def production_rule_only_forwards(stacks: Stacks) -> Iterator[str]:
     }
     for stack, _, properties in every(stacks, "AWS::ECS::Service"):
         for balancer in properties["LoadBalancers"]:
-            shifting = balancer.get("AdvancedConfiguration")
-            if not shifting:
-                continue
+            shifting = balancer["AdvancedConfiguration"]
             _, found = rules[shifting["ProductionListenerRule"]]
             groups = {
                 group["TargetGroupArn"]

@@ -195,8 +195,9 @@ def test_every_strategy_deploys_two_releases(
     aws.release("live", "2")
     configuration = aws.service("live")["deploymentConfiguration"]
     assert configuration["strategy"] == strategy.upper()
-    assert ("deploymentCircuitBreaker" in configuration) == (strategy == "rolling")
-    assert ("bakeTimeInMinutes" in configuration) == (strategy != "rolling")
+    assert configuration["deploymentCircuitBreaker"]["rollback"] is True
+    assert configuration["alarms"]["rollback"] is True
+    assert int(configuration["bakeTimeInMinutes"]) == 10
 
 
 @pytest.mark.slow

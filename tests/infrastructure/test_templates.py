@@ -14,7 +14,7 @@ import yaml
 from scaffold.service import names
 from scaffold.service.stack_kinds import ENVIRONMENT, StackId, stack_ids
 from tests.infrastructure.rules import every, walk
-from tests.infrastructure.stacks import Stacks, as_list, environments, load, one
+from tests.infrastructure.stacks import Stacks, as_list, environments, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
@@ -175,30 +175,31 @@ def test_service_parameters_are_those_of_the_strategy(stacks_of: Callable[..., S
         return set(one(stacks_of(environments="live", **answers), "service").parameters)
 
     common = parameters()
-    assert not {name for name in common if re.search("Bake|Canary|Linear", name)}
-    assert parameters(deployment_strategy="blue_green") - common == {"BakeMinutes"}
-    assert parameters(deployment_strategy="canary") - common == {"BakeMinutes", "CanaryPercent", "CanaryBakeMinutes"}
-    assert parameters(deployment_strategy="linear") - common == {
-        "BakeMinutes",
-        "LinearStepPercent",
-        "LinearStepMinutes",
-    }
+    assert {name for name in common if re.search("Bake|Canary|Linear", name)} == {"BakeMinutes"}
+    assert parameters(deployment_strategy="blue_green") == common
+    assert parameters(deployment_strategy="canary") - common == {"CanaryPercent", "CanaryBakeMinutes"}
+    assert parameters(deployment_strategy="linear") - common == {"LinearStepPercent", "LinearStepMinutes"}
 
 
-def test_ready_to_shift_prepares_a_rolling_service(generated: Callable[..., Path]) -> None:
-    root = generated(environments="live")
-    stacks = load(root)
-    service = one(stacks, "service")
-    assert "LoadBalancerRole" not in service.resources
-    service.parameters["ReadyToShift"] = "true"
-    del service.resources
-    ((_, properties),) = service.of_type("AWS::ECS::Service")
-    assert properties["DeploymentConfiguration"]["Strategy"] == "ROLLING"
-    assert set(properties["LoadBalancers"][0]["AdvancedConfiguration"]) == {
-        "AlternateTargetGroupArn",
-        "ProductionListenerRule",
-        "RoleArn",
-    }
+def test_a_change_of_strategy_needs_one_release(stacks_of: Callable[..., Stacks]) -> None:
+    """It changes the deployment configuration and a scaling policy, nothing that traffic depends on."""
+
+    def without(strategy: str) -> dict[str, Any]:
+        service = one(stacks_of(environments="live", deployment_strategy=strategy), "service")
+        resources: dict[str, Any] = json.loads(json.dumps(service.resources, default=str))
+        assert (resources.pop("ShiftScaling", None) is None) == (strategy == "rolling")
+        deployment = resources["Service"]["Properties"]["DeploymentConfiguration"]
+        assert deployment.pop("Strategy") == strategy.upper()
+        deployment.pop({"canary": "CanaryConfiguration", "linear": "LinearConfiguration"}.get(strategy, ""), None)
+        return resources
+
+    rolling = without("rolling")
+    assert all(without(strategy) == rolling for strategy in ("blue_green", "canary", "linear"))
+
+
+def test_other_rules_can_come_before_the_production_rule(stacks_of: Callable[..., Stacks]) -> None:
+    for _, _, properties in every(stacks_of(), "AWS::ElasticLoadBalancingV2::ListenerRule"):
+        assert properties["Priority"] == 1000
 
 
 def test_spot_before_production_and_two_tasks_in_it(stacks_of: Callable[..., Stacks]) -> None:

@@ -1,0 +1,205 @@
+"""The alarms of a service, computed over minutes of traffic: what fires, when, and what does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.infrastructure.cloudwatch import evaluate, history
+from tests.infrastructure.rules import every, walk
+from tests.infrastructure.stacks import Stack, Stacks, one
+from tests.infrastructure.traffic import FAULTS, OUTAGES, QUIET, Group, Minute, published
+from tests.infrastructure.variants import FEW
+from tests.kits import ROOT
+
+NORMAL = Minute(Group(requests=1000))
+BEFORE, DURING, AFTER = 10, 20, 10
+PEOPLE = {"no-healthy-task"}
+
+
+@pytest.fixture(scope="session")
+def service(stacks_of: Callable[..., Stacks]) -> Stack:
+    """The service stack of production. Its alarms are the same with every deployment strategy."""
+    return one(stacks_of(environments="live"), "service")
+
+
+def alarms(stack: Stack) -> dict[str, dict[str, Any]]:
+    """The alarms of a service stack, by the last part of their names."""
+    ((_, properties),) = stack.of_type("AWS::ECS::Service")
+    prefix = f"{properties['ServiceName']}-"
+    return {alarm["AlarmName"].removeprefix(prefix): alarm for _, alarm in stack.of_type("AWS::CloudWatch::Alarm")}
+
+
+def play(stack: Stack, minutes: Sequence[Minute], late: int, sparse: bool) -> dict[str, list[str]]:
+    """The states of each alarm, minute by minute."""
+    ((_, properties),) = stack.of_type("AWS::ECS::Service")
+    metrics = published(properties, minutes, sparse)
+    return {name: history(alarm, metrics, range(len(minutes)), late) for name, alarm in alarms(stack).items()}
+
+
+def fired(states: dict[str, list[str]], start: int, end: int) -> set[str]:
+    return {name for name, found in states.items() if "ALARM" in found[start:end]}
+
+
+reported = pytest.mark.parametrize(
+    ("late", "sparse"),
+    [(0, False), (1, False), (2, False), (1, True)],
+    ids=["at once", "a minute late", "two minutes late", "late and without zeros"],
+)
+
+
+@reported
+@pytest.mark.parametrize("swapped", [False, True], ids=["new version in alternate", "new version in primary"])
+@pytest.mark.parametrize("name", {**FAULTS, **OUTAGES})
+def test_a_fault_fires_its_alarms_and_no_other_until_it_is_over(
+    service: Stack, name: str, swapped: bool, late: int, sparse: bool
+) -> None:
+    fault, expected = {**FAULTS, **OUTAGES}[name]
+    before, during = (minute.swapped if swapped else minute for minute in (NORMAL, fault))
+    states = play(service, [before] * BEFORE + [during] * DURING + [before] * AFTER, late, sparse)
+    # The first minutes have no history to look back on.
+    assert fired(states, 5, BEFORE) == set()
+    assert fired(states, BEFORE, BEFORE + DURING + AFTER) == expected
+    assert {found[BEFORE + DURING - 1] for name, found in states.items() if name in expected} == {"ALARM"}
+    assert fired(states, BEFORE + DURING + AFTER - 2, BEFORE + DURING + AFTER) == set()
+
+
+@reported
+@pytest.mark.parametrize("name", QUIET)
+def test_no_alarm_fires_without_a_fault(service: Stack, name: str, late: int, sparse: bool) -> None:
+    states = play(service, [QUIET[name]] * (BEFORE + DURING), late, sparse)
+    assert fired(states, 5, BEFORE + DURING) == set()
+
+
+@reported
+def test_one_bad_minute_fires_nothing(service: Stack, late: int, sparse: bool) -> None:
+    for fault, _ in {**FAULTS, **OUTAGES}.values():
+        states = play(service, [NORMAL] * BEFORE + [fault] + [NORMAL] * AFTER, late, sparse)
+        assert fired(states, 5, BEFORE + AFTER) == set()
+
+
+@reported
+def test_two_bad_minutes_far_apart_fire_nothing(service: Stack, late: int, sparse: bool) -> None:
+    for fault, _ in FAULTS.values():
+        minutes = [NORMAL] * BEFORE + [fault, NORMAL, NORMAL, fault] + [NORMAL] * AFTER
+        assert fired(play(service, minutes, late, sparse), 5, len(minutes)) == set()
+
+
+def test_a_fault_without_traffic_before_it_fires(service: Stack) -> None:
+    """A new service, whose canary has the first requests ever."""
+    for fault, expected in FAULTS.values():
+        states = play(service, [Minute()] * BEFORE + [fault] * DURING, late=1, sparse=False)
+        assert fired(states, 5, BEFORE + DURING) == expected
+
+
+def slowest(stack: Stack) -> int:
+    """Minutes from the start of a fault until every alarm that must see it is in ALARM.
+
+    The newest minute arrives late. The first minute of a fault may be too short to count, and an evaluation may come up
+    to a minute after the data.
+    """
+    partial, evaluation = 1, 1
+    longest = 0
+    for fault, expected in FAULTS.values():
+        states = play(stack, [NORMAL] * BEFORE + [fault] * DURING, late=1, sparse=False)
+        minutes = [states[name].index("ALARM", BEFORE) + 1 - BEFORE for name in expected]
+        longest = max(longest, *minutes)
+    return longest + partial + evaluation
+
+
+def test_the_slowest_alarm_fires_within_the_shortest_bake_time(service: Stack) -> None:
+    (minutes,) = re.findall(r"slowest_alarm_minutes = (\d+)", (ROOT / "includes" / "rules.jinja").read_text())
+    assert slowest(service) == int(minutes)
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_every_deployment_is_watched_by_all_alarms_but_the_one_for_people(
+    stacks_of: Callable[..., Stacks], answers: dict[str, Any]
+) -> None:
+    for stack, _, properties in every(stacks_of(**answers), "AWS::ECS::Service"):
+        deployment = properties["DeploymentConfiguration"]
+        assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+        watched = deployment["Alarms"]
+        assert (watched["Enable"], watched["Rollback"]) == (True, True)
+        assert set(watched["AlarmNames"]) == {
+            alarm["AlarmName"] for name, alarm in alarms(stack).items() if name not in PEOPLE
+        }
+
+
+def test_the_bake_time_is_long_where_it_matters(stacks_of: Callable[..., Stacks]) -> None:
+    def minutes(**answers: Any) -> dict[str, int]:
+        return {
+            properties["ServiceName"].rpartition("-")[2]: int(
+                properties["DeploymentConfiguration"]["BakeTimeInMinutes"]
+            )
+            for _, _, properties in every(stacks_of(**answers), "AWS::ECS::Service")
+        }
+
+    assert minutes() == {"dev": 1, "staging": 1, "prod": 10}
+    overrides = {
+        "dev": {"bake_minutes": 3},
+        "uat": {"deployment_strategy": "blue_green"},
+        "live": {"bake_minutes": 2},
+    }
+    given = {"environments": "dev,qa,uat,live", "customize": True, "bake_minutes": 30}
+    assert minutes(**given, environment_overrides=overrides) == {"dev": 3, "qa": 1, "uat": 30, "live": 2}
+
+
+def test_alarms_stay_below_the_limits_of_cloudwatch(service: Stack) -> None:
+    """At most ten metrics; the expressions are counted too, since the documentation does not say that they are not."""
+    for alarm in alarms(service).values():
+        assert len(alarm["Metrics"]) <= 10
+        assert all(len(query.get("Expression", "")) <= 1024 for query in alarm["Metrics"])
+
+
+@pytest.mark.parametrize("strategy", ["rolling", "canary"])
+def test_the_estimate_counts_the_metrics_of_the_alarms(stacks_of: Callable[..., Stacks], strategy: str) -> None:
+    """Each scaling policy has two alarms."""
+    answers = {"environments": "live", "deployment_strategy": strategy}
+    stack = one(stacks_of(**answers), "service")
+    metrics = sum("MetricStat" in query for alarm in alarms(stack).values() for query in alarm["Metrics"])
+    for _, policy in stack.of_type("AWS::ApplicationAutoScaling::ScalingPolicy"):
+        metrics += 2 * max(1, sum("MetricStat" in item for item in walk(policy)))
+    assumed = yaml.safe_load((ROOT / "includes" / "prices.yml").read_text())["assumptions"]
+    shifting = assumed["shifting_alarm_metrics"] if strategy != "rolling" else 0
+    assert assumed["alarm_metrics"] + shifting == metrics
+
+
+def test_no_healthy_task_is_judged_after_the_service_has_one(service: Stack) -> None:
+    (resource,) = [
+        resource
+        for resource in service.resources.values()
+        if str(resource["Properties"].get("AlarmName")).endswith("-no-healthy-task")
+    ]
+    assert resource["DependsOn"] == "Service"
+    assert resource["Properties"]["TreatMissingData"] == "breaching"
+
+
+@pytest.mark.parametrize(
+    ("average", "healthy", "alternate_healthy", "used"),
+    [
+        (100, 2, None, 100),
+        (50, 2, 2, 100),  # one version with all the traffic and all its CPU, the other idle
+        (60, 4, 1, 75),  # the other version is still starting
+        (70, None, 3, 70),
+        (90, 0, 0, None),
+    ],
+)
+def test_scaling_sees_the_version_with_traffic_while_both_run(
+    stacks_of: Callable[..., Stacks],
+    average: int,
+    healthy: int | None,
+    alternate_healthy: int | None,
+    used: float | None,
+) -> None:
+    stack = one(stacks_of(environments="live", deployment_strategy="canary"), "service")
+    (metrics,) = [item["Metrics"] for item in walk(stack.resources["ShiftScaling"]["Properties"]) if "Metrics" in item]
+    (expression,) = [query["Expression"] for query in metrics if query.get("ReturnData", True)]
+    given = {"cpu": average, "healthy": healthy, "alternate_healthy": alternate_healthy}
+    known = {name: {} if value is None else {0: float(value)} for name, value in given.items()}
+    assert set(known) == {query["Id"] for query in metrics if "MetricStat" in query}
+    assert evaluate(expression, known, range(1)) == ({} if used is None else {0: used})
