@@ -152,22 +152,28 @@ class DisposableData(Deletion):
     def look(self) -> Report:
         """The resources that exist."""
         current = data.data_resources(self._session, self._stack) if self._stack else []
-        found = [one for one in current if one.disposable and one.retained]
-        return Report([_deletion(one.type, one.id) for one in (*found, *self._left(self._deleted))])
+        return Report([_deletion(one.type, one.id) for one in self._disposable(current, self._deleted)])
 
     def do(self, report: Report, console: Console) -> None:
         """Delete buckets and image repositories with their content, then schedule the deletion of keys."""
-        deleted = [*self._deleted, *([self._stack] if self._stack else [])]
-        for resource in sorted(self._left(deleted), key=lambda one: one.type == data.KEY):
+        deleted = [*([self._stack] if self._stack else []), *self._deleted]
+        for resource in sorted(self._disposable([], deleted), key=lambda one: one.type == data.KEY):
             until = data.delete(self._session, resource)
             if resource.type == data.KEY:
                 report.kept.append(Kept(resource.type, resource.id, "waiting-period", until))
             else:
                 report.record(_deletion(resource.type, resource.id), console)
 
-    def _left(self, deleted: list[Stack]) -> list[DataResource]:
-        retained = [one for stack in deleted for one in data.retained_resources(self._session, stack)]
-        return [one for one in dict.fromkeys(retained) if one.disposable and data.exists(self._session, one)]
+    def _disposable(self, current: list[DataResource], deleted: list[Stack]) -> list[DataResource]:
+        """Disposable data of the current stack, and what is left of deleted ones. The latest template decides: a name
+        that an earlier stack called disposable may mean a resource by now that is to be kept.
+        """
+        latest = {(one.type, one.id): one for one in current}
+        for stack in deleted:
+            for one in data.retained_resources(self._session, stack):
+                latest.setdefault((one.type, one.id), one)
+        found = [one for one in latest.values() if one.disposable and one.retained]
+        return [one for one in found if data.exists(self._session, one)]
 
 
 class TaskDefinitions(Deletion):

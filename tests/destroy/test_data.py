@@ -16,7 +16,17 @@ from scaffold.core.results import Change
 from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.views.destroy import text
-from tests.deploy.services import Wire, client, commit, environment_stack, foundation_stack, make_service, remove, run
+from tests.deploy.services import (
+    FOUNDATION,
+    Wire,
+    client,
+    commit,
+    environment_stack,
+    foundation_stack,
+    make_service,
+    remove,
+    run,
+)
 from tests.destroy.test_destroy import READS, fill, make_environment, traces
 
 
@@ -195,6 +205,23 @@ def test_a_service_destroyed_half_way_can_be_deployed_again(deployed: Path, wire
     assert client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 1
     run(deployed)
     assert not run(deployed).changed
+
+
+def test_the_latest_template_says_what_is_disposable(deployed: Path) -> None:
+    """An earlier stack called the image repository disposable; the same name is retained now."""
+    app = name_of(deployed)
+    remove(deployed)
+    kept = FOUNDATION.replace("AWS::ECR::Repository\n    Metadata: {Disposable: true}\n", "AWS::ECR::Repository\n")
+    assert kept != FOUNDATION
+    commit(deployed, infrastructure__foundation_yaml=kept)
+    run(deployed)
+    fill(deployed)
+    for planned in (True, False):
+        result = remove(deployed, plan=planned)
+        assert ("AWS::ECR::Repository", app, "retained") in {(one.type, one.name, one.reason) for one in result.kept}
+        assert Change("AWS::ECR::Repository", app, "delete") not in result.changes
+    assert client("ecr").list_images(repositoryName=app)["imageIds"]
+    client("ecr").delete_repository(repositoryName=app, force=True)
 
 
 def test_two_teardowns_at_once_both_end(deployed: Path) -> None:

@@ -87,11 +87,12 @@ def find(session: Session, name: str) -> Stack | None:
 
 
 def find_deleted(session: Session, wanted: Callable[[str], bool]) -> list[Stack]:
-    """Deleted stacks whose names are wanted; CloudFormation remembers them for 90 days."""
+    """Deleted stacks whose names are wanted, the latest creation first; CloudFormation remembers them for 90 days."""
     client = session.client("cloudformation")
     pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
-    ids = [one["StackId"] for page in pages for one in page["StackSummaries"] if wanted(one["StackName"])]
-    return [as_stack(client.describe_stacks(StackName=stack_id)["Stacks"][0]) for stack_id in ids]
+    summaries = [one for page in pages for one in page["StackSummaries"] if wanted(one["StackName"])]
+    latest_first = sorted(summaries, key=lambda one: one["CreationTime"], reverse=True)
+    return [as_stack(client.describe_stacks(StackName=one["StackId"])["Stacks"][0]) for one in latest_first]
 
 
 def check_usable(spec: StackSpec, stack: Stack) -> None:
