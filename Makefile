@@ -66,12 +66,12 @@ bench: install ## Print speed ratios from paired runs
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header --extra local
-lock: install ## Lock the newest versions of the development dependencies, and the lowest of those of the package
+lock: install ## Lock the development dependencies, and the lowest versions that the package allows
 	$(COMPILE) --group dev pyproject.toml --output-file requirements/dev.txt
 	@# Overrides, since the tools of the tests may ask for newer versions than the package does.
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
-		> $(VENV)/floors.txt
-	$(COMPILE) --resolution lowest-direct --overrides $(VENV)/floors.txt --group test pyproject.toml \
+		> $(VENV)/overrides.txt
+	$(COMPILE) --resolution lowest-direct --overrides $(VENV)/overrides.txt --group test pyproject.toml \
 		--output-file requirements/lowest.txt
 
 clean: ## Remove what the other targets made
