@@ -16,7 +16,7 @@ _PASSWORD = re.compile(r"(://)[^/\s@'\"]+@")
 
 
 def write_log(bug: BaseException, arguments: list[str]) -> Path:
-    """Write traceback, versions and command line, but not the environment, which may hold credentials.
+    """Write traceback, versions and command line, without answers and environment, which may hold secrets.
 
     Returns:
         The log's path: in the state directory or, where that cannot be written, in the temporary one.
@@ -24,7 +24,7 @@ def write_log(bug: BaseException, arguments: list[str]) -> Path:
     text = "\n".join(
         (
             f"scaffold {__version__}, Python {platform.python_version()}, {platform.platform()}",
-            f"arguments: {arguments!r}",
+            f"arguments: {_without_answers(arguments)!r}",
             "",
             *traceback.format_exception(bug),
         )
@@ -40,6 +40,18 @@ def write_log(bug: BaseException, arguments: list[str]) -> Path:
             continue
         return folder / name
     return Path(os.devnull)
+
+
+def _without_answers(arguments: list[str]) -> list[str]:
+    """The command line with the names of answers only: an answer may be a secret."""
+    shown = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        option, _, pair = argument.partition("=") if argument.startswith("--data=") else ("", "", argument)
+        if option or before == "--data":
+            name, equals, _ = pair.partition("=")
+            argument = f"{option}{'=' if option else ''}{name}{equals}{'***' if equals else ''}"
+        shown.append(argument)
+    return shown
 
 
 def _state_directory() -> Path:

@@ -16,7 +16,7 @@ class GitFailure(Enum):
     REMOTE_REJECTED = "the remote repository refused the push"
     DUBIOUS_OWNERSHIP = "the repository belongs to another user"
     NO_IDENTITY = "user.name or user.email is not set"
-    HELPER_MISSING = "the remote helper for the address is not installed"
+    HELPER_MISSING = "git-remote-codecommit is not installed"
     NETWORK = "the remote host cannot be reached"
     DENIED = "the remote host refused access"
     OTHER = "anything else"
@@ -37,7 +37,10 @@ _PATTERNS = {
         r"auto-detection is disabled",
         r"tell me who",
     ),
-    GitFailure.HELPER_MISSING: (r"'remote-[\w-]+' is not a git command", r"unable to find remote helper"),
+    GitFailure.HELPER_MISSING: (
+        r"'remote-codecommit' is not a git command",
+        r"unable to find remote helper for 'codecommit'",
+    ),
     GitFailure.NETWORK: (
         r"(could not|couldn't) (resolve|connect)",
         r"(failed|unable) to connect|connect to host",

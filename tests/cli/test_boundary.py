@@ -118,6 +118,15 @@ def test_the_log_holds_no_password_of_an_address(
     assert log.read_text().count("https://***@a.example") >= 2
 
 
+def test_the_log_holds_no_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    run_main(monkeypatch, RuntimeError("x"), "new", "--data", "token=hunter2", "--data=pin=hunter2", "--defaults")
+    (log,) = (tmp_path / "gitops-scaffold").iterdir()
+    assert "['new', '--data', 'token=***', '--data=pin=***', '--defaults']" in log.read_text()
+
+
 def test_nohup_is_respected() -> None:
     previous = signal.signal(signal.SIGHUP, signal.SIG_IGN), signal.getsignal(signal.SIGTERM)
     try:

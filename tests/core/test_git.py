@@ -72,7 +72,7 @@ def test_an_address_is_no_symptom(tmp_path: Path) -> None:
 
 
 def test_no_remote_helper(tmp_path: Path) -> None:
-    assert failure("ls-remote", "nosuchhelper::x", cwd=tmp_path).kind is GitFailure.HELPER_MISSING
+    assert failure("ls-remote", "nosuchhelper::x", cwd=tmp_path).kind is GitFailure.OTHER
 
 
 def test_no_identity(repository: Path, tmp_path: Path) -> None:
