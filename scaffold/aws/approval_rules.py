@@ -94,8 +94,8 @@ def exists(session: Session, app_name: str) -> bool:
     return _find(session.client("codecommit"), names.approval_rule_template(app_name)) is not None
 
 
-def delete(session: Session, app_name: str, *, associated: bool) -> None:
-    """Delete the template.
+def delete(session: Session, app_name: str, *, associated: bool) -> bool:
+    """Delete the template; false where another repository applies it too, and it is kept.
 
     Args:
         associated: Whether the repository may still apply it: CodeCommit deletes no template in use.
@@ -106,7 +106,13 @@ def delete(session: Session, app_name: str, *, associated: bool) -> None:
         client.disassociate_approval_rule_template_from_repository(
             approvalRuleTemplateName=name, repositoryName=names.repository(app_name)
         )
-    client.delete_approval_rule_template(approvalRuleTemplateName=name)
+    try:
+        client.delete_approval_rule_template(approvalRuleTemplateName=name)
+    except ClientError as error:
+        if code_of(error) == "ApprovalRuleTemplateInUseException":
+            return False
+        raise
+    return True
 
 
 def _find(client: Any, name: str) -> dict[str, Any] | None:

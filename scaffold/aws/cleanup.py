@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from scaffold.aws.errors import suppress_code
@@ -11,14 +12,11 @@ from scaffold.aws.session import Session
 _BATCH = 10
 
 
-def log_groups(session: Session, names: list[str]) -> list[str]:
-    """Those of the log groups that exist."""
-    client = session.client("logs")
-    found = []
-    for name in names:
-        for page in client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=name):
-            found += [group["logGroupName"] for group in page["logGroups"] if group["logGroupName"] == name]
-    return found
+def log_group_exists(session: Session, name: str, before: datetime | None = None) -> bool:
+    """Whether there is a log group, which where asked is older than a moment."""
+    pages = session.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=name)
+    groups = [group for page in pages for group in page["logGroups"] if group["logGroupName"] == name]
+    return any(before is None or group["creationTime"] < before.timestamp() * 1000 for group in groups)
 
 
 def delete_log_group(session: Session, name: str) -> None:
@@ -27,25 +25,37 @@ def delete_log_group(session: Session, name: str) -> None:
         session.client("logs").delete_log_group(logGroupName=name)
 
 
-def delete_task_definitions(session: Session, family: str) -> int:
-    """Deregister and delete every revision of a family, retained ones too; return how many there were."""
+def delete_task_definitions(session: Session, family: str, before: datetime | None = None) -> int:
+    """Deregister and delete the revisions of a family, retained ones too; return how many were deleted.
+
+    Args:
+        before: Delete only revisions that were registered before that moment.
+    """
     client = session.client("ecs")
-    for revision in _revisions(client, family, "ACTIVE"):
+    for revision in _revisions(client, family, "ACTIVE", before):
         client.deregister_task_definition(taskDefinition=revision)
-    inactive = _revisions(client, family, "INACTIVE")
+    inactive = _revisions(client, family, "INACTIVE", before)
+    failed = 0
     for start in range(0, len(inactive), _BATCH):
-        client.delete_task_definitions(taskDefinitions=inactive[start : start + _BATCH])
-    return len(inactive)
+        answer = client.delete_task_definitions(taskDefinitions=inactive[start : start + _BATCH])
+        failed += len(answer.get("failures", []))
+    return len(inactive) - failed
 
 
-def count_task_definitions(session: Session, family: str) -> int:
-    """How many revisions a family has."""
+def count_task_definitions(session: Session, family: str, before: datetime | None = None) -> int:
+    """How many revisions a family has, which where asked were registered before a moment."""
     client = session.client("ecs")
-    return sum(len(_revisions(client, family, status)) for status in ("ACTIVE", "INACTIVE"))
+    return sum(len(_revisions(client, family, status, before)) for status in ("ACTIVE", "INACTIVE"))
 
 
-def _revisions(client: Any, family: str, status: str) -> list[str]:
+def _revisions(client: Any, family: str, status: str, before: datetime | None) -> list[str]:
     pages = client.get_paginator("list_task_definitions").paginate(familyPrefix=family, status=status)
     arns = [arn for page in pages for arn in page["taskDefinitionArns"]]
     # AWS lists families whose names only begin with this one's, too.
-    return [arn for arn in arns if arn.rpartition("/")[2].rpartition(":")[0] == family]
+    own = [arn for arn in arns if arn.rpartition("/")[2].rpartition(":")[0] == family]
+    return own if before is None else [arn for arn in own if _registered(client, arn) < before]
+
+
+def _registered(client: Any, revision: str) -> datetime:
+    moment: datetime = client.describe_task_definition(taskDefinition=revision)["taskDefinition"]["registeredAt"]
+    return moment

@@ -16,6 +16,8 @@ from scaffold.aws.session import Session
 
 # The shortest waiting period that KMS allows for the deletion of a key.
 KEY_DELETION_DAYS = 7
+# The tag of a key whose deletion was scheduled.
+_SCHEDULED = "gitops-scaffold:deletion-scheduled"
 
 BUCKET, IMAGES, KEY = "AWS::S3::Bucket", "AWS::ECR::Repository", "AWS::KMS::Key"
 # Types that cfn-lint 1.58 knows as stateful (rule I3011), and what holds data besides.
@@ -91,26 +93,35 @@ def data_resources(session: Session, stack: Stack) -> list[DataResource]:
 def retained_resources(session: Session, deleted_stack: Stack) -> list[DataResource]:
     """The resources that the deletion of a stack has skipped. They may have been deleted since."""
     pages = session.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=deleted_stack.id)
-    skipped = {
-        event["PhysicalResourceId"]: event
-        for page in pages
-        for event in page["StackEvents"]
-        if event["ResourceStatus"] == "DELETE_SKIPPED"
-    }
-    return _data(session, deleted_stack, list(skipped.values()))
+    skipped = []
+    for event in (event for page in pages for event in page["StackEvents"]):
+        if event.get("PhysicalResourceId") == deleted_stack.id and event["ResourceStatus"] == "DELETE_IN_PROGRESS":
+            break  # earlier events belong to updates, which skip resources that they replace
+        if event["ResourceStatus"] == "DELETE_SKIPPED":
+            skipped.append(event)
+    return _data(session, deleted_stack, skipped)
 
 
-def exists(session: Session, resource: DataResource) -> bool:
-    """Whether a bucket, image repository or key still exists; a key in its waiting period does not."""
+def exists(session: Session, resource: DataResource, before: datetime | None = None) -> bool:
+    """Whether a bucket, image repository or key still exists. A key in its waiting period does not, and neither does a
+    key whose deletion was scheduled once and has been cancelled: it is wanted.
+
+    Args:
+        before: The resource has to be older: a later one of the same name is another one.
+    """
     missing = {"404", "NoSuchBucket", "RepositoryNotFoundException", "NotFoundException"}
     try:
         if resource.type == BUCKET:
             session.client("s3").head_bucket(Bucket=resource.id)
         elif resource.type == IMAGES:
-            session.client("ecr").describe_repositories(repositoryNames=[resource.id])
+            answer = session.client("ecr").describe_repositories(repositoryNames=[resource.id])
+            return before is None or bool(answer["repositories"][0]["createdAt"] < before)
         else:
-            state = session.client("kms").describe_key(KeyId=resource.id)["KeyMetadata"]["KeyState"]
-            return bool(state != "PendingDeletion")
+            client = session.client("kms")
+            if client.describe_key(KeyId=resource.id)["KeyMetadata"]["KeyState"] == "PendingDeletion":
+                return False
+            tags = client.list_resource_tags(KeyId=resource.id)["Tags"]
+            return all(tag["TagKey"] != _SCHEDULED for tag in tags)
     except ClientError as error:
         if code_of(error) in missing:
             return False
@@ -144,6 +155,7 @@ def delete(session: Session, resource: DataResource) -> datetime | None:
             session.client("ecr").delete_repository(repositoryName=resource.id, force=True)
     else:
         client = session.client("kms")
+        client.tag_resource(KeyId=resource.id, Tags=[{"TagKey": _SCHEDULED, "TagValue": "true"}])
         answer = client.schedule_key_deletion(KeyId=resource.id, PendingWindowInDays=KEY_DELETION_DAYS)
         end: datetime | None = answer.get("DeletionDate")
         return end
@@ -151,6 +163,8 @@ def delete(session: Session, resource: DataResource) -> datetime | None:
 
 
 def _data(session: Session, stack: Stack, listed: list[dict[str, Any]]) -> list[DataResource]:
+    if not listed:
+        return []
     client = session.client("cloudformation")
     declared = resources_of(client.get_template(StackName=stack.id, TemplateStage="Original")["TemplateBody"])
     found = []

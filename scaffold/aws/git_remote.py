@@ -149,6 +149,31 @@ def fetch(session: Session, service: Service, refs: dict[str, str]) -> None:
         _git(session, service, "fetch", "--quiet", "--no-tags", _url(service), *lacking)
 
 
+def check_complete(service: Service) -> None:
+    """Refuse a clone that lacks commits or files of its own history, as a shallow or a partial clone does.
+
+    Raises:
+        ScaffoldError: It is one of them.
+    """
+    if git("rev-parse", "--is-shallow-repository", cwd=service.root) == "true":
+        raise ScaffoldError(
+            "This clone is shallow, so it lacks a part of the repository's history.",
+            "Run `git fetch --unshallow`, then the same command again.",
+        )
+    if _setting(service, "extensions.partialClone") or _promisors(service):
+        raise ScaffoldError(
+            "This clone is partial, so it lacks files of the repository's history.",
+            "Run `git fetch --refetch --no-filter`, then the same command again.",
+        )
+
+
+def _promisors(service: Service) -> str:
+    try:
+        return git("config", "--get-regexp", r"^remote\..*\.promisor$", cwd=service.root)
+    except GitFailed:
+        return ""
+
+
 def knows(service: Service, commit: str) -> bool:
     """Whether this clone has a commit."""
     try:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from scaffold.core.errors import ScaffoldError
@@ -30,6 +31,12 @@ def visible(text: str) -> str:
     return "".join(
         char if good else char.encode("unicode_escape").decode() for char, good in zip(text, shown, strict=True)
     )
+
+
+def _as_json(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    raise TypeError(f"{type(value).__name__} in a result")
 
 
 class Live:
@@ -113,7 +120,7 @@ class Console:
         Returns:
             The command's exit code.
         """
-        print(json.dumps(result.document(), indent=2, default=str) if self.json else text(result))
+        print(json.dumps(result.document(), indent=2, default=_as_json) if self.json else text(result))
         return result.exit_code
 
     def render_error(self, error: ScaffoldError) -> None:

@@ -92,11 +92,11 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin:
             check=False,
             input=stdin,
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PermissionError) as error:
         if not Path(cwd).is_dir():
             raise
         raise ScaffoldError(
-            "Git is not installed, or not on the PATH.", "Install Git, then run the same command again."
+            "Git is not installed, or not executable on the PATH.", "Install Git, then run the same command again."
         ) from error
     if done.returncode:
         raise GitFailed(arguments, done.stderr)

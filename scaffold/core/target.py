@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 LOCAL_VARIABLE = "SCAFFOLD_LOCAL"
 
@@ -24,7 +25,7 @@ class Endpoint:
     url: str
     access_key: str
     secret_key: str = field(repr=False)
-    variables: Mapping[str, str] = field(repr=False)
+    variables: Mapping[str, str] = field(repr=False, hash=False)
 
 
 @dataclass(frozen=True)
@@ -46,4 +47,14 @@ class Target:
 
 def configured_target(region: str, profile: str | None = None) -> Target:
     """The AWS that the person's configuration (environment variables, ~/.aws) leads to."""
-    return Target(region, profile, local=os.environ.get(LOCAL_VARIABLE) == "1")
+    return Target(region, profile, local=local_endpoint() is not None)
+
+
+def local_endpoint() -> str | None:
+    """The endpoint of the local AWS that the environment variables lead to; None where they lead elsewhere."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+    try:
+        loopback = urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")
+    except ValueError:
+        loopback = False
+    return endpoint if loopback and os.environ.get(LOCAL_VARIABLE) == "1" else None

@@ -119,6 +119,8 @@ def _walk(
     results: list[StepResult] = []
     quotas: tuple[Quota, ...] = ()
     for step in steps:
+        step.check()
+    for step in steps:
         if not plan:
             step.wait()
         pending = step.look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,7 +14,7 @@ from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, 
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
 from scaffold.deployment.inventory import Inventory, take_inventory
-from scaffold.deployment.teardown import COMMAND, Kept, Report, teardown_steps
+from scaffold.deployment.teardown import Kept, Report, teardown_steps
 from scaffold.deployment.teardown_checks import check_deletable, check_ownership
 from scaffold.service import names, preflight
 from scaffold.service.service import Service
@@ -70,20 +71,24 @@ def destroy(
     Args:
         environment: The environment to delete; None for the whole service.
         plan: Change nothing, and list what would be deleted.
-        confirm: Called with the service's name before the first deletion; false cancels.
+        confirm: Called with the name to type (`orders`, or `orders/dev` for an environment) before the first deletion;
+            false cancels.
 
     Raises:
         UsageError: No such environment.
         ScaffoldError: Something has to be fixed first; a repetition continues from there.
     """
     preflight.check_repository(service)
+    options = [f"--environment {environment}"] if environment else []
+    options += [f"--profile {shlex.quote(target.profile)}"] if target.profile else []
+    again = " ".join(["scaffold destroy", *options])
     try:
         with signed_in(service, target, console) as session:
-            return _destroy(session, service, environment, plan, confirm, console)
+            return _destroy(session, service, environment, plan, again, confirm, console)
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Interrupted; deletions that AWS has started continue there.",
-            f"`{service.enter} && {COMMAND}` deletes the rest.",
+            f"`{service.enter} && {again}` deletes the rest.",
         ) from interruption
 
 
@@ -92,6 +97,7 @@ def _destroy(
     service: Service,
     environment: str | None,
     plan: bool,
+    again: str,
     confirm: Callable[[str], bool],
     console: Console,
 ) -> DestroyResult:
@@ -99,15 +105,15 @@ def _destroy(
     inventory = take_inventory(session, service)
     whole = environment is None
     environments = inventory.environments if environment is None else _known(service, inventory, environment)
-    steps = teardown_steps(session, service, inventory, environments, whole=whole)
-    check_deletable(session, steps)
+    steps = teardown_steps(session, service, inventory, environments, whole=whole, again=again)
+    check_deletable(session, steps, again)
     looks = [step.look() for step in steps]
     report = Report(
         list(dict.fromkeys(change for look in looks for change in look.changes)),
         [kept for look in looks for kept in look.kept],
     )
     if report.changes and not plan:
-        _confirm(session, service, report, confirm, console)
+        _confirm(session, service, environment, report, confirm, console)
         report = Report()
         for step in steps:
             step.do(report, console)
@@ -128,16 +134,22 @@ def _destroy(
 
 
 def _confirm(
-    session: Session, service: Service, report: Report, confirm: Callable[[str], bool], console: Console
+    session: Session,
+    service: Service,
+    environment: str | None,
+    report: Report,
+    confirm: Callable[[str], bool],
+    console: Console,
 ) -> None:
+    name = f"{service.app_name}/{environment}" if environment else service.app_name
     if not console.json:
         console.warn(f"This deletes from {session.title}, and cannot be undone:")
         for change in report.changes:
             console.note(describe(change))
-    if not confirm(service.app_name):
+    if not confirm(name):
         raise ScaffoldError(
-            "Nothing was deleted: the service's name was not confirmed.",
-            f"Run the same command again and type {service.app_name}, or add --yes.",
+            "Nothing was deleted: the name was not confirmed.",
+            f"Run the same command again and type {name}, or add --yes.",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from scaffold.aws.cloudformation.request import Foundation
 from scaffold.aws.cloudformation.stacks import Stack, as_stack, find_deleted
@@ -41,6 +42,15 @@ class Inventory:
         """
         own = any(one.environment == environment for one in (*self.stacks, *self.deleted))
         return own and not any(one.environment == environment for one in self.foreign)
+
+    def owned_until(self, environment: str) -> datetime | None:
+        """When an environment's last stack was deleted: what is created later under its names is not the service's.
+        None while it has stacks.
+        """
+        if any(one.environment == environment for one in self.stacks):
+            return None
+        deleted = [stack for one, stacks in self.deleted.items() if one.environment == environment for stack in stacks]
+        return max((stack.deleted for stack in deleted if stack.deleted), default=None)
 
     def in_order_of_deletion(self, environments: Sequence[str], *, whole: bool) -> list[list[Stack]]:
         """Groups of stacks that can be deleted in parallel, one group after the other.

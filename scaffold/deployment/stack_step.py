@@ -37,7 +37,6 @@ class StackStep(Step):
         self._foundation = foundation
         self._change_set_name = change_set
         self._console = console
-        self._found = False
         self._stack: Stack | None = None
         self._change_set: ChangeSet | None = None
         self._set_policy = False
@@ -52,14 +51,19 @@ class StackStep(Step):
         """Whether the creation of the stack starts the first run of a pipeline."""
         return self.spec.kind.deployer is Deployer.ITSELF
 
+    def check(self) -> None:
+        """Refuse a stack of another owner, or one that CloudFormation cannot update."""
+        self._stack = stacks.find(self._session, self.name)
+        if self._stack is not None:
+            stacks.check_usable(self.spec, self._stack)
+
     def wait(self) -> None:
         """Wait for an operation in progress on the stack."""
-        self._found, self._stack = True, stacks.wait_until_idle(self._session, self.name, self._console)
+        if self._stack is not None and self._stack.busy:
+            self._stack = stacks.wait_until_idle(self._session, self.name, self._console)
 
     def look(self) -> Pending | None:
         """Pending where template, parameters, tags or stack policy differ; asks CloudFormation with a change set."""
-        if not self._found:
-            self._stack = stacks.find(self._session, self.name)
         stack = self._stack
         created = tuple(
             Change(resource.type, resource.logical_id, "create", condition=resource.condition)

@@ -33,6 +33,13 @@ class Step(ABC):
     type: ClassVar[str]
     name: str
 
+    def check(self) -> None:  # noqa: B027
+        """Refuse what cannot be done; called for every step before the first one is done.
+
+        Raises:
+            ScaffoldError: The step cannot be done.
+        """
+
     def wait(self) -> None:  # noqa: B027 (a hook that most steps do not need)
         """Wait for operations in progress, before `look` in a deployment. A plan does not wait."""
 

@@ -17,9 +17,8 @@ from scaffold.core.results import Change
 from scaffold.deployment.inventory import Inventory
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import FOUNDATION, StackId
+from scaffold.service.stack_kinds import FOUNDATION, PIPELINE, StackId
 
-COMMAND = "scaffold destroy"
 _LOG_GROUP = "log-group"
 
 
@@ -96,10 +95,11 @@ class Transitions(Deletion):
 class StackGroup(Deletion):
     """Stacks that are deleted in parallel."""
 
-    def __init__(self, session: Session, group: list[Stack], role: str | None) -> None:
+    def __init__(self, session: Session, group: list[Stack], role: str | None, again: str) -> None:
         self.group = group
         self._session = session
         self._role = role
+        self._again = again
 
     def data(self, stack: Stack) -> list[DataResource]:
         """The stack's data, without what `DisposableData` deletes."""
@@ -110,11 +110,7 @@ class StackGroup(Deletion):
         report = Report()
         for stack in self.group:
             report.changes.append(_deletion("stack", stack.name))
-            for resource in self.data(stack):
-                if resource.retained:
-                    report.kept.append(Kept(resource.type, resource.id, "retained"))
-                else:
-                    report.changes.append(_deletion(_type(resource), resource.id))
+            _report_data(self.data(stack), report)
         return report
 
     def do(self, report: Report, console: Console) -> None:
@@ -123,14 +119,10 @@ class StackGroup(Deletion):
         found = {stack.name: self.data(stack) for stack in idle}
         # The foundation stack has no service role. The other stacks' role may be deleted already, so pass the
         # current one.
-        stacks.delete(self._session, idle, console, again=COMMAND, role=self._role)
+        stacks.delete(self._session, idle, console, again=self._again, role=self._role)
         for stack in idle:
             report.record(_deletion("stack", stack.name), console)
-            for resource in found[stack.name]:
-                if resource.retained:
-                    report.kept.append(Kept(resource.type, resource.id, "retained"))
-                else:
-                    report.changes.append(_deletion(_type(resource), resource.id))
+            _report_data(found[stack.name], report)
 
     def _deletable(self, name: str, console: Console) -> Stack | None:
         """The stack once it can be deleted. A creation in progress needs no waiting: the deletion cancels it."""
@@ -159,54 +151,65 @@ class DisposableData(Deletion):
         deleted = [*([self._stack] if self._stack else []), *self._deleted]
         for resource in sorted(self._disposable([], deleted), key=lambda one: one.type == data.KEY):
             until = data.delete(self._session, resource)
+            report.record(_deletion(resource.type, resource.id), console)
             if resource.type == data.KEY:
                 report.kept.append(Kept(resource.type, resource.id, "waiting-period", until))
-            else:
-                report.record(_deletion(resource.type, resource.id), console)
 
     def _disposable(self, current: list[DataResource], deleted: list[Stack]) -> list[DataResource]:
         """Disposable data of the current stack, and what is left of deleted ones. The latest template decides: a name
         that an earlier stack called disposable may mean a resource by now that is to be kept.
         """
-        latest = {(one.type, one.id): one for one in current}
+        latest: dict[tuple[str, str], tuple[DataResource, datetime | None]]
+        latest = {(one.type, one.id): (one, None) for one in current}
         for stack in deleted:
             for one in data.retained_resources(self._session, stack):
-                latest.setdefault((one.type, one.id), one)
-        found = [one for one in latest.values() if one.disposable and one.retained]
-        return [one for one in found if data.exists(self._session, one)]
+                latest.setdefault((one.type, one.id), (one, stack.deleted))
+        found = [(one, until) for one, until in latest.values() if one.disposable and one.retained]
+        return [one for one, until in found if data.exists(self._session, one, before=until)]
 
 
 class TaskDefinitions(Deletion):
-    """Every revision of an environment's task definition, also those that replacements have retained."""
+    """Every revision of an environment's task definition, also those that replacements have retained.
 
-    def __init__(self, session: Session, service: Service, environment: str) -> None:
+    Args:
+        before: Later revisions of that family are not the service's.
+    """
+
+    def __init__(self, session: Session, service: Service, environment: str, before: datetime | None) -> None:
         self._session = session
         self._family = names.task_family(service.app_name, environment)
+        self._before = before
 
     def look(self) -> Report:
         """The family with the number of its revisions."""
-        count = cleanup.count_task_definitions(self._session, self._family)
+        count = cleanup.count_task_definitions(self._session, self._family, self._before)
         return Report([_deletion("task-definition", self._family, count)] if count else [])
 
     def do(self, report: Report, console: Console) -> None:
         """Deregister and delete them."""
-        if count := cleanup.delete_task_definitions(self._session, self._family):
+        if count := cleanup.delete_task_definitions(self._session, self._family, self._before):
             report.record(_deletion("task-definition", self._family, count), console)
 
 
-class LogGroups(Deletion):
-    """Log groups by their exact names: those that ECS creates, and those that a stack has left."""
+class LogGroup(Deletion):
+    """The log group that ECS creates for Container Insights, by its exact name. Stacks own the others.
 
-    def __init__(self, session: Session, groups: list[str]) -> None:
+    Args:
+        before: A later log group of that name is not the service's.
+    """
+
+    def __init__(self, session: Session, name: str, before: datetime | None) -> None:
         self._session = session
-        self._groups = groups
+        self._name = name
+        self._before = before
 
     def look(self) -> Report:
-        """The log groups that exist."""
-        return Report([_deletion(_LOG_GROUP, group) for group in cleanup.log_groups(self._session, self._groups)])
+        """The log group, if it exists."""
+        exists = cleanup.log_group_exists(self._session, self._name, self._before)
+        return Report([_deletion(_LOG_GROUP, self._name)] if exists else [])
 
     def do(self, report: Report, console: Console) -> None:
-        """Delete them."""
+        """Delete it."""
         for change in self.look().changes:
             cleanup.delete_log_group(self._session, change.name)
             report.record(change, console)
@@ -237,8 +240,10 @@ class Repository(Deletion):
             report.kept.append(self._kept(commits))
             return
         if approval_rules.exists(self._session, app):
-            approval_rules.delete(self._session, app, associated=exists)
-            report.record(self._rule, console)
+            if approval_rules.delete(self._session, app, associated=exists):
+                report.record(self._rule, console)
+            else:
+                report.kept.append(Kept(self._rule.type, self._rule.name, "shared"))
         if exists:
             codecommit.delete(self._session, app)
             report.record(self._repository, console)
@@ -253,27 +258,43 @@ class Repository(Deletion):
 
 
 def teardown_steps(
-    session: Session, service: Service, inventory: Inventory, environments: tuple[str, ...], *, whole: bool
+    session: Session,
+    service: Service,
+    inventory: Inventory,
+    environments: tuple[str, ...],
+    *,
+    whole: bool,
+    again: str,
 ) -> list[Deletion]:
     """Every step of a teardown.
 
     Args:
         environments: The environments to delete.
         whole: Whether the stacks that the service has once, and the repository, are deleted too.
+        again: The command to repeat after a failure.
     """
-    app = service.app_name
-    owned = [environment for environment in environments if inventory.owns(environment)]
-    groups = [names.container_insights_log_group(app, one) for one in owned]
-    groups += [names.log_group(app, one) for one in owned]
-    if whole and inventory.owns(None):
-        groups += names.build_log_groups(app)
     role = inventory.foundation.deploy_role
-    steps: list[Deletion] = [Transitions(session, service, None if whole else environments[0])]
-    steps += [StackGroup(session, group, role) for group in inventory.in_order_of_deletion(environments, whole=whole)]
-    steps += [DisposableData(session, inventory)] if whole else []
-    steps += [TaskDefinitions(session, service, environment) for environment in owned]
-    steps.append(LogGroups(session, groups))
+    steps: list[Deletion] = []
+    if StackId(PIPELINE) in inventory.stacks:
+        steps.append(Transitions(session, service, None if whole else environments[0]))
+    for group in inventory.in_order_of_deletion(environments, whole=whole):
+        steps.append(StackGroup(session, group, role, again))
+    if whole and inventory.owns(None):
+        steps.append(DisposableData(session, inventory))
+    for environment in environments:
+        if inventory.owns(environment):
+            until = inventory.owned_until(environment)
+            insights = names.container_insights_log_group(service.app_name, environment)
+            steps += [TaskDefinitions(session, service, environment, until), LogGroup(session, insights, until)]
     return [*steps, *([Repository(session, service)] if whole else [])]
+
+
+def _report_data(resources: list[DataResource], report: Report) -> None:
+    for resource in resources:
+        if resource.retained:
+            report.kept.append(Kept(_type(resource), resource.id, "retained"))
+        else:
+            report.changes.append(_deletion(_type(resource), resource.id))
 
 
 def _type(resource: DataResource) -> str:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git
 from scaffold.core.git_failures import GitFailed
-from scaffold.core.target import LOCAL_VARIABLE, Endpoint, Target
+from scaffold.core.target import LOCAL_VARIABLE, Endpoint, Target, local_endpoint
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.folder import own_folder
 
@@ -56,9 +56,10 @@ class LocalAws:
 
 def inside() -> bool:
     """Whether the environment variables of this process lead to a local AWS that is still running."""
-    if os.environ.get(LOCAL_VARIABLE) != "1":
+    endpoint = local_endpoint()
+    if endpoint is None:
         return False
-    address = urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))
+    address = urlsplit(endpoint)
     try:
         with socket.create_connection((address.hostname or "", address.port or 0), timeout=1):
             return True

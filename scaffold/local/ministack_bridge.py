@@ -137,6 +137,13 @@ def stacks() -> list[Document]:
     return list(cloudformation._stacks.values())
 
 
+def keep_deleted_stack(name: str) -> None:
+    """Keep a deleted stack by its id, before another one of its name takes its place in ministack's dictionary."""
+    stack = cloudformation._stacks.get(name)
+    if stack is not None and stack["StackStatus"] == "DELETE_COMPLETE":
+        cloudformation._stacks[stack["StackId"]] = cloudformation._stacks.pop(name)
+
+
 def change_sets() -> list[Document]:
     """The change sets of the current request's region: ministack's own dictionaries, not copies."""
     return list(cloudformation._change_sets.values())

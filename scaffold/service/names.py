@@ -62,11 +62,6 @@ def log_group(app: str, environment: str) -> str:
     return f"/{app}/{environment}"
 
 
-def build_log_groups(app: str) -> list[str]:
-    """The log groups of the pipeline's CodeBuild projects."""
-    return [f"/{app}/pipeline/{name}" for name in ("build", "smoke-test")]
-
-
 def container_insights_log_group(app: str, environment: str) -> str:
     """The log group that ECS itself makes for a cluster with Container Insights."""
     return f"/aws/ecs/containerinsights/{cluster(app, environment)}/performance"

@@ -45,7 +45,7 @@ def check_repository(service: Service) -> None:
             trust = f"If you trust it, run `git config --global --add safe.directory {shlex.quote(str(service.root))}`."
             raise explain(error, str(service.root), {error.kind: trust}) from error
         top = None
-    if top is None or top.resolve() != service.root.resolve():
+    if top is None or not top.samefile(service.root):
         where = "is inside another Git repository" if top else "is not a Git repository"
         raise ScaffoldError(
             f"{service.root} {where}.",

@@ -35,7 +35,7 @@ from tests.deploy.services import (
 
 # What `--plan` may call besides reading: change sets, which it deletes again.
 PLAN_WRITES = {"cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet"}
-READS = ("Get", "List", "Describe")
+READS = ("Get", "List", "Describe", "Head")
 
 
 def name_of(service: Path) -> str:

@@ -27,6 +27,7 @@ from tests.deploy.services import (
     commit,
     foundation_stack,
     make_service,
+    pipeline_stack,
     run,
     run_with_profile,
     state,
@@ -415,7 +416,7 @@ def in_status(status: str, times: int = 10**6) -> Callable[[dict[str, Any]], Non
     ("status", "remedy"),
     [
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
-        pytest.param("DELETE_FAILED", "scaffold destroy", marks=pytest.mark.slow),
+        pytest.param("DELETE_FAILED", "delete-stack", marks=pytest.mark.slow),
     ],
 )
 def test_stuck_stack(service: Path, wire: Wire, status: str, remedy: str) -> None:
@@ -446,6 +447,26 @@ def test_stack_of_somebody_else(service: Path) -> None:
     )
     error = refusal(service)
     assert "belongs to another" in error.happened
+
+
+def test_every_stack_is_asked_for_before_the_first_change(service: Path, wire: Wire) -> None:
+    stack = pipeline_stack(read(service).app_name)
+    client("cloudformation").create_stack(
+        StackName=stack, TemplateBody=json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    )
+    for plan in (True, False):
+        assert f"A stack named {stack} exists that is not this service's" in refusal(service, plan=plan).happened
+    assert [call for call in wire.calls if not call.split(":")[1].startswith(("Get", "List", "Describe"))] == []
+
+
+def test_a_creation_that_a_colleague_deletes_is_no_success(service: Path, wire: Wire) -> None:
+    def deleted(parsed: dict[str, Any]) -> None:
+        for event in parsed["StackEvents"]:
+            if event["ResourceStatus"] == "CREATE_COMPLETE" and event["PhysicalResourceId"] == event["StackId"]:
+                event["ResourceStatus"] = "DELETE_COMPLETE"
+
+    wire.touched["DescribeStackEvents"] = deleted
+    assert "could not be created: it is DELETE_COMPLETE" in refusal(service).happened
 
 
 def test_interruption_says_that_aws_goes_on_and_a_repetition_finishes(service: Path, wire: Wire) -> None:

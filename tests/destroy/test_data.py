@@ -139,7 +139,7 @@ def test_termination_protection_is_asked_for_first(deployed: Path, wire: Wire) -
     client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=True)
     error = refused(deployed, wire)
     assert f"termination protection is on for {stack}" in error.happened
-    assert f"--no-enable-termination-protection --stack-name {stack}" in error.remedy
+    assert f"--no-enable-termination-protection --region us-east-1 --stack-name {stack}" in error.remedy
     assert traces(name_of(deployed)) == before
     client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=False)
     remove(deployed)
@@ -222,6 +222,76 @@ def test_the_latest_template_says_what_is_disposable(deployed: Path) -> None:
         assert Change("AWS::ECR::Repository", app, "delete") not in result.changes
     assert client("ecr").list_images(repositoryName=app)["imageIds"]
     client("ecr").delete_repository(repositoryName=app, force=True)
+
+
+def test_names_that_are_in_use_again_are_not_the_services(deployed: Path) -> None:
+    """CloudFormation remembers the deleted stacks; what has been created under their names since is somebody else's."""
+    app = name_of(deployed)
+    remove(deployed)
+    insights = names.container_insights_log_group(app, "dev")
+    client("ecr").create_repository(repositoryName=app)
+    client("logs").create_log_group(logGroupName=insights)
+    client("ecs").register_task_definition(
+        family=names.task_family(app, "dev"), containerDefinitions=[{"name": "app", "image": "image"}]
+    )
+    assert remove(deployed, plan=True).changes == ()
+    assert remove(deployed).changes == ()
+    client("ecr").delete_repository(repositoryName=app)
+    client("logs").delete_log_group(logGroupName=insights)
+
+
+def test_a_key_whose_deletion_was_cancelled_is_kept(deployed: Path) -> None:
+    keys = {key["KeyId"] for key in client("kms").list_keys()["Keys"]}
+    remove(deployed)
+    describe = client("kms").describe_key
+    scheduled = {key for key in keys if describe(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingDeletion"}
+    for key in scheduled:
+        client("kms").cancel_key_deletion(KeyId=key)
+    assert remove(deployed).changes == ()
+    for key in scheduled:
+        client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+
+
+def test_a_retained_log_group_is_kept(service: Path) -> None:
+    app = name_of(service)
+    run(service)
+    group = names.log_group(app, "dev")
+    logs = {"Type": "AWS::Logs::LogGroup", "DeletionPolicy": "Retain", "Properties": {"LogGroupName": group}}
+    create_stack(environment_stack(app, "dev", "environment"), {"Logs": logs}, app)
+    result = remove(service)
+    assert ("log-group", group, "retained") in {(one.type, one.name, one.reason) for one in result.kept}
+    assert client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    client("logs").delete_log_group(logGroupName=group)
+
+
+@pytest.mark.parametrize("option", ["--depth=1", "--filter=blob:none"])
+def test_an_incomplete_clone_is_refused(deployed: Path, tmp_path: Path, wire: Wire, option: str) -> None:
+    """It may hold the newest commit, and not the history or the files that the repository would be deleted with."""
+    app = name_of(deployed)
+    for number in range(3):
+        commit(deployed, f"change {number}")
+    run(deployed)
+    incomplete = tmp_path / "incomplete"
+    git("clone", "-q", option, names.remote_url(app, "us-east-1"), str(incomplete), cwd=tmp_path)
+    assert "lacks" in refused(incomplete, wire).happened
+    assert app in str(client("codecommit").list_repositories()["repositories"])
+
+
+def test_a_remedy_for_one_environment_names_it(deployed: Path, wire: Wire) -> None:
+    asked = []
+    with pytest.raises(ScaffoldError) as declined:
+        remove(deployed, environment="dev", confirm=lambda name: bool(asked.append(name)))
+    assert asked == [f"{name_of(deployed)}/dev"]
+    assert f"type {name_of(deployed)}/dev" in declined.value.remedy
+    wire.throw("DeleteStack", KeyboardInterrupt())
+    with pytest.raises(Interrupted) as interrupted:
+        remove(deployed, environment="dev")
+    assert "scaffold destroy --environment dev`" in interrupted.value.remedy
+    stack = environment_stack(name_of(deployed), "dev", "environment")
+    wire.faults.clear()
+    client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=True)
+    assert "`scaffold destroy --environment dev` again" in refused(deployed, wire, environment="dev").remedy
+    client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=False)
 
 
 def test_two_teardowns_at_once_both_end(deployed: Path) -> None:

@@ -254,7 +254,10 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
     for _, logical, role in every(stacks, "AWS::IAM::Role"):
         assert role["Path"] == names.role_path(app), logical
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
-    assert log_groups == {*names.build_log_groups(app), *(names.log_group(app, one) for one in environments)}
+    assert log_groups == {
+        *(f"/{app}/pipeline/{name}" for name in ("build", "smoke-test")),
+        *(names.log_group(app, one) for one in environments),
+    }
     for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup"):
         assert group["Name"].startswith(f"{names.build_project(app)}-")
 

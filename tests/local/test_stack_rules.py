@@ -200,3 +200,17 @@ def test_stack_policies_are_stored(stack: Stack) -> None:
     policy = json.dumps({"Statement": [{"Effect": "Deny", "Action": "Update:*", "Principal": "*", "Resource": "*"}]})
     stack.create(TOPIC, StackPolicyBody=policy)
     assert json.loads(stack.api.get_stack_policy(StackName=stack.name)["StackPolicyBody"]) == json.loads(policy)
+
+
+def test_a_deleted_stack_is_remembered_by_its_id_when_its_name_is_used_again(stack: Stack) -> None:
+    first = stack.create({"Topic": {"Type": "AWS::SNS::Topic"}})["StackId"]
+    stack.delete()
+    second = stack.create({"Queue": {"Type": "AWS::SQS::Queue"}})["StackId"]
+    assert first != second
+    described = stack.api.describe_stacks(StackName=first)["Stacks"][0]
+    assert described["StackStatus"] == "DELETE_COMPLETE"
+    assert described["CreationTime"] <= described["DeletionTime"]
+    listed = stack.api.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
+    assert first in {one["StackId"] for one in listed}
+    assert stack.describe()["StackId"] == second
+    assert "DeletionTime" not in stack.describe()

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -24,7 +25,7 @@ from scaffold.service import names
 
 # Statuses of stacks that never finished their creation; they can be deleted.
 UNFINISHED = {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
-_SUCCEEDED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE", "IMPORT_COMPLETE"}
+_SUCCEEDED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 _DEPLOY = "scaffold deploy"
 # IAM is eventually consistent: a role that the foundation created a moment ago may not be assumable yet.
 _ROLE_SECONDS = 90
@@ -43,6 +44,7 @@ class Stack:
         outputs: Its outputs' values.
         role: The ARN of its service role, if any.
         protected: Whether termination protection is on.
+        deleted: When it was deleted; None while it exists.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Stack:
     outputs: dict[str, str]
     role: str | None
     protected: bool = False
+    deleted: datetime | None = None
 
     @property
     def busy(self) -> bool:
@@ -71,6 +74,7 @@ def as_stack(described: dict[str, Any]) -> Stack:
         outputs={one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", [])},
         role=described.get("RoleARN"),
         protected=bool(described.get("EnableTerminationProtection")),
+        deleted=described.get("DeletionTime"),
     )
 
 
@@ -92,7 +96,17 @@ def find_deleted(session: Session, wanted: Callable[[str], bool]) -> list[Stack]
     pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
     summaries = [one for page in pages for one in page["StackSummaries"] if wanted(one["StackName"])]
     latest_first = sorted(summaries, key=lambda one: one["CreationTime"], reverse=True)
-    return [as_stack(client.describe_stacks(StackName=one["StackId"])["Stacks"][0]) for one in latest_first]
+    # CloudFormation may forget a stack between the two calls.
+    return [stack for one in latest_first if (stack := _find_deleted(session, one["StackId"]))]
+
+
+def _find_deleted(session: Session, stack_id: str) -> Stack | None:
+    try:
+        return _described(session, stack_id)
+    except ClientError as error:
+        if says_no_such_stack(error):
+            return None
+        raise
 
 
 def check_usable(spec: StackSpec, stack: Stack) -> None:
@@ -102,7 +116,8 @@ def check_usable(spec: StackSpec, stack: Stack) -> None:
         ScaffoldError: It belongs to another service, or its last operation left it in a state that needs a person.
     """
     owner, wanted = stack.tags.get(names.TAG_SERVICE), spec.tags.get(names.TAG_SERVICE)
-    if owner != wanted and stack.status != "REVIEW_IN_PROGRESS":
+    in_review = owner is None and stack.status == "REVIEW_IN_PROGRESS"
+    if owner != wanted and not in_review:
         raise ScaffoldError(
             f"A stack named {spec.name} exists that is not this service's"
             + (f": it belongs to {owner}." if owner else f": it lacks the tag {names.TAG_SERVICE}={wanted}."),
@@ -117,7 +132,7 @@ def check_usable(spec: StackSpec, stack: Stack) -> None:
     if stack.status == "DELETE_FAILED":
         raise ScaffoldError(
             f"The stack {spec.name} is {stack.status}: its deletion was started and did not finish.",
-            f"Finish it with `scaffold destroy`, then run `{_DEPLOY}` again.",
+            f"Finish it with `aws cloudformation delete-stack --stack-name {spec.name}`, then run `{_DEPLOY}` again.",
         )
 
 

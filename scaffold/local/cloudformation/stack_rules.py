@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from scaffold.local import ministack_bridge
@@ -30,10 +31,11 @@ def install() -> None:
 
 
 class _StackRules:
-    """The rules, and the service role of each stack and change set by its id."""
+    """The rules, the service role of each stack and change set by its id, and the time of each deletion."""
 
     def __init__(self) -> None:
         self._roles: dict[str, str] = {}
+        self._deletions: dict[str, str] = {}
 
     def of(self, action: str) -> Callable[[Document, Handler], Response]:
         """The wrapper of an action."""
@@ -45,18 +47,23 @@ class _StackRules:
             refusal = _refusal(action, parameters, stack) or _role_refusal(role)
             if refusal:
                 return ministack_bridge.stack_error(*refusal)
+            if action in ("CreateStack", "CreateChangeSet"):
+                # AWS remembers a deleted stack by its id, also when its name is used again.
+                ministack_bridge.keep_deleted_stack(_parameter(parameters, "StackName"))
             response = original(parameters)
             if response[0] == 200 and action != "DeleteStack":
                 self._record(action, parameters, role, change_set)
+            elif stack:
+                self._deletions.setdefault(stack["StackId"], datetime.now(UTC).isoformat())
             return response
 
         return respond
 
     def describe_stacks(self, parameters: Document, original: Handler) -> Response:
-        """Add the roles to the stacks that ministack describes."""
-        return ministack_bridge.edit_xml(original(parameters), self._add_roles)
+        """Add the roles and deletion times to the stacks that ministack describes."""
+        return ministack_bridge.edit_xml(original(parameters), self._complete)
 
-    def _add_roles(self, response: ElementTree.Element) -> None:
+    def _complete(self, response: ElementTree.Element) -> None:
         stacks = response.find("{*}DescribeStacksResult/{*}Stacks")
         if stacks is None:
             raise LookupError("ministack's response to DescribeStacks has no Stacks")
@@ -66,6 +73,9 @@ class _StackRules:
                 raise LookupError("ministack's response to DescribeStacks has a stack without StackId")
             if role := self._roles.get(identifier.text or ""):
                 ElementTree.SubElement(stack, identifier.tag.replace("StackId", "RoleARN")).text = role
+            deleted = stack.findtext("{*}StackStatus") == "DELETE_COMPLETE"
+            if deleted and (moment := self._deletions.get(identifier.text or "")):
+                ElementTree.SubElement(stack, identifier.tag.replace("StackId", "DeletionTime")).text = moment
 
     def _role_of(self, change_set: Document | None, stack: Document | None) -> str:
         """The role that CloudFormation acts as: a change set's own role, also if it has none, else the stack's."""
