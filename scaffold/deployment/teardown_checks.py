@@ -1,4 +1,4 @@
-"""Everything that can refuse a teardown, checked for all stacks before the first deletion."""
+"""Everything that could prevent a deletion, checked for all stacks before the first one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check_ownership(session: Session, service: Service) -> None:
         raise ScaffoldError(
             f"The CodeCommit repository {names.repository(service.app_name)} in {service.region} is not this "
             "service's: it holds another history.",
-            "The stacks of that name belong to the service in that repository: destroy it from a clone of that one.",
+            "The stacks of that name belong to the service in that repository: run `scaffold destroy` in its clone.",
         )
 
 
@@ -44,28 +44,28 @@ def check_deletable(session: Session, steps: list[Deletion]) -> None:
     """
     groups = [step for step in steps if isinstance(step, StackGroup)]
     stacks = [stack for group in groups for stack in group.group]
-    _check_protection(stacks)
+    _check_protection(session, stacks)
     _check_imports(session, stacks)
     for group in groups:
         for stack in group.group:
             _check_content(session, group, stack)
 
 
-def _check_protection(stacks: list[Stack]) -> None:
+def _check_protection(session: Session, stacks: list[Stack]) -> None:
     protected = [stack.name for stack in stacks if stack.protected]
     if protected:
         raise ScaffoldError(
             f"Nothing was deleted: termination protection is on for {', '.join(protected)}.",
-            "To lift it, run `aws cloudformation update-termination-protection --no-enable-termination-protection "
-            f"--stack-name {protected[0]}`, then `{COMMAND}` again.",
+            "Turn it off with `aws cloudformation update-termination-protection --no-enable-termination-protection "
+            f"--region {session.region} --stack-name {protected[0]}`, then run `{COMMAND}` again.",
         )
 
 
 def _check_imports(session: Session, stacks: list[Stack]) -> None:
     for stack, others in importers(session, stacks).items() if stacks else ():
         raise ScaffoldError(
-            f"Nothing was deleted: the stack {', '.join(others)} imports an export of {stack}.",
-            f"Delete that stack or its imports first, then run `{COMMAND}` again.",
+            f"Nothing was deleted: an export of the stack {stack} is imported by {', '.join(others)}.",
+            f"Delete the importing stacks or their imports, then run `{COMMAND}` again.",
         )
 
 
@@ -74,6 +74,6 @@ def _check_content(session: Session, group: StackGroup, stack: Stack) -> None:
         if data.blocks_deletion(session, resource):
             raise ScaffoldError(
                 f"Nothing was deleted: {physical_title(resource.type, resource.id)} of the stack {stack.name} is not "
-                "empty, and CloudFormation does not delete it then.",
-                f"Empty it, or retain it with `DeletionPolicy: Retain`; then run `{COMMAND}` again.",
+                "empty, so CloudFormation cannot delete it.",
+                f"Empty it, or add `DeletionPolicy: Retain` and deploy that; then run `{COMMAND}` again.",
             )
