@@ -104,7 +104,7 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Interrupted; operations that AWS has started continue there.",
-            f"`{service.enter} && scaffold deploy` continues from their result.",
+            f"Run `{service.enter} && scaffold deploy` to continue from their result.",
         ) from interruption
 
 

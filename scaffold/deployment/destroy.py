@@ -77,9 +77,10 @@ def destroy(
         with signed_in(service, target, console) as session:
             return _destroy(session, service, environment, plan, confirm, console)
     except KeyboardInterrupt as interruption:
+        command = f"{COMMAND} --environment {environment}" if environment else COMMAND
         raise Interrupted(
             "Interrupted; deletions that AWS has started continue there.",
-            f"`{service.enter} && {COMMAND}` deletes the rest.",
+            f"Run `{service.enter} && {command}` to delete the rest.",
         ) from interruption
 
 

@@ -8,7 +8,7 @@ from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.session import Session
 from scaffold.console.titles import physical_title
 from scaffold.core.errors import ScaffoldError
-from scaffold.deployment.teardown import COMMAND, Deletion, StackGroup
+from scaffold.deployment.teardown import Deletion, StackGroup
 from scaffold.service import names
 from scaffold.service.service import Service
 
@@ -57,7 +57,7 @@ def _check_protection(session: Session, stacks: list[Stack]) -> None:
         raise ScaffoldError(
             f"Nothing was deleted: termination protection is on for {', '.join(protected)}.",
             "Turn it off with `aws cloudformation update-termination-protection --no-enable-termination-protection "
-            f"--region {session.region} --stack-name {protected[0]}`, then run `{COMMAND}` again.",
+            f"--region {session.region} --stack-name {protected[0]}`, then run the same command again.",
         )
 
 
@@ -65,7 +65,7 @@ def _check_imports(session: Session, stacks: list[Stack]) -> None:
     for stack, others in importers(session, stacks).items() if stacks else ():
         raise ScaffoldError(
             f"Nothing was deleted: an export of the stack {stack} is imported by {', '.join(others)}.",
-            f"Delete the importing stacks or their imports, then run `{COMMAND}` again.",
+            "Delete the importing stacks or their imports, then run the same command again.",
         )
 
 
@@ -75,5 +75,5 @@ def _check_content(session: Session, group: StackGroup, stack: Stack) -> None:
             raise ScaffoldError(
                 f"Nothing was deleted: {physical_title(resource.type, resource.id)} of the stack {stack.name} is not "
                 "empty, so CloudFormation cannot delete it.",
-                f"Empty it, or add `DeletionPolicy: Retain` and deploy that; then run `{COMMAND}` again.",
+                "Empty it, or add `DeletionPolicy: Retain` and deploy that; then run the same command again.",
             )

@@ -44,7 +44,10 @@ def _reason(kept: Kept, service: str) -> str:
             return "other services of the account share them, and they cost nothing"
         case "unpulled-commits":
             commits = count(kept.commits, "commit")
-            return f"it has {commits} that this clone lacks: run `git pull`, then `scaffold destroy` again to delete it"
+            return (
+                f"it has {commits} that this clone lacks: fetch them into branches or tags of this clone, then run "
+                "`scaffold destroy` again to delete it"
+            )
         case _:
             return f"it is not tagged as a stack of {service}"
 

@@ -295,6 +295,14 @@ def test_transition_into_the_stage_is_disabled_until_the_next_deployment(tmp_pat
     assert traces(app) == []
 
 
+def test_interruption_while_deleting_an_environment_names_the_environment(deployed_once: Path, wire: Wire) -> None:
+    wire.throw("DescribeStacks", KeyboardInterrupt())
+    with pytest.raises(Interrupted) as caught:
+        remove(deployed_once, environment="dev")
+    assert "scaffold destroy --environment dev`" in caught.value.remedy
+    wire.faults.clear()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("operation", ["DeleteStack", "DescribeStackEvents"])
 def test_interruption_says_how_to_finish(deployed_once: Path, wire: Wire, operation: str) -> None:
