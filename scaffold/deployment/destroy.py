@@ -13,7 +13,7 @@ from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, 
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
 from scaffold.deployment.inventory import Inventory, take_inventory
-from scaffold.deployment.teardown import COMMAND, Kept, Report, teardown_steps
+from scaffold.deployment.teardown import Kept, Report, command, teardown_steps
 from scaffold.deployment.teardown_checks import check_deletable, check_ownership
 from scaffold.service import names, preflight
 from scaffold.service.service import Service
@@ -77,10 +77,9 @@ def destroy(
         with signed_in(service, target, console) as session:
             return _destroy(session, service, environment, plan, confirm, console)
     except KeyboardInterrupt as interruption:
-        command = f"{COMMAND} --environment {environment}" if environment else COMMAND
         raise Interrupted(
             "Interrupted; deletions that AWS has started continue there.",
-            f"Run `{service.enter} && {command}` to delete the rest.",
+            f"Run `{service.enter} && {command(environment)}` to delete the rest.",
         ) from interruption
 
 

@@ -19,8 +19,12 @@ from scaffold.service import names
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, StackId
 
-COMMAND = "scaffold destroy"
 _LOG_GROUP = "log-group"
+
+
+def command(environment: str | None) -> str:
+    """The command to repeat. Without `--environment` it would delete the whole service."""
+    return f"scaffold destroy --environment {environment}" if environment else "scaffold destroy"
 
 
 @dataclass(frozen=True)
@@ -93,12 +97,18 @@ class Transitions(Deletion):
 
 
 class StackGroup(Deletion):
-    """Stacks that are deleted in parallel."""
+    """Stacks that are deleted in parallel.
 
-    def __init__(self, session: Session, group: list[Stack], role: str | None) -> None:
+    Args:
+        role: The deploy role, for stacks with a service role; None where the foundation has none.
+        again: The command to repeat after a failure.
+    """
+
+    def __init__(self, session: Session, group: list[Stack], role: str | None, again: str) -> None:
         self.group = group
         self._session = session
         self._role = role
+        self._again = again
 
     def data(self, stack: Stack) -> list[DataResource]:
         """The stack's data, without what `DisposableData` deletes."""
@@ -122,7 +132,7 @@ class StackGroup(Deletion):
         found = {stack.name: self.data(stack) for stack in idle}
         # The foundation stack has no service role. The other stacks' role may be deleted already, so pass the
         # current one.
-        stacks.delete(self._session, idle, console, again=COMMAND, role=self._role)
+        stacks.delete(self._session, idle, console, again=self._again, role=self._role)
         for stack in idle:
             report.record(_deletion("stack", stack.name), console)
             for resource in found[stack.name]:
@@ -261,8 +271,11 @@ def teardown_steps(
     if whole and inventory.owns(None):
         groups += names.build_log_groups(app)
     role = inventory.foundation.deploy_role
+    again = command(None if whole else environments[0])
     steps: list[Deletion] = [Transitions(session, service, None if whole else environments[0])]
-    steps += [StackGroup(session, group, role) for group in inventory.in_order_of_deletion(environments, whole=whole)]
+    steps += [
+        StackGroup(session, group, role, again) for group in inventory.in_order_of_deletion(environments, whole=whole)
+    ]
     steps += [DisposableData(session, inventory)] if whole else []
     steps += [TaskDefinitions(session, service, environment) for environment in owned]
     steps.append(LogGroups(session, groups))
