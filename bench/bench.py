@@ -2,7 +2,7 @@
 
 Both commands of a pair run alternately, so that other load on the machine affects both. The
 median of the pairs' ratios is printed beside its limit; the exit code is 1 when one is exceeded. The last
-line is the number of AWS calls of a repeated deployment that changes nothing.
+line is the number of AWS calls of a repeated deployment with nothing to do.
 
     python bench/bench.py [--rounds N] [NAME...]
 """
@@ -70,7 +70,7 @@ DEPLOY_CALLS = 12
 
 
 def tool(name: str) -> str:
-    """The program of that name in the interpreter's own environment."""
+    """The program of that name in this interpreter's environment."""
     return str(BIN / name)
 
 

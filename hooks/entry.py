@@ -125,7 +125,7 @@ def copy(context: Context, kit: Path, destination: Path, *options: str) -> None:
 
 
 def answers(context: Context, kit: Path) -> Context:
-    """The answers by question: the ones cookiecutter asked for, and those in `extra`."""
+    """The answers by question: those that cookiecutter prompted for, and those in `extra`."""
     configuration = yaml.safe_load((kit / "copier.yml").read_text("utf-8"))
     questions = {
         name
@@ -149,7 +149,9 @@ def answers(context: Context, kit: Path) -> Context:
             raise Refused(f"{name} is answered by itself and in extra.", f"Leave {name} out of extra.")
         if name not in questions:
             more = ", ".join(sorted(questions - set(asked)))
-            raise Refused(f"extra answers {name}, which is not a question.", f"There are {more}, {example}.")
+            raise Refused(
+                f"extra answers {name}, which is not a question.", f"The other questions are {more}; {example}."
+            )
     return {**asked, **extra}
 
 

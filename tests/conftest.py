@@ -1,4 +1,4 @@
-"""What every test lives in: a home of its own, and none of the machine's Git, AWS or proxy settings."""
+"""The environment of every test: a temporary home, and none of the machine's Git, AWS or proxy settings."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from pathlib import Path
 
 import pytest
 
-# Settings that would reach a test from the machine: where Git looks, who commits, which account is used.
+# Settings of the machine that would change a test: repositories, committers, accounts, proxies.
 _PREFIXES = ("AWS_", "GIT_", "XDG_", "COPIER_", "COOKIECUTTER_", "SCAFFOLD_", "CODE_COMMIT_", "BOTO_")
 _NAMES = {"EMAIL", "NO_COLOR", "EDITOR", "VISUAL", *(f"{kind}_proxy" for kind in ("http", "https", "all", "no"))}
 
 
 def isolated(home: Path, environment: dict[str, str] | None = None) -> dict[str, str]:
-    """An environment that carries nothing of the machine but its programs.
+    """An environment with nothing of the machine but its programs.
 
     Args:
-        home: The home directory to live in.
-        environment: What to start from; this process's by default.
+        environment: The environment to reduce; this process's by default.
     """
     kept = {
         name: value
@@ -40,8 +39,8 @@ def isolated(home: Path, environment: dict[str, str] | None = None) -> dict[str,
 
 @pytest.fixture(scope="session", autouse=True)
 def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """This process lives in a temporary home; one for each worker, so that the embedded kit is laid out once."""
-    # A shell starts what runs in its background deaf to Ctrl-C, and so would be every command under test.
+    """A temporary home for each worker process, so that the embedded kit is unpacked once."""
+    # A shell starts background jobs with SIGINT ignored, which every command under test would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     before = dict(os.environ)
     environment = isolated(tmp_path_factory.mktemp("home"))

@@ -1,4 +1,4 @@
-"""What contributors and users read about the project agrees with the project."""
+"""The changelog and the contributing guide agree with the project."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNRELEASED = "Unreleased"
 
 
 def problem(changelog: str, version: str) -> str | None:
-    """What is wrong with the version headings of a changelog."""
+    """The errors in the version headings of a changelog."""
     headings = re.findall(r"^## \[(.+?)\]", changelog, re.MULTILINE)
     numbered = [tuple(map(int, heading.split("."))) for heading in headings if heading != UNRELEASED]
     if UNRELEASED in headings[1:] or numbered != sorted(set(numbered), reverse=True):
@@ -26,7 +26,7 @@ def problem(changelog: str, version: str) -> str | None:
     return None
 
 
-def test_the_changelog_knows_the_version() -> None:
+def test_the_changelog_has_the_version() -> None:
     assert problem((ROOT / "CHANGELOG.md").read_text("utf-8"), scaffold.__version__) is None
 
 

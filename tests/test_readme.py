@@ -1,4 +1,4 @@
-"""What the README promises is run, in its order, as a reader would."""
+"""Runs the commands of the README in their order, as a reader would."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run_inside_local_aws(script: str, directory: Path) -> subprocess.CompletedPr
     )
 
 
-def test_the_two_commands_stand_first() -> None:
+def test_the_two_commands_come_first() -> None:
     assert shell_blocks(ROOT / "README.md")[0] == "make demo\nmake test\n"
 
 

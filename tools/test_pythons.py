@@ -76,7 +76,7 @@ def run(number: Version, program: str) -> bool:
 
 
 def main() -> int:
-    """Find the versions, run the tests with each, and say which were run."""
+    """Find the versions, run the tests with each, and print which were run."""
     tested: Version = sys.version_info[:2]  # by `make test`
     found = interpreters()
     others = {number: program for number, program in found.items() if number != tested}

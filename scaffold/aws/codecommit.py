@@ -17,7 +17,6 @@ class Repository:
     """A CodeCommit repository.
 
     Attributes:
-        arn: Its ARN.
         empty: Whether it has no branch yet.
     """
 

@@ -67,7 +67,7 @@ class DataResource:
         type: Its CloudFormation type.
         id: Its physical id.
         retained: Whether its deletion policy retains it when the stack is deleted.
-        disposable: Whether its template lets `scaffold destroy` delete it with its content.
+        disposable: Whether its template's metadata lets `scaffold destroy` delete it with its content.
     """
 
     type: str

@@ -117,7 +117,7 @@ def _refused(error: ClientError) -> ScaffoldError:
         on = f" on {resource}" if resource else ""
         return ScaffoldError(
             f"AWS denied {action}{on}: these credentials lack the permission.",
-            f"Have {action} allowed; {OPERATOR_POLICY} lists everything that deploy and destroy need.",
+            f"Ask an administrator to allow {action}; {OPERATOR_POLICY} lists all permissions for deploy and destroy.",
         )
     if code == "OperationNotAllowedException" and operation == "CreateRepository":
         return ScaffoldError(
@@ -145,7 +145,7 @@ def _refused(error: ClientError) -> ScaffoldError:
 
 def _action_of(error: ClientError) -> str:
     """The IAM action of a call whose denial does not name it."""
-    # S3's message names no action, and two of its actions are named otherwise than their operations.
+    # S3's message names no action, and two S3 actions have other names than their operations.
     special = {"ListObjectVersions": "s3:ListBucketVersions", "HeadBucket": "s3:ListBucket"}
     return special.get(error.operation_name, error.operation_name)
 
@@ -180,8 +180,8 @@ def _unsent(error: BotoCoreError) -> ScaffoldError:
             return ScaffoldError(f"The AWS configuration cannot be read: {_sentence(str(error))}", "Fix ~/.aws/config.")
         case failures.SSLError():
             return ScaffoldError(
-                f"The connection to AWS is not trusted: {_sentence(str(error))}",
-                "Behind an inspecting proxy, point AWS_CA_BUNDLE at its certificate.",
+                f"The TLS certificate of the connection to AWS is not trusted: {_sentence(str(error))}",
+                "Behind a proxy that inspects TLS, set AWS_CA_BUNDLE to the file with its certificate.",
             )
         case failures.HTTPClientError() | failures.ConnectionError():
             return ScaffoldError(

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from scaffold.aws.session import Session
 
-# Quotas that new accounts may have at zero and that only show once the pipeline runs: service code, name.
+# Quotas that may be zero in new accounts and that fail only when the pipeline runs: service code, name.
 _QUOTAS = (
     ("codebuild", "Concurrently running builds for Linux/Small environment"),
     ("fargate", "Fargate On-Demand vCPU resource count"),
@@ -25,7 +25,7 @@ class Quota:
 
 
 def exhausted_quotas(session: Session) -> tuple[Quota, ...]:
-    """Quotas below one that would stop the pipeline's first run; none where they may not be read."""
+    """Quotas below one that would stop the pipeline's first run; none without the permission to read them."""
     found: list[Quota] = []
     for code, name in _QUOTAS:
         try:

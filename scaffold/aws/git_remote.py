@@ -25,8 +25,8 @@ _REMEDIES = {
         "run the same command again."
     ),
     GitFailure.DENIED: (
-        "Have codecommit:GitPull and codecommit:GitPush on it allowed, and check that the clock of this machine is "
-        f"right; where {names.BRANCH} is protected, push a branch and open a pull request."
+        "Ask for the permissions codecommit:GitPull and codecommit:GitPush on it, and check the clock of this machine; "
+        f"where {names.BRANCH} is protected, push a branch and open a pull request."
     ),
 }
 
@@ -73,9 +73,9 @@ def compare(session: Session, service: Service, commit: str) -> RemoteState:
     if not _contains(service, commit, remote):
         behind = _contains(service, remote, commit)
         raise ScaffoldError(
-            f"{names.BRANCH} here is behind the repository's."
+            f"The local {names.BRANCH} is behind {names.BRANCH} of the CodeCommit repository."
             if behind
-            else f"{names.BRANCH} has diverged from the repository's.",
+            else f"The local {names.BRANCH} has diverged from {names.BRANCH} of the CodeCommit repository.",
             f"Run `git pull {'--ff-only' if behind else '--rebase'} {remote_url(session, service)} {names.BRANCH}`, "
             "then the same command again.",
         )
@@ -137,7 +137,7 @@ def remote_refs(session: Session, service: Service, main: str | None = None) -> 
     if main and refs.get(_MAIN) != main:
         raise ScaffoldError(
             f"Git and CodeCommit disagree about {names.BRANCH} of {names.repository(service.app_name)}.",
-            "Run the same command again: another push may have come between.",
+            "Run the same command again: another push may have happened in between.",
         )
     return refs
 
@@ -193,7 +193,7 @@ def shares_history(service: Service, commit: str) -> bool:
 
 
 def count_unpulled(service: Service, refs: dict[str, str]) -> int:
-    """How many commits of the repository's fetched refs no branch, tag or stash of this clone has."""
+    """How many commits of the fetched refs are in no branch, tag or stash of this clone."""
     if not refs:
         return 0
     own = ("HEAD", "--branches", "--tags", "--glob=refs/stash")

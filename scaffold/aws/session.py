@@ -30,8 +30,7 @@ class Session:
     Attributes:
         account: The account's 12 digits.
         caller: The ARN of the caller.
-        target: Which AWS is meant.
-        boto: The boto3 session.
+        target: The account and region to work on.
     """
 
     account: str
@@ -47,7 +46,7 @@ class Session:
 
     @property
     def partition(self) -> str:
-        """The partition of the account: `aws`, `aws-cn` or `aws-us-gov`."""
+        """The partition of the account, such as `aws` or `aws-us-gov`."""
         return self.caller.split(":")[1] if self.caller.startswith("arn:") else "aws"
 
     @property
@@ -80,7 +79,7 @@ class Session:
 
 
 def new_session(target: Target) -> Any:
-    """A boto3 session: with the standard configuration chain, or for an endpoint with nothing of it."""
+    """A boto3 session: with the standard configuration chain, or for an endpoint without any of it."""
     if target.endpoint is None:
         return boto3.Session(profile_name=target.profile, region_name=target.region)
     core = botocore.session.Session(session_vars=_UNCONFIGURED)
@@ -89,7 +88,7 @@ def new_session(target: Target) -> Any:
 
 
 def connect(service: Service, target: Target) -> Session:
-    """Find out who the caller is, and refuse another account than the service's.
+    """Find out who the caller is, and refuse an account other than the service's.
 
     Raises:
         ScaffoldError: Credentials are missing or expired, AWS cannot be reached, or it is the wrong account.
@@ -112,7 +111,7 @@ def connect(service: Service, target: Target) -> Session:
 
 @contextmanager
 def signed_in(service: Service, target: Target, console: Console) -> Iterator[Session]:
-    """A session for a service; whatever AWS refuses inside the block becomes a ScaffoldError.
+    """A session for a service; AWS's errors inside the block become a ScaffoldError.
 
     Raises:
         ScaffoldError: AWS refused a call, or could not be reached.

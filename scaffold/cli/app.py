@@ -1,4 +1,4 @@
-"""The command line: one lazily loaded module a command, and the translation of usage errors."""
+"""The command line: a lazily loaded module for each command, and the translation of usage errors."""
 
 from __future__ import annotations
 

@@ -16,14 +16,14 @@ def destroy(
     environment: Annotated[
         str | None, typer.Option(metavar="NAME", help="Delete this environment only.", show_default=False)
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the name to be typed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking for the service's name.")] = False,
     plan: Plan = False,
     profile: Profile = None,
     as_json: Json = False,
 ) -> int:
     """Delete a service from AWS.
 
-    Everything that `deploy` and the pipeline created there, after typing the service's name.
+    Deletes everything that `deploy` and the pipeline created, after you have typed the service's name.
     """
     from scaffold.commands.destroy import DestroyOptions, run
     from scaffold.views.destroy import text

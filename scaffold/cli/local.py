@@ -20,7 +20,7 @@ def local(
 ) -> int:
     """Run local AWS.
 
-    The embedded stand-in for an account: in the foreground, or around a command with
+    Runs the embedded stand-in for an AWS account in the foreground, or around a command with
     `scaffold local -- COMMAND…`.
     """
     from scaffold.commands.local import run

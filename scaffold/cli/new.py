@@ -14,9 +14,7 @@ from scaffold.console.console import Console
 def new(
     dest: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="DEST", help="Where to write the service; absent or empty.", show_default="./<app_name>"
-        ),
+        typer.Argument(metavar="DEST", help="The service's folder, new or empty.", show_default="./<app_name>"),
     ] = None,
     data: Annotated[
         list[str] | None,
@@ -39,7 +37,9 @@ def new(
         bool | None,
         typer.Option("--deploy/--no-deploy", help="Deploy without asking. This creates billable resources."),
     ] = None,
-    local: Annotated[bool, typer.Option("--local", help="Deploy to local AWS, without an account.")] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="Deploy to local AWS, without an account; implies --deploy.")
+    ] = False,
     profile: Profile = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the files, the stacks and the monthly cost; write nothing.")
@@ -48,7 +48,7 @@ def new(
 ) -> int:
     """Generate a service.
 
-    Its code, its pipeline and its infrastructure, in a Git repository with a first commit.
+    Writes its code, pipeline and infrastructure to a Git repository with a first commit.
     """
     from scaffold.commands.new import NewOptions, run
     from scaffold.kit.answers import split_pairs

@@ -27,7 +27,7 @@ class DeployOptions:
 
 
 def run(options: DeployOptions, console: Console) -> DeployResult:
-    """Deploy a service's committed files to the account that the person's configuration leads to."""
+    """Deploy a service's committed files to the account that the user's configuration selects."""
     service = read(options.directory)
     target = configured_target(service.region, options.profile)
     return deploy(service, target, plan=options.plan, console=console)

@@ -32,7 +32,7 @@ class DestroyOptions:
 
 
 def run(options: DestroyOptions, console: Console) -> DestroyResult:
-    """Delete a service, or one environment of it, from the account that the person's configuration leads to."""
+    """Delete a service, or one environment of it, from the account that the user's configuration selects."""
     service = read(options.directory)
     return destroy(
         service,

@@ -42,22 +42,22 @@ def run(command: list[str], console: Console) -> int:
         The command's exit code, or 128 and the number of the signal that ended it; 0 after Ctrl-C in the foreground.
 
     Raises:
-        ScaffoldError: Local AWS does not start, or this is a shell inside one and there is no command.
+        ScaffoldError: Local AWS does not start, or it is running already and there is no command.
     """
     if inside():
         if not command:
             raise ScaffoldError(
                 f"Local AWS is running already, at {os.environ['AWS_ENDPOINT_URL']}.",
-                "Use that one; to start another one, leave this shell first.",
+                "Use it, or leave this shell to start another local AWS.",
             )
-        console.note("Inside local AWS already: using that one.")
+        console.note("Already inside local AWS: using it.")
         return _run(command, {})
     with running_local_aws(_region()) as aws:
         if command:
             return _run(command, aws.variables)
         print("\n".join(_exports(aws.variables)), flush=True)
         console.step(f"Local AWS is running at {aws.variables['AWS_ENDPOINT_URL']}.")
-        console.note("Paste the lines above into another terminal to use it there. It keeps nothing when it ends.")
+        console.note("Paste the lines above into another terminal to use it there. Its state is lost when it ends.")
         console.note("Press Ctrl-C to end it.")
         try:
             aws.process.wait()
@@ -77,7 +77,7 @@ def _region() -> str:
 
 
 def _exports(variables: Mapping[str, str]) -> Iterator[str]:
-    """The variables as lines for a shell; PATH is prepended to, since the other shell has its own."""
+    """The variables as lines for a shell. The line for PATH adds a directory to the PATH of that shell."""
     for name, value in sorted(variables.items()):
         if name == "PATH":
             yield f'export PATH={shlex.quote(value.split(os.pathsep)[0])}{os.pathsep}"$PATH"'

@@ -1,4 +1,4 @@
-"""`scaffold new`: from questions to a service's repository, and on to its deployment."""
+"""`scaffold new`: asks the questions, generates the service's repository, and deploys it on request."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class NewOptions:
     """What to generate, and whether to deploy it.
 
     Attributes:
-        dest: Where to write the service; None for a folder with its name.
+        dest: The folder to write the service to; None for a folder with its name.
         data: Answers from the command line.
         answers_file: A file with more answers.
         defaults: Do not prompt.
-        kit: The kit's source; None for the standard one.
+        kit: The kit's source; None for $SCAFFOLD_KIT, or the embedded kit.
         kit_version: The kit's tag or commit; None for the newest.
-        deploy: Whether to deploy; None asks on a terminal, and means no elsewhere.
-        local: Deploy to local AWS; means yes to `deploy` unless that says no.
+        deploy: Whether to deploy; None asks, or with `defaults` means no.
+        local: Deploy to local AWS; implies `deploy` unless that is false.
         profile: The AWS profile to deploy with.
         dry_run: Write nothing.
     """
@@ -57,12 +57,8 @@ class NewResult(Result):
     """A service that was generated, or with `--dry-run` would be.
 
     Attributes:
-        app_name: Its name.
-        directory: Where it is.
         kit: The kit's source, as Copier records it.
         kit_version: The kit's version, likewise.
-        answers: The answers that it was generated from.
-        files: Its files.
         stacks: The stacks that deployment and pipeline create, in order.
         estimate: The monthly estimate; None where the kit computes none.
         dry_run: Whether nothing was written.
@@ -165,7 +161,7 @@ def _service(answers: Answers, destination: Path) -> Service:
 
 
 def _interrupted(destination: Path | None) -> Interrupted:
-    # It was absent or empty before and appears as a whole, but the clean-up after that takes a moment too.
+    # An interruption may come during the clean-up too, after the complete service was renamed to its folder.
     if destination and (destination / ".git").exists():
         return Interrupted(
             f"Interrupted: {destination} is complete, and not deployed.",
@@ -248,7 +244,7 @@ def _deploy(service: Service, options: NewOptions, console: Console) -> tuple[De
         if own_local:
             with running_local_aws(service.region) as aws:
                 return deploy(service, aws.target, plan=False, console=console), True
-        # Inside local AWS its variables lead there, whatever profile was named.
+        # Inside local AWS, the environment variables select it; it has no other profile than `default`.
         target = configured_target(service.region, None if options.local else options.profile)
         return deploy(service, target, plan=False, console=console), False
     except KeyboardInterrupt:
@@ -258,4 +254,6 @@ def _deploy(service: Service, options: NewOptions, console: Console) -> tuple[De
     except ScaffoldError as error:
         if not own_local and again in error.remedy:
             raise
-        raise error.with_remedy(f"{error.remedy} The service itself is complete; continue with `{again}`.") from error
+        raise error.with_remedy(
+            f"{error.remedy} The service is generated: to repeat the deployment alone, run `{again}`."
+        ) from error

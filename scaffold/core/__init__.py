@@ -1,1 +1,1 @@
-"""What every other package uses: errors, results, signals, Git."""
+"""What every other package uses: errors, results, signals, Git, the target."""

@@ -1,4 +1,4 @@
-"""Every failure that the user can fix.
+"""The errors that end a command, with their exit codes.
 
     ScaffoldError            1    the user can fix it
     ├── UsageError           2    the command line or an answer is wrong

@@ -71,8 +71,6 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin:
     """Run Git and return its output, without the trailing newline.
 
     Args:
-        arguments: The arguments after `git`.
-        cwd: The directory to run in.
         env: Variables to set on top of the cleaned environment.
         stdin: Git's standard input.
 

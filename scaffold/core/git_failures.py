@@ -10,7 +10,7 @@ from scaffold.core.errors import ScaffoldError
 
 
 class GitFailure(Enum):
-    """Why a Git command failed, as far as its messages tell."""
+    """Why a Git command failed, according to its messages."""
 
     NOT_FAST_FORWARD = "the remote branch has commits that the local one lacks"
     REMOTE_REJECTED = "the remote repository refused the push"
@@ -100,7 +100,7 @@ class GitFailed(ScaffoldError):
         )
 
 
-# What each failure means for a repository; the remedy depends on whose repository it is.
+# What each failure means for a repository; remedies differ between the kit's and the service's.
 _SENTENCES = {
     GitFailure.NOT_FAST_FORWARD: "{repository} has commits that this clone lacks: another push came first",
     GitFailure.REMOTE_REJECTED: "{repository} refused the push: {reason}",
@@ -126,8 +126,8 @@ def explain(
     """The error for a Git command that failed at a repository.
 
     Args:
-        repository: What it is, such as `the kit ~/kit`.
-        remedies: What to do, by failure, where it is particular to this repository.
+        repository: The repository's name in the message, such as `the kit ~/kit`.
+        remedies: Remedies that are specific to this repository, by failure.
         error: The class of the error.
     """
     sentence = _SENTENCES[failed.kind].format(repository=repository, reason=failed.reason).rstrip(".")

@@ -1,4 +1,4 @@
-"""Paths in commands that a person can paste into a shell."""
+"""Paths in commands that can be pasted into a shell."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class Change:
     Attributes:
         type: What kind of thing changes: a CloudFormation type, or a word such as `tag`, `commit`, `stage`.
         name: Which one: a logical id, a key, a commit.
-        action: `create`, `update`, `replace` or `delete`; `push`, `enable` where these say it better.
+        action: `create`, `update`, `replace` or `delete`; `push` for commits, `enable` or `disable` for stages.
         condition: The template's condition that it depends on; empty for none.
         count: How many there are under this name, such as revisions of a task definition.
     """
@@ -30,7 +30,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of a command. Subclasses add fields; how a person reads them is told in `scaffold.views`."""
+    """The outcome of a command. Subclasses add fields; `scaffold.views` turns them into text."""
 
     command: ClassVar[str] = ""
 

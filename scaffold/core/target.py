@@ -1,4 +1,4 @@
-"""Which AWS is meant: a value, handed down to everything that calls AWS or CodeCommit's Git endpoint."""
+"""The account and region to work on: an argument of everything that calls AWS or CodeCommit's Git endpoint."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ class Endpoint:
 
     Attributes:
         url: The URL of all APIs.
-        access_key: The access key id.
-        secret_key: The secret access key.
         variables: Environment variables with which child processes (Git, the AWS CLI) reach it. They override the
             process's own.
     """
@@ -30,13 +28,13 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Target:
-    """An AWS account in one region, as a person means it.
+    """The AWS account and region that a command works on.
 
     Attributes:
         region: The region of every call.
         profile: The AWS profile; None for the standard configuration chain.
         endpoint: Where to call in place of AWS; None for AWS, or for what AWS_ENDPOINT_URL configures.
-        local: Whether that is local AWS, which proves nothing about an account. Results are labelled with it.
+        local: Whether this is local AWS. Results are labelled with it, since they prove nothing about an account.
     """
 
     region: str
@@ -46,12 +44,12 @@ class Target:
 
 
 def configured_target(region: str, profile: str | None = None) -> Target:
-    """The AWS that the person's configuration (environment variables, ~/.aws) leads to."""
+    """The target that the user's configuration selects: environment variables and ~/.aws."""
     return Target(region, profile, local=local_endpoint() is not None)
 
 
 def local_endpoint() -> str | None:
-    """The endpoint of the local AWS that the environment variables lead to; None where they lead elsewhere."""
+    """The endpoint of the local AWS that the environment variables select; None where they select another AWS."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
     try:
         loopback = urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")

@@ -1,1 +1,1 @@
-"""What combines several AWS services for one service of ours: deploy, plan, tear down."""
+"""What combines several AWS services for one generated service: deploy, plan, tear down."""

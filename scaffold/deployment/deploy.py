@@ -35,10 +35,9 @@ class StepResult:
     """One step of a deployment, planned or done.
 
     Attributes:
-        type: What kind of thing it is about, such as `stack`.
-        name: Its name.
+        type: What kind of thing it changes, such as `stack`.
         action: `create`, `update`, `replace` or `delete`; `none` where the actual state is the desired one.
-        changes: The single changes.
+        changes: The individual changes.
     """
 
     type: str
@@ -52,9 +51,6 @@ class DeployResult(Result):
     """A deployment, or the plan of one.
 
     Attributes:
-        service: The service's name.
-        account: The AWS account.
-        region: The region.
         local: Whether it is local AWS, which proves nothing about an account.
         planned: Whether this is a plan and nothing was changed.
         steps: Every step, in order.
@@ -92,7 +88,7 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
     """Deploy a service's committed files, or with `plan` only find out what that would change.
 
     Raises:
-        ScaffoldError: Something has to be fixed first; what was reached stays, and a repetition continues from there.
+        ScaffoldError: Something has to be fixed first. Finished steps are kept, and a repetition continues after them.
     """
     commit = preflight.deployable_commit(service)
     specs = [templates.load(service, kind) for kind in deployed_by_scaffold()]
@@ -108,7 +104,7 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Interrupted; operations that AWS has started continue there.",
-            f"`{service.enter} && scaffold deploy` continues from their result.",
+            f"Run `{service.enter} && scaffold deploy` to continue from their result.",
         ) from interruption
 
 

@@ -25,15 +25,11 @@ class DestroyResult(Result):
     """What was deleted, or would be.
 
     Attributes:
-        service: The service's name.
-        account: The AWS account.
-        region: The region.
-        local: Whether it is local AWS.
-        environment: The environment that was asked for; None for the whole service.
+        environment: The environment to delete; None for the whole service.
         planned: Whether this is a plan and nothing was changed.
         changes: What is, or would be, deleted or disabled, in order.
         kept: What still exists, and why.
-        production: Whether that environment is production.
+        production: Whether the environment is production.
         remaining_environments: The environments of the answers without the deleted one; None where the answers do not
             name it, or the whole service is deleted.
     """

@@ -37,8 +37,12 @@ class Inventory:
         return Foundation.of(stack.outputs) if stack else Foundation()
 
     def owns(self, environment: str | None) -> bool:
-        """Whether what an environment's stacks leave outside of CloudFormation is the service's: it has, or had, stacks
-        there, and none of another owner is there now. None means the stacks that the service has once.
+        """Whether log groups and task definitions with an environment's names belong to the service.
+
+        They do if the service has or had stacks of the environment, and no other owner has one now.
+
+        Args:
+            environment: None for the stacks that the service has once.
         """
         own = any(one.environment == environment for one in (*self.stacks, *self.deleted))
         return own and not any(one.environment == environment for one in self.foreign)

@@ -22,7 +22,7 @@ class StackStep(Step):
 
     Args:
         foundation: The foundation's step; None for the foundation itself.
-        change_set: The name of the change set with which `look` asks CloudFormation.
+        change_set: The name of the change set that `look` creates.
         console: Where to show the events of the stack.
     """
 
@@ -55,7 +55,7 @@ class StackStep(Step):
         """Refuse a stack of another owner, or one that CloudFormation cannot update."""
         self._stack = stacks.find(self._session, self.name)
         if self._stack is not None:
-            stacks.check_usable(self.spec, self._stack)
+            stacks.check_usable(self.spec, self._stack, self._session.region)
 
     def wait(self) -> None:
         """Wait for an operation in progress on the stack."""
@@ -71,17 +71,19 @@ class StackStep(Step):
         )
         if stack is None:
             return Pending("create", created)
-        stacks.check_usable(self.spec, stack)
+        stacks.check_usable(self.spec, stack, self._session.region)
         if stack.busy:
             raise ScaffoldError(
                 f"The stack {self.name} is busy ({stack.status}), so its changes cannot be planned.",
-                "Run the same command again when that is finished; `scaffold deploy` itself waits for it.",
+                "Run the same command again when the operation has ended, or `scaffold deploy`, which waits for it.",
             )
         if stack.status in stacks.UNFINISHED:
             return Pending("replace", (Change(STACK_TYPE, self.name, "delete"), *created))
         if stacks.up_to_date(self._session, self.spec, stack):
             return None
-        self._change_set = change_sets.create(self._session, self.spec, stack.id, self._means(), self._change_set_name)
+        self._change_set = change_sets.create(
+            self._session, self.spec, stack.id, self._foundation_outputs(), self._change_set_name
+        )
         changes = self._change_set.changes
         self._set_policy = stacks.policy_differs(self._session, self.spec, stack)
         if self._set_policy:
@@ -102,9 +104,9 @@ class StackStep(Step):
             return
         if self._stack is not None:
             self._console.note(f"{self.name} is {self._stack.status}, left by a failed creation: deleting it first")
-            role = self._means().deploy_role if self.spec.kind.service_role else None
+            role = self._foundation_outputs().deploy_role if self.spec.kind.service_role else None
             stacks.delete(self._session, [self._stack], self._console, again="scaffold deploy", role=role)
-        self._stack = stacks.create(self._session, self.spec, self._means(), self._console)
+        self._stack = stacks.create(self._session, self.spec, self._foundation_outputs(), self._console)
 
     def release(self) -> None:
         """Delete the change set."""
@@ -112,5 +114,5 @@ class StackStep(Step):
             change_sets.delete(self._session, self._change_set)
             self._change_set = None
 
-    def _means(self) -> Foundation:
+    def _foundation_outputs(self) -> Foundation:
         return Foundation.of(self._foundation.outputs) if self._foundation else Foundation()

@@ -15,7 +15,7 @@ class Pending:
 
     Attributes:
         action: `create`, `update`, `replace` or `push`.
-        changes: The single changes.
+        changes: The individual changes.
     """
 
     action: str
@@ -27,7 +27,6 @@ class Step(ABC):
 
     Attributes:
         type: What kind of thing it is, for programs.
-        name: Its name.
     """
 
     type: ClassVar[str]
@@ -63,4 +62,4 @@ class Step(ABC):
         """What a deployment does at the end of the step, whether or not there was something to do."""
 
     def release(self) -> None:  # noqa: B027
-        """Delete what `look` has left in AWS for `do`; a plan calls it in place of `do`."""
+        """Delete what `look` has created in AWS for `do`; a plan calls it in place of `do`."""

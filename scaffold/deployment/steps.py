@@ -21,7 +21,7 @@ class ServiceLinkedRole(Step):
     """A role that an AWS service needs for itself.
 
     Args:
-        missing: The account's missing roles; one listing serves all of these steps.
+        missing: The account's missing roles, which all of these steps share.
     """
 
     type = "service-linked-role"
@@ -80,7 +80,7 @@ class Repository(Step):
         if self._found is None:
             self.remote = git_remote.unpushed(self._service, self._commit)
             return Pending("create")
-        # Whose repository it is has to be known before anything of it is changed.
+        # The owner has to be known before anything is changed.
         self.remote = git_remote.compare(self._session, self._service, self._commit)
         self._tags = codecommit.missing_tags(self._session, self._service, self._found)
         return Pending("update", tuple(Change("tag", key, "create") for key in self._tags)) if self._tags else None
@@ -187,7 +187,6 @@ def deployment_steps(
     """Every step of a deployment.
 
     Args:
-        commit: The commit to deploy.
         specs: The stacks that `scaffold deploy` creates, in order.
         change_set: The name for change sets.
     """

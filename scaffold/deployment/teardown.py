@@ -1,4 +1,4 @@
-"""The steps of a teardown, in order. Each can look, which only reads, and do, which deletes."""
+"""The steps of a teardown, in order: `look` only reads, `do` deletes."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ class Kept:
 
     Attributes:
         type: What kind of thing it is, as in a Change.
-        name: Its name.
         reason: `retained` by its template, in its `waiting-period`, `shared` with other services, `foreign` (of another
-            owner), or `unpulled-commits` in it that this clone lacks.
+            owner), or `unpulled-commits`, which this clone lacks.
         until: The end of the waiting period.
         commits: How many commits this clone lacks.
     """
@@ -67,7 +66,7 @@ class Deletion(ABC):
         """Delete it, and report what is deleted and what is kept.
 
         Raises:
-            ScaffoldError: Something could not be deleted; later steps' things still exist.
+            ScaffoldError: Something could not be deleted; the later steps were not started.
         """
 
 
@@ -93,7 +92,12 @@ class Transitions(Deletion):
 
 
 class StackGroup(Deletion):
-    """Stacks that are deleted in parallel."""
+    """Stacks that are deleted in parallel.
+
+    Args:
+        role: The service role for stacks that have one.
+        again: The command to repeat after a failure.
+    """
 
     def __init__(self, session: Session, group: list[Stack], role: str | None, again: str) -> None:
         self.group = group

@@ -1,4 +1,4 @@
-"""Everything that can refuse a teardown, checked for all stacks before the first deletion."""
+"""Everything that could prevent a deletion, checked for all stacks before the first one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_ownership(session: Session, service: Service) -> None:
         raise ScaffoldError(
             f"The CodeCommit repository {names.repository(service.app_name)} in {service.region} is not this "
             "service's: it holds another history.",
-            "The stacks of that name belong to the service in that repository: destroy it from a clone of that one.",
+            "The stacks of that name belong to the service in that repository: run `scaffold destroy` in its clone.",
         )
 
 

@@ -30,9 +30,9 @@ def ask_all(
     Args:
         questionnaire: The kit's questions.
         given: Answers from the command line and files. They are prompted for only if they are invalid.
-        suggested: Defaults that replace the kit's if they are valid.
+        suggested: Defaults that replace the kit's defaults if they are valid.
         objection: Gets a question and a valid answer; returns why it cannot be used here, or nothing.
-        ending: The effect of the last Enter, for its prompt.
+        ending: What the last Enter does, as the end of the sentence “Enter …”.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or Ctrl-D was pressed.
@@ -130,7 +130,7 @@ class _Session:
         self._given.pop(name, None)
         while True:
             raw = _answer(question, message, suggestion, lambda text: self._verdict(question, text))
-            try:  # a list of choices has no key that could refuse one of them
+            try:  # a list of choices cannot refuse a choice while it is shown
                 value = self._parse(question, raw)
             except AnswerRefused as refusal:
                 _say(f"  {refusal.reason}")
@@ -200,7 +200,7 @@ def _answer(question: Question, message: str, suggestion: Any, verdict: Callable
 
 
 def _number(highest: int, ending: str) -> int | None:
-    """Which answer to change; None to go on."""
+    """The number of the answer to change; None to continue."""
 
     def judge(text: str) -> bool | str:
         if not text.strip() or (text.strip().isdecimal() and 1 <= int(text) <= highest):

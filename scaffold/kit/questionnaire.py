@@ -49,7 +49,6 @@ class Questionnaire:
     """The questions of a kit.
 
     Args:
-        template: The kit.
         destination: The service's folder; None if it will be named after the answer to app_name.
     """
 
@@ -70,22 +69,13 @@ class Questionnaire:
         return self._template.secrets
 
     def begin(self, given: Mapping[str, Any]) -> Draft:
-        """Start a pass over the questions.
-
-        Args:
-            given: Answers by question.
-        """
+        """Start a pass over the questions, with the answers that were given."""
         from scaffold.kit.engine.draft import Draft
 
         return Draft(self._template, given, self._destination)
 
     def question(self, name: str, values: Mapping[str, Any]) -> Question:
-        """A question, evaluated with the values of others.
-
-        Args:
-            name: The question.
-            values: Parsed answers by question.
-        """
+        """A question, evaluated with the parsed answers to others."""
         draft = self.begin({})
         for other, value in values.items():
             draft.put(other, value)
@@ -95,8 +85,7 @@ class Questionnaire:
         """Fill in defaults and validate everything, without prompts.
 
         Args:
-            given: Answers by question.
-            customize: Turn `customize` on if an answer was given to a question that only it activates.
+            customize: Turn `customize` on if an answer was given to a question that is active only with it.
 
         Raises:
             AnswerRefused: An answer is invalid, or a required one is missing.

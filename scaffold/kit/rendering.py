@@ -35,7 +35,7 @@ def check_destination(destination: Path) -> None:
     """
     try:
         if destination.is_symlink() and not destination.exists():
-            raise _occupied(destination, "is a link to nowhere")
+            raise _occupied(destination, "is a broken symbolic link")
         if destination.exists():
             if not destination.is_dir():
                 raise _occupied(destination, "exists and is not a folder")
@@ -69,13 +69,13 @@ def workspace(destination: Path) -> Iterator[Path]:
     hidden = parent / f".scaffold-{os.getpid()}-{secrets.token_hex(4)}"
     work = hidden / (destination.name or "service")
     succeeded = False
-    try:  # from before the first folder on: an interruption may come anywhere
+    try:  # before the first folder is created: an interruption may come at any point
         hidden.mkdir(parents=True)
         yield work
         with deferred_signals():  # in an existing folder it takes a rename for each entry
             if existed:
                 if any(entry != hidden for entry in destination.iterdir()):
-                    raise _occupied(destination, "is not empty any more")
+                    raise _occupied(destination, "is no longer empty")
                 for entry in work.iterdir():
                     entry.rename(destination / entry.name)
             else:
@@ -94,12 +94,8 @@ def workspace(destination: Path) -> Iterator[Path]:
 class Kit:
     """A kit's questions, and the files that it generates from the answers.
 
-    Args:
-        source: The kit, fetched.
-        template: The same, set up in Copier.
-
     Attributes:
-        source: The kit, fetched.
+        source: The clone of the kit.
     """
 
     def __init__(self, source: KitSource, template: Template) -> None:
@@ -123,7 +119,7 @@ class Kit:
         except UnsafeTemplateError as error:
             raise ScaffoldError(
                 f"The kit {self.source.source} wants to run code of its own on this machine.",
-                "A kit does without tasks, migrations and Jinja extensions: ask its owners to remove them.",
+                "Ask the kit's owners to remove its tasks, migrations and Jinja extensions.",
             ) from error
         except (CopierError, ValueError, TypeError) as error:
             raise ScaffoldError(

@@ -92,7 +92,8 @@ def resolve(kit: str | None = None, version: str | None = None) -> KitAddress:
     if not source.strip() or source.startswith("-"):
         origin = "--kit" if kit is not None else f"${VARIABLE}"
         raise UsageError(
-            f"{origin} {source!r} names no kit.", "Give a folder, a Git URL or git+codecommit::REGION://REPOSITORY."
+            f"{origin} {source!r} is not the address of a kit.",
+            "Give a folder, a Git URL or git+codecommit::REGION://REPOSITORY.",
         )
     if _PASSWORD.match(source):
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Starts and ends local AWS, and says how clients reach it."""
+"""Starts and ends local AWS, and provides the environment variables for its clients."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class LocalAws:
 
     @property
     def target(self) -> Target:
-        """It as the AWS that is meant."""
+        """This local AWS as a target."""
         endpoint = Endpoint(self.variables["AWS_ENDPOINT_URL"], ACCESS_KEY, SECRET_KEY, self.variables)
         return Target(self.region, endpoint=endpoint, local=True)
 
 
 def inside() -> bool:
-    """Whether the environment variables of this process lead to a local AWS that is still running."""
+    """Whether the environment variables of this process select a local AWS that is still running."""
     endpoint = local_endpoint()
     if endpoint is None:
         return False

@@ -12,23 +12,23 @@ TAG_SERVICE = "gitops-scaffold:service"
 TAG_ENVIRONMENT = "gitops-scaffold:environment"
 
 APP_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-# No dash: `{app}-{environment}-service` can then be read backwards in one way only.
+# No dash: `{app}-{environment}-service` can then be split in one way only.
 ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9]{1,11}")
 
-# What has to exist in an account before ECS, load balancers and scaling work: service principal → role.
+# The roles that ECS, load balancers and scaling need in an account: service principal → role.
 SERVICE_LINKED_ROLES = {
     "ecs.amazonaws.com": "AWSServiceRoleForECS",
     "elasticloadbalancing.amazonaws.com": "AWSServiceRoleForElasticLoadBalancing",
     "ecs.application-autoscaling.amazonaws.com": "AWSServiceRoleForApplicationAutoScaling_ECSService",
 }
 
-# Change sets have one name each, so that what an interrupted run leaves behind is found and replaced.
+# Fixed names, so that a change set of an interrupted run is found and replaced.
 DEPLOY_CHANGE_SET = "scaffold-deploy"
 PLAN_CHANGE_SET = "scaffold-plan"
 
 
 def repository(app: str) -> str:
-    """The CodeCommit repository; the ECR repository and the pipeline bear the same name."""
+    """The CodeCommit repository; the ECR repository and the pipeline have the same name."""
     return app
 
 
@@ -48,7 +48,7 @@ def approval_rule_template(app: str) -> str:
 
 
 def cluster(app: str, environment: str) -> str:
-    """An environment's ECS cluster; its service and its task definition family bear the same name."""
+    """An environment's ECS cluster; its service and its task definition family have the same name."""
     return f"{app}-{environment}"
 
 
@@ -63,7 +63,7 @@ def log_group(app: str, environment: str) -> str:
 
 
 def container_insights_log_group(app: str, environment: str) -> str:
-    """The log group that ECS itself makes for a cluster with Container Insights."""
+    """The log group that ECS itself creates for a cluster with Container Insights."""
     return f"/aws/ecs/containerinsights/{cluster(app, environment)}/performance"
 
 
@@ -73,7 +73,7 @@ def build_project(app: str) -> str:
 
 
 def smoke_test_project(app: str) -> str:
-    """The CodeBuild project that asks a deployed environment for its version."""
+    """The CodeBuild project that checks the version of a deployed environment."""
     return f"{app}-smoke-test"
 
 
@@ -88,7 +88,7 @@ def role_path(app: str) -> str:
 
 
 def boundary_policy(app: str) -> str:
-    """The permissions boundary of every role that the pipeline makes."""
+    """The permissions boundary of every role that the pipeline creates."""
     return f"{app}-boundary"
 
 

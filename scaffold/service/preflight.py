@@ -16,7 +16,7 @@ def deployable_commit(service: Service) -> str:
     """The commit to deploy: HEAD of main, with a clean working tree.
 
     Raises:
-        ScaffoldError: There is no repository of its own, no commit, another branch, or there are uncommitted changes.
+        ScaffoldError: It has no repository of its own, no commit, another branch checked out, or uncommitted changes.
     """
     check_repository(service)
     _check_branch(service)
@@ -70,5 +70,5 @@ def _check_branch(service: Service) -> None:
     if branch != BRANCH:
         raise ScaffoldError(
             f"The branch {branch} is checked out, but only {BRANCH} is deployed.",
-            f"Merge it, then `git switch {BRANCH}` and run the same command again.",
+            f"Merge it (`git switch {BRANCH} && git merge {shlex.quote(branch)}`), then run the same command again.",
         )

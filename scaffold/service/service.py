@@ -15,7 +15,7 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.service import names
 
 ANSWERS_FILE = ".copier-answers.yml"
-# Whether there is such a region is for copier.yml and AWS to say; this keeps URLs and host names well-formed.
+# Keeps URLs and host names well-formed; copier.yml and AWS know which regions exist.
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _ACCOUNT = re.compile(r"\d{12}")
 
@@ -25,11 +25,9 @@ class Service:
     """A generated service.
 
     Attributes:
-        root: Its directory.
-        app_name: Its name.
-        region: Its AWS region.
-        environments: Its environments in promotion order.
-        account: Its AWS account, where the answers name one.
+        root: The repository's directory.
+        environments: In promotion order.
+        account: The only AWS account to deploy to; None where the answers name none.
     """
 
     root: Path

@@ -1,4 +1,4 @@
-"""The kinds of CloudFormation stack that a service has: one table, which everything about stacks reads.
+"""The kinds of CloudFormation stack that a service has, in one table.
 
 A new kind of stack is one row here and one template: `infrastructure/<name>.yaml` with its configuration file
 `infrastructure/<name>.json`, or for an environment's stack the pipeline's own files.
@@ -16,7 +16,7 @@ from scaffold.service.names import ENVIRONMENT_NAME
 class Deployer(Enum):
     """Who creates and updates a stack."""
 
-    PERSON = "person"  # `scaffold deploy`, with the person's own permissions
+    PERSON = "person"  # `scaffold deploy`, with the user's own permissions
     ITSELF = "itself"  # `scaffold deploy` with the deploy role, afterwards the pipeline's own first stage
     PIPELINE = "pipeline"  # the pipeline's stages, with the deploy role
 
@@ -54,11 +54,10 @@ STACK_KINDS = (FOUNDATION, PIPELINE, ENVIRONMENT, TASK_DEFINITION, SERVICE)
 
 @dataclass(frozen=True)
 class StackId:
-    """Which stack of a service is meant.
+    """One stack of a service.
 
     Attributes:
-        kind: Its kind.
-        environment: The environment; None for a stack that the service has once.
+        environment: None for a stack that the service has once.
     """
 
     kind: StackKind
@@ -82,7 +81,7 @@ def stack_ids(environments: Iterable[str]) -> Iterator[StackId]:
 
 
 def identify(app: str, stack: str) -> StackId | None:
-    """Which stack of a service a name means, or None where it is no stack of this service."""
+    """The stack of a service that has a name, or None where the name is not that of a stack of this service."""
     rest = stack.removeprefix(f"{app}-")
     if rest == stack:
         return None

@@ -1,1 +1,1 @@
-"""Results as people read them, one module a command."""
+"""Results as text for a terminal, one module for each command."""

@@ -1,4 +1,4 @@
-"""A deployment, or the plan of one, as a person reads it."""
+"""The text of a deployment, or of its plan."""
 
 from __future__ import annotations
 

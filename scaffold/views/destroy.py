@@ -1,4 +1,4 @@
-"""A teardown, or the plan of one, as a person reads it."""
+"""The text of a teardown, or of its plan."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ def text(result: DestroyResult) -> str:
     what = f"{result.service}'s environment {result.environment}" if result.environment else result.service
     where = place(result.local, result.account, result.region)
     if result.planned:
-        head = f"Of {what} in {where} would be deleted:" if result.changes else f"Nothing of {what} exists in {where}."
+        head = (
+            f"Destroying {what} in {where} would delete:" if result.changes else f"Nothing of {what} exists in {where}."
+        )
         lines = [head, *(f"  {describe(change)}" for change in result.changes)]
     else:
         deleted = sum(change.action == "delete" for change in result.changes)
@@ -42,7 +44,10 @@ def _reason(kept: Kept, service: str) -> str:
             return "other services of the account share them, and they cost nothing"
         case "unpulled-commits":
             commits = count(kept.commits, "commit")
-            return f"it has {commits} that this clone lacks: run `git pull`, then the same command again to delete it"
+            return (
+                f"it has {commits} that this clone lacks: fetch them into branches or tags of this clone, then run the "
+                "same command again to delete it"
+            )
         case _:
             return f"it is not tagged as a stack of {service}"
 

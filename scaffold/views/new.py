@@ -1,4 +1,4 @@
-"""A generated service as a person reads it: what exists, where, and what to type next."""
+"""The text of a generated service: what exists, where, and the next commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scaffold.service import names
 from scaffold.service.stack_kinds import StackId, deployed_by_scaffold
 from scaffold.views import deploy
 
-# The explanation of a longer command starts right behind it instead of in its own column.
+# The explanation of a longer command follows it directly instead of in its own column.
 _COMMAND_WIDTH = 30
 
 
@@ -28,7 +28,7 @@ def text(result: NewResult) -> str:
 
 
 def _preview(result: NewResult) -> str:
-    lines = [f"{result.app_name} would be written to {result.directory}; nothing was.", "", *tree(result.files), ""]
+    lines = [f"{result.app_name} would be written to {result.directory} (dry run).", "", *tree(result.files), ""]
     lines += ["Stacks, in the order of their creation", *(f"  {stack}" for stack in result.stacks)]
     return "\n".join([*lines, "", result.estimate.text()] if result.estimate else lines)
 

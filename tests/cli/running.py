@@ -1,4 +1,4 @@
-"""Runs the command line as a person does: in a process of its own."""
+"""Runs the command line in a process of its own, as a user does."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ COMMAND = [
 def scaffold(
     *arguments: str | Path, cwd: Path, stdin: str | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run `scaffold` and return what came of it.
+    """Run `scaffold` and return its exit code and output.
 
     Args:
         arguments: The command line.
-        cwd: The current folder.
-        stdin: What it may read; nothing by default, and never a terminal.
+        stdin: Text for stdin, which is never a terminal; empty by default.
         environment: Variables to set.
     """
     return subprocess.run(
@@ -42,7 +41,7 @@ def scaffold(
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
-    """One sentence on what happened, one on the way out, the right exit code, no traceback."""
+    """Check the exit code, the two sentences (what happened, what to do), and that there is no traceback."""
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     lines = done.stderr.splitlines()
     assert len(lines) == 2, done.stderr

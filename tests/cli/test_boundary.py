@@ -1,4 +1,4 @@
-"""What the program's entry makes of success, mistakes, bugs and interruptions."""
+"""Exit code and output of the program after success, usage errors, bugs and interruptions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_version_and_help(tmp_path: Path, arguments: list[str], shown: str) -> N
     assert not done.stderr
 
 
-def test_version_reads_the_same_after_another_option(tmp_path: Path) -> None:
+def test_version_is_the_same_after_another_option(tmp_path: Path) -> None:
     assert scaffold("--version", "new", cwd=tmp_path).stdout == f"scaffold {__version__}\n"
 
 
@@ -154,14 +154,14 @@ def test_json_of_a_wrapped_command_is_not_ours(tmp_path: Path) -> None:
     assert not done.stdout
 
 
-def test_input_cannot_smuggle_control_characters_into_a_message(
+def test_control_characters_in_input_are_escaped_in_messages(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_main(monkeypatch, ScaffoldError("a\x1b[2Jb\nc", "d\x07"))
     assert capsys.readouterr().err == "Error: a\\x1b[2Jb c\n  d\\x07\n"
 
 
-def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     command = subprocess.Popen(
         [*COMMAND, "new", "--help"],
         cwd=tmp_path,
@@ -177,7 +177,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     assert stderr == ""
 
 
-def test_being_told_to_end_unwinds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_termination_signal_runs_clean_up(monkeypatch: pytest.MonkeyPatch) -> None:
     previous = signal.getsignal(signal.SIGTERM)
     try:
         entry._install_signal_handlers()

@@ -55,7 +55,7 @@ def test_only_the_name_itself_confirms(typed: str, shown: str, code: int) -> Non
     assert child.exitstatus == code
 
 
-def test_nobody_there_to_type_is_told_about_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_the_error_suggests_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     with pytest.raises(UsageError) as raised:
         confirm_by_name("orders", Console())

@@ -1,4 +1,4 @@
-"""What reaches the two streams."""
+"""What is printed on stdout and on stderr."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def test_progress_goes_to_stderr_and_results_to_stdout(capsys: pytest.CaptureFix
     assert shown.out == "3 in all\n"
 
 
-def test_json_is_all_that_stdout_gets(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_the_only_output_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(json=True)
     console.step("made")
     console.render(Sum(3), lambda _: pytest.fail("text was made"))
     assert json.loads(capsys.readouterr().out) == {"schema_version": SCHEMA_VERSION, "command": "sum", "total": 3}
 
 
-def test_a_json_console_asks_nobody() -> None:
+def test_a_json_console_never_prompts() -> None:
     assert not Console(json=True).interactive
 
 
@@ -93,7 +93,7 @@ HOSTILE = "name\x1b[2J\x07 of\r something"
 
 
 @pytest.mark.parametrize("report", ["step", "note", "warn"])
-def test_control_characters_are_spelled_out(report: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_are_escaped(report: str, capsys: pytest.CaptureFixture[str]) -> None:
     getattr(Console(), report)(f"{HOSTILE}\n  second line")
     shown = capsys.readouterr().err
     assert r"name\x1b[2J\x07 of\r something" in shown

@@ -1,4 +1,4 @@
-"""Commands are loaded when they are used, and the list of commands says what they say themselves."""
+"""Commands are loaded when they are used, and the list of commands shows the first sentences of their help."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_no_access(tmp_path: Path) -> None:
             assert failure("ls-remote", f"{server}/kit.git", cwd=tmp_path).kind is GitFailure.DENIED
 
 
-def test_an_address_is_no_symptom(tmp_path: Path) -> None:
+def test_words_in_an_address_are_ignored(tmp_path: Path) -> None:
     with answering(404) as server:
         for name in ("proxy", "credentials", "connection-refused"):
             assert failure("ls-remote", f"{server}/{name}.git", cwd=tmp_path).kind is GitFailure.OTHER
@@ -76,9 +76,9 @@ def test_no_remote_helper(tmp_path: Path) -> None:
 
 
 def test_no_identity(repository: Path, tmp_path: Path) -> None:
-    nobody = {"HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}
+    no_identity = {"HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}
     commit = ("-c", "user.useConfigOnly=true", "commit", "--allow-empty", "-m", "x")
-    assert failure(*commit, cwd=repository, env=nobody).kind is GitFailure.NO_IDENTITY
+    assert failure(*commit, cwd=repository, env=no_identity).kind is GitFailure.NO_IDENTITY
 
 
 def test_a_repository_of_another_user(repository: Path) -> None:
@@ -109,7 +109,7 @@ def test_refused_pushes(repository: Path, tmp_path: Path) -> None:
     assert failure("push", "origin", "main", cwd=clone).kind is GitFailure.REMOTE_REJECTED
 
 
-def test_anything_else(tmp_path: Path) -> None:
+def test_other_failures(tmp_path: Path) -> None:
     failed = failure("clone", "-q", str(tmp_path / "nowhere"), "x", cwd=tmp_path)
     assert failed.kind is GitFailure.OTHER
     assert "nowhere" in failed.reason
@@ -153,13 +153,15 @@ def test_all_variables_of_a_repository_are_removed(tmp_path: Path, monkeypatch: 
     assert not set(clean_environment()) & (listed - {"GIT_CONFIG_COUNT"})
 
 
-def test_a_hooks_repository_is_not_ours(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_repository_of_a_running_hook_is_ignored(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
     git("init", "-q", str(tmp_path / "other"), cwd=tmp_path)
     assert git("rev-parse", "--show-toplevel", cwd=tmp_path / "other") == str((tmp_path / "other").resolve())
 
 
-def test_configuration_in_the_environment_counts_for_the_users_repositories_only(
+def test_configuration_in_the_environment_applies_to_the_users_repositories_only(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")

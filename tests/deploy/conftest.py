@@ -23,9 +23,9 @@ def local_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
 
 @pytest.fixture
 def aws(local_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Local AWS, and nothing of this machine's Git and AWS settings."""
+    """Local AWS, without this machine's Git and AWS settings."""
     monkeypatch.setattr(scaffold.aws.session, "new_session", sharing_models(scaffold.aws.session.new_session))
-    # Through monkeypatch, which then undoes also what a test changes of them.
+    # Through monkeypatch, which then also restores variables that a test changes.
     for name, value in local_variables.items():
         monkeypatch.setenv(name, value)
 
@@ -40,5 +40,5 @@ def wire(aws: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 @pytest.fixture
 def service(aws: None, tmp_path: Path) -> Path:
-    """A committed service that nobody has deployed yet."""
+    """A committed service that is not deployed yet."""
     return make_service(tmp_path / "service")

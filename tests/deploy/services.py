@@ -1,4 +1,4 @@
-"""Small services to deploy, and what is needed to watch, disturb and kill a deployment."""
+"""Small services to deploy, and helpers to record, disturb and kill a deployment."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LOADER = botocore.session.get_session().get_component("data_loader")
 IDENTITY = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "somebody"), ("EMAIL", "somebody@example.com"))
+    for what, value in (("NAME", "developer"), ("EMAIL", "developer@example.com"))
 }
 
 FOUNDATION = """\
@@ -163,7 +163,7 @@ def commit(root: Path, message: str = "change", **files: str) -> str:
 
 
 def run(root: Path, **options: Any) -> DeployResult:
-    """Deploy quietly."""
+    """Deploy without output."""
     return deploy.run(DeployOptions(root, **options), Console())
 
 
@@ -173,7 +173,7 @@ def run_with_profile(root: Path, profile: str) -> DeployResult:
 
 
 def remove(root: Path, **options: Any) -> DestroyResult:
-    """Destroy with consent, or with another `confirm`."""
+    """Destroy, confirmed unless another `confirm` is given."""
     confirm = options.pop("confirm", None)
     if confirm is None:
         return destroy.run(DestroyOptions(root, yes=True, **options), Console())
@@ -187,13 +187,13 @@ Answer = Callable[[str, dict[str, Any]], tuple[Any, dict[str, Any]] | None]
 
 @dataclass
 class Wire:
-    """What goes over the wire, and faults on it.
+    """Records API calls and injects faults.
 
     Attributes:
         calls: Each API call as `service:Operation`.
         requests: The parameters of each call, in the same order.
-        faults: Answers in place of AWS's, by operation: asked with the operation's name and parameters.
-        touched: Changes of AWS's own answers, by operation.
+        faults: Responses in place of AWS's, by operation.
+        touched: Functions that edit AWS's responses, by operation.
     """
 
     calls: list[str] = field(default_factory=list)
@@ -258,16 +258,15 @@ def sharing_models(make: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def dies_after(root: Path, calls: int) -> bool:
-    """Deploy in a process that dies right after an API call was answered; say whether it came that far."""
+    """Deploy in a process that dies right after the response to an API call; return whether it made that call."""
     return in_child(lambda: run(root), lambda count: os._exit(137) if count == calls else None) == 137
 
 
 def in_child(work: Callable[[], Any], after: Callable[[int], None]) -> int:
-    """Do something in a process of its own and return how that ended.
+    """Run a function in a child process and return its exit code.
 
     Args:
-        work: What to do there.
-        after: Called there after each API call, with their number so far.
+        after: Called in the child after each API call, with the number of calls so far.
     """
     child = os.fork()
     if child == 0:
@@ -283,7 +282,7 @@ def in_child(work: Callable[[], Any], after: Callable[[int], None]) -> int:
 
 
 def dies_while_pushing(root: Path, script: str) -> int:
-    """Deploy in a process that a Git hook kills during the push; return how it ended."""
+    """Deploy in a process that a Git hook kills during the push; return its exit code."""
     hook = root / ".git" / "hooks" / "pre-push"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\n{script}\n")
@@ -315,7 +314,7 @@ def _client(service: str, endpoint: str) -> Any:
 
 
 def state(root: Path, name: str) -> dict[str, Any]:
-    """What AWS and Git hold of a service once it is deployed, free of ids and times."""
+    """The state of a deployed service in AWS and Git, without ids and times."""
     codecommit, cloudformation = client("codecommit"), client("cloudformation")
     arn = codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["Arn"]
     rule = names.approval_rule_template(name)
@@ -358,7 +357,7 @@ def state(root: Path, name: str) -> dict[str, Any]:
 
 @contextmanager
 def variables(values: dict[str, str]) -> Iterator[None]:
-    """Set environment variables for a while."""
+    """Set environment variables for the time of a `with` block."""
     before = dict(os.environ)
     os.environ.update(values)
     try:

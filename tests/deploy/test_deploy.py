@@ -1,4 +1,4 @@
-"""`scaffold deploy` against local AWS: what it makes, what it leaves alone, and what a plan says."""
+"""`scaffold deploy` against local AWS: what it creates, what it does not change, and what a plan reports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.deploy.services import (
     state,
 )
 
-# What `--plan` may call besides reading: change sets, which it deletes again.
+# The only writing calls of `--plan`: change sets, which it deletes again.
 PLAN_WRITES = {"cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet"}
 READS = ("Get", "List", "Describe", "Head")
 
@@ -42,7 +42,7 @@ def name_of(service: Path) -> str:
     return read(service).app_name
 
 
-def test_first_deployment_makes_everything_in_order(service: Path, wire: Wire) -> None:
+def test_first_deployment_creates_everything_in_order(service: Path, wire: Wire) -> None:
     result = run(service)
     name = name_of(service)
 
@@ -93,7 +93,7 @@ def test_service_linked_roles_exist_after_it(service: Path) -> None:
     assert set(names.SERVICE_LINKED_ROLES.values()) <= {role["RoleName"] for role in roles}
 
 
-def test_pipeline_stack_is_made_with_the_foundations_role_and_the_foundation_without(service: Path) -> None:
+def test_pipeline_stack_has_the_deploy_role_and_the_foundation_stack_none(service: Path) -> None:
     run(service)
     stacks = state(service, name_of(service))["stacks"]
     assert {name.rpartition("-")[2]: stack["role"] for name, stack in stacks.items()} == {
@@ -127,7 +127,7 @@ def test_repetition_counts_for_the_kits_own_templates(tmp_path: Path, wire: Wire
     assert len(wire.calls) <= 12
 
 
-def test_changed_template_reaches_its_stack_and_only_that(service: Path) -> None:
+def test_changed_template_updates_its_stack_only(service: Path) -> None:
     run(service)
     commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE)
 
@@ -139,8 +139,8 @@ def test_changed_template_reaches_its_stack_and_only_that(service: Path) -> None
 
 
 @pytest.mark.slow
-def test_changed_comment_updates_nothing_for_ever(service: Path, wire: Wire) -> None:
-    """CloudFormation sees no change in a comment, so the deployed template stays another one."""
+def test_changed_comment_never_updates_the_stack(service: Path, wire: Wire) -> None:
+    """CloudFormation sees no change in a comment, so the deployed template keeps differing."""
     run(service)
     commit(service, infrastructure__pipeline_yaml=PIPELINE + "# a remark\n")
     run(service)
@@ -150,7 +150,7 @@ def test_changed_comment_updates_nothing_for_ever(service: Path, wire: Wire) -> 
 
 
 @pytest.mark.slow
-def test_changed_tags_parameters_and_stack_policy_reach_the_stack(service: Path) -> None:
+def test_changed_tags_parameters_and_stack_policy_update_the_stack(service: Path) -> None:
     run(service)
     name = name_of(service)
     deny = {"Statement": [{"Effect": "Deny", "Action": "Update:Delete", "Principal": "*", "Resource": "*"}]}
@@ -171,7 +171,7 @@ def test_changed_tags_parameters_and_stack_policy_reach_the_stack(service: Path)
 
 
 @pytest.mark.slow
-def test_template_too_large_to_be_sent_inline_goes_through_the_artifact_bucket(service: Path, wire: Wire) -> None:
+def test_template_too_large_to_be_sent_inline_is_uploaded_to_the_artifact_bucket(service: Path, wire: Wire) -> None:
     long = "".join(f"# {number:090}\n" for number in range(600))
     assert len(long) > 51_200
     commit(service, infrastructure__pipeline_yaml=PIPELINE + long)
@@ -200,7 +200,7 @@ def test_approval_rule_follows_its_file(service: Path) -> None:
     assert not run(service).changed
 
 
-def test_persons_own_origin_is_left_alone(service: Path) -> None:
+def test_the_users_own_origin_is_unchanged(service: Path) -> None:
     git("remote", "add", "origin", "https://git.example.com/mirror.git", cwd=service)
     result = run(service)
     assert result.remote == "codecommit"
@@ -217,7 +217,7 @@ def test_persons_own_origin_is_left_alone(service: Path) -> None:
         ("git@NAME.example.com:mirror.git", "codecommit"),
     ],
 )
-def test_only_an_origin_that_leads_to_the_repository_is_ours(tmp_path: Path, url: str, remote: str) -> None:
+def test_only_an_origin_with_the_repositorys_url_is_reused(tmp_path: Path, url: str, remote: str) -> None:
     service = read(make_service(tmp_path / "service"))
     url = url.replace("NAME", service.app_name)
     git("remote", "add", "origin", url, cwd=service.root)
@@ -229,7 +229,7 @@ def test_only_an_origin_that_leads_to_the_repository_is_ours(tmp_path: Path, url
 
 
 @pytest.mark.slow
-def test_named_profile_stands_in_the_remote_so_that_git_push_uses_it(service: Path, tmp_path: Path) -> None:
+def test_remote_url_contains_the_named_profile_so_that_git_push_uses_it(service: Path, tmp_path: Path) -> None:
     result = run_with_profile(service, "default")
     assert result.remote == "origin"
     assert git("remote", "get-url", "origin", cwd=service) == f"codecommit::us-east-1://default@{name_of(service)}"
@@ -298,7 +298,7 @@ def test_plan_replaces_a_change_set_that_a_killed_plan_left(service: Path) -> No
     assert state(service, name)["stacks"][pipeline_stack(name)]["change sets"] == []
 
 
-def test_result_is_a_document_for_programs(service: Path) -> None:
+def test_result_as_json(service: Path) -> None:
     document = run(service, plan=True).document()
     assert list(document) == [
         "schema_version",

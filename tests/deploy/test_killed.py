@@ -1,4 +1,4 @@
-"""A deployment killed at any point and repeated ends in the same state as one that nothing disturbed."""
+"""A deployment killed at any point and repeated ends in the same state as an undisturbed one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def undisturbed(local_variables: dict[str, str], tmp_path_factory: pytest.TempPa
 
 
 def check_first(service: Path, calls: int, undisturbed: dict[str, Any]) -> None:
-    # The roles are the account's, and other tests have made them.
+    # The roles belong to the account, and other tests have created them.
     for role in client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]:
         client("iam").delete_service_linked_role(RoleName=role["RoleName"])
     assert dies_after(service, calls)

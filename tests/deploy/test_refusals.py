@@ -1,4 +1,4 @@
-"""Everything that stops a deployment is recognised, and answered with what to do."""
+"""Every error of a deployment says what happened and what to do."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.deploy.services import (
 
 
 def refusal(service: Path, **options: Any) -> ScaffoldError:
-    """The error that a deployment ends with."""
+    """The error of a deployment."""
     with pytest.raises(ScaffoldError) as caught:
         run(service, **options)
     assert caught.value.remedy
@@ -48,7 +48,7 @@ def refusal(service: Path, **options: Any) -> ScaffoldError:
 
 @pytest.fixture
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A service, and nothing to reach: these refusals come before any call."""
+    """A service without local AWS: these errors come before any call."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     return make_service(tmp_path / "service")
 
@@ -74,7 +74,7 @@ def test_uncommitted_and_untracked_files(offline: Path) -> None:
     assert "git stash" in error.remedy
 
 
-def test_names_are_told_as_they_are_and_commands_can_be_pasted(tmp_path: Path) -> None:
+def test_paths_are_shown_verbatim_and_quoted_in_commands(tmp_path: Path) -> None:
     service = make_service(tmp_path / "my sérvice")
     (service / "ünsaved.txt").write_text("new")
     assert "uncommitted changes: ünsaved.txt." in refusal(service).happened
@@ -170,11 +170,11 @@ def test_expired_sign_in(service: Path, wire: Wire, error: Exception) -> None:
 
 
 def test_unknown_profile(service: Path) -> None:
-    with pytest.raises(ScaffoldError, match="nobody"):
-        run_with_profile(service, "nobody")
+    with pytest.raises(ScaffoldError, match="missing-profile"):
+        run_with_profile(service, "missing-profile")
 
 
-def test_endpoint_out_of_reach(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_endpoint(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
@@ -184,13 +184,13 @@ def test_endpoint_out_of_reach(offline: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "network" in error.remedy
 
 
-def test_git_endpoint_out_of_reach(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_git_endpoint(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODE_COMMIT_ENDPOINT", "127.0.0.1:1")
     assert "cannot be reached over the network" in refusal(service).happened
 
 
 @pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION", "profile"])
-def test_another_region_in_the_configuration_does_not_count(
+def test_another_region_in_the_configuration_is_ignored(
     service: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
 ) -> None:
     """A service is deployed to the region of its answers, whatever region the user works in otherwise."""
@@ -252,7 +252,7 @@ def test_account_that_is_not_activated(service: Path, wire: Wire) -> None:
     assert "payment method" in refusal(service).remedy
 
 
-def test_zero_quotas_are_told_at_the_first_deployment(
+def test_zero_quotas_are_reported_at_the_first_deployment(
     service: Path, wire: Wire, capsys: pytest.CaptureFixture[str]
 ) -> None:
     quota = {"QuotaName": "Concurrently running builds for Linux/Small environment", "Value": 0.0}
@@ -277,7 +277,7 @@ def test_zero_quotas_are_told_at_the_first_deployment(
         ("Properties validation failed", "scaffold deploy"),
     ],
 )
-def test_first_real_reason_of_a_failed_stack(reason: str, remedy: str) -> None:
+def test_root_cause_of_a_failed_stack(reason: str, remedy: str) -> None:
     def event(logical_id: str, status: str, reason: str = "", physical_id: str = "x") -> dict[str, Any]:
         moment = datetime(2026, 1, 1, tzinfo=UTC)
         return {
@@ -364,7 +364,7 @@ def test_a_local_hook_that_refuses_the_push_is_quoted(service: Path) -> None:
 # ---- stacks ----
 
 
-def test_first_attempt_that_was_rolled_back_is_made_anew(service: Path) -> None:
+def test_stack_whose_creation_was_rolled_back_is_created_again(service: Path) -> None:
     commit(service, infrastructure__foundation_yaml=FOUNDATION.replace("Outputs:", IMPOSSIBLE + "Outputs:"))
     error = refusal(service)
     assert "Queue" in error.happened
@@ -380,7 +380,7 @@ def test_first_attempt_that_was_rolled_back_is_made_anew(service: Path) -> None:
 
 
 @pytest.mark.slow
-def test_failed_update_is_rolled_back_explained_and_can_be_mended(service: Path) -> None:
+def test_failed_update_is_rolled_back_explained_and_can_be_fixed(service: Path) -> None:
     run(service)
     commit(service, infrastructure__pipeline_yaml=PIPELINE + IMPOSSIBLE)
     assert "Queue" in refusal(service).happened
@@ -390,10 +390,10 @@ def test_failed_update_is_rolled_back_explained_and_can_be_mended(service: Path)
 
 
 @pytest.mark.slow
-def test_stack_that_waits_for_a_change_set_is_made_anew(service: Path) -> None:
+def test_stack_in_review_is_created_again(service: Path) -> None:
     stack = foundation_stack(read(service).app_name)
     client("cloudformation").create_change_set(
-        StackName=stack, ChangeSetName="somebody", ChangeSetType="CREATE", TemplateBody=PIPELINE,
+        StackName=stack, ChangeSetName="manual", ChangeSetType="CREATE", TemplateBody=PIPELINE,
         Parameters=[{"ParameterKey": "AppName", "ParameterValue": "x"}],
     )  # fmt: skip
     run(service)
@@ -401,7 +401,7 @@ def test_stack_that_waits_for_a_change_set_is_made_anew(service: Path) -> None:
 
 
 def in_status(status: str, times: int = 10**6) -> Callable[[dict[str, Any]], None]:
-    """Let DescribeStacks tell of another status."""
+    """Let DescribeStacks return another status."""
     left = [times]
 
     def touch(parsed: dict[str, Any]) -> None:
@@ -429,7 +429,7 @@ def test_stuck_stack(service: Path, wire: Wire, status: str, remedy: str) -> Non
 
 
 @pytest.mark.slow
-def test_busy_stack_is_waited_for_by_a_deployment_and_told_by_a_plan(service: Path, wire: Wire) -> None:
+def test_busy_stack_is_waited_for_by_a_deployment_and_reported_by_a_plan(service: Path, wire: Wire) -> None:
     run(service)
     wire.touched["DescribeStacks"] = in_status("UPDATE_IN_PROGRESS", times=1)
     assert not run(service).changed
@@ -438,7 +438,7 @@ def test_busy_stack_is_waited_for_by_a_deployment_and_told_by_a_plan(service: Pa
     assert "busy (UPDATE_IN_PROGRESS)" in error.happened
 
 
-def test_stack_of_somebody_else(service: Path) -> None:
+def test_stack_of_another_owner(service: Path) -> None:
     stack = foundation_stack(read(service).app_name)
     client("cloudformation").create_stack(
         StackName=stack,

@@ -1,4 +1,4 @@
-"""A plan and the deployment after it walk the same steps, and a new kind of stack is one row and one template."""
+"""A plan and the deployment after it have the same steps, and a new kind of stack is one row and one template."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_result_holds_no_prose(service: Path) -> None:
     assert [text for text in texts(document) if " " in text] == []
 
 
-def test_quotas_are_asked_before_the_first_run_and_told_by_a_plan(service: Path, wire: Wire) -> None:
+def test_quotas_are_read_before_the_first_run_and_reported_by_a_plan(service: Path, wire: Wire) -> None:
     quota = {"QuotaName": "Fargate On-Demand vCPU resource count", "Value": 0.0}
     wire.faults["ListServiceQuotas"] = lambda: (
         type("Response", (), {"status_code": 200})(),

@@ -1,4 +1,4 @@
-"""Which AWS is meant is a value: accounts and regions are worked on side by side, whatever the environment says."""
+"""The target is a value: one process works on several accounts and regions, whatever the environment variables are."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.deploy.services import make_service
 from tests.kits import generate
 
 HOSTILE = {
-    "AWS_PROFILE": "nobody",
-    "AWS_DEFAULT_PROFILE": "nobody",
+    "AWS_PROFILE": "missing-profile",
+    "AWS_DEFAULT_PROFILE": "missing-profile",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
     "AWS_ENDPOINT_URL_CLOUDFORMATION": "http://127.0.0.1:1",
     "AWS_ACCESS_KEY_ID": "wrong",

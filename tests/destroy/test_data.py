@@ -1,4 +1,4 @@
-"""A teardown loses nothing: what can refuse is asked first, data goes last, and nothing foreign goes."""
+"""A teardown loses no data: checks come first, data is deleted last, and nothing of another owner is deleted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def deployed(service: Path) -> Path:
 
 
 def create_stack(name: str, resources: dict[str, Any], app: str | None = None) -> None:
-    """Create a stack, tagged as a service's or as nobody's."""
+    """Create a stack, with or without a service's tag."""
     client("cloudformation").create_stack(
         StackName=name,
         TemplateBody=json.dumps({"Resources": resources}),
@@ -57,7 +57,7 @@ def buckets() -> list[str]:
 
 
 def refused(service: Path, wire: Wire, **options: Any) -> ScaffoldError:
-    """The refusal of a plan, which a teardown repeats before it has changed anything."""
+    """The error of a plan; a teardown fails with the same error before it changes anything."""
     wire.calls.clear()
     messages = []
     for plan in (True, False):
@@ -109,7 +109,7 @@ def test_only_the_foundation_declares_data_disposable(deployed: Path) -> None:
     assert bucket in buckets()
 
 
-def test_every_resource_that_holds_data_is_named(deployed: Path) -> None:
+def test_every_resource_that_holds_data_is_listed(deployed: Path) -> None:
     table, queue = f"{name_of(deployed)}-orders", f"{name_of(deployed)}-jobs"
     key = [{"AttributeName": "id", "KeyType": "HASH"}]
     create_stack(
@@ -133,7 +133,7 @@ def test_every_resource_that_holds_data_is_named(deployed: Path) -> None:
     assert f"{queue} (AWS::SQS::Queue)" in shown
 
 
-def test_termination_protection_is_asked_for_first(deployed: Path, wire: Wire) -> None:
+def test_termination_protection_is_checked_first(deployed: Path, wire: Wire) -> None:
     stack = foundation_stack(name_of(deployed))
     before = traces(name_of(deployed))
     client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=True)
@@ -146,18 +146,18 @@ def test_termination_protection_is_asked_for_first(deployed: Path, wire: Wire) -
     assert traces(name_of(deployed)) == []
 
 
-def test_imports_by_other_stacks_are_asked_for_first(deployed: Path, wire: Wire) -> None:
+def test_imports_by_other_stacks_are_checked_first(deployed: Path, wire: Wire) -> None:
     app = name_of(deployed)
     export = {"Fn::ImportValue": f"{environment_stack(app, 'dev', 'environment')}-Cluster"}
     create_stack(f"dashboard-of-{app}", {"T": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": export}}})
     for options in ({}, {"environment": "dev"}):
         error = refused(deployed, wire, **options)
-        assert f"dashboard-of-{app} imports an export of {app}-dev-environment" in error.happened
+        assert f"an export of the stack {app}-dev-environment is imported by dashboard-of-{app}." in error.happened
     client("cloudformation").delete_stack(StackName=f"dashboard-of-{app}")
     assert remove(deployed, environment="dev").changes
 
 
-def test_a_full_bucket_of_the_owner_is_asked_for_first(deployed: Path, wire: Wire) -> None:
+def test_a_full_bucket_of_the_owner_is_checked_first(deployed: Path, wire: Wire) -> None:
     bucket = f"{name_of(deployed)}-cache"
     resource = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}}
     create_stack(environment_stack(name_of(deployed), "prod", "environment"), {"Cache": resource}, name_of(deployed))
@@ -177,7 +177,7 @@ def test_an_interrupted_teardown_is_continued(deployed: Path, wire: Wire, operat
     calls = [0]
 
     def interrupt() -> None:
-        # Looking lists task definitions, too: the interruption comes while they are deleted.
+        # `look` lists task definitions too; the interruption has to come during their deletion.
         calls[0] += 1
         if operation != "ListTaskDefinitions" or calls[0] > 2:
             raise KeyboardInterrupt
@@ -195,7 +195,7 @@ def test_an_interrupted_teardown_is_continued(deployed: Path, wire: Wire, operat
 
 
 def test_a_service_destroyed_half_way_can_be_deployed_again(deployed: Path, wire: Wire) -> None:
-    """Nothing of the foundation is gone while its stack exists, so that no deployment relies on a missing bucket."""
+    """While the foundation's stack exists, so do its resources: no deployment relies on a missing bucket."""
     wire.throw("DeleteStack", KeyboardInterrupt())
     with pytest.raises(Interrupted):
         remove(deployed)
@@ -305,7 +305,7 @@ def test_two_teardowns_at_once_both_end(deployed: Path) -> None:
 
 
 def test_log_groups_and_task_definitions_of_others_are_kept(service: Path) -> None:
-    """A name that begins like the service's proves nothing, and neither does an environment's name alone."""
+    """Neither a name that begins like the service's nor an environment's name alone makes them the service's."""
     app = name_of(service)
     foreign = [
         f"/{app}/legacy-billing",
@@ -317,7 +317,7 @@ def test_log_groups_and_task_definitions_of_others_are_kept(service: Path) -> No
         client("logs").create_log_group(logGroupName=group)
     run(service)
     make_environment(service, "dev")
-    # In prod this service has nothing, and somebody else a stack.
+    # In prod this service has nothing, and another owner has a stack.
     create_stack(environment_stack(app, "prod", "service"), {"Topic": {"Type": "AWS::SNS::Topic"}})
     client("ecs").register_task_definition(
         family=names.task_family(app, "prod"), containerDefinitions=[{"name": "app", "image": "image"}]
@@ -329,7 +329,7 @@ def test_log_groups_and_task_definitions_of_others_are_kept(service: Path) -> No
     assert [one.name for one in result.kept if one.reason == "foreign"] == [environment_stack(app, "prod", "service")]
 
 
-def test_work_that_only_a_tag_has_is_kept(deployed: Path, tmp_path: Path) -> None:
+def test_commits_that_only_a_tag_contains_are_kept(deployed: Path, tmp_path: Path) -> None:
     app = name_of(deployed)
     colleague = tmp_path / "clone"
     git("clone", "-q", names.remote_url(app, "us-east-1"), str(colleague), cwd=tmp_path)
@@ -342,7 +342,7 @@ def test_work_that_only_a_tag_has_is_kept(deployed: Path, tmp_path: Path) -> Non
     assert app in str(client("codecommit").list_repositories()["repositories"])
 
 
-def test_a_listing_without_main_is_not_believed(deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listing_without_main_is_rejected(deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that answers with an empty page must not turn into “no branches”."""
     original = git_remote._git
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""`scaffold destroy`: everything goes, in order, and what stays is named with its reason."""
+"""`scaffold destroy`: everything is deleted in order, and what is kept is listed with its reason."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def name_of(service: Path) -> str:
 
 
 def make_environment(service: Path, environment: str) -> None:
-    """What the pipeline would make: three stacks with the deploy role, a second revision, and logs of ECS's own."""
+    """What the pipeline would create: three stacks with the deploy role, a second revision, and a log group of ECS."""
     app, cloudformation = name_of(service), client("cloudformation")
     cluster = names.cluster(app, environment)
     foundation = cloudformation.describe_stacks(StackName=foundation_stack(app))["Stacks"][0]
@@ -97,7 +97,7 @@ def make_environment(service: Path, environment: str) -> None:
 
 
 def fill(service: Path) -> None:
-    """Put versions, delete markers and an image into what has to be empty before it can go."""
+    """Put versions, delete markers and an image into what has to be empty for its deletion."""
     app = name_of(service)
     foundation = client("cloudformation").describe_stacks(StackName=foundation_stack(app))["Stacks"][0]
     bucket = next(one["OutputValue"] for one in foundation["Outputs"] if one["OutputKey"] == "ArtifactBucketName")
@@ -110,7 +110,7 @@ def fill(service: Path) -> None:
 
 
 def traces(app: str) -> list[str]:
-    """Everything in local AWS that bears the service's name; a key that waits for its deletion does not count."""
+    """Everything in local AWS with the service's name, except keys in their waiting period."""
     found: list[Any] = []
     stacks = client("cloudformation").describe_stacks()["Stacks"]
     found += [one["StackName"] for one in stacks if one["StackStatus"] != "DELETE_COMPLETE"]
@@ -136,7 +136,7 @@ def deployed(service: Path) -> Path:
     return service
 
 
-def test_everything_goes_in_the_one_order_and_nothing_is_left(deployed: Path, wire: Wire) -> None:
+def test_everything_is_deleted_in_order(deployed: Path, wire: Wire) -> None:
     app = name_of(deployed)
     # An environment that the answers no longer name.
     answers = deployed / ".copier-answers.yml"
@@ -157,7 +157,7 @@ def test_everything_goes_in_the_one_order_and_nothing_is_left(deployed: Path, wi
         if call == "cloudformation:DeleteStack"
     ]
     order = [call for call in wire.calls if call in ("cloudformation:DeleteStack", "s3:DeleteBucket")]
-    assert order[-1] == "s3:DeleteBucket"  # data goes last, after its stack
+    assert order[-1] == "s3:DeleteBucket"  # data is deleted last, after its stack
     assert [stack.partition("-")[2] or stack for stack in deletions] == [
         *["service"] * 2,
         *["task-definition"] * 2,
@@ -179,7 +179,7 @@ def test_everything_goes_in_the_one_order_and_nothing_is_left(deployed: Path, wi
     assert remove(deployed, plan=True).exit_code == 0
 
 
-def test_one_environment_goes_and_the_rest_stays(deployed: Path) -> None:
+def test_one_environment_is_deleted_and_the_rest_kept(deployed: Path) -> None:
     app = name_of(deployed)
     result = remove(deployed, environment="dev")
 
@@ -202,7 +202,7 @@ def deployed_once(service: Path) -> Path:
     return service
 
 
-def test_nothing_goes_without_the_name(deployed_once: Path, wire: Wire) -> None:
+def test_nothing_is_deleted_unless_the_name_is_typed(deployed_once: Path, wire: Wire) -> None:
     asked = []
 
     def refuse(name: str) -> bool:
@@ -242,7 +242,7 @@ def test_repository_with_commits_that_the_clone_lacks_is_kept(deployed_once: Pat
 
 
 @pytest.mark.slow
-def test_service_of_another_history_is_left_alone(service: Path, tmp_path: Path) -> None:
+def test_service_of_another_history_is_not_deleted(service: Path, tmp_path: Path) -> None:
     other = make_service(tmp_path / "other", name_of(service), description="another one")
     run(other)
     before = traces(name_of(service))
@@ -252,7 +252,7 @@ def test_service_of_another_history_is_left_alone(service: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_stack_of_somebody_else_is_kept_and_named(deployed_once: Path) -> None:
+def test_stack_of_another_owner_is_kept_and_listed(deployed_once: Path) -> None:
     app = name_of(deployed_once)
     stack = environment_stack(app, "dev", "service")
     client("cloudformation").create_stack(
@@ -264,7 +264,7 @@ def test_stack_of_somebody_else_is_kept_and_named(deployed_once: Path) -> None:
 
 
 @pytest.mark.slow
-def test_stage_of_the_environment_is_closed_until_the_next_deployment(tmp_path: Path, aws: None) -> None:
+def test_transition_into_the_stage_is_disabled_until_the_next_deployment(tmp_path: Path, aws: None) -> None:
     kits = pytest.importorskip("tests.kits")
     service = kits.generate(tmp_path / "service", app_name="d" + os.urandom(4).hex())
     git("init", "-q", "-b", "main", cwd=service)
@@ -284,13 +284,21 @@ def test_stage_of_the_environment_is_closed_until_the_next_deployment(tmp_path: 
     run(service)
     assert not any(closed().values())
 
-    result = remove(service, environment="staging")  # which does not exist yet, and now does not come either
+    result = remove(service, environment="staging")  # which does not exist yet, and now is not created either
     assert not result.changes
     assert "--vcs-ref=:current: --data environments=dev,prod" in text(result)
     assert [stage for stage, shut in closed().items() if shut] == ["Staging"]
 
     remove(service)
     assert traces(app) == []
+
+
+def test_interruption_while_deleting_an_environment_names_the_environment(deployed_once: Path, wire: Wire) -> None:
+    wire.throw("DescribeStacks", KeyboardInterrupt())
+    with pytest.raises(Interrupted) as caught:
+        remove(deployed_once, environment="dev")
+    assert "scaffold destroy --environment dev`" in caught.value.remedy
+    wire.faults.clear()
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from tests.destroy.test_destroy import fill, make_environment
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = json.loads((ROOT / "docs/operator-policy.json").read_text())
 
-# Calls whose permission is called otherwise, or that need more than one.
+# Calls whose permission has another name, or that need more than one.
 ACTIONS = {
     "s3:ListObjectVersions": {"s3:ListBucketVersions"},
     "s3:DeleteObjects": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
@@ -30,7 +30,7 @@ ACTIONS = {
     "sts:GetCallerIdentity": set(),
 }
 GIT = {"codecommit:GitPull", "codecommit:GitPush"}
-# Made by the code, and by none of the situations below: a repository that exists without tags, an execution that runs.
+# Calls in none of the situations below: a repository that exists without tags, an execution that runs.
 SELDOM = {"codecommit:ListTagsForResource", "codepipeline:StopPipelineExecution", "codepipeline:EnableStageTransition"}
 
 # What CloudFormation has to be allowed at least, for each kind of resource in the foundation.
@@ -55,7 +55,7 @@ def allowed(*, foundation: bool = True) -> set[str]:
 
 @pytest.mark.slow
 def test_policy_covers_every_call_and_nothing_else(tmp_path: Path, wire: Wire) -> None:
-    # As in a fresh account, whatever tests came before.
+    # As in a new account, whatever other tests have created.
     for role in client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]:
         client("iam").delete_service_linked_role(RoleName=role["RoleName"])
     service = make_service(tmp_path / "service")

@@ -98,7 +98,7 @@ def test_inside_one_a_command_uses_that_one(environment: dict[str, str]) -> None
     done = run(environment, "--", "sh", "-c", f"echo $AWS_ENDPOINT_URL; {inner}")
     assert done.returncode == 4
     assert len(set(done.stdout.split())) == 1
-    assert "using that one" in done.stderr
+    assert "using it" in done.stderr
 
 
 def test_inside_one_another_is_not_started_in_the_foreground(environment: dict[str, str]) -> None:

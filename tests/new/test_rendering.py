@@ -40,7 +40,7 @@ def test_an_interruption_is_deferred_during_the_last_step(
 
 
 def test_files_of_another_process_are_left_alone(tmp_path: Path) -> None:
-    with pytest.raises(ScaffoldError, match="not empty any more"), rendering.workspace(tmp_path) as work:  # noqa: PT012
+    with pytest.raises(ScaffoldError, match="is no longer empty"), rendering.workspace(tmp_path) as work:  # noqa: PT012
         work.mkdir()
         (work / "README.md").write_text("generated")
         (tmp_path / "README.md").write_text("theirs")

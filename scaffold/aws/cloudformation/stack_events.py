@@ -17,7 +17,7 @@ from scaffold.aws.session import Session
 from scaffold.console.console import Console, Live, one_line
 from scaffold.core.errors import ScaffoldError
 
-# Local AWS finishes at once and AWS takes minutes: poll soon at first, then less often.
+# Local AWS finishes at once and AWS takes minutes: poll often at first, then less often.
 _FIRST_PAUSE, _LONGEST_PAUSE, _SLOWDOWN = 0.1, 5.0, 1.4
 # After this many polls without a new event, the stack itself is asked.
 _QUIET_POLLS = 8
@@ -50,7 +50,6 @@ class Watch:
 
     Attributes:
         stack_id: The stack's id, since another stack may get its name.
-        name: The stack's name.
         resources: The template's resources, for their descriptions.
         after: The id of the last event before the operation; None to find the operation's first event.
         fresh: Whether the stack is new, so that every event belongs to the operation.
@@ -184,7 +183,8 @@ def explain(watch: Watch, operation: str, again: str) -> ScaffoldError:
     if failure is None:
         return ScaffoldError(
             f"The stack {watch.name} could not be {operation}: it is {watch.status}.",
-            f"See its events: `aws cloudformation describe-stack-events --stack-name {watch.name}`.",
+            f"See its events: `aws cloudformation describe-stack-events --region {watch.session.region} "
+            f"--stack-name {watch.stack_id}`.",
         )
     event, reason = failure
     about = watch.resources.get(event["LogicalResourceId"])
@@ -199,10 +199,10 @@ def _remedy(reason: str, again: str) -> str:
     if remedy := remedy_for(reason):
         return remedy
     if denied := denial(reason):
-        return f"Have {denied[0]} allowed for the role or person named there, then run `{again}` again."
+        return f"Allow {denied[0]} for the role or user in that message, then run `{again}` again."
     if "already exists" in reason.lower():
         return f"Delete or rename the existing resource of that name, then run `{again}` again."
-    return f"Fix it, commit, and run `{again}` again: it continues from here."
+    return f"Fix the cause and commit changed files, then run `{again}` again: it continues from here."
 
 
 def _show(watches: list[Watch], live: Live) -> None:

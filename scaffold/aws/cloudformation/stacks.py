@@ -1,4 +1,4 @@
-"""Stacks: their state, and what creates, updates and deletes them."""
+"""Stacks: their state, creation, update and deletion."""
 
 from __future__ import annotations
 
@@ -36,13 +36,8 @@ class Stack:
     """A stack's state.
 
     Attributes:
-        id: Its id.
-        name: Its name.
-        status: Its status, as CloudFormation names it.
-        parameters: Its parameters' values.
-        tags: Its tags.
-        outputs: Its outputs' values.
-        role: The ARN of its service role, if any.
+        status: As CloudFormation names it, such as `CREATE_COMPLETE`.
+        role: The ARN of the service role; None where operations use the caller's permissions.
         protected: Whether termination protection is on.
         deleted: When it was deleted; None while it exists.
     """
@@ -109,11 +104,11 @@ def _find_deleted(session: Session, stack_id: str) -> Stack | None:
         raise
 
 
-def check_usable(spec: StackSpec, stack: Stack) -> None:
+def check_usable(spec: StackSpec, stack: Stack, region: str) -> None:
     """Refuse a stack of another owner, or one that CloudFormation cannot update.
 
     Raises:
-        ScaffoldError: It belongs to another service, or its last operation left it in a state that needs a person.
+        ScaffoldError: It belongs to another service, or only the user can resolve the state it is in.
     """
     owner, wanted = stack.tags.get(names.TAG_SERVICE), spec.tags.get(names.TAG_SERVICE)
     in_review = owner is None and stack.status == "REVIEW_IN_PROGRESS"
@@ -126,8 +121,8 @@ def check_usable(spec: StackSpec, stack: Stack) -> None:
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         raise ScaffoldError(
             f"The stack {spec.name} is {stack.status}: an update failed, and so did its rollback.",
-            "Fix what its events name, run `aws cloudformation continue-update-rollback --stack-name "
-            f"{spec.name}`, then `{_DEPLOY}` again.",
+            "Fix what its events name, run `aws cloudformation continue-update-rollback "
+            f"--region {region} --stack-name {spec.name}`, then `{_DEPLOY}` again.",
         )
     if stack.status == "DELETE_FAILED":
         raise ScaffoldError(
@@ -147,7 +142,7 @@ def up_to_date(session: Session, spec: StackSpec, stack: Stack) -> bool:
 
 
 def policy_differs(session: Session, spec: StackSpec, stack: Stack) -> bool:
-    """Whether the stack policy is another than the spec's. A spec without one accepts any."""
+    """Whether the stack policy differs from the spec's. A spec without a stack policy accepts any."""
     if spec.policy is None:
         return False
     text = session.client("cloudformation").get_stack_policy(StackName=stack.id).get("StackPolicyBody")
@@ -174,7 +169,7 @@ def create(session: Session, spec: StackSpec, foundation: Foundation, console: C
     request = {
         "StackName": spec.name,
         **stack_request(session, spec, foundation),
-        # A creation that fails leaves nothing, not even what is otherwise retained; so it can be repeated.
+        # A failed creation also deletes resources with a deletion policy of Retain, so that it can be repeated.
         "OnFailure": "ROLLBACK",
         "RetainExceptOnCreate": True,
         # One token for all retries of this call: a lost answer does not become AlreadyExistsException.
@@ -197,7 +192,7 @@ def create(session: Session, spec: StackSpec, foundation: Foundation, console: C
 def update(
     session: Session, spec: StackSpec, stack: Stack, change_set: ChangeSet, console: Console, *, set_policy: bool
 ) -> Stack:
-    """Set the stack policy where asked, execute a change set where it has changes, and wait for it.
+    """Set the stack policy if told to, execute the change set if it has changes, and wait for it.
 
     Raises:
         ScaffoldError: CloudFormation failed.
@@ -214,7 +209,7 @@ def update(
 
 
 def delete(session: Session, stacks: list[Stack], console: Console, *, again: str, role: str | None = None) -> None:
-    """Delete stacks in parallel and wait until they are gone.
+    """Delete stacks in parallel and wait for the end of the deletions.
 
     Args:
         stacks: The stacks; none of them has an operation in progress.
@@ -229,7 +224,7 @@ def delete(session: Session, stacks: list[Stack], console: Console, *, again: st
     for stack in stacks:
         watches.append(Watch(session, stack.id, stack.name, after=newest_event(session, stack.id)))
         as_role = {"RoleARN": role} if role and stack.role else {}
-        # By id: a retry of this call cannot meet a new stack of the same name.
+        # By id, so that a retry of this call cannot delete a new stack of the same name.
         client.delete_stack(StackName=stack.id, **as_role)
     follow(watches, console)
     for watch in watches:

@@ -85,11 +85,8 @@ class StackSpec:
     """A stack's desired state.
 
     Attributes:
-        name: The stack's name.
-        kind: The stack's kind.
         body: The template's text.
         given: Parameters of the configuration file.
-        tags: The stack's tags.
         policy: The stack policy, if the configuration file has one.
     """
 

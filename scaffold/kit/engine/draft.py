@@ -17,10 +17,9 @@ from scaffold.kit.refusal import AnswerRefused
 
 
 class Draft:
-    """The answers so far, and each question in their light.
+    """The answers so far, and each question evaluated with them.
 
     Args:
-        template: The kit.
         given: Answers from the command line and files.
         destination: The service's folder; None if it will be named after the answer to app_name.
     """

@@ -8,7 +8,7 @@ from scaffold.core.errors import ScaffoldError
 
 
 def unsupported_copier(missing: str) -> ScaffoldError:
-    """The error about a Copier that lacks a name which is used.
+    """The error about a Copier that lacks a name that is used here.
 
     Args:
         missing: The module, or the class with its member.
@@ -47,10 +47,10 @@ USED = {
 
 
 def check_copier() -> None:
-    """Refuse a Copier that lacks a name which is used.
+    """Refuse a Copier that lacks a name that is used here.
 
     Raises:
-        ScaffoldError: With the name.
+        ScaffoldError: The message contains the missing name.
     """
     for (module, name), members in USED.items():
         owner = getattr(module, name, None)

@@ -255,9 +255,8 @@ def malformed(question: str, field: str, reason: str) -> ScaffoldError:
     """The error about an entry of `copier.yml`.
 
     Args:
-        question: Its name.
         field: The part that Copier cannot read.
-        reason: Copier's words.
+        reason: Copier's message.
     """
     return ScaffoldError(
         f"The {field} of the kit's question {question} cannot be read: {reason}.",

@@ -33,7 +33,6 @@ class Template:
 
     Args:
         source: The address that the service records as `_src_path`.
-        commit: The commit.
         version: The name that the service records as `_commit`.
         folder: The kit's files at that commit.
         modes: Git's modes of the files, by path.

@@ -28,7 +28,7 @@ class MetricAlarm(ResourceType):
     def create(self, request: Request) -> Created:
         """Create the alarm."""
         given = to_api("cloudwatch", "PutMetricAlarmInput", {"AlarmName": request.generated_name, **request.properties})
-        # CloudFormation has other means to set system tags; the API refuses them.
+        # CloudFormation sets system tags without this API, which refuses them.
         given["Tags"] = [tag for tag in given.get("Tags", []) if not tag["Key"].startswith("aws:")]
         call_ministack("cloudwatch", "PutMetricAlarm", given)
         return given["AlarmName"], {"Arn": f"arn:aws:cloudwatch:{request.region}:{ACCOUNT}:alarm:{given['AlarmName']}"}
