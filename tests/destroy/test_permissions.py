@@ -168,8 +168,6 @@ def resource_of(stack: Stack, logical: str, action: str) -> str:
     if any(matches(pattern, action) for pattern in UNNAMED):
         return "*"
     match resource["Type"]:
-        case "AWS::IAM::Policy":
-            return role
         case "AWS::IAM::ManagedPolicy":
             return role if "RolePolicy" in action else stack._identifier(logical)
         case "AWS::S3::BucketPolicy":

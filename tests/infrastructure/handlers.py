@@ -101,7 +101,6 @@ CALLS: dict[str, str] = {
     "AWS::Events::Rule": """
         events:DeleteRule events:DescribeRule events:ListTagsForResource events:ListTargetsByRule events:PutRule
         events:PutTargets events:RemoveTargets events:TagResource events:UntagResource iam:PassRole""",
-    "AWS::IAM::Policy": "iam:DeleteRolePolicy iam:GetRolePolicy iam:PutRolePolicy",
     "AWS::IAM::ManagedPolicy": """
         iam:AttachRolePolicy iam:CreatePolicy iam:CreatePolicyVersion iam:DeletePolicy iam:DeletePolicyVersion
         iam:DetachRolePolicy iam:GetPolicy iam:GetPolicyVersion iam:ListEntitiesForPolicy iam:ListPolicyVersions""",

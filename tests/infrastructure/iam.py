@@ -86,22 +86,27 @@ def allowed(statements: Iterable[Statement], action: str, resource: str = "*", c
 
 
 def statements_of(stack: Stack, role: str) -> list[Statement]:
-    """The statements of a role's inline policies, including those of separate AWS::IAM::Policy resources."""
+    """The statements of all policies of a role: inline, listed by the role, and attached by resources of their own."""
+    declared = stack.template["Resources"]
     found: list[Statement] = []
     for policy in stack.resources[role]["Properties"].get("Policies", []):
         found += policy["PolicyDocument"]["Statement"]
-    for logical, properties in stack.of_type("AWS::IAM::Policy"):
-        named = as_list(stack.template["Resources"][logical]["Properties"]["Roles"])
-        if {"Ref": role} in named:
-            found += properties["PolicyDocument"]["Statement"]
+    listed = declared[role].get("Properties", {}).get("ManagedPolicyArns", [])
+    for kind in ("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"):
+        for logical, properties in stack.of_type(kind):
+            if {"Ref": logical} in listed or {"Ref": role} in declared[logical]["Properties"].get("Roles", []):
+                found += properties["PolicyDocument"]["Statement"]
     return found
 
 
 def boundary_of(stack: Stack) -> list[Statement]:
     """The statements of the permissions boundary; the stack is the foundation."""
-    ((_, properties),) = stack.of_type("AWS::IAM::ManagedPolicy")
-    statements: list[Statement] = properties["PolicyDocument"]["Statement"]
-    return statements
+    (statements,) = [
+        properties["PolicyDocument"]["Statement"]
+        for logical, properties in stack.of_type("AWS::IAM::ManagedPolicy")
+        if stack._identifier(logical) == stack.outputs["BoundaryArn"]
+    ]
+    return list(statements)
 
 
 def roles_of(stack: Stack) -> dict[str, dict[str, Any]]:

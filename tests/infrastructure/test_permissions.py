@@ -183,19 +183,24 @@ def test_the_deploy_role_creates_roles_only_with_the_boundary(stacks_of: Callabl
         "DeleteRole",
         "DeleteRolePermissionsBoundary",
         "DeleteRolePolicy",
+        "DetachRolePolicy",
         "PassRole",
         "PutRolePolicy",
         "SetDefaultPolicyVersion",
         "UpdateAssumeRolePolicy",
     ],
 )
-def test_the_deploy_role_cannot_change_itself_or_the_boundary(stacks_of: Callable[..., Stacks], action: str) -> None:
+def test_the_deploy_role_cannot_change_itself_or_its_policies(stacks_of: Callable[..., Stacks], action: str) -> None:
     stacks = stacks_of()
-    statements = deploy_role(stacks)
-    own = one(stacks, "foundation").outputs["DeployRoleArn"]
+    foundation = one(stacks, "foundation")
+    policies = [foundation._identifier(logical) for logical, _ in foundation.of_type("AWS::IAM::ManagedPolicy")]
+    assert boundary_arn(stacks) in policies
+    # Also if an owner allows the role to manage policies of the service.
+    owners = {"Effect": "Allow", "Action": "iam:*Policy*", "Resource": f"arn:aws:iam::{ACCOUNT}:policy/hello-service/*"}
+    statements = [*deploy_role(stacks), owners]
     context = {"iam:PermissionsBoundary": boundary_arn(stacks), "iam:PassedToService": "codebuild.amazonaws.com"}
-    assert not allowed(statements, f"iam:{action}", own, context)
-    assert not allowed(statements, f"iam:{action}", boundary_arn(stacks), context)
+    for arn in (foundation.outputs["DeployRoleArn"], *policies):
+        assert not allowed(statements, f"iam:{action}", arn, context)
 
 
 def test_the_deploy_role_cannot_remove_a_boundary(stacks_of: Callable[..., Stacks]) -> None:
