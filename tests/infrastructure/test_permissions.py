@@ -125,26 +125,47 @@ def test_the_deploy_role_cannot_change_other_networks(stacks_of: Callable[..., S
     assert not allowed(statements, action, "arn:aws:any", {TAG_OF_RESOURCE: "other-service"})
 
 
+TARGET = f"arn:aws:application-autoscaling:{REGION}:{ACCOUNT}:scalable-target/"
 LISTENER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/any/1/2"
 RULE = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/any/1/2/3"
 
 
 @pytest.mark.parametrize(
     ("action", "resource"),
-    [("elasticloadbalancing:CreateRule", LISTENER), ("elasticloadbalancing:ModifyRule", RULE)],
+    [
+        ("elasticloadbalancing:AddTags", LISTENER),
+        ("elasticloadbalancing:CreateRule", LISTENER),
+        ("elasticloadbalancing:DeleteListener", LISTENER),
+        ("elasticloadbalancing:ModifyListener", LISTENER),
+        ("elasticloadbalancing:AddTags", RULE),
+        ("elasticloadbalancing:DeleteRule", RULE),
+        ("elasticloadbalancing:ModifyRule", RULE),
+    ],
 )
-def test_the_deploy_role_can_change_listeners_with_and_without_the_tag(
+def test_the_deploy_role_can_change_only_listeners_and_rules_with_its_tag(
     stacks_of: Callable[..., Stacks], action: str, resource: str
 ) -> None:
     statements = deploy_role(stacks_of())
     assert allowed(statements, action, resource, OWN)
-    assert allowed(statements, action, resource)
+    assert not allowed(statements, action, resource)
     assert not allowed(statements, action, resource, {TAG_OF_RESOURCE: "other-service"})
+    # What lacks a tag cannot be tagged first and changed afterwards.
+    assert not allowed(statements, action, resource, {TAG_IN_REQUEST: "hello-service"})
+
+
+@pytest.mark.parametrize(("creation", "resource"), [("CreateListener", LISTENER), ("CreateRule", RULE)])
+def test_listeners_and_rules_get_their_tag_at_creation(
+    stacks_of: Callable[..., Stacks], creation: str, resource: str
+) -> None:
+    created = {TAG_IN_REQUEST: "hello-service", "elasticloadbalancing:CreateAction": creation}
+    assert allowed(deploy_role(stacks_of()), "elasticloadbalancing:AddTags", resource, created)
 
 
 @pytest.mark.parametrize(
     ("action", "resource"),
     [
+        ("application-autoscaling:DeregisterScalableTarget", f"{TARGET}hello-service-two"),
+        ("application-autoscaling:PutScalingPolicy", f"{TARGET}hello-service-two"),
         ("cloudwatch:PutMetricAlarm", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:hello-service-two-prod-5xx"),
         ("codebuild:UpdateProject", f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/hello-service-two-build"),
         ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/hello-service-two-prod/hello-service-two-prod"),
@@ -155,10 +176,11 @@ def test_the_deploy_role_cannot_change_a_service_whose_name_starts_alike(
     stacks_of: Callable[..., Stacks], action: str, resource: str
 ) -> None:
     statements = deploy_role(stacks_of())
-    assert not allowed(statements, action, resource, {TAG_OF_RESOURCE: "hello-service-two"})
+    ecs = {"application-autoscaling:service-namespace": "ecs"}
+    assert not allowed(statements, action, resource, ecs | {TAG_OF_RESOURCE: "hello-service-two"})
     own = resource.replace("-two", "")
-    assert allowed(statements, action, own, OWN)
-    assert allowed(statements, action, own), "a resource that does not exist yet has no tag"
+    assert allowed(statements, action, own, ecs | OWN)
+    assert allowed(statements, action, own, ecs), "a resource that does not exist yet has no tag"
 
 
 def test_the_deploy_role_creates_roles_only_with_the_boundary(stacks_of: Callable[..., Stacks]) -> None:
@@ -289,6 +311,7 @@ def test_the_boundary_denies_traffic_shifts_of_other_services(stacks_of: Callabl
     other = {TAG_OF_RESOURCE: "other-service"}
     assert allowed(boundary, "elasticloadbalancing:ModifyRule", RULE, OWN)
     assert not allowed(boundary, "elasticloadbalancing:ModifyRule", RULE, other)
+    assert not allowed(boundary, "elasticloadbalancing:ModifyRule", RULE)
     targets = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/any/1"
     assert allowed(boundary, "elasticloadbalancing:RegisterTargets", targets, OWN)
     assert not allowed(boundary, "elasticloadbalancing:RegisterTargets", targets, other)
