@@ -12,6 +12,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from tests.infrastructure.handlers import CALLS, UNNAMED, calls
 from tests.infrastructure.iam import allowed, boundary_of, matches, roles_of, statements_of
+from tests.infrastructure.rules import every
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, Stacks, as_list, one
 from tests.infrastructure.variants import FEW
 
@@ -245,6 +246,58 @@ def test_the_deploy_role_cannot_change_the_foundation(stacks_of: Callable[..., S
 def test_the_deploy_role_cannot_pass_roles_to_other_services(stacks_of: Callable[..., Stacks], service: str) -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/hello-service/some-role"
     assert not allowed(deploy_role(stacks_of()), "iam:PassRole", role, {"iam:PassedToService": service})
+
+
+@pytest.mark.parametrize("service", ["cloudformation", "codepipeline", "codebuild", "ecs-tasks"])
+def test_the_deploy_role_passes_itself_to_what_deploys_only(stacks_of: Callable[..., Stacks], service: str) -> None:
+    stacks = stacks_of()
+    own, passed = (
+        one(stacks, "foundation").outputs["DeployRoleArn"],
+        {"iam:PassedToService": f"{service}.amazonaws.com"},
+    )
+    assert allowed(deploy_role(stacks), "iam:PassRole", own, passed) is (service in ("cloudformation", "codepipeline"))
+
+
+def granted_to(statements: list[dict[str, Any]], service: str) -> list[dict[str, Any]]:
+    """The statements of a resource policy for a service principal."""
+    return [one for one in statements if service in as_list(one["Principal"].get("Service", []))]
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_alarms_publish_to_the_topic_and_those_of_others_do_not(
+    stacks_of: Callable[..., Stacks], answers: dict[str, Any]
+) -> None:
+    stacks = stacks_of(**answers)
+    foundation = one(stacks, "foundation")
+    ((_, policy),) = foundation.of_type("AWS::SNS::TopicPolicy")
+    statements = granted_to(policy["PolicyDocument"]["Statement"], "cloudwatch.amazonaws.com")
+    topic = foundation.outputs["NotificationTopicArn"]
+    alarms = [stack._arn(logical) for stack, logical, _ in every(stacks, "AWS::CloudWatch::Alarm")]
+    assert alarms
+    for arn in alarms:
+        source = {"aws:SourceArn": arn, "aws:SourceAccount": ACCOUNT}
+        assert allowed(statements, "sns:Publish", topic, source)
+        assert not allowed(statements, "sns:Publish", topic, source | {"aws:SourceAccount": "999999999999"})
+        assert not allowed(statements, "sns:Publish", topic, source | {"aws:SourceArn": arn.replace(ACCOUNT, "9" * 12)})
+
+
+@pytest.mark.parametrize("service", ["cloudwatch.amazonaws.com", "events.amazonaws.com"])
+def test_services_use_the_key_for_the_topic_only(stacks_of: Callable[..., Stacks], service: str) -> None:
+    foundation = one(stacks_of(), "foundation")
+    ((_, key),) = foundation.of_type("AWS::KMS::Key")
+    statements = granted_to(key["KeyPolicy"]["Statement"], service)
+    context, topic = "kms:EncryptionContext:aws:sns:topicArn", foundation.outputs["NotificationTopicArn"]
+    for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+        assert allowed(statements, action, context={context: topic})
+        assert not allowed(statements, action, context={context: f"{topic}-other"})
+        assert not allowed(statements, action)
+
+
+def test_messages_of_eventbridge_need_no_condition_that_it_cannot_meet(stacks_of: Callable[..., Stacks]) -> None:
+    foundation = one(stacks_of(), "foundation")
+    ((_, policy),) = foundation.of_type("AWS::SNS::TopicPolicy")
+    statements = granted_to(policy["PolicyDocument"]["Statement"], "events.amazonaws.com")
+    assert allowed(statements, "sns:Publish", foundation.outputs["NotificationTopicArn"])
 
 
 def example(pattern: str) -> str:
