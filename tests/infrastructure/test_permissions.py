@@ -464,3 +464,42 @@ def test_the_task_role_has_no_permissions(stacks_of: Callable[..., Stacks]) -> N
     for stack in stacks_of().values():
         if stack.kind == "environment":
             assert statements_of(stack, "TaskRole") == []
+
+
+REPOSITORY = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:hello-service"
+REFERENCES = "codecommit:References"
+
+
+@pytest.fixture(scope="module")
+def developer(stacks_of: Callable[..., Stacks]) -> list[Any]:
+    """The statements of a developer who may do everything in CodeCommit, under branch protection."""
+    foundation = one(stacks_of(), "foundation")
+    (protection,) = [
+        properties["PolicyDocument"]["Statement"]
+        for logical, properties in foundation.of_type("AWS::IAM::ManagedPolicy")
+        if foundation._identifier(logical) == foundation.outputs["BranchProtectionArn"]
+    ]
+    return [{"Effect": "Allow", "Action": "codecommit:*", "Resource": "*"}, *protection]
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["CreateCommit", "CreateUnreferencedMergeCommit", "DeleteBranch", "DeleteFile", "GitPush", "PutFile",
+     "MergeBranchesByFastForward", "MergeBranchesBySquash", "MergeBranchesByThreeWay"]
+)  # fmt: skip
+def test_branch_protection_denies_direct_changes_of_main(developer: list[Any], action: str) -> None:
+    call = f"codecommit:{action}"
+    assert not allowed(developer, call, REPOSITORY, {REFERENCES: "refs/heads/main"})
+    assert allowed(developer, call, REPOSITORY, {REFERENCES: "refs/heads/topic"})
+    assert allowed(developer, call, f"{REPOSITORY}-two", {REFERENCES: "refs/heads/main"})
+    # As in the first call of a push.
+    assert allowed(developer, call, REPOSITORY)
+
+
+def test_branch_protection_allows_pull_requests_and_keeps_their_approval_rules(developer: list[Any]) -> None:
+    main = {REFERENCES: "refs/heads/main"}
+    for action in ("MergePullRequestByFastForward", "MergePullRequestBySquash", "MergePullRequestByThreeWay"):
+        assert allowed(developer, f"codecommit:{action}", REPOSITORY, main)
+    for action in ("OverridePullRequestApprovalRules", "DisassociateApprovalRuleTemplateFromRepository"):
+        assert not allowed(developer, f"codecommit:{action}", REPOSITORY)
+        assert allowed(developer, f"codecommit:{action}", f"{REPOSITORY}-two")
