@@ -47,6 +47,7 @@ def test_the_outputs_of_the_foundation(stacks_of: Callable[..., Stacks]) -> None
         "ArtifactBucketName",
         "ArtifactKeyArn",
         "BoundaryArn",
+        "BranchProtectionArn",
         "DeployRoleArn",
         "NotificationTopicArn",
         "RepositoryArn",
