@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from scaffold.aws.quotas import remedy_for
 from scaffold.core.errors import ScaffoldError
 
-OPERATOR_POLICY = "docs/operator-policy.json of gitops-scaffold"
+PERMISSIONS = "docs/permissions.md of gitops-scaffold"
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _INVALID = {
@@ -117,7 +117,7 @@ def _refused(error: ClientError) -> ScaffoldError:
         on = f" on {resource}" if resource else ""
         return ScaffoldError(
             f"AWS denied {action}{on}: these credentials lack the permission.",
-            f"Ask an administrator to allow {action}; {OPERATOR_POLICY} lists all permissions for deploy and destroy.",
+            f"Ask an administrator to allow {action}; {PERMISSIONS} lists all permissions for deploy and destroy.",
         )
     if code == "OperationNotAllowedException" and operation == "CreateRepository":
         return ScaffoldError(

@@ -235,7 +235,7 @@ def test_denied_permission_names_the_action(
     wire.refuse(operation, "AccessDenied", message)
     error = refusal(service)
     assert f"AWS denied {action}" in error.happened
-    assert "operator-policy.json" in error.remedy
+    assert "docs/permissions.md" in error.remedy
 
 
 def test_codecommit_refuses_a_new_customer(service: Path, wire: Wire) -> None:

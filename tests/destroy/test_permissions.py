@@ -1,24 +1,32 @@
-"""The operator's policy in docs/ covers every call that deploy and destroy make, and not more."""
+"""The operator's policies in docs/ cover every call that deploy and destroy make, and not more."""
 
 from __future__ import annotations
 
 import json
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scaffold.aws.cloudformation import templates
 from scaffold.service.service import read
-from scaffold.service.stack_kinds import FOUNDATION
 from tests.deploy.services import MORE, Wire, client, commit, make_service, remove, run
 from tests.destroy.test_destroy import fill, make_environment
+from tests.infrastructure.handlers import UNNAMED, calls
+from tests.infrastructure.iam import Statement, allowed, matches
+from tests.infrastructure.regions import moved, regions, size
+from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, load, one
+from tests.infrastructure.variants import LONGEST_APP
 
 ROOT = Path(__file__).resolve().parents[2]
-POLICY = json.loads((ROOT / "docs/operator-policy.json").read_text())
+DEPLOY = json.loads((ROOT / "docs/operator-policy.json").read_text())
+DESTROY = json.loads((ROOT / "docs/operator-policy-destroy.json").read_text())
+POLICIES = {"deploy": DEPLOY, "destroy": DESTROY}
+SERVICE = "hello-service"
 
 # Calls whose permission has another name, or that need more than one.
 ACTIONS = {
+    "s3:HeadBucket": {"s3:ListBucket"},
     "s3:ListObjectVersions": {"s3:ListBucketVersions"},
     "s3:DeleteObjects": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
     # CloudFormation fetches the template with the caller's permissions.
@@ -30,32 +38,25 @@ ACTIONS = {
     "sts:GetCallerIdentity": set(),
 }
 GIT = {"codecommit:GitPull", "codecommit:GitPush"}
-# Calls in none of the situations below: a repository that exists without tags, an execution that runs.
-SELDOM = {"codecommit:ListTagsForResource", "codepipeline:StopPipelineExecution", "codepipeline:EnableStageTransition"}
-
-# What CloudFormation has to be allowed at least, for each kind of resource in the foundation.
-CREATES = {
-    "AWS::KMS::Key": "kms:CreateKey",
-    "AWS::S3::Bucket": "s3:CreateBucket",
-    "AWS::S3::BucketPolicy": "s3:PutBucketPolicy",
-    "AWS::ECR::Repository": "ecr:CreateRepository",
-    "AWS::SNS::Topic": "sns:CreateTopic",
-    "AWS::SNS::TopicPolicy": "sns:SetTopicAttributes",
-    "AWS::SNS::Subscription": "sns:Subscribe",
-    "AWS::IAM::ManagedPolicy": "iam:CreatePolicy",
-    "AWS::IAM::Role": "iam:CreateRole",
-    "AWS::IAM::Policy": "iam:PutRolePolicy",
-}
+# Made by the code, and by none of the situations below: a repository that exists without tags, an execution that runs.
+SELDOM_DEPLOYING = {"codecommit:ListTagsForResource", "codepipeline:EnableStageTransition"}
+# Or task definitions of an environment whose stacks are deleted already.
+SELDOM_DESTROYING = {"codepipeline:StopPipelineExecution", "ecs:DescribeTaskDefinition"}
 
 
-def allowed(*, foundation: bool = True) -> set[str]:
-    statements = [one for one in POLICY["Statement"] if foundation or not one["Sid"].startswith("Foundation")]
-    return {action for one in statements for action in one["Action"]}
+def actions(*policies: dict[str, Any], foundation: bool = True) -> set[str]:
+    statements = [one for policy in policies for one in policy["Statement"]]
+    return {
+        action
+        for one in statements
+        if foundation or not one["Sid"].startswith("Foundation")
+        for action in one["Action"]
+    }
 
 
 @pytest.mark.slow
-def test_policy_covers_every_call_and_nothing_else(tmp_path: Path, wire: Wire) -> None:
-    # As in a new account, whatever other tests have created.
+def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) -> None:
+    # As in a fresh account, whatever tests came before.
     for role in client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]:
         client("iam").delete_service_linked_role(RoleName=role["RoleName"])
     service = make_service(tmp_path / "service")
@@ -72,15 +73,24 @@ def test_policy_covers_every_call_and_nothing_else(tmp_path: Path, wire: Wire) -
     files = {"config__policies__approval-rule_json": json.dumps(rule)}
     commit(service, infrastructure__pipeline_json=json.dumps(configuration), **files)
     run(service)
+    deploying = set(wire.calls)
     fill(service)
     make_environment(service, "dev")
     client("codepipeline").create_pipeline(pipeline=a_pipeline(read(service).app_name))
+    wire.calls.clear()
     remove(service)
 
-    calls = {call for call in wire.calls if not call.startswith("test")}
-    needed = set().union(*(ACTIONS.get(call, {call}) for call in calls)) | GIT | SELDOM
-    assert needed - allowed() == set()
-    assert allowed(foundation=False) - needed == set()
+    deploying = needed(deploying) | GIT | SELDOM_DEPLOYING
+    destroying = needed(set(wire.calls)) | SELDOM_DESTROYING
+    assert deploying - actions(DEPLOY) == set()
+    assert actions(DEPLOY, foundation=False) - deploying == set()
+    assert destroying - actions(DEPLOY, DESTROY) == set()
+    assert actions(DESTROY) - destroying == set()
+
+
+def needed(calls: set[str]) -> set[str]:
+    """The IAM actions of calls."""
+    return set().union(*(ACTIONS.get(call, {call}) for call in calls if not call.startswith("test")))
 
 
 def a_pipeline(name: str) -> dict[str, object]:
@@ -104,30 +114,137 @@ def a_pipeline(name: str) -> dict[str, object]:
     }
 
 
-def test_policy_fits_into_one_managed_policy() -> None:
-    text = json.dumps(POLICY, separators=(",", ":"))
-    filled = text.replace("SERVICE", "s" * 24).replace("ACCOUNT", "1" * 12).replace("REGION", "ap-southeast-2")
-    assert len(filled) <= 6144
+def filled(policy: dict[str, Any], service: str = SERVICE) -> list[Statement]:
+    """The statements of a policy, with its placeholders replaced as docs/permissions.md says."""
+    text = json.dumps(policy["Statement"])
+    statements: list[Statement] = json.loads(
+        text.replace("SERVICE", service).replace("REGION", REGION).replace("ACCOUNT", ACCOUNT)
+    )
+    return statements
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_policy_fits_into_one_managed_policy_in_every_region(name: str) -> None:
+    document = {**POLICIES[name], "Statement": filled(POLICIES[name], LONGEST_APP)}
+    for partition, region in regions():
+        assert size(moved(document, partition, region)) <= 6144, (partition, region)
 
 
 def test_no_statement_is_wider_than_its_reason() -> None:
-    for statement in POLICY["Statement"]:
+    for statement in [*DEPLOY["Statement"], *DESTROY["Statement"]]:
         assert not any(action.endswith(":*") or action == "*" for action in statement["Action"])
-        if statement["Resource"] == "*":
-            assert statement["Sid"] in {"Look", "ApprovalRule", "TaskDefinitions", "FoundationKey"}
-
-
-def test_every_kind_of_resource_in_the_foundation_is_covered(tmp_path: Path) -> None:
-    kits = pytest.importorskip("tests.kits")
-    service = kits.generate(tmp_path / "service", notification_email="team@example.com", customize=True)
-    spec = templates.load(read(service), FOUNDATION)
-    kinds = {resource.type for resource in spec.resources.values()}
-    assert kinds <= CREATES.keys()
-    for kind in kinds:
-        assert any(fnmatchcase(CREATES[kind], action) for action in allowed())
+        if statement["Resource"] == "*" and "Condition" not in statement:
+            assert statement["Sid"] in {"Look", "ApprovalRule", "TaskDefinitions"}
 
 
 def test_documentation_names_every_statement() -> None:
     text = (ROOT / "docs/permissions.md").read_text()
-    for statement in POLICY["Statement"]:
-        assert statement["Sid"] in text or statement["Sid"].startswith("Foundation")
+    for statement in [*DEPLOY["Statement"], *DESTROY["Statement"]]:
+        assert f"`{statement['Sid']}`" in text or statement["Sid"].startswith("Foundation")
+
+
+@pytest.fixture(scope="module")
+def foundation(tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    kits = pytest.importorskip("tests.kits")
+    root = kits.generate(
+        tmp_path_factory.mktemp("permissions") / "service",
+        app_name=SERVICE,
+        notification_email="team@example.com",
+        customize=True,
+    )
+    return one(load(root), "foundation")
+
+
+TAG_IN_REQUEST = "aws:RequestTag/gitops-scaffold:service"
+TAG_OF_RESOURCE = "aws:ResourceTag/gitops-scaffold:service"
+VIA_CLOUDFORMATION = {"aws:CalledVia": ["cloudformation.amazonaws.com"]}
+# Actions whose request contains the tags of the stack.
+TAGGING = ("*:Create*", "*:Tag*", "s3:PutBucketTagging")
+
+
+def resource_of(stack: Stack, logical: str, action: str) -> str:
+    """The ARN that IAM checks when CloudFormation makes a call for a resource of the foundation."""
+    resource = stack.resources[logical]
+    properties = resource["Properties"]
+    role = f"arn:aws:iam::{ACCOUNT}:role/{SERVICE}/any"
+    if any(matches(pattern, action) for pattern in UNNAMED):
+        return "*"
+    match resource["Type"]:
+        case "AWS::IAM::ManagedPolicy":
+            return role if "RolePolicy" in action else stack._identifier(logical)
+        case "AWS::S3::BucketPolicy":
+            return f"arn:aws:s3:::{properties['Bucket']}"
+        case "AWS::SNS::TopicPolicy":
+            (topic,) = properties["Topics"]
+            return str(topic)
+        case "AWS::SNS::Subscription":
+            return str(properties["TopicArn"])
+        case _:
+            return stack._arn(logical)
+
+
+def calls_of(stack: Stack) -> Iterator[tuple[str, str, dict[str, str | list[str]]]]:
+    """Every call for the foundation: action, resource and condition keys.
+
+    No call has a resource tag: tags take up to five minutes to take effect, and a new resource has none.
+    """
+    for logical, resource in stack.resources.items():
+        for action in calls(resource["Type"]):
+            if action == "iam:PutRolePermissionsBoundary" and "PermissionsBoundary" not in resource["Properties"]:
+                continue
+            context: dict[str, str | list[str]] = {**VIA_CLOUDFORMATION}
+            if any(matches(pattern, action) for pattern in TAGGING):
+                context[TAG_IN_REQUEST] = SERVICE
+            yield action, resource_of(stack, logical, action), context
+
+
+def test_cloudformation_may_create_update_and_delete_the_foundation(foundation: Stack) -> None:
+    statements = filled(DEPLOY)
+    denied = [
+        f"{action} on {arn}"
+        for action, arn, context in calls_of(foundation)
+        if not allowed(statements, action, arn, context)
+    ]
+    assert not denied
+
+
+def test_every_statement_on_the_foundation_is_used(foundation: Stack) -> None:
+    made = {action for action, _, _ in calls_of(foundation)}
+    for statement in DEPLOY["Statement"]:
+        if statement["Sid"].startswith("Foundation"):
+            for pattern in statement["Action"]:
+                assert any(matches(pattern, action) for action in made), pattern
+
+
+def test_keys_of_others_cannot_be_changed() -> None:
+    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/any"
+    both = [*filled(DEPLOY), *filled(DESTROY)]
+    # A person who could set the tag on any key could then use and delete it.
+    assert not allowed(both, "kms:TagResource", key, {TAG_IN_REQUEST: SERVICE})
+    assert not allowed(both, "kms:TagResource", key, VIA_CLOUDFORMATION | {TAG_IN_REQUEST: "other-service"})
+    assert not allowed(both, "kms:PutKeyPolicy", key, {TAG_OF_RESOURCE: SERVICE})
+    assert not allowed(both, "kms:ScheduleKeyDeletion", key)
+    assert not allowed(both, "kms:ScheduleKeyDeletion", key, {TAG_OF_RESOURCE: "other-service"})
+    assert allowed(both, "kms:ScheduleKeyDeletion", key, {TAG_OF_RESOURCE: SERVICE})
+
+
+def test_the_key_encrypts_templates_in_the_bucket_of_the_foundation_only(foundation: Stack) -> None:
+    statements = filled(DEPLOY)
+    key, context = foundation._arn("Key"), "kms:EncryptionContext:aws:s3:arn"
+    bucket = foundation._arn("ArtifactBucket")
+    for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+        # S3 gives the bucket with a bucket key, the object without.
+        assert allowed(statements, action, key, {context: bucket})
+        assert allowed(statements, action, key, {context: f"{bucket}/scaffold/templates/any.yaml"})
+        assert not allowed(statements, action, key, {context: "arn:aws:s3:::other-bucket"})
+        assert not allowed(statements, action, key)
+
+
+def test_data_is_deleted_with_the_policy_for_destroy_only(foundation: Stack) -> None:
+    bucket, stack = (
+        foundation._arn("ArtifactBucket"),
+        f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{foundation.name}/1",
+    )
+    for action, arn in (("s3:DeleteObjectVersion", f"{bucket}/key"), ("cloudformation:DeleteStack", stack)):
+        assert not allowed(filled(DEPLOY), action, arn)
+        assert allowed(filled(DESTROY), action, arn)

@@ -1,7 +1,8 @@
 """The API calls that CloudFormation makes for each resource type of the stacks.
 
 From the `handlers` of the types' public schemas (August 2026), without the calls for properties that the stacks do not
-use. CodeBuild's types have no handlers there: their calls are those of the API to create, read, update and delete.
+use. The deploy role makes them, or for the foundation the person who deploys it. CodeBuild's types have no handlers
+there: their calls are those of the API to create, read, update and delete.
 A missing type fails the test, so that a new resource comes with its permissions.
 """
 
@@ -60,6 +61,10 @@ CALLS: dict[str, str] = {
         ec2:DescribeVpcAttribute ec2:DescribeVpcEncryptionControls ec2:DescribeVpcs ec2:ModifyVpcAttribute""",
     "AWS::EC2::VPCGatewayAttachment": """
         ec2:AttachInternetGateway ec2:DescribeInternetGateways ec2:DescribeVpnGateways ec2:DetachInternetGateway""",
+    "AWS::ECR::Repository": """
+        ecr:CreateRepository ecr:DeleteLifecyclePolicy ecr:DeleteRepository ecr:DescribeRepositories
+        ecr:GetLifecyclePolicy ecr:GetRepositoryPolicy ecr:ListTagsForResource ecr:PutImageTagMutability
+        ecr:PutLifecyclePolicy ecr:TagResource ecr:UntagResource""",
     "AWS::ECS::Cluster": """
         ecs:CreateCluster ecs:DeleteCluster ecs:DescribeClusters ecs:ListTagsForResource
         ecs:PutClusterCapacityProviders ecs:TagResource ecs:UntagResource ecs:UpdateCluster
@@ -96,15 +101,38 @@ CALLS: dict[str, str] = {
     "AWS::Events::Rule": """
         events:DeleteRule events:DescribeRule events:ListTagsForResource events:ListTargetsByRule events:PutRule
         events:PutTargets events:RemoveTargets events:TagResource events:UntagResource iam:PassRole""",
+    "AWS::IAM::ManagedPolicy": """
+        iam:AttachRolePolicy iam:CreatePolicy iam:CreatePolicyVersion iam:DeletePolicy iam:DeletePolicyVersion
+        iam:DetachRolePolicy iam:GetPolicy iam:GetPolicyVersion iam:ListEntitiesForPolicy iam:ListPolicyVersions""",
     "AWS::IAM::Role": """
         iam:AttachRolePolicy iam:CreateRole iam:DeleteRole iam:DeleteRolePolicy iam:DetachRolePolicy iam:GetRole
         iam:GetRolePolicy iam:ListAttachedRolePolicies iam:ListRolePolicies iam:ListRoleTags
         iam:PutRolePermissionsBoundary iam:PutRolePolicy iam:TagRole iam:UntagRole iam:UpdateAssumeRolePolicy
         iam:UpdateRole iam:UpdateRoleDescription""",
+    "AWS::KMS::Key": """
+        kms:CreateKey kms:DescribeKey kms:DisableKeyRotation kms:EnableKeyRotation kms:GetKeyPolicy
+        kms:GetKeyRotationStatus kms:ListResourceTags kms:PutKeyPolicy kms:ScheduleKeyDeletion kms:TagResource
+        kms:UntagResource kms:UpdateKeyDescription""",
     "AWS::Logs::LogGroup": """
         logs:CreateLogGroup logs:DeleteDataProtectionPolicy logs:DeleteLogGroup logs:DeleteRetentionPolicy
         logs:DescribeIndexPolicies logs:DescribeLogGroups logs:DescribeResourcePolicies logs:GetDataProtectionPolicy
         logs:ListTagsForResource logs:PutRetentionPolicy logs:TagResource logs:UntagResource""",
+    "AWS::S3::Bucket": """
+        s3:CreateBucket s3:DeleteBucket s3:GetAccelerateConfiguration s3:GetAnalyticsConfiguration s3:GetBucketAbac
+        s3:GetBucketAcl s3:GetBucketCORS s3:GetBucketLogging s3:GetBucketMetadataTableConfiguration
+        s3:GetBucketNotification s3:GetBucketObjectLockConfiguration s3:GetBucketOwnershipControls
+        s3:GetBucketPublicAccessBlock s3:GetBucketTagging s3:GetBucketVersioning s3:GetBucketWebsite
+        s3:GetEncryptionConfiguration s3:GetIntelligentTieringConfiguration s3:GetInventoryConfiguration
+        s3:GetLifecycleConfiguration s3:GetMetricsConfiguration s3:GetReplicationConfiguration s3:ListBucket
+        s3:ListTagsForResource s3:PutBucketOwnershipControls s3:PutBucketPublicAccessBlock s3:PutBucketTagging
+        s3:PutEncryptionConfiguration s3:PutLifecycleConfiguration s3:TagResource s3:UntagResource""",
+    "AWS::S3::BucketPolicy": "s3:DeleteBucketPolicy s3:GetBucketPolicy s3:PutBucketPolicy",
+    "AWS::SNS::Subscription": "sns:GetSubscriptionAttributes sns:Subscribe sns:Unsubscribe",
+    "AWS::SNS::Topic": """
+        sns:CreateTopic sns:DeleteTopic sns:GetDataProtectionPolicy sns:GetTopicAttributes
+        sns:ListSubscriptionsByTopic sns:ListTagsForResource sns:SetTopicAttributes sns:TagResource
+        sns:UntagResource""",
+    "AWS::SNS::TopicPolicy": "sns:SetTopicAttributes",
 }
 
 # Calls whose resource is not known in advance, and calls that CloudFormation makes for all resources.
@@ -121,8 +149,11 @@ UNNAMED = (
     "elasticloadbalancing:CreateLoadBalancer",
     "elasticloadbalancing:CreateTargetGroup",
     "elasticloadbalancing:Describe*",
+    "kms:CreateKey",
     "logs:Describe*",
     "logs:GetDataProtectionPolicy",
+    "sns:GetSubscriptionAttributes",
+    "sns:Unsubscribe",
 )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tests.infrastructure.stacks import Stack, as_list
 
 Statement = Mapping[str, Any]
+Context = Mapping[str, str | list[str]]
 
 
 @functools.cache
@@ -23,28 +24,47 @@ def matches(pattern: str, value: str) -> bool:
     return _expression(pattern).fullmatch(value) is not None
 
 
-def _holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
-    for operator, tests in conditions.items():
-        for key, wanted in tests.items():
-            given = context.get(key)
-            if operator == "StringEquals":
-                good = given is not None and given in map(str, as_list(wanted))
-            elif operator == "StringEqualsIfExists":
-                good = given is None or given in map(str, as_list(wanted))
-            elif operator == "StringNotEquals":
-                good = given not in map(str, as_list(wanted))
-            elif operator == "Null":
-                good = (given is None) == (str(wanted).lower() == "true")
-            elif operator == "Bool":
-                good = given is not None and given == str(wanted).lower()
-            else:
-                raise ValueError(f"the condition operator {operator} is not implemented")
-            if not good:
-                return False
-    return True
+def _like(given: str, patterns: Any) -> bool:
+    return any(matches(str(pattern), given) for pattern in as_list(patterns))
 
 
-def _applies(statement: Statement, action: str, resource: str, context: Mapping[str, str]) -> bool:
+def _equals(given: str, values: Any) -> bool:
+    return given in map(str, as_list(values))
+
+
+# ArnEquals has wildcards too, and so is the same as ArnLike.
+_COMPARISONS = {"ArnEquals": _like, "ArnLike": _like, "Bool": _equals, "StringEquals": _equals, "StringLike": _like}
+
+
+def _meets(operator: str, given: Sequence[str], wanted: Any) -> bool:
+    """Whether the values that a request has for a condition key meet one test of a condition.
+
+    Args:
+        operator: A condition operator, such as ForAnyValue:StringEquals.
+        given: The values; none where the request lacks the key.
+        wanted: The values or patterns of the policy.
+    """
+    if operator == "Null":
+        return (not given) == (str(wanted).lower() == "true")
+    if operator == "StringNotEquals":
+        return not any(_equals(value, wanted) for value in given)
+    several = operator.startswith("ForAnyValue:")
+    assert several or len(given) <= 1, f"{operator} compares one value, the request has {given}"
+    name = operator.removeprefix("ForAnyValue:")
+    if name.endswith("IfExists") and not given:
+        return True
+    return any(_COMPARISONS[name.removesuffix("IfExists")](value, wanted) for value in given)
+
+
+def _holds(conditions: Mapping[str, Mapping[str, Any]], context: Context) -> bool:
+    return all(
+        _meets(operator, as_list(context.get(key, [])), wanted)
+        for operator, tests in conditions.items()
+        for key, wanted in tests.items()
+    )
+
+
+def _applies(statement: Statement, action: str, resource: str, context: Context) -> bool:
     return (
         any(matches(pattern.lower(), action.lower()) for pattern in as_list(statement["Action"]))
         and any(matches(pattern, resource) for pattern in as_list(statement["Resource"]))
@@ -52,38 +72,41 @@ def _applies(statement: Statement, action: str, resource: str, context: Mapping[
     )
 
 
-def allowed(
-    statements: Iterable[Statement], action: str, resource: str = "*", context: Mapping[str, str] | None = None
-) -> bool:
+def allowed(statements: Iterable[Statement], action: str, resource: str = "*", context: Context | None = None) -> bool:
     """Whether the statements of all policies together allow a call.
 
     Args:
         statements: The statements of all policies together.
         action: The IAM action, such as ecs:CreateService.
         resource: The ARN of the resource.
-        context: Condition keys and their values.
+        context: Condition keys and their values; several for a key such as aws:CalledVia.
     """
     applying = [statement for statement in statements if _applies(statement, action, resource, context or {})]
     return bool(applying) and all(statement["Effect"] == "Allow" for statement in applying)
 
 
 def statements_of(stack: Stack, role: str) -> list[Statement]:
-    """The statements of a role's inline policies, including those of separate AWS::IAM::Policy resources."""
+    """The statements of all policies of a role: inline, listed by the role, and attached by resources of their own."""
+    declared = stack.template["Resources"]
     found: list[Statement] = []
     for policy in stack.resources[role]["Properties"].get("Policies", []):
         found += policy["PolicyDocument"]["Statement"]
-    for logical, properties in stack.of_type("AWS::IAM::Policy"):
-        named = as_list(stack.template["Resources"][logical]["Properties"]["Roles"])
-        if {"Ref": role} in named:
-            found += properties["PolicyDocument"]["Statement"]
+    listed = declared[role].get("Properties", {}).get("ManagedPolicyArns", [])
+    for kind in ("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"):
+        for logical, properties in stack.of_type(kind):
+            if {"Ref": logical} in listed or {"Ref": role} in declared[logical]["Properties"].get("Roles", []):
+                found += properties["PolicyDocument"]["Statement"]
     return found
 
 
 def boundary_of(stack: Stack) -> list[Statement]:
     """The statements of the permissions boundary; the stack is the foundation."""
-    ((_, properties),) = stack.of_type("AWS::IAM::ManagedPolicy")
-    statements: list[Statement] = properties["PolicyDocument"]["Statement"]
-    return statements
+    (statements,) = [
+        properties["PolicyDocument"]["Statement"]
+        for logical, properties in stack.of_type("AWS::IAM::ManagedPolicy")
+        if stack._identifier(logical) == stack.outputs["BoundaryArn"]
+    ]
+    return list(statements)
 
 
 def roles_of(stack: Stack) -> dict[str, dict[str, Any]]:

@@ -42,8 +42,8 @@ def builds_may_write_their_log(stacks: Stacks) -> Iterator[str]:
 
 @rule("iam-05")
 def permissions_come_with_the_role(stacks: Stacks) -> Iterator[str]:
-    for stack, policy, _ in every(stacks, "AWS::IAM::Policy"):
-        roles = [item["Ref"] for item in stack.template["Resources"][policy]["Properties"]["Roles"]]
+    for stack, policy, _ in [*every(stacks, "AWS::IAM::Policy"), *every(stacks, "AWS::IAM::ManagedPolicy")]:
+        roles = [item["Ref"] for item in stack.template["Resources"][policy]["Properties"].get("Roles", [])]
         for logical, resource in stack.template["Resources"].items():
             uses = resource["Type"] in CHECKED_AT_ONCE and references(resource) & set(roles)
             if uses and policy not in as_list(resource.get("DependsOn", [])):
@@ -96,7 +96,7 @@ def roles_trust_the_service_that_assumes_them(stacks: Stacks) -> Iterator[str]:
 
 @rule("boundary")
 def roles_outside_the_foundation_have_the_boundary(stacks: Stacks) -> Iterator[str]:
-    boundaries = {stack._identifier(logical) for stack, logical, _ in every(stacks, "AWS::IAM::ManagedPolicy")}
+    boundaries = {stack.outputs["BoundaryArn"] for stack in stacks.values() if "BoundaryArn" in stack.outputs}
     for stack, logical, properties in every(stacks, "AWS::IAM::Role"):
         if stack.kind != "foundation" and properties.get("PermissionsBoundary") not in boundaries:
             yield f"{stack.name} {logical} has no boundary"
@@ -107,7 +107,8 @@ def roles_outside_the_foundation_have_the_boundary(stacks: Stacks) -> Iterator[s
 @rule("full-access")
 def no_policy_grants_everything(stacks: Stacks) -> Iterator[str]:
     for stack, logical, properties in every(stacks, "AWS::IAM::Role"):
-        for arn in properties.get("ManagedPolicyArns", []):
+        own = {stack._identifier(policy) for policy, _ in stack.of_type("AWS::IAM::ManagedPolicy")}
+        for arn in set(properties.get("ManagedPolicyArns", [])) - own:
             yield f"{stack.name} {logical} has the managed policy {arn}"
         for statement in statements_of(stack, logical):
             for action in as_list(statement["Action"]):

@@ -21,6 +21,9 @@ PSEUDO = {
     "AWS::Region": REGION,
     "AWS::URLSuffix": "amazonaws.com",
 }
+# What CloudFormation and KMS add to names, as long as on AWS: the sizes of policies depend on it.
+SUFFIX = "0123456789AB"
+KEY_ID = "01234567-89ab-cdef-0123-456789abcdef"
 NOTHING = object()
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/app@sha256:{'0' * 64}"
 
@@ -191,14 +194,19 @@ class Stack:
         if kind.startswith("AWS::ElasticLoadBalancingV2::") or kind in ("AWS::SNS::Topic", "AWS::ECS::TaskDefinition"):
             return self._arn(logical)
         if kind == "AWS::IAM::ManagedPolicy":
-            path, name = self.resolve(properties["Path"]), self.resolve(properties["ManagedPolicyName"])
+            path = self.resolve(properties["Path"])
+            name = self.resolve(properties.get("ManagedPolicyName", f"{self.name}-{logical}-{SUFFIX}"))
             return f"arn:aws:iam::{ACCOUNT}:policy{path}{name}"
         if kind == "AWS::ApplicationAutoScaling::ScalableTarget":
             return f"{self.resolve(properties['ResourceId'])}|ecs:service:DesiredCount|ecs"
         for key in ("ClusterName", "RepositoryName", "LogGroupName", "DashboardName", "AlarmName", "Name"):
             if key in properties:
                 return str(self.resolve(properties[key]))
-        return f"{self.name}-{logical}".lower() if kind == "AWS::S3::Bucket" else f"{logical.lower()}-0123456789abcdef0"
+        return (
+            f"{self.name}-{logical}-{SUFFIX}".lower()
+            if kind == "AWS::S3::Bucket"
+            else f"{logical.lower()}-0123456789abcdef0"
+        )
 
     def _attribute(self, logical: str, attribute: str) -> str:
         kind, properties = self._properties(logical)
@@ -225,9 +233,10 @@ class Stack:
         elb = f"arn:aws:elasticloadbalancing:{here}"
         match kind:
             case "AWS::IAM::Role":
-                return f"arn:aws:iam::{ACCOUNT}:role{self.resolve(properties.get('Path', '/'))}{self.name}-{logical}-X"
+                path = self.resolve(properties.get("Path", "/"))
+                return f"arn:aws:iam::{ACCOUNT}:role{path}{self.name}-{logical}-{SUFFIX}"
             case "AWS::KMS::Key":
-                return f"arn:aws:kms:{here}:key/{logical.lower()}"
+                return f"arn:aws:kms:{here}:key/{KEY_ID}"
             case "AWS::S3::Bucket":
                 return f"arn:aws:s3:::{self._identifier(logical)}"
             case "AWS::ECR::Repository":

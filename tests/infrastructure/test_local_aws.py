@@ -218,7 +218,7 @@ def test_a_service_with_a_nat_gateway_deploys(account: Callable[..., Account], g
 BROKEN = """
   Broken:
     Type: AWS::ApplicationAutoScaling::ScalableTarget
-    DependsOn: [Repository, ArtifactBucketPolicy, DeployRoleGuard, NotificationTopicPolicy]
+    DependsOn: [Repository, ArtifactBucketPolicy, BranchProtection, DeployRoleGuard, NotificationTopicPolicy]
     Properties:
       ServiceNamespace: ecs
       ScalableDimension: ecs:service:DesiredCount

@@ -12,6 +12,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from tests.infrastructure.handlers import CALLS, UNNAMED, calls
 from tests.infrastructure.iam import allowed, boundary_of, matches, roles_of, statements_of
+from tests.infrastructure.rules import every
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, Stacks, as_list, one
 from tests.infrastructure.variants import FEW
 
@@ -89,7 +90,8 @@ def test_the_deploy_role_covers_every_call_for_every_resource(
 @pytest.mark.parametrize("kind", CALLS)
 def test_the_calls_of_a_resource_include_those_for_the_tags_of_its_stack(kind: str) -> None:
     tagging = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, kind).schema.get("tagging", {})
-    assert set(tagging.get("permissions", [])) <= set(calls(kind))
+    # Not an action of IAM: s3:PutBucketTagging also allows the API call DeleteBucketTagging.
+    assert set(tagging.get("permissions", [])) - {"s3:DeleteBucketTagging"} <= set(calls(kind))
 
 
 def test_resources_get_their_tag_at_creation(stacks_of: Callable[..., Stacks]) -> None:
@@ -124,26 +126,47 @@ def test_the_deploy_role_cannot_change_other_networks(stacks_of: Callable[..., S
     assert not allowed(statements, action, "arn:aws:any", {TAG_OF_RESOURCE: "other-service"})
 
 
+TARGET = f"arn:aws:application-autoscaling:{REGION}:{ACCOUNT}:scalable-target/"
 LISTENER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/any/1/2"
 RULE = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/any/1/2/3"
 
 
 @pytest.mark.parametrize(
     ("action", "resource"),
-    [("elasticloadbalancing:CreateRule", LISTENER), ("elasticloadbalancing:ModifyRule", RULE)],
+    [
+        ("elasticloadbalancing:AddTags", LISTENER),
+        ("elasticloadbalancing:CreateRule", LISTENER),
+        ("elasticloadbalancing:DeleteListener", LISTENER),
+        ("elasticloadbalancing:ModifyListener", LISTENER),
+        ("elasticloadbalancing:AddTags", RULE),
+        ("elasticloadbalancing:DeleteRule", RULE),
+        ("elasticloadbalancing:ModifyRule", RULE),
+    ],
 )
-def test_the_deploy_role_can_change_listeners_with_and_without_the_tag(
+def test_the_deploy_role_can_change_only_listeners_and_rules_with_its_tag(
     stacks_of: Callable[..., Stacks], action: str, resource: str
 ) -> None:
     statements = deploy_role(stacks_of())
     assert allowed(statements, action, resource, OWN)
-    assert allowed(statements, action, resource)
+    assert not allowed(statements, action, resource)
     assert not allowed(statements, action, resource, {TAG_OF_RESOURCE: "other-service"})
+    # What lacks a tag cannot be tagged first and changed afterwards.
+    assert not allowed(statements, action, resource, {TAG_IN_REQUEST: "hello-service"})
+
+
+@pytest.mark.parametrize(("creation", "resource"), [("CreateListener", LISTENER), ("CreateRule", RULE)])
+def test_listeners_and_rules_get_their_tag_at_creation(
+    stacks_of: Callable[..., Stacks], creation: str, resource: str
+) -> None:
+    created = {TAG_IN_REQUEST: "hello-service", "elasticloadbalancing:CreateAction": creation}
+    assert allowed(deploy_role(stacks_of()), "elasticloadbalancing:AddTags", resource, created)
 
 
 @pytest.mark.parametrize(
     ("action", "resource"),
     [
+        ("application-autoscaling:DeregisterScalableTarget", f"{TARGET}hello-service-two"),
+        ("application-autoscaling:PutScalingPolicy", f"{TARGET}hello-service-two"),
         ("cloudwatch:PutMetricAlarm", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:hello-service-two-prod-5xx"),
         ("codebuild:UpdateProject", f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/hello-service-two-build"),
         ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/hello-service-two-prod/hello-service-two-prod"),
@@ -154,10 +177,11 @@ def test_the_deploy_role_cannot_change_a_service_whose_name_starts_alike(
     stacks_of: Callable[..., Stacks], action: str, resource: str
 ) -> None:
     statements = deploy_role(stacks_of())
-    assert not allowed(statements, action, resource, {TAG_OF_RESOURCE: "hello-service-two"})
+    ecs = {"application-autoscaling:service-namespace": "ecs"}
+    assert not allowed(statements, action, resource, ecs | {TAG_OF_RESOURCE: "hello-service-two"})
     own = resource.replace("-two", "")
-    assert allowed(statements, action, own, OWN)
-    assert allowed(statements, action, own), "a resource that does not exist yet has no tag"
+    assert allowed(statements, action, own, ecs | OWN)
+    assert allowed(statements, action, own, ecs), "a resource that does not exist yet has no tag"
 
 
 def test_the_deploy_role_creates_roles_only_with_the_boundary(stacks_of: Callable[..., Stacks]) -> None:
@@ -182,19 +206,24 @@ def test_the_deploy_role_creates_roles_only_with_the_boundary(stacks_of: Callabl
         "DeleteRole",
         "DeleteRolePermissionsBoundary",
         "DeleteRolePolicy",
+        "DetachRolePolicy",
         "PassRole",
         "PutRolePolicy",
         "SetDefaultPolicyVersion",
         "UpdateAssumeRolePolicy",
     ],
 )
-def test_the_deploy_role_cannot_change_itself_or_the_boundary(stacks_of: Callable[..., Stacks], action: str) -> None:
+def test_the_deploy_role_cannot_change_itself_or_its_policies(stacks_of: Callable[..., Stacks], action: str) -> None:
     stacks = stacks_of()
-    statements = deploy_role(stacks)
-    own = one(stacks, "foundation").outputs["DeployRoleArn"]
+    foundation = one(stacks, "foundation")
+    policies = [foundation._identifier(logical) for logical, _ in foundation.of_type("AWS::IAM::ManagedPolicy")]
+    assert boundary_arn(stacks) in policies
+    # Also if an owner allows the role to manage policies of the service.
+    owners = {"Effect": "Allow", "Action": "iam:*Policy*", "Resource": f"arn:aws:iam::{ACCOUNT}:policy/hello-service/*"}
+    statements = [*deploy_role(stacks), owners]
     context = {"iam:PermissionsBoundary": boundary_arn(stacks), "iam:PassedToService": "codebuild.amazonaws.com"}
-    assert not allowed(statements, f"iam:{action}", own, context)
-    assert not allowed(statements, f"iam:{action}", boundary_arn(stacks), context)
+    for arn in (foundation.outputs["DeployRoleArn"], *policies):
+        assert not allowed(statements, f"iam:{action}", arn, context)
 
 
 def test_the_deploy_role_cannot_remove_a_boundary(stacks_of: Callable[..., Stacks]) -> None:
@@ -217,6 +246,58 @@ def test_the_deploy_role_cannot_change_the_foundation(stacks_of: Callable[..., S
 def test_the_deploy_role_cannot_pass_roles_to_other_services(stacks_of: Callable[..., Stacks], service: str) -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/hello-service/some-role"
     assert not allowed(deploy_role(stacks_of()), "iam:PassRole", role, {"iam:PassedToService": service})
+
+
+@pytest.mark.parametrize("service", ["cloudformation", "codepipeline", "codebuild", "ecs-tasks"])
+def test_the_deploy_role_passes_itself_to_what_deploys_only(stacks_of: Callable[..., Stacks], service: str) -> None:
+    stacks = stacks_of()
+    own, passed = (
+        one(stacks, "foundation").outputs["DeployRoleArn"],
+        {"iam:PassedToService": f"{service}.amazonaws.com"},
+    )
+    assert allowed(deploy_role(stacks), "iam:PassRole", own, passed) is (service in ("cloudformation", "codepipeline"))
+
+
+def granted_to(statements: list[dict[str, Any]], service: str) -> list[dict[str, Any]]:
+    """The statements of a resource policy for a service principal."""
+    return [one for one in statements if service in as_list(one["Principal"].get("Service", []))]
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_alarms_publish_to_the_topic_and_those_of_others_do_not(
+    stacks_of: Callable[..., Stacks], answers: dict[str, Any]
+) -> None:
+    stacks = stacks_of(**answers)
+    foundation = one(stacks, "foundation")
+    ((_, policy),) = foundation.of_type("AWS::SNS::TopicPolicy")
+    statements = granted_to(policy["PolicyDocument"]["Statement"], "cloudwatch.amazonaws.com")
+    topic = foundation.outputs["NotificationTopicArn"]
+    alarms = [stack._arn(logical) for stack, logical, _ in every(stacks, "AWS::CloudWatch::Alarm")]
+    assert alarms
+    for arn in alarms:
+        source = {"aws:SourceArn": arn, "aws:SourceAccount": ACCOUNT}
+        assert allowed(statements, "sns:Publish", topic, source)
+        assert not allowed(statements, "sns:Publish", topic, source | {"aws:SourceAccount": "999999999999"})
+        assert not allowed(statements, "sns:Publish", topic, source | {"aws:SourceArn": arn.replace(ACCOUNT, "9" * 12)})
+
+
+@pytest.mark.parametrize("service", ["cloudwatch.amazonaws.com", "events.amazonaws.com"])
+def test_services_use_the_key_for_the_topic_only(stacks_of: Callable[..., Stacks], service: str) -> None:
+    foundation = one(stacks_of(), "foundation")
+    ((_, key),) = foundation.of_type("AWS::KMS::Key")
+    statements = granted_to(key["KeyPolicy"]["Statement"], service)
+    context, topic = "kms:EncryptionContext:aws:sns:topicArn", foundation.outputs["NotificationTopicArn"]
+    for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+        assert allowed(statements, action, context={context: topic})
+        assert not allowed(statements, action, context={context: f"{topic}-other"})
+        assert not allowed(statements, action)
+
+
+def test_messages_of_eventbridge_need_no_condition_that_it_cannot_meet(stacks_of: Callable[..., Stacks]) -> None:
+    foundation = one(stacks_of(), "foundation")
+    ((_, policy),) = foundation.of_type("AWS::SNS::TopicPolicy")
+    statements = granted_to(policy["PolicyDocument"]["Statement"], "events.amazonaws.com")
+    assert allowed(statements, "sns:Publish", foundation.outputs["NotificationTopicArn"])
 
 
 def example(pattern: str) -> str:
@@ -283,6 +364,7 @@ def test_the_boundary_denies_traffic_shifts_of_other_services(stacks_of: Callabl
     other = {TAG_OF_RESOURCE: "other-service"}
     assert allowed(boundary, "elasticloadbalancing:ModifyRule", RULE, OWN)
     assert not allowed(boundary, "elasticloadbalancing:ModifyRule", RULE, other)
+    assert not allowed(boundary, "elasticloadbalancing:ModifyRule", RULE)
     targets = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/any/1"
     assert allowed(boundary, "elasticloadbalancing:RegisterTargets", targets, OWN)
     assert not allowed(boundary, "elasticloadbalancing:RegisterTargets", targets, other)
@@ -382,3 +464,42 @@ def test_the_task_role_has_no_permissions(stacks_of: Callable[..., Stacks]) -> N
     for stack in stacks_of().values():
         if stack.kind == "environment":
             assert statements_of(stack, "TaskRole") == []
+
+
+REPOSITORY = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:hello-service"
+REFERENCES = "codecommit:References"
+
+
+@pytest.fixture(scope="module")
+def developer(stacks_of: Callable[..., Stacks]) -> list[Any]:
+    """The statements of a developer who may do everything in CodeCommit, under branch protection."""
+    foundation = one(stacks_of(), "foundation")
+    (protection,) = [
+        properties["PolicyDocument"]["Statement"]
+        for logical, properties in foundation.of_type("AWS::IAM::ManagedPolicy")
+        if foundation._identifier(logical) == foundation.outputs["BranchProtectionArn"]
+    ]
+    return [{"Effect": "Allow", "Action": "codecommit:*", "Resource": "*"}, *protection]
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["CreateCommit", "CreateUnreferencedMergeCommit", "DeleteBranch", "DeleteFile", "GitPush", "PutFile",
+     "MergeBranchesByFastForward", "MergeBranchesBySquash", "MergeBranchesByThreeWay"]
+)  # fmt: skip
+def test_branch_protection_denies_direct_changes_of_main(developer: list[Any], action: str) -> None:
+    call = f"codecommit:{action}"
+    assert not allowed(developer, call, REPOSITORY, {REFERENCES: "refs/heads/main"})
+    assert allowed(developer, call, REPOSITORY, {REFERENCES: "refs/heads/topic"})
+    assert allowed(developer, call, f"{REPOSITORY}-two", {REFERENCES: "refs/heads/main"})
+    # As in the first call of a push.
+    assert allowed(developer, call, REPOSITORY)
+
+
+def test_branch_protection_allows_pull_requests_and_keeps_their_approval_rules(developer: list[Any]) -> None:
+    main = {REFERENCES: "refs/heads/main"}
+    for action in ("MergePullRequestByFastForward", "MergePullRequestBySquash", "MergePullRequestByThreeWay"):
+        assert allowed(developer, f"codecommit:{action}", REPOSITORY, main)
+    for action in ("OverridePullRequestApprovalRules", "DisassociateApprovalRuleTemplateFromRepository"):
+        assert not allowed(developer, f"codecommit:{action}", REPOSITORY)
+        assert allowed(developer, f"codecommit:{action}", f"{REPOSITORY}-two")

@@ -14,7 +14,6 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.kits import generate
 from tests.service.conftest import HERE, TOOLS
 
 SCRIPTS = ("build_image.sh", "content_hash.py", "smoke_test.py")
@@ -215,32 +214,6 @@ class TestPolicies:
                 "DestinationReferences": ["refs/heads/main"],
                 "Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": approvals}],
             }
-
-    def test_main_is_protected_by_a_deny(self, generated, generated_custom):
-        for service, resource in (
-            (generated, "arn:aws:codecommit:us-east-1:*:hello-service"),
-            (generated_custom, "arn:aws-us-gov:codecommit:us-gov-west-1:123456789012:another-name"),
-        ):
-            text = (service / "config/policies/branch-protection.json").read_text()
-            assert text.startswith("{\n")
-            (statement,) = json.loads(text)["Statement"]
-            assert statement["Effect"] == "Deny"
-            assert statement["Resource"] == resource
-            assert {name.removeprefix("codecommit:") for name in statement["Action"]} == {
-                *("GitPush", "DeleteBranch", "PutFile", "CreateCommit"),
-                *("MergeBranchesByFastForward", "MergeBranchesBySquash", "MergeBranchesByThreeWay"),
-            }
-            # Null: the policy must not deny a call without a branch, such as the first call of a push.
-            assert statement["Condition"] == {
-                "StringEqualsIfExists": {"codecommit:References": ["refs/heads/main"]},
-                "Null": {"codecommit:References": "false"},
-            }
-
-    @pytest.mark.slow
-    def test_main_is_protected_in_every_partition(self, tmp_path):
-        service = generate(tmp_path / "service", aws_region="us-gov-west-1")
-        (statement,) = json.loads((service / "config/policies/branch-protection.json").read_text())["Statement"]
-        assert statement["Resource"] == "arn:aws-us-gov:codecommit:us-gov-west-1:*:hello-service"
 
     def test_without_gate_and_approvals_their_files_are_absent(self, generated_without_gate):
         files = [str(path.relative_to(generated_without_gate)) for path in generated_without_gate.rglob("*")]
