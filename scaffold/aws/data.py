@@ -156,7 +156,11 @@ def delete(session: Session, resource: DataResource) -> datetime | None:
     else:
         client = session.client("kms")
         client.tag_resource(KeyId=resource.id, Tags=[{"TagKey": _SCHEDULED, "TagValue": "true"}])
-        answer = client.schedule_key_deletion(KeyId=resource.id, PendingWindowInDays=KEY_DELETION_DAYS)
+        try:
+            answer = client.schedule_key_deletion(KeyId=resource.id, PendingWindowInDays=KEY_DELETION_DAYS)
+        except BaseException:
+            client.untag_resource(KeyId=resource.id, TagKeys=[_SCHEDULED])
+            raise
         end: datetime | None = answer.get("DeletionDate")
         return end
     return None

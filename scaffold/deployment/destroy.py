@@ -13,8 +13,9 @@ from scaffold.console.titles import describe
 from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, ScaffoldError, UsageError
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
+from scaffold.deployment.deletion import Kept, Report
 from scaffold.deployment.inventory import Inventory, take_inventory
-from scaffold.deployment.teardown import Kept, Report, teardown_steps
+from scaffold.deployment.teardown import teardown_steps
 from scaffold.deployment.teardown_checks import check_deletable, check_ownership
 from scaffold.service import names, preflight
 from scaffold.service.service import Service

@@ -8,7 +8,8 @@ from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.session import Session
 from scaffold.console.titles import physical_title
 from scaffold.core.errors import ScaffoldError
-from scaffold.deployment.teardown import Deletion, StackGroup
+from scaffold.deployment.deletion import Deletion
+from scaffold.deployment.teardown import StackGroup
 from scaffold.service import names
 from scaffold.service.service import Service
 
@@ -68,7 +69,7 @@ def _check_protection(session: Session, stacks: list[Stack], again: str) -> None
 def _check_imports(session: Session, stacks: list[Stack], again: str) -> None:
     for stack, others in importers(session, stacks).items() if stacks else ():
         raise ScaffoldError(
-            f"Nothing was deleted: the stack {', '.join(others)} imports an export of {stack}.",
+            f"Nothing was deleted: an export of the stack {stack} is imported by {', '.join(others)}.",
             f"Delete that stack or its imports first, then run `{again}` again.",
         )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from scaffold.console.titles import count, describe, physical_title
+from scaffold.deployment.deletion import Kept
 from scaffold.deployment.destroy import DestroyResult
-from scaffold.deployment.teardown import Kept
 from scaffold.views.place import place
 
 

@@ -90,9 +90,20 @@ def test_services_regions_and_accounts_side_by_side(tmp_path: Path, monkeypatch:
 
 def test_the_configuration_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCAFFOLD_LOCAL", "1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     target = configured_target("us-east-1", "team")
     monkeypatch.delenv("SCAFFOLD_LOCAL")
     assert target == Target("us-east-1", "team", local=True)
+    assert not configured_target("us-east-1").local
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["", "https://cloudformation.us-east-1.amazonaws.com", "http://[", "localhost:4566"]
+)
+def test_only_an_endpoint_on_this_machine_is_local(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    """A variable that is left over in a shell must not label an account as local AWS."""
+    monkeypatch.setenv("SCAFFOLD_LOCAL", "1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     assert not configured_target("us-east-1").local
 
 

@@ -165,6 +165,8 @@ def test_the_remote_helper_is_found_without_a_change_of_the_environment(
     helper.write_text(f"#!/bin/sh\necho $2 > {tmp_path}/address\nexit 1\n")
     helper.chmod(0o755)
     monkeypatch.setattr("scaffold.kit.source.sysconfig.get_path", lambda _name: str(tmp_path))
+    elsewhere = [one for one in os.environ["PATH"].split(os.pathsep) if not (Path(one) / helper.name).exists()]
+    monkeypatch.setenv("PATH", os.pathsep.join(elsewhere))
     before = dict(os.environ)
     assert "cannot be accessed" in refused("git+codecommit::us-east-1://kit")
     assert (tmp_path / "address").read_text() == "us-east-1://kit\n"
