@@ -78,7 +78,7 @@ def test_a_command_ended_by_a_signal_gives_the_shells_exit_code(environment: dic
     ("make", "code", "said"),
     [
         ("", 127, "There is no command"),
-        pytest.param("text", 126, "is no program that can be run", marks=pytest.mark.slow),
+        pytest.param("text", 126, "is not executable", marks=pytest.mark.slow),
     ],
 )
 def test_what_cannot_be_run_is_named(
@@ -147,7 +147,7 @@ def test_a_server_that_dies_is_reported(environment: dict[str, str]) -> None:
         for child in children:
             os.kill(int(child), signal.SIGKILL)
         assert foreground.wait(15) == 1
-        assert "ended by itself" in foreground.stderr.read()
+        assert "ended unexpectedly" in foreground.stderr.read()
 
 
 def test_a_signal_to_scaffold_reaches_the_command(environment: dict[str, str]) -> None:
