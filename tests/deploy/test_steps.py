@@ -71,12 +71,12 @@ def lost_role(service: Path) -> None:
     ("change", "expected"),
     [
         (changed_template, {"branch", "stack"}),
-        (changed_policy, {"branch", "stack"}),
+        pytest.param(changed_policy, {"branch", "stack"}, marks=pytest.mark.slow),
         (changed_rule, {"branch", "approval-rule-template"}),
-        (removed_rule, {"branch", "approval-rule-template"}),
+        pytest.param(removed_rule, {"branch", "approval-rule-template"}, marks=pytest.mark.slow),
         (lost_association, {"approval-rule-template"}),
         (lost_role, {"service-linked-role"}),
-        (commit, {"branch"}),
+        pytest.param(commit, {"branch"}, marks=pytest.mark.slow),
     ],
 )
 def test_plan_and_deployment_agree_step_by_step(service: Path, change: Any, expected: set[str]) -> None:

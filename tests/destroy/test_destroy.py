@@ -285,7 +285,7 @@ def test_transition_into_the_stage_is_disabled_until_the_next_deployment(tmp_pat
     assert not any(closed().values())
 
     result = remove(service, environment="staging")  # which does not exist yet, and now is not created either
-    assert not result.changes
+    assert result.changes == (Change("stage", "Staging", "disable"),)
     assert "--vcs-ref=:current: --data environments=dev,prod" in text(result)
     assert [stage for stage, shut in closed().items() if shut] == ["Staging"]
 
@@ -334,9 +334,7 @@ def test_failed_deletion_names_the_reason_and_can_be_repeated(deployed_once: Pat
 
 def check_killed(service: Path, calls: int) -> None:
     killed = in_child(lambda: remove(service), lambda count: os._exit(137) if count == calls else None)
-    if killed == 0:
-        pytest.skip("it was done before that many calls")
-    assert killed == 137
+    assert killed == 137, "it ended before that many calls"
     remove(service)
     assert traces(name_of(service)) == []
 

@@ -125,6 +125,7 @@ def own_kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return kit
 
 
+@pytest.mark.slow
 def test_relative_kit_at_its_very_commit_and_a_failed_deployment(own_kit: Path) -> None:
     folder = own_kit.parent / "somewhere"
     folder.mkdir()

@@ -112,6 +112,7 @@ def changes(service: Path) -> dict[str, tuple[int, int]]:
     return {name: (int(added), int(removed)) for added, removed, name in rows}
 
 
+@pytest.mark.slow
 def test_adding_an_environment_adds_only_its_own(service: Path) -> None:
     update(service, environments="dev,qa,staging,prod")
     changed = changes(service)
