@@ -193,7 +193,7 @@ def test_valid_answers_give_well_formed_files(answers: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@settings(THOROUGH, max_examples=40)
+@settings(THOROUGH, max_examples=20)
 @given(answers=sensible)
 def test_valid_answers_pass_cfn_lint(answers: dict[str, Any]) -> None:
     from cfnlint.api import lint_file
