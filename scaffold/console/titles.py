@@ -13,7 +13,6 @@ _TITLES = {
     "log-group": "log group",
     "repository": "CodeCommit repository",
     "service-linked-role": "service-linked role",
-    "service-linked-roles": "service-linked roles",
     "stack": "stack",
     "stack-policy": "stack policy of",
     "stage": "pipeline stage",

@@ -14,7 +14,7 @@ class Pending:
     """What a step has to do.
 
     Attributes:
-        action: `create`, `update`, `replace` or `push`.
+        action: `create`, `update`, `replace` or `delete`.
         changes: The individual changes.
     """
 
