@@ -93,12 +93,12 @@ def data_resources(session: Session, stack: Stack) -> list[DataResource]:
 def retained_resources(session: Session, deleted_stack: Stack) -> list[DataResource]:
     """The resources that the deletion of a stack has skipped. They may have been deleted since."""
     pages = session.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=deleted_stack.id)
-    skipped = []
+    # The latest event of each resource decides: earlier ones belong to updates, which skip resources that they replace.
+    # The order of events of different resources within a moment says nothing.
+    latest: dict[str, dict[str, Any]] = {}
     for event in (event for page in pages for event in page["StackEvents"]):
-        if event.get("PhysicalResourceId") == deleted_stack.id and event["ResourceStatus"] == "DELETE_IN_PROGRESS":
-            break  # earlier events belong to updates, which skip resources that they replace
-        if event["ResourceStatus"] == "DELETE_SKIPPED":
-            skipped.append(event)
+        latest.setdefault(event["LogicalResourceId"], event)
+    skipped = [event for event in latest.values() if event["ResourceStatus"] == "DELETE_SKIPPED"]
     return _data(session, deleted_stack, skipped)
 
 

@@ -194,6 +194,21 @@ def test_an_interrupted_teardown_is_continued(deployed: Path, wire: Wire, operat
     assert not remove(deployed, plan=True).changes
 
 
+def test_events_of_one_moment_come_in_any_order(deployed: Path, wire: Wire) -> None:
+    """What an interrupted teardown has retained is found wherever the event of the stack itself stands."""
+
+    def reorder(parsed: dict[str, Any]) -> None:
+        parsed["StackEvents"].sort(key=lambda event: event["PhysicalResourceId"] != event["StackId"])
+
+    wire.throw("DeleteBucket", KeyboardInterrupt())
+    with pytest.raises(Interrupted):
+        remove(deployed)
+    wire.faults.clear()
+    wire.touched["DescribeStackEvents"] = reorder
+    remove(deployed)
+    assert traces(name_of(deployed)) == []
+
+
 def test_a_service_destroyed_half_way_can_be_deployed_again(deployed: Path, wire: Wire) -> None:
     """While the foundation's stack exists, so do its resources: no deployment relies on a missing bucket."""
     wire.throw("DeleteStack", KeyboardInterrupt())
