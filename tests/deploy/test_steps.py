@@ -97,8 +97,9 @@ def test_plan_and_first_deployment_agree_step_by_step(service: Path) -> None:
         *[("service-linked-role", "create")] * 3,
         ("repository", "create"),
         ("approval-rule-template", "create"),
+        *[("stack", "create")] * 4,
         ("branch", "create"),
-        *[("stack", "create")] * len(deployed_stacks(read(service).app_name)),
+        *[("stack", "create")] * 2,
         ("stage-transitions", "none"),
     ]
 

@@ -52,12 +52,7 @@ def by_cloudformation(statement: dict[str, Any]) -> bool:
 
 def actions(*policies: dict[str, Any], foundation: bool = True) -> set[str]:
     statements = [one for policy in policies for one in policy["Statement"]]
-    return {
-        action
-        for one in statements
-        if foundation or not by_cloudformation(one)
-        for action in one["Action"]
-    }
+    return {action for one in statements if foundation or not by_cloudformation(one) for action in one["Action"]}
 
 
 @pytest.mark.slow
