@@ -27,6 +27,8 @@ FEW: dict[str, dict[str, Any]] = {
         "egress": "nat_gateway",
         "vpc_cidr": "10.1.2.0/24",
     },
+    "environments after production": {"environments": "dev,live,dr", "production": "live"},
+    "production is the first of several": {"environments": "live,dr", "production": "live"},
     "blue/green, overrides": {
         "environments": "test,uat,live",
         "deployment_strategy": "blue_green",
@@ -42,6 +44,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "app_name": ["abc", "orders-api", LONGEST_APP],
     "aws_region": ["us-east-1", "eu-central-1", "us-gov-west-1"],
     "environments": ["live", "dev,staging,prod", "a1,b2,c3,d4,e5,f6,g7,h8"],
+    "production": ["first", "last"],
     "size": [(256, 512), (512, 4096), (4096, 30720)],
     "scan_gate": ["off", "low", "critical"],
     "deployment_strategy": ["rolling", "blue_green", "canary", "linear"],
@@ -59,5 +62,6 @@ def pairwise() -> list[dict[str, Any]]:
     for values in AllPairs(list(_PARAMETERS.values())):
         answers = dict(zip(_PARAMETERS, values, strict=True))
         answers["cpu"], answers["memory"] = answers.pop("size")
+        answers["production"] = answers["environments"].split(",")[0 if answers["production"] == "first" else -1]
         found.append({**answers, "customize": True})
     return found
