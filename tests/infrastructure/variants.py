@@ -21,16 +21,16 @@ FEW: dict[str, dict[str, Any]] = {
     "longest names, canary, NAT gateway, no gate": {
         "app_name": LONGEST_APP,
         "environments": f"{LONGEST_ENVIRONMENT},zz",
+        "production": LONGEST_ENVIRONMENT,
         "deployment_strategy": "canary",
         "scan_gate": "off",
         "customize": True,
         "egress": "nat_gateway",
         "vpc_cidr": "10.1.2.0/24",
     },
-    "environments after production": {"environments": "dev,live,dr", "production": "live"},
-    "production is the first of several": {"environments": "live,dr", "production": "live"},
     "blue/green, overrides": {
         "environments": "test,uat,live",
+        "production": "uat",
         "deployment_strategy": "blue_green",
         "customize": True,
         "environment_overrides": {
