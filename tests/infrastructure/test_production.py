@@ -60,7 +60,7 @@ def treatment(stacks: Stacks, root: Path, name: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", ["rolling", pytest.param("canary", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("environments", LISTS)
 def test_every_environment_from_production_on_is_treated_like_the_last_of_two(
     stacks_of: Callable[..., Stacks], generated: Callable[..., Path], environments: str, strategy: str
