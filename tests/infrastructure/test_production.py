@@ -22,7 +22,7 @@ LISTS = {
     "qa, live ,dr,zz": {"environments": "qa, live ,dr,zz", "production": "live"},
 }
 STRATEGIES = {"rolling": {}, "canary": {"deployment_strategy": "canary"}}
-STACKS = ("environment", "task-definition", "service")
+STACKS = ("network", "environment", "task-definition", "alarms", "service")
 
 
 def split(answers: Answers) -> tuple[list[str], list[str]]:
@@ -42,7 +42,7 @@ def treatment(stacks: Stacks, root: Path, name: str) -> dict[str, Any]:
     pipeline = one(stacks, "pipeline")
     ((_, properties),) = pipeline.of_type("AWS::CodePipeline::Pipeline")
     (stage,) = [stage for stage in properties["Stages"] if stage["Name"] == name.capitalize()]
-    role = statements_of(pipeline, "PipelineRole")
+    role = statements_of(one(stacks, "build"), "PipelineRole")
     environment, service = (
         json.loads((root / "infrastructure" / name / f"{kind}.json").read_text())["Parameters"]
         for kind in ("environment", "service")
@@ -99,6 +99,6 @@ def test_production_has_approval_capacity_and_protection(
 def test_without_an_environment_before_production_no_stack_is_deleted(
     stacks_of: Callable[..., Stacks], answers: Answers
 ) -> None:
-    statements = statements_of(one(stacks_of(**answers), "pipeline"), "PipelineRole")
+    statements = statements_of(one(stacks_of(**answers), "build"), "PipelineRole")
     assert all(statement["Resource"] for statement in statements)
     assert "cloudformation:DeleteStack" not in json.dumps(statements)
