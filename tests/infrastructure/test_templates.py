@@ -98,17 +98,19 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
-def test_stages_are_in_order_of_promotion_and_only_production_needs_approval(
+def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
     stacks_of: Callable[..., Stacks], answers: Answers
 ) -> None:
     ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
     order = [name.strip().capitalize() for name in answers.get("environments", "dev,staging,prod").split(",")]
+    production = order.index(answers["production"].capitalize()) if "production" in answers else len(order) - 1
     stages = {stage["Name"]: [action["Name"] for action in stage["Actions"]] for stage in pipeline["Stages"]}
     assert list(stages) == ["Source", "SelfUpdate", "Build", *order]
     before = ["Network", "Environment", "TaskDefinition", "Alarms"]
     earlier = [*before, "Service", "SmokeTest"]
-    assert [stages[name] for name in order[:-1]] == [earlier] * (len(order) - 1)
-    assert stages[order[-1]] == [*before, "ChangeSet", "Approval", "Service", "SmokeTest"]
+    approved = [*before, "ChangeSet", "Approval", "Service", "SmokeTest"]
+    assert [stages[name] for name in order[:production]] == [earlier] * production
+    assert [stages[name] for name in order[production:]] == [approved] * (len(order) - production)
     for stage in pipeline["Stages"][3:]:
         # Task definition and alarms do not need each other.
         assert [action["RunOrder"] for action in stage["Actions"]] == [1, 2, 3, *range(3, len(stage["Actions"]))]
