@@ -151,8 +151,8 @@ class Ignore:
     def excludes(self, path: str) -> bool:
         """Whether Docker excludes this path from the build context.
 
-        The last rule that matches the path or one of its parents applies. As in Docker, a rule that would change nothing
-        for a directory is not compared with it, so what is below does not inherit a match.
+        The last rule that matches the path or one of its parents applies. As in Docker, a rule that would change
+        nothing for a directory is not compared with it, so what is below does not inherit a match.
         """
         names = path.split("/")
         matched = [False] * len(self.rules)
@@ -171,7 +171,7 @@ def context(root: Path) -> Iterator[tuple[str, Path]]:
     """Yield what Docker sends of a build context, in byte order: relative paths with forward slashes, and the files."""
     ignore_file = next((root / name for name in IGNORE_FILES if (root / name).is_file()), None)
     ignore = Ignore(ignore_file.read_bytes().decode("utf-8", "surrogateescape") if ignore_file else "")
-    found = set()
+    found: set[str] = set()
     for directory, directories, names in os.walk(root):
         for name in directories + names:
             relative = Path(directory, name).relative_to(root).as_posix()
