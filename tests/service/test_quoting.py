@@ -191,3 +191,22 @@ def test_a_key_that_yaml_does_not_read_as_a_name_is_refused() -> None:
     answers = {"app_name": "hello-service", "environments": "de,no", "environment_overrides": "{no: {max_tasks: 3}}"}
     with open_kit(str(kit_repository())) as kit, pytest.raises(UsageError, match="quote it"):
         kit.questionnaire().evaluate(answers)
+
+
+def numbers_with_points(document: Any) -> Iterator[str]:
+    """The plain scalars that YAML 1.1 reads as numbers with a fraction: 3.10 would become 3.1."""
+    if isinstance(document, tuple):
+        yield from [document[1]] if re.fullmatch(r"[\d.]*\.[\d.]*", document[1]) else []
+    elif isinstance(document, dict | list):
+        for value in document.values() if isinstance(document, dict) else document:
+            yield from numbers_with_points(value)
+
+
+def test_versions_are_strings(tmp_path: Path) -> None:
+    found = {
+        (path.split()[0], number)
+        for path, document in documents(generate(tmp_path / "service"))
+        for number in numbers_with_points(document)
+    }
+    # The version of the buildspec's format, which CodeBuild documents as a number.
+    assert found == {(f"config/buildspecs/{name}.yml", "0.2") for name in ("build", "smoke-test")}

@@ -31,7 +31,7 @@ def instructions(text: str) -> Iterator[tuple[str, str]]:
     directive = re.match(r"(?:#\s*\w+\s*=.*\n)*?#\s*escape\s*=\s*([`\\])", text, re.IGNORECASE)
     continued = re.compile(rf"{re.escape(directive[1] if directive else chr(92))}[ \t]*\Z")
     instruction = ""
-    lines = iter(text.splitlines())
+    lines = iter(text.split("\n"))
     for line in lines:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -121,7 +121,7 @@ class Dockerfile:
             elif keyword == "FROM" and rest:
                 self._begin(rest)
             else:
-                fields = [field.strip('"').partition("=") for mount in options.get("mount", []) for field in mount.split(",")]
+                fields = [field.strip('"').partition("=") for field in ",".join(options.get("mount", [])).split(",")]
                 sources += [value for name, _, value in fields if name.lower() == "from"]
                 sources += options.get("from", [])
         numbers = map(str, range(len(self.stages)))
