@@ -92,7 +92,7 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
     """
     commit = preflight.deployable_commit(service)
     contract.check_dockerfile(service)
-    specs = [templates.load(service, kind) for kind in deployed_by_scaffold()]
+    specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
     change_set = names.PLAN_CHANGE_SET if plan else names.DEPLOY_CHANGE_SET
     try:
         with signed_in(service, target, console) as session:
