@@ -69,9 +69,19 @@ def test_every_image_is_found_and_no_stage(text, images, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["FROM $NONE", "ARG I\nFROM ${I}", "FROM ${I%:*}", "FROM a\nCOPY --from=$I x y", "", "#"]
+    "text",
+    [
+        "FROM $NONE",
+        "ARG I\nFROM ${I}",
+        "FROM ${I%:*}",
+        "FROM a\nCOPY --from=$I x y",
+        "",
+        "#",
+        "FROM a AS A",
+        "FROM docker.io/library/a:latest AS a",
+    ],
 )
-def test_an_image_that_depends_on_something_else_is_refused(text, tmp_path):
+def test_an_image_that_cannot_be_told_from_the_file_is_refused(text, tmp_path):
     (tmp_path / "Dockerfile").write_text(text)
     done = run("dockerfile.py", "images", tmp_path / "Dockerfile")
     assert done.returncode == 1
@@ -88,7 +98,7 @@ def test_build_arguments_replace_defaults(tmp_path):
     [
         ("FROM a AS one\nFROM one AS service\nFROM b AS test", "a"),
         ("FROM a AS test\nFROM b", "b"),
-        ("FROM a AS a\nFROM a", "a"),
+        ("FROM a:1 AS a\nFROM a", "a:1"),
         ("FROM a\nFROM scratch", ""),
     ],
 )
@@ -111,7 +121,11 @@ def test_images_are_what_no_stage_is_called(dockerfile, stages):
         lines += [f"COPY --from={source} x y" for source in sources]
         expected |= ({base} - before) | (set(sources) - every)
         before |= {name.lower()} if name else set()
-    assert set(dockerfile.Dockerfile("\n".join(lines), {}).images) == expected
+    if expected & every:
+        with pytest.raises(dockerfile.Unclear, match="name of a stage and of an image"):
+            dockerfile.Dockerfile("\n".join(lines), {})
+    else:
+        assert set(dockerfile.Dockerfile("\n".join(lines), {}).images) == expected
 
 
 class TestContract:

@@ -45,7 +45,10 @@ def find_problem(root: Path) -> Problem | None:
         given = dockerfile.variables_of([f"BASE_IMAGE={base}"] if base else [], "linux/amd64")
         parsed = dockerfile.read(path, given)
     except dockerfile.Unclear as error:
-        return Problem(f"app/Dockerfile is unclear: {error}.", "Name images directly, or by an ARG with a default.")
+        return Problem(
+            f"app/Dockerfile is unclear: {error}.",
+            "Name images directly or by an ARG with a default, stages unlike images.",
+        )
     text = path.read_text("utf-8-sig")
     return stage_problem(parsed, text) or test_problem(parsed, root) or task_problem(text, root)
 

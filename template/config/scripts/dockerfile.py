@@ -23,7 +23,7 @@ HEREDOC = re.compile(r"\d*<<-?([\"']?)(\w[\w.]*)\1\Z")
 
 
 class Unclear(Exception):
-    """An image whose name depends on something else than the file."""
+    """An image that cannot be told from the file."""
 
 
 def instructions(text: str) -> Iterator[tuple[str, str]]:
@@ -92,6 +92,11 @@ def flags(arguments: str) -> tuple[dict[str, list[str]], list[str]]:
     return found, rest
 
 
+def short_name(image: str) -> str:
+    """The name by which Docker replaces an image: without what it adds to short names."""
+    return re.sub(r"\A(index\.)?docker\.io/", "", image).removeprefix("library/").removesuffix(":latest")
+
+
 class Dockerfile:
     """The stages of a Dockerfile, and the images it names.
 
@@ -105,7 +110,7 @@ class Dockerfile:
         images: The images, each once.
 
     Raises:
-        Unclear: The name of an image has a variable without a value.
+        Unclear: The name of an image has a variable without a value, or is the name of a stage too.
     """
 
     def __init__(self, text: str, variables: Mapping[str, str]) -> None:
@@ -129,6 +134,9 @@ class Dockerfile:
         named = [expand(source, {}) for source in sources]
         known = {*self.stages, *numbers}
         self.images = list(dict.fromkeys(self.images + [name for name in named if name.lower() not in known]))
+        # The pipeline pins an image by its name, and Docker would replace the stage of this name too.
+        if taken := {short_name(image) for image in self.images} & set(self.stages):
+            raise Unclear(f"{min(taken)} is the name of a stage and of an image")
 
     @property
     def released(self) -> str:
