@@ -2,7 +2,7 @@
 
 PYTHON = {
     "Dockerfile": b"""\
-FROM python:3.12-slim AS base
+FROM public.ecr.aws/docker/library/python:3.12-slim AS base
 WORKDIR /app
 COPY requirements.txt ./
 RUN pip install --no-cache-dir -r requirements.txt
