@@ -17,7 +17,7 @@ from scaffold.core.target import Target
 from scaffold.deployment.stack_step import StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.deployment.steps import Push, deployment_steps
-from scaffold.service import names, preflight
+from scaffold.service import contract, names, preflight
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import deployed_by_scaffold
 
@@ -91,6 +91,7 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
         ScaffoldError: Something has to be fixed first. Finished steps are kept, and a repetition continues after them.
     """
     commit = preflight.deployable_commit(service)
+    contract.check_dockerfile(service)
     specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
     change_set = names.PLAN_CHANGE_SET if plan else names.DEPLOY_CHANGE_SET
     try:
