@@ -19,6 +19,7 @@ class GitFailure(Enum):
     HELPER_MISSING = "git-remote-codecommit is not installed"
     NETWORK = "the remote host cannot be reached"
     DENIED = "the remote host refused access"
+    UNAVAILABLE = "the remote host cannot answer at the moment"
     OTHER = "anything else"
 
 
@@ -45,7 +46,9 @@ _PATTERNS = {
         r"(could not|couldn't) (resolve|connect)",
         r"(failed|unable) to connect|connect to host",
         r"connection (was )?(refused|reset|closed|timed out)",
-        r"timed out",
+        r"timed out|operation too slow",
+        r"(recv|send) failure|unexpected eof while reading",
+        r"ssl_(read|write|connect)|gnutls (recv|send)|gnutls_handshake",
         r"network is unreachable|no route to host",
         r"name or service not known|temporary failure in name resolution",
         r"proxy",
@@ -58,7 +61,15 @@ _PATTERNS = {
         r"error: 40[13]",
         r"credentials",
     ),
+    GitFailure.UNAVAILABLE: (
+        r"(error:|http) (429|5\d\d)\b",
+        r"empty reply from server|transfer closed|early eof|unexpected disconnect|hung up unexpectedly",
+        r"rpc failed; curl (18|52|55|56|92)\b|http/2 (stream|framing)",
+    ),
 }
+# What may pass by itself, so that the same command may succeed a moment later.
+TRANSIENT = frozenset({GitFailure.NETWORK, GitFailure.UNAVAILABLE})
+
 _FAILURES = {kind: re.compile("|".join(patterns), re.IGNORECASE) for kind, patterns in _PATTERNS.items()}
 # Addresses and paths that Git quotes may have any word in them.
 _QUOTED_PATH = re.compile(r"'[^'\n]*/[^'\n]*'")
@@ -108,12 +119,14 @@ _SENTENCES = {
     GitFailure.HELPER_MISSING: "Git cannot read {repository} without git-remote-codecommit",
     GitFailure.NETWORK: "{repository} cannot be reached over the network",
     GitFailure.DENIED: "Access to {repository} is denied",
+    GitFailure.UNAVAILABLE: "{repository} is unavailable at the moment: {reason}",
     GitFailure.OTHER: "{repository} cannot be accessed: {reason}",
 }
 _REMEDIES = {
     GitFailure.NOT_FAST_FORWARD: "Run `git pull --rebase`, then the same command again.",
     GitFailure.HELPER_MISSING: "Install it with `pipx install git-remote-codecommit`, then run the same command again.",
     GitFailure.NETWORK: "Check the network, the proxy and the address, then run the same command again.",
+    GitFailure.UNAVAILABLE: "Try again: run the same command in a minute.",
 }
 
 

@@ -197,6 +197,7 @@ class Wire:
         requests: The parameters of each call, in the same order.
         faults: Responses in place of AWS's, by operation.
         touched: Functions that edit AWS's responses, by operation.
+        lost: The operations whose answer was lost.
         transport: Functions that answer, or fail, in place of the HTTP library, by operation.
     """
 
@@ -205,6 +206,7 @@ class Wire:
     faults: dict[str, Callable[[], Any]] = field(default_factory=dict)
     touched: dict[str, Callable[[dict[str, Any]], None]] = field(default_factory=dict)
     transport: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
     after: Callable[[int], None] = lambda count: None
     answered: int = 0
 
@@ -258,6 +260,7 @@ class Wire:
             left[0] -= 1
             if left[0] < 0:
                 return None
+            self.lost.append(operation)
             URLLib3Session().send(request).content  # noqa: B018 (reads the answer)
             raise ConnectionClosedError(endpoint_url=request.url)
 

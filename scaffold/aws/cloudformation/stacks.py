@@ -17,7 +17,7 @@ from scaffold.aws.cloudformation.change_sets import ChangeSet
 from scaffold.aws.cloudformation.request import Foundation, stack_request
 from scaffold.aws.cloudformation.stack_events import Watch, explain, follow, newest_event
 from scaffold.aws.cloudformation.templates import StackSpec
-from scaffold.aws.errors import says_no_such_stack, says_role_not_assumable
+from scaffold.aws.errors import code_of, says_no_such_stack, says_role_not_assumable
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
@@ -183,6 +183,9 @@ def create(session: Session, spec: StackSpec, foundation: Foundation, console: C
             stack_id = str(client.create_stack(**request)["StackId"])
             break
         except ClientError as error:
+            if lost := _created_with(session, spec.name, request["ClientRequestToken"], error):
+                stack_id = lost
+                break
             if not says_role_not_assumable(error) or time.monotonic() > deadline:
                 raise
             time.sleep(3)
@@ -235,6 +238,15 @@ def delete(session: Session, stacks: list[Stack], console: Console, *, again: st
 
 def _described(session: Session, stack_id: str) -> Stack:
     return as_stack(session.client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"][0])
+
+
+def _created_with(session: Session, name: str, token: str, error: ClientError) -> str | None:
+    """The id of the stack that exists because the answer to a request with this token was lost, or None."""
+    if code_of(error) != "AlreadyExistsException":
+        return None
+    pages = session.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=name)
+    events = (event for page in pages for event in page["StackEvents"])
+    return next((str(event["StackId"]) for event in events if event.get("ClientRequestToken") == token), None)
 
 
 def _finish(watch: Watch, operation: str, console: Console) -> None:
