@@ -20,12 +20,14 @@ class GitFailure(Enum):
     NETWORK = "the remote host cannot be reached"
     DENIED = "the remote host refused access"
     UNAVAILABLE = "the remote host cannot answer at the moment"
+    STORAGE = "the disk is full or cannot be written"
     OTHER = "anything else"
 
 
 # In the order in which they are tried. A remote helper that cannot connect prints a traceback through modules that have
 # "credentials" in their names, so NETWORK comes before DENIED.
 _PATTERNS = {
+    GitFailure.STORAGE: (r"no space left on device|out of disk ?space|disk quota exceeded|read-only file system",),
     GitFailure.NOT_FAST_FORWARD: (
         r"! \[rejected\] .*\((fetch first|non-fast-forward|needs force|stale info)\)",
         r"not possible to fast-forward",
@@ -106,8 +108,9 @@ class GitFailed(ScaffoldError):
             arguments = arguments[2:]
         self.kind = classify(stderr)
         self.reason = _reason(stderr)
+        fix = "Fix what Git reports, then run the same command again."
         super().__init__(
-            f"`git {arguments[0]}` failed: {self.reason}", "Fix what Git reports, then run the same command again."
+            f"`git {arguments[0]}` failed: {self.reason}", _FREE_SPACE if self.kind is GitFailure.STORAGE else fix
         )
 
 
@@ -120,9 +123,12 @@ _SENTENCES = {
     GitFailure.NETWORK: "{repository} cannot be reached over the network",
     GitFailure.DENIED: "Access to {repository} is denied",
     GitFailure.UNAVAILABLE: "{repository} is unavailable at the moment: {reason}",
+    GitFailure.STORAGE: "{repository} cannot be copied: {reason}",
     GitFailure.OTHER: "{repository} cannot be accessed: {reason}",
 }
+_FREE_SPACE = "Free space there, or set TMPDIR to a folder elsewhere, then run the same command again."
 _REMEDIES = {
+    GitFailure.STORAGE: _FREE_SPACE,
     GitFailure.NOT_FAST_FORWARD: "Run `git pull --rebase`, then the same command again.",
     GitFailure.HELPER_MISSING: "Install it with `pipx install git-remote-codecommit`, then run the same command again.",
     GitFailure.NETWORK: "Check the network, the proxy and the address, then run the same command again.",

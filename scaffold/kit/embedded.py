@@ -20,7 +20,7 @@ from pathlib import Path
 from scaffold import __version__
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git, isolated_git
-from scaffold.core.git_failures import GitFailed
+from scaffold.core.git_failures import GitFailed, GitFailure
 
 # The same address on every machine, because services record it. Copier expands the tilde.
 SOURCE = "~/.local/share/gitops-scaffold/kit"
@@ -68,6 +68,8 @@ def materialise() -> EmbeddedKit:
         with _locked(repository.parent):
             return _recorded(repository, key) or _unpack(repository, key)
     except GitFailed as error:
+        if error.kind is GitFailure.STORAGE:
+            raise
         raise ScaffoldError(
             f"The embedded kit could not be unpacked to {SOURCE}: {error.happened}",
             f"Delete {SOURCE} and run the same command again, which recreates it.",
