@@ -106,6 +106,20 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin:
     return done.stdout.removesuffix("\n")
 
 
+def outer_work_tree(folder: Path) -> str | None:
+    """The top of the Git work tree around a folder, which may not exist yet; None for none, or one that ignores it."""
+    parent = next(path for path in folder.parents if path.is_dir())
+    try:
+        top = git("rev-parse", "--show-toplevel", cwd=parent)
+    except GitFailed:
+        return None
+    try:
+        git("check-ignore", "--quiet", "--", f"{folder}/", cwd=parent)
+    except GitFailed:
+        return top
+    return None
+
+
 def network_git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
     """Run a Git command that talks to another host. It is tried again after a failure that may pass by itself.
 

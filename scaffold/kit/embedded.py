@@ -21,6 +21,7 @@ from scaffold import __version__
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git, isolated_git
 from scaffold.core.git_failures import GitFailed, GitFailure
+from scaffold.core.temporary import temporary_folder
 
 # The same address on every machine, because services record it. Copier expands the tilde.
 SOURCE = "~/.local/share/gitops-scaffold/kit"
@@ -143,13 +144,13 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _unpack(repository: Path, key: str) -> EmbeddedKit:
-    with tempfile.TemporaryDirectory(prefix="gitops-scaffold-kit-") as workspace:
+    with temporary_folder("gitops-scaffold-kit-") as workspace:
         source = _BUNDLE
         if _from_checkout():
             from scaffold.kit.history import write_bundle
 
-            source = Path(workspace) / "kit.bundle"
-            write_bundle(_CHECKOUT, __version__, source, Path(workspace))
+            source = workspace / "kit.bundle"
+            write_bundle(_CHECKOUT, __version__, source, workspace)
         for leftover in repository.parent.glob(f"{repository.name}.new-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         if not (repository / ".git" / "HEAD").exists():
