@@ -21,7 +21,7 @@ from scaffold.deployment.deploy import DeployResult
 from scaffold.kit.answers import merge
 from scaffold.kit.estimate import Estimate, read_estimate
 from scaffold.kit.questionnaire import Answers, Questionnaire
-from scaffold.kit.rendering import Kit, check_destination, first_commit, open_kit, workspace
+from scaffold.kit.rendering import Kit, check_destination, first_commit, has_fallback_author, open_kit, workspace
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import stack_ids
 
@@ -120,6 +120,11 @@ def run(options: NewOptions, console: Console) -> NewResult:
     except KeyboardInterrupt:
         raise _interrupted(destination, options) from None
     console.step(f"Generated {_app_name(answers)} in {destination}")
+    if has_fallback_author(destination):
+        console.warn(
+            "Git knows no name of yours, so its first commit is by gitops-scaffold. Set yours before you commit: "
+            "`git config --global user.name` and `git config --global user.email`."
+        )
     deployment, ended = None, False
     if deploy:
         deployment, ended = _deploy(_service(answers, destination), options, console)

@@ -144,6 +144,7 @@ class Console:
         print(redact(text), file=sys.stderr, flush=True)
 
     def _paint(self, text: str, colour: str) -> str:
-        if "NO_COLOR" in os.environ or not sys.stderr.isatty():
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        if plain or not sys.stderr.isatty():
             return text
         return f"\x1b[{colour}m{text}\x1b[0m"

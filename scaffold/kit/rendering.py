@@ -243,6 +243,11 @@ def first_commit(folder: Path, message: str) -> str:
     return git("rev-parse", "HEAD", cwd=folder)
 
 
+def has_fallback_author(folder: Path) -> bool:
+    """Whether a first commit is by nobody, since Git knows no name and address of the user."""
+    return git("log", "-1", "--format=%ae", cwd=folder) == _FALLBACK_IDENTITY["EMAIL"]
+
+
 def _completed_identity(folder: Path) -> dict[str, str]:
     """Author and committer from Git's configuration, with fallbacks for what is not configured."""
     identity = {}

@@ -54,7 +54,12 @@ def test_no_command_shows_the_help(tmp_path: Path) -> None:
     [
         (["nwe"], ["No such command", "new", "scaffold --help"]),
         (["new", "--foo"], ["--foo", "scaffold new --help"]),
-        (["new", "--data"], ["--data"]),
+        (["new", "--data"], ["--data", "scaffold new --help"]),
+        (["destroy", "--env", "dev"], ["no option --env. Did you mean --environment?"]),
+        (["destroy", "--enviroment", "dev"], ["Did you mean --environment?"]),
+        (["new", "--quiet"], ["no option --quiet.\n"]),
+        (["new", "--dry"], ["Did you mean --dry-run?"]),
+        (["new", "--json"], ["Cannot prompt: with --json nothing is asked."]),
         (["new", "--data", "app_name"], ["KEY=VALUE"]),
         (["deploy", "a", "b"], ["scaffold deploy --help"]),
         (["new", "--defaults=yes"], ["--defaults"]),

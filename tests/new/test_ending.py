@@ -124,3 +124,14 @@ def test_an_interruption_and_a_second_one_leave_no_temporary_folder(tmp_path: Pa
     assert process.returncode in (0, 130, -signal.SIGINT), said
     assert list((tmp_path / "tmp").iterdir()) == []
     assert not (tmp_path / "orders").exists() or git("status", "--porcelain", cwd=tmp_path / "orders") == ""
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_first_commit_by_nobody_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], known: bool
+) -> None:
+    if known:
+        monkeypatch.setenv("GIT_AUTHOR_NAME", "Ann")
+        monkeypatch.setenv("GIT_AUTHOR_EMAIL", "ann@example.com")
+    run_new(tmp_path / "orders")
+    assert ("Git knows no name of yours" in capsys.readouterr().err) is not known
