@@ -14,6 +14,7 @@ from scaffold.service import names
 from scaffold.service.preflight import deployable_commit
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import FOUNDATION as FOUNDATION_KIND
+from scaffold.service.stack_kinds import StackId
 from tests.deploy.services import FOUNDATION, IDENTITY, commit, make_service
 from tests.deploy.test_refusals import refusal
 
@@ -64,7 +65,7 @@ def test_answers_that_are_no_yaml_are_located(service: Path, kind: str) -> None:
 @pytest.mark.parametrize("value", ["2026-99-99", "2026-02-30 10:00:00", "0o9", "1e999", "12:61"])
 def test_a_value_that_only_looks_like_another_type_is_text(service: Path, value: str) -> None:
     commit(service, infrastructure__foundation_yaml=f"Description: {value}\n{FOUNDATION}")
-    assert templates.load(read(service), FOUNDATION_KIND).resources
+    assert templates.load(read(service), StackId(FOUNDATION_KIND)).resources
 
 
 # ---- unfinished merges ----
