@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from inspect import signature
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from botocore import exceptions as failures
 from botocore.exceptions import BotoCoreError
 from hypothesis import given
@@ -20,6 +22,8 @@ from hypothesis import strategies as some
 from scaffold import __main__ as entry
 from scaffold.aws.errors import translate
 from scaffold.aws.session import connect
+from scaffold.commands import new
+from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.secrets import redact
 from scaffold.core.target import Target
@@ -238,6 +242,29 @@ def test_an_endpoint_that_is_no_url(
     assert "secret-password" not in shown
 
 
+@pytest.mark.parametrize(
+    ("config", "endpoint"),
+    [("[default]\ncredential_process = echo hello", "http://127.0.0.1:1"), ("no section", ""), ("", "localhost:4566")],
+)
+def test_no_failure_of_the_chain_costs_the_answers_of_a_new_service(
+    undeployed: Path,
+    credentials: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    config: str,
+    endpoint: str,
+) -> None:
+    configure(monkeypatch, tmp_path, config)
+    if not config:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    recorded = yaml.safe_load((undeployed / ".copier-answers.yml").read_text())
+    answers: Any = SimpleNamespace(recorded=recorded, computed={})
+    assert new._ask_to_deploy(new.NewOptions(), answers, undeployed, Console()) is False
+    assert "It will not be deployed now: " in capfd.readouterr().err
+
+
 # ---- answers ----
 
 GARBLED = {
@@ -249,7 +276,14 @@ GARBLED = {
     "other fields": b'{"message": "hello", "Stacks": [{}], "branch": {}, "stageStates": [{}]}',
     "binary": bytes(range(256)),
 }
-QUICK = ("GetCallerIdentity", "DescribeStacks", "GetRepository", "ListRoles", "GetPipelineState", "GetTemplate")
+QUICK = (
+    "GetCallerIdentity",
+    "DescribeStacks",
+    "ListAssociatedApprovalRuleTemplatesForRepository",
+    "ListRoles",
+    "GetPipelineState",
+    "GetTemplate",
+)
 
 
 @pytest.mark.parametrize("kind", ["html", "cut off"])

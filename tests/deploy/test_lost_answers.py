@@ -21,7 +21,7 @@ from tests.deploy.services import (
 )
 
 TWO = RULE | {"Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 2}]}
-QUICK = ("CreateRepository", "CreateApprovalRuleTemplate", "CreateStack", "CreateChangeSet")
+QUICK = ("CreateApprovalRuleTemplate", "CreateStack", "CreateChangeSet")
 
 
 def change(service: Path) -> None:

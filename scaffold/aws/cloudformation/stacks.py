@@ -184,7 +184,7 @@ def create(session: Session, spec: StackSpec, bucket: str | None, console: Conso
         "ClientRequestToken": f"scaffold-{uuid.uuid4()}",
         **({"StackPolicyBody": json.dumps(spec.policy)} if spec.policy else {}),
     }
-    deadline = time.monotonic() + _ROLE_SECONDS
+    deadline, waiting = time.monotonic() + _ROLE_SECONDS, False
     while True:
         try:
             stack_id = str(client.create_stack(**request)["StackId"])
@@ -195,6 +195,9 @@ def create(session: Session, spec: StackSpec, bucket: str | None, console: Conso
                 break
             if not says_role_not_assumable(error) or time.monotonic() > deadline:
                 raise
+            if not waiting:
+                console.note(f"Waiting until CloudFormation may assume its new role, at most {_ROLE_SECONDS} seconds")
+            waiting = True
             time.sleep(3)
     _finish(Watch(session, stack_id, spec.name, spec.resources, fresh=True), "created", console)
     return _described(session, stack_id)
