@@ -17,7 +17,7 @@ _NO_HOME = "home directory"
 
 
 def explain(error: OSError | RuntimeError) -> ScaffoldError | None:
-    """The error for a failure that the user can fix; None for one that nobody can have expected."""
+    """The error for a failure that the user can fix; None for an unexpected one."""
     if isinstance(error, RuntimeError):
         home = ScaffoldError("Your home directory cannot be determined.", f"Set HOME, {_AGAIN}")
         return home if _NO_HOME in str(error) else None

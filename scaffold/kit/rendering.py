@@ -244,7 +244,7 @@ def first_commit(folder: Path, message: str) -> str:
 
 
 def has_fallback_author(folder: Path) -> bool:
-    """Whether a first commit is by nobody, since Git knows no name and address of the user."""
+    """Whether the first commit has the fallback author, since user.name or user.email is not set."""
     return git("log", "-1", "--format=%ae", cwd=folder) == _FALLBACK_IDENTITY["EMAIL"]
 
 

@@ -90,5 +90,5 @@ def test_what_the_system_refuses_is_a_sentence(error: OSError | RuntimeError) ->
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError(errno.ENOENT, "No such file", "/x"), RuntimeError("odd")], ids=str)
-def test_what_nobody_expects_is_a_bug(error: OSError | RuntimeError) -> None:
+def test_an_unexpected_failure_is_a_bug(error: OSError | RuntimeError) -> None:
     assert explain(error) is None

@@ -48,7 +48,7 @@ def test_a_push_whose_answer_is_lost_is_recognised(
     )
 
 
-def test_an_endpoint_that_is_unavailable_is_called_so(
+def test_an_unavailable_endpoint_is_reported_as_unavailable(
     service: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("scaffold.core.git.time.sleep", lambda seconds: None)

@@ -63,7 +63,7 @@ def test_a_service_inside_another_repository_says_how_to_exclude_it(tmp_path: Pa
 
 
 @pytest.mark.parametrize("ignored", [True, False])
-def test_no_other_folder_is_spoken_of(tmp_path: Path, ignored: bool) -> None:
+def test_no_note_where_no_other_repository_is_concerned(tmp_path: Path, ignored: bool) -> None:
     if ignored:
         git("init", "-q", cwd=tmp_path)
         (tmp_path / ".gitignore").write_text("orders/\n")
@@ -97,7 +97,7 @@ def test_the_folder_of_a_process_that_runs_is_respected(tmp_path: Path) -> None:
         run_new(tmp_path / "orders")
 
 
-def test_a_part_of_a_service_is_called_so(tmp_path: Path) -> None:
+def test_a_part_of_a_service_is_reported_as_one(tmp_path: Path) -> None:
     left_over(tmp_path / "orders", ENDED.pid)
     (tmp_path / "orders" / "app").mkdir()
     with pytest.raises(ScaffoldError, match="has a part of a service"):
@@ -127,11 +127,11 @@ def test_an_interruption_and_a_second_one_leave_no_temporary_folder(tmp_path: Pa
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_first_commit_by_nobody_is_said(
+def test_a_first_commit_with_the_fallback_author_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], known: bool
 ) -> None:
     if known:
         monkeypatch.setenv("GIT_AUTHOR_NAME", "Ann")
         monkeypatch.setenv("GIT_AUTHOR_EMAIL", "ann@example.com")
     run_new(tmp_path / "orders")
-    assert ("Git knows no name of yours" in capsys.readouterr().err) is not known
+    assert ("user.name and user.email of Git are not set" in capsys.readouterr().err) is not known
