@@ -122,8 +122,8 @@ def run(options: NewOptions, console: Console) -> NewResult:
     console.step(f"Generated {_app_name(answers)} in {destination}")
     if has_fallback_author(destination):
         console.warn(
-            "user.name and user.email of Git are not set, so the first commit is by gitops-scaffold. Set them before you "
-            "commit: `git config --global user.name` and `git config --global user.email`."
+            "user.name and user.email of Git are not set, so the first commit is by gitops-scaffold. Set them before "
+            "you commit: `git config --global user.name` and `git config --global user.email`."
         )
     deployment, ended = None, False
     if deploy:
