@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from scaffold.service import names
-from scaffold.service.stack_kinds import ENVIRONMENT, StackId, stack_ids
+from scaffold.service.stack_kinds import ENVIRONMENT, SERVICE, StackId, stack_ids
 from tests.infrastructure.regions import moved, regions, size
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import KINDS, Stacks, as_list, environments, one
@@ -215,14 +215,27 @@ def test_other_rules_can_come_before_the_production_rule(stacks_of: Callable[...
         assert properties["Priority"] == 1000
 
 
+def shares(stacks: Stacks, environment: str) -> dict[str, tuple[int, int]]:
+    """The base and the weight of each capacity provider of an environment."""
+    service = stacks[StackId(SERVICE, environment).name("hello-service")].resources["Service"]["Properties"]
+    return {one["CapacityProvider"]: (one.get("Base", 0), one["Weight"]) for one in service["CapacityProviderStrategy"]}
+
+
+def test_a_changed_capacity_provider_strategy_forces_a_deployment(stacks_of: Callable[..., Stacks]) -> None:
+    """ECS refuses it without one; every other update leaves the nonce alone."""
+    nonces = set()
+    for spot in (True, False):
+        stacks = stacks_of(environments="live", customize=True, environment_overrides={"live": {"spot": spot}})
+        forced = one(stacks, "service").resources["Service"]["Properties"]["ForceNewDeployment"]
+        assert forced["EnableForceNewDeployment"] is True
+        nonces.add(forced["ForceNewDeploymentNonce"])
+    assert len(nonces) == 2
+
+
 def test_spot_before_production_and_two_tasks_in_it(stacks_of: Callable[..., Stacks]) -> None:
     stacks = stacks_of()
-    providers = {
-        stack.name: properties["CapacityProviderStrategy"][0]["CapacityProvider"]
-        for stack, _, properties in every(stacks, "AWS::ECS::Service")
-    }
-    assert providers["hello-service-dev-service"] == "FARGATE_SPOT"
-    assert providers["hello-service-prod-service"] == "FARGATE"
+    assert shares(stacks, "dev") == {"FARGATE": (0, 0), "FARGATE_SPOT": (0, 1)}
+    assert shares(stacks, "prod") == {"FARGATE": (1, 1), "FARGATE_SPOT": (0, 0)}
     minimums = {stack.name: properties["MinCapacity"] for stack, _, properties in every(
         stacks, "AWS::ApplicationAutoScaling::ScalableTarget")}  # fmt: skip
     assert minimums["hello-service-dev-service"] == "1"
