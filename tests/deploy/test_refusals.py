@@ -474,6 +474,16 @@ def test_a_stack_that_a_colleague_deletes_is_no_success(service: Path, wire: Wir
     assert f"could not be {operation.lower()}d: it is DELETE_COMPLETE" in refusal(service).happened
 
 
+@pytest.mark.parametrize("status", ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"])
+def test_a_stack_that_is_deleted_right_after_its_creation_is_no_success(service: Path, wire: Wire, status: str) -> None:
+    def deleted(parsed: dict[str, Any]) -> None:
+        if "cloudformation:CreateStack" in wire.calls:
+            in_status(status)(parsed)
+
+    wire.touched["DescribeStacks"] = deleted
+    assert "was deleted during this deployment" in refusal(service).happened
+
+
 def test_interruption_says_that_aws_goes_on_and_a_repetition_finishes(service: Path, wire: Wire) -> None:
     wire.throw("DescribeStackEvents", KeyboardInterrupt())
     with pytest.raises(Interrupted) as caught:

@@ -200,7 +200,7 @@ def create(session: Session, spec: StackSpec, bucket: str | None, console: Conso
             waiting = True
             time.sleep(3)
     _finish(Watch(session, stack_id, spec.name, spec.resources, fresh=True), "created", console)
-    return _described(session, stack_id)
+    return _not_deleted(_described(session, stack_id))
 
 
 def update(
@@ -219,7 +219,7 @@ def update(
     watch = Watch(session, stack.id, spec.name, spec.resources, after=newest_event(session, stack.id))
     change_sets.execute(session, change_set)
     _finish(watch, "updated", console)
-    return _described(session, stack.id)
+    return _not_deleted(_described(session, stack.id))
 
 
 def delete(session: Session, stacks: list[Stack], console: Console, *, again: str) -> None:
@@ -246,6 +246,16 @@ def delete(session: Session, stacks: list[Stack], console: Console, *, again: st
 
 def _described(session: Session, stack_id: str) -> Stack:
     return as_stack(session.client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"][0])
+
+
+def _not_deleted(stack: Stack) -> Stack:
+    """The stack, unless another person deletes it right after its creation or update."""
+    if stack.status.startswith("DELETE_"):
+        raise ScaffoldError(
+            f"The stack {stack.name} is {stack.status}: it was deleted during this deployment.",
+            f"Wait for the end of its deletion, then run `{_DEPLOY}` again.",
+        )
+    return stack
 
 
 def _created_with(session: Session, name: str, token: str, error: ClientError) -> str | None:
