@@ -37,7 +37,17 @@ _DENIED = {
     "AuthorizationError",
     "UnauthorizedAccess",
 }
-_THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+_THROTTLED = {
+    "PriorRequestNotComplete",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
 # What a call gets while another process creates, changes or deletes the same stack or change set.
 _CONCURRENT = {
     "ChangeSetNotFound",

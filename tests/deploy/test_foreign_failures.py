@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from botocore import exceptions as failures
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -263,6 +263,44 @@ def test_no_failure_of_the_chain_costs_the_answers_of_a_new_service(
     answers: Any = SimpleNamespace(recorded=recorded, computed={})
     assert new._ask_to_deploy(new.NewOptions(), answers, undeployed, Console()) is False
     assert "It will not be deployed now: " in capfd.readouterr().err
+
+
+# ---- refusals ----
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "operation", "message", "happened", "remedy"),
+    [
+        ("InternalFailure", 500, "GetBranch", "", "AWS is unavailable", "Try again"),
+        ("ServiceUnavailable", 503, "DescribeStacks", "try later", "AWS is unavailable", "Try again"),
+        ("503", 503, "HeadBucket", "", "AWS is unavailable", "Try again"),
+        ("SlowDown", 503, "PutObject", "", "AWS is throttling", "in a minute"),
+        ("RequestExpired", 400, "DescribeStacks", "", "has expired or lies in the future", "clock"),
+        ("RequestTimeTooSkewed", 403, "HeadBucket", "", "has expired or lies in the future", "clock"),
+        ("SignatureDoesNotMatch", 403, "ListRoles", "Signature expired: 20260101", "has expired", "clock"),
+        ("InvalidSignatureException", 400, "GetBranch", "Signature not yet current", "has expired", "clock"),
+        ("AlreadyExistsException", 400, "CreateStack", "Stack [x] already exists", "Another deployment", "Wait"),
+        ("AlreadyExistsException", 400, "CreateChangeSet", "exists", "Another deployment", "Wait"),
+        ("ChangeSetNotFound", 404, "DescribeChangeSet", "ChangeSet x does not exist", "Another deployment", "Wait"),
+        ("InvalidChangeSetStatus", 400, "ExecuteChangeSet", "", "Another deployment", "Wait"),
+        (
+            "ValidationError",
+            400,
+            "DeleteStack",
+            "Stack:arn:x is in UPDATE_IN_PROGRESS state and can not be updated.",
+            "Another deployment",
+            "Wait",
+        ),
+    ],
+)
+def test_a_refusal_that_has_nothing_to_fix_says_when_to_try_again(
+    code: str, status: int, operation: str, message: str, happened: str, remedy: str
+) -> None:
+    answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    error = translate(ClientError(answer, operation))
+    assert happened in error.happened
+    assert remedy in error.remedy
+    assert "Fix" not in error.remedy
 
 
 # ---- answers ----
