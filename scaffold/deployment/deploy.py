@@ -8,6 +8,7 @@ from typing import ClassVar
 from scaffold.aws.cloudformation import templates
 from scaffold.aws.first_run import Quota, exhausted_quotas
 from scaffold.aws.git_remote import helper_hint
+from scaffold.aws.remote_url import outside_url
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
 from scaffold.console.titles import title
@@ -58,6 +59,7 @@ class DeployResult(Result):
         clone_url: The URL of the repository for `git clone`.
         pipeline_url: The pipeline's page in the AWS console; None on local AWS.
         remote: The Git remote of the repository; None in a plan.
+        push_profile: The AWS profile that `git push` has to be given, since the remote's URL cannot hold it.
     """
 
     command: ClassVar[str] = "deploy"
@@ -72,6 +74,7 @@ class DeployResult(Result):
     clone_url: str
     pipeline_url: str | None
     remote: str | None
+    push_profile: str | None = None
 
     @property
     def changed(self) -> bool:
@@ -165,6 +168,7 @@ def _result(
         clone_url=names.remote_url(service.app_name, session.region),
         pipeline_url=None if local else _console_url(session, names.pipeline(service.app_name)),
         remote=remote,
+        push_profile=outside_url(session),
     )
 
 
