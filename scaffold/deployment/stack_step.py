@@ -91,7 +91,7 @@ class StackStep(Step):
         if not changes:
             self.release()
             return None
-        return Pending("update", changes)
+        return Pending("update", changes, self._change_set.warnings)
 
     def do(self) -> None:
         """Create, replace or update the stack, and wait for it."""

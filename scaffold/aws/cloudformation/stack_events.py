@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from scaffold.aws.cloudformation import validation
 from scaffold.aws.cloudformation.templates import Resource
 from scaffold.aws.errors import denial, says_no_such_stack
 from scaffold.aws.quotas import remedy_for
@@ -180,6 +181,12 @@ def explain(watch: Watch, operation: str, again: str) -> ScaffoldError:
         again: The command to run again.
     """
     failure = watch.failure()
+    findings = [one for one in validation.of_stack(watch.session, watch.stack_id) if one.fails] if not failure else []
+    if findings:
+        reasons = "; ".join(map(validation.sentence, findings))
+        return ScaffoldError(
+            f"The stack {watch.name} could not be {operation}, because of {reasons}.", _remedy(reasons, again)
+        )
     if failure is None:
         return ScaffoldError(
             f"The stack {watch.name} could not be {operation}: it is {watch.status}.",
