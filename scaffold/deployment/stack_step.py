@@ -11,8 +11,9 @@ from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
+from scaffold.deployment.foundation_data import check_data
 from scaffold.deployment.step import Pending, Step
-from scaffold.service.stack_kinds import Deployer
+from scaffold.service.stack_kinds import FOUNDATION, Deployer
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
 
@@ -52,10 +53,12 @@ class StackStep(Step):
         return self.spec.kind.deployer is Deployer.ITSELF
 
     def check(self) -> None:
-        """Refuse a stack of another owner, or one that CloudFormation cannot update."""
+        """Refuse a stack of another owner, one that CloudFormation cannot update, or a foundation without its data."""
         self._stack = stacks.find(self._session, self.name)
         if self._stack is not None:
-            stacks.check_usable(self.spec, self._stack, self._session.region)
+            stacks.check_usable(self.spec, self._stack)
+        if self.spec.kind is FOUNDATION:
+            check_data(self._session, self._stack)
 
     def wait(self) -> None:
         """Wait for an operation in progress on the stack."""
@@ -71,7 +74,7 @@ class StackStep(Step):
         )
         if stack is None:
             return Pending("create", created)
-        stacks.check_usable(self.spec, stack, self._session.region)
+        stacks.check_usable(self.spec, stack)
         if stack.busy:
             raise ScaffoldError(
                 f"The stack {self.name} is busy ({stack.status}), so its changes cannot be planned.",

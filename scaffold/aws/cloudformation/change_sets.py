@@ -34,6 +34,11 @@ class ChangeSet:
     changes: tuple[Change, ...]
     warnings: tuple[Finding, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Its name, which its ARN contains."""
+        return self.id.split("/")[1]
+
 
 def create(session: Session, spec: StackSpec, stack_id: str, foundation: Foundation, name: str) -> ChangeSet:
     """Create a change set of an existing stack and wait for it.
@@ -44,12 +49,26 @@ def create(session: Session, spec: StackSpec, stack_id: str, foundation: Foundat
     Raises:
         ScaffoldError: CloudFormation refuses the template or its parameters, or its validation fails.
     """
+    return request(session, stack_id, spec.name, name, stack_request(session, spec, foundation))
+
+
+def request(session: Session, stack_id: str, stack: str, name: str, arguments: dict[str, Any]) -> ChangeSet:
+    """Create a change set of an existing stack from the arguments of CreateChangeSet, and wait for it.
+
+    Raises:
+        ScaffoldError: As `create`.
+    """
     client = session.client("cloudformation")
-    request = stack_request(session, spec, foundation)
     with suppress_code("ChangeSetNotFound", "ChangeSetNotFoundException"):
         client.delete_change_set(ChangeSetName=name, StackName=stack_id)
-    answer = client.create_change_set(StackName=stack_id, ChangeSetName=name, ChangeSetType="UPDATE", **request)
-    return _described(session, answer["Id"], spec.name)
+    answer = client.create_change_set(StackName=stack_id, ChangeSetName=name, ChangeSetType="UPDATE", **arguments)
+    return _described(session, answer["Id"], stack)
+
+
+def of_stack(session: Session, stack: str) -> list[ChangeSet]:
+    """The change sets of a stack by its name, without their changes."""
+    pages = session.client("cloudformation").get_paginator("list_change_sets").paginate(StackName=stack)
+    return [ChangeSet(one["ChangeSetId"], ()) for page in pages for one in page["Summaries"]]
 
 
 def execute(session: Session, change_set: ChangeSet) -> None:

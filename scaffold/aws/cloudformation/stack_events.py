@@ -23,7 +23,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _SLOWDOWN = 0.1, 5.0, 1.4
 # After this many polls without a new event, the stack itself is asked.
 _QUIET_POLLS = 8
 _STARTS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
-_CONSEQUENCES = ("creation cancelled", "update cancelled", "deletion cancelled", "operation cancelled")
+CONSEQUENCES = ("creation cancelled", "update cancelled", "deletion cancelled", "operation cancelled")
 _MARKS = {"COMPLETE": "✓", "FAILED": "✗", "SKIPPED": "-"}
 
 
@@ -111,7 +111,7 @@ class Watch:
         for event in self.events:
             reason = str(event.get("ResourceStatusReason") or "")
             failed = event["ResourceStatus"].endswith("_FAILED") and event.get("PhysicalResourceId") != self.stack_id
-            if failed and reason and not any(words in reason.lower() for words in _CONSEQUENCES):
+            if failed and reason and not any(words in reason.lower() for words in CONSEQUENCES):
                 return event, reason
         return None
 
