@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from scaffold.aws import codepipeline, lost_data, service_deployments
 from scaffold.aws.cloudformation import change_sets, drift, rollbacks, stacks
+from scaffold.aws.cloudformation.rollbacks import FailedResource
 from scaffold.aws.cloudformation.stack_events import explain
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.lost_data import Lost
+from scaffold.aws.service_deployments import ServiceDeployment
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
@@ -33,7 +37,11 @@ class FailedRollback(Repair):
         self._stack = stack
         self._skip = skip
         self._again = again
-        self.failures = rollbacks.failed_resources(session, stack.id)
+
+    @cached_property
+    def failures(self) -> tuple[FailedResource, ...]:
+        """The resources that could not be rolled back."""
+        return rollbacks.failed_resources(self._session, self._stack.id)
 
     @property
     def name(self) -> str:
@@ -114,8 +122,12 @@ class HungUpdate(Repair):
     def __init__(self, session: Session, stack: Stack, service: str | None, again: str) -> None:
         self._session = session
         self._stack = stack
+        self._service = service
         self._again = again
-        self._deployments = service_deployments.in_progress(session, service, service) if service else []
+
+    @cached_property
+    def _deployments(self) -> list[ServiceDeployment]:
+        return service_deployments.in_progress(self._session, self._service, self._service) if self._service else []
 
     @property
     def stoppable(self) -> bool:

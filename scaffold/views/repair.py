@@ -49,6 +49,8 @@ def _waiting(one: Waiting) -> str:
     line = f"Left alone: stack {one.stack} is {one.status}{_since(one.since)}"
     if one.environment and one.status == "UPDATE_IN_PROGRESS":
         return f"{line}; `scaffold repair {one.environment}` cancels that."
+    if one.environment and one.status == "CREATE_IN_PROGRESS":
+        return f"{line}; `scaffold destroy --environment {one.environment}` ends that."
     return f"{line}; wait for its end."
 
 

@@ -112,3 +112,21 @@ def test_a_creation_that_fails_its_validation_names_path_and_reason(service: Pat
     stack = foundation_stack(read(service).app_name)
     assert f"{stack} could not be created, because of Named at /Resources/Named: " in caught.value.happened
     assert "Delete or rename the existing resource" in caught.value.remedy
+
+
+@pytest.mark.slow
+def test_findings_of_an_earlier_operation_explain_no_failure(changed: Path, wire: Wire) -> None:
+    def fail(parsed: dict[str, Any]) -> None:
+        for event in parsed["StackEvents"]:
+            if event["ResourceStatus"] == "UPDATE_COMPLETE" and event["PhysicalResourceId"] == event["StackId"]:
+                event["ResourceStatus"] = "UPDATE_ROLLBACK_COMPLETE"
+
+    def later(parsed: dict[str, Any]) -> None:
+        if "cloudformation:ExecuteChangeSet" in wire.calls:
+            parsed["OperationEvents"] = [finding("FAIL")]
+
+    wire.touched |= {"DescribeStackEvents": fail, "DescribeEvents": later}
+    with pytest.raises(ScaffoldError) as caught:
+        run(changed)
+    assert PATH not in caught.value.happened
+    assert "it is UPDATE_ROLLBACK_COMPLETE" in caught.value.happened

@@ -283,7 +283,7 @@ def test_an_unfinished_deletion_of_the_foundation_is_left_to_destroy(service: Pa
 def test_an_update_in_progress_is_cancelled_only_in_a_named_environment(service: Path, wire: Wire) -> None:
     app = app_of(service)
     stack = environment_stack(app, "dev", "environment")
-    updating(stack, app, seconds=6)
+    updating(stack, app, seconds=4)
     whole = repair(service)
     assert whole.problems == ()
     assert f"stack {stack} is UPDATE_IN_PROGRESS since" in text(whole)

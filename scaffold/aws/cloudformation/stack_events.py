@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from scaffold.aws.cloudformation import validation
 from scaffold.aws.cloudformation.templates import Resource
+from scaffold.aws.cloudformation.validation import Finding
 from scaffold.aws.errors import denial, says_no_such_stack
 from scaffold.aws.quotas import remedy_for
 from scaffold.aws.session import Session
@@ -181,8 +182,7 @@ def explain(watch: Watch, operation: str, again: str) -> ScaffoldError:
         again: The command to run again.
     """
     failure = watch.failure()
-    findings = [one for one in validation.of_stack(watch.session, watch.stack_id) if one.fails] if not failure else []
-    if findings:
+    if failure is None and (findings := _failed_validations(watch)):
         reasons = "; ".join(map(validation.sentence, findings))
         return ScaffoldError(
             f"The stack {watch.name} could not be {operation}, because of {reasons}.", _remedy(reasons, again)
@@ -200,6 +200,14 @@ def explain(watch: Watch, operation: str, again: str) -> ScaffoldError:
         f"The stack {watch.name} could not be {operation}, because of {what}: {one_line(reason).rstrip('.')}.",
         _remedy(reason, again),
     )
+
+
+def _failed_validations(watch: Watch) -> list[Finding]:
+    """What stopped an operation before it worked on any resource."""
+    if not watch.events:
+        return []
+    findings = validation.of_operation(watch.session, watch.stack_id, _time(watch.events[0]))
+    return [finding for finding in findings if finding.fails]
 
 
 def _remedy(reason: str, again: str) -> str:

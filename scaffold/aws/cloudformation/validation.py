@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -36,9 +37,15 @@ def of_change_set(session: Session, change_set_id: str) -> tuple[Finding, ...]:
     return _findings(_events(session, ChangeSetName=change_set_id))
 
 
-def of_stack(session: Session, stack_id: str) -> tuple[Finding, ...]:
-    """The findings for the newest operation on a stack that has any, failures first."""
-    events = [event for event in _events(session, StackName=stack_id) if _is_finding(event)]
+def of_operation(session: Session, stack_id: str, began: datetime) -> tuple[Finding, ...]:
+    """The findings for an operation on a stack, failures first.
+
+    Args:
+        began: The time of its first stack event.
+    """
+    # Its validation may be recorded a moment before that event.
+    earliest = began - timedelta(minutes=1)
+    events = [one for one in _events(session, StackName=stack_id) if _is_finding(one) and one["Timestamp"] >= earliest]
     newest = max(events, key=lambda event: event["Timestamp"], default={})
     return _findings(event for event in events if event.get("OperationId") == newest.get("OperationId"))
 
