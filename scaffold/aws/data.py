@@ -13,11 +13,10 @@ from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.cloudformation.templates import Resource, resources_of
 from scaffold.aws.errors import code_of, suppress_code
 from scaffold.aws.session import Session
+from scaffold.service.names import TAG_DELETION_SCHEDULED
 
 # The shortest waiting period that KMS allows for the deletion of a key.
 KEY_DELETION_DAYS = 7
-# The tag of a key whose deletion was scheduled.
-_SCHEDULED = "gitops-scaffold:deletion-scheduled"
 
 BUCKET, IMAGES, KEY = "AWS::S3::Bucket", "AWS::ECR::Repository", "AWS::KMS::Key"
 # Types that cfn-lint 1.58 knows as stateful (rule I3011), and what holds data besides.
@@ -121,7 +120,7 @@ def exists(session: Session, resource: DataResource, before: datetime | None = N
             if client.describe_key(KeyId=resource.id)["KeyMetadata"]["KeyState"] == "PendingDeletion":
                 return False
             tags = client.list_resource_tags(KeyId=resource.id)["Tags"]
-            return all(tag["TagKey"] != _SCHEDULED for tag in tags)
+            return all(tag["TagKey"] != TAG_DELETION_SCHEDULED for tag in tags)
     except ClientError as error:
         if code_of(error) in missing:
             return False
@@ -155,14 +154,14 @@ def delete(session: Session, resource: DataResource) -> datetime | None:
             session.client("ecr").delete_repository(repositoryName=resource.id, force=True)
     else:
         client = session.client("kms")
-        client.tag_resource(KeyId=resource.id, Tags=[{"TagKey": _SCHEDULED, "TagValue": "true"}])
+        client.tag_resource(KeyId=resource.id, Tags=[{"TagKey": TAG_DELETION_SCHEDULED, "TagValue": "true"}])
         try:
             answer = client.schedule_key_deletion(KeyId=resource.id, PendingWindowInDays=KEY_DELETION_DAYS)
         except BaseException:
             answer = client.describe_key(KeyId=resource.id)["KeyMetadata"]
             # Done, if only the answer was lost.
             if answer["KeyState"] != "PendingDeletion":
-                client.untag_resource(KeyId=resource.id, TagKeys=[_SCHEDULED])
+                client.untag_resource(KeyId=resource.id, TagKeys=[TAG_DELETION_SCHEDULED])
                 raise
         end: datetime | None = answer.get("DeletionDate")
         return end

@@ -95,6 +95,11 @@ def says_not_imported(error: ClientError) -> bool:
     return "is not imported by any stack" in message_of(error)
 
 
+def says_not_updating(error: ClientError) -> bool:
+    """Whether CloudFormation says that a stack has no update that could be cancelled."""
+    return "CancelUpdateStack cannot be called" in message_of(error)
+
+
 def says_role_not_assumable(error: ClientError) -> bool:
     """Whether CloudFormation cannot assume a service role, as in the first moments after its creation."""
     return "cannot be assumed" in message_of(error)

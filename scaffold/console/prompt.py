@@ -61,8 +61,11 @@ def confirm(message: str, *, default: bool = False) -> bool:
     return bool(ask(questionary.confirm(message, default=default, auto_enter=False, qmark="?", output=output())))
 
 
-def confirm_by_name(name: str, console: Console) -> bool:
+def confirm_by_name(name: str, console: Console, done: str = "deleted") -> bool:
     """Ask for a name to be typed before something is destroyed.
+
+    Args:
+        done: What happens to it, as a participle.
 
     Raises:
         UsageError: Stdin or stderr is not a terminal.
@@ -71,12 +74,12 @@ def confirm_by_name(name: str, console: Console) -> bool:
     if not console.interactive:
         raise UsageError(
             "Cannot ask for confirmation: this is not a terminal.",
-            "Add `--yes` to confirm, or `--plan` to see first what would be deleted.",
+            f"Add `--yes` to confirm, or `--plan` to see first what would be {done}.",
         )
     try:
         return ask_text(f"Type {name} to continue").strip() == name
     except KeyboardInterrupt:
-        raise Interrupted("Interrupted: nothing was deleted.", "Run the same command again to continue.") from None
+        raise Interrupted(f"Interrupted: nothing was {done}.", "Run the same command again to continue.") from None
 
 
 def ask(question: Any) -> Any:

@@ -8,10 +8,12 @@ _TITLES = {
     "approval-rule-template": "approval rule template",
     "association": "association with",
     "branch": "branch",
+    "change-set": "change set",
     "commit": "commit",
     "content": "content of",
     "log-group": "log group",
     "repository": "CodeCommit repository",
+    "service-deployment": "ECS service deployment",
     "service-linked-role": "service-linked role",
     "stack": "stack",
     "stack-policy": "stack policy of",
@@ -26,6 +28,17 @@ _RESOURCES = {
     "AWS::S3::Bucket": "S3 bucket",
 }
 _PARTICIPLES = {"delete": "Deleted", "disable": "Disabled transition into"}
+_REPAIRS = {
+    "cancel-deletion": "cancel the deletion of",
+    "cancel-update": "cancel the update of",
+    "continue-rollback": "continue the rollback of",
+    "create": "create again, empty,",
+    "delete": "delete",
+    "enable": "enable",
+    "revert-drift": "restore the configuration of",
+    "roll-back": "roll back",
+    "skip": "leave as it is",
+}
 _CONTAINERS = {"AWS::ECR::Repository", "AWS::S3::Bucket"}
 
 
@@ -58,6 +71,11 @@ def describe(change: Change) -> str:
     if change.type in _CONTAINERS:
         return f"{words} with all its content"
     return f"{words} ({count(change.count, 'revision')})" if change.type == "task-definition" else words
+
+
+def describe_repair(change: Change) -> str:
+    """What a step of a repair does."""
+    return f"{_REPAIRS[change.action]} {physical_title(change.type, change.name)}"
 
 
 def count(number: int, noun: str) -> str:

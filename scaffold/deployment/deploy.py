@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from scaffold.aws.cloudformation import templates
+from scaffold.aws.cloudformation import templates, validation
+from scaffold.aws.cloudformation.validation import Finding
 from scaffold.aws.first_run import Quota, exhausted_quotas
 from scaffold.aws.git_remote import helper_hint
 from scaffold.aws.remote_url import outside_url
@@ -39,12 +40,14 @@ class StepResult:
         type: What kind of thing it changes, such as `stack`.
         action: `create`, `update`, `replace` or `delete`; `none` where the actual state is the desired one.
         changes: The individual changes.
+        warnings: What CloudFormation's validation has found without refusing it.
     """
 
     type: str
     name: str
     action: str
     changes: tuple[Change, ...] = ()
+    warnings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,13 +133,20 @@ def _walk(
             step.release()
         else:
             _do(step, pending, console)
-        action, changes = (pending.action, pending.changes) if pending else ("none", ())
-        results.append(StepResult(step.type, step.name, action, changes))
+        results.append(_step_result(step, pending))
     return results, quotas
+
+
+def _step_result(step: Step, pending: Pending | None) -> StepResult:
+    if pending is None:
+        return StepResult(step.type, step.name, "none")
+    return StepResult(step.type, step.name, pending.action, pending.changes, pending.warnings)
 
 
 def _do(step: Step, pending: Pending | None, console: Console) -> None:
     if pending:
+        for finding in pending.warnings:
+            console.warn(f"CloudFormation's validation warns of {validation.sentence(finding)}.")
         step.do()
     step.finish()
     what, past = title(step.type, step.name), _PAST[pending.action if pending else "none"]

@@ -98,7 +98,7 @@ def _destroy(
     confirm: Callable[[str], bool],
     console: Console,
 ) -> DestroyResult:
-    check_ownership(session, service)
+    check_ownership(session, service, "scaffold destroy")
     inventory = take_inventory(session, service)
     whole = environment is None
     environments = inventory.environments if environment is None else _known(service, inventory, environment)

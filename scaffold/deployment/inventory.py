@@ -66,15 +66,21 @@ class Inventory:
         return [group for group in groups if group]
 
 
+def live_stacks(session: Session, service: Service) -> tuple[dict[StackId, Stack], dict[StackId, Stack]]:
+    """The stacks that have a name of the service: its own, and those of other owners."""
+    own: dict[StackId, Stack] = {}
+    foreign: dict[StackId, Stack] = {}
+    for stack in find_all(session).values():
+        if stack_id := identify(service.app_name, stack.name):
+            (own if _owned(service, stack) else foreign)[stack_id] = stack
+    return own, foreign
+
+
 def take_inventory(session: Session, service: Service) -> Inventory:
     """Find the stacks of a service."""
     app = service.app_name
-    stacks: dict[StackId, Stack] = {}
+    stacks, foreign = live_stacks(session, service)
     deleted: dict[StackId, list[Stack]] = {}
-    foreign: dict[StackId, Stack] = {}
-    for stack in find_all(session).values():
-        if stack_id := identify(app, stack.name):
-            (stacks if _owned(service, stack) else foreign)[stack_id] = stack
     for stack in find_deleted(session, lambda name: identify(app, name) is not None):
         if _owned(service, stack) and (stack_id := identify(app, stack.name)):
             deleted.setdefault(stack_id, []).append(stack)

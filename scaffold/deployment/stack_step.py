@@ -12,8 +12,9 @@ from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
+from scaffold.deployment.foundation_data import check_data
 from scaffold.deployment.step import Pending, Step
-from scaffold.service.stack_kinds import PIPELINE
+from scaffold.service.stack_kinds import FOUNDATION, PIPELINE
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
 
@@ -73,10 +74,12 @@ class StackStep(Step):
         return self.spec.kind is PIPELINE
 
     def check(self) -> None:
-        """Refuse a stack of another owner, or one that CloudFormation cannot update."""
+        """Refuse a stack of another owner, one that CloudFormation cannot update, or a foundation without its data."""
         self._stack = self._existing.stacks.get(self.name)
         if self._stack is not None:
-            stacks.check_usable(self.spec, self._stack, self._session.region)
+            stacks.check_usable(self.spec, self._stack)
+        if self.spec.kind is FOUNDATION:
+            check_data(self._session, self._stack)
 
     def wait(self) -> None:
         """Wait for an operation in progress on the stack."""
@@ -92,7 +95,7 @@ class StackStep(Step):
         )
         if stack is None:
             return Pending("create", created)
-        stacks.check_usable(self.spec, stack, self._session.region)
+        stacks.check_usable(self.spec, stack)
         if stack.busy:
             raise ScaffoldError(
                 f"The stack {self.name} is busy ({stack.status}), so its changes cannot be planned.",
@@ -110,7 +113,7 @@ class StackStep(Step):
         if not changes:
             self.release()
             return None
-        return Pending("update", changes)
+        return Pending("update", changes, self._change_set.warnings)
 
     def do(self) -> None:
         """Create, replace or update the stack, and wait for it."""

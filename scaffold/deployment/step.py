@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from scaffold.aws.cloudformation.validation import Finding
 from scaffold.core.results import Change
 
 
@@ -16,10 +17,12 @@ class Pending:
     Attributes:
         action: `create`, `update`, `replace` or `delete`.
         changes: The individual changes.
+        warnings: What CloudFormation's validation has found without refusing it.
     """
 
     action: str
     changes: tuple[Change, ...] = ()
+    warnings: tuple[Finding, ...] = ()
 
 
 class Step(ABC):

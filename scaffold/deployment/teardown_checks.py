@@ -14,8 +14,11 @@ from scaffold.service import names
 from scaffold.service.service import Service
 
 
-def check_ownership(session: Session, service: Service) -> None:
-    """Refuse to destroy what a service of the same name, but of another history, has deployed.
+def check_ownership(session: Session, service: Service, command: str) -> None:
+    """Refuse to work on what a service of the same name, but of another history, has deployed.
+
+    Args:
+        command: The command to run in the other service's clone.
 
     Raises:
         ScaffoldError: The repository of that name holds another history.
@@ -34,7 +37,7 @@ def check_ownership(session: Session, service: Service) -> None:
         raise ScaffoldError(
             f"The CodeCommit repository {names.repository(service.app_name)} in {service.region} is not this "
             "service's: it holds another history.",
-            "The stacks of that name belong to the service in that repository: run `scaffold destroy` in its clone.",
+            f"The stacks of that name belong to the service in that repository: run `{command}` in its clone.",
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scaffold.local import ministack_bridge
-from scaffold.local.cloudformation import delivery, network, registration, runtime, stack_rules
+from scaffold.local.cloudformation import delivery, drift, network, registration, runtime, stack_rules
 from scaffold.local.protocol import AwsService
 from scaffold.local.router import Router
 from scaffold.local.services import iam
@@ -17,9 +17,11 @@ from scaffold.local.services.git_endpoint import GitEndpoint
 from scaffold.local.services.image_scans import ImageScans
 from scaffold.local.services.report_groups import ReportGroups
 from scaffold.local.services.repositories import Repositories
+from scaffold.local.services.service_deployments import ServiceDeployments
 
 _ECR = "AmazonEC2ContainerRegistry_V20150921"
 _CODEBUILD = "CodeBuild_20161006"
+_ECS = "AmazonEC2ContainerServiceV20141113"
 
 
 def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callable[[], None]]:
@@ -37,6 +39,7 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
     git = GitEndpoint(repositories, region)
     codecommit, codepipeline = CodeCommit(repositories, git_address), CodePipeline()
     autoscaling, reports, scans = ApplicationAutoScaling(), ReportGroups(), ImageScans()
+    deployments = ServiceDeployments()
 
     registration.register(
         [
@@ -50,6 +53,7 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
         ]
     )
     stack_rules.install()
+    drift.install()
     iam.install()
 
     services: dict[str, AwsService] = {
@@ -59,6 +63,7 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
         f"{_ECR}.StartImageScan": scans,
         f"{_ECR}.DescribeImageScanFindings": scans,
         **{f"{_CODEBUILD}.{operation}": reports for operation in ReportGroups.operations},
+        **{f"{_ECS}.{operation}": deployments for operation in ServiceDeployments.operations},
     }
     router = Router(ministack_bridge.app, services, git, region)
     router.controls["/_local/image-scans"] = scans.control

@@ -35,6 +35,9 @@ __all__ = [
     "register",
     "stack_error",
     "stacks",
+    "tag_buckets",
+    "tag_property",
+    "updatable",
     "wrap_action",
     "wrap_delete",
 ]
@@ -77,6 +80,17 @@ def register(
         table.pop(name, None)
         if entry:
             table[name] = entry
+
+
+def updatable(type_name: str) -> bool:
+    """Whether ministack's CloudFormation can update resources of a type in place."""
+    return "update" in provisioners._RESOURCE_HANDLERS.get(type_name, {})
+
+
+def tag_property(type_name: str) -> tuple[str, str] | None:
+    """The property of a type that receives the stack's tags, and whether it is a `list` or a `map`."""
+    entry: tuple[str, str] | None = provisioners._STACK_TAG_PROPERTY.get(type_name)
+    return entry
 
 
 def generated_name(stack: str, logical_id: str) -> str:
@@ -130,6 +144,20 @@ def wrap_delete(type_name: str, wrapper: Callable[[str, Document, Delete], None]
     if original is None:
         raise MinistackChanged(f"delete function of {type_name}")
     functions["delete"] = lambda identifier, properties: wrapper(identifier, properties, original)
+
+
+def tag_buckets() -> None:
+    """Let ministack's CloudFormation set the tags of buckets, those of the stack included, as for other types."""
+    functions = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+    create, update = functions["create"], functions["update"]
+
+    def tagged(made: tuple[str, Document], properties: Document) -> tuple[str, Document]:
+        s3._bucket_tags[made[0]] = {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags", [])}
+        return made
+
+    functions["create"] = lambda logical_id, new, stack: tagged(create(logical_id, new, stack), new)
+    functions["update"] = lambda identifier, old, new, stack: tagged(update(identifier, old, new, stack), new)
+    provisioners._STACK_TAG_PROPERTY["AWS::S3::Bucket"] = ("Tags", "list")
 
 
 def stacks() -> list[Document]:

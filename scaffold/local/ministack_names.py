@@ -30,6 +30,7 @@ NAMES = (
     ("ministack.services.iam", "_IAM_HANDLERS"),
     ("ministack.services.iam", "_error"),
     ("ministack.services.iam", "handle_request"),
+    ("ministack.services.s3", "_bucket_tags"),
     ("ministack.services.s3", "_delete_bucket"),
 )
 

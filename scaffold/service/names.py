@@ -12,6 +12,8 @@ TAG_SERVICE = "gitops-scaffold:service"
 TAG_ENVIRONMENT = "gitops-scaffold:environment"
 # In place of an environment's name, where a name belongs to the pipeline and its builds; no environment has it.
 DELIVERY = "delivery"
+# The tag of a key whose deletion was scheduled.
+TAG_DELETION_SCHEDULED = "gitops-scaffold:deletion-scheduled"
 
 APP_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # No dash: `{app}-{environment}-service` can then be split in one way only.
@@ -27,6 +29,7 @@ SERVICE_LINKED_ROLES = {
 # Fixed names, so that a change set of an interrupted run is found and replaced.
 DEPLOY_CHANGE_SET = "scaffold-deploy"
 PLAN_CHANGE_SET = "scaffold-plan"
+REPAIR_CHANGE_SET = "scaffold-repair"
 
 
 def repository(app: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from scaffold.aws.cloudformation.validation import sentence
 from scaffold.console.titles import count, title
 from scaffold.core.results import Change
 from scaffold.deployment.deploy import DeployResult
@@ -64,6 +65,7 @@ def _changes(result: DeployResult) -> list[str]:
         if step.action != "none":
             lines.append(f"  {step.action:<8}{title(step.type, step.name)}")
             lines += [f"            {_change(change)}" for change in step.changes]
+            lines += [f"            warning of CloudFormation: {sentence(finding)}" for finding in step.warnings]
     return lines
 
 

@@ -423,8 +423,9 @@ def in_status(status: str, times: int = 10**6) -> Callable[[dict[str, Any]], Non
 @pytest.mark.parametrize(
     ("status", "remedy"),
     [
-        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
-        pytest.param("DELETE_FAILED", "delete-stack", marks=pytest.mark.slow),
+        ("UPDATE_ROLLBACK_FAILED", "`scaffold repair`"),
+        # The foundation's: only `scaffold destroy` deletes what it retains.
+        pytest.param("DELETE_FAILED", "`scaffold destroy`", marks=pytest.mark.slow),
     ],
 )
 def test_stuck_stack(service: Path, wire: Wire, status: str, remedy: str) -> None:

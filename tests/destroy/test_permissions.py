@@ -1,4 +1,4 @@
-"""The operator's policies in docs/ cover every call that deploy and destroy make, and not more."""
+"""The operator's policies in docs/ cover every call that deploy, repair and destroy make, and not more."""
 
 from __future__ import annotations
 
@@ -11,23 +11,28 @@ import pytest
 
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import STACK_KINDS, Deployer
-from tests.deploy.services import MORE, Wire, client, commit, make_service, remove, run
+from tests.deploy.services import MORE, Wire, client, commit, environment_stack, make_service, remove, run
 from tests.destroy.test_destroy import fill, make_environment
 from tests.infrastructure.handlers import UNNAMED, calls
 from tests.infrastructure.iam import Statement, allowed, matches
 from tests.infrastructure.regions import moved, regions, size
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, load
 from tests.infrastructure.variants import LONGEST_APP
+from tests.repair.situations import failed_rollback, in_review, repair, updating
+from tests.repair.test_data import lose_bucket, lose_images, lose_key
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = json.loads((ROOT / "docs/operator-policy.json").read_text())
+REPAIR = json.loads((ROOT / "docs/operator-policy-repair.json").read_text())
 DESTROY = json.loads((ROOT / "docs/operator-policy-destroy.json").read_text())
-POLICIES = {"deploy": DEPLOY, "destroy": DESTROY}
+POLICIES = {"deploy": DEPLOY, "repair": REPAIR, "destroy": DESTROY}
+STATEMENTS = [statement for policy in POLICIES.values() for statement in policy["Statement"]]
 SERVICE = "hello-service"
 
 # Calls whose permission has another name, or that need more than one.
 ACTIONS = {
     "s3:HeadBucket": {"s3:ListBucket"},
+    "s3:GetBucketTagging": {"s3:GetBucket*"},
     "s3:ListObjectVersions": {"s3:ListBucketVersions"},
     "s3:DeleteObjects": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
     # CloudFormation fetches the template with the caller's permissions.
@@ -41,6 +46,8 @@ ACTIONS = {
 GIT = {"codecommit:GitPull", "codecommit:GitPush"}
 # Made by the code, and by none of the situations below: a repository that exists without tags, an execution that runs.
 SELDOM_DEPLOYING = {"codecommit:ListTagsForResource", "codepipeline:EnableStageTransition"}
+# Local AWS has no ECS deployment in progress.
+SELDOM_REPAIRING = {"ecs:StopServiceDeployment"}
 # Or task definitions of an environment whose stacks are deleted already.
 SELDOM_DESTROYING = {"codepipeline:StopPipelineExecution", "ecs:DescribeTaskDefinition"}
 
@@ -75,6 +82,18 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     commit(service, infrastructure__pipeline_json=json.dumps(configuration), **files)
     run(service)
     deploying = set(wire.calls)
+    wire.calls.clear()
+    app = read(service).app_name
+    lose_key(service), lose_bucket(service), lose_images(service)
+    failed_rollback(app)
+    in_review(environment_stack(app, "prod", "environment"), app)
+    repair(service, skip=("Policy",))
+    updating(environment_stack(app, "prod", "service"), app, seconds=3)
+    repair(service, "prod")
+    repairing = needed(set(wire.calls)) | SELDOM_REPAIRING
+    for environment in ("prod", "dev"):
+        remove(service, environment=environment)
+    wire.calls.clear()
     fill(service)
     make_environment(service, "dev")
     client("codepipeline").create_pipeline(pipeline=a_pipeline(read(service).app_name))
@@ -85,6 +104,9 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     destroying = needed(set(wire.calls)) | SELDOM_DESTROYING
     assert deploying - actions(DEPLOY) == set()
     assert actions(DEPLOY, foundation=False) - deploying == set()
+    # With the policy for destroying, since a stack is deleted.
+    assert repairing - actions(DEPLOY, REPAIR, DESTROY) == set()
+    assert actions(REPAIR) - repairing == set()
     assert destroying - actions(DEPLOY, DESTROY) == set()
     assert actions(DESTROY) - destroying == set()
 
@@ -132,7 +154,7 @@ def test_a_policy_fits_into_one_managed_policy_in_every_region(name: str) -> Non
 
 
 def test_no_statement_is_wider_than_its_reason() -> None:
-    for statement in [*DEPLOY["Statement"], *DESTROY["Statement"]]:
+    for statement in STATEMENTS:
         assert not any(action.endswith(":*") or action == "*" for action in statement["Action"])
         if statement["Resource"] == "*" and "Condition" not in statement:
             assert statement["Sid"] in {"Look", "ApprovalRule", "TaskDefinitions"}
@@ -140,7 +162,7 @@ def test_no_statement_is_wider_than_its_reason() -> None:
 
 def test_documentation_names_every_statement() -> None:
     text = (ROOT / "docs/permissions.md").read_text()
-    for statement in [*DEPLOY["Statement"], *DESTROY["Statement"]]:
+    for statement in STATEMENTS:
         assert f"`{statement['Sid']}`" in text or by_cloudformation(statement)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from scaffold.aws.cloudformation import validation
 from scaffold.aws.cloudformation.templates import Resource
+from scaffold.aws.cloudformation.validation import Finding
 from scaffold.aws.errors import denial, says_no_such_stack
 from scaffold.aws.quotas import remedy_for
 from scaffold.aws.session import Session
@@ -22,7 +24,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _SLOWDOWN = 0.1, 5.0, 1.4
 # After this many polls without a new event, the stack itself is asked.
 _QUIET_POLLS = 8
 _STARTS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
-_CONSEQUENCES = ("creation cancelled", "update cancelled", "deletion cancelled", "operation cancelled")
+CONSEQUENCES = ("creation cancelled", "update cancelled", "deletion cancelled", "operation cancelled")
 _MARKS = {"COMPLETE": "✓", "FAILED": "✗", "SKIPPED": "-"}
 
 
@@ -110,7 +112,7 @@ class Watch:
         for event in self.events:
             reason = str(event.get("ResourceStatusReason") or "")
             failed = event["ResourceStatus"].endswith("_FAILED") and event.get("PhysicalResourceId") != self.stack_id
-            if failed and reason and not any(words in reason.lower() for words in _CONSEQUENCES):
+            if failed and reason and not any(words in reason.lower() for words in CONSEQUENCES):
                 return event, reason
         return None
 
@@ -180,6 +182,11 @@ def explain(watch: Watch, operation: str, again: str) -> ScaffoldError:
         again: The command to run again.
     """
     failure = watch.failure()
+    if failure is None and (findings := _failed_validations(watch)):
+        reasons = "; ".join(map(validation.sentence, findings))
+        return ScaffoldError(
+            f"The stack {watch.name} could not be {operation}, because of {reasons}.", _remedy(reasons, again)
+        )
     if failure is None:
         return ScaffoldError(
             f"The stack {watch.name} could not be {operation}: it is {watch.status}.",
@@ -193,6 +200,14 @@ def explain(watch: Watch, operation: str, again: str) -> ScaffoldError:
         f"The stack {watch.name} could not be {operation}, because of {what}: {one_line(reason).rstrip('.')}.",
         _remedy(reason, again),
     )
+
+
+def _failed_validations(watch: Watch) -> list[Finding]:
+    """What stopped an operation before it worked on any resource."""
+    if not watch.events:
+        return []
+    findings = validation.of_operation(watch.session, watch.stack_id, _time(watch.events[0]))
+    return [finding for finding in findings if finding.fails]
 
 
 def _remedy(reason: str, again: str) -> str:

@@ -17,11 +17,12 @@ from scaffold.aws.cloudformation.change_sets import ChangeSet
 from scaffold.aws.cloudformation.request import stack_request
 from scaffold.aws.cloudformation.stack_events import Watch, explain, follow, newest_event
 from scaffold.aws.cloudformation.templates import StackSpec
-from scaffold.aws.errors import code_of, says_no_such_stack, says_role_not_assumable
+from scaffold.aws.errors import code_of, says_no_such_stack, says_not_updating, says_role_not_assumable
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.service import names
+from scaffold.service.stack_kinds import FOUNDATION, StackKind
 
 # Statuses of stacks that never finished their creation; they can be deleted.
 UNFINISHED = {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
@@ -40,6 +41,7 @@ class Stack:
         role: The ARN of the service role; None where operations use the caller's permissions.
         protected: Whether termination protection is on.
         deleted: When it was deleted; None while it exists.
+        since: When its newest operation began.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Stack:
     role: str | None
     protected: bool = False
     deleted: datetime | None = None
+    since: datetime | None = None
 
     @property
     def busy(self) -> bool:
@@ -71,6 +74,7 @@ def as_stack(described: dict[str, Any]) -> Stack:
         protected=bool(described.get("EnableTerminationProtection")),
         # To the second, like the creation times that it is compared with.
         deleted=moment.replace(microsecond=0) if (moment := described.get("DeletionTime")) else None,
+        since=described.get("LastUpdatedTime") or described.get("CreationTime"),
     )
 
 
@@ -112,7 +116,7 @@ def _find_deleted(session: Session, stack_id: str) -> Stack | None:
         raise
 
 
-def check_usable(spec: StackSpec, stack: Stack, region: str) -> None:
+def check_usable(spec: StackSpec, stack: Stack) -> None:
     """Refuse a stack of another owner, or one that CloudFormation cannot update.
 
     Raises:
@@ -129,14 +133,20 @@ def check_usable(spec: StackSpec, stack: Stack, region: str) -> None:
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         raise ScaffoldError(
             f"The stack {spec.name} is {stack.status}: an update failed, and so did its rollback.",
-            "Fix what its events name, run `aws cloudformation continue-update-rollback "
-            f"--region {region} --stack-name {spec.name}`, then `{_DEPLOY}` again.",
+            f"Run `scaffold repair`, which shows why and continues the rollback, then `{_DEPLOY}` again.",
         )
     if stack.status == "DELETE_FAILED":
-        raise ScaffoldError(
-            f"The stack {spec.name} is {stack.status}: its deletion was started and did not finish.",
-            f"Finish it with `aws cloudformation delete-stack --stack-name {spec.name}`, then run `{_DEPLOY}` again.",
-        )
+        raise unfinished_deletion(stack, spec.kind)
+
+
+def unfinished_deletion(stack: Stack, kind: StackKind) -> ScaffoldError:
+    """The error for a stack whose deletion did not finish."""
+    # What the foundation retains would prevent its creation; only `scaffold destroy` deletes that too.
+    foundation = f"Finish the deletion with `scaffold destroy`, then run `{_DEPLOY}` again."
+    return ScaffoldError(
+        f"The stack {stack.name} is {stack.status}: its deletion was started and did not finish.",
+        foundation if kind is FOUNDATION else f"Run `scaffold repair`, which finishes it, then `{_DEPLOY}` again.",
+    )
 
 
 def up_to_date(session: Session, spec: StackSpec, stack: Stack) -> bool:
@@ -222,6 +232,17 @@ def update(
     return _not_deleted(_described(session, stack.id))
 
 
+def cancel_update(session: Session, stack: Stack) -> None:
+    """Cancel the update of a stack, which CloudFormation then rolls back; an update that has ended is no error."""
+    try:
+        session.client("cloudformation").cancel_update_stack(
+            StackName=stack.id, ClientRequestToken=f"scaffold-{uuid.uuid4()}"
+        )
+    except ClientError as error:
+        if not says_not_updating(error):
+            raise
+
+
 def delete(session: Session, stacks: list[Stack], console: Console, *, again: str) -> None:
     """Delete stacks in parallel and wait for the end of the deletions.
 
@@ -270,7 +291,9 @@ def _created_with(session: Session, name: str, token: str, error: ClientError) -
 def _finish(watch: Watch, operation: str, console: Console) -> None:
     follow([watch], console)
     if watch.status not in _SUCCEEDED:
-        raise explain(watch, operation, _DEPLOY)
+        error = explain(watch, operation, _DEPLOY)
+        stuck = watch.status == "UPDATE_ROLLBACK_FAILED"
+        raise error.with_remedy("Its rollback failed too: run `scaffold repair`.") if stuck else error
 
 
 def _same_parameters(wanted: dict[str, str], deployed: dict[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""CloudFormation's rules that ministack lacks: busy and failed stacks, roles, changes of outputs, full buckets."""
+"""CloudFormation's rules that ministack lacks: busy and failed stacks, roles, changes of outputs, buckets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UPDATABLE = (
     "UPDATE_COMPLETE",
     "UPDATE_ROLLBACK_COMPLETE",
 )
-_NO_CHANGES = "The submitted information didn't contain changes"
+NO_CHANGES = "The submitted information didn't contain changes"
 
 
 def install() -> None:
@@ -28,6 +28,7 @@ def install() -> None:
         ministack_bridge.wrap_action("cloudformation", action, rules.of(action))
     ministack_bridge.wrap_action("cloudformation", "DescribeStacks", rules.describe_stacks)
     ministack_bridge.wrap_delete("AWS::S3::Bucket", _delete_empty_bucket)
+    ministack_bridge.tag_buckets()
 
 
 class _StackRules:
@@ -41,15 +42,15 @@ class _StackRules:
         """The wrapper of an action."""
 
         def respond(parameters: Document, original: Handler) -> Response:
-            change_set = _change_set(parameters) if action == "ExecuteChangeSet" else None
-            stack = _stack(change_set["StackName"] if change_set else _parameter(parameters, "StackName"))
-            role = _parameter(parameters, "RoleARN") or self._role_of(change_set, stack)
+            change_set = find_change_set(parameters) if action == "ExecuteChangeSet" else None
+            stack = find_stack(change_set["StackName"] if change_set else parameter(parameters, "StackName"))
+            role = parameter(parameters, "RoleARN") or self._role_of(change_set, stack)
             refusal = _refusal(action, parameters, stack) or _role_refusal(role)
             if refusal:
                 return ministack_bridge.stack_error(*refusal)
             if action in ("CreateStack", "CreateChangeSet"):
                 # AWS remembers a deleted stack by its id, also when its name is used again.
-                ministack_bridge.keep_deleted_stack(_parameter(parameters, "StackName"))
+                ministack_bridge.keep_deleted_stack(parameter(parameters, "StackName"))
             response = original(parameters)
             if response[0] == 200 and action != "DeleteStack":
                 self._record(action, parameters, role, change_set)
@@ -85,8 +86,8 @@ class _StackRules:
 
     def _record(self, action: str, parameters: Document, role: str, executed: Document | None) -> None:
         """Keep the role of a stack or change set; let a change set be executed that changes nothing but outputs."""
-        stack = _stack(executed["StackName"] if executed else _parameter(parameters, "StackName"))
-        change_set = _change_set(parameters) if action == "CreateChangeSet" else None
+        stack = find_stack(executed["StackName"] if executed else parameter(parameters, "StackName"))
+        change_set = find_change_set(parameters) if action == "CreateChangeSet" else None
         if change_set:
             self._roles[change_set["ChangeSetId"]] = role
             _allow_changed_outputs(change_set, stack)
@@ -105,10 +106,10 @@ def _refusal(action: str, parameters: Document, stack: Document | None) -> tuple
         return (f"Stack [{name}] cannot be deleted while in status {status}",) if updating else None
     if action == "CreateStack":
         return (f"Stack [{name}] already exists", "AlreadyExistsException")
-    if action == "CreateChangeSet" and _parameter(parameters, "ChangeSetType") == "CREATE":
+    if action == "CreateChangeSet" and parameter(parameters, "ChangeSetType") == "CREATE":
         if status == "REVIEW_IN_PROGRESS":
             return None
-        change_set = _parameter(parameters, "ChangeSetName")
+        change_set = parameter(parameters, "ChangeSetName")
         return (f"Stack [{name}] already exists and cannot be created again with the changeSet [{change_set}].",)
     if action == "ExecuteChangeSet" and status == "REVIEW_IN_PROGRESS":
         return None
@@ -128,7 +129,7 @@ def _role_refusal(role: str) -> tuple[str, ...] | None:
 
 def _allow_changed_outputs(change_set: Document, stack: Document | None) -> None:
     """Edit the status of a change set that ministack calls empty although it changes the stack's outputs."""
-    if stack is None or not change_set["StatusReason"].startswith(_NO_CHANGES):
+    if stack is None or not change_set["StatusReason"].startswith(NO_CHANGES):
         return
     new, old = (side["_template"].get("Outputs") or {} for side in (change_set, stack))
     if new != old:
@@ -145,7 +146,7 @@ def _delete_empty_bucket(identifier: str, properties: Document, original: Delete
     original(identifier, properties)
 
 
-def _stack(name: str) -> Document | None:
+def find_stack(name: str) -> Document | None:
     """The stack of a name or id, unless it is deleted."""
     for stack in ministack_bridge.stacks():
         if name in (stack["StackName"], stack["StackId"]) and stack["StackStatus"] != "DELETE_COMPLETE":
@@ -153,8 +154,9 @@ def _stack(name: str) -> Document | None:
     return None
 
 
-def _change_set(parameters: Document) -> Document | None:
-    wanted, stack = _parameter(parameters, "ChangeSetName"), _parameter(parameters, "StackName")
+def find_change_set(parameters: Document) -> Document | None:
+    """The change set that a request names, by its id or with the stack's name or id."""
+    wanted, stack = parameter(parameters, "ChangeSetName"), parameter(parameters, "StackName")
     for change_set in ministack_bridge.change_sets():
         if wanted == change_set["ChangeSetId"]:
             return change_set
@@ -163,6 +165,7 @@ def _change_set(parameters: Document) -> Document | None:
     return None
 
 
-def _parameter(parameters: Document, key: str) -> str:
+def parameter(parameters: Document, key: str) -> str:
+    """A parameter of a request as text; empty where it is missing."""
     value = parameters.get(key, "")
     return str(value[0] if isinstance(value, list) and value else value or "")

@@ -1,0 +1,239 @@
+"""Repairing what is stuck of a service, or planning that: both walk the same list of steps."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from scaffold.aws.data import KEY
+from scaffold.aws.session import Session, signed_in
+from scaffold.console.console import Console
+from scaffold.console.titles import describe_repair
+from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, ScaffoldError, UsageError
+from scaffold.core.results import Result
+from scaffold.core.target import Target
+from scaffold.deployment.foundation_data import check_recoverable, look_for_lost_data
+from scaffold.deployment.inventory import Inventory, live_stacks
+from scaffold.deployment.repair_step import Problem, Repair
+from scaffold.deployment.repair_steps import (
+    Drift,
+    FailedRollback,
+    MissingResource,
+    UnusableKey,
+    in_order_of_repair,
+    repair_step,
+)
+from scaffold.deployment.teardown_checks import check_ownership
+from scaffold.service import preflight
+from scaffold.service.service import Service
+from scaffold.service.stack_kinds import FOUNDATION, StackId
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A stack that is left alone, since an operation or a release works on it.
+
+    Attributes:
+        environment: Its environment; None for a stack that the service has once.
+        since: When the operation began.
+    """
+
+    stack: str
+    status: str
+    environment: str | None
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class RepairResult(Result):
+    """What was stuck and is repaired, or would be.
+
+    Attributes:
+        environment: The environment to repair; None for the whole service.
+        planned: Whether this is a plan and nothing was changed.
+        problems: What was stuck, in the order of the repair.
+        waiting: What may be stuck too, and was left alone.
+    """
+
+    command: ClassVar[str] = "repair"
+
+    service: str
+    account: str
+    region: str
+    local: bool
+    environment: str | None
+    planned: bool
+    problems: tuple[Problem, ...]
+    waiting: tuple[Waiting, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """10 for a plan with changes, else 0."""
+        return EXIT_PLAN_HAS_CHANGES if self.planned and self.problems else EXIT_DONE
+
+
+def repair(
+    service: Service,
+    target: Target,
+    *,
+    environment: str | None,
+    skip: tuple[str, ...],
+    plan: bool,
+    confirm: Callable[[str], bool],
+    console: Console,
+) -> RepairResult:
+    """Lead a service, or one of its environments, out of the states in which deployments are stuck.
+
+    Args:
+        environment: The environment to repair; None for the whole service, without operations in progress.
+        skip: Resources that a failed rollback leaves as they are, named as in CloudFormation's ResourcesToSkip.
+        plan: Change nothing, and report what is stuck.
+        confirm: Called with the name to type before something is deleted, skipped or stopped; false cancels.
+
+    Raises:
+        UsageError: No such environment, or no rollback has failed because of a resource to skip.
+        ScaffoldError: Something has to be fixed first; a repetition continues from there.
+    """
+    preflight.check_repository(service)
+    words = ["scaffold repair", *([environment] if environment else [])]
+    words += [f"--profile {shlex.quote(target.profile)}"] if target.profile else []
+    again = " ".join(words)
+    try:
+        with signed_in(service, target, console) as session:
+            return _repair(session, service, environment, skip, plan, again, confirm, console)
+    except KeyboardInterrupt as interruption:
+        raise Interrupted(
+            "Interrupted; operations that AWS has started continue there.",
+            f"Run `{service.enter} && {again}` to continue from their result.",
+        ) from interruption
+
+
+def _repair(
+    session: Session,
+    service: Service,
+    environment: str | None,
+    skip: tuple[str, ...],
+    plan: bool,
+    again: str,
+    confirm: Callable[[str], bool],
+    console: Console,
+) -> RepairResult:
+    check_ownership(session, service, "scaffold repair")
+    own, foreign = live_stacks(session, service)
+    _check_environment(service, own, environment)
+    steps, waiting = _steps(session, service, Inventory(own, foreign=foreign), environment, skip, again)
+    _check_skips(steps, skip)
+    for step in steps:
+        step.check()
+    problems = tuple(step.look() for step in steps)
+    if not plan:
+        _confirm(session, service, environment, problems, confirm, console)
+        for step, problem in zip(steps, problems, strict=True):
+            step.do(console)
+            for change in problem.changes:
+                console.step(f"Done: {describe_repair(change)}")
+    return RepairResult(
+        service=service.app_name,
+        account=session.account,
+        region=session.region,
+        local=session.target.local,
+        environment=environment,
+        planned=plan,
+        problems=problems,
+        waiting=tuple(waiting),
+    )
+
+
+def _steps(
+    session: Session,
+    service: Service,
+    inventory: Inventory,
+    environment: str | None,
+    skip: tuple[str, ...],
+    again: str,
+) -> tuple[list[Repair], list[Waiting]]:
+    """The steps in order: keys first, which the rest may need; missing data last, once its stack can be updated."""
+    steps: list[Repair] = []
+    waiting = []
+    for one in in_order_of_repair(inventory.stacks):
+        stack = inventory.stacks[one]
+        if environment not in (None, one.environment):
+            continue
+        step = repair_step(
+            session,
+            service,
+            one,
+            stack,
+            named=environment is not None,
+            skip=skip,
+            again=again,
+        )
+        if step is not None:
+            steps.append(step)
+        elif stack.status.endswith("_IN_PROGRESS"):
+            waiting.append(Waiting(stack.name, stack.status, one.environment, stack.since))
+    foundation = inventory.stacks.get(StackId(FOUNDATION)) if environment is None else None
+    if foundation is None:
+        return steps, waiting
+    lost = look_for_lost_data(session, foundation)
+    check_recoverable(lost)
+    keys = [one for one in lost if one.type == KEY]
+    others = [one for one in lost if one.type != KEY]
+    return [
+        *(UnusableKey(session, one) for one in keys),
+        *steps,
+        *(MissingResource(session, one) for one in others if one.state == "missing"),
+        *([Drift(session, foundation, again)] if others else []),
+    ], waiting
+
+
+def _check_environment(service: Service, own: Mapping[StackId, object], environment: str | None) -> None:
+    known = dict.fromkeys((*service.environments, *(one.environment for one in own if one.environment)))
+    if environment is not None and environment not in known:
+        raise UsageError(
+            f"{service.app_name} has no environment {environment!r}.", f"Its environments are {', '.join(known)}."
+        )
+
+
+def _check_skips(steps: list[Repair], skip: tuple[str, ...]) -> None:
+    rollbacks = [step for step in steps if isinstance(step, FailedRollback)]
+    for resource in skip:
+        stacks = [step.name for step in rollbacks if step.skips(resource)]
+        if not stacks:
+            names = sorted({failure.name for step in rollbacks for failure in step.failures})
+            raise UsageError(
+                f"No rollback of this service has failed because of {resource}.",
+                f"Resources that can be skipped: {', '.join(names)}." if names else "Leave out `--skip`.",
+            )
+        if len(stacks) > 1:
+            raise UsageError(
+                f"The rollbacks of several stacks have failed because of {resource}: {', '.join(stacks)}.",
+                f"Name the stack too, for example `--skip {stacks[0]}.{resource}`.",
+            )
+
+
+def _confirm(
+    session: Session,
+    service: Service,
+    environment: str | None,
+    problems: tuple[Problem, ...],
+    confirm: Callable[[str], bool],
+    console: Console,
+) -> None:
+    if not any(problem.confirmed for problem in problems):
+        return
+    name = f"{service.app_name}/{environment}" if environment else service.app_name
+    if not console.json:
+        console.warn(f"This changes {session.title}, and cannot be undone:")
+        for problem in problems:
+            console.note(f"{problem.name} is {problem.state}")
+            for change in problem.changes:
+                console.note(f"  {describe_repair(change)}")
+    if not confirm(name):
+        raise ScaffoldError(
+            "Nothing was changed: the name was not confirmed.",
+            f"Run the same command again and type {name}, or add --yes.",
+        )

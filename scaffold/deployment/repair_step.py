@@ -1,0 +1,63 @@
+"""What every step of a repair can do, look and repair, and what it finds."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import datetime
+
+from scaffold.aws.cloudformation.rollbacks import FailedResource
+from scaffold.console.console import Console
+from scaffold.core.results import Change
+
+# What cannot be undone, or stops a release. `delete` of what is empty is among them: its owner may still want it.
+_CONFIRMED = {"delete", "skip", "cancel-update", "roll-back", "revert-drift"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is stuck, and what leads out.
+
+    Attributes:
+        type: What kind of thing it is, as in a Change.
+        state: A stack's status, `drifted`, or the state of the foundation's data: `missing`, `pending-deletion`,
+            `disabled`.
+        changes: What the repair changes, in order.
+        failures: The resources because of which a rollback failed.
+        since: When the operation that it waits for began.
+    """
+
+    type: str
+    name: str
+    state: str
+    changes: tuple[Change, ...]
+    failures: tuple[FailedResource, ...] = ()
+    since: datetime | None = None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the repair has to be confirmed."""
+        return any(change.action in _CONFIRMED for change in self.changes)
+
+
+class Repair(ABC):
+    """One step of a repair."""
+
+    def check(self) -> None:  # noqa: B027 (a hook that most steps do not need)
+        """Refuse what cannot be done; called for every step before the first one is done.
+
+        Raises:
+            ScaffoldError: It cannot be repaired like this.
+        """
+
+    @abstractmethod
+    def look(self) -> Problem:
+        """What is stuck, reading only."""
+
+    @abstractmethod
+    def do(self, console: Console) -> None:
+        """Do what `look` has found, and wait for its end.
+
+        Raises:
+            ScaffoldError: It failed; the later steps were not started.
+        """
