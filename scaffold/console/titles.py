@@ -29,15 +29,15 @@ _RESOURCES = {
 }
 _PARTICIPLES = {"delete": "Deleted", "disable": "Disabled transition into"}
 _REPAIRS = {
-    "cancel-deletion": "cancel the deletion of",
-    "cancel-update": "cancel the update of",
-    "continue-rollback": "continue the rollback of",
-    "create": "create again, empty,",
-    "delete": "delete",
-    "enable": "enable",
-    "revert-drift": "restore the configuration of",
-    "roll-back": "roll back",
-    "skip": "leave as it is",
+    "cancel-deletion": "cancel the deletion of {}",
+    "cancel-update": "cancel the update of {}",
+    "continue-rollback": "continue the rollback of {}",
+    "create": "create {} again, empty",
+    "delete": "delete {}",
+    "enable": "enable {}",
+    "revert-drift": "restore the configuration of {}",
+    "roll-back": "roll {} back",
+    "skip": "leave {} as it is",
 }
 _CONTAINERS = {"AWS::ECR::Repository", "AWS::S3::Bucket"}
 
@@ -75,7 +75,7 @@ def describe(change: Change) -> str:
 
 def describe_repair(change: Change) -> str:
     """What a step of a repair does."""
-    return f"{_REPAIRS[change.action]} {physical_title(change.type, change.name)}"
+    return _REPAIRS[change.action].format(physical_title(change.type, change.name))
 
 
 def count(number: int, noun: str) -> str:

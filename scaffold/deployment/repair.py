@@ -11,7 +11,7 @@ from typing import ClassVar
 from scaffold.aws.data import KEY
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
-from scaffold.console.titles import describe_repair
+from scaffold.console.titles import describe_repair, physical_title
 from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, ScaffoldError, UsageError
 from scaffold.core.results import Result
 from scaffold.core.target import Target
@@ -229,7 +229,7 @@ def _confirm(
     if not console.json:
         console.warn(f"This changes {session.title}, and cannot be undone:")
         for problem in problems:
-            console.note(f"{problem.name} is {problem.state}")
+            console.note(f"{physical_title(problem.type, problem.name)} is {problem.state}")
             for change in problem.changes:
                 console.note(f"  {describe_repair(change)}")
     if not confirm(name):

@@ -78,7 +78,7 @@ def test_resources_to_skip_are_checked_shown_and_confirmed(
         assert "can be skipped: Policy." in caught.value.remedy
     with pytest.raises(ScaffoldError, match="not confirmed"):
         repair(service, skip=("Policy",), confirm=refuse)
-    assert "leave as it is Policy" in capsys.readouterr().err
+    assert "leave Policy (AWS::ApplicationAutoScaling::ScalingPolicy) as it is" in capsys.readouterr().err
     assert writes(wire) == []
     result = repair(service, "dev", skip=(f"{stack}.Policy",))
     assert status(stack) == "UPDATE_ROLLBACK_COMPLETE"
