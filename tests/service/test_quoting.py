@@ -149,6 +149,7 @@ def test_each_word_of_yaml_that_names_environments_stays_a_name(tmp_path: Path) 
     def service(folder: str, environments: list[str]) -> dict[str, Any]:
         overrides = {name: {"max_tasks": 11 + index} for index, name in enumerate(environments)}
         answers = {"environments": ",".join(environments), "environment_overrides": overrides}
+        answers["production"] = environments[1]
         found = dict(documents(generate(tmp_path / folder, customize=True, aws_account_id="089123456789", **answers)))
         del found[".copier-answers.yml in YAML 1.2"]  # Copier, its only reader and writer, knows YAML 1.1.
         return found
