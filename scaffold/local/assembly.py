@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scaffold.local import ministack_bridge
-from scaffold.local.cloudformation import delivery, network, registration, runtime, stack_rules
+from scaffold.local.cloudformation import delivery, exports, network, registration, runtime, stack_rules
 from scaffold.local.protocol import AwsService
 from scaffold.local.router import Router
 from scaffold.local.services import iam
@@ -49,6 +49,7 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
             runtime.ScalingPolicy(autoscaling),
         ]
     )
+    exports.install()
     stack_rules.install()
     iam.install()
 

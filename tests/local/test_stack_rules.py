@@ -184,18 +184,6 @@ def test_a_replaced_task_definition_can_stay_active(stack: Stack, client: Client
     assert client("ecs").describe_task_definition(taskDefinition=first)["taskDefinition"]["status"] == "ACTIVE"
 
 
-def test_an_imported_export_locks_its_stack(stack: Stack, client: Client) -> None:
-    exporting = {"Resources": TOPIC, "Outputs": {"A": {"Value": "a", "Export": {"Name": "exported"}}}}
-    stack.api.create_stack(StackName=stack.name, TemplateBody=json.dumps(exporting))
-    stack.wait("stack_create_complete")
-    importing = Stack(stack.api, "importing")
-    importing.create({"T": resource("SNS::Topic", DisplayName={"Fn::ImportValue": "exported"})})
-    with pytest.raises(ClientError, match="exported"):
-        stack.delete()
-    importing.delete()
-    stack.delete()
-
-
 def test_stack_policies_are_stored(stack: Stack) -> None:
     policy = json.dumps({"Statement": [{"Effect": "Deny", "Action": "Update:*", "Principal": "*", "Resource": "*"}]})
     stack.create(TOPIC, StackPolicyBody=policy)

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from scaffold.local import ministack_bridge
+from scaffold.local.cloudformation.requests import find_change_set, find_stack
 from scaffold.local.cloudformation.resource_types import Failed
-from scaffold.local.ministack_bridge import Delete, Handler, Response
+from scaffold.local.ministack_bridge import Delete, Handler
 from scaffold.local.protocol import Document, ServiceError
+from scaffold.local.wire import Response, edit_xml, parameter
 
 _UPDATABLE = (
     "CREATE_COMPLETE",
@@ -27,6 +29,7 @@ def install() -> None:
     for action in ("CreateStack", "UpdateStack", "CreateChangeSet", "ExecuteChangeSet", "DeleteStack"):
         ministack_bridge.wrap_action("cloudformation", action, rules.of(action))
     ministack_bridge.wrap_action("cloudformation", "DescribeStacks", rules.describe_stacks)
+    ministack_bridge.wrap_rollback(_reason_for_rollback)
     ministack_bridge.wrap_delete("AWS::S3::Bucket", _delete_empty_bucket)
 
 
@@ -41,27 +44,29 @@ class _StackRules:
         """The wrapper of an action."""
 
         def respond(parameters: Document, original: Handler) -> Response:
-            change_set = _change_set(parameters) if action == "ExecuteChangeSet" else None
-            stack = _stack(change_set["StackName"] if change_set else _parameter(parameters, "StackName"))
-            role = _parameter(parameters, "RoleARN") or self._role_of(change_set, stack)
+            change_set = find_change_set(parameters) if action == "ExecuteChangeSet" else None
+            stack = find_stack(change_set["StackName"] if change_set else parameter(parameters, "StackName"))
+            role = parameter(parameters, "RoleARN") or self._role_of(change_set, stack)
             refusal = _refusal(action, parameters, stack) or _role_refusal(role)
             if refusal:
                 return ministack_bridge.stack_error(*refusal)
             if action in ("CreateStack", "CreateChangeSet"):
                 # AWS remembers a deleted stack by its id, also when its name is used again.
-                ministack_bridge.keep_deleted_stack(_parameter(parameters, "StackName"))
+                ministack_bridge.keep_deleted_stack(parameter(parameters, "StackName"))
             response = original(parameters)
-            if response[0] == 200 and action != "DeleteStack":
+            if response[0] != 200:
+                return response
+            if action != "DeleteStack":
                 self._record(action, parameters, role, change_set)
             elif stack:
-                self._deletions.setdefault(stack["StackId"], datetime.now(UTC).isoformat())
+                self._deletions[stack["StackId"]] = datetime.now(UTC).isoformat()
             return response
 
         return respond
 
     def describe_stacks(self, parameters: Document, original: Handler) -> Response:
         """Add the roles and deletion times to the stacks that ministack describes."""
-        return ministack_bridge.edit_xml(original(parameters), self._complete)
+        return edit_xml(original(parameters), self._complete)
 
     def _complete(self, response: ElementTree.Element) -> None:
         stacks = response.find("{*}DescribeStacksResult/{*}Stacks")
@@ -85,8 +90,8 @@ class _StackRules:
 
     def _record(self, action: str, parameters: Document, role: str, executed: Document | None) -> None:
         """Keep the role of a stack or change set; let a change set be executed that changes nothing but outputs."""
-        stack = _stack(executed["StackName"] if executed else _parameter(parameters, "StackName"))
-        change_set = _change_set(parameters) if action == "CreateChangeSet" else None
+        stack = find_stack(executed["StackName"] if executed else parameter(parameters, "StackName"))
+        change_set = find_change_set(parameters) if action == "CreateChangeSet" else None
         if change_set:
             self._roles[change_set["ChangeSetId"]] = role
             _allow_changed_outputs(change_set, stack)
@@ -105,10 +110,10 @@ def _refusal(action: str, parameters: Document, stack: Document | None) -> tuple
         return (f"Stack [{name}] cannot be deleted while in status {status}",) if updating else None
     if action == "CreateStack":
         return (f"Stack [{name}] already exists", "AlreadyExistsException")
-    if action == "CreateChangeSet" and _parameter(parameters, "ChangeSetType") == "CREATE":
+    if action == "CreateChangeSet" and parameter(parameters, "ChangeSetType") == "CREATE":
         if status == "REVIEW_IN_PROGRESS":
             return None
-        change_set = _parameter(parameters, "ChangeSetName")
+        change_set = parameter(parameters, "ChangeSetName")
         return (f"Stack [{name}] already exists and cannot be created again with the changeSet [{change_set}].",)
     if action == "ExecuteChangeSet" and status == "REVIEW_IN_PROGRESS":
         return None
@@ -135,6 +140,17 @@ def _allow_changed_outputs(change_set: Document, stack: Document | None) -> None
         change_set |= {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "StatusReason": ""}
 
 
+def _reason_for_rollback(events: list[Document]) -> str:
+    """The failure of the stack itself. CloudFormation has no event of it besides that of the rollback."""
+    if events[-1]["ResourceType"] != "AWS::CloudFormation::Stack":
+        return ""
+    if events[-1]["ResourceStatus"] not in ("CREATE_FAILED", "UPDATE_FAILED"):
+        return ""
+    failure = events.pop()
+    reason = str(failure["ResourceStatusReason"])
+    return reason if failure["ResourceStatus"] == "UPDATE_FAILED" else f"{reason}. Rollback requested by user."
+
+
 def _delete_empty_bucket(identifier: str, properties: Document, original: Delete) -> None:
     """Delete a bucket, but fail if it is not empty. ministack deletes objects and versions with it."""
     try:
@@ -143,26 +159,3 @@ def _delete_empty_bucket(identifier: str, properties: Document, original: Delete
         if error.code != "NoSuchBucket":
             raise Failed("s3", error) from error
     original(identifier, properties)
-
-
-def _stack(name: str) -> Document | None:
-    """The stack of a name or id, unless it is deleted."""
-    for stack in ministack_bridge.stacks():
-        if name in (stack["StackName"], stack["StackId"]) and stack["StackStatus"] != "DELETE_COMPLETE":
-            return stack
-    return None
-
-
-def _change_set(parameters: Document) -> Document | None:
-    wanted, stack = _parameter(parameters, "ChangeSetName"), _parameter(parameters, "StackName")
-    for change_set in ministack_bridge.change_sets():
-        if wanted == change_set["ChangeSetId"]:
-            return change_set
-        if wanted == change_set["ChangeSetName"] and stack in (change_set["StackName"], change_set["StackId"]):
-            return change_set
-    return None
-
-
-def _parameter(parameters: Document, key: str) -> str:
-    value = parameters.get(key, "")
-    return str(value[0] if isinstance(value, list) and value else value or "")
