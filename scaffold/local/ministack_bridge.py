@@ -8,7 +8,8 @@ that wrap raise MinistackChanged where there is nothing to wrap.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
@@ -69,11 +70,10 @@ def register(
 ) -> None:
     """Register a resource type with ministack's CloudFormation.
 
-    A type of the same name is replaced, also one that a newer ministack has: only ours creates the resources in
-    our own API of the service, and only ours is tested with the kit's templates.
+    A type of the same name is replaced, also one that a newer ministack has: only ours creates the resources through
+    the service's API, and only ours is tested with the kit's templates.
 
     Args:
-        name: The type's name in templates.
         functions: What creates, updates and deletes resources, by the keys that ministack reads.
         create_only: The properties whose change replaces a resource.
         tags: The property that receives the stack's tags, and whether it is a `list` or a `map`.
@@ -90,9 +90,9 @@ def register(
             table[name] = entry
 
 
-def generated_name(stack: str, logical_id: str) -> str:
+def generated_name(stack: str, logical_id: str, longest: int) -> str:
     """The name that CloudFormation gives a resource whose template gives none."""
-    return str(provisioners._physical_name(stack, logical_id))
+    return str(provisioners._physical_name(stack, logical_id, max_len=longest))
 
 
 def handler_of(service: str, action: str) -> Handler:
@@ -113,11 +113,7 @@ def wrap_action(service: str, action: str, wrapper: Callable[[Document, Handler]
 
 
 def wrap_create(type_name: str, wrapper: Callable[[Document, Callable[[], Created]], Created]) -> None:
-    """Monkeypatch how ministack's CloudFormation creates the resources of a type.
-
-    Args:
-        wrapper: Takes the properties and a function that creates the resource.
-    """
+    """Monkeypatch how a type's resources are created. The wrapper takes the properties and the original creation."""
     functions, original = _function_of(type_name, "create")
 
     def create(logical_id: str, properties: Document, stack: str) -> Created:
@@ -238,25 +234,35 @@ def iam_error(code: str, message: str, status: int = 400) -> Response:
     return cast(Response, iam._error(status, code, escape(message)))
 
 
-def delete_bucket(name: str) -> None:
-    """Delete a bucket by S3's API, which refuses this unless the bucket is empty.
+def refine_creation_times() -> None:
+    """Give image repositories creation times with milliseconds, as ECR does. ministack's have whole seconds."""
+    original = ecr._create_repository
 
-    Raises:
-        ServiceError: S3's API refuses.
-    """
+    def create_repository(data: Document) -> Response:
+        status, headers, body = original(data)
+        if status == 200:
+            answer = json.loads(body)
+            answer["repository"]["createdAt"] = round(time.time(), 3)
+            ecr._repositories[data["repositoryName"]]["createdAt"] = answer["repository"]["createdAt"]
+            body = json.dumps(answer).encode()
+        return status, headers, body
+
+    ecr._create_repository = create_repository
+
+
+def delete_bucket(name: str) -> None:
+    """Delete a bucket by S3's API, which raises ServiceError unless the bucket is empty."""
     status, _, body = s3._delete_bucket(name)
     if status >= 400:
         raise ServiceError(*error_of(body.decode()))
 
 
 def call(service: str, operation: str, parameters: Document, region: str = "") -> Document:
-    """Call an API of ministack without HTTP.
+    """Call an API of ministack without HTTP, in the region of the current request or in another one.
 
     Args:
         service: The service's name in botocore.
-        operation: The operation's name in the API.
-        parameters: Its input: nested for the JSON services, flat as on the wire for the others.
-        region: The region, otherwise that of the current request.
+        parameters: The input: nested for the JSON services, flat as on the wire for the others.
 
     Returns:
         The output: the JSON document, or the XML's elements by name.
@@ -274,8 +280,7 @@ def call(service: str, operation: str, parameters: Document, region: str = "") -
 
 def _answer(service: str, operation: str, parameters: Document) -> Response:
     if service == "ecs":  # Its handle_request runs this function in a thread.
-        answer: Response = ecs._dispatch_action(operation, parameters)
-        return answer
+        return cast(Response, ecs._dispatch_action(operation, parameters))
     if service in _TARGETS:
         headers = {"x-amz-target": f"{_TARGETS[service]}.{operation}", "content-type": "application/x-amz-json-1.1"}
         return _request(service, headers, json.dumps(parameters).encode())
@@ -284,15 +289,11 @@ def _answer(service: str, operation: str, parameters: Document) -> Response:
 
 
 def _request(service: str, headers: dict[str, str], body: bytes) -> Response:
-    return _run_without_waiting(_MODULES[service].handle_request("POST", "/", headers, body, {}))
-
-
-def _run_without_waiting(coroutine: Coroutine[Any, Any, Response]) -> Response:
     """Run a coroutine that awaits nothing. The event loop is running already, so it cannot be used for this."""
+    coroutine = _MODULES[service].handle_request("POST", "/", headers, body, {})
     try:
         coroutine.send(None)
     except StopIteration as done:
-        response: Response = done.value
-        return response
+        return cast(Response, done.value)
     coroutine.close()
     raise RuntimeError("handle_request of a ministack service awaits something, which it did not in ministack 1.5")

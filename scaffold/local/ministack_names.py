@@ -36,6 +36,8 @@ NAMES = (
     ("ministack.services.cloudwatch", "handle_request"),
     ("ministack.services.cloudwatch_logs", "handle_request"),
     ("ministack.services.ec2", "handle_request"),
+    ("ministack.services.ecr", "_create_repository"),
+    ("ministack.services.ecr", "_repositories"),
     ("ministack.services.ecr", "handle_request"),
     ("ministack.services.ecs", "_dispatch_action"),
     ("ministack.services.eventbridge", "handle_request"),
