@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -182,6 +183,37 @@ def test_a_replaced_task_definition_can_stay_active(stack: Stack, client: Client
     second = stack.update(task("b"), Outputs={"Arn": {"Ref": "Task"}})["Outputs"]["Arn"]
     assert first != second
     assert client("ecs").describe_task_definition(taskDefinition=first)["taskDefinition"]["status"] == "ACTIVE"
+
+
+def test_a_protected_stack_is_not_deleted(stack: Stack, client: Client) -> None:
+    stack.create(TOPIC, EnableTerminationProtection=True)
+    for given in (stack.name, stack.describe()["StackId"]):
+        expected = re.escape(f"Stack [{given}] cannot be deleted while TerminationProtection is enabled")
+        with pytest.raises(ClientError, match=expected):
+            stack.api.delete_stack(StackName=given)
+    # An update keeps the protection and may delete resources.
+    updated = stack.update({"Queue": resource("SQS::Queue")})
+    assert (updated["StackStatus"], updated["EnableTerminationProtection"]) == ("UPDATE_COMPLETE", True)
+    with pytest.raises(ClientError, match="TerminationProtection is enabled"):
+        stack.api.delete_stack(StackName=stack.name)
+    stack.api.update_termination_protection(StackName=stack.name, EnableTerminationProtection=False)
+    stack.delete()
+
+
+def test_the_protection_covers_nested_stacks(stack: Stack, client: Client, variables: dict[str, str]) -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="nested-templates")
+    s3.put_object(Bucket="nested-templates", Key="nested.json", Body=json.dumps({"Resources": TOPIC}).encode())
+    url = f"{variables['AWS_ENDPOINT_URL']}/nested-templates/nested.json"
+    nested = {"Nested": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}}
+    made = stack.create(nested, EnableTerminationProtection=True, Outputs={"Id": {"Ref": "Nested"}})
+    identifier = made["Outputs"]["Id"]
+    with pytest.raises(ClientError, match="TerminationProtection is enabled"):
+        stack.api.delete_stack(StackName=identifier)
+    stack.api.update_termination_protection(StackName=stack.name, EnableTerminationProtection=False)
+    stack.delete()
+    described = stack.api.describe_stacks(StackName=identifier)["Stacks"][0]
+    assert described["StackStatus"] == "DELETE_COMPLETE"
 
 
 def test_stack_policies_are_stored(stack: Stack) -> None:

@@ -105,6 +105,9 @@ def _refusal(action: str, parameters: Document, stack: Document | None) -> tuple
         return None
     status, identifier, name = stack["StackStatus"], stack["StackId"], stack["StackName"]
     if action == "DeleteStack":
+        if _root(stack).get("EnableTerminationProtection"):
+            given = parameter(parameters, "StackName")
+            return (f"Stack [{given}] cannot be deleted while TerminationProtection is enabled",)
         busy = status.endswith("_IN_PROGRESS") and status not in ("REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS")
         updating = status.startswith(("UPDATE", "IMPORT")) and busy
         return (f"Stack [{name}] cannot be deleted while in status {status}",) if updating else None
@@ -118,6 +121,12 @@ def _refusal(action: str, parameters: Document, stack: Document | None) -> tuple
     if action == "ExecuteChangeSet" and status == "REVIEW_IN_PROGRESS":
         return None
     return None if status in _UPDATABLE else (f"Stack:{identifier} is in {status} state and can not be updated.",)
+
+
+def _root(stack: Document) -> Document:
+    """The stack in which a nested stack is, or the stack itself. It decides about termination protection."""
+    parent = find_stack(stack.get("ParentId", ""))
+    return _root(parent) if parent else stack
 
 
 def _role_refusal(role: str) -> tuple[str, ...] | None:
