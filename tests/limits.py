@@ -39,9 +39,13 @@ def limits(app: str, environments: Iterable[str]) -> list[Limit]:
         Limit("build project", names.build_project(app), 150),  # CodeBuild user guide, quotas
         Limit("build project", names.smoke_test_project(app), 150),
         Limit("report group", names.report_group(app), 128),
-        Limit("managed policy", names.boundary_policy(app), 128),
-        Limit("IAM path", names.role_path(app), 512),
     ]
+    for owner in (None, *environments):
+        found += [
+            Limit("managed policy", names.boundary_policy(app, owner), 128),
+            Limit("IAM path", names.role_path(app, owner), 512),
+            Limit("role", names.deploy_role(app, owner).rpartition("/")[2], 64),
+        ]
     for environment in environments:
         found += [
             Limit("ECS cluster", names.cluster(app, environment), 255),  # ECS API reference, CreateCluster

@@ -91,7 +91,7 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
         ScaffoldError: Something has to be fixed first. Finished steps are kept, and a repetition continues after them.
     """
     commit = preflight.deployable_commit(service)
-    specs = [templates.load(service, kind) for kind in deployed_by_scaffold()]
+    specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
     change_set = names.PLAN_CHANGE_SET if plan else names.DEPLOY_CHANGE_SET
     try:
         with signed_in(service, target, console) as session:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from scaffold.aws.cloudformation.request import Foundation
-from scaffold.aws.cloudformation.stacks import Stack, as_stack, find_deleted
+from scaffold.aws.cloudformation.stacks import Stack, find_all, find_deleted
 from scaffold.aws.session import Session
 from scaffold.service import names, stack_kinds
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import FOUNDATION, StackId, identify
+from scaffold.service.stack_kinds import StackId, identify
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,6 @@ class Inventory:
     deleted: dict[StackId, list[Stack]] = field(default_factory=dict)
     environments: tuple[str, ...] = ()
     foreign: dict[StackId, Stack] = field(default_factory=dict)
-
-    @property
-    def foundation(self) -> Foundation:
-        """The outputs of the foundation's stack, as far as it exists."""
-        stack = self.stacks.get(StackId(FOUNDATION))
-        return Foundation.of(stack.outputs) if stack else Foundation()
 
     def owns(self, environment: str | None) -> bool:
         """Whether log groups and task definitions with an environment's names belong to the service.
@@ -79,7 +72,7 @@ def take_inventory(session: Session, service: Service) -> Inventory:
     stacks: dict[StackId, Stack] = {}
     deleted: dict[StackId, list[Stack]] = {}
     foreign: dict[StackId, Stack] = {}
-    for stack in _all_stacks(session):
+    for stack in find_all(session).values():
         if stack_id := identify(app, stack.name):
             (stacks if _owned(service, stack) else foreign)[stack_id] = stack
     for stack in find_deleted(session, lambda name: identify(app, name) is not None):
@@ -95,11 +88,5 @@ def _owned(service: Service, stack: Stack) -> bool:
         return owner == service.app_name
     # Stacks that the pipeline creates without a configuration file have no tags, but the service's deploy role. A
     # stack in review may have neither, and has no resources.
-    with_deploy_role = stack.role is not None and f":role{names.role_path(service.app_name)}" in stack.role
+    with_deploy_role = stack.role is not None and f":role{names.iam_path(service.app_name)}" in stack.role
     return with_deploy_role or stack.status == "REVIEW_IN_PROGRESS"
-
-
-def _all_stacks(session: Session) -> list[Stack]:
-    pages = session.client("cloudformation").get_paginator("describe_stacks").paginate()
-    stacks = [as_stack(described) for page in pages for described in page["Stacks"]]
-    return [stack for stack in stacks if stack.status != "DELETE_COMPLETE"]

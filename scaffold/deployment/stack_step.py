@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from scaffold.aws.cloudformation import change_sets, stacks
 from scaffold.aws.cloudformation.change_sets import ChangeSet
-from scaffold.aws.cloudformation.request import Foundation
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.session import Session
@@ -12,15 +13,28 @@ from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
 from scaffold.deployment.step import Pending, Step
-from scaffold.service.stack_kinds import Deployer
+from scaffold.service.stack_kinds import PIPELINE
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
+
+
+class ExistingStacks:
+    """The stacks of the account, listed once."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @cached_property
+    def stacks(self) -> dict[str, Stack]:
+        """Stack name → stack."""
+        return stacks.find_all(self._session)
 
 
 class StackStep(Step):
     """A stack that `scaffold deploy` creates and updates.
 
     Args:
+        existing: The account's stacks, which all of these steps share.
         foundation: The foundation's step; None for the foundation itself.
         change_set: The name of the change set that `look` creates.
         console: Where to show the events of the stack.
@@ -29,11 +43,18 @@ class StackStep(Step):
     type = "stack"
 
     def __init__(
-        self, session: Session, spec: StackSpec, foundation: StackStep | None, change_set: str, console: Console
+        self,
+        session: Session,
+        spec: StackSpec,
+        existing: ExistingStacks,
+        foundation: StackStep | None,
+        change_set: str,
+        console: Console,
     ) -> None:
         self.name = spec.name
         self.spec = spec
         self._session = session
+        self._existing = existing
         self._foundation = foundation
         self._change_set_name = change_set
         self._console = console
@@ -49,11 +70,11 @@ class StackStep(Step):
     @property
     def starts_pipeline(self) -> bool:
         """Whether the creation of the stack starts the first run of a pipeline."""
-        return self.spec.kind.deployer is Deployer.ITSELF
+        return self.spec.kind is PIPELINE
 
     def check(self) -> None:
         """Refuse a stack of another owner, or one that CloudFormation cannot update."""
-        self._stack = stacks.find(self._session, self.name)
+        self._stack = self._existing.stacks.get(self.name)
         if self._stack is not None:
             stacks.check_usable(self.spec, self._stack, self._session.region)
 
@@ -81,9 +102,7 @@ class StackStep(Step):
             return Pending("replace", (Change(STACK_TYPE, self.name, "delete"), *created))
         if stacks.up_to_date(self._session, self.spec, stack):
             return None
-        self._change_set = change_sets.create(
-            self._session, self.spec, stack.id, self._foundation_outputs(), self._change_set_name
-        )
+        self._change_set = change_sets.create(self._session, self.spec, stack.id, self._bucket(), self._change_set_name)
         changes = self._change_set.changes
         self._set_policy = stacks.policy_differs(self._session, self.spec, stack)
         if self._set_policy:
@@ -104,9 +123,8 @@ class StackStep(Step):
             return
         if self._stack is not None:
             self._console.note(f"{self.name} is {self._stack.status}, left by a failed creation: deleting it first")
-            role = self._foundation_outputs().deploy_role if self.spec.kind.service_role else None
-            stacks.delete(self._session, [self._stack], self._console, again="scaffold deploy", role=role)
-        self._stack = stacks.create(self._session, self.spec, self._foundation_outputs(), self._console)
+            stacks.delete(self._session, [self._stack], self._console, again="scaffold deploy")
+        self._stack = stacks.create(self._session, self.spec, self._bucket(), self._console)
 
     def release(self) -> None:
         """Delete the change set."""
@@ -114,5 +132,5 @@ class StackStep(Step):
             change_sets.delete(self._session, self._change_set)
             self._change_set = None
 
-    def _foundation_outputs(self) -> Foundation:
-        return Foundation.of(self._foundation.outputs) if self._foundation else Foundation()
+    def _bucket(self) -> str | None:
+        return self._foundation.outputs.get("ArtifactBucketName") if self._foundation else None

@@ -10,7 +10,7 @@ from scaffold.aws.git_remote import RemoteState
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.results import Change
-from scaffold.deployment.stack_step import StackStep
+from scaffold.deployment.stack_step import ExistingStacks, StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.service import names
 from scaffold.service.service import Service
@@ -191,12 +191,13 @@ def deployment_steps(
         change_set: The name for change sets.
     """
     missing = MissingRoles(session)
+    existing = ExistingStacks(session)
     steps: list[Step] = [ServiceLinkedRole(session, one, missing) for one in names.SERVICE_LINKED_ROLES]
     repository = Repository(session, service, commit)
     steps += [repository, ApprovalRule(session, service, repository), Push(session, service, commit, repository)]
     foundation: StackStep | None = None
     for spec in specs:
-        step = StackStep(session, spec, foundation, change_set, console)
+        step = StackStep(session, spec, existing, foundation, change_set, console)
         foundation = step if spec.kind is FOUNDATION else foundation
         steps.append(step)
     return [*steps, Transitions(session, service)]

@@ -45,14 +45,12 @@ class StackGroup(Deletion):
     """Stacks that are deleted in parallel.
 
     Args:
-        role: The service role for stacks that have one.
         again: The command to repeat after a failure.
     """
 
-    def __init__(self, session: Session, group: list[Stack], role: str | None, again: str) -> None:
+    def __init__(self, session: Session, group: list[Stack], again: str) -> None:
         self.group = group
         self._session = session
-        self._role = role
         self._again = again
 
     def data(self, stack: Stack) -> list[DataResource]:
@@ -71,9 +69,7 @@ class StackGroup(Deletion):
         """Delete the stacks; their data is deleted or retained with them, as the templates say."""
         idle = [stack for one in self.group if (stack := self._deletable(one.name, console))]
         found = {stack.name: self.data(stack) for stack in idle}
-        # The foundation stack has no service role. The other stacks' role may be deleted already, so pass the
-        # current one.
-        stacks.delete(self._session, idle, console, again=self._again, role=self._role)
+        stacks.delete(self._session, idle, console, again=self._again)
         for stack in idle:
             report.record(_deletion("stack", stack.name), console)
             _report_data(found[stack.name], report)
@@ -227,12 +223,11 @@ def teardown_steps(
         whole: Whether the stacks that the service has once, and the repository, are deleted too.
         again: The command to repeat after a failure.
     """
-    role = inventory.foundation.deploy_role
     steps: list[Deletion] = []
     if StackId(PIPELINE) in inventory.stacks:
         steps.append(Transitions(session, service, None if whole else environments[0]))
     for group in inventory.in_order_of_deletion(environments, whole=whole):
-        steps.append(StackGroup(session, group, role, again))
+        steps.append(StackGroup(session, group, again))
     if whole and inventory.owns(None):
         steps.append(DisposableData(session, inventory))
     for environment in environments:

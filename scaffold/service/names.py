@@ -10,6 +10,8 @@ import re
 BRANCH = "main"
 TAG_SERVICE = "gitops-scaffold:service"
 TAG_ENVIRONMENT = "gitops-scaffold:environment"
+# In place of an environment's name, where a name belongs to the pipeline and its builds; no environment has it.
+DELIVERY = "delivery"
 
 APP_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # No dash: `{app}-{environment}-service` can then be split in one way only.
@@ -82,14 +84,26 @@ def report_group(app: str) -> str:
     return f"{build_project(app)}-unit-tests"
 
 
-def role_path(app: str) -> str:
-    """The IAM path of the service's roles and of their boundary."""
+def iam_path(app: str) -> str:
+    """The IAM path of the service's policies; the paths of its roles begin with it."""
     return f"/{app}/"
 
 
-def boundary_policy(app: str) -> str:
-    """The permissions boundary of every role that the pipeline creates."""
-    return f"{app}-boundary"
+def role_path(app: str, environment: str | None) -> str:
+    """The IAM path of the roles of an environment, or of the pipeline and its builds for None."""
+    return f"/{app}/{environment or DELIVERY}/"
+
+
+def boundary_policy(app: str, environment: str | None) -> str:
+    """The permissions boundary of the roles with that path."""
+    return f"{app}-{environment or DELIVERY}-boundary"
+
+
+def deploy_role(app: str, environment: str | None) -> str:
+    """The path and name of the role that CloudFormation assumes for an environment's stacks, or for those of the
+    pipeline and its builds for None.
+    """
+    return f"/{app}/deploy/{app}-{environment or DELIVERY}-deploy"
 
 
 def template_key(stack: str) -> str:

@@ -1,7 +1,7 @@
 """The kinds of CloudFormation stack that a service has, in one table.
 
-A new kind of stack is one row here and one template: `infrastructure/<name>.yaml` with its configuration file
-`infrastructure/<name>.json`, or for an environment's stack the pipeline's own files.
+A new kind of stack is one row here and one template, `infrastructure/<name>.yaml`, with its configuration file:
+`infrastructure/<name>.json`, or `infrastructure/<environment>/<name>.json` for an environment's stack.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ class Deployer(Enum):
     """Who creates and updates a stack."""
 
     PERSON = "person"  # `scaffold deploy`, with the user's own permissions
-    ITSELF = "itself"  # `scaffold deploy` with the deploy role, afterwards the pipeline's own first stage
-    PIPELINE = "pipeline"  # the pipeline's stages, with the deploy role
+    ITSELF = (
+        "itself"  # `scaffold deploy` with the deploy role of the delivery, afterwards the pipeline's own first stage
+    )
+    PIPELINE = "pipeline"  # the pipeline's stages, with the deploy role of the environment
 
 
 @dataclass(frozen=True)
@@ -37,19 +39,35 @@ class StackKind:
 
     @property
     def service_role(self) -> bool:
-        """Whether CloudFormation works on it with the deploy role instead of the caller's permissions."""
+        """Whether CloudFormation works on it with a deploy role instead of the caller's permissions."""
         return self.deployer is not Deployer.PERSON
 
 
 FOUNDATION = StackKind("foundation", Deployer.PERSON)
+PERMISSIONS = StackKind("permissions", Deployer.PERSON)
+DEPLOY_ROLE = StackKind("deploy-role", Deployer.PERSON, per_environment=True)
+BUILD = StackKind("build", Deployer.ITSELF)
 PIPELINE = StackKind("pipeline", Deployer.ITSELF)
+NETWORK = StackKind("network", Deployer.PIPELINE, per_environment=True)
 ENVIRONMENT = StackKind("environment", Deployer.PIPELINE, per_environment=True)
 TASK_DEFINITION = StackKind("task-definition", Deployer.PIPELINE, per_environment=True)
+ALARMS = StackKind("alarms", Deployer.PIPELINE, per_environment=True)
 SERVICE = StackKind("service", Deployer.PIPELINE, per_environment=True)
 
-# In the order of creation. Deletion goes the other way: a stack remembers the role that created it, and exports
-# what later ones import.
-STACK_KINDS = (FOUNDATION, PIPELINE, ENVIRONMENT, TASK_DEFINITION, SERVICE)
+# In the order of creation. Deletion goes the other way: a stack needs the role that created it, and exports what later
+# ones import.
+STACK_KINDS = (
+    FOUNDATION,
+    PERMISSIONS,
+    DEPLOY_ROLE,
+    BUILD,
+    PIPELINE,
+    NETWORK,
+    ENVIRONMENT,
+    TASK_DEFINITION,
+    ALARMS,
+    SERVICE,
+)
 
 
 @dataclass(frozen=True)
@@ -68,16 +86,16 @@ class StackId:
         return "-".join(part for part in (app, self.environment, self.kind.name) if part)
 
 
-def deployed_by_scaffold() -> tuple[StackKind, ...]:
-    """The kinds that `scaffold deploy` creates, in order."""
-    return tuple(kind for kind in STACK_KINDS if kind.deployer is not Deployer.PIPELINE)
-
-
 def stack_ids(environments: Iterable[str]) -> Iterator[StackId]:
-    """Every stack of a service with these environments, in the order of creation; environments one after the other."""
-    yield from (StackId(kind) for kind in STACK_KINDS if not kind.per_environment)
-    for environment in environments:
-        yield from (StackId(kind, environment) for kind in STACK_KINDS if kind.per_environment)
+    """Every stack of a service with these environments, in the order of creation."""
+    names = tuple(environments)
+    for kind in STACK_KINDS:
+        yield from (StackId(kind, name) for name in names) if kind.per_environment else (StackId(kind),)
+
+
+def deployed_by_scaffold(environments: Iterable[str]) -> tuple[StackId, ...]:
+    """The stacks that `scaffold deploy` creates, in order."""
+    return tuple(one for one in stack_ids(environments) if one.kind.deployer is not Deployer.PIPELINE)
 
 
 def identify(app: str, stack: str) -> StackId | None:

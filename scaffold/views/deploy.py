@@ -5,8 +5,8 @@ from __future__ import annotations
 from scaffold.console.titles import count, title
 from scaffold.core.results import Change
 from scaffold.deployment.deploy import DeployResult
+from scaffold.deployment.stack_step import StackStep
 from scaffold.service import names
-from scaffold.service.stack_kinds import StackId, deployed_by_scaffold
 from scaffold.views.place import place
 
 
@@ -26,7 +26,7 @@ def summary(result: DeployResult) -> str:
     where = place(result.local, result.account, result.region)
     repository = f"  repository  git clone {result.clone_url}"
     if result.local:
-        stacks = ", ".join(StackId(kind).name(result.service) for kind in deployed_by_scaffold())
+        stacks = ", ".join(stack_names(result))
         return "\n".join(
             [
                 f"{result.service} is deployed to {where}. Its pipeline exists there, but does not run.",
@@ -41,6 +41,11 @@ def summary(result: DeployResult) -> str:
             repository,
         ]
     )
+
+
+def stack_names(result: DeployResult) -> list[str]:
+    """The stacks of the deployment, in the order of their creation."""
+    return [step.name for step in result.steps if step.type == StackStep.type]
 
 
 def next_step(result: DeployResult) -> tuple[str, str]:

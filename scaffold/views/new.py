@@ -7,7 +7,6 @@ from scaffold.console.tree import tree
 from scaffold.core.paths import enter
 from scaffold.deployment.deploy import DeployResult
 from scaffold.service import names
-from scaffold.service.stack_kinds import StackId, deployed_by_scaffold
 from scaffold.views import deploy
 
 # The explanation of a longer command follows it directly instead of in its own column.
@@ -34,10 +33,10 @@ def _preview(result: NewResult) -> str:
 
 
 def _ended(deployment: DeployResult) -> str:
-    stacks = " and ".join(StackId(kind).name(deployment.service) for kind in deployed_by_scaffold())
+    *earlier, last = deploy.stack_names(deployment)
     return (
-        f"Its repository {names.repository(deployment.service)} and the stacks {stacks} were created\n"
-        f"on local AWS, {deployment.region}, which ended with this command: its contents are deleted."
+        f"Its repository {names.repository(deployment.service)} and the stacks {', '.join(earlier)} and {last}\n"
+        f"were created on local AWS, {deployment.region}, which ended with this command: its contents are deleted."
     )
 
 

@@ -59,6 +59,9 @@ CALLS: dict[str, str] = {
     "AWS::EC2::VPC": """
         ec2:CreateTags ec2:CreateVpc ec2:DeleteTags ec2:DeleteVpc ec2:DescribeNetworkAcls ec2:DescribeSecurityGroups
         ec2:DescribeVpcAttribute ec2:DescribeVpcEncryptionControls ec2:DescribeVpcs ec2:ModifyVpcAttribute""",
+    "AWS::EC2::VPCEndpoint": """
+        ec2:CreateTags ec2:CreateVpcEndpoint ec2:DeleteTags ec2:DeleteVpcEndpoints ec2:DescribeVpcEndpoints
+        ec2:ModifyVpcEndpoint""",
     "AWS::EC2::VPCGatewayAttachment": """
         ec2:AttachInternetGateway ec2:DescribeInternetGateways ec2:DescribeVpnGateways ec2:DetachInternetGateway""",
     "AWS::ECR::Repository": """

@@ -87,26 +87,23 @@ def allowed(statements: Iterable[Statement], action: str, resource: str = "*", c
 
 def statements_of(stack: Stack, role: str) -> list[Statement]:
     """The statements of all policies of a role: inline, listed by the role, and attached by resources of their own."""
-    declared = stack.template["Resources"]
     found: list[Statement] = []
-    for policy in stack.resources[role]["Properties"].get("Policies", []):
+    properties = stack.resources[role]["Properties"]
+    for policy in properties.get("Policies", []):
         found += policy["PolicyDocument"]["Statement"]
-    listed = declared[role].get("Properties", {}).get("ManagedPolicyArns", [])
+    policies = stack.policies | stack.own_policies
+    for arn in properties.get("ManagedPolicyArns", []):
+        found += policies.get(arn, [])
     for kind in ("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"):
-        for logical, properties in stack.of_type(kind):
-            if {"Ref": logical} in listed or {"Ref": role} in declared[logical]["Properties"].get("Roles", []):
-                found += properties["PolicyDocument"]["Statement"]
+        for logical, attached in stack.of_type(kind):
+            if {"Ref": role} in stack.template["Resources"][logical]["Properties"].get("Roles", []):
+                found += attached["PolicyDocument"]["Statement"]
     return found
 
 
 def boundary_of(stack: Stack) -> list[Statement]:
-    """The statements of the permissions boundary; the stack is the foundation."""
-    (statements,) = [
-        properties["PolicyDocument"]["Statement"]
-        for logical, properties in stack.of_type("AWS::IAM::ManagedPolicy")
-        if stack._identifier(logical) == stack.outputs["BoundaryArn"]
-    ]
-    return list(statements)
+    """The statements of the permissions boundary that a stack declares."""
+    return list(stack.own_policies[stack.outputs["BoundaryArn"]])
 
 
 def roles_of(stack: Stack) -> dict[str, dict[str, Any]]:

@@ -17,10 +17,9 @@ COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 @rule("net-01")
 def load_balancer_spans_zones(stacks: Stacks) -> Iterator[str]:
-    for stack, logical, _ in every(stacks, "AWS::ElasticLoadBalancingV2::LoadBalancer"):
-        named = stack.template["Resources"][logical]["Properties"]["Subnets"]
-        subnets = [stack.resources[item["Ref"]]["Properties"] for item in named]
-        if len({subnet["AvailabilityZone"] for subnet in subnets}) < 2:
+    zones = {stack._identifier(name): one["AvailabilityZone"] for stack, name, one in every(stacks, "AWS::EC2::Subnet")}
+    for _, logical, properties in every(stacks, "AWS::ElasticLoadBalancingV2::LoadBalancer"):
+        if len({zones[subnet] for subnet in properties["Subnets"]}) < 2:
             yield f"{logical} is in one Availability Zone only"
 
 
@@ -171,13 +170,15 @@ def failed_deployments_are_rolled_back(stacks: Stacks) -> Iterator[str]:
 
 
 @rule("alarms")
-def services_depend_on_their_deployment_alarms(stacks: Stacks) -> Iterator[str]:
+def deployment_alarms_exist_before_the_service(stacks: Stacks) -> Iterator[str]:
+    order = list(stacks)
+    declared = {alarm["AlarmName"]: (stack, name) for stack, name, alarm in every(stacks, "AWS::CloudWatch::Alarm")}
     for stack, logical, properties in every(stacks, "AWS::ECS::Service"):
-        named = {alarm["AlarmName"]: name for name, alarm in stack.of_type("AWS::CloudWatch::Alarm")}
         waits = as_list(stack.resources[logical].get("DependsOn", []))
         for alarm in properties["DeploymentConfiguration"].get("Alarms", {}).get("AlarmNames", []):
-            if named.get(alarm) not in waits:
-                yield f"{stack.name}: {logical} does not depend on the alarm {alarm}"
+            where, name = declared[alarm]
+            if not (order.index(where.name) < order.index(stack.name) or (where is stack and name in waits)):
+                yield f"{stack.name}: {logical} may be created before the alarm {alarm}"
 
 
 @rule("diluted-alarm", "filled-alarm")
@@ -186,7 +187,7 @@ def deployment_alarms_see_faults(stacks: Stacks) -> Iterator[str]:
     told = ("a canary of 3 % that fails a fifth of its requests", "a slow canary", "an unhealthy target")
     for stack, _, properties in every(stacks, "AWS::ECS::Service"):
         watched = properties["DeploymentConfiguration"]["Alarms"]["AlarmNames"]
-        alarms = [alarm for _, alarm in stack.of_type("AWS::CloudWatch::Alarm") if alarm["AlarmName"] in watched]
+        alarms = [alarm for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm") if alarm["AlarmName"] in watched]
         for name in told:
             fault, _ = FAULTS[name]
             for minute in (fault, fault.swapped):

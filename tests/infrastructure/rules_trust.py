@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from scaffold.service.stack_kinds import STACK_KINDS, Deployer
 from tests.infrastructure.iam import allowed, statements_of
 from tests.infrastructure.rules import every, references, repeated, rule, walk
 from tests.infrastructure.stacks import Stack, Stacks, as_list
 
 # AWS checks the permissions of their role when they are created.
+DEPLOYED_BY_A_PERSON = {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.PERSON}
 CHECKED_AT_ONCE = {"AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline"}
 
 
@@ -95,19 +97,22 @@ def roles_trust_the_service_that_assumes_them(stacks: Stacks) -> Iterator[str]:
 
 
 @rule("boundary")
-def roles_outside_the_foundation_have_the_boundary(stacks: Stacks) -> Iterator[str]:
+def roles_that_the_pipeline_creates_have_a_boundary(stacks: Stacks) -> Iterator[str]:
     boundaries = {stack.outputs["BoundaryArn"] for stack in stacks.values() if "BoundaryArn" in stack.outputs}
     for stack, logical, properties in every(stacks, "AWS::IAM::Role"):
-        if stack.kind != "foundation" and properties.get("PermissionsBoundary") not in boundaries:
-            yield f"{stack.name} {logical} has no boundary"
-        if "RoleName" in properties or not properties.get("Path", "/").strip("/"):
-            yield f"{stack.name} {logical} has a RoleName, or no path to match it by"
+        if stack.kind not in DEPLOYED_BY_A_PERSON:
+            if properties.get("PermissionsBoundary") not in boundaries:
+                yield f"{stack.name} {logical} has no boundary"
+            if "RoleName" in properties:
+                yield f"{stack.name} {logical} has a RoleName, so it cannot be replaced"
+        if not properties.get("Path", "/").strip("/"):
+            yield f"{stack.name} {logical} has no path to match it by"
 
 
 @rule("full-access")
 def no_policy_grants_everything(stacks: Stacks) -> Iterator[str]:
+    own = {stack._identifier(policy) for stack, policy, _ in every(stacks, "AWS::IAM::ManagedPolicy")}
     for stack, logical, properties in every(stacks, "AWS::IAM::Role"):
-        own = {stack._identifier(policy) for policy, _ in stack.of_type("AWS::IAM::ManagedPolicy")}
         for arn in set(properties.get("ManagedPolicyArns", [])) - own:
             yield f"{stack.name} {logical} has the managed policy {arn}"
         for statement in statements_of(stack, logical):

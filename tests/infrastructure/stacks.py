@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from scaffold.service.stack_kinds import SERVICE, STACK_KINDS, TASK_DEFINITION, StackId, stack_ids
+
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
 PSEUDO = {
@@ -57,18 +59,19 @@ def parse(text: str) -> dict[str, Any]:
 
 @dataclass
 class Stack:
-    """A stack: a template with its parameters and the exports of other stacks."""
+    """A stack: a template with its parameters, and the exports and managed policies of other stacks."""
 
     name: str
     template: dict[str, Any]
     parameters: dict[str, str] = field(default_factory=dict)
     configuration: dict[str, Any] = field(default_factory=dict)
     imports: dict[str, str] = field(default_factory=dict)
+    policies: dict[str, list[Any]] = field(default_factory=dict)
     imported: set[str] = field(default_factory=set)
 
     @property
     def kind(self) -> str:
-        """foundation, pipeline, environment, task-definition or service."""
+        """The name of its kind, such as foundation."""
         return next(kind for kind in KINDS if self.name.endswith(f"-{kind}"))
 
     @functools.cached_property
@@ -96,6 +99,14 @@ class Stack:
             self.resolve(output["Export"]["Name"]): self.outputs[name]
             for name, output in self.template.get("Outputs", {}).items()
             if "Export" in output and name in self.outputs
+        }
+
+    @functools.cached_property
+    def own_policies(self) -> dict[str, list[Any]]:
+        """The statements of each managed policy that the stack declares, by its ARN."""
+        return {
+            self._identifier(logical): properties["PolicyDocument"]["Statement"]
+            for logical, properties in self.of_type("AWS::IAM::ManagedPolicy")
         }
 
     def of_type(self, type_name: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -205,7 +216,7 @@ class Stack:
         return (
             f"{self.name}-{logical}-{SUFFIX}".lower()
             if kind == "AWS::S3::Bucket"
-            else f"{logical.lower()}-0123456789abcdef0"
+            else f"{self.name}-{logical}-0123456789abcdef0".lower()
         )
 
     def _attribute(self, logical: str, attribute: str) -> str:
@@ -234,7 +245,8 @@ class Stack:
         match kind:
             case "AWS::IAM::Role":
                 path = self.resolve(properties.get("Path", "/"))
-                return f"arn:aws:iam::{ACCOUNT}:role{path}{self.name}-{logical}-{SUFFIX}"
+                name = self.resolve(properties.get("RoleName", f"{self.name}-{logical}-{SUFFIX}"))
+                return f"arn:aws:iam::{ACCOUNT}:role{path}{name}"
             case "AWS::KMS::Key":
                 return f"arn:aws:kms:{here}:key/{KEY_ID}"
             case "AWS::S3::Bucket":
@@ -264,7 +276,7 @@ class Stack:
         raise ValueError(f"{self.name}: the ARN of {kind} is not implemented")
 
 
-KINDS = ("foundation", "pipeline", "environment", "task-definition", "service")
+KINDS = tuple(kind.name for kind in STACK_KINDS)
 Stacks = dict[str, Stack]
 
 
@@ -274,23 +286,30 @@ def load(root: Path) -> Stacks:
     app = _configuration(folder / "foundation.json")["Parameters"]["AppName"]
     stacks: Stacks = {}
     exports: dict[str, str] = {}
-
-    def add(kind: str, template: str, configuration: dict[str, Any], **more: str) -> Stack:
-        parameters = {**configuration.get("Parameters", {}), **more}
-        parsed = parse((folder / template).read_text())
-        stack = Stack(f"{app}-{kind}", parsed, parameters, configuration, dict(exports))
+    policies: dict[str, list[Any]] = {}
+    for stack_id in stack_ids(environments(root)):
+        kind, own = stack_id.kind, folder / (stack_id.environment or "")
+        template = next(path for path in (own / f"{kind.name}.yaml", folder / f"{kind.name}.yaml") if path.exists())
+        file = own / f"{kind.name}.json"
+        configuration = _configuration(file) if file.exists() else {}
+        parameters = {**configuration.get("Parameters", {}), **_overrides(stack_id, app, stacks)}
+        stack = Stack(
+            stack_id.name(app), parse(template.read_text()), parameters, configuration, dict(exports), dict(policies)
+        )
         stacks[stack.name] = stack
         exports.update(stack.exports)
-        return stack
-
-    add("foundation", "foundation.yaml", _configuration(folder / "foundation.json"))
-    add("pipeline", "pipeline.yaml", _configuration(folder / "pipeline.json"))
-    for name in environments(root):
-        add(f"{name}-environment", "environment.yaml", _configuration(folder / name / "environment.json"))
-        task = add(f"{name}-task-definition", f"{name}/task-definition.yaml", {}, ImageUri=IMAGE, Version="0" * 12)
-        service = _configuration(folder / name / "service.json")
-        add(f"{name}-service", "service.yaml", service, TaskDefinitionArn=task.outputs["TaskDefinitionArn"])
+        policies.update(stack.own_policies)
     return stacks
+
+
+def _overrides(stack_id: StackId, app: str, stacks: Stacks) -> dict[str, str]:
+    """The parameters that the pipeline sets for each release."""
+    if stack_id.kind is TASK_DEFINITION:
+        return {"ImageUri": IMAGE, "Version": "0" * 12}
+    if stack_id.kind is SERVICE:
+        task = stacks[StackId(TASK_DEFINITION, stack_id.environment).name(app)]
+        return {"TaskDefinitionArn": task.outputs["TaskDefinitionArn"]}
+    return {}
 
 
 def environments(root: Path) -> list[str]:

@@ -22,23 +22,23 @@ PEOPLE = {"no-healthy-task"}
 
 
 @pytest.fixture(scope="session")
-def service(stacks_of: Callable[..., Stacks]) -> Stack:
-    """The service stack of production. Its alarms are the same with every deployment strategy."""
-    return one(stacks_of(environments="live"), "service")
+def service(stacks_of: Callable[..., Stacks]) -> Stacks:
+    """The stacks of a service with one environment. Its alarms are the same with every deployment strategy."""
+    return stacks_of(environments="live")
 
 
-def alarms(stack: Stack) -> dict[str, dict[str, Any]]:
-    """The alarms of a service stack, by the last part of their names."""
-    ((_, properties),) = stack.of_type("AWS::ECS::Service")
+def alarms(stacks: Stacks) -> dict[str, dict[str, Any]]:
+    """The alarms of the only environment, by the last part of their names."""
+    ((_, _, properties),) = every(stacks, "AWS::ECS::Service")
     prefix = f"{properties['ServiceName']}-"
-    return {alarm["AlarmName"].removeprefix(prefix): alarm for _, alarm in stack.of_type("AWS::CloudWatch::Alarm")}
+    return {alarm["AlarmName"].removeprefix(prefix): alarm for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm")}
 
 
-def play(stack: Stack, minutes: Sequence[Minute], late: int, sparse: bool) -> dict[str, list[str]]:
+def play(stacks: Stacks, minutes: Sequence[Minute], late: int, sparse: bool) -> dict[str, list[str]]:
     """The states of each alarm, minute by minute."""
-    ((_, properties),) = stack.of_type("AWS::ECS::Service")
+    ((_, _, properties),) = every(stacks, "AWS::ECS::Service")
     metrics = published(properties, minutes, sparse)
-    return {name: history(alarm, metrics, range(len(minutes)), late) for name, alarm in alarms(stack).items()}
+    return {name: history(alarm, metrics, range(len(minutes)), late) for name, alarm in alarms(stacks).items()}
 
 
 def fired(states: dict[str, list[str]], start: int, end: int) -> set[str]:
@@ -56,7 +56,7 @@ reported = pytest.mark.parametrize(
 @pytest.mark.parametrize("swapped", [False, True], ids=["new version in alternate", "new version in primary"])
 @pytest.mark.parametrize("name", {**FAULTS, **OUTAGES})
 def test_a_fault_fires_its_alarms_and_no_other_until_it_is_over(
-    service: Stack, name: str, swapped: bool, late: int, sparse: bool
+    service: Stacks, name: str, swapped: bool, late: int, sparse: bool
 ) -> None:
     fault, expected = {**FAULTS, **OUTAGES}[name]
     before, during = (minute.swapped if swapped else minute for minute in (NORMAL, fault))
@@ -70,26 +70,26 @@ def test_a_fault_fires_its_alarms_and_no_other_until_it_is_over(
 
 @reported
 @pytest.mark.parametrize("name", QUIET)
-def test_no_alarm_fires_without_a_fault(service: Stack, name: str, late: int, sparse: bool) -> None:
+def test_no_alarm_fires_without_a_fault(service: Stacks, name: str, late: int, sparse: bool) -> None:
     states = play(service, [QUIET[name]] * (BEFORE + DURING), late, sparse)
     assert fired(states, 5, BEFORE + DURING) == set()
 
 
 @reported
-def test_one_bad_minute_fires_nothing(service: Stack, late: int, sparse: bool) -> None:
+def test_one_bad_minute_fires_nothing(service: Stacks, late: int, sparse: bool) -> None:
     for fault, _ in {**FAULTS, **OUTAGES}.values():
         states = play(service, [NORMAL] * BEFORE + [fault] + [NORMAL] * AFTER, late, sparse)
         assert fired(states, 5, BEFORE + AFTER) == set()
 
 
 @reported
-def test_two_bad_minutes_far_apart_fire_nothing(service: Stack, late: int, sparse: bool) -> None:
+def test_two_bad_minutes_far_apart_fire_nothing(service: Stacks, late: int, sparse: bool) -> None:
     for fault, _ in FAULTS.values():
         minutes = [NORMAL] * BEFORE + [fault, NORMAL, NORMAL, fault] + [NORMAL] * AFTER
         assert fired(play(service, minutes, late, sparse), 5, len(minutes)) == set()
 
 
-def test_a_fault_without_traffic_before_it_fires(service: Stack) -> None:
+def test_a_fault_without_traffic_before_it_fires(service: Stacks) -> None:
     """A new service, whose canary has the first requests ever."""
     for fault, expected in FAULTS.values():
         states = play(service, [Minute()] * BEFORE + [fault] * DURING, late=1, sparse=False)
@@ -111,7 +111,7 @@ def slowest(stack: Stack) -> int:
     return longest + partial + evaluation
 
 
-def test_the_slowest_alarm_fires_within_the_shortest_bake_time(service: Stack) -> None:
+def test_the_slowest_alarm_fires_within_the_shortest_bake_time(service: Stacks) -> None:
     (minutes,) = re.findall(r"slowest_alarm_minutes = (\d+)", (ROOT / "includes" / "rules.jinja").read_text())
     assert slowest(service) == int(minutes)
 
@@ -120,14 +120,15 @@ def test_the_slowest_alarm_fires_within_the_shortest_bake_time(service: Stack) -
 def test_every_deployment_is_watched_by_all_alarms_but_the_one_for_people(
     stacks_of: Callable[..., Stacks], answers: dict[str, Any]
 ) -> None:
-    for stack, _, properties in every(stacks_of(**answers), "AWS::ECS::Service"):
+    stacks = stacks_of(**answers)
+    declared = {alarm["AlarmName"] for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm")}
+    for _, _, properties in every(stacks, "AWS::ECS::Service"):
         deployment = properties["DeploymentConfiguration"]
         assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
         watched = deployment["Alarms"]
         assert (watched["Enable"], watched["Rollback"]) == (True, True)
-        assert set(watched["AlarmNames"]) == {
-            alarm["AlarmName"] for name, alarm in alarms(stack).items() if name not in PEOPLE
-        }
+        own = {name for name in declared if name.startswith(f"{properties['ServiceName']}-")}
+        assert set(watched["AlarmNames"]) == {name for name in own if not name.endswith(tuple(PEOPLE))}
 
 
 def test_the_bake_time_is_long_where_it_matters(stacks_of: Callable[..., Stacks]) -> None:
@@ -149,7 +150,7 @@ def test_the_bake_time_is_long_where_it_matters(stacks_of: Callable[..., Stacks]
     assert minutes(**given, environment_overrides=overrides) == {"dev": 3, "qa": 1, "uat": 30, "live": 2}
 
 
-def test_alarms_stay_below_the_limits_of_cloudwatch(service: Stack) -> None:
+def test_alarms_stay_below_the_limits_of_cloudwatch(service: Stacks) -> None:
     """At most ten metrics; the expressions are counted too, since the documentation does not say that they are not."""
     for alarm in alarms(service).values():
         assert len(alarm["Metrics"]) <= 10
@@ -160,19 +161,19 @@ def test_alarms_stay_below_the_limits_of_cloudwatch(service: Stack) -> None:
 def test_the_estimate_counts_the_metrics_of_the_alarms(stacks_of: Callable[..., Stacks], strategy: str) -> None:
     """Each scaling policy has two alarms."""
     answers = {"environments": "live", "deployment_strategy": strategy}
-    stack = one(stacks_of(**answers), "service")
-    metrics = sum("MetricStat" in query for alarm in alarms(stack).values() for query in alarm["Metrics"])
-    for _, policy in stack.of_type("AWS::ApplicationAutoScaling::ScalingPolicy"):
+    stacks = stacks_of(**answers)
+    metrics = sum("MetricStat" in query for alarm in alarms(stacks).values() for query in alarm["Metrics"])
+    for _, _, policy in every(stacks, "AWS::ApplicationAutoScaling::ScalingPolicy"):
         metrics += 2 * max(1, sum("MetricStat" in item for item in walk(policy)))
     assumed = yaml.safe_load((ROOT / "includes" / "prices.yml").read_text())["assumptions"]
     shifting = assumed["shifting_alarm_metrics"] if strategy != "rolling" else 0
     assert assumed["alarm_metrics"] + shifting == metrics
 
 
-def test_no_healthy_task_is_judged_after_the_service_has_one(service: Stack) -> None:
+def test_no_healthy_task_is_judged_after_the_service_has_one(service: Stacks) -> None:
     (resource,) = [
         resource
-        for resource in service.resources.values()
+        for resource in one(service, "service").resources.values()
         if str(resource["Properties"].get("AlarmName")).endswith("-no-healthy-task")
     ]
     assert resource["DependsOn"] == "Service"

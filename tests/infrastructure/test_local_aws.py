@@ -1,4 +1,4 @@
-"""The five kinds of stack are created, updated and deleted on local AWS, in the order of a release.
+"""Every kind of stack is created, updated and deleted on local AWS, in the order of a release.
 
 Local AWS does not show what AWS accepts. It checks order, references, exports, conditions and rollback.
 """
@@ -99,7 +99,8 @@ class Account:
     def release(self, environment: str, digit: str) -> dict[str, str]:
         """Deploy a release to an environment, and return the outputs of its task definition."""
         image = f"registry/{self.app}@sha256:{digit * 64}"
-        self.apply(f"{environment}-environment", "environment.yaml", f"{environment}/environment.json")
+        for kind in ("network", "environment", "alarms"):
+            self.apply(f"{environment}-{kind}", f"{kind}.yaml", f"{environment}/{kind}.json")
         task = self.apply(
             f"{environment}-task-definition",
             f"{environment}/task-definition.yaml",
@@ -131,8 +132,12 @@ def account(generated: Callable[..., Path]) -> Iterator[Callable[..., Account]]:
 
 
 def deploy_all(account: Account, root: Path) -> None:
-    account.apply("foundation", "foundation.yaml", "foundation.json")
-    account.apply("pipeline", "pipeline.yaml", "pipeline.json")
+    for kind in ("foundation", "permissions"):
+        account.apply(kind, f"{kind}.yaml", f"{kind}.json")
+    for environment in environments(root):
+        account.apply(f"{environment}-deploy-role", "deploy-role.yaml", f"{environment}/deploy-role.json")
+    for kind in ("build", "pipeline"):
+        account.apply(kind, f"{kind}.yaml", f"{kind}.json")
     for environment in environments(root):
         account.release(environment, "1")
 
@@ -143,7 +148,7 @@ def test_a_service_is_created_updated_and_deleted(
     answers = {"app_name": "lifecycle", "environments": "test,live"}
     aws = account(**answers)
     deploy_all(aws, generated(**answers))
-    assert len(aws.stacks()) == 8
+    assert len(aws.stacks()) == 4 + 2 * 6
 
     # The same again changes nothing.
     before = aws.service("live")["taskDefinition"]
@@ -163,10 +168,10 @@ def test_a_service_is_created_updated_and_deleted(
     assert f"{aws.app}-live-environment" in aws.stacks()
 
     for environment in ("live", "test"):
-        for kind in ("service", "task-definition", "environment"):
+        for kind in ("service", "alarms", "task-definition", "environment", "network"):
             aws.delete(f"{environment}-{kind}")
-    aws.delete("pipeline")
-    aws.delete("foundation")
+    for name in ("pipeline", "build", "live-deploy-role", "test-deploy-role", "permissions", "foundation"):
+        aws.delete(name)
     assert aws.stacks() == []
 
     # Data is retained; `scaffold destroy` deletes it.
@@ -218,7 +223,7 @@ def test_a_service_with_a_nat_gateway_deploys(account: Callable[..., Account], g
 BROKEN = """
   Broken:
     Type: AWS::ApplicationAutoScaling::ScalableTarget
-    DependsOn: [Repository, ArtifactBucketPolicy, BranchProtection, DeployRoleGuard, NotificationTopicPolicy]
+    DependsOn: [Repository, ArtifactBucketPolicy, BranchProtection, ReadArtifactsPolicy, NotificationTopicPolicy]
     Properties:
       ServiceNamespace: ecs
       ScalableDimension: ecs:service:DesiredCount

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from scaffold.service import names
+from scaffold.service.stack_kinds import DEPLOY_ROLE, PERMISSIONS, STACK_KINDS, Deployer, StackId
 from tests.infrastructure.handlers import CALLS, UNNAMED, calls
 from tests.infrastructure.iam import allowed, boundary_of, matches, roles_of, statements_of
 from tests.infrastructure.rules import every
@@ -18,7 +20,10 @@ from tests.infrastructure.variants import FEW
 
 TAG_OF_RESOURCE = "aws:ResourceTag/gitops-scaffold:service"
 TAG_IN_REQUEST = "aws:RequestTag/gitops-scaffold:service"
-OWN = {TAG_OF_RESOURCE: "hello-service"}
+ENVIRONMENT_OF_RESOURCE = "aws:ResourceTag/gitops-scaffold:environment"
+ENVIRONMENT_IN_REQUEST = "aws:RequestTag/gitops-scaffold:environment"
+OWN = {TAG_OF_RESOURCE: "hello-service", ENVIRONMENT_OF_RESOURCE: "dev"}
+TAGGED = {TAG_IN_REQUEST: "hello-service", ENVIRONMENT_IN_REQUEST: "dev"}
 ARN_OF = {
     "AWS::ElasticLoadBalancingV2::Listener": f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/any/1/2",
     "AWS::ElasticLoadBalancingV2::ListenerRule": (
@@ -48,12 +53,32 @@ PASSED_TO = {
 }
 
 
-def deploy_role(stacks: Stacks) -> list[Any]:
-    return list(statements_of(one(stacks, "foundation"), "DeployRole"))
+PERSONS = {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.PERSON}
 
 
-def boundary_arn(stacks: Stacks) -> str:
-    return one(stacks, "foundation").outputs["BoundaryArn"]
+def trust(stacks: Stacks, environment: str | None) -> Stack:
+    """The stack with deploy role and boundary of an environment, or for None of the pipeline and its builds."""
+    app = one(stacks, "foundation").parameters["AppName"]
+    return stacks[StackId(DEPLOY_ROLE if environment else PERMISSIONS, environment).name(app)]
+
+
+def deploy_role(stacks: Stacks, environment: str | None = "dev") -> list[Any]:
+    return list(statements_of(trust(stacks, environment), "DeployRole"))
+
+
+def boundary_arn(stacks: Stacks, environment: str | None = "dev") -> str:
+    return trust(stacks, environment).outputs["BoundaryArn"]
+
+
+def boundary(stacks: Stacks, environment: str | None = "dev") -> list[Any]:
+    return list(boundary_of(trust(stacks, environment)))
+
+
+def _environment_of(stack: Stack) -> str | None:
+    """An environment's name; the stack of a task definition has it in the name of its family."""
+    for _, properties in stack.of_type("AWS::ECS::TaskDefinition"):
+        return str(properties["Family"].rpartition("-")[2])
+    return stack.parameters.get("EnvironmentName")
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -62,24 +87,26 @@ def test_the_deploy_role_covers_every_call_for_every_resource(
 ) -> None:
     stacks = stacks_of(**answers)
     app = one(stacks, "foundation").parameters["AppName"]
-    statements = deploy_role(stacks)
     denied = set()
     for stack in stacks.values():
-        if stack.kind == "foundation":
+        if stack.kind in PERSONS:
             continue
+        environment = _environment_of(stack)
+        statements = deploy_role(stacks, environment)
         for logical, resource in stack.resources.items():
             kind = resource["Type"]
             for action in calls(kind):
                 context = {
                     TAG_OF_RESOURCE: app,
+                    **({ENVIRONMENT_OF_RESOURCE: environment} if environment else {}),
                     "application-autoscaling:service-namespace": "ecs",
-                    "iam:PermissionsBoundary": boundary_arn(stacks),
+                    "iam:PermissionsBoundary": boundary_arn(stacks, environment),
                     "iam:PassedToService": PASSED_TO.get(kind, ""),
                 }
                 unnamed = any(matches(pattern, action) for pattern in UNNAMED)
                 arn = "*" if unnamed else ARN_OF.get(kind, "*").format(**resource["Properties"])
                 if action in ("iam:PassRole", "iam:GetRole"):
-                    arn = f"arn:aws:iam::{ACCOUNT}:role/{app}/some-role"
+                    arn = f"arn:aws:iam::{ACCOUNT}:role{names.role_path(app, environment)}some-role"
                 if action.startswith("ecs:") and "ServiceDeployment" in action and not action.startswith("ecs:List"):
                     arn = arn.replace(":service/", ":service-deployment/") + "/0123456789"
                 if not allowed(statements, action, arn, context):
@@ -96,23 +123,25 @@ def test_the_calls_of_a_resource_include_those_for_the_tags_of_its_stack(kind: s
 
 def test_resources_get_their_tag_at_creation(stacks_of: Callable[..., Stacks]) -> None:
     statements = deploy_role(stacks_of())
-    own, other = "hello-service", "other-service"
     for action, key, creation in (
         ("ec2:CreateTags", "ec2:CreateAction", "CreateVpc"),
         ("elasticloadbalancing:AddTags", "elasticloadbalancing:CreateAction", "CreateRule"),
     ):
-        tagged = {TAG_IN_REQUEST: own, key: creation}
+        tagged = {**TAGGED, key: creation}
         assert allowed(statements, action, "arn:aws:any", tagged)
         assert not allowed(statements, action, "arn:aws:any", {**tagged, key: "CreateVolume"})
-        assert not allowed(statements, action, "arn:aws:any", {**tagged, TAG_IN_REQUEST: other})
+        assert not allowed(statements, action, "arn:aws:any", {**tagged, TAG_IN_REQUEST: "other-service"})
+        assert not allowed(statements, action, "arn:aws:any", {**tagged, ENVIRONMENT_IN_REQUEST: "prod"})
         # Tagging an existing resource would give the service access to it.
-        assert not allowed(statements, action, "arn:aws:any", {TAG_IN_REQUEST: own})
+        assert not allowed(statements, action, "arn:aws:any", TAGGED)
 
 
 def test_the_stacks_have_the_tag_that_the_deploy_role_requires(stacks_of: Callable[..., Stacks]) -> None:
     for stack in stacks_of().values():
         if stack.kind != "task-definition":
             assert stack.configuration["Tags"]["gitops-scaffold:service"] == "hello-service"
+            environment = stack.parameters.get("EnvironmentName")
+            assert stack.configuration["Tags"].get("gitops-scaffold:environment") == environment
 
 
 @pytest.mark.parametrize(
@@ -123,7 +152,8 @@ def test_the_deploy_role_cannot_change_other_networks(stacks_of: Callable[..., S
     statements = deploy_role(stacks_of())
     assert allowed(statements, action, "arn:aws:any", OWN)
     assert not allowed(statements, action, "arn:aws:any")
-    assert not allowed(statements, action, "arn:aws:any", {TAG_OF_RESOURCE: "other-service"})
+    assert not allowed(statements, action, "arn:aws:any", OWN | {TAG_OF_RESOURCE: "other-service"})
+    assert not allowed(statements, action, "arn:aws:any", OWN | {ENVIRONMENT_OF_RESOURCE: "prod"})
 
 
 TARGET = f"arn:aws:application-autoscaling:{REGION}:{ACCOUNT}:scalable-target/"
@@ -149,16 +179,17 @@ def test_the_deploy_role_can_change_only_listeners_and_rules_with_its_tag(
     statements = deploy_role(stacks_of())
     assert allowed(statements, action, resource, OWN)
     assert not allowed(statements, action, resource)
-    assert not allowed(statements, action, resource, {TAG_OF_RESOURCE: "other-service"})
+    assert not allowed(statements, action, resource, OWN | {TAG_OF_RESOURCE: "other-service"})
+    assert not allowed(statements, action, resource, OWN | {ENVIRONMENT_OF_RESOURCE: "prod"})
     # What lacks a tag cannot be tagged first and changed afterwards.
-    assert not allowed(statements, action, resource, {TAG_IN_REQUEST: "hello-service"})
+    assert not allowed(statements, action, resource, TAGGED)
 
 
 @pytest.mark.parametrize(("creation", "resource"), [("CreateListener", LISTENER), ("CreateRule", RULE)])
 def test_listeners_and_rules_get_their_tag_at_creation(
     stacks_of: Callable[..., Stacks], creation: str, resource: str
 ) -> None:
-    created = {TAG_IN_REQUEST: "hello-service", "elasticloadbalancing:CreateAction": creation}
+    created = {**TAGGED, "elasticloadbalancing:CreateAction": creation}
     assert allowed(deploy_role(stacks_of()), "elasticloadbalancing:AddTags", resource, created)
 
 
@@ -167,16 +198,17 @@ def test_listeners_and_rules_get_their_tag_at_creation(
     [
         ("application-autoscaling:DeregisterScalableTarget", f"{TARGET}hello-service-two"),
         ("application-autoscaling:PutScalingPolicy", f"{TARGET}hello-service-two"),
-        ("cloudwatch:PutMetricAlarm", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:hello-service-two-prod-5xx"),
+        ("cloudwatch:PutMetricAlarm", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:hello-service-two-dev-5xx"),
         ("codebuild:UpdateProject", f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/hello-service-two-build"),
-        ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/hello-service-two-prod/hello-service-two-prod"),
+        ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/hello-service-two-dev/hello-service-two-dev"),
         ("events:PutTargets", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/hello-service-two-push"),
     ],
 )
 def test_the_deploy_role_cannot_change_a_service_whose_name_starts_alike(
     stacks_of: Callable[..., Stacks], action: str, resource: str
 ) -> None:
-    statements = deploy_role(stacks_of())
+    environment = None if action.startswith(("codebuild:", "events:")) else "dev"
+    statements = deploy_role(stacks_of(), environment)
     ecs = {"application-autoscaling:service-namespace": "ecs"}
     assert not allowed(statements, action, resource, ecs | {TAG_OF_RESOURCE: "hello-service-two"})
     own = resource.replace("-two", "")
@@ -187,7 +219,7 @@ def test_the_deploy_role_cannot_change_a_service_whose_name_starts_alike(
 def test_the_deploy_role_creates_roles_only_with_the_boundary(stacks_of: Callable[..., Stacks]) -> None:
     stacks = stacks_of()
     statements = deploy_role(stacks)
-    role = f"arn:aws:iam::{ACCOUNT}:role/hello-service/some-role"
+    role = f"arn:aws:iam::{ACCOUNT}:role/hello-service/dev/some-role"
     for action in ("CreateRole", "PutRolePolicy", "AttachRolePolicy", "PutRolePermissionsBoundary", "DeleteRolePolicy"):
         assert allowed(statements, f"iam:{action}", role, {"iam:PermissionsBoundary": boundary_arn(stacks)})
         assert not allowed(statements, f"iam:{action}", role)
@@ -215,22 +247,25 @@ def test_the_deploy_role_creates_roles_only_with_the_boundary(stacks_of: Callabl
 )
 def test_the_deploy_role_cannot_change_itself_or_its_policies(stacks_of: Callable[..., Stacks], action: str) -> None:
     stacks = stacks_of()
-    foundation = one(stacks, "foundation")
-    policies = [foundation._identifier(logical) for logical, _ in foundation.of_type("AWS::IAM::ManagedPolicy")]
+    policies = [arn for stack in stacks.values() for arn in stack.own_policies]
+    roles = [trust(stacks, one)._arn("DeployRole") for one in (None, "dev", "staging", "prod")]
     assert boundary_arn(stacks) in policies
     # Also if an owner allows the role to manage policies of the service.
     owners = {"Effect": "Allow", "Action": "iam:*Policy*", "Resource": f"arn:aws:iam::{ACCOUNT}:policy/hello-service/*"}
-    statements = [*deploy_role(stacks), owners]
-    context = {"iam:PermissionsBoundary": boundary_arn(stacks), "iam:PassedToService": "codebuild.amazonaws.com"}
-    for arn in (foundation.outputs["DeployRoleArn"], *policies):
-        assert not allowed(statements, f"iam:{action}", arn, context)
+    for environment in (None, "dev"):
+        statements = [*deploy_role(stacks, environment), owners]
+        boundary = boundary_arn(stacks, environment)
+        context = {"iam:PermissionsBoundary": boundary, "iam:PassedToService": "codebuild.amazonaws.com"}
+        for arn in (*roles, *policies):
+            assert not allowed(statements, f"iam:{action}", arn, context)
 
 
 def test_the_deploy_role_cannot_remove_a_boundary(stacks_of: Callable[..., Stacks]) -> None:
     stacks = stacks_of()
-    role = f"arn:aws:iam::{ACCOUNT}:role/hello-service/some-role"
-    context = {"iam:PermissionsBoundary": boundary_arn(stacks)}
-    assert not allowed(deploy_role(stacks), "iam:DeleteRolePermissionsBoundary", role, context)
+    for environment in (None, "dev"):
+        role = f"arn:aws:iam::{ACCOUNT}:role{names.role_path('hello-service', environment)}some-role"
+        context = {"iam:PermissionsBoundary": boundary_arn(stacks, environment)}
+        assert not allowed(deploy_role(stacks, environment), "iam:DeleteRolePermissionsBoundary", role, context)
 
 
 @pytest.mark.parametrize(
@@ -238,24 +273,74 @@ def test_the_deploy_role_cannot_remove_a_boundary(stacks_of: Callable[..., Stack
                "s3:DeleteObject", "s3:PutBucketPolicy", "ecr:DeleteRepository", "cloudformation:UpdateStack"]
 )  # fmt: skip
 def test_the_deploy_role_cannot_change_the_foundation(stacks_of: Callable[..., Stacks], action: str) -> None:
-    assert not allowed(deploy_role(stacks_of()), action, "*", OWN)
-    assert not allowed(deploy_role(stacks_of()), action, f"arn:aws:any:{REGION}:{ACCOUNT}:any/hello-service", OWN)
+    for environment in (None, "dev"):
+        statements = deploy_role(stacks_of(), environment)
+        assert not allowed(statements, action, "*", OWN)
+        assert not allowed(statements, action, f"arn:aws:any:{REGION}:{ACCOUNT}:any/hello-service", OWN)
 
 
 @pytest.mark.parametrize("service", ["lambda.amazonaws.com", "ec2.amazonaws.com", "cloudformation.amazonaws.com"])
 def test_the_deploy_role_cannot_pass_roles_to_other_services(stacks_of: Callable[..., Stacks], service: str) -> None:
-    role = f"arn:aws:iam::{ACCOUNT}:role/hello-service/some-role"
-    assert not allowed(deploy_role(stacks_of()), "iam:PassRole", role, {"iam:PassedToService": service})
+    for environment in (None, "dev"):
+        role = f"arn:aws:iam::{ACCOUNT}:role{names.role_path('hello-service', environment)}some-role"
+        passed = {"iam:PassedToService": service}
+        assert not allowed(deploy_role(stacks_of(), environment), "iam:PassRole", role, passed)
 
 
 @pytest.mark.parametrize("service", ["cloudformation", "codepipeline", "codebuild", "ecs-tasks"])
-def test_the_deploy_role_passes_itself_to_what_deploys_only(stacks_of: Callable[..., Stacks], service: str) -> None:
+def test_deploy_roles_are_passed_by_the_delivery_only(stacks_of: Callable[..., Stacks], service: str) -> None:
+    """CodePipeline may check that who defines a pipeline can pass the roles that its actions name."""
+    stacks, passed = stacks_of(), {"iam:PassedToService": f"{service}.amazonaws.com"}
+    for named in (None, "dev", "prod"):
+        role, may = trust(stacks, named)._arn("DeployRole"), service in ("cloudformation", "codepipeline")
+        assert allowed(deploy_role(stacks, None), "iam:PassRole", role, passed) is may
+        assert not allowed(deploy_role(stacks, "dev"), "iam:PassRole", role, passed)
+
+
+@pytest.mark.parametrize(
+    ("one_environment", "other"), [("dev", "prod"), ("prod", "dev"), ("dev", None), (None, "prod")]
+)
+def test_a_deploy_role_touches_nothing_of_another_environment(
+    stacks_of: Callable[..., Stacks], one_environment: str | None, other: str | None
+) -> None:
+    """Neither a role, nor a boundary, nor a resource with its tags or names; both ways."""
     stacks = stacks_of()
-    own, passed = (
-        one(stacks, "foundation").outputs["DeployRoleArn"],
-        {"iam:PassedToService": f"{service}.amazonaws.com"},
-    )
-    assert allowed(deploy_role(stacks), "iam:PassRole", own, passed) is (service in ("cloudformation", "codepipeline"))
+    statements = deploy_role(stacks, one_environment)
+    for stack in stacks.values():
+        if stack.kind in PERSONS or _environment_of(stack) != other:
+            continue
+        for logical, resource in stack.resources.items():
+            kind = resource["Type"]
+            for action in calls(kind):
+                verb = action.partition(":")[2]
+                if verb.startswith(
+                    ("Describe", "Get", "List", "Create", "Allocate", "Register", "Deregister", "BatchGet")
+                ):
+                    continue
+                context = {
+                    TAG_OF_RESOURCE: "hello-service",
+                    **({ENVIRONMENT_OF_RESOURCE: other} if other else {}),
+                    "application-autoscaling:service-namespace": "ecs",
+                    "iam:PermissionsBoundary": boundary_arn(stacks, other),
+                    "iam:PassedToService": PASSED_TO.get(kind, ""),
+                }
+                arn = ARN_OF.get(kind, "arn:aws:any").format(**resource["Properties"])
+                if action == "iam:PassRole":
+                    arn = f"arn:aws:iam::{ACCOUNT}:role{names.role_path('hello-service', other)}some-role"
+                assert not allowed(statements, action, arn, context), f"{stack.name} {logical}: {action} on {arn}"
+
+
+def test_a_container_cannot_become_the_deployer(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of()
+    for environment in ("dev", "prod"):
+        limit = boundary(stacks, environment)
+        for named in (None, "dev", "prod"):
+            role = trust(stacks, named)._arn("DeployRole")
+            for action in ("sts:AssumeRole", "iam:PassRole", "iam:UpdateAssumeRolePolicy"):
+                for service in ("cloudformation", "codepipeline", "ecs-tasks"):
+                    assert not allowed(limit, action, role, {"iam:PassedToService": f"{service}.amazonaws.com"})
+        for action in ("CreateStack", "UpdateStack", "ExecuteChangeSet", "SetStackPolicy"):
+            assert not allowed(limit, f"cloudformation:{action}", stack_arn(f"hello-service-{environment}-service"))
 
 
 def granted_to(statements: list[dict[str, Any]], service: str) -> list[dict[str, Any]]:
@@ -310,22 +395,23 @@ def test_the_boundary_allows_the_permissions_of_all_roles(
     stacks_of: Callable[..., Stacks], answers: dict[str, Any]
 ) -> None:
     stacks = stacks_of(**answers)
-    foundation = one(stacks, "foundation")
-    app = foundation.parameters["AppName"]
-    boundary = boundary_of(foundation)
-    context = {
-        TAG_OF_RESOURCE: app,
-        "iam:PassedToService": "cloudformation.amazonaws.com",
-    }
+    app = one(stacks, "foundation").parameters["AppName"]
     for stack in stacks.values():
-        if stack.kind == "foundation":
+        if stack.kind in PERSONS:
             continue
+        environment = _environment_of(stack)
+        context = {
+            TAG_OF_RESOURCE: app,
+            **({ENVIRONMENT_OF_RESOURCE: environment} if environment else {}),
+            "iam:PassedToService": "cloudformation.amazonaws.com",
+        }
         for role in roles_of(stack):
             for statement in statements_of(stack, role):
                 for action in as_list(statement["Action"]):
                     for pattern in as_list(statement["Resource"]):
                         concrete = example(action), example(pattern)
-                        assert allowed(boundary, *concrete, context), f"{stack.kind} {role}: {action} on {pattern}"
+                        what = f"{stack.kind} {role}: {action} on {pattern}"
+                        assert allowed(boundary(stacks, environment), *concrete, context), what
 
 
 @pytest.mark.parametrize(
@@ -344,7 +430,11 @@ def test_the_boundary_allows_the_permissions_of_all_roles(
                 "cloudformation:UpdateStack",
                 f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/hello-service-two-a-{kind}/x",
             )
-            for kind in ("environment", "task-definition", "service")
+            for kind in ("network", "environment", "task-definition", "alarms", "service")
+        ),
+        *(
+            ("cloudformation:UpdateStack", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/hello-service-{name}/x")
+            for name in ("permissions", "dev-deploy-role")
         ),
         ("ecr:DeleteRepository", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service"),
         ("ecr:BatchDeleteImage", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service"),
@@ -354,29 +444,29 @@ def test_the_boundary_allows_the_permissions_of_all_roles(
         ("codecommit:GitPush", f"arn:aws:codecommit:{REGION}:{ACCOUNT}:hello-service"),
     ],
 )
-def test_the_boundary_denies_all_else(stacks_of: Callable[..., Stacks], action: str, resource: str) -> None:
-    boundary = boundary_of(one(stacks_of(), "foundation"))
-    assert not allowed(boundary, action, resource, OWN | {"iam:PassedToService": "cloudformation.amazonaws.com"})
+def test_the_boundaries_deny_all_else(stacks_of: Callable[..., Stacks], action: str, resource: str) -> None:
+    for environment in (None, "dev"):
+        context = OWN | {"iam:PassedToService": "cloudformation.amazonaws.com"}
+        assert not allowed(boundary(stacks_of(), environment), action, resource, context)
 
 
-def test_the_boundary_denies_traffic_shifts_of_other_services(stacks_of: Callable[..., Stacks]) -> None:
-    boundary = boundary_of(one(stacks_of(), "foundation"))
-    other = {TAG_OF_RESOURCE: "other-service"}
-    assert allowed(boundary, "elasticloadbalancing:ModifyRule", RULE, OWN)
-    assert not allowed(boundary, "elasticloadbalancing:ModifyRule", RULE, other)
-    assert not allowed(boundary, "elasticloadbalancing:ModifyRule", RULE)
+def test_the_boundary_denies_traffic_shifts_of_others(stacks_of: Callable[..., Stacks]) -> None:
+    limit = boundary(stacks_of())
     targets = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/any/1"
-    assert allowed(boundary, "elasticloadbalancing:RegisterTargets", targets, OWN)
-    assert not allowed(boundary, "elasticloadbalancing:RegisterTargets", targets, other)
-    assert not allowed(boundary, "elasticloadbalancing:RegisterTargets", targets)
+    for action, resource in (("ModifyRule", RULE), ("RegisterTargets", targets)):
+        call = f"elasticloadbalancing:{action}"
+        assert allowed(limit, call, resource, OWN)
+        assert not allowed(limit, call, resource)
+        for others in ({TAG_OF_RESOURCE: "other-service"}, {ENVIRONMENT_OF_RESOURCE: "prod"}):
+            assert not allowed(limit, call, resource, OWN | others)
 
 
 def test_the_boundary_denies_builds_of_a_service_whose_name_starts_alike(stacks_of: Callable[..., Stacks]) -> None:
-    boundary = boundary_of(one(stacks_of(), "foundation"))
+    limit = boundary(stacks_of(), None)
     project = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/hello-service-{{}}"
-    assert allowed(boundary, "codebuild:StartBuild", project.format("build"), OWN)
+    assert allowed(limit, "codebuild:StartBuild", project.format("build"), OWN)
     other = {TAG_OF_RESOURCE: "hello-service-two"}
-    assert not allowed(boundary, "codebuild:StartBuild", project.format("two-build"), other)
+    assert not allowed(limit, "codebuild:StartBuild", project.format("two-build"), other)
 
 
 def stack_arn(name: str) -> str:
@@ -385,14 +475,15 @@ def stack_arn(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def pipeline_role(stacks_of: Callable[..., Stacks]) -> list[Any]:
-    return list(statements_of(one(stacks_of(), "pipeline"), "PipelineRole"))
+    return list(statements_of(one(stacks_of(), "build"), "PipelineRole"))
 
 
 def test_the_pipeline_can_only_update_its_own_stacks(pipeline_role: list[Any]) -> None:
     update = "cloudformation:UpdateStack"
-    for name in ("pipeline", "dev-environment", "dev-task-definition", "dev-service", "prod-environment"):
+    environment = ("network", "environment", "task-definition", "alarms")
+    for name in ("build", "pipeline", "dev-service", *(f"{e}-{kind}" for e in ("dev", "prod") for kind in environment)):
         assert allowed(pipeline_role, update, stack_arn(f"hello-service-{name}"))
-    for name in ("foundation", "qa-service", "dev-other"):
+    for name in ("foundation", "permissions", "dev-deploy-role", "qa-service", "dev-other"):
         assert not allowed(pipeline_role, update, stack_arn(f"hello-service-{name}"))
 
 
@@ -406,16 +497,27 @@ def test_production_changes_only_through_the_approved_change_set(pipeline_role: 
 
 def test_the_pipeline_can_only_delete_stacks_before_production(pipeline_role: list[Any]) -> None:
     for name, may in (("dev-service", True), ("staging-environment", True), ("prod-environment", False),
-                      ("prod-task-definition", False), ("pipeline", False)):  # fmt: skip
+                      ("prod-task-definition", False), ("pipeline", False), ("build", False)):  # fmt: skip
         assert allowed(pipeline_role, "cloudformation:DeleteStack", stack_arn(f"hello-service-{name}")) is may
 
 
 def test_the_pipeline_passes_the_deploy_role_to_cloudformation_only(
     stacks_of: Callable[..., Stacks], pipeline_role: list[Any]
 ) -> None:
-    arn = one(stacks_of(), "foundation").outputs["DeployRoleArn"]
-    assert allowed(pipeline_role, "iam:PassRole", arn, {"iam:PassedToService": "cloudformation.amazonaws.com"})
-    assert not allowed(pipeline_role, "iam:PassRole", arn, {"iam:PassedToService": "codebuild.amazonaws.com"})
+    for environment in (None, "dev", "prod"):
+        arn = trust(stacks_of(), environment)._arn("DeployRole")
+        assert allowed(pipeline_role, "iam:PassRole", arn, {"iam:PassedToService": "cloudformation.amazonaws.com"})
+        assert not allowed(pipeline_role, "iam:PassRole", arn, {"iam:PassedToService": "codebuild.amazonaws.com"})
+
+
+def test_every_action_uses_the_deploy_role_of_its_environment(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of()
+    ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    for stage in pipeline["Stages"]:
+        for action in stage["Actions"]:
+            if arn := action.get("Configuration", {}).get("RoleArn"):
+                environment = _environment_of(stacks[action["Configuration"]["StackName"]])
+                assert arn == trust(stacks, environment)._arn("DeployRole")
 
 
 def build_role(stack: Stack, role: str) -> list[Any]:
@@ -423,7 +525,7 @@ def build_role(stack: Stack, role: str) -> list[Any]:
 
 
 def test_builds_can_only_push_to_and_scan_their_repository(stacks_of: Callable[..., Stacks]) -> None:
-    statements = build_role(one(stacks_of(), "pipeline"), "BuildRole")
+    statements = build_role(one(stacks_of(), "build"), "BuildRole")
     own = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service"
     for action in ("PutImage", "UploadLayerPart", "BatchGetImage", "DescribeImages", "StartImageScan",
                    "DescribeImageScanFindings"):  # fmt: skip
@@ -436,7 +538,7 @@ def test_builds_can_only_push_to_and_scan_their_repository(stacks_of: Callable[.
 def test_builds_can_write_the_reports_of_their_buildspec(
     generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
 ) -> None:
-    stack = one(stacks_of(), "pipeline")
+    stack = one(stacks_of(), "build")
     reports = yaml.safe_load((generated() / "config/buildspecs/build.yml").read_text())["reports"]
     groups = {f"{stack.resources['BuildProject']['Properties']['Name']}-{report}" for report in reports}
     assert groups == {properties["Name"] for _, properties in stack.of_type("AWS::CodeBuild::ReportGroup")}
@@ -448,12 +550,12 @@ def test_builds_can_write_the_reports_of_their_buildspec(
 
 
 def test_builds_cannot_scan_without_a_gate(stacks_of: Callable[..., Stacks]) -> None:
-    statements = build_role(one(stacks_of(scan_gate="off"), "pipeline"), "BuildRole")
+    statements = build_role(one(stacks_of(scan_gate="off"), "build"), "BuildRole")
     assert not allowed(statements, "ecr:StartImageScan", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service")
 
 
 def test_smoke_tests_can_only_read_the_source_and_write_logs(stacks_of: Callable[..., Stacks]) -> None:
-    statements = build_role(one(stacks_of(), "pipeline"), "SmokeTestRole")
+    statements = build_role(one(stacks_of(), "build"), "SmokeTestRole")
     actions = sorted(action for statement in statements for action in as_list(statement["Action"]))
     bucket = "s3:GetBucketAcl s3:GetBucketLocation s3:GetObject s3:GetObjectVersion"
     expected = f"kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
@@ -474,11 +576,7 @@ REFERENCES = "codecommit:References"
 def developer(stacks_of: Callable[..., Stacks]) -> list[Any]:
     """The statements of a developer who may do everything in CodeCommit, under branch protection."""
     foundation = one(stacks_of(), "foundation")
-    (protection,) = [
-        properties["PolicyDocument"]["Statement"]
-        for logical, properties in foundation.of_type("AWS::IAM::ManagedPolicy")
-        if foundation._identifier(logical) == foundation.outputs["BranchProtectionArn"]
-    ]
+    protection = foundation.own_policies[foundation.outputs["BranchProtectionArn"]]
     return [{"Effect": "Allow", "Action": "codecommit:*", "Resource": "*"}, *protection]
 
 

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from scaffold.aws.cloudformation.request import Foundation, stack_request
+from scaffold.aws.cloudformation.request import stack_request
 from scaffold.aws.cloudformation.stack_events import pauses
 from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.errors import says_nothing_to_change, suppress_code
@@ -30,7 +30,7 @@ class ChangeSet:
     changes: tuple[Change, ...]
 
 
-def create(session: Session, spec: StackSpec, stack_id: str, foundation: Foundation, name: str) -> ChangeSet:
+def create(session: Session, spec: StackSpec, stack_id: str, bucket: str | None, name: str) -> ChangeSet:
     """Create a change set of an existing stack and wait for it.
 
     Args:
@@ -40,7 +40,7 @@ def create(session: Session, spec: StackSpec, stack_id: str, foundation: Foundat
         ScaffoldError: CloudFormation refuses the template or its parameters.
     """
     client = session.client("cloudformation")
-    request = stack_request(session, spec, foundation)
+    request = stack_request(session, spec, bucket)
     with suppress_code("ChangeSetNotFound", "ChangeSetNotFoundException"):
         client.delete_change_set(ChangeSetName=name, StackName=stack_id)
     answer = client.create_change_set(StackName=stack_id, ChangeSetName=name, ChangeSetType="UPDATE", **request)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from scaffold.aws.cloudformation.templates import StackSpec
@@ -12,37 +10,22 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.service import names
 
 
-@dataclass(frozen=True)
-class Foundation:
-    """What the foundation's outputs give to the stacks that are created after it.
-
-    Attributes:
-        deploy_role: The ARN of the role that CloudFormation assumes for stacks whose kind has a service role.
-        artifact_bucket: The bucket that holds templates too large to be sent inline.
-    """
-
-    deploy_role: str | None = None
-    artifact_bucket: str | None = None
-
-    @classmethod
-    def of(cls, outputs: Mapping[str, str]) -> Foundation:
-        """Read them from the outputs of the foundation's stack."""
-        return cls(outputs.get("DeployRoleArn"), outputs.get("ArtifactBucketName"))
-
-
-def stack_request(session: Session, spec: StackSpec, foundation: Foundation) -> dict[str, Any]:
+def stack_request(session: Session, spec: StackSpec, bucket: str | None) -> dict[str, Any]:
     """The arguments that CreateStack and CreateChangeSet have in common, without the stack's name.
+
+    Args:
+        bucket: The bucket for templates that are too large to be sent inline; None while there is none.
 
     Raises:
         ScaffoldError: The template is too large to be sent inline, and there is no bucket yet.
     """
-    role = foundation.deploy_role if spec.kind.service_role else None
+    role = f"arn:{session.partition}:iam::{session.account}:role{spec.deploy_role}"
     return {
-        **_template(session, spec, foundation.artifact_bucket),
+        **_template(session, spec, bucket),
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in spec.given.items()],
         "Tags": [{"Key": key, "Value": value} for key, value in spec.tags.items()],
         "Capabilities": spec.capabilities,
-        **({"RoleARN": role} if role else {}),
+        **({"RoleARN": role} if spec.deploy_role else {}),
     }
 
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from scaffold.aws.cloudformation import change_sets
 from scaffold.aws.cloudformation.change_sets import ChangeSet
-from scaffold.aws.cloudformation.request import Foundation, stack_request
+from scaffold.aws.cloudformation.request import stack_request
 from scaffold.aws.cloudformation.stack_events import Watch, explain, follow, newest_event
 from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.errors import says_no_such_stack, says_role_not_assumable
@@ -83,6 +83,13 @@ def find(session: Session, name: str) -> Stack | None:
         raise
     stack = as_stack(described[0]) if described else None
     return None if stack is None or stack.status == "DELETE_COMPLETE" else stack
+
+
+def find_all(session: Session) -> dict[str, Stack]:
+    """Every stack of the account in the region, by name."""
+    pages = session.client("cloudformation").get_paginator("describe_stacks").paginate()
+    stacks = (as_stack(described) for page in pages for described in page["Stacks"])
+    return {stack.name: stack for stack in stacks if stack.status != "DELETE_COMPLETE"}
 
 
 def find_deleted(session: Session, wanted: Callable[[str], bool]) -> list[Stack]:
@@ -159,7 +166,7 @@ def wait_until_idle(session: Session, name: str, console: Console) -> Stack | No
     return stack
 
 
-def create(session: Session, spec: StackSpec, foundation: Foundation, console: Console) -> Stack:
+def create(session: Session, spec: StackSpec, bucket: str | None, console: Console) -> Stack:
     """Create a stack and wait for it.
 
     Raises:
@@ -168,7 +175,7 @@ def create(session: Session, spec: StackSpec, foundation: Foundation, console: C
     client = session.client("cloudformation")
     request = {
         "StackName": spec.name,
-        **stack_request(session, spec, foundation),
+        **stack_request(session, spec, bucket),
         # A failed creation also deletes resources with a deletion policy of Retain, so that it can be repeated.
         "OnFailure": "ROLLBACK",
         "RetainExceptOnCreate": True,
@@ -208,13 +215,12 @@ def update(
     return _described(session, stack.id)
 
 
-def delete(session: Session, stacks: list[Stack], console: Console, *, again: str, role: str | None = None) -> None:
+def delete(session: Session, stacks: list[Stack], console: Console, *, again: str) -> None:
     """Delete stacks in parallel and wait for the end of the deletions.
 
     Args:
         stacks: The stacks; none of them has an operation in progress.
         again: The command to repeat after a failure.
-        role: The service role for stacks that have one, in place of theirs, which may be deleted already.
 
     Raises:
         ScaffoldError: A stack could not be deleted.
@@ -223,9 +229,8 @@ def delete(session: Session, stacks: list[Stack], console: Console, *, again: st
     watches = []
     for stack in stacks:
         watches.append(Watch(session, stack.id, stack.name, after=newest_event(session, stack.id)))
-        as_role = {"RoleARN": role} if role and stack.role else {}
         # By id, so that a retry of this call cannot delete a new stack of the same name.
-        client.delete_stack(StackName=stack.id, **as_role)
+        client.delete_stack(StackName=stack.id)
     follow(watches, console)
     for watch in watches:
         if watch.status != "DELETE_COMPLETE":

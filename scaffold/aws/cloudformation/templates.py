@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from scaffold.core.errors import ScaffoldError
+from scaffold.service import names
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import StackId, StackKind
 
@@ -86,12 +87,14 @@ class StackSpec:
 
     Attributes:
         body: The template's text.
+        deploy_role: The role that CloudFormation assumes, with its path; None for the caller's permissions.
         given: Parameters of the configuration file.
         policy: The stack policy, if the configuration file has one.
     """
 
     name: str
     kind: StackKind
+    deploy_role: str | None
     body: str
     given: dict[str, str]
     tags: dict[str, str]
@@ -126,17 +129,19 @@ class StackSpec:
         return ["CAPABILITY_NAMED_IAM", *(["CAPABILITY_AUTO_EXPAND"] if expands else [])]
 
 
-def load(service: Service, kind: StackKind) -> StackSpec:
-    """Read the template and the configuration file of a stack that the service has once.
+def load(service: Service, stack: StackId) -> StackSpec:
+    """Read the template and the configuration file of a stack.
 
     Raises:
         ScaffoldError: A file is missing or cannot be read.
     """
-    body = _read(service.root, service.infrastructure / f"{kind.name}.yaml")
-    configuration = _configuration(service.root, service.infrastructure / f"{kind.name}.json")
+    kind, folder = stack.kind, service.infrastructure
+    body = _read(service.root, folder / f"{kind.name}.yaml")
+    configuration = _configuration(service.root, folder / (stack.environment or "") / f"{kind.name}.json")
     spec = StackSpec(
-        name=StackId(kind).name(service.app_name),
+        name=stack.name(service.app_name),
         kind=kind,
+        deploy_role=names.deploy_role(service.app_name, stack.environment) if kind.service_role else None,
         body=body,
         given={key: _as_text(value) for key, value in _mapping(configuration.get("Parameters")).items()},
         tags={key: _as_text(value) for key, value in _mapping(configuration.get("Tags")).items()},
