@@ -230,7 +230,7 @@ def test_a_deleted_stack_is_remembered_by_its_id_when_its_name_is_used_again(sta
     described = stack.api.describe_stacks(StackName=first)["Stacks"][0]
     assert described["StackStatus"] == "DELETE_COMPLETE"
     assert described["CreationTime"] <= described["DeletionTime"]
-    listed = stack.api.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
-    assert first in {one["StackId"] for one in listed}
+    pages = stack.api.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
+    assert first in {one["StackId"] for page in pages for one in page["StackSummaries"]}
     assert stack.describe()["StackId"] == second
     assert "DeletionTime" not in stack.describe()

@@ -20,7 +20,7 @@ _UPDATABLE = (
     "UPDATE_COMPLETE",
     "UPDATE_ROLLBACK_COMPLETE",
 )
-_NO_CHANGES = "The submitted information didn't contain changes"
+NO_CHANGES = "The submitted information didn't contain changes"
 
 
 def install() -> None:
@@ -142,7 +142,7 @@ def _role_refusal(role: str) -> tuple[str, ...] | None:
 
 def _allow_changed_outputs(change_set: Document, stack: Document | None) -> None:
     """Edit the status of a change set that ministack calls empty although it changes the stack's outputs."""
-    if stack is None or not change_set["StatusReason"].startswith(_NO_CHANGES):
+    if stack is None or not change_set["StatusReason"].startswith(NO_CHANGES):
         return
     new, old = (side["_template"].get("Outputs") or {} for side in (change_set, stack))
     if new != old:
