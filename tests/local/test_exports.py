@@ -165,6 +165,20 @@ def test_a_change_set_cannot_import_what_is_not_exported(stack: Stack, kind: str
         stack.api.execute_change_set(ChangeSetName=made["ChangeSetId"])
 
 
+@pytest.mark.parametrize("kind", ["CREATE", "UPDATE"])
+def test_a_stack_cannot_import_what_is_not_exported(stack: Stack, kind: str) -> None:
+    if kind == "UPDATE":
+        stack.create({"Other": resource("SNS::Topic")})
+    with pytest.raises(WaiterError):
+        (stack.update if kind == "UPDATE" else stack.create)(IMPORT)
+    events = own_events(stack)
+    if kind == "UPDATE":
+        assert ("UPDATE_ROLLBACK_IN_PROGRESS", "No export named shared found") in events
+    else:
+        assert ("ROLLBACK_IN_PROGRESS", "No export named shared found. Rollback requested by user.") in events
+    assert stack.failures() == []
+
+
 def test_a_change_set_resolves_imports_by_its_conditions(exporter: Stack, client: Client) -> None:
     importing = Stack(exporter.api, "conditional-importer")
     chosen = {"Fn::If": ["Yes", {"Fn::ImportValue": "shared"}, {"Fn::ImportValue": "absent"}]}

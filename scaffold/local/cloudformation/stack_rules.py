@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from xml.etree import ElementTree
@@ -20,6 +21,7 @@ _UPDATABLE = (
     "UPDATE_COMPLETE",
     "UPDATE_ROLLBACK_COMPLETE",
 )
+_MISSING_EXPORT = re.compile("Export '(.*)' not found")
 NO_CHANGES = "The submitted information didn't contain changes"
 
 
@@ -150,13 +152,18 @@ def _allow_changed_outputs(change_set: Document, stack: Document | None) -> None
 
 
 def _reason_for_rollback(events: list[Document]) -> str:
-    """The failure of the stack itself. CloudFormation has no event of it besides that of the rollback."""
-    if events[-1]["ResourceType"] != "AWS::CloudFormation::Stack":
+    """The failure of the stack itself, which imports what is not exported, for example. No resource fails in
+    CloudFormation then, and the failure has no event besides that of the rollback.
+    """
+    failure = events[-1]
+    if failure["ResourceStatus"] not in ("CREATE_FAILED", "UPDATE_FAILED"):
         return ""
-    if events[-1]["ResourceStatus"] not in ("CREATE_FAILED", "UPDATE_FAILED"):
-        return ""
-    failure = events.pop()
     reason = str(failure["ResourceStatusReason"])
+    missing = _MISSING_EXPORT.fullmatch(reason)
+    if missing is None and failure["ResourceType"] != "AWS::CloudFormation::Stack":
+        return ""
+    events.pop()
+    reason = f"No export named {missing[1]} found" if missing else reason
     return reason if failure["ResourceStatus"] == "UPDATE_FAILED" else f"{reason}. Rollback requested by user."
 
 
