@@ -111,7 +111,8 @@ def test_the_size_of_a_managed_policy(iam: Any, stack: Stack) -> None:
     refused(iam.create_policy_version, "LimitExceeded", message, PolicyArn=arn, PolicyDocument=too_long)
     iam.delete_policy(PolicyArn=arn)
 
-    stack.create(a_policy(policy(limit)))
+    made = stack.create(a_policy(policy(limit)), Outputs={"Uses": att("Policy", "PermissionsBoundaryUsageCount")})
+    assert made["Outputs"] == {"Uses": "0"}
     fails(stack, a_policy(policy(limit + 1)), message, update=True)
     stack.delete()
     fails(stack, a_policy(policy(limit + 1)), message)
@@ -147,6 +148,27 @@ def test_the_size_of_inline_policies_that_are_resources(stack: Stack, role: str)
 
     stack.create(resources(6000, 4240))
     fails(stack, resources(6000, 4241), f"for role {role}", update=True)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("user", 2048), ("group", 5120)])
+def test_policies_of_users_and_groups(
+    iam: Any, stack: Stack, managed: Callable[[int], list[str]], kind: str, size: int
+) -> None:
+    name = {f"{kind.title()}Name": "limited"}
+    getattr(iam, f"create_{kind}")(**name)
+    put, attach = getattr(iam, f"put_{kind}_policy"), getattr(iam, f"attach_{kind}_policy")
+    put(**name, PolicyName="a", PolicyDocument=json.dumps(policy(size - 500)))
+    message = f"Maximum policy size of {size} bytes exceeded for {kind} limited"
+    refused(put, "LimitExceeded", message, **name, PolicyName="b", PolicyDocument=json.dumps(policy(501)))
+    put(**name, PolicyName="b", PolicyDocument=json.dumps(policy(500)))
+    longer = {f"{kind.title()}s": ["limited"], "PolicyName": "b", "PolicyDocument": policy(501)}
+    fails(stack, {"Policy": resource("IAM::Policy", **longer)}, message)
+    *ten, last = managed(11)
+    for arn in ten:
+        attach(**name, PolicyArn=arn)
+    refused(attach, "LimitExceeded", f"Cannot exceed quota for PoliciesPer{kind.title()}: 10", **name, PolicyArn=last)
+    for arn in ten:
+        getattr(iam, f"detach_{kind}_policy")(**name, PolicyArn=arn)
 
 
 def test_the_size_of_a_trust_policy(iam: Any, stack: Stack, role: str) -> None:

@@ -19,6 +19,10 @@ from scaffold.local.cloudformation.resource_types import (
 from scaffold.local.protocol import Document
 
 _VERSIONS = 5
+_ATTRIBUTES = (
+    *("AttachmentCount", "CreateDate", "DefaultVersionId", "IsAttachable"),
+    *("PermissionsBoundaryUsageCount", "PolicyId", "UpdateDate"),
+)
 
 
 class Role(ResourceType):
@@ -126,8 +130,7 @@ class ManagedPolicy(ResourceType):
     @staticmethod
     def _attributes(arn: str) -> Document:
         policy = _iam("GetPolicy", PolicyArn=arn)["GetPolicyResult"]["Policy"]
-        names = ("PolicyId", "AttachmentCount", "DefaultVersionId", "IsAttachable", "CreateDate", "UpdateDate")
-        return {"PolicyArn": arn, **{name: policy[name] for name in names}}
+        return {"PolicyArn": arn, **{name: policy[name] for name in _ATTRIBUTES}}
 
 
 class InlinePolicy(ResourceType):

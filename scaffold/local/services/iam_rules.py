@@ -14,11 +14,11 @@ from scaffold.local.protocol import Document, ServiceError
 from scaffold.local.services.policy_grammar import identity_problem, trust_problem
 from scaffold.local.wire import Response, parameter
 
-MANAGED_POLICY_SIZE = 6_144
-INLINE_POLICIES_SIZE = 10_240
-TRUST_POLICY_SIZE = 2_048
-POLICIES_PER_ROLE = 10
-TAGS = 50
+_MANAGED_POLICY_SIZE = 6_144
+_INLINE_POLICIES_SIZE = {"Group": 5_120, "Role": 10_240, "User": 2_048}
+_TRUST_POLICY_SIZE = 2_048
+_ATTACHED_POLICIES = 10
+_TAGS = 50
 
 _STATUS = {"DeleteConflict": 409, "LimitExceeded": 409, "NoSuchEntity": 404}
 _NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
@@ -57,14 +57,16 @@ def _put_role_permissions_boundary(parameters: Document) -> None:
     _check_boundary(parameter(parameters, "PermissionsBoundary"))
 
 
-def _put_role_policy(parameters: Document) -> None:
-    role, name = parameter(parameters, "RoleName"), parameter(parameters, "PolicyName")
+def _put_policy(kind: str, parameters: Document) -> None:
+    entity, name = parameter(parameters, f"{kind}Name"), parameter(parameters, "PolicyName")
     document = parameter(parameters, "PolicyDocument")
     _check_name("policyName", name, 128)
-    others = [one for one in _inline_policies(role) if one != name]  # NoSuchEntity comes before the document's errors.
+    # NoSuchEntity comes before the document's errors.
+    others = [one for one in _inline_policies(kind, entity) if one != name]
     _check_grammar(identity_problem(document, managed=False))
-    if _size(document) + sum(_size(_inline_policy(role, one)) for one in others) > INLINE_POLICIES_SIZE:
-        message = f"Maximum policy size of {INLINE_POLICIES_SIZE} bytes exceeded for role {role}"
+    limit = _INLINE_POLICIES_SIZE[kind]
+    if _size(document) + sum(_size(_inline_policy(kind, entity, one)) for one in others) > limit:
+        message = f"Maximum policy size of {limit} bytes exceeded for {kind.lower()} {entity}"
         raise ServiceError("LimitExceeded", message)
 
 
@@ -78,7 +80,7 @@ def _create_policy(parameters: Document) -> None:
 def _check_managed_policy(parameters: Document) -> None:
     document = parameter(parameters, "PolicyDocument")
     _check_grammar(identity_problem(document, managed=True))
-    _check_quota("PolicySize", _size(document), MANAGED_POLICY_SIZE)
+    _check_quota("PolicySize", _size(document), _MANAGED_POLICY_SIZE)
 
 
 def _delete_policy(parameters: Document) -> None:
@@ -88,13 +90,13 @@ def _delete_policy(parameters: Document) -> None:
         raise ServiceError("DeleteConflict", "Cannot delete a policy attached to entities.")
 
 
-def _attach_role_policy(parameters: Document) -> None:
-    role, policy = parameter(parameters, "RoleName"), parameter(parameters, "PolicyArn")
-    given = {"RoleName": role}
-    attached = ministack_bridge.call("iam", "ListAttachedRolePolicies", given)["ListAttachedRolePoliciesResult"]
+def _attach_policy(kind: str, parameters: Document) -> None:
+    entity, policy = parameter(parameters, f"{kind}Name"), parameter(parameters, "PolicyArn")
+    operation = f"ListAttached{kind}Policies"
+    answer = ministack_bridge.call("iam", operation, {f"{kind}Name": entity})[f"{operation}Result"]
     _check_exists(policy, f"Policy {policy} does not exist or is not attachable.")
-    others = [one for one in attached["AttachedPolicies"] or [] if one["PolicyArn"] != policy]
-    _check_quota("PoliciesPerRole", len(others) + 1, POLICIES_PER_ROLE)
+    others = [one for one in answer["AttachedPolicies"] or [] if one["PolicyArn"] != policy]
+    _check_quota(f"PoliciesPer{kind}", len(others) + 1, _ATTACHED_POLICIES)
 
 
 def _tag_role(parameters: Document) -> None:
@@ -103,19 +105,19 @@ def _tag_role(parameters: Document) -> None:
     tags = ministack_bridge.call("iam", "ListRoleTags", given)["ListRoleTagsResult"]["Tags"] or []
     # A role's tags differ in more than the case of their keys.
     keys = {key.lower() for key in [*(tag["Key"] for tag in tags), *(key for key, _ in _tags(parameters))]}
-    _check_quota("TagsPerRole", len(keys), TAGS)
+    _check_quota("TagsPerRole", len(keys), _TAGS)
 
 
 _CHECKS: dict[str, Callable[[Document], None]] = {
-    "AttachRolePolicy": _attach_role_policy,
     "CreatePolicy": _create_policy,
     "CreatePolicyVersion": _check_managed_policy,
     "CreateRole": _create_role,
     "DeletePolicy": _delete_policy,
     "PutRolePermissionsBoundary": _put_role_permissions_boundary,
-    "PutRolePolicy": _put_role_policy,
     "TagRole": _tag_role,
     "UpdateAssumeRolePolicy": _update_assume_role_policy,
+    **{f"Attach{kind}Policy": functools.partial(_attach_policy, kind) for kind in _INLINE_POLICIES_SIZE},
+    **{f"Put{kind}Policy": functools.partial(_put_policy, kind) for kind in _INLINE_POLICIES_SIZE},
 }
 
 
@@ -136,8 +138,8 @@ def _check_path(path: str) -> None:
 
 
 def _check_tags(tags: list[tuple[str, str]]) -> None:
-    if len(tags) > TAGS:
-        _refuse_value("tags", f"{len(tags)} tags", f"Member must have length less than or equal to {TAGS}")
+    if len(tags) > _TAGS:
+        _refuse_value("tags", f"{len(tags)} tags", f"Member must have length less than or equal to {_TAGS}")
     for number, tag in enumerate(tags, 1):
         for member, text, longest in zip(("key", "value"), tag, (128, 256), strict=True):
             where = f"tags.{number}.member.{member}"
@@ -153,7 +155,7 @@ def _check_tags(tags: list[tuple[str, str]]) -> None:
 
 def _check_trust(document: str) -> None:
     _check_grammar(trust_problem(document))
-    _check_quota("ACLSizePerRole", _size(document), TRUST_POLICY_SIZE)
+    _check_quota("ACLSizePerRole", _size(document), _TRUST_POLICY_SIZE)
 
 
 def _check_grammar(problem: str | None) -> None:
@@ -184,14 +186,15 @@ def _refuse_value(member: str, value: str, constraint: str) -> None:
     raise ServiceError("ValidationError", message)
 
 
-def _inline_policies(role: str) -> list[str]:
-    result = ministack_bridge.call("iam", "ListRolePolicies", {"RoleName": role})["ListRolePoliciesResult"]
-    return [str(name) for name in result["PolicyNames"] or []]
+def _inline_policies(kind: str, entity: str) -> list[str]:
+    operation = f"List{kind}Policies"
+    answer = ministack_bridge.call("iam", operation, {f"{kind}Name": entity})
+    return [str(name) for name in answer[f"{operation}Result"]["PolicyNames"] or []]
 
 
-def _inline_policy(role: str, name: str) -> str:
-    given = {"RoleName": role, "PolicyName": name}
-    return unquote(ministack_bridge.call("iam", "GetRolePolicy", given)["GetRolePolicyResult"]["PolicyDocument"])
+def _inline_policy(kind: str, entity: str, name: str) -> str:
+    given = {f"{kind}Name": entity, "PolicyName": name}
+    return unquote(ministack_bridge.call("iam", f"Get{kind}Policy", given)[f"Get{kind}PolicyResult"]["PolicyDocument"])
 
 
 def _size(document: str) -> int:
