@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, WaiterError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from scaffold.local.services.policy_grammar import identity_problem
 from tests.local.conftest import Client, Stack
 from tests.local.test_resource_types import att, resource
 
@@ -116,6 +119,17 @@ def test_the_size_of_a_managed_policy(iam: Any, stack: Stack) -> None:
     fails(stack, a_policy(policy(limit + 1)), message, update=True)
     stack.delete()
     fails(stack, a_policy(policy(limit + 1)), message)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(characters=st.integers(6100, 6190), indent=st.none() | st.integers(0, 9))
+def test_only_characters_that_are_no_white_space_count(iam: Any, characters: int, indent: int | None) -> None:
+    document = json.dumps(policy(characters), indent=indent)
+    if characters > 6144:
+        with pytest.raises(iam.exceptions.LimitExceededException):
+            iam.create_policy(PolicyName="counted", PolicyDocument=document)
+    else:
+        iam.delete_policy(PolicyArn=iam.create_policy(PolicyName="counted", PolicyDocument=document)["Policy"]["Arn"])
 
 
 def test_the_size_of_all_inline_policies(iam: Any, stack: Stack, role: str) -> None:
@@ -342,6 +356,28 @@ def test_malformed_policies(iam: Any, role: str, document: dict[str, Any], messa
     code = "MalformedPolicyDocument"
     refused(iam.create_policy, code, message, PolicyName="malformed", PolicyDocument=text)
     refused(iam.put_role_policy, code, message, RoleName=role, PolicyName="malformed", PolicyDocument=text)
+
+
+OPERATORS = [
+    *("StringEquals", "StringNotLike", "ArnLike", "Bool", "IpAddress", "NumericLessThan", "DateGreaterThanEquals"),
+    *("BinaryEquals", "NotIpAddress", "StringEqualsIgnoreCase"),
+]
+
+
+@given(
+    operator=st.sampled_from(OPERATORS),
+    prefix=st.sampled_from(["", "ForAnyValue:", "ForAllValues:"]),
+    suffix=st.sampled_from(["", "IfExists"]),
+    wrong=st.sampled_from(["s", "2", " ", ":", "Exists", "ForAnyValue:ForAllValues:"]),
+)
+def test_condition_operators(operator: str, prefix: str, suffix: str, wrong: str) -> None:
+    def problem(name: str) -> str | None:
+        return identity_problem(json.dumps(policy(Condition={name: {"aws:a": "b"}})), managed=True)
+
+    name = f"{prefix}{operator}{suffix}"
+    assert problem(name) is None
+    for unknown in (f"{name}{wrong}", f"{wrong}{name}", name.lower(), f"{prefix}{wrong}{operator}{suffix}"):
+        assert problem(unknown) == "Syntax errors in policy."
 
 
 def test_malformed_policies_fail_a_stack(stack: Stack) -> None:

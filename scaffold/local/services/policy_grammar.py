@@ -130,8 +130,9 @@ def _is_condition(condition: Any) -> bool:
 def _is_operator(operator: str) -> bool:
     if operator == "Null":
         return True
-    for prefix in ("ForAnyValue:", "ForAllValues:"):
-        operator = operator.removeprefix(prefix)
+    quantifier, _, quantified = operator.partition(":")
+    if quantifier in ("ForAnyValue", "ForAllValues"):
+        operator = quantified
     return operator.removesuffix("IfExists") in _OPERATORS
 
 
