@@ -13,8 +13,8 @@ def deploy(
 ) -> int:
     """Deploy a service.
 
-    Creates or updates its repository, foundation and pipeline on AWS; the pipeline then
-    creates the environments. Safe to repeat.
+    Creates or updates its repository, foundation, permissions and pipeline on AWS; the
+    pipeline then creates the environments. Safe to repeat.
     """
     from scaffold.commands.deploy import DeployOptions, run
     from scaffold.views.deploy import text

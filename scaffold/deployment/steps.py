@@ -14,7 +14,7 @@ from scaffold.deployment.stack_step import ExistingStacks, StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import FOUNDATION
+from scaffold.service.stack_kinds import FOUNDATION, Deployer
 
 
 class ServiceLinkedRole(Step):
@@ -194,10 +194,14 @@ def deployment_steps(
     existing = ExistingStacks(session)
     steps: list[Step] = [ServiceLinkedRole(session, one, missing) for one in names.SERVICE_LINKED_ROLES]
     repository = Repository(session, service, commit)
-    steps += [repository, ApprovalRule(session, service, repository), Push(session, service, commit, repository)]
+    steps += [repository, ApprovalRule(session, service, repository)]
     foundation: StackStep | None = None
+    stacks: list[StackStep] = []
     for spec in specs:
-        step = StackStep(session, spec, existing, foundation, change_set, console)
-        foundation = step if spec.kind is FOUNDATION else foundation
-        steps.append(step)
+        stacks.append(StackStep(session, spec, existing, foundation, change_set, console))
+        foundation = stacks[-1] if spec.kind is FOUNDATION else foundation
+    # The push starts a pipeline that exists: what its templates need has to be there before.
+    steps += [step for step in stacks if step.spec.kind.deployer is Deployer.PERSON]
+    steps.append(Push(session, service, commit, repository))
+    steps += [step for step in stacks if step.spec.kind.deployer is not Deployer.PERSON]
     return [*steps, Transitions(session, service)]

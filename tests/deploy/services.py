@@ -8,7 +8,7 @@ import os
 import random
 import string
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import FOUNDATION as FOUNDATION_KIND
 from scaffold.service.stack_kinds import PIPELINE as PIPELINE_KIND
-from scaffold.service.stack_kinds import StackId
+from scaffold.service.stack_kinds import StackId, deployed_by_scaffold
 
 LOADER = botocore.session.get_session().get_component("data_loader")
 IDENTITY = {
@@ -70,16 +70,32 @@ Resources:
     DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
     Properties: {RepositoryName: !Ref AppName}
+Outputs:
+  ArtifactBucketName: {Value: !Ref ArtifactBucket}
+"""
+
+PERMISSIONS = """\
+AWSTemplateFormatVersion: '2010-09-09'
+Parameters:
+  AppName: {Type: String}
+  EnvironmentName: {Type: String, Default: delivery}
+Resources:
   DeployRole:
     Type: AWS::IAM::Role
     Properties:
-      Path: !Sub /${AppName}/
+      RoleName: !Sub ${AppName}-${EnvironmentName}-deploy
+      Path: !Sub /${AppName}/deploy/
       AssumeRolePolicyDocument:
         Version: '2012-10-17'
         Statement: [{Effect: Allow, Principal: {Service: cloudformation.amazonaws.com}, Action: 'sts:AssumeRole'}]
-Outputs:
-  ArtifactBucketName: {Value: !Ref ArtifactBucket}
-  DeployRoleArn: {Value: !GetAtt DeployRole.Arn}
+"""
+
+BUILD = """\
+AWSTemplateFormatVersion: '2010-09-09'
+Parameters:
+  AppName: {Type: String}
+Resources:
+  Builds: {Type: AWS::SNS::Topic}
 """
 
 PIPELINE = """\
@@ -109,6 +125,11 @@ def foundation_stack(app: str) -> str:
     return StackId(FOUNDATION_KIND).name(app)
 
 
+def deployed_stacks(app: str, environments: Iterable[str] = ("dev", "prod")) -> list[str]:
+    """The names of the stacks that `scaffold deploy` creates, in order."""
+    return [stack.name(app) for stack in deployed_by_scaffold(environments)]
+
+
 def pipeline_stack(app: str) -> str:
     """The name of the pipeline's stack."""
     return StackId(PIPELINE_KIND).name(app)
@@ -128,11 +149,18 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
     """Write and commit a service with small stand-ins for the kit's templates."""
     name = name or unused_name()
     recorded = {"app_name": name, "aws_region": "us-east-1", "environments": "dev,prod", **answers}
+    environments = str(recorded["environments"]).split(",")
     configuration = {"Parameters": {"AppName": name}, "Tags": {names.TAG_SERVICE: name}}
     files = {
         ".copier-answers.yml": "".join(f"{key}: {json.dumps(value)}\n" for key, value in recorded.items()),
         "infrastructure/foundation.yaml": FOUNDATION,
         "infrastructure/foundation.json": json.dumps(configuration),
+        "infrastructure/permissions.yaml": PERMISSIONS,
+        "infrastructure/permissions.json": json.dumps(configuration),
+        "infrastructure/deploy-role.yaml": PERMISSIONS,
+        **{f"infrastructure/{one}/deploy-role.json": of_environment(name, one) for one in environments},
+        "infrastructure/build.yaml": BUILD,
+        "infrastructure/build.json": json.dumps(configuration),
         "infrastructure/pipeline.yaml": PIPELINE,
         "infrastructure/pipeline.json": json.dumps(configuration | {"StackPolicy": {"Statement": [ALLOW]}}),
         "config/policies/approval-rule.json": json.dumps(RULE),
@@ -144,6 +172,16 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
     git("init", "-q", "-b", "main", cwd=root)
     commit(root)
     return root
+
+
+def of_environment(app: str, environment: str) -> str:
+    """The configuration file of an environment's stack."""
+    return json.dumps(
+        {
+            "Parameters": {"AppName": app, "EnvironmentName": environment},
+            "Tags": {names.TAG_SERVICE: app, names.TAG_ENVIRONMENT: environment},
+        }
+    )
 
 
 ALLOW = {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"}
@@ -319,7 +357,7 @@ def state(root: Path, name: str) -> dict[str, Any]:
     arn = codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["Arn"]
     rule = names.approval_rule_template(name)
     described = {}
-    for stack in (foundation_stack(name), pipeline_stack(name)):
+    for stack in deployed_stacks(name, read(root).environments):
         one = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
         described[stack] = {
             "status": one["StackStatus"].replace("UPDATE_", "").replace("CREATE_", ""),

@@ -25,7 +25,7 @@ from tests.deploy.services import (
     client,
     clone,
     commit,
-    foundation_stack,
+    deployed_stacks,
     make_service,
     pipeline_stack,
     run,
@@ -47,14 +47,14 @@ def test_first_deployment_creates_everything_in_order(service: Path, wire: Wire)
     name = name_of(service)
 
     assert result.exit_code == 0
-    assert [step.action for step in result.steps if step.type == "stack"] == ["create", "create"]
+    stacks = [step for step in result.steps if step.type == "stack"]
+    assert [(step.name, step.action) for step in stacks] == [(stack, "create") for stack in deployed_stacks(name)]
     writes = [call for call in wire.calls if not call.split(":")[1].startswith(READS)]
-    assert writes[-5:] == [
+    assert writes[-3 - len(stacks) :] == [
         "codecommit:CreateRepository",
         "codecommit:CreateApprovalRuleTemplate",
         "codecommit:AssociateApprovalRuleTemplateWithRepository",
-        "cloudformation:CreateStack",
-        "cloudformation:CreateStack",
+        *["cloudformation:CreateStack"] * len(stacks),
     ]
     made = state(service, name)
     assert made["tags"] == {names.TAG_SERVICE: name}
@@ -63,7 +63,7 @@ def test_first_deployment_creates_everything_in_order(service: Path, wire: Wire)
     assert made["main"] == made["tracking"] == git("rev-parse", "HEAD", cwd=service)
     assert "local AWS" in text(result)
     assert result.pipeline_url is None
-    assert f"stacks      {foundation_stack(name)}, {pipeline_stack(name)}" in text(result)
+    assert f"stacks      {', '.join(deployed_stacks(name))}" in text(result)
     assert "console.aws" not in text(result)
     assert "git push" not in text(result)
 
@@ -93,23 +93,23 @@ def test_service_linked_roles_exist_after_it(service: Path) -> None:
     assert set(names.SERVICE_LINKED_ROLES.values()) <= {role["RoleName"] for role in roles}
 
 
-def test_pipeline_stack_has_the_deploy_role_and_the_foundation_stack_none(service: Path) -> None:
+def test_only_the_pipelines_own_stacks_have_a_deploy_role(service: Path) -> None:
     run(service)
     stacks = state(service, name_of(service))["stacks"]
-    assert {name.rpartition("-")[2]: stack["role"] for name, stack in stacks.items()} == {
-        "foundation": False,
-        "pipeline": True,
-    }
+    assert [name for name, stack in stacks.items() if stack["role"]] == [
+        f"{name_of(service)}-{kind}" for kind in ("build", "pipeline")
+    ]
 
 
-def test_repetition_with_nothing_to_do_takes_at_most_twelve_calls(service: Path, wire: Wire) -> None:
+def test_repetition_with_nothing_to_do_takes_few_calls(service: Path, wire: Wire) -> None:
     run(service)
     wire.calls.clear()
 
     result = run(service)
 
     assert not result.changed
-    assert len(wire.calls) <= 12
+    # One listing of all stacks, then one template for each of them.
+    assert len(wire.calls) <= 13 + len(read(service).environments)
     assert all(call.split(":")[1].startswith(READS) for call in wire.calls)
     assert "nothing to do" in text(result)
 
@@ -120,11 +120,11 @@ def test_repetition_counts_for_the_kits_own_templates(tmp_path: Path, wire: Wire
     git("init", "-q", "-b", "main", cwd=service)
     commit(service)
     first = run(service)
-    assert [step.action for step in first.steps if step.type == "stack"] == ["create", "create"]
+    assert {step.action for step in first.steps if step.type == "stack"} == {"create"}
     wire.calls.clear()
 
     assert not run(service).changed
-    assert len(wire.calls) <= 12
+    assert len(wire.calls) <= 13 + len(read(service).environments)
 
 
 def test_changed_template_updates_its_stack_only(service: Path) -> None:
@@ -133,8 +133,8 @@ def test_changed_template_updates_its_stack_only(service: Path) -> None:
 
     result = run(service)
 
-    done = {step.name.rpartition("-")[2]: step.action for step in result.steps if step.type == "stack"}
-    assert done == {"foundation": "none", "pipeline": "update"}
+    done = {step.name: step.action for step in result.steps if step.type == "stack"}
+    assert {name for name, action in done.items() if action != "none"} == {pipeline_stack(name_of(service))}
     assert "More" in state(service, name_of(service))["stacks"][pipeline_stack(name_of(service))]["resources"]
 
 

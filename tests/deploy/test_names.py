@@ -13,9 +13,13 @@ from scaffold.aws.cloudformation import templates
 from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import (
+    BUILD,
+    DEPLOY_ROLE,
     FOUNDATION,
+    PERMISSIONS,
     PIPELINE,
     STACK_KINDS,
+    Deployer,
     StackId,
     StackKind,
     deployed_by_scaffold,
@@ -58,25 +62,29 @@ def test_other_names_are_no_stacks_of_the_service(stack: str) -> None:
 def test_kit_spells_the_same_names(tmp_path: Path) -> None:
     kits = pytest.importorskip("tests.kits")
     service = read(kits.generate(tmp_path / "service", app_name="shop"))
-    pipeline = (service.infrastructure / "pipeline.yaml").read_text().replace("${AppName}", "shop")
-    foundation = (service.infrastructure / "foundation.yaml").read_text().replace("${AppName}", "shop")
+    pipeline, build, permissions, deploy_role = (
+        (service.infrastructure / f"{kind.name}.yaml").read_text().replace("${AppName}", "shop")
+        for kind in (PIPELINE, BUILD, PERMISSIONS, DEPLOY_ROLE)
+    )
     for environment in service.environments:
         for kind in STACK_KINDS:
-            if kind.per_environment:
+            if kind.per_environment and kind.deployer is Deployer.PIPELINE:
                 assert f"StackName: !Sub {StackId(kind, environment).name('shop')}\n" in pipeline
-        assert f"- Name: {names.pipeline_stage(environment)}\n" in pipeline
+        assert f"- Name: '{names.pipeline_stage(environment)}'\n" in pipeline
         task = (service.infrastructure / environment / "task-definition.yaml").read_text()
-        assert f"Family: {names.task_family('shop', environment)}\n" in task
+        assert f"Family: '{names.task_family('shop', environment)}'\n" in task
         for name in ("environment", "service"):
             tags = json.loads((service.infrastructure / environment / f"{name}.json").read_text())["Tags"]
             assert tags[names.TAG_SERVICE] == "shop"
     assert f"StackName: !Sub {StackId(PIPELINE).name('shop')}\n" in pipeline
-    assert names.boundary_policy("shop") in foundation
-    assert f"Path: !Sub {names.role_path('shop')}\n" in foundation
-    assert names.report_group("shop") in pipeline
+    assert names.report_group("shop") in build
     for project in (names.build_project("shop"), names.smoke_test_project("shop")):
-        assert project in pipeline
-    for kind in deployed_by_scaffold():
-        assert templates.load(service, kind).tags[names.TAG_SERVICE] == "shop"
-    declared = templates.load(service, FOUNDATION).parsed["Outputs"]
-    assert {"ArtifactBucketName", "DeployRoleArn"} <= declared.keys()
+        assert project in build
+    for environment, template in ((None, permissions), ("dev", deploy_role.replace("${EnvironmentName}", "dev"))):
+        path, _, role = names.deploy_role("shop", environment).rpartition("/")
+        assert f"RoleName: !Sub {role}\n      Path: !Sub {path}/\n" in template
+        assert f"ManagedPolicyName: !Sub {names.boundary_policy('shop', environment)}\n" in template
+        assert f":role{names.role_path('shop', environment)}*\n" in template
+    for one in deployed_by_scaffold(service.environments):
+        assert templates.load(service, one).tags[names.TAG_SERVICE] == "shop"
+    assert "ArtifactBucketName" in templates.load(service, StackId(FOUNDATION)).parsed["Outputs"]

@@ -20,6 +20,7 @@ from tests.deploy.services import (
     Wire,
     client,
     commit,
+    deployed_stacks,
     foundation_stack,
     make_service,
     pipeline_stack,
@@ -96,6 +97,7 @@ def test_plan_and_first_deployment_agree_step_by_step(service: Path) -> None:
         *[("service-linked-role", "create")] * 3,
         ("repository", "create"),
         ("approval-rule-template", "create"),
+        *[("stack", "create")] * 4,
         ("branch", "create"),
         *[("stack", "create")] * 2,
         ("stage-transitions", "none"),
@@ -148,7 +150,7 @@ def test_quotas_are_read_before_the_first_run_and_reported_by_a_plan(service: Pa
 @pytest.fixture
 def another_kind(monkeypatch: pytest.MonkeyPatch) -> StackKind:
     """A stack that a person deploys, between foundation and pipeline."""
-    kind = StackKind("permissions", Deployer.PERSON)
+    kind = StackKind("data", Deployer.PERSON)
     foundation, *rest = stack_kinds.STACK_KINDS
     monkeypatch.setattr(stack_kinds, "STACK_KINDS", (foundation, kind, *rest))
     return kind
@@ -160,30 +162,32 @@ def test_a_new_kind_of_stack_is_one_row_and_one_template(tmp_path: Path, aws: No
     configuration = json.loads((service / "infrastructure/pipeline.json").read_text())
     commit(
         service,
-        infrastructure__permissions_yaml=PIPELINE.replace("pipeline", "permissions"),
-        infrastructure__permissions_json=json.dumps(configuration),
+        infrastructure__data_yaml=PIPELINE.replace("pipeline", "data"),
+        infrastructure__data_json=json.dumps(configuration),
     )
     planned, done = planned_and_done(service)
-    expected = [foundation_stack(app), f"{app}-permissions", pipeline_stack(app)]
+    expected = deployed_stacks(app)
+    assert expected[:2] == [foundation_stack(app), f"{app}-data"]
     assert [step["name"] for step in planned["steps"] if step["type"] == "stack"] == expected
     assert planned["steps"] == done["steps"]
-    assert [stack.name(app) for stack in stack_kinds.stack_ids(())] == expected
-    described = client("cloudformation").describe_stacks(StackName=f"{app}-permissions")["Stacks"][0]
+    described = client("cloudformation").describe_stacks(StackName=f"{app}-data")["Stacks"][0]
     assert "RoleARN" not in described
 
     deleted = [change.name for change in remove(service).changes if change.type == "stack"]
-    assert deleted == list(reversed(expected))
+    assert set(deleted) == set(expected)
+    assert deleted[-2:] == [f"{app}-data", foundation_stack(app)]
 
 
 def test_a_new_kind_of_environment_stack_is_found_and_deleted(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = StackKind("alarms", Deployer.PIPELINE, per_environment=True)
+    kind = StackKind("tables", Deployer.PIPELINE, per_environment=True)
     monkeypatch.setattr(stack_kinds, "STACK_KINDS", (*stack_kinds.STACK_KINDS, kind))
     run(service)
     app = read(service).app_name
     client("cloudformation").create_stack(
-        StackName=f"{app}-dev-alarms",
+        StackName=f"{app}-dev-tables",
         TemplateBody=json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}),
         Tags=[{"Key": names.TAG_SERVICE, "Value": app}],
     )
     deleted = [change.name for change in remove(service).changes if change.type == "stack"]
-    assert deleted == [f"{app}-dev-alarms", pipeline_stack(app), foundation_stack(app)]
+    assert deleted[:2] == [f"{app}-dev-tables", pipeline_stack(app)]
+    assert deleted[-1] == foundation_stack(app)

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from scaffold.service.service import read
+from scaffold.service.stack_kinds import STACK_KINDS, Deployer
 from tests.deploy.services import MORE, Wire, client, commit, make_service, remove, run
 from tests.destroy.test_destroy import fill, make_environment
 from tests.infrastructure.handlers import UNNAMED, calls
 from tests.infrastructure.iam import Statement, allowed, matches
 from tests.infrastructure.regions import moved, regions, size
-from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, load, one
+from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, load
 from tests.infrastructure.variants import LONGEST_APP
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,14 +45,14 @@ SELDOM_DEPLOYING = {"codecommit:ListTagsForResource", "codepipeline:EnableStageT
 SELDOM_DESTROYING = {"codepipeline:StopPipelineExecution", "ecs:DescribeTaskDefinition"}
 
 
+def by_cloudformation(statement: dict[str, Any]) -> bool:
+    """Whether a statement is for what CloudFormation does with the caller's credentials."""
+    return bool(statement["Sid"].startswith("Foundation") or statement["Sid"] == "RolesAndPolicies")
+
+
 def actions(*policies: dict[str, Any], foundation: bool = True) -> set[str]:
     statements = [one for policy in policies for one in policy["Statement"]]
-    return {
-        action
-        for one in statements
-        if foundation or not one["Sid"].startswith("Foundation")
-        for action in one["Action"]
-    }
+    return {action for one in statements if foundation or not by_cloudformation(one) for action in one["Action"]}
 
 
 @pytest.mark.slow
@@ -140,11 +141,12 @@ def test_no_statement_is_wider_than_its_reason() -> None:
 def test_documentation_names_every_statement() -> None:
     text = (ROOT / "docs/permissions.md").read_text()
     for statement in [*DEPLOY["Statement"], *DESTROY["Statement"]]:
-        assert f"`{statement['Sid']}`" in text or statement["Sid"].startswith("Foundation")
+        assert f"`{statement['Sid']}`" in text or by_cloudformation(statement)
 
 
 @pytest.fixture(scope="module")
-def foundation(tmp_path_factory: pytest.TempPathFactory) -> Stack:
+def by_a_person(tmp_path_factory: pytest.TempPathFactory) -> list[Stack]:
+    """The stacks that CloudFormation creates with the caller's credentials."""
     kits = pytest.importorskip("tests.kits")
     root = kits.generate(
         tmp_path_factory.mktemp("permissions") / "service",
@@ -152,7 +154,14 @@ def foundation(tmp_path_factory: pytest.TempPathFactory) -> Stack:
         notification_email="team@example.com",
         customize=True,
     )
-    return one(load(root), "foundation")
+    stacks = load(root)
+    person = {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.PERSON}
+    return [stack for stack in stacks.values() if stack.kind in person]
+
+
+@pytest.fixture(scope="module")
+def foundation(by_a_person: list[Stack]) -> Stack:
+    return next(stack for stack in by_a_person if stack.kind == "foundation")
 
 
 TAG_IN_REQUEST = "aws:RequestTag/gitops-scaffold:service"
@@ -163,10 +172,10 @@ TAGGING = ("*:Create*", "*:Tag*", "s3:PutBucketTagging")
 
 
 def resource_of(stack: Stack, logical: str, action: str) -> str:
-    """The ARN that IAM checks when CloudFormation makes a call for a resource of the foundation."""
+    """The ARN that IAM checks when CloudFormation makes a call for a resource."""
     resource = stack.resources[logical]
     properties = resource["Properties"]
-    role = f"arn:aws:iam::{ACCOUNT}:role/{SERVICE}/any"
+    role = f"arn:aws:iam::{ACCOUNT}:role/{SERVICE}/deploy/any"
     if any(matches(pattern, action) for pattern in UNNAMED):
         return "*"
     match resource["Type"]:
@@ -184,7 +193,7 @@ def resource_of(stack: Stack, logical: str, action: str) -> str:
 
 
 def calls_of(stack: Stack) -> Iterator[tuple[str, str, dict[str, str | list[str]]]]:
-    """Every call for the foundation: action, resource and condition keys.
+    """Every call for the resources of a stack: action, resource and condition keys.
 
     No call has a resource tag: tags take up to five minutes to take effect, and a new resource has none.
     """
@@ -198,20 +207,21 @@ def calls_of(stack: Stack) -> Iterator[tuple[str, str, dict[str, str | list[str]
             yield action, resource_of(stack, logical, action), context
 
 
-def test_cloudformation_may_create_update_and_delete_the_foundation(foundation: Stack) -> None:
+def test_cloudformation_may_create_update_and_delete_what_a_person_deploys(by_a_person: list[Stack]) -> None:
     statements = filled(DEPLOY)
     denied = [
-        f"{action} on {arn}"
-        for action, arn, context in calls_of(foundation)
+        f"{stack.name}: {action} on {arn}"
+        for stack in by_a_person
+        for action, arn, context in calls_of(stack)
         if not allowed(statements, action, arn, context)
     ]
     assert not denied
 
 
-def test_every_statement_on_the_foundation_is_used(foundation: Stack) -> None:
-    made = {action for action, _, _ in calls_of(foundation)}
+def test_every_statement_for_cloudformation_is_used(by_a_person: list[Stack]) -> None:
+    made = {action for stack in by_a_person for action, _, _ in calls_of(stack)}
     for statement in DEPLOY["Statement"]:
-        if statement["Sid"].startswith("Foundation"):
+        if by_cloudformation(statement):
             for pattern in statement["Action"]:
                 assert any(matches(pattern, action) for action in made), pattern
 
