@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from scaffold.local import ministack_bridge
-from scaffold.local.cloudformation.resource_types import already_exists
+from scaffold.local.cloudformation.resource_types import Failed, already_exists, call_ministack
 from scaffold.local.ministack_bridge import Created
-from scaffold.local.protocol import ACCOUNT, Document, ServiceError
+from scaffold.local.protocol import ACCOUNT, Document
 
 
 def _cluster(name: str) -> bool:
@@ -77,8 +77,14 @@ def _create(type_name: str, properties: Document, create: Callable[[], Created])
 
 
 def _ask(service: str, operation: str, **parameters: Any) -> Document:
-    """The output of an API, or an empty document where the API answers that there is no such resource."""
+    """The output of an API, or an empty document where the API answers that there is no such resource.
+
+    Raises:
+        Failed: The API answers with another error.
+    """
     try:
-        return ministack_bridge.call(service, operation, parameters)
-    except ServiceError:
+        return call_ministack(service, operation, parameters)
+    except Failed as error:
+        if "NotFound" not in error.code:
+            raise
         return {}
