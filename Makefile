@@ -3,8 +3,6 @@ PYTHON ?= python3
 VENV ?= .venv
 LOCK ?= requirements/dev.txt
 WORKERS ?= 2
-# `make test COVERAGE=` measures none, which saves a third of the time.
-COVERAGE ?= --cov --cov-report=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -29,17 +27,18 @@ demo: install ## Generate, push and deploy a service on the embedded local AWS
 	@tools/demo
 
 test: install ## Run the tests (under five minutes on two cores)
-	$(BIN)/pytest --numprocesses $(WORKERS) -m "not slow" $(COVERAGE)
-	@$(if $(COVERAGE),$(BIN)/python tools/coverage_summary.py)
+	$(BIN)/pytest --numprocesses $(WORKERS) -m "not slow"
 
 test-slow: install ## Run the sweeps that `make test` leaves out
 	$(BIN)/pytest --numprocesses $(WORKERS) -m slow
 
-test-all: test test-slow ## Run everything
+test-all: install ## Run everything, and measure the coverage
+	$(BIN)/pytest --numprocesses $(WORKERS) --cov --cov-report=
+	@$(BIN)/python tools/coverage_summary.py
 
 test-lowest: ## Run the tests with the lowest versions that pyproject.toml allows
 	@# --no-deps: ministack and cfn-lint require newer versions than scaffold does, so pip would refuse the set.
-	@$(MAKE) --no-print-directory test VENV=.venv-lowest LOCK=requirements/lowest.txt PIP_OPTIONS=--no-deps COVERAGE=
+	@$(MAKE) --no-print-directory test VENV=.venv-lowest LOCK=requirements/lowest.txt PIP_OPTIONS=--no-deps
 
 test-pythons: install ## Run the tests with every other Python of this machine
 	@$(BIN)/python tools/test_pythons.py

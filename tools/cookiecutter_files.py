@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 from jinja2 import FileSystemLoader
+from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import SandboxedEnvironment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -112,10 +113,18 @@ def _variables() -> str:
             ]
             variables[name] = sorted(values, key=lambda value: value != str(default))
         else:
-            variables[name] = default
+            variables[name] = _default(default)
     variables |= {"deploy": False, "extra": "{}", "__directory": FOLDER}
     prompts |= {"deploy": DEPLOY, "extra": EXTRA}
     return json.dumps({**variables, "__prompts__": prompts}, indent=2) + "\n"
+
+
+def _default(default: Any) -> Any:
+    """The same default, where cookiecutter has the answers that it depends on."""
+    if not isinstance(default, str):
+        return default
+    names = sorted(find_undeclared_variables(SandboxedEnvironment().parse(default)))
+    return "".join(f"{{% set {name} = cookiecutter.{name} %}}" for name in names) + default
 
 
 def _evaluator() -> Callable[..., str]:

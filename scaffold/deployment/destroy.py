@@ -125,7 +125,7 @@ def _destroy(
         planned=plan,
         changes=tuple(dict.fromkeys(report.changes)),
         kept=tuple(report.kept),
-        production=environment == service.environments[-1],
+        production=environment == service.production,
         remaining_environments=_remaining(service, environment),
     )
 

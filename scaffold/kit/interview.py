@@ -128,6 +128,7 @@ class _Session:
         message = f"{self._progress(name, draft)} {question.help}:"
         draft.discard(name)
         self._given.pop(name, None)
+        question = draft.question(name)  # without the discarded answer, which its rule may compare with
         while True:
             raw = _answer(question, message, suggestion, lambda text: self._verdict(question, text))
             try:  # a list of choices cannot refuse a choice while it is shown

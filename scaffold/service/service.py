@@ -27,6 +27,7 @@ class Service:
     Attributes:
         root: The repository's directory.
         environments: In promotion order.
+        production: One of them; those after it are treated like production.
         account: The only AWS account to deploy to; None where the answers name none.
     """
 
@@ -34,6 +35,7 @@ class Service:
     app_name: str
     region: str
     environments: tuple[str, ...]
+    production: str
     account: str | None = None
 
     @classmethod
@@ -46,11 +48,13 @@ class Service:
         account = str(answers.get("aws_account_id") or "").strip() or None
         if account and not _ACCOUNT.fullmatch(account):
             raise _damaged(f"aws_account_id is {account!r}, not 12 digits")
+        environments = _environments(answers)
         return cls(
             root=root,
             app_name=_text(answers, "app_name", names.APP_NAME),
             region=_text(answers, "aws_region", _REGION),
-            environments=_environments(answers),
+            environments=environments,
+            production=_production(answers, environments),
             account=account,
         )
 
@@ -113,6 +117,14 @@ def _environments(answers: Mapping[str, Any]) -> tuple[str, ...]:
     if not all(names.ENVIRONMENT_NAME.fullmatch(name) for name in environments):
         raise _damaged(f"environments is {answer!r}")
     return environments
+
+
+def _production(answers: Mapping[str, Any], environments: tuple[str, ...]) -> str:
+    """The production environment; the last one with a kit that does not ask for it."""
+    production = answers.get("production", environments[-1])
+    if production not in environments:
+        raise _damaged(f"production is {production!r}, which is not one of its environments")
+    return str(production)
 
 
 def _damaged(why: str) -> ScaffoldError:

@@ -61,10 +61,10 @@ def _next(result: DestroyResult) -> list[str]:
     update = f"copier update --defaults --vcs-ref=:current: --data environments={environments}"
     if result.production:
         return [
-            f"{result.environment} is production. Removing it from the answers would make "
-            f"{result.remaining_environments[-1]} production, with its approval and capacity. To do so:",
-            f"  {update}",
-            "Otherwise keep the answers; `scaffold deploy` enables the stage, and the next release creates it again.",
+            f"{result.environment} is still production in the answers. To create it again, run `scaffold deploy`,",
+            "which enables its stage, and release. To remove it from the answers, name another environment, which",
+            "becomes production, with approval and capacity:",
+            f"  {update} --data production=<name>",
         ]
     return [
         f"Now remove {result.environment} from the answers, or the pipeline waits at its disabled stage:",

@@ -65,6 +65,13 @@ def test_damaged_answers(offline: Path, text: str) -> None:
     assert "damaged" in refusal(offline).happened
 
 
+@pytest.mark.parametrize("production", ["qa", "", "null", "[prod]", "Prod"])
+def test_production_that_is_no_environment(offline: Path, production: str) -> None:
+    with (offline / ".copier-answers.yml").open("a") as answers:
+        answers.write(f"production: {production}\n")
+    assert "damaged: production is" in refusal(offline).happened
+
+
 def test_uncommitted_and_untracked_files(offline: Path) -> None:
     (offline / "new.txt").write_text("new")
     (offline / "infrastructure/pipeline.yaml").write_text("changed")

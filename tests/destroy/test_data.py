@@ -371,7 +371,8 @@ def test_a_listing_without_main_is_rejected(deployed: Path, monkeypatch: pytest.
 @pytest.mark.slow
 def test_disabling_a_stage_is_planned_and_confirmed(tmp_path: Path, aws: None) -> None:
     kits = pytest.importorskip("tests.kits")
-    service = kits.generate(tmp_path / "service", app_name=make_service(tmp_path / "name").name[:4] + "p1")
+    name = make_service(tmp_path / "name").name[:4] + "p1"
+    service = kits.generate(tmp_path / "service", app_name=name, environments="dev,prod,dr", production="prod")
     git("init", "-q", "-b", "main", cwd=service)
     commit(service)
     run(service)
@@ -381,6 +382,6 @@ def test_disabling_a_stage_is_planned_and_confirmed(tmp_path: Path, aws: None) -
     with pytest.raises(ScaffoldError, match="not confirmed"):
         remove(service, environment="prod", confirm=lambda _: False)
     shown = text(remove(service, environment="prod"))
-    assert "prod is production" in shown
-    assert "would make staging production" in shown
+    assert "prod is still production in the answers" in shown
+    assert "--data environments=dev,dr --data production=<name>" in shown
     remove(service)

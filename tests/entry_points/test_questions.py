@@ -68,6 +68,8 @@ ACCEPTED: list[dict[str, Any]] = [
     {"environments": "prod"},
     {"environments": "test, uat ,live"},
     {"environments": ",".join(f"env{number}" for number in range(8))},
+    {"environments": "dev, live ,dr", "production": "live"},
+    {"environments": "no,on", "production": "no"},
     {"aws_region": "us-gov-west-1"},
     {"aws_region": "eusc-de-east-1"},
     {"vpc_cidr": "172.31.0.0/16"},
@@ -106,6 +108,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         )
     ),
     ({"environments": ",".join(f"env{number}" for number in range(9))}, "1 to 8 names"),
+    *(
+        ({"production": name}, "which is not one of the environments dev, staging, prod; name one of them, for example")
+        for name in ("", "qa", "Prod", " prod", "prod,dev", "prod\n")
+    ),
+    ({"environments": "dev,live", "production": "prod"}, "environments dev, live; name one of them, for example"),
     *(
         ({"aws_region": region}, "for example eu-central-1")
         for region in ("", "us-east", "US-EAST-1", "us-east-1\n", "us_east_1")
@@ -231,6 +238,44 @@ def test_settings_of_each_environment(questions: Questionnaire) -> None:
     assert (live["min_tasks"], live["max_tasks"], live["spot"], live["production"]) == (2, 10, False, True)
     assert (live["title"], live["deployment_strategy"], live["vpc_cidr"]) == ("Live", "canary", "10.1.0.0/16")
     assert test["vpc_cidr"] == "10.0.0.0/16"
+
+
+@pytest.mark.parametrize(
+    ("environments", "production", "treated_like_it"),
+    [
+        ("live", None, ["live"]),
+        ("dev, live", None, ["live"]),
+        ("dev,live,dr", "live", ["live", "dr"]),
+        ("live,dev", "live", ["live", "dev"]),
+        ("a1,live,b2,c3", "live", ["live", "b2", "c3"]),
+        ("no,null,on", "null", ["null", "on"]),
+    ],
+)
+def test_environments_from_production_on_are_treated_like_it(
+    questions: Questionnaire, environments: str, production: str | None, treated_like_it: list[str]
+) -> None:
+    given = {"app_name": "orders-api", "environments": environments, "deployment_strategy": "canary"}
+    answers = questions.evaluate(given | ({"production": production} if production else {}))
+    assert answers.recorded["production"] == (production or "live")
+    settings = answers.all["environment_settings"]
+    assert [one["name"] for one in settings if one["production"]] == treated_like_it
+    for one in settings:
+        treatment = (one["min_tasks"], one["max_tasks"], one["spot"], one["deployment_strategy"], one["bake_minutes"])
+        assert treatment == ((2, 10, False, "canary", 10) if one["production"] else (1, 2, True, "rolling", 1))
+    compute = {part["name"]: part["lines"][0]["name"] for part in answers.all["monthly_costs"]["environments"]}
+    assert {name for name, line in compute.items() if line == "Fargate, 2 tasks"} == set(treated_like_it)
+
+
+@pytest.mark.parametrize("name", ["live", "dr"])
+def test_overrides_are_judged_by_what_their_environment_is_treated_like(questions: Questionnaire, name: str) -> None:
+    given = {"app_name": "orders-api", "environments": "dev,live,dr", "production": "live"}
+    for overrides, strategy, words in (
+        ({"max_tasks": 1}, "rolling", "min_tasks 2 above max_tasks 1"),
+        ({"bake_minutes": 7}, "canary", f"for example {{{name}: {{bake_minutes: 10}}}}"),
+    ):
+        questions.evaluate({**given, "environment_overrides": {"dev": overrides}, "deployment_strategy": strategy})
+        with pytest.raises(ScaffoldError, match=re.escape(words)):
+            questions.evaluate({**given, "environment_overrides": {name: overrides}, "deployment_strategy": strategy})
 
 
 def test_estimate(questions: Questionnaire) -> None:

@@ -21,6 +21,7 @@ MATRIX: dict[str, list[Any]] = {
     "app_name": ["orders-api", "abc"],
     "aws_region": ["us-east-1", "eu-central-1"],
     "environments": ["dev,staging,prod", "test,uat,live", "prod"],
+    "production": [None, "first"],
     "cpu": [256, 1024],
     "scan_gate": ["critical", "off", "medium"],
     "deployment_strategy": ["rolling", "blue_green", "canary", "linear"],
@@ -45,8 +46,11 @@ def combinations() -> list[dict[str, Any]]:
     found = []
     for index, values in enumerate(AllPairs(list(MATRIX.values()))):
         answers = {name: value for name, value in zip(MATRIX, values, strict=True) if value is not None}
+        first = answers["environments"].split(",")[0]
+        if "production" in answers:
+            answers["production"] = first
         if overrides := answers.pop("environment_overrides", None):
-            answers["environment_overrides"] = {answers["environments"].split(",")[0]: overrides}
+            answers["environment_overrides"] = {first: overrides}
         if index % 2:
             answers |= STRATEGY_ANSWERS.get(answers["deployment_strategy"], {})
         found.append(answers)
@@ -72,6 +76,7 @@ def test_defaults(tmp_path: Path, cookies: Cookies) -> None:
     assert answers["_src_path"] == str(kit_repository())
     assert answers["_commit"] == "v0.0.1"
     assert answers["customize"] is False
+    assert answers["production"] == "prod"
 
 
 @pytest.fixture
@@ -98,6 +103,7 @@ def test_everything_answered(tmp_path: Path, cookies: Cookies) -> None:
     answers = {
         "app_name": "orders-api",
         "environments": "test,uat,live",
+        "production": "uat",
         "deployment_strategy": "canary",
         "canary_percent": 20,
         "architecture": "arm64",

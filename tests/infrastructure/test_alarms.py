@@ -18,7 +18,7 @@ from tests.kits import ROOT
 
 NORMAL = Minute(Group(requests=1000))
 BEFORE, DURING, AFTER = 10, 20, 10
-PEOPLE = {"no-healthy-task"}
+PEOPLE = {"no-healthy-task", "memory"}
 
 
 @pytest.fixture(scope="session")

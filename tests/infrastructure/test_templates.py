@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from scaffold.service import names
-from scaffold.service.stack_kinds import ENVIRONMENT, StackId, stack_ids
+from scaffold.service.stack_kinds import ENVIRONMENT, SERVICE, StackId, stack_ids
 from tests.infrastructure.regions import moved, regions, size
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import KINDS, Stacks, as_list, environments, one
@@ -98,17 +98,19 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
-def test_stages_are_in_order_of_promotion_and_only_production_needs_approval(
+def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
     stacks_of: Callable[..., Stacks], answers: Answers
 ) -> None:
     ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
     order = [name.strip().capitalize() for name in answers.get("environments", "dev,staging,prod").split(",")]
+    production = order.index(answers["production"].capitalize()) if "production" in answers else len(order) - 1
     stages = {stage["Name"]: [action["Name"] for action in stage["Actions"]] for stage in pipeline["Stages"]}
     assert list(stages) == ["Source", "SelfUpdate", "Build", *order]
     before = ["Network", "Environment", "TaskDefinition", "Alarms"]
     earlier = [*before, "Service", "SmokeTest"]
-    assert [stages[name] for name in order[:-1]] == [earlier] * (len(order) - 1)
-    assert stages[order[-1]] == [*before, "ChangeSet", "Approval", "Service", "SmokeTest"]
+    approved = [*before, "ChangeSet", "Approval", "Service", "SmokeTest"]
+    assert [stages[name] for name in order[:production]] == [earlier] * production
+    assert [stages[name] for name in order[production:]] == [approved] * (len(order) - production)
     for stage in pipeline["Stages"][3:]:
         # Task definition and alarms do not need each other.
         assert [action["RunOrder"] for action in stage["Actions"]] == [1, 2, 3, *range(3, len(stage["Actions"]))]
@@ -215,14 +217,27 @@ def test_other_rules_can_come_before_the_production_rule(stacks_of: Callable[...
         assert properties["Priority"] == 1000
 
 
+def shares(stacks: Stacks, environment: str) -> dict[str, tuple[int, int]]:
+    """The base and the weight of each capacity provider of an environment."""
+    service = stacks[StackId(SERVICE, environment).name("hello-service")].resources["Service"]["Properties"]
+    return {one["CapacityProvider"]: (one.get("Base", 0), one["Weight"]) for one in service["CapacityProviderStrategy"]}
+
+
+def test_a_changed_capacity_provider_strategy_forces_a_deployment(stacks_of: Callable[..., Stacks]) -> None:
+    """ECS refuses it without one; every other update leaves the nonce alone."""
+    nonces = set()
+    for spot in (True, False):
+        stacks = stacks_of(environments="live", customize=True, environment_overrides={"live": {"spot": spot}})
+        forced = one(stacks, "service").resources["Service"]["Properties"]["ForceNewDeployment"]
+        assert forced["EnableForceNewDeployment"] is True
+        nonces.add(forced["ForceNewDeploymentNonce"])
+    assert len(nonces) == 2
+
+
 def test_spot_before_production_and_two_tasks_in_it(stacks_of: Callable[..., Stacks]) -> None:
     stacks = stacks_of()
-    providers = {
-        stack.name: properties["CapacityProviderStrategy"][0]["CapacityProvider"]
-        for stack, _, properties in every(stacks, "AWS::ECS::Service")
-    }
-    assert providers["hello-service-dev-service"] == "FARGATE_SPOT"
-    assert providers["hello-service-prod-service"] == "FARGATE"
+    assert shares(stacks, "dev") == {"FARGATE": (0, 0), "FARGATE_SPOT": (0, 1)}
+    assert shares(stacks, "prod") == {"FARGATE": (1, 1), "FARGATE_SPOT": (0, 0)}
     minimums = {stack.name: properties["MinCapacity"] for stack, _, properties in every(
         stacks, "AWS::ApplicationAutoScaling::ScalableTarget")}  # fmt: skip
     assert minimums["hello-service-dev-service"] == "1"

@@ -110,7 +110,7 @@ QUIET: dict[str, Minute] = {
 def published(
     service: Mapping[str, Any], minutes: Sequence[Minute], sparse: bool = False
 ) -> Callable[[Mapping[str, Any]], Series]:
-    """What CloudWatch has for the MetricStat of an alarm.
+    """What CloudWatch has for the MetricStat of an alarm; nothing of CPU and memory, which are not played.
 
     Args:
         service: The resolved properties of the ECS service, which names the two target groups.
@@ -125,6 +125,8 @@ def published(
 
     def series(metric: Mapping[str, Any]) -> Series:
         dimensions = {item["Name"]: item["Value"] for item in metric["Metric"]["Dimensions"]}
+        if metric["Metric"]["Namespace"] == "AWS/ECS":
+            return {}
         group = groups[dimensions["TargetGroup"]] if "TargetGroup" in dimensions else ""
         assert set(dimensions) - {"TargetGroup"} == {"LoadBalancer"}
         assert (metric["Metric"]["Namespace"], metric["Period"]) == ("AWS/ApplicationELB", 60)

@@ -21,6 +21,7 @@ FEW: dict[str, dict[str, Any]] = {
     "longest names, canary, NAT gateway, no gate": {
         "app_name": LONGEST_APP,
         "environments": f"{LONGEST_ENVIRONMENT},zz",
+        "production": LONGEST_ENVIRONMENT,
         "deployment_strategy": "canary",
         "scan_gate": "off",
         "customize": True,
@@ -29,6 +30,7 @@ FEW: dict[str, dict[str, Any]] = {
     },
     "blue/green, overrides": {
         "environments": "test,uat,live",
+        "production": "uat",
         "deployment_strategy": "blue_green",
         "customize": True,
         "environment_overrides": {
@@ -42,6 +44,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "app_name": ["abc", "orders-api", LONGEST_APP],
     "aws_region": ["us-east-1", "eu-central-1", "us-gov-west-1"],
     "environments": ["live", "dev,staging,prod", "a1,b2,c3,d4,e5,f6,g7,h8"],
+    "production": ["first", "last"],
     "size": [(256, 512), (512, 4096), (4096, 30720)],
     "scan_gate": ["off", "low", "critical"],
     "deployment_strategy": ["rolling", "blue_green", "canary", "linear"],
@@ -59,5 +62,6 @@ def pairwise() -> list[dict[str, Any]]:
     for values in AllPairs(list(_PARAMETERS.values())):
         answers = dict(zip(_PARAMETERS, values, strict=True))
         answers["cpu"], answers["memory"] = answers.pop("size")
+        answers["production"] = answers["environments"].split(",")[0 if answers["production"] == "first" else -1]
         found.append({**answers, "customize": True})
     return found

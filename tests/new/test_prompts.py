@@ -17,8 +17,9 @@ from tests.kits import kit_repository
 
 DOWN, ENTER, CTRL_C, CTRL_D, CTRL_U = "\x1b[B", "\r", "\x03", "\x04", "\x15"
 AFTER_THE_NAME = (
-    "Service 2/3",
-    "Service 3/3",
+    "Service 2/4",
+    "Service 3/4",
+    "Service 4/4",
     "Tasks 1/2",
     "Tasks 2/2",
     "Releases 1/3",
@@ -66,11 +67,11 @@ def accept_all(child: pexpect.spawn, *questions: str) -> None:
 
 def test_every_question_with_progress_then_a_summary(start: Start, tmp_path: Path) -> None:
     child = start("--no-deploy")
-    child.expect("Service 1/3")
+    child.expect("Service 1/4")
     child.send(CTRL_U + "orders" + ENTER)
     accept_all(child, *AFTER_THE_NAME)
     child.expect(r"1  app_name +orders")
-    child.expect(r"5  memory +512")
+    child.expect(r"6  memory +512")
     child.expect(SUMMARY)
     assert not list(tmp_path.iterdir())
     child.send(ENTER)
@@ -81,11 +82,11 @@ def test_every_question_with_progress_then_a_summary(start: Start, tmp_path: Pat
 
 def test_an_answer_is_validated_while_it_is_typed(start: Start, tmp_path: Path) -> None:
     child = start("--no-deploy")
-    child.expect("Service 1/3")
+    child.expect("Service 1/4")
     child.send(CTRL_U + "Orders" + ENTER)
     child.expect("3 to 24 lower-case letters")
     child.send(CTRL_U + "orders" + ENTER)
-    child.expect("Service 2/3")
+    child.expect("Service 2/4")
 
 
 def test_an_occupied_folder_is_reported_at_the_first_prompt(start: Start, tmp_path: Path) -> None:
@@ -93,15 +94,15 @@ def test_an_occupied_folder_is_reported_at_the_first_prompt(start: Start, tmp_pa
     (tmp_path / "taken" / "file").touch()
     child = start("--data", "app_name=taken", "--no-deploy")
     child.expect("taken exists and is not empty")
-    child.expect("Service 1/3")
+    child.expect("Service 1/4")
     child.send(CTRL_U + "orders" + ENTER)
-    child.expect("Service 2/3")
+    child.expect("Service 2/4")
 
 
 def test_a_refusal_is_shown_whole_on_a_narrow_terminal(start: Start) -> None:
     child = start("--no-deploy")
     child.setwinsize(30, 60)
-    child.expect("Service 1/3")
+    child.expect("Service 1/4")
     child.send(CTRL_U + "Orders")
     child.expect("orders-api")
 
@@ -111,13 +112,13 @@ def test_the_folder_suggests_the_name(start: Start) -> None:
     child = start("billing-api", "--no-deploy")
     child.expect("billing-api")
     child.send(ENTER)
-    child.expect("Service 2/3")
+    child.expect("Service 2/4")
 
 
 @pytest.mark.slow
 def test_memory_offers_only_what_fits_the_cpu(start: Start, tmp_path: Path) -> None:
     child = start("--data", "app_name=orders", "--no-deploy")
-    accept_all(child, "Service 2/3", "Service 3/3")
+    accept_all(child, "Service 2/4", "Service 3/4", "Service 4/4")
     child.expect("Tasks 1/2")
     child.send(DOWN + ENTER)
     child.expect("Tasks 2/2")
@@ -131,35 +132,69 @@ def test_an_answer_can_be_changed_in_the_summary(start: Start, tmp_path: Path) -
     accept_all(child, *AFTER_THE_NAME)
     child.expect(SUMMARY)
     child.send("99" + ENTER)
-    child.expect("a number from 1 to 8")
+    child.expect("a number from 1 to 9")
     child.send(CTRL_U + "3" + ENTER)
-    child.expect("Service 3/3")
-    child.send(CTRL_U + "test,live" + ENTER)
-    child.expect(r"3  environments +test,live")
+    child.expect("Service 3/4")
+    child.send(CTRL_U + "test,prod,dr" + ENTER)
+    child.expect(r"3  environments +test,prod,dr")
     child.expect(SUMMARY)
     child.send(ENTER)
     assert code(child) == 0
     answers = yaml.safe_load((tmp_path / "orders" / ".copier-answers.yml").read_text())
-    assert answers["environments"] == "test,live"
+    assert (answers["environments"], answers["production"]) == ("test,prod,dr", "prod")
+
+
+def test_changing_the_environments_prompts_for_production_if_it_is_none_of_them(start: Start, tmp_path: Path) -> None:
+    child = start("--data", "app_name=orders", "--no-deploy")
+    accept_all(child, *AFTER_THE_NAME)
+    child.expect(SUMMARY)
+    child.send("3" + ENTER)
+    child.expect("Service 3/4")
+    child.send(CTRL_U + "test,live" + ENTER)
+    child.expect("production is prod, which is not one of the environments test, live")
+    child.expect("Service 4/4")
+    child.expect("live")
+    child.send(CTRL_U + "prod" + ENTER)
+    child.expect("not one of the environments")
+    child.send(CTRL_U + "test" + ENTER)
+    child.expect(r"4  production +test")
+    child.expect(SUMMARY)
+    child.send(ENTER)
+    assert code(child) == 0
+    answers = yaml.safe_load((tmp_path / "orders" / ".copier-answers.yml").read_text())
+    assert (answers["environments"], answers["production"]) == ("test,live", "test")
+
+
+def test_a_refused_answer_of_the_command_line_is_refused_when_it_is_typed_too(start: Start) -> None:
+    child = start("--data", "app_name=orders", "--data", "production=qa", "--no-deploy")
+    accept_all(child, "Service 2/4", "Service 3/4")
+    child.expect("production is qa, which is not one of the environments dev, staging, prod")
+    child.expect("Service 4/4")
+    child.send(CTRL_U + "qa" + ENTER)
+    child.expect("not one of the environments")
+    child.send(CTRL_U + "prod" + ENTER)
+    child.expect("Tasks 1/2")
 
 
 def test_changing_the_cpu_prompts_for_a_memory_that_fits(start: Start, tmp_path: Path) -> None:
     child = start("--data", "app_name=orders", "--no-deploy")
     accept_all(child, *AFTER_THE_NAME)
     child.expect(SUMMARY)
-    child.send("4" + ENTER)
+    child.send("5" + ENTER)
     child.expect("Tasks 1/2")
     child.send(DOWN + ENTER)
     child.expect("512 is not one of 1024")
     accept_all(child, "Tasks 2/2")
-    child.expect(r"5  memory +1024")
+    child.expect(r"6  memory +1024")
     child.expect(SUMMARY)
 
 
 @pytest.mark.slow
 def test_customize_prompts_for_the_rest(start: Start, tmp_path: Path) -> None:
     child = start("--data", "app_name=orders", "--no-deploy")
-    accept_all(child, "Service 2/3", "Service 3/3", "Tasks 1/2", "Tasks 2/2", "Releases 1/3", "Releases 2/3")
+    accept_all(
+        child, "Service 2/4", "Service 3/4", "Service 4/4", "Tasks 1/2", "Tasks 2/2", "Releases 1/3", "Releases 2/3"
+    )
     child.expect("Releases 3/3")
     child.send("y" + ENTER)
     accept_all(child, "Service, in detail 1/4", "Service, in detail 2/4")
@@ -167,15 +202,17 @@ def test_customize_prompts_for_the_rest(start: Start, tmp_path: Path) -> None:
 
 def test_an_answer_under_customize_turns_it_on(start: Start, tmp_path: Path) -> None:
     child = start("--data", "app_name=orders", "--data", "architecture=arm64", "--no-deploy")
-    accept_all(child, "Service 2/3", "Service 3/3", "Tasks 1/2", "Tasks 2/2", "Releases 1/", "Releases 2/")
+    accept_all(
+        child, "Service 2/4", "Service 3/4", "Service 4/4", "Tasks 1/2", "Tasks 2/2", "Releases 1/", "Releases 2/"
+    )
     child.expect("Service, in detail 1/4")
 
 
 @pytest.mark.parametrize(
     ("at", "key"),
     [
-        ("Service 1/3", CTRL_C),
-        pytest.param("Service 1/3", CTRL_D, marks=pytest.mark.slow),
+        ("Service 1/4", CTRL_C),
+        pytest.param("Service 1/4", CTRL_D, marks=pytest.mark.slow),
         ("Tasks 1/2", CTRL_C),
         pytest.param("Releases 3/3", CTRL_C, marks=pytest.mark.slow),
         (SUMMARY, CTRL_C),
@@ -184,7 +221,7 @@ def test_an_answer_under_customize_turns_it_on(start: Start, tmp_path: Path) -> 
 )
 def test_leaving_at_any_prompt_writes_nothing(start: Start, tmp_path: Path, at: str, key: str) -> None:
     child = start("deep/er", "--no-deploy")
-    prompts = ["Service 1/3", *AFTER_THE_NAME, SUMMARY]
+    prompts = ["Service 1/4", *AFTER_THE_NAME, SUMMARY]
     for prompt in prompts[: prompts.index(at)]:
         child.expect(prompt)
         child.send((CTRL_U + "orders") * (prompt == prompts[0]) + ENTER)

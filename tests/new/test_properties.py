@@ -47,9 +47,18 @@ overrides = st.dictionaries(
     ),
     max_size=2,
 )
+
+
+def with_production(answers: dict[str, Any]) -> dict[str, Any]:
+    """The answers with the name of an environment as production instead of its place in their order."""
+    order = answers.get("environments", "dev,staging,prod").split(",")
+    return answers | ({"production": order[answers["production"] % len(order)]} if "production" in answers else {})
+
+
 sensible = st.fixed_dictionaries(
     {"app_name": names},
     optional={
+        "production": st.integers(0, 7),
         "aws_region": st.sampled_from(["us-east-1", "eu-central-1", "ap-southeast-2"]),
         "environments": st.lists(environment, min_size=1, max_size=8, unique=True).map(",".join),
         "cpu": st.sampled_from([256, 512, 1024, 2048, 4096, 8192, 16384]),
@@ -66,7 +75,7 @@ sensible = st.fixed_dictionaries(
         "notification_email": st.sampled_from(["", "team@example.com"]),
         "environment_overrides": overrides,
     },
-)
+).map(with_production)
 anything = st.one_of(
     st.text(max_size=30), st.integers(-2, 99_999), st.booleans(), st.none(), st.floats(allow_nan=False)
 )
@@ -76,9 +85,10 @@ careless = st.builds(
     st.dictionaries(
         st.sampled_from(
             [
-                "app_name", "aws_region", "environments", "cpu", "memory", "scan_gate", "deployment_strategy",
-                "customize", "description", "aws_account_id", "architecture", "egress", "vpc_cidr",
-                "log_retention_days", "pull_request_approvals", "notification_email", "environment_overrides",
+                "app_name", "aws_region", "environments", "production", "cpu", "memory", "scan_gate",
+                "deployment_strategy", "customize", "description", "aws_account_id", "architecture", "egress",
+                "vpc_cidr", "log_retention_days", "pull_request_approvals", "notification_email",
+                "environment_overrides",
             ]
         ),
         anything,

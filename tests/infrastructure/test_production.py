@@ -1,0 +1,104 @@
+"""Production is named: which environments come before or after it changes neither its stage nor its files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.iam import allowed, statements_of
+from tests.infrastructure.stacks import Stacks, one
+from tests.infrastructure.test_permissions import stack_arn
+
+Answers = dict[str, Any]
+LISTS = {
+    "live": {"environments": "live"},
+    "dev,live,dr": {"environments": "dev,live,dr", "production": "live"},
+    "live,dev": {"environments": "live,dev", "production": "live"},
+    "qa, live ,dr,zz": {"environments": "qa, live ,dr,zz", "production": "live"},
+}
+STRATEGIES = {"rolling": {}, "canary": {"deployment_strategy": "canary"}}
+STACKS = ("network", "environment", "task-definition", "alarms", "service")
+
+
+def split(answers: Answers) -> tuple[list[str], list[str]]:
+    """The environments before production, and those from production on."""
+    names = [name.strip() for name in answers["environments"].split(",")]
+    return names[: names.index("live")], names[names.index("live") :]
+
+
+def renamed(value: Any, name: str) -> Any:
+    """The same for an environment of the name `live`."""
+    text = re.sub(rf"\b{name}\b", "live", json.dumps(value, default=str))
+    return json.loads(re.sub(rf"\b{name.capitalize()}", "Live", text))
+
+
+def treatment(stacks: Stacks, root: Path, name: str) -> dict[str, Any]:
+    """How an environment is treated: its stage, its parameters, and the pipeline's permissions for its stacks."""
+    pipeline = one(stacks, "pipeline")
+    ((_, properties),) = pipeline.of_type("AWS::CodePipeline::Pipeline")
+    (stage,) = [stage for stage in properties["Stages"] if stage["Name"] == name.capitalize()]
+    role = statements_of(one(stacks, "build"), "PipelineRole")
+    environment, service = (
+        json.loads((root / "infrastructure" / name / f"{kind}.json").read_text())["Parameters"]
+        for kind in ("environment", "service")
+    )
+    actions = ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet")
+    return {
+        "stage": renamed(stage, name),
+        "service": renamed(service, name),
+        "insights": environment["ContainerInsights"],
+        "permissions": {
+            (kind, action): allowed(role, f"cloudformation:{action}", stack_arn(f"hello-service-{name}-{kind}"))
+            for kind in STACKS
+            for action in actions
+        },
+    }
+
+
+@pytest.mark.parametrize("strategy", ["rolling", pytest.param("canary", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("environments", LISTS)
+def test_every_environment_from_production_on_is_treated_like_the_last_of_two(
+    stacks_of: Callable[..., Stacks], generated: Callable[..., Path], environments: str, strategy: str
+) -> None:
+    two = {"environments": "dev,live", **STRATEGIES[strategy]}
+    production = treatment(stacks_of(**two), generated(**two), "live")
+    answers = LISTS[environments] | STRATEGIES[strategy]
+    stacks, root = stacks_of(**answers), generated(**answers)
+    earlier, later = split(answers)
+    for name in later:
+        assert treatment(stacks, root, name) == production, name
+    for name in earlier:
+        assert treatment(stacks, root, name)["stage"] != production["stage"], name
+
+
+def test_production_has_approval_capacity_and_protection(
+    stacks_of: Callable[..., Stacks], generated: Callable[..., Path]
+) -> None:
+    answers = LISTS["dev,live,dr"]
+    for name in ("live", "dr"):
+        found = treatment(stacks_of(**answers), generated(**answers), name)
+        stage, service, permissions = found["stage"], found["service"], found["permissions"]
+        actions = {action["Name"]: action for action in stage["Actions"]}
+        assert actions["ChangeSet"]["RunOrder"] < actions["Approval"]["RunOrder"] < actions["Service"]["RunOrder"]
+        assert "OnFailure" not in stage
+        assert "REPLACE_ON_FAILURE" not in json.dumps(stage)
+        assert (service["MinTasks"], service["MaxTasks"], service["Spot"]) == ("2", "10", "false")
+        assert service["BakeMinutes"] == "10"
+        assert found["insights"] == "enhanced"
+        assert not any(may for (_, action), may in permissions.items() if action == "DeleteStack")
+        assert not permissions["service", "UpdateStack"]
+        assert permissions["service", "ExecuteChangeSet"]
+
+
+@pytest.mark.parametrize("answers", [LISTS["live"], LISTS["live,dev"]], ids=["live", "live,dev"])
+def test_without_an_environment_before_production_no_stack_is_deleted(
+    stacks_of: Callable[..., Stacks], answers: Answers
+) -> None:
+    statements = statements_of(one(stacks_of(**answers), "build"), "PipelineRole")
+    assert all(statement["Resource"] for statement in statements)
+    assert "cloudformation:DeleteStack" not in json.dumps(statements)
