@@ -21,6 +21,10 @@ from typing import Any
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import consent
+
 # Git exports these to its hooks and aliases; inherited, they point Git to another repository.
 REPOSITORY_VARIABLES = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -106,8 +110,11 @@ def generate(context: Context, kit: Path) -> None:
         return  # cruft compares services in temporary folders: neither commit nor deploy those
     if not Path(".git").exists():
         first_commit(context, service)
-    if context.get("deploy"):
+    source = consent.withheld() if context.get("deploy") else ""
+    if context.get("deploy") and not source:
         deploy(context, kit, service)
+    elif source:
+        print(f"Not deployed, since only {source} asks for it. To deploy it: {again(service)}", flush=True)
     else:
         print(f"{service.name} is generated and committed. To deploy it: {again(service)}", flush=True)
 

@@ -12,32 +12,45 @@ from scaffold import __version__
 if TYPE_CHECKING:
     from types import FrameType
 
+    from scaffold.core.errors import ScaffoldError
+
 EXIT_BROKEN_PIPE = 141
 
 
 def main() -> int:
     """Run the command line and return its exit code. No traceback reaches the screen."""
     arguments = sys.argv[1:]
-    if arguments == ["--version"]:  # before anything is imported that takes time
-        print(f"scaffold {__version__}")
-        return 0
     # A command keeps most of its objects until it ends: collecting garbage as often as Python does by
     # default, and once more at exit, takes a quarter of a short command's time and finds nothing.
     gc.set_threshold(100_000, 50, 50)
     try:
-        code = _guarded(arguments)
+        if arguments == ["--version"]:  # before anything is imported that takes time
+            print(f"scaffold {__version__}")
+            code = 0
+        else:
+            code = _guarded(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader has closed the pipe (`scaffold --help | head`): keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has closed the pipe (`scaffold --help | head`).
+        _discard_output()
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        _discard_output()
+        print(f"Error: The result could not be written: {error.strerror}.", file=sys.stderr)
+        print("  Free space, or send the output elsewhere, then run the same command again.", file=sys.stderr)
+        return 1
     finally:
         gc.freeze()
     return code
 
 
+def _discard_output() -> None:
+    """Keep the interpreter from complaining at exit about output that cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _guarded(arguments: list[str]) -> int:
-    from scaffold.core.errors import Bug, Interrupted, ScaffoldError
+    from scaffold.core.errors import Interrupted, ScaffoldError
 
     _install_signal_handlers()
     own_arguments = arguments[: arguments.index("--")] if "--" in arguments else arguments
@@ -52,17 +65,26 @@ def _guarded(arguments: list[str]) -> int:
         error: ScaffoldError = Interrupted("Interrupted.", "Run the same command again: it continues from what exists.")
     except ScaffoldError as known:
         error = known
-    except Exception as bug:
-        from scaffold.core.crash_log import write_log
+    except (OSError, RuntimeError) as failure:
+        from scaffold.core.os_failures import explain
 
-        error = Bug(
-            f"Unexpected error ({type(bug).__name__}): this is a bug in scaffold.",
-            f"Please report it and attach the log {write_log(bug, arguments)}.",
-        )
+        error = explain(failure) or _bug(failure, arguments)
+    except Exception as bug:
+        error = _bug(bug, arguments)
     from scaffold.console.console import Console
 
     Console(json=as_json).render_error(error)
     return error.exit_code
+
+
+def _bug(bug: Exception, arguments: list[str]) -> ScaffoldError:
+    from scaffold.core.crash_log import write_log
+    from scaffold.core.errors import Bug
+
+    return Bug(
+        f"Unexpected error ({type(bug).__name__}): this is a bug in scaffold.",
+        f"Please report it and attach the log {write_log(bug, arguments)}.",
+    )
 
 
 def _install_signal_handlers() -> None:

@@ -15,6 +15,12 @@ from scaffold.service import names
 from scaffold.service.service import Service
 
 _NO_TEMPLATE = "ApprovalRuleTemplateDoesNotExistException"
+_CHANGED_MEANWHILE = {
+    _NO_TEMPLATE,
+    "ApprovalRuleTemplateNameAlreadyExistsException",
+    "InvalidRuleContentSha256Exception",
+}
+_LOOKS = 3
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,18 @@ def inspect(session: Session, service: Service, *, repository_exists: bool) -> A
 
 def apply(session: Session, service: Service, rule: ApprovalRule) -> None:
     """Create or update the template and associate it with the repository, or delete it where none is desired."""
+    for _ in range(_LOOKS):
+        try:
+            return _apply(session, service, rule)
+        except ClientError as error:
+            if code_of(error) not in _CHANGED_MEANWHILE:
+                raise
+        # By another process, or by this request, whose answer was lost.
+        rule = inspect(session, service, repository_exists=True)
+    return _apply(session, service, rule)
+
+
+def _apply(session: Session, service: Service, rule: ApprovalRule) -> None:
     client, name = session.client("codecommit"), names.approval_rule_template(service.app_name)
     if rule.desired is None:
         if rule.actual is not None:

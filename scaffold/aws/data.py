@@ -159,8 +159,11 @@ def delete(session: Session, resource: DataResource) -> datetime | None:
         try:
             answer = client.schedule_key_deletion(KeyId=resource.id, PendingWindowInDays=KEY_DELETION_DAYS)
         except BaseException:
-            client.untag_resource(KeyId=resource.id, TagKeys=[_SCHEDULED])
-            raise
+            answer = client.describe_key(KeyId=resource.id)["KeyMetadata"]
+            # Done, if only the answer was lost.
+            if answer["KeyState"] != "PendingDeletion":
+                client.untag_resource(KeyId=resource.id, TagKeys=[_SCHEDULED])
+                raise
         end: datetime | None = answer.get("DeletionDate")
         return end
     return None

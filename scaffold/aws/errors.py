@@ -6,15 +6,18 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore import exceptions as failures
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scaffold.aws.botocore_failures import SIGN_IN, explain, sentence
 from scaffold.aws.quotas import remedy_for
 from scaffold.core.errors import ScaffoldError
 
 PERMISSIONS = "docs/permissions.md of gitops-scaffold"
 
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
+# Also codes for a clock that is wrong; a signature's message says so too.
+_WRONG_TIME = {"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"}
+_SIGNED_AT_WRONG_TIME = re.compile(r"signature (has )?expired|not yet current", re.IGNORECASE)
 _INVALID = {
     "InvalidClientTokenId",
     "UnrecognizedClientException",
@@ -34,11 +37,29 @@ _DENIED = {
     "AuthorizationError",
     "UnauthorizedAccess",
 }
-_THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+_THROTTLED = {
+    "PriorRequestNotComplete",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+# What a call gets while another process creates, changes or deletes the same stack or change set.
+_CONCURRENT = {
+    "ChangeSetNotFound",
+    "ChangeSetNotFoundException",
+    "InvalidChangeSetStatus",
+    "InvalidChangeSetStatusException",
+    "OperationInProgressException",
+}
+_CONCURRENT_CREATIONS = {"CreateStack", "CreateChangeSet"}
+_BUSY = re.compile(r"is in [A-Z_]+_IN_PROGRESS state")
+_SERVER_ERROR = 500
 _NOT_AUTHORIZED = re.compile(r"not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?")
-
-_SIGN_IN = "Sign in again (`aws sso login`, or new keys with `aws configure`), then run the same command again."
-
 
 # CloudFormation's reasons for a change set without changes.
 _NOTHING_TO_CHANGE = ("didn't contain changes", "No updates are to be performed", "no changes")
@@ -92,7 +113,7 @@ def says_role_exists(error: ClientError) -> bool:
 
 def translate(error: BotoCoreError | ClientError) -> ScaffoldError:
     """Turn a failed call into a sentence on what happened and one on what to do."""
-    return _refused(error) if isinstance(error, ClientError) else _unsent(error)
+    return _refused(error) if isinstance(error, ClientError) else explain(error)
 
 
 def denial(message: str) -> tuple[str, str] | None:
@@ -104,7 +125,13 @@ def denial(message: str) -> tuple[str, str] | None:
 def _refused(error: ClientError) -> ScaffoldError:
     code, message, operation = code_of(error), message_of(error), error.operation_name
     if code in _EXPIRED:
-        return ScaffoldError("Your AWS credentials have expired.", _SIGN_IN)
+        return ScaffoldError("Your AWS credentials have expired.", SIGN_IN)
+    if code in _WRONG_TIME or _SIGNED_AT_WRONG_TIME.search(message):
+        return ScaffoldError(
+            f"For AWS, the request has expired or lies in the future ({code}).",
+            "Set the clock of this machine right; if it is, sign in again (`aws sso login`). Then run the same command "
+            "again.",
+        )
     if code in _INVALID:
         return ScaffoldError(
             f"AWS does not accept these credentials ({code}).",
@@ -126,21 +153,38 @@ def _refused(error: ClientError) -> ScaffoldError:
             "enable CodeCommit for this one; then run the same command again.",
         )
     if remedy := remedy_for(f"{code}: {message}"):
-        return ScaffoldError(
-            f"AWS refused {operation} because of a limit of this account: {_sentence(message)}", remedy
-        )
+        return ScaffoldError(f"AWS refused {operation} because of a limit of this account: {sentence(message)}", remedy)
     if code in _THROTTLED:
         return ScaffoldError(f"AWS is throttling requests ({operation}).", "Run the same command again in a minute.")
+    if _status_of(error) >= _SERVER_ERROR:
+        return ScaffoldError(
+            f"AWS is unavailable at the moment ({operation}: {code}).", "Try again: run the same command in a minute."
+        )
+    if _is_concurrent(error):
+        return ScaffoldError(
+            f"Another deployment or deletion of this service is running: {sentence(message)}",
+            "Wait for its end, then run the same command again, which continues from its result.",
+        )
     if "TerminationProtection" in message:
         return ScaffoldError(
-            f"The stack is protected from deletion: {_sentence(message)}",
+            f"The stack is protected from deletion: {sentence(message)}",
             "Turn the protection off with `aws cloudformation update-termination-protection "
             "--no-enable-termination-protection --stack-name NAME`, then run the same command again.",
         )
     return ScaffoldError(
-        f"AWS refused {operation} ({code}): {_sentence(message)}",
+        f"AWS refused {operation} ({code}): {sentence(message)}",
         "Fix what AWS reports, then run the same command again.",
     )
+
+
+def _status_of(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _is_concurrent(error: ClientError) -> bool:
+    code = code_of(error)
+    exists = code == "AlreadyExistsException" and error.operation_name in _CONCURRENT_CREATIONS
+    return exists or code in _CONCURRENT or bool(_BUSY.search(message_of(error)))
 
 
 def _action_of(error: ClientError) -> str:
@@ -148,50 +192,3 @@ def _action_of(error: ClientError) -> str:
     # S3's message names no action, and two S3 actions have other names than their operations.
     special = {"ListObjectVersions": "s3:ListBucketVersions", "HeadBucket": "s3:ListBucket"}
     return special.get(error.operation_name, error.operation_name)
-
-
-def _sentence(message: str) -> str:
-    text = " ".join(message.split())
-    return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def _unsent(error: BotoCoreError) -> ScaffoldError:
-    match error:
-        case failures.NoCredentialsError() | failures.PartialCredentialsError():
-            return ScaffoldError(
-                "No AWS credentials were found.",
-                "Sign in (`aws configure sso`, `aws configure`), name a profile with `--profile`, or try it without an "
-                "account: `scaffold local`.",
-            )
-        case failures.ProfileNotFound():
-            return ScaffoldError(
-                f"{_sentence(str(error))}", "`aws configure list-profiles` shows the profiles of this machine."
-            )
-        case (
-            failures.UnauthorizedSSOTokenError()
-            | failures.SSOTokenLoadError()
-            | failures.TokenRetrievalError()
-            | failures.LoginError()
-        ):
-            return ScaffoldError("Your AWS sign-in has expired.", _SIGN_IN)
-        case failures.CredentialRetrievalError() | failures.MetadataRetrievalError() | failures.InvalidConfigError():
-            return ScaffoldError(f"AWS credentials could not be fetched: {_sentence(str(error))}", _SIGN_IN)
-        case failures.ConfigParseError() | failures.ConfigNotFound():
-            return ScaffoldError(f"The AWS configuration cannot be read: {_sentence(str(error))}", "Fix ~/.aws/config.")
-        case failures.SSLError():
-            return ScaffoldError(
-                f"The TLS certificate of the connection to AWS is not trusted: {_sentence(str(error))}",
-                "Behind a proxy that inspects TLS, set AWS_CA_BUNDLE to the file with its certificate.",
-            )
-        case failures.HTTPClientError() | failures.ConnectionError():
-            return ScaffoldError(
-                f"AWS cannot be reached: {_sentence(str(error))}",
-                "Check the network, the proxy and AWS_ENDPOINT_URL, then run the same command again.",
-            )
-        case failures.NoRegionError() | failures.InvalidRegionError() | failures.UnknownEndpointError():
-            return ScaffoldError(f"The region is not usable: {_sentence(str(error))}", "Check the answer `aws_region`.")
-        case _:
-            return ScaffoldError(
-                f"The call to AWS failed: {_sentence(str(error))}",
-                "Fix what it reports, then run the same command again.",
-            )

@@ -9,15 +9,19 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from scaffold.aws.codecommit import main_commit
+from scaffold.aws.remote_url import profile_variable, remote_url
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import git
+from scaffold.core.git import git, network_git
 from scaffold.core.git_failures import GitFailed, GitFailure, explain
 from scaffold.service import names
 from scaffold.service.service import Service
 
 _HELPER = "git-remote-codecommit"
+_LOOKS = 3
 _MAIN = f"refs/heads/{names.BRANCH}"
 _REMEDIES = {
     GitFailure.REMOTE_REJECTED: (
@@ -76,8 +80,8 @@ def compare(session: Session, service: Service, commit: str) -> RemoteState:
             f"The local {names.BRANCH} is behind {names.BRANCH} of the CodeCommit repository."
             if behind
             else f"The local {names.BRANCH} has diverged from {names.BRANCH} of the CodeCommit repository.",
-            f"Run `git pull {'--ff-only' if behind else '--rebase'} {remote_url(session, service)} {names.BRANCH}`, "
-            "then the same command again.",
+            f"Run `{profile_variable(session)}git pull {'--ff-only' if behind else '--rebase'} "
+            f"{remote_url(session, service)} {names.BRANCH}`, then the same command again.",
         )
     return RemoteState(commit, remote, _count(service, f"{remote}..{commit}"))
 
@@ -95,7 +99,11 @@ def push(session: Session, service: Service, commit: str) -> None:
     """
     refspec = f"{commit}:{_MAIN}"
     # The user may have configured signed pushes, which CodeCommit does not support.
-    _git(session, service, "push", "--no-signed", "--quiet", _url(service), refspec)
+    try:
+        _git(session, service, "push", "--no-signed", "--quiet", _url(service), refspec)
+    except ScaffoldError:
+        if not _arrived(session, service, commit):
+            raise
 
 
 def configure_remote(session: Session, service: Service, commit: str) -> str:
@@ -115,9 +123,11 @@ def configure_remote(session: Session, service: Service, commit: str) -> str:
         git("remote", "set-url", remote, url, cwd=service.root)
     # The push named the URL and not the remote, so Git has not updated the remote-tracking branch.
     git("update-ref", f"refs/remotes/{remote}/{names.BRANCH}", commit, cwd=service.root)
-    if not _setting(service, f"branch.{names.BRANCH}.remote"):
+    upstream, merged = (_setting(service, f"branch.{names.BRANCH}.{key}") for key in ("remote", "merge"))
+    # An earlier run may have been interrupted between the two.
+    if not upstream or (upstream == remote and not merged):
+        git("config", f"branch.{names.BRANCH}.merge", _MAIN, cwd=service.root)
         git("config", f"branch.{names.BRANCH}.remote", remote, cwd=service.root)
-        git("config", f"branch.{names.BRANCH}.merge", f"refs/heads/{names.BRANCH}", cwd=service.root)
     return remote
 
 
@@ -130,16 +140,18 @@ def remote_refs(session: Session, service: Service, main: str | None = None) -> 
     Raises:
         ScaffoldError: Git's listing lacks the commit of main that CodeCommit has, so it is incomplete.
     """
-    listing = _git(session, service, "ls-remote", "--heads", "--tags", "--refs", _url(service))
-    lines = (line.split("\t") for line in listing.splitlines() if "\t" in line)
-    refs = {ref: commit for commit, ref in lines}
-    main = main or main_commit(session, service.app_name)
-    if main and refs.get(_MAIN) != main:
-        raise ScaffoldError(
-            f"Git and CodeCommit disagree about {names.BRANCH} of {names.repository(service.app_name)}.",
-            "Run the same command again: another push may have happened in between.",
-        )
-    return refs
+    for _ in range(_LOOKS):
+        listing = _git(session, service, "ls-remote", "--heads", "--tags", "--refs", _url(service))
+        lines = (line.split("\t") for line in listing.splitlines() if "\t" in line)
+        refs = {ref: commit for commit, ref in lines}
+        main = main or main_commit(session, service.app_name)
+        if main is None or refs.get(_MAIN) == main:
+            return refs
+        main = None  # another push may have happened in between
+    raise ScaffoldError(
+        f"Git and CodeCommit disagree about {names.BRANCH} of {names.repository(service.app_name)}.",
+        "Run the same command again in a minute.",
+    )
 
 
 def fetch(session: Session, service: Service, refs: dict[str, str]) -> None:
@@ -200,16 +212,19 @@ def count_unpulled(service: Service, refs: dict[str, str]) -> int:
     return int(git("rev-list", "--count", *refs.values(), "--not", *own, cwd=service.root))
 
 
-def remote_url(session: Session, service: Service) -> str:
-    """The URL for the user's own Git commands, with the profile of this run."""
-    return names.remote_url(service.app_name, service.region, session.target.profile)
-
-
 def helper_hint() -> str | None:
     """The hint for a user whose own `git push` will not find git-remote-codecommit; None when it will."""
     if shutil.which(_HELPER):
         return None
     return f"For `git push` by hand, put {_HELPER} on your PATH: `pipx install {_HELPER}`."
+
+
+def _arrived(session: Session, service: Service, commit: str) -> bool:
+    """Whether main is a commit although Git reports a failure: its answer was lost, or another deployment pushed it."""
+    try:
+        return main_commit(session, service.app_name) == commit
+    except (BotoCoreError, ClientError):
+        return False
 
 
 def _check_history(service: Service, commit: str, remote: str) -> None:
@@ -230,7 +245,7 @@ def _check_history(service: Service, commit: str, remote: str) -> None:
 def _git(session: Session, service: Service, *arguments: str) -> str:
     try:
         # An empty helper clears the list of credential helpers: none may store a signature that is valid for minutes.
-        return git("-c", "credential.helper=", *arguments, cwd=service.root, env=_variables(session))
+        return network_git("-c", "credential.helper=", *arguments, cwd=service.root, env=_variables(session))
     except GitFailed as error:
         raise explain(error, f"the CodeCommit repository {names.repository(service.app_name)}", _REMEDIES) from error
 

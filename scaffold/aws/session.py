@@ -13,6 +13,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scaffold import __version__
+from scaffold.aws import credentials
+from scaffold.aws.botocore_failures import malformed_endpoint
+from scaffold.aws.client import Client
 from scaffold.aws.errors import translate
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
@@ -37,7 +40,7 @@ class Session:
     caller: str
     target: Target
     boto: Any = field(repr=False)
-    _clients: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False)
+    _clients: dict[tuple[str, int], Client] = field(default_factory=dict, repr=False)
 
     @property
     def region(self) -> str:
@@ -54,7 +57,7 @@ class Session:
         """Account and region, for messages."""
         return f"{'local AWS' if self.target.local else 'account'} {self.account}, {self.region}"
 
-    def client(self, service_name: str, attempts: int = 4) -> Any:
+    def client(self, service_name: str, attempts: int = 4) -> Client:
         """The client of an AWS service; the same one for the same arguments.
 
         Args:
@@ -68,7 +71,7 @@ class Session:
 
     def git_variables(self) -> dict[str, str]:
         """Environment variables with which Git signs in with this session's credentials."""
-        keys = self.boto.get_credentials().get_frozen_credentials()
+        keys = credentials.fetch(self.boto)
         return {
             **(self.target.endpoint.variables if self.target.endpoint else {}),
             "AWS_ACCESS_KEY_ID": keys.access_key,
@@ -93,12 +96,15 @@ def connect(service: Service, target: Target) -> Session:
     Raises:
         ScaffoldError: Credentials are missing or expired, AWS cannot be reached, or it is the wrong account.
     """
+    if target.endpoint is None:
+        credentials.check_variables()
     try:
         boto = new_session(target)
+        credentials.fetch(boto)
         identity = _client(boto, "sts", target).get_caller_identity()
+        session = Session(identity["Account"], identity["Arn"], target, boto)
     except (BotoCoreError, ClientError) as error:
         raise translate(error) from error
-    session = Session(identity["Account"], identity["Arn"], target, boto)
     if service.account and session.account != service.account:
         raise ScaffoldError(
             f"These credentials belong to account {session.account}, but {service.app_name} belongs to "
@@ -124,15 +130,18 @@ def signed_in(service: Service, target: Target, console: Console) -> Iterator[Se
         raise translate(error) from error
 
 
-def _client(boto: Any, service_name: str, target: Target, attempts: int = 4) -> Any:
+def _client(boto: Any, service_name: str, target: Target, attempts: int = 4) -> Client:
     config = Config(
         connect_timeout=10,
         read_timeout=60,
         retries={"mode": "standard", "total_max_attempts": attempts},
         user_agent_extra=f"gitops-scaffold/{__version__}",
     )
-    endpoint = target.endpoint
-    if endpoint is None:
-        return boto.client(service_name, region_name=target.region, config=config)
-    plain = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
-    return boto.client(service_name, region_name=target.region, endpoint_url=endpoint.url, config=config.merge(plain))
+    settings = {"region_name": target.region, "config": config}
+    if endpoint := target.endpoint:
+        plain = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
+        settings |= {"endpoint_url": endpoint.url, "config": config.merge(plain)}
+    try:
+        return Client(boto.client(service_name, **settings))
+    except ValueError as error:
+        raise malformed_endpoint(error) from error

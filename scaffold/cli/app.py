@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -19,6 +20,8 @@ COMMANDS = {
     "destroy": "Delete a service from AWS.",
     "local": "Run local AWS.",
 }
+# How alike a misspelt option has to be. Less would suggest --yes for --env.
+_SIMILAR = 0.75
 _HELP_OPTIONS = {"help_option_names": ["--help", "-h"]}
 
 
@@ -93,6 +96,16 @@ def main(
         raise typer.Exit
 
 
+def _message(error: Any) -> str:
+    """What is wrong with the command line; an unknown option comes with the one that it abbreviates or misspells."""
+    option, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
+    if context is None or not hasattr(error, "possibilities"):
+        return error.format_message() if hasattr(error, "format_message") else str(error)
+    known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
+    near = [name for name in known if name.startswith(option)] or get_close_matches(option, known, 1, _SIMILAR)
+    return f"There is no option {option}.{f' Did you mean {near[0]}?' if near else ''}"
+
+
 def run(arguments: list[str]) -> int:
     """Parse the command line without the program's name, run the command and return its exit code.
 
@@ -110,8 +123,6 @@ def run(arguments: list[str]) -> int:
         raise KeyboardInterrupt from None
     except typer.TyperException as error:
         known = getattr(error, "ctx", None)
-        message = error.format_message() if hasattr(error, "format_message") else str(error)
-        raise UsageError(
-            message, f"Run `{known.command_path if known else 'scaffold'} --help` for the options."
-        ) from error
+        path = known.command_path if known else " ".join(["scaffold", *(set(arguments[:1]) & set(COMMANDS))])
+        raise UsageError(_message(error), f"Run `{path} --help` for the options.") from error
     return code if isinstance(code, int) else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,16 +12,21 @@ from typing import Any, ClassVar
 from scaffold.console.console import Console
 from scaffold.console.prompt import confirm, require_terminal
 from scaffold.core.errors import Interrupted, ScaffoldError
+from scaffold.core.git import outer_work_tree
 from scaffold.core.paths import enter
 from scaffold.core.results import Result
 from scaffold.core.target import configured_target
+from scaffold.core.temporary import temporary_folder
 from scaffold.deployment.deploy import DeployResult
 from scaffold.kit.answers import merge
 from scaffold.kit.estimate import Estimate, read_estimate
 from scaffold.kit.questionnaire import Answers, Questionnaire
-from scaffold.kit.rendering import Kit, check_destination, first_commit, open_kit, workspace
+from scaffold.kit.rendering import Kit, check_destination, first_commit, has_fallback_author, open_kit, workspace
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import stack_ids
+
+_IN_LOCAL = "scaffold local -- scaffold deploy"
+_ALONE = re.compile(r"`scaffold deploy\b")
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class NewResult(Result):
         commit: The first commit; None in a dry run.
         deployment: The deployment; None where there was none.
         deployment_ended: Whether it was deployed to a local AWS that ended with this command.
+        outer_repository: The Git work tree that the folder is in and that would record it as a submodule without an
+            address; None for none.
     """
 
     command: ClassVar[str] = "new"
@@ -81,6 +89,7 @@ class NewResult(Result):
     commit: str | None
     deployment: DeployResult | None = None
     deployment_ended: bool = False
+    outer_repository: str | None = None
 
 
 def run(options: NewOptions, console: Console) -> NewResult:
@@ -109,8 +118,13 @@ def run(options: NewOptions, console: Console) -> NewResult:
                 files = kit.render(answers, folder)
                 commit = first_commit(folder, f"Generate {_app_name(answers)} from kit {kit.source.version}")
     except KeyboardInterrupt:
-        raise _interrupted(destination) from None
+        raise _interrupted(destination, options) from None
     console.step(f"Generated {_app_name(answers)} in {destination}")
+    if has_fallback_author(destination):
+        console.warn(
+            "user.name and user.email of Git are not set, so the first commit is by gitops-scaffold. Set them before "
+            "you commit: `git config --global user.name` and `git config --global user.email`."
+        )
     deployment, ended = None, False
     if deploy:
         deployment, ended = _deploy(_service(answers, destination), options, console)
@@ -160,21 +174,19 @@ def _service(answers: Answers, destination: Path) -> Service:
     return Service.from_answers(destination, answers.recorded)
 
 
-def _interrupted(destination: Path | None) -> Interrupted:
+def _interrupted(destination: Path | None, options: NewOptions) -> Interrupted:
     # An interruption may come during the clean-up too, after the complete service was renamed to its folder.
     if destination and (destination / ".git").exists():
         return Interrupted(
             f"Interrupted: {destination} is complete, and not deployed.",
-            f"Continue with `{enter(destination)} && scaffold deploy`.",
+            f"Continue with `{enter(destination)} && {_IN_LOCAL if options.local else 'scaffold deploy'}`.",
         )
     return Interrupted("Interrupted: nothing was written.", "Run the same command again to start over.")
 
 
 def _preview(kit: Kit, answers: Answers, destination: Path) -> NewResult:
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory(prefix="scaffold-") as temporary:
-        files = kit.render(answers, Path(temporary) / destination.name)
+    with temporary_folder("scaffold-") as temporary:
+        files = kit.render(answers, temporary / destination.name)
         return _result(kit, answers, destination, files, commit=None)
 
 
@@ -203,6 +215,7 @@ def _result(
         commit=commit,
         deployment=deployment,
         deployment_ended=ended,
+        outer_repository=outer_work_tree(destination),
     )
 
 
@@ -239,7 +252,7 @@ def _deploy(service: Service, options: NewOptions, console: Console) -> tuple[De
     from scaffold.local.environment import inside, running_local_aws
 
     own_local = options.local and not inside()
-    again = f"{enter(service.root)} && {'scaffold local -- ' if own_local else ''}scaffold deploy"
+    again = f"{enter(service.root)} && {_IN_LOCAL if own_local else 'scaffold deploy'}"
     try:
         if own_local:
             with running_local_aws(service.region) as aws:
@@ -247,13 +260,14 @@ def _deploy(service: Service, options: NewOptions, console: Console) -> tuple[De
         # Inside local AWS, the environment variables select it; it has no other profile than `default`.
         target = configured_target(service.region, None if options.local else options.profile)
         return deploy(service, target, plan=False, console=console), False
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "Interrupted while deploying; the service and its resources in AWS are kept.", f"Continue with `{again}`."
-        ) from None
+    except (KeyboardInterrupt, Interrupted):
+        kept = "the service is generated" if own_local else "the service and its resources in AWS are kept"
+        raise Interrupted(f"Interrupted while deploying; {kept}.", f"Continue with `{again}`.") from None
     except ScaffoldError as error:
-        if not own_local and again in error.remedy:
+        # Alone, the command would deploy to the account that the user's configuration selects.
+        remedy = _ALONE.sub(f"`{_IN_LOCAL}", error.remedy) if own_local else error.remedy
+        if again in remedy:
             raise
         raise error.with_remedy(
-            f"{error.remedy} The service is generated: to repeat the deployment alone, run `{again}`."
+            f"{remedy} The service is generated: to repeat the deployment alone, run `{again}`."
         ) from error

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import SCHEMA_VERSION, Result
+from scaffold.core.secrets import redact
 
 if TYPE_CHECKING:
     import rich.live
@@ -58,6 +59,7 @@ class Live:
 
     def update(self, lines: Sequence[str]) -> None:
         """Show all lines. Without a terminal only those not shown before are printed."""
+        lines = [redact(line) for line in lines]
         if self._display is not None:
             from rich.text import Text
 
@@ -125,7 +127,7 @@ class Console:
 
     def render_error(self, error: ScaffoldError) -> None:
         """Print what happened and what to do about it."""
-        happened, remedy = one_line(error.happened), one_line(error.remedy)
+        happened, remedy = redact(one_line(error.happened)), redact(one_line(error.remedy))
         self._print(self._paint("Error:", _RED) + f" {happened}")
         if remedy:
             self._print(f"  {remedy}")
@@ -139,9 +141,10 @@ class Console:
             print(json.dumps({"schema_version": SCHEMA_VERSION, "error": document}, indent=2))
 
     def _print(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(redact(text), file=sys.stderr, flush=True)
 
     def _paint(self, text: str, colour: str) -> str:
-        if "NO_COLOR" in os.environ or not sys.stderr.isatty():
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        if plain or not sys.stderr.isatty():
             return text
         return f"\x1b[{colour}m{text}\x1b[0m"

@@ -18,7 +18,9 @@ def require_terminal(console: Console) -> None:
     """
     if not console.interactive:
         raise UsageError(
-            "Cannot prompt: this is not a terminal.",
+            "Cannot prompt: with --json nothing is asked."
+            if console.json
+            else "Cannot prompt: this is not a terminal.",
             "Add `--defaults`, and `--data KEY=VALUE` or `--answers FILE` for other answers.",
         )
 

@@ -11,6 +11,7 @@ import traceback
 from pathlib import Path
 
 from scaffold import __version__
+from scaffold.core.secrets import redact
 
 _PASSWORD = re.compile(r"(://)[^/\s@'\"]+@")
 
@@ -35,7 +36,7 @@ def write_log(bug: BaseException, arguments: list[str]) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             # Only as a new file: in the shared temporary folder, the name may be another user's link.
             with (folder / name).open("x", encoding="utf-8", errors="backslashreplace") as log:
-                log.write(_PASSWORD.sub(r"\1***@", text))
+                log.write(redact(_PASSWORD.sub(r"\1***@", text)))
         except OSError:
             continue
         return folder / name

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git_failures import GitFailed
+from scaffold.core.git_failures import TRANSIENT, GitFailed
 
 # What `git rev-parse --local-env-vars` lists, and GIT_NAMESPACE. Git exports these to its hooks and aliases; inherited,
 # they point our commands at another repository. GIT_CONFIG_COUNT is not among them: containers and CI use it to give
@@ -47,6 +48,10 @@ ISOLATED = (
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
 )
+# Git waits for ever for a host that accepts a connection and says nothing. GIT_HTTP_LOW_SPEED_TIME overrides it.
+_SILENT_HOST = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60")
+# Seconds before each further attempt.
+_PAUSES = (0.5, 2.0)
 # No configuration but the repository's own. Refs are files, so that they can be read without starting Git.
 _NO_CONFIGURATION = {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -99,6 +104,35 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin:
     if done.returncode:
         raise GitFailed(arguments, done.stderr)
     return done.stdout.removesuffix("\n")
+
+
+def outer_work_tree(folder: Path) -> str | None:
+    """The top of the Git work tree around a folder, which may not exist yet; None for none, or one that ignores it."""
+    parent = next(path for path in folder.parents if path.is_dir())
+    try:
+        top = git("rev-parse", "--show-toplevel", cwd=parent)
+    except GitFailed:
+        return None
+    try:
+        git("check-ignore", "--quiet", "--", f"{folder}/", cwd=parent)
+    except GitFailed:
+        return top
+    return None
+
+
+def network_git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
+    """Run a Git command that talks to another host. It is tried again after a failure that may pass by itself.
+
+    Takes the arguments of `git`, and raises what it raises.
+    """
+    for pause in _PAUSES:
+        try:
+            return git(*_SILENT_HOST, *arguments, cwd=cwd, env=env)
+        except GitFailed as error:
+            if error.kind not in TRANSIENT:
+                raise
+        time.sleep(pause)
+    return git(*_SILENT_HOST, *arguments, cwd=cwd, env=env)
 
 
 def isolated_git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> str:

@@ -19,12 +19,15 @@ class GitFailure(Enum):
     HELPER_MISSING = "git-remote-codecommit is not installed"
     NETWORK = "the remote host cannot be reached"
     DENIED = "the remote host refused access"
+    UNAVAILABLE = "the remote host cannot answer at the moment"
+    STORAGE = "the disk is full or cannot be written"
     OTHER = "anything else"
 
 
 # In the order in which they are tried. A remote helper that cannot connect prints a traceback through modules that have
 # "credentials" in their names, so NETWORK comes before DENIED.
 _PATTERNS = {
+    GitFailure.STORAGE: (r"no space left on device|out of disk ?space|disk quota exceeded|read-only file system",),
     GitFailure.NOT_FAST_FORWARD: (
         r"! \[rejected\] .*\((fetch first|non-fast-forward|needs force|stale info)\)",
         r"not possible to fast-forward",
@@ -45,7 +48,9 @@ _PATTERNS = {
         r"(could not|couldn't) (resolve|connect)",
         r"(failed|unable) to connect|connect to host",
         r"connection (was )?(refused|reset|closed|timed out)",
-        r"timed out",
+        r"timed out|operation too slow",
+        r"(recv|send) failure|unexpected eof while reading",
+        r"ssl_(read|write|connect)|gnutls (recv|send)|gnutls_handshake",
         r"network is unreachable|no route to host",
         r"name or service not known|temporary failure in name resolution",
         r"proxy",
@@ -58,7 +63,15 @@ _PATTERNS = {
         r"error: 40[13]",
         r"credentials",
     ),
+    GitFailure.UNAVAILABLE: (
+        r"(error:|http) (429|5\d\d)\b",
+        r"empty reply from server|transfer closed|early eof|unexpected disconnect|hung up unexpectedly",
+        r"rpc failed; curl (18|52|55|56|92)\b|http/2 (stream|framing)",
+    ),
 }
+# What may pass by itself, so that the same command may succeed a moment later.
+TRANSIENT = frozenset({GitFailure.NETWORK, GitFailure.UNAVAILABLE})
+
 _FAILURES = {kind: re.compile("|".join(patterns), re.IGNORECASE) for kind, patterns in _PATTERNS.items()}
 # Addresses and paths that Git quotes may have any word in them.
 _QUOTED_PATH = re.compile(r"'[^'\n]*/[^'\n]*'")
@@ -95,8 +108,9 @@ class GitFailed(ScaffoldError):
             arguments = arguments[2:]
         self.kind = classify(stderr)
         self.reason = _reason(stderr)
+        fix = "Fix what Git reports, then run the same command again."
         super().__init__(
-            f"`git {arguments[0]}` failed: {self.reason}", "Fix what Git reports, then run the same command again."
+            f"`git {arguments[0]}` failed: {self.reason}", _FREE_SPACE if self.kind is GitFailure.STORAGE else fix
         )
 
 
@@ -108,12 +122,17 @@ _SENTENCES = {
     GitFailure.HELPER_MISSING: "Git cannot read {repository} without git-remote-codecommit",
     GitFailure.NETWORK: "{repository} cannot be reached over the network",
     GitFailure.DENIED: "Access to {repository} is denied",
+    GitFailure.UNAVAILABLE: "{repository} is unavailable at the moment: {reason}",
+    GitFailure.STORAGE: "{repository} cannot be copied: {reason}",
     GitFailure.OTHER: "{repository} cannot be accessed: {reason}",
 }
+_FREE_SPACE = "Free space there, or set TMPDIR to a folder elsewhere, then run the same command again."
 _REMEDIES = {
+    GitFailure.STORAGE: _FREE_SPACE,
     GitFailure.NOT_FAST_FORWARD: "Run `git pull --rebase`, then the same command again.",
     GitFailure.HELPER_MISSING: "Install it with `pipx install git-remote-codecommit`, then run the same command again.",
     GitFailure.NETWORK: "Check the network, the proxy and the address, then run the same command again.",
+    GitFailure.UNAVAILABLE: "Try again: run the same command in a minute.",
 }
 
 

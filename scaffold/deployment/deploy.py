@@ -8,6 +8,7 @@ from typing import ClassVar
 from scaffold.aws.cloudformation import templates
 from scaffold.aws.first_run import Quota, exhausted_quotas
 from scaffold.aws.git_remote import helper_hint
+from scaffold.aws.remote_url import outside_url
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
 from scaffold.console.titles import title
@@ -17,7 +18,7 @@ from scaffold.core.target import Target
 from scaffold.deployment.stack_step import StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.deployment.steps import Push, deployment_steps
-from scaffold.service import names, preflight
+from scaffold.service import contract, names, preflight
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import deployed_by_scaffold
 
@@ -58,6 +59,7 @@ class DeployResult(Result):
         clone_url: The URL of the repository for `git clone`.
         pipeline_url: The pipeline's page in the AWS console; None on local AWS.
         remote: The Git remote of the repository; None in a plan.
+        push_profile: The AWS profile that `git push` has to be given, since the remote's URL cannot hold it.
     """
 
     command: ClassVar[str] = "deploy"
@@ -72,6 +74,7 @@ class DeployResult(Result):
     clone_url: str
     pipeline_url: str | None
     remote: str | None
+    push_profile: str | None = None
 
     @property
     def changed(self) -> bool:
@@ -91,6 +94,7 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
         ScaffoldError: Something has to be fixed first. Finished steps are kept, and a repetition continues after them.
     """
     commit = preflight.deployable_commit(service)
+    contract.check_dockerfile(service)
     specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
     change_set = names.PLAN_CHANGE_SET if plan else names.DEPLOY_CHANGE_SET
     try:
@@ -164,6 +168,7 @@ def _result(
         clone_url=names.remote_url(service.app_name, session.region),
         pipeline_url=None if local else _console_url(session, names.pipeline(service.app_name)),
         remote=remote,
+        push_profile=outside_url(session),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from scaffold.core.errors import UsageError
+from scaffold.core.yaml_errors import reason
 from scaffold.kit.questionnaire import Questionnaire
 
 
@@ -94,5 +95,4 @@ def _unknown(key: str, names: list[str]) -> UsageError:
 def _position(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f" (line {error.lineno}, column {error.colno})"
-    mark = getattr(error, "problem_mark", None)
-    return f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return f": {reason(error)}" if isinstance(error, yaml.YAMLError) else ""

@@ -20,7 +20,8 @@ from pathlib import Path
 from scaffold import __version__
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git, isolated_git
-from scaffold.core.git_failures import GitFailed
+from scaffold.core.git_failures import GitFailed, GitFailure
+from scaffold.core.temporary import temporary_folder
 
 # The same address on every machine, because services record it. Copier expands the tilde.
 SOURCE = "~/.local/share/gitops-scaffold/kit"
@@ -68,6 +69,8 @@ def materialise() -> EmbeddedKit:
         with _locked(repository.parent):
             return _recorded(repository, key) or _unpack(repository, key)
     except GitFailed as error:
+        if error.kind is GitFailure.STORAGE:
+            raise
         raise ScaffoldError(
             f"The embedded kit could not be unpacked to {SOURCE}: {error.happened}",
             f"Delete {SOURCE} and run the same command again, which recreates it.",
@@ -141,13 +144,13 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _unpack(repository: Path, key: str) -> EmbeddedKit:
-    with tempfile.TemporaryDirectory(prefix="gitops-scaffold-kit-") as workspace:
+    with temporary_folder("gitops-scaffold-kit-") as workspace:
         source = _BUNDLE
         if _from_checkout():
             from scaffold.kit.history import write_bundle
 
-            source = Path(workspace) / "kit.bundle"
-            write_bundle(_CHECKOUT, __version__, source, Path(workspace))
+            source = workspace / "kit.bundle"
+            write_bundle(_CHECKOUT, __version__, source, workspace)
         for leftover in repository.parent.glob(f"{repository.name}.new-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         if not (repository / ".git" / "HEAD").exists():

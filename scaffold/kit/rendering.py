@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import warnings
@@ -11,19 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, suppress
 from io import StringIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import ISOLATED, git
 from scaffold.core.git_failures import GitFailed, GitFailure
 from scaffold.core.signals import deferred_signals
+from scaffold.core.temporary import temporary_folder
 from scaffold.kit.questionnaire import Answers, Questionnaire
 from scaffold.kit.source import KitSource, fetch, resolve
 
 if TYPE_CHECKING:
     from scaffold.kit.engine.template import Template
 
+_HIDDEN = ".scaffold-"
 _FALLBACK_IDENTITY = {"NAME": "gitops-scaffold", "EMAIL": "gitops-scaffold@localhost"}
 
 
@@ -39,7 +41,13 @@ def check_destination(destination: Path) -> None:
         if destination.exists():
             if not destination.is_dir():
                 raise _occupied(destination, "exists and is not a folder")
-            if any(destination.iterdir()):
+            entries = list(destination.iterdir())
+            if not all(map(_is_left_over, entries)):
+                if any(map(_is_left_over, entries)):
+                    raise ScaffoldError(
+                        f"{destination} has a part of a service, left by a `scaffold new` that was killed.",
+                        "Empty the folder, then run the same command again.",
+                    )
                 raise _occupied(destination, "exists and is not empty")
         place = next(path for path in (destination, *destination.parents) if path.exists())
     except OSError as error:
@@ -66,11 +74,14 @@ def workspace(destination: Path) -> Iterator[Path]:
     existed = destination.exists()
     parent = destination if existed else destination.parent
     created = [path for path in (parent, *parent.parents) if not path.exists()]
-    hidden = parent / f".scaffold-{os.getpid()}-{secrets.token_hex(4)}"
+    hidden = parent / f"{_HIDDEN}{os.getpid()}-{secrets.token_hex(4)}"
     work = hidden / (destination.name or "service")
     succeeded = False
     try:  # before the first folder is created: an interruption may come at any point
         hidden.mkdir(parents=True)
+        for path in parent.glob(f"{_HIDDEN}*"):
+            if _is_left_over(path):
+                shutil.rmtree(path, ignore_errors=True)
         yield work
         with deferred_signals():  # in an existing folder it takes a rename for each entry
             if existed:
@@ -89,6 +100,31 @@ def workspace(destination: Path) -> Iterator[Path]:
             for path in () if succeeded else created:
                 with suppress(OSError):
                     path.rmdir()
+
+
+def _is_left_over(path: Path) -> bool:
+    """Whether it is the hidden folder of a process that has ended without deleting it."""
+    process = re.fullmatch(rf"{re.escape(_HIDDEN)}(\d+)-[0-9a-f]{{8}}", path.name)
+    if process is None or os.name != "posix":  # on Windows, signal 0 would end the process
+        return False
+    try:
+        os.kill(int(process[1]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+@contextmanager
+def _pool() -> Iterator[ThreadPoolExecutor]:
+    """One more thread, whose end is waited for: it writes to a folder that is deleted after it."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        yield pool
+    finally:
+        with deferred_signals():
+            pool.shutdown()
 
 
 class Kit:
@@ -177,12 +213,12 @@ def open_kit(kit: str | None = None, version: str | None = None) -> Iterator[Kit
     """
     address = resolve(kit, version)
     with (
-        TemporaryDirectory(prefix="scaffold-kit-", ignore_cleanup_errors=True) as temporary,
-        ThreadPoolExecutor(1) as beside,
+        temporary_folder("scaffold-kit-") as temporary,
+        _pool() as beside,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
-        fetching = beside.submit(fetch, address, Path(temporary))  # while Python imports Copier
+        fetching = beside.submit(fetch, address, temporary)  # while Python imports Copier
         from scaffold.kit.engine.template import Template
 
         source = fetching.result()
@@ -205,6 +241,11 @@ def first_commit(folder: Path, message: str) -> str:
             raise
         git(*commit, cwd=folder, env=_completed_identity(folder))
     return git("rev-parse", "HEAD", cwd=folder)
+
+
+def has_fallback_author(folder: Path) -> bool:
+    """Whether the first commit has the fallback author, since user.name or user.email is not set."""
+    return git("log", "-1", "--format=%ae", cwd=folder) == _FALLBACK_IDENTITY["EMAIL"]
 
 
 def _completed_identity(folder: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.core.errors import ScaffoldError, UsageError
-from scaffold.core.git import ISOLATED, git
+from scaffold.core.git import ISOLATED, git, network_git
 from scaffold.core.git_failures import GitFailed, GitFailure, explain
 
 VARIABLE = "SCAFFOLD_KIT"
@@ -122,14 +122,14 @@ def fetch(address: KitAddress, folder: Path) -> KitSource:
     shared = ("--shared",) if Path(address.url).is_dir() else ()
     clone = ("clone", "--quiet", *shared, "--no-checkout", "--template=", "--", address.url, ".")
     try:
-        git(*ISOLATED, *clone, cwd=folder, env=_with_remote_helper())
+        network_git(*ISOLATED, *clone, cwd=folder, env=_with_remote_helper())
     except GitFailed as error:
         raise explain(error, f"the kit {address.source}", _REMEDIES, KitUnusable) from error
     commit, version = address.known or _version(address, folder)
     git(*ISOLATED, "checkout", "--quiet", "--detach", commit, cwd=folder)
     if (folder / ".gitmodules").exists():
         submodules = ("submodule", "--quiet", "update", "--init", "--recursive")
-        git(*ISOLATED, *submodules, cwd=folder, env=_with_remote_helper())
+        network_git(*ISOLATED, *submodules, cwd=folder, env=_with_remote_helper())
     return KitSource(address.source, commit, version, folder.resolve(), _modes(folder))
 
 

@@ -10,16 +10,21 @@ from scaffold.core.git import git
 from scaffold.core.git_failures import GitFailed, GitFailure, explain
 from scaffold.service.names import BRANCH
 from scaffold.service.service import Service
+from scaffold.service.tracked_files import check_complete, check_merged
+from scaffold.service.upstream import check_upstream
 
 
 def deployable_commit(service: Service) -> str:
     """The commit to deploy: HEAD of main, with a clean working tree.
 
     Raises:
-        ScaffoldError: It has no repository of its own, no commit, another branch checked out, or uncommitted changes.
+        ScaffoldError: It has no repository of its own, no commit, another branch checked out, uncommitted changes,
+            unresolved conflicts, or files that the pipeline would not get.
     """
     check_repository(service)
     _check_branch(service)
+    check_upstream(service)
+    check_merged(service)
     status = ("-c", "core.quotePath=false", "status", "--porcelain", "--untracked-files=all")
     changed = git(*status, cwd=service.root).splitlines()
     if changed:
@@ -29,6 +34,7 @@ def deployable_commit(service: Service) -> str:
             f"There are uncommitted changes: {files}.",
             "Commit them (`git add -A && git commit`) or stash them (`git stash -u`): only commits are deployed.",
         )
+    check_complete(service)
     return git("rev-parse", "HEAD", cwd=service.root)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from scaffold.core.errors import ScaffoldError
+from scaffold.core.yaml_errors import reason
 from scaffold.service import names
 
 ANSWERS_FILE = ".copier-answers.yml"
@@ -96,8 +97,12 @@ def read(directory: Path) -> Service:
 def _answers(path: Path) -> dict[str, Any]:
     try:
         answers = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise _damaged(f"it cannot be read ({str(error).splitlines()[0]})") from error
+    except yaml.YAMLError as error:
+        raise _damaged(reason(error)) from error
+    except OSError as error:
+        raise _damaged(f"it cannot be read ({error.strerror or error})") from error
+    except (RecursionError, ValueError) as error:
+        raise _damaged("it is not YAML in UTF-8") from error
     if not isinstance(answers, dict):
         raise _damaged("it has no answers")
     return answers
@@ -130,5 +135,5 @@ def _production(answers: Mapping[str, Any], environments: tuple[str, ...]) -> st
 def _damaged(why: str) -> ScaffoldError:
     return ScaffoldError(
         f"The service's {ANSWERS_FILE} is damaged: {why}.",
-        f"Restore it with `git checkout {ANSWERS_FILE}`; only generation and `copier update` write it.",
+        f"Fix or restore it, and commit; `git log -p -- {ANSWERS_FILE}` shows its versions.",
     )

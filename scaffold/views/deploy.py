@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from scaffold.console.titles import count, title
 from scaffold.core.results import Change
 from scaffold.deployment.deploy import DeployResult
@@ -52,7 +54,8 @@ def next_step(result: DeployResult) -> tuple[str, str]:
     """The next command, and what it does."""
     if result.local:
         return f"aws cloudformation list-stacks --region {result.region}", "lists the stacks"
-    return f"git push {result.remote} {names.BRANCH}", "after a commit: the pipeline releases it"
+    profile = f"AWS_PROFILE={shlex.quote(result.push_profile)} " if result.push_profile else ""
+    return f"{profile}git push {result.remote} {names.BRANCH}", "after a commit: the pipeline releases it"
 
 
 def _changes(result: DeployResult) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+
 from scaffold.commands.new import NewResult
 from scaffold.console.tree import tree
 from scaffold.core.paths import enter
@@ -23,6 +26,8 @@ def text(result: NewResult) -> str:
     parts = [head]
     if result.deployment:
         parts += ["", _ended(result.deployment) if result.deployment_ended else deploy.summary(result.deployment)]
+    if result.outer_repository:
+        parts += ["", _nested(result.outer_repository, result.directory)]
     return "\n".join([*parts, "", "Next:", *(f"  {line}" for line in _next_steps(result))])
 
 
@@ -30,6 +35,15 @@ def _preview(result: NewResult) -> str:
     lines = [f"{result.app_name} would be written to {result.directory} (dry run).", "", *tree(result.files), ""]
     lines += ["Stacks, in the order of their creation", *(f"  {stack}" for stack in result.stacks)]
     return "\n".join([*lines, "", result.estimate.text()] if result.estimate else lines)
+
+
+def _nested(outer: str, directory: str) -> str:
+    inside = f"/{os.path.relpath(os.path.realpath(directory), os.path.realpath(outer))}/"
+    ignore = f"echo {shlex.quote(inside)} >> {shlex.quote(os.path.join(outer, '.gitignore'))}"  # noqa: PTH118
+    return (
+        f"It is inside another Git repository, {outer}, where `git add` would record it as a submodule\n"
+        f"without an address. Exclude it there: {ignore}"
+    )
 
 
 def _ended(deployment: DeployResult) -> str:

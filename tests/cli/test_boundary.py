@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
+import re
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import scaffold as scaffold_package
 from scaffold import __main__ as entry
 from scaffold import __version__
-from scaffold.core.errors import Bug, ScaffoldError, UsageError
+from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Bug, ScaffoldError, UsageError
+from scaffold.core.signals import TERMINATION
 from tests.cli.running import COMMAND, ROOT, assert_refused, scaffold
 
 
@@ -49,7 +54,12 @@ def test_no_command_shows_the_help(tmp_path: Path) -> None:
     [
         (["nwe"], ["No such command", "new", "scaffold --help"]),
         (["new", "--foo"], ["--foo", "scaffold new --help"]),
-        (["new", "--data"], ["--data"]),
+        (["new", "--data"], ["--data", "scaffold new --help"]),
+        (["destroy", "--env", "dev"], ["no option --env. Did you mean --environment?"]),
+        (["destroy", "--enviroment", "dev"], ["Did you mean --environment?"]),
+        (["new", "--quiet"], ["no option --quiet.\n"]),
+        (["new", "--dry"], ["Did you mean --dry-run?"]),
+        (["new", "--json"], ["Cannot prompt: with --json nothing is asked."]),
         (["new", "--data", "app_name"], ["KEY=VALUE"]),
         (["deploy", "a", "b"], ["scaffold deploy --help"]),
         (["new", "--defaults=yes"], ["--defaults"]),
@@ -187,3 +197,37 @@ def test_a_termination_signal_runs_clean_up(monkeypatch: pytest.MonkeyPatch) -> 
     finally:
         signal.signal(signal.SIGTERM, previous)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def subclasses(base: type[ScaffoldError]) -> set[type[ScaffoldError]]:
+    return {base, *(deeper for one in base.__subclasses__() for deeper in subclasses(one))}
+
+
+def test_the_readme_lists_every_exit_code_and_no_other() -> None:
+    for module in pkgutil.walk_packages(scaffold_package.__path__, "scaffold."):
+        if not module.name.startswith(("scaffold.local.", "scaffold.__main__")):
+            importlib.import_module(module.name)
+    returned = {EXIT_DONE, EXIT_PLAN_HAS_CHANGES, entry.EXIT_BROKEN_PIPE}
+    returned |= {error.exit_code for error in subclasses(ScaffoldError)} | {128 + number for number in TERMINATION}
+    table = re.search(r"\| exit code \|.*?\n\n", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert table
+    first_cells = [line.split("|")[1] for line in table.group().splitlines()[2:] if line]
+    assert {int(code) for cell in first_cells for code in re.findall(r"\d+", cell)} == returned
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_command_with_its_exit_code(tmp_path: Path, number: signal.Signals) -> None:
+    # A command that gets the signal while it runs.
+    command = f"lambda *_: (os.kill(os.getpid(), {int(number)}), time.sleep(9))"
+    program = f"import os, time, scaffold.commands.deploy\nscaffold.commands.deploy.run = {command}\n{COMMAND[2]}"
+    done = subprocess.run(
+        [COMMAND[0], "-c", program, "deploy"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 128 + number
+    assert "Traceback" not in done.stderr

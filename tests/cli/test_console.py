@@ -99,3 +99,18 @@ def test_control_characters_are_escaped(report: str, capsys: pytest.CaptureFixtu
     assert r"name\x1b[2J\x07 of\r something" in shown
     assert shown.splitlines()[1] == "  second line"
     assert not set(shown) & set("\x1b\x07\r")
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
+)
+def test_colour_follows_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variables: dict[str, str], coloured: bool
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    Console().step("done")
+    assert ("\x1b[" in capsys.readouterr().err) is coloured

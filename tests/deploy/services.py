@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.awsrequest
 import botocore.session
+from botocore.exceptions import ConnectionClosedError
+from botocore.httpsession import URLLib3Session
 
 import scaffold.aws.session
 from scaffold.commands import deploy, destroy
@@ -232,12 +235,16 @@ class Wire:
         requests: The parameters of each call, in the same order.
         faults: Responses in place of AWS's, by operation.
         touched: Functions that edit AWS's responses, by operation.
+        lost: The operations whose answer was lost.
+        transport: Functions that answer, or fail, in place of the HTTP library, by operation.
     """
 
     calls: list[str] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     faults: dict[str, Callable[[], Any]] = field(default_factory=dict)
     touched: dict[str, Callable[[dict[str, Any]], None]] = field(default_factory=dict)
+    transport: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
     after: Callable[[int], None] = lambda count: None
     answered: int = 0
 
@@ -274,11 +281,39 @@ class Wire:
 
         self.faults[operation] = fault
 
+    def garble(self, operation: str, body: bytes) -> None:
+        """Let an operation be answered with another body, as by something between this machine and AWS."""
+
+        def answer(request: Any) -> Any:
+            raw = type("Raw", (), {"stream": lambda self, *_, **__: iter([body])})()
+            return botocore.awsrequest.AWSResponse(request.url, 200, {"Content-Length": str(len(body))}, raw)
+
+        self.transport[operation] = answer
+
+    def lose_answer(self, operation: str) -> None:
+        """Let AWS do an operation at its first request and lose the answer, so that botocore sends another one."""
+        left = [1]
+
+        def answer(request: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                return None
+            self.lost.append(operation)
+            URLLib3Session().send(request).content  # noqa: B018 (reads the answer)
+            raise ConnectionClosedError(endpoint_url=request.url)
+
+        self.transport[operation] = answer
+
+    def sending(self, request: Any, event_name: str, **_: Any) -> Any:
+        answer = self.transport.get(event_name.rpartition(".")[2])
+        return answer(request) if answer else None
+
     def session(self, make: Callable[..., Any]) -> Callable[..., Any]:
         def recorded(target: Target) -> Any:
             session = make(target)
             session.events.register("before-call", self.before)
             session.events.register("after-call", self.done)
+            session.events.register("before-send", self.sending)
             return session
 
         return recorded

@@ -313,6 +313,7 @@ def test_result_as_json(service: Path) -> None:
         "clone_url",
         "pipeline_url",
         "remote",
+        "push_profile",
     ]
     assert json.dumps(document, default=str)
 

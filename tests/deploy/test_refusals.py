@@ -20,6 +20,7 @@ from scaffold.service.service import read
 from tests.deploy.services import (
     FOUNDATION,
     IMPOSSIBLE,
+    MORE,
     PIPELINE,
     Wire,
     client,
@@ -466,14 +467,28 @@ def test_every_stack_is_asked_for_before_the_first_change(service: Path, wire: W
     assert [call for call in wire.calls if not call.split(":")[1].startswith(("Get", "List", "Describe"))] == []
 
 
-def test_a_creation_that_a_colleague_deletes_is_no_success(service: Path, wire: Wire) -> None:
+@pytest.mark.parametrize("operation", ["CREATE", "UPDATE"])
+def test_a_stack_that_a_colleague_deletes_is_no_success(service: Path, wire: Wire, operation: str) -> None:
     def deleted(parsed: dict[str, Any]) -> None:
         for event in parsed["StackEvents"]:
-            if event["ResourceStatus"] == "CREATE_COMPLETE" and event["PhysicalResourceId"] == event["StackId"]:
+            if event["ResourceStatus"] == f"{operation}_COMPLETE" and event["PhysicalResourceId"] == event["StackId"]:
                 event["ResourceStatus"] = "DELETE_COMPLETE"
 
+    if operation == "UPDATE":
+        run(service)
+        commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE)
     wire.touched["DescribeStackEvents"] = deleted
-    assert "could not be created: it is DELETE_COMPLETE" in refusal(service).happened
+    assert f"could not be {operation.lower()}d: it is DELETE_COMPLETE" in refusal(service).happened
+
+
+@pytest.mark.parametrize("status", ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"])
+def test_a_stack_that_is_deleted_right_after_its_creation_is_no_success(service: Path, wire: Wire, status: str) -> None:
+    def deleted(parsed: dict[str, Any]) -> None:
+        if "cloudformation:CreateStack" in wire.calls:
+            in_status(status)(parsed)
+
+    wire.touched["DescribeStacks"] = deleted
+    assert "was deleted during this deployment" in refusal(service).happened
 
 
 def test_interruption_says_that_aws_goes_on_and_a_repetition_finishes(service: Path, wire: Wire) -> None:

@@ -277,6 +277,33 @@ def test_an_interruption_leaves_nothing_unless_it_is_committed(
         assert service.exists() is kept
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("home", "true"),
+        *(
+            pytest.param(place, value, marks=pytest.mark.slow)
+            for place, value in (("variable", "'yes'"), ("option", "1"), ("option=", "true"))
+        ),
+    ],
+)
+def test_a_default_of_the_users_configuration_starts_no_deployment(
+    own_kit: Path, tmp_path: Path, place: str, value: str
+) -> None:
+    configuration = tmp_path / "elsewhere.yml" if place != "home" else tmp_path / ".cookiecutterrc"
+    configuration.write_text(f"default_context: {{deploy: {value}}}\n")
+    options = {"option": ["--config-file", str(configuration)], "option=": [f"--config-file={configuration}"]}
+    home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    variables = home | ({"COOKIECUTTER_CONFIG": str(configuration)} if place == "variable" else {})
+    folder = own_kit.parent / f"defaults-{place.strip('=')}-{tmp_path.name}"
+    folder.mkdir()
+    done = cookiecutter(folder, str(own_kit), "--no-input", *options.get(place, []), "app_name=orders-api", **variables)
+    assert done.returncode == 0, done.stderr
+    assert f"only {configuration} asks for it" in done.stdout
+    assert "Signed in" not in done.stdout + done.stderr
+    assert not (tmp_path / ".local" / "state").exists()
+
+
 def test_an_interruption_of_the_deployment_keeps_what_is_committed(
     entry: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

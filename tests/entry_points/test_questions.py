@@ -184,8 +184,8 @@ REFUSED_OVERRIDES = {
     "{1: {cpu: 256}}": "environment_overrides.1 is a mapping",
     "{qa: {spot: true}}": "environment_overrides.qa is not an environment; the environments are dev, staging, prod",
     "{dev: {sput: true}}": "environment_overrides.dev.sput is not a setting; the settings are cpu",
-    "{dev: {spot: maybe}}": "environment_overrides.dev.spot is true or false",
-    "{dev: {spot: 1}}": "environment_overrides.dev.spot is true or false",
+    "{dev: {spot: maybe}}": "environment_overrides.dev.spot is true, false or above_first",
+    "{dev: {spot: 1}}": "environment_overrides.dev.spot is true, false or above_first",
     "{dev: {cpu: '256'}}": "environment_overrides.dev.cpu is one of 256, 512",
     "{dev: {cpu: true}}": "environment_overrides.dev.cpu is one of",
     "{dev: {cpu: [256]}}": "environment_overrides.dev.cpu is one of",
@@ -237,7 +237,7 @@ def test_settings_of_each_environment(questions: Questionnaire) -> None:
     assert (uat["min_tasks"], uat["max_tasks"], uat["spot"], uat["deployment_strategy"]) == (2, 4, False, "rolling")
     assert (live["min_tasks"], live["max_tasks"], live["spot"], live["production"]) == (2, 10, False, True)
     assert (live["title"], live["deployment_strategy"], live["vpc_cidr"]) == ("Live", "canary", "10.1.0.0/16")
-    assert test["vpc_cidr"] == "10.0.0.0/16"
+    assert re.fullmatch(r"10\.\d+\.\d+\.0/20", test["vpc_cidr"])
 
 
 @pytest.mark.parametrize(

@@ -528,7 +528,8 @@ def test_builds_can_only_push_to_and_scan_their_repository(stacks_of: Callable[.
                    "DescribeImageScanFindings"):  # fmt: skip
         assert allowed(statements, f"ecr:{action}", own)
         assert not allowed(statements, f"ecr:{action}", own + "-two")
-    assert allowed(statements, "ecr:GetAuthorizationToken")
+    for action in ("ecr:GetAuthorizationToken", "ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"):
+        assert allowed(statements, action)
     assert not allowed(statements, "s3:PutObject", "arn:aws:s3:::any/key")
 
 

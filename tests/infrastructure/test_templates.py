@@ -234,10 +234,12 @@ def test_a_changed_capacity_provider_strategy_forces_a_deployment(stacks_of: Cal
     assert len(nonces) == 2
 
 
-def test_spot_before_production_and_two_tasks_in_it(stacks_of: Callable[..., Stacks]) -> None:
+def test_spot_in_the_first_environment_and_two_tasks_in_production(stacks_of: Callable[..., Stacks]) -> None:
     stacks = stacks_of()
     assert shares(stacks, "dev") == {"FARGATE": (0, 0), "FARGATE_SPOT": (0, 1)}
-    assert shares(stacks, "prod") == {"FARGATE": (1, 1), "FARGATE_SPOT": (0, 0)}
+    assert shares(stacks, "staging") == shares(stacks, "prod") == {"FARGATE": (1, 1), "FARGATE_SPOT": (0, 0)}
+    above = stacks_of(customize=True, environment_overrides={"prod": {"spot": "above_first"}})
+    assert shares(above, "prod") == {"FARGATE": (1, 0), "FARGATE_SPOT": (0, 1)}
     minimums = {stack.name: properties["MinCapacity"] for stack, _, properties in every(
         stacks, "AWS::ApplicationAutoScaling::ScalableTarget")}  # fmt: skip
     assert minimums["hello-service-dev-service"] == "1"

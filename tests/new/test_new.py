@@ -258,6 +258,7 @@ def test_the_json_of_the_result_is_pinned(tmp_path: Path) -> None:
         "commit": "str",
         "deployment": "NoneType",
         "deployment_ended": "bool",
+        "outer_repository": "NoneType",
     }
     assert document["directory"] == str(tmp_path / "orders")
 

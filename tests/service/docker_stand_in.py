@@ -4,6 +4,7 @@ It implements the calls of the service's scripts and rejects all others. Setting
 directory):
 
     base      the hexadecimal digest of every base image (default: 64 times "b")
+    pulls     how many of the next pulls fail (default: 0)
     tests     "pass" (default), "fail", "no-report", or "real": run the image's command with the host's npm
     modules   the path of node_modules for "real"
     push      "works" (default), "fails", or "loses": another client pushes the tag first
@@ -17,6 +18,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,7 +40,7 @@ def main() -> int:
         return inspect(words[3:], settings)
     if words[:2] == ["buildx", "build"]:
         return build(state, words[2:], settings)
-    for name, command in (("login", login), ("run", run), ("cp", copy), ("rm", remove)):
+    for name, command in (("login", login), ("pull", pull), ("run", run), ("cp", copy), ("rm", remove)):
         if words[:1] == [name]:
             return command(state, words[1:], settings)
     return refuse(words)
@@ -67,18 +69,31 @@ def login(state: Path, words: list[str], settings: dict) -> int:
     return 0
 
 
+def pull(state: Path, words: list[str], settings: dict) -> int:
+    if len(words) != 4 or words[:2] != ["--quiet", "--platform"] or "@sha256:" not in words[3]:
+        return refuse(words)
+    pulled = [line for line in (state / "calls.jsonl").read_text().splitlines() if json.loads(line)[0] == "pull"]
+    if len(pulled) <= settings.get("pulls", 0):
+        print("toomanyrequests: Rate exceeded", file=sys.stderr)
+        return 1
+    print(words[3])
+    return 0
+
+
 def build(state: Path, words: list[str], settings: dict) -> int:
     parser = argparse.ArgumentParser()
     for flag in ("--load", "--push"):
         parser.add_argument(flag, action="store_true")
-    for option in ("--platform", "--provenance", "--sbom", "--build-arg", "--target", "--tag"):
+    for option in ("--platform", "--provenance", "--sbom", "--tag"):
         parser.add_argument(option, required=True)
-    parser.add_argument("--label", action="append", default=[])
+    parser.add_argument("--target")
+    for option in ("--label", "--build-arg", "--build-context"):
+        parser.add_argument(option, action="append", default=[])
     parser.add_argument("context", type=Path)
     options = parser.parse_args(words)
     stages = [line.split()[-1] for line in (options.context / "Dockerfile").read_text().splitlines() if " AS " in line]
-    name, _, base = options.build_arg.partition("=")
-    if options.target not in stages or name != "BASE_IMAGE" or "@sha256:" not in base:
+    pinned = [re.fullmatch(r"(\S+)=docker-image://\1@sha256:\w{64}", context) for context in options.build_context]
+    if (options.target and options.target not in stages) or not all(pinned):
         return refuse(words)
     if options.load:
         shutil.copytree(

@@ -18,8 +18,13 @@ import pytest
 import yaml
 
 from tests.service.conftest import TOOLS, Engine
+from tests.service.dockerfiles import GO, PYTHON
+from tests.service.test_dockerfile import TestContract as Contract
 
 ACCOUNT_HOST = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
+
+
+PYTHON_BASE = "public.ecr.aws/docker/library/python:3.12-slim"
 
 
 class Build:
@@ -86,6 +91,11 @@ def build(service: Path, engine: Engine, local: dict[str, str], request: pytest.
     urllib.request.urlopen(scripts, timeout=10).close()
 
 
+def pinned(call: list[str]) -> list[str]:
+    """The images with their digests that replace the names in a Dockerfile."""
+    return [word.partition("=docker-image://")[2] for word in call if "=docker-image://" in word]
+
+
 def succeeded(done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -106,16 +116,16 @@ def test_each_content_is_tested_built_and_pushed_once(build):
     (pushed,) = build.engine.calls("--push")
     for flag in ("--provenance=false", "--sbom=false", "linux/amd64", f"{build.uri}:{tag}"):
         assert flag in pushed
-    base = next(word for word in pushed if word.startswith("BASE_IMAGE="))
+    (base,) = pinned(pushed)
     assert base.endswith("-slim@sha256:" + "b" * 64)
     labels = {
         word.partition("=")[0].split(".")[-1]: word.partition("=")[2] for word in pushed if word.startswith("org.")
     }
     assert labels["version"] == tag
     assert labels["revision"] == "c0ffee"
-    assert f"BASE_IMAGE={labels['name']}@{labels['digest']}" == base
+    assert f"{labels['name']}@{labels['digest']}" == base
     # The tests ran on the same base image, and their container was removed.
-    assert base in build.engine.calls("--load")[0]
+    assert pinned(build.engine.calls("--load")[0]) == [base]
     assert len(build.engine.calls("rm")) == 1
 
     build.engine.forget()
@@ -173,6 +183,8 @@ def test_the_second_of_two_pushes_uses_the_image_of_the_first(build):
 def test_a_push_that_fails_stops_the_build(build):
     build.engine.tell(push="fails")
     stopped(build.run(), "cannot build and push the image.")
+    # A failed build is not repeated as if it were a pull.
+    assert len(build.engine.calls("--push")) == 1
     assert not (build.service / "image.env").exists()
 
 
@@ -183,11 +195,13 @@ def test_a_digest_in_the_dockerfile_is_not_resolved_again(build):
     build.engine.tell(base="b" * 64)
     build.engine.forget()
     succeeded(done := build.run())
-    pinned = re.search(r"(?m)^ARG BASE_IMAGE=(.*)$", (build.service / "app/Dockerfile").read_text())[1]
-    assert re.fullmatch(r"public\.ecr\.aws/docker/library/node:24\.\d+\.\d+-trixie-slim@sha256:a{64}", pinned)
-    assert f"on {pinned}\n" in done.stdout
+    base = re.search(r"(?m)^ARG BASE_IMAGE=(.*)$", (build.service / "app/Dockerfile").read_text())[1]
+    assert re.fullmatch(r"public\.ecr\.aws/docker/library/node:24\.\d+\.\d+-trixie-slim@sha256:a{64}", base)
+    assert f"on {base}\n" in done.stdout
     assert not build.engine.calls("imagetools")
-    assert f"BASE_IMAGE={pinned}" in build.engine.calls("--push")[0]
+    (push,) = build.engine.calls("--push")
+    assert f"org.opencontainers.image.base.digest=sha256:{'a' * 64}" in push
+    assert pinned(push) == []
 
 
 @pytest.mark.slow
@@ -198,6 +212,89 @@ def test_a_base_image_that_cannot_be_resolved_stops_the_build(build):
     assert re.search(r"^Build stopped: cannot resolve the digest of public\.ecr\.aws/\S+\.$", done.stderr, re.M)
     assert len(build.engine.calls("imagetools")) == 3
     assert len(build.engine.calls()) == 3
+
+
+def public_registry(build: Build, answer: str) -> Path:
+    """Let `aws ecr-public` run a command, and return the log of such calls; every other call of `aws` is real."""
+    log = build.engine.state / "ecr-public"
+    program = build.engine.state / "bin" / "aws"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = ecr-public ] || exec \'{TOOLS / "aws"}\' "$@"\necho "$@" >>\'{log}\'\n{answer}\n'
+    )
+    program.chmod(0o755)
+    return log
+
+
+def test_the_build_signs_in_to_the_public_registry(build):
+    log = public_registry(build, "echo secret")
+    succeeded(done := build.run(AWS_REGION="eu-central-1"))
+    assert log.read_text() == "ecr-public get-login-password --region us-east-1\n"
+    # Before anything is looked up or pulled.
+    calls = [call for call in build.engine.calls() if call[0] in ("login", "buildx", "pull")]
+    assert calls[0] == ["login", "--username", "AWS", "--password-stdin", "public.ecr.aws"]
+    assert "secret" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_refused_sign_in_is_a_warning(build):
+    public_registry(build, "echo 'AccessDeniedException' >&2; exit 254")
+    succeeded(done := build.run())
+    assert "Warning: cannot sign in to public.ecr.aws" in done.stderr
+
+
+@pytest.mark.slow
+def test_there_is_no_sign_in_where_there_is_nothing_to_sign_in_to(build):
+    log = public_registry(build, "echo secret")
+    succeeded(build.run(AWS_REGION="us-gov-west-1"))
+    succeeded(build.run(BASE_IMAGE="registry.example/node:24"))
+    assert not log.exists()
+
+
+def test_a_failed_pull_is_repeated(build):
+    build.engine.tell(pulls=1)
+    succeeded(build.run())
+    (base,) = pinned(build.engine.calls("--load")[0])
+    assert build.engine.calls("pull") == [["pull", "--quiet", "--platform", "linux/amd64", base]] * 2
+
+
+@pytest.mark.slow
+def test_the_build_itself_pulls_what_could_not_be_pulled_before(build):
+    build.engine.tell(pulls=9)
+    succeeded(done := build.run())
+    assert len(build.engine.calls("pull")) == 3
+    assert "Warning: cannot pull public.ecr.aws/" in done.stderr
+
+
+@pytest.mark.parametrize("files", [PYTHON, pytest.param(GO, marks=pytest.mark.slow)], ids=["python", "go"])
+def test_a_dockerfile_of_its_own_is_built_on_pinned_images(build, files):
+    Contract.with_app(build.service, files)
+    succeeded(build.run())
+    (push,) = build.engine.calls("--push")
+    images = {image.partition("@")[0] for image in pinned(push)}
+    assert images == ({PYTHON_BASE} if files is PYTHON else {"golang:1.24", "alpine:3.22"})
+    assert {image.partition("@")[0] for image in pinned(build.engine.calls("--load")[0])} == images
+    assert ("--target" in push) == (files is PYTHON)
+    assert any(f"base.name={PYTHON_BASE}" in word for word in push) == (files is PYTHON)
+    before = build.exported()["IMAGE_TAG"]
+    build.engine.tell(base="c" * 64)
+    succeeded(build.run())
+    assert build.exported()["IMAGE_TAG"] != before
+
+
+def test_the_tests_are_left_out_if_the_dockerfile_says_so(build):
+    Contract.with_app(build.service, {"Dockerfile": b"# tests: none\nFROM python:3.12-slim\n", "src/x": b""})
+    succeeded(build.run())
+    assert not build.engine.calls("--load")
+    assert build.report().find("testsuite/testcase/skipped").get("message") == "there is no stage test"
+
+
+def test_a_dockerfile_that_lacks_something_stops_the_build(build):
+    path = build.service / "app/Dockerfile"
+    path.write_text(path.read_text().replace("AS test", "AS tests"))
+    done = build.run()
+    assert done.returncode == 1
+    assert "Build stopped: app/Dockerfile has no stage test, so nothing would be tested.\n" in done.stderr
+    assert not build.engine.calls()
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 
 
-def version(root: Path, architecture: str = "x86_64", base: str = BASE) -> str:
-    return module.content_hash(root, architecture, base)
+def version(root: Path, architecture: str = "x86_64", *bases: str) -> str:
+    return module.content_hash(root, architecture, *(bases or (BASE,)))
 
 
 def write(root: Path, files: dict[str, bytes]) -> Path:
@@ -35,6 +35,9 @@ def write(root: Path, files: dict[str, bytes]) -> Path:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+    for path in [root, *root.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
     return root
 
 
@@ -58,15 +61,52 @@ def test_it_is_a_valid_tag_of_fixed_length(tree):
 
 def test_it_does_not_change_from_release_to_release(tree):
     # Another algorithm would rebuild and redeploy every service after its next kit update.
-    assert version(tree) == "b12232fff1a9f237"
+    assert version(tree) == "2e7bb601656c89c3"
 
 
-def test_it_ignores_location_times_and_permissions(tree, tmp_path):
+def test_it_ignores_location_and_times(tree, tmp_path):
     other = shutil.copytree(tree, tmp_path / "elsewhere" / "copy")
     for path in other.rglob("*"):
         os.utime(path, (1, 1))
-        path.chmod(0o755)
     assert version(other) == version(tree)
+
+
+@pytest.mark.parametrize("name", ["src/main.js", "src/lib"])
+@pytest.mark.parametrize("mode", [0o700, 0o777, 0o4755])
+def test_it_changes_with_permissions(tree, name, mode):
+    before = version(tree)
+    (tree / name).chmod(mode)
+    assert version(tree) != before
+
+
+def test_it_changes_with_an_empty_directory(tree):
+    before = version(tree)
+    (tree / "src/empty").mkdir()
+    with_directory = version(tree)
+    (tree / "src/empty").rmdir()
+    write(tree, {"src/empty": b""})
+    assert len({before, with_directory, version(tree)}) == 3
+
+
+def test_it_changes_with_an_excluded_directory_of_an_included_file(tree):
+    write(tree, {".dockerignore": b"docs\n!docs/keep\n", "docs/keep": b"", "docs/other/x": b""})
+    before = version(tree)
+    (tree / "docs/other").chmod(0o700)
+    assert version(tree) == before
+    (tree / "docs").chmod(0o700)
+    assert version(tree) != before
+
+
+def test_a_file_that_is_no_file_is_not_read(tree):
+    before = version(tree)
+    os.mkfifo(tree / "src/pipe")
+    assert version(tree) != before
+
+
+def test_names_may_be_any_bytes(tree):
+    before = version(tree)
+    Path(os.fsdecode(os.fsencode(tree) + b"/\xff")).write_bytes(b"")
+    assert version(tree) != before
 
 
 def test_it_ignores_files_outside_of_the_build_context(tree):
@@ -91,13 +131,25 @@ def test_it_changes_with_names(tree):
 
 
 def test_it_changes_with_architecture_and_base(tree):
-    versions = {version(tree), version(tree, "arm64"), version(tree, base=BASE.replace("b", "c"))}
-    assert len(versions) == 3
+    other = BASE.replace("b", "c")
+    versions = [
+        version(tree),
+        version(tree, "arm64"),
+        version(tree, "x86_64", other),
+        version(tree, "x86_64", BASE, other),
+    ]
+    assert len(set(versions)) == 4
 
 
-def test_it_changes_with_an_ignored_dockerfile(tree):
-    before = version(write(tree, {".dockerignore": b"Dockerfile\n"}))
-    assert version(write(tree, {"Dockerfile": b"FROM y"})) != before
+def test_the_order_of_base_images_does_not_matter(tree):
+    other = BASE.replace("b", "c")
+    assert version(tree, "x86_64", BASE, other) == version(tree, "x86_64", other, BASE)
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", ".dockerignore", "Dockerfile.dockerignore"])
+def test_it_changes_with_the_files_of_the_build_although_they_are_ignored(tree, name):
+    before = version(write(tree, {".dockerignore": b"*\n", "Dockerfile.dockerignore": b"*\n"}))
+    assert version(write(tree, {name: b"*\n#"})) != before
 
 
 def test_a_symbolic_link_differs_from_a_file(tree):
@@ -128,8 +180,13 @@ def test_a_symbolic_link_to_a_directory_is_not_followed(tree, tmp_path):
         ("[ab].js", ["a.js"], ["c.js"]),
         ("*.md\n!README.md", ["a.md"], ["README.md"]),
         ("docs\n!docs/keep", ["docs/x"], ["docs/keep", "docs/keep/y"]),
+        ("*\n!./src\n!package.json", ["x", "docs/x"], ["src/app.js", "package.json"]),
+        ("docs\n!**/keep", ["docs/x"], ["docs/keep", "docs/a/keep"]),
+        ("a/../b//c/", ["b/c"], ["a", "b"]),
+        ("[^a].js\n\\#b", ["b.js", "#b"], ["a.js", "b"]),
+        ("\ufeff# a\nb", ["b"], ["a", "# a"]),
         ("!a\na", ["a"], ["b"]),
-        ("# a\n\n  b  ", ["b"], ["a", "# a"]),
+        ("# a\n\n  b  \n #c", ["b", "#c"], ["a", "# a"]),
         ("a.b", ["a.b"], ["axb"]),
     ],
 )

@@ -16,7 +16,7 @@ import yaml
 
 from tests.service.conftest import HERE, TOOLS
 
-SCRIPTS = ("build_image.sh", "content_hash.py", "smoke_test.py")
+SCRIPTS = ("build_image.sh", "content_hash.py", "contract.py", "dockerfile.py", "smoke_test.py")
 YAMLLINT = "{extends: default, rules: {document-start: disable, truthy: disable, line-length: {max: 120}}}"
 
 
@@ -55,7 +55,7 @@ def test_yamllint_accepts_the_buildspecs(generated, generated_without_gate):
 
 def test_ruff_accepts_the_python_scripts(generated):
     select = "A,ARG,B,C4,E,F,I,N,PIE,PT,PTH,RET,RUF,SIM,UP,W"
-    known = "closed,ecr,policy,report,scan"
+    known = "closed,content_hash,dockerfile,ecr,policy,report,scan"
     config = f"lint.isort.known-first-party = [{', '.join(repr(name) for name in known.split(','))}]"
     accepts(
         *(TOOLS / "ruff", "check", "--isolated", "--no-cache", "--target-version", "py311", "--line-length", "120"),
@@ -70,8 +70,7 @@ def test_ruff_accepts_the_python_scripts(generated):
 def test_mypy_accepts_the_python_scripts(generated, tmp_path):
     scripts = generated / "config/scripts"
     strict = ("--strict", "--no-incremental", "--cache-dir", tmp_path)
-    for target in (scripts / "content_hash.py", scripts / "smoke_test.py"):
-        accepts(sys.executable, "-m", "mypy", *strict, target)
+    accepts(sys.executable, "-m", "mypy", *strict, *scripts.glob("*.py"))
     done = run(sys.executable, "-m", "mypy", *strict, *(scripts / "scan_gate").glob("*.py"), cwd=scripts / "scan_gate")
     assert done.returncode == 0, done.stdout
 

@@ -6,10 +6,12 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from scaffold.aws.cloudformation.request import stack_request
 from scaffold.aws.cloudformation.stack_events import pauses
 from scaffold.aws.cloudformation.templates import StackSpec
-from scaffold.aws.errors import says_nothing_to_change, suppress_code
+from scaffold.aws.errors import code_of, says_nothing_to_change, suppress_code
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
@@ -43,20 +45,42 @@ def create(session: Session, spec: StackSpec, stack_id: str, bucket: str | None,
     request = stack_request(session, spec, bucket)
     with suppress_code("ChangeSetNotFound", "ChangeSetNotFoundException"):
         client.delete_change_set(ChangeSetName=name, StackName=stack_id)
-    answer = client.create_change_set(StackName=stack_id, ChangeSetName=name, ChangeSetType="UPDATE", **request)
-    return ChangeSet(answer["Id"], _changes(client, answer["Id"], spec))
+    change_set_id = _created(client, StackName=stack_id, ChangeSetName=name, ChangeSetType="UPDATE", **request)
+    return ChangeSet(change_set_id, _changes(client, change_set_id, spec))
 
 
 def execute(session: Session, change_set: ChangeSet) -> None:
     """Start the execution of a change set."""
     # One token for all retries of this call.
     token = f"scaffold-{uuid.uuid4()}"
-    session.client("cloudformation").execute_change_set(ChangeSetName=change_set.id, ClientRequestToken=token)
+    client = session.client("cloudformation")
+    try:
+        client.execute_change_set(ChangeSetName=change_set.id, ClientRequestToken=token)
+    except ClientError:
+        described = client.describe_change_set(ChangeSetName=change_set.id)
+        # Executed, if only the answer was lost.
+        if described.get("ExecutionStatus") not in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE"):
+            raise
 
 
 def delete(session: Session, change_set: ChangeSet) -> None:
     """Delete a change set that is not to be executed."""
-    session.client("cloudformation").delete_change_set(ChangeSetName=change_set.id)
+    with suppress_code("ChangeSetNotFound", "ChangeSetNotFoundException"):
+        session.client("cloudformation").delete_change_set(ChangeSetName=change_set.id)
+
+
+def _created(client: Any, **request: Any) -> str:
+    """Create a change set and return its id, also where it exists because the answer to a first request was lost."""
+    token = f"scaffold-{uuid.uuid4()}"
+    try:
+        return str(client.create_change_set(ClientToken=token, Description=token, **request)["Id"])
+    except ClientError as error:
+        if code_of(error) != "AlreadyExistsException":
+            raise
+        existing = client.describe_change_set(ChangeSetName=request["ChangeSetName"], StackName=request["StackName"])
+        if existing.get("Description") != token:
+            raise
+        return str(existing["ChangeSetId"])
 
 
 def _changes(client: Any, change_set_id: str, spec: StackSpec) -> tuple[Change, ...]:

@@ -17,7 +17,7 @@ from scaffold.aws.cloudformation.change_sets import ChangeSet
 from scaffold.aws.cloudformation.request import stack_request
 from scaffold.aws.cloudformation.stack_events import Watch, explain, follow, newest_event
 from scaffold.aws.cloudformation.templates import StackSpec
-from scaffold.aws.errors import says_no_such_stack, says_role_not_assumable
+from scaffold.aws.errors import code_of, says_no_such_stack, says_role_not_assumable
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
@@ -183,17 +183,23 @@ def create(session: Session, spec: StackSpec, bucket: str | None, console: Conso
         "ClientRequestToken": f"scaffold-{uuid.uuid4()}",
         **({"StackPolicyBody": json.dumps(spec.policy)} if spec.policy else {}),
     }
-    deadline = time.monotonic() + _ROLE_SECONDS
+    deadline, waiting = time.monotonic() + _ROLE_SECONDS, False
     while True:
         try:
             stack_id = str(client.create_stack(**request)["StackId"])
             break
         except ClientError as error:
+            if lost := _created_with(session, spec.name, request["ClientRequestToken"], error):
+                stack_id = lost
+                break
             if not says_role_not_assumable(error) or time.monotonic() > deadline:
                 raise
+            if not waiting:
+                console.note(f"Waiting until CloudFormation may assume its new role, at most {_ROLE_SECONDS} seconds")
+            waiting = True
             time.sleep(3)
     _finish(Watch(session, stack_id, spec.name, spec.resources, fresh=True), "created", console)
-    return _described(session, stack_id)
+    return _not_deleted(_described(session, stack_id))
 
 
 def update(
@@ -212,7 +218,7 @@ def update(
     watch = Watch(session, stack.id, spec.name, spec.resources, after=newest_event(session, stack.id))
     change_sets.execute(session, change_set)
     _finish(watch, "updated", console)
-    return _described(session, stack.id)
+    return _not_deleted(_described(session, stack.id))
 
 
 def delete(session: Session, stacks: list[Stack], console: Console, *, again: str) -> None:
@@ -239,6 +245,25 @@ def delete(session: Session, stacks: list[Stack], console: Console, *, again: st
 
 def _described(session: Session, stack_id: str) -> Stack:
     return as_stack(session.client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"][0])
+
+
+def _not_deleted(stack: Stack) -> Stack:
+    """The stack, unless another person deletes it right after its creation or update."""
+    if stack.status.startswith("DELETE_"):
+        raise ScaffoldError(
+            f"The stack {stack.name} is {stack.status}: it was deleted during this deployment.",
+            f"Wait for the end of its deletion, then run `{_DEPLOY}` again.",
+        )
+    return stack
+
+
+def _created_with(session: Session, name: str, token: str, error: ClientError) -> str | None:
+    """The id of the stack that exists because the answer to a request with this token was lost, or None."""
+    if code_of(error) != "AlreadyExistsException":
+        return None
+    pages = session.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=name)
+    events = (event for page in pages for event in page["StackEvents"])
+    return next((str(event["StackId"]) for event in events if event.get("ClientRequestToken") == token), None)
 
 
 def _finish(watch: Watch, operation: str, console: Console) -> None:

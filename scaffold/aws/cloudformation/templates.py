@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from scaffold.core.errors import ScaffoldError
+from scaffold.core.yaml_errors import reason
 from scaffold.service import names
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import StackId, StackKind
@@ -34,6 +35,8 @@ def _plain(loader: Any, _suffix: str, node: yaml.Node) -> Any:
 
 
 _TemplateLoader.add_multi_constructor("!", _plain)
+# A date is text for CloudFormation; PyYAML would refuse one that no calendar has.
+_TemplateLoader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
 
 
 @dataclass(frozen=True)
@@ -75,10 +78,26 @@ def parse(body: Any) -> dict[str, Any]:
     """
     if isinstance(body, str):
         try:
-            body = yaml.load(body, Loader=_TemplateLoader)  # noqa: S506 (a safe loader)
-        except yaml.YAMLError:
+            body = _load(body)
+        except (yaml.YAMLError, RecursionError, ValueError):
             return {}
     return _mapping(body)
+
+
+def _load(text: str) -> Any:
+    return yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 (a safe loader)
+
+
+def _check(path: str, spec: StackSpec) -> None:
+    """Refuse a template that cannot be read or declares nothing, which CloudFormation would do after the push."""
+    try:
+        declared = spec.resources
+    except yaml.YAMLError as error:
+        raise _unreadable(path, reason(error)) from error
+    except (RecursionError, ValueError) as error:
+        raise _unreadable(path, "it is not a template in YAML") from error
+    if not declared:
+        raise _unreadable(path, "it declares no resources")
 
 
 @dataclass(frozen=True)
@@ -103,7 +122,7 @@ class StackSpec:
     @cached_property
     def parsed(self) -> dict[str, Any]:
         """The template as a mapping."""
-        return parse(self.body)
+        return _mapping(_load(self.body))
 
     @cached_property
     def resources(self) -> dict[str, Resource]:
@@ -147,8 +166,7 @@ def load(service: Service, stack: StackId) -> StackSpec:
         tags={key: _as_text(value) for key, value in _mapping(configuration.get("Tags")).items()},
         policy=configuration.get("StackPolicy") or None,
     )
-    if not spec.resources:
-        raise _unreadable(f"infrastructure/{kind.name}.yaml", "it declares no resources")
+    _check(f"infrastructure/{kind.name}.yaml", spec)
     return spec
 
 
@@ -177,14 +195,14 @@ def _read(root: Path, path: Path) -> str:
         # Line ends as they are in Git: a checkout on Windows must not look like a changed template.
         return path.read_bytes().decode("utf-8").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
-        raise _unreadable(str(path.relative_to(root)), reason) from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
+        raise _unreadable(str(path.relative_to(root)), why) from error
 
 
 def _unreadable(path: str, why: str) -> ScaffoldError:
     return ScaffoldError(
         f"{path} of the service cannot be used: {why}.",
-        f"Restore it with `git checkout -- {path}`, or with `copier recopy`.",
+        f"Fix or restore it, and commit; `git log -p -- {path}` shows its versions.",
     )
 
 

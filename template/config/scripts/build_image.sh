@@ -4,15 +4,16 @@
 #   build_image.sh [ENV_FILE]      writes IMAGE_URI, IMAGE_TAG and IMAGE_DIGEST to ENV_FILE (default: image.env)
 #
 # Requires REPOSITORY_URI, REPOSITORY_NAME and ARCHITECTURE (x86_64 or arm64), which the pipeline sets.
-# BASE_IMAGE overrides the base image of the Dockerfile.
+# BASE_IMAGE sets the build argument of this name.
 #
 # The tag is the content hash (see content_hash.py). An existing image was tested when it was built, so it is
-# not built again; every environment runs the same digest.
+# not built again; every environment runs the same digest. What the Dockerfile needs is in contract.py.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 say() { printf '%s\n' "$*"; }
+warn() { printf 'Warning: %s\n' "$*" >&2; }
 die() {
   printf 'Build stopped: %s\n' "$*" >&2
   exit 1
@@ -26,24 +27,67 @@ case ${ARCHITECTURE:-} in
 esac
 env_file=${1:-image.env}
 report=app/reports/junit.xml
-errors=$(mktemp)
-trap 'rm -f "$errors"' EXIT
+work=$(mktemp -d)
+errors=$work/errors
 
-# The base image with its digest: the one in the Dockerfile, otherwise the current digest of its tag.
-resolve_base() {
-  local base=${BASE_IMAGE:-} digest=
-  [[ -n $base ]] || base=$(sed -n 's/^ARG BASE_IMAGE=//p' app/Dockerfile)
-  [[ -n $base ]] || die "app/Dockerfile has no line 'ARG BASE_IMAGE=...'."
-  if [[ $base != *@sha256:* ]]; then
-    # Requests to public registries fail now and then.
-    for pause in 2 5 0; do
-      digest=$(docker buildx imagetools inspect "$base" --format '{{.Manifest.Digest}}') && break
-      sleep "$pause"
-    done
-    [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || die "cannot resolve the digest of $base."
-    base+="@$digest"
+# The report gets into app/ at the end only: app/ is the build context.
+finish() {
+  if [[ -f $work/junit.xml ]]; then
+    mkdir -p "${report%/*}"
+    mv -f "$work/junit.xml" "$report"
   fi
-  printf '%s' "$base"
+  rm -rf "$work"
+}
+trap finish EXIT
+
+# Requests to public registries fail now and then.
+retry() {
+  local pause
+  for pause in 2 5; do
+    "$@" && return
+    sleep "$pause"
+  done
+  "$@"
+}
+
+dockerfile() { python3 config/scripts/dockerfile.py "$1" app/Dockerfile --platform "$platform" "${arguments[@]}"; }
+
+# Anonymous clients may pull once a second from an address, and CodeBuild's addresses are shared.
+sign_in_to_public_registry() {
+  local password
+  # Only the partition aws has this registry.
+  case ${AWS_REGION:-} in us-gov-* | cn-* | *-iso*) return ;; esac
+  { password=$(aws ecr-public get-login-password --region us-east-1) &&
+    docker login --username AWS --password-stdin public.ecr.aws <<<"$password" >/dev/null; } ||
+    warn "cannot sign in to public.ecr.aws, pulling without."
+}
+
+# Resolve the digest of every image that the Dockerfile names, into $pinned, and replace the names during builds.
+pin_images() {
+  local image digest
+  for image in $images; do
+    if [[ $image != *@sha256:* ]]; then
+      digest=$(retry docker buildx imagetools inspect "$image" --format '{{.Manifest.Digest}}') || true
+      [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || die "cannot resolve the digest of $image."
+      contexts+=(--build-context "$image=docker-image://$image@$digest")
+      [[ $image != "$base" ]] || base+="@$digest"
+      image+="@$digest"
+    fi
+    pinned+=("$image")
+  done
+}
+
+# Before the builds, which then use the local images: a failed pull is repeated, a failed RUN is not.
+pull_images() {
+  local image
+  for image in "${pinned[@]}"; do
+    retry docker pull --quiet --platform "$platform" "$image" || warn "cannot pull $image, the build tries again."
+  done
+}
+
+build() { # OPTION...
+  docker buildx build "$@" --platform "$platform" --provenance=false --sbom=false \
+    "${arguments[@]}" "${contexts[@]}" app
 }
 
 # The digest of a tag in the registry; empty if the tag does not exist.
@@ -63,13 +107,10 @@ digest_of() {
 
 run_tests() {
   local image="unit-tests:$version" container="unit-tests-$version-$$" status=0
-  mkdir -p "${report%/*}"
-  rm -f "$report"
-  docker buildx build --load --platform "$platform" --provenance=false --sbom=false \
-    --build-arg "BASE_IMAGE=$base" --target test --tag "$image" app
+  build --target test --load --tag "$image"
   docker run --name "$container" "$image" || status=$?
   # Copied, not mounted: this works with any user in the container and any Docker host.
-  if ! docker cp "$container:/app/reports/junit.xml" "$report"; then
+  if ! docker cp "$container:/app/reports/junit.xml" "$work/junit.xml"; then
     say "The tests wrote no report."
     ((status)) || status=1
   fi
@@ -78,14 +119,13 @@ run_tests() {
 }
 
 # CodeBuild requires the report that the buildspec declares; this one says why no tests ran.
-report_skipped() {
-  mkdir -p "${report%/*}"
-  cat >"$report" <<XML
+report_skipped() { # NAME REASON
+  cat >"$work/junit.xml" <<XML
 <?xml version="1.0" encoding="utf-8"?>
 <testsuites>
   <testsuite name="unit tests" tests="1" failures="0" errors="0" skipped="1" time="0">
-    <testcase name="version $version was tested when its image was built" classname="unit tests" time="0">
-      <skipped message="the image exists already"/>
+    <testcase name="$1" classname="unit tests" time="0">
+      <skipped message="$2"/>
     </testcase>
   </testsuite>
 </testsuites>
@@ -94,27 +134,48 @@ XML
 
 # Without attestations: they turn the image into an image index, which ECR may not be able to scan.
 build_and_push() {
+  local labels=(
+    --label "org.opencontainers.image.version=$version"
+    --label "org.opencontainers.image.revision=${CODEBUILD_RESOLVED_SOURCE_VERSION:-unknown}"
+  )
+  [[ -z $base ]] || labels+=(
+    --label "org.opencontainers.image.base.name=${base%@*}"
+    --label "org.opencontainers.image.base.digest=${base#*@}"
+  )
   aws ecr get-login-password | docker login --username AWS --password-stdin "${REPOSITORY_URI%%/*}" &&
-    docker buildx build --push --platform "$platform" --provenance=false --sbom=false \
-      --build-arg "BASE_IMAGE=$base" --target service \
-      --label "org.opencontainers.image.version=$version" \
-      --label "org.opencontainers.image.revision=${CODEBUILD_RESOLVED_SOURCE_VERSION:-unknown}" \
-      --label "org.opencontainers.image.base.name=${base%@*}" \
-      --label "org.opencontainers.image.base.digest=${base#*@}" \
-      --tag "$REPOSITORY_URI:$version" app
+    build "${released[@]}" --push "${labels[@]}" --tag "$REPOSITORY_URI:$version"
 }
 
-base=$(resolve_base)
-version=$(python3 config/scripts/content_hash.py app --architecture "$ARCHITECTURE" --base "$base")
-say "Version $version, $ARCHITECTURE, on $base"
+problem=$(python3 config/scripts/contract.py 2>&1) || die "$problem"
+rm -f "$report"
+arguments=() contexts=() pinned=() released=()
+[[ -z ${BASE_IMAGE:-} ]] || arguments+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
+stages=$(dockerfile stages)
+images=$(dockerfile images)
+base=$(dockerfile base)
+# Without this stage, the last one is released.
+if grep -qx service <<<"$stages"; then
+  released=(--target service)
+fi
+if grep -q '^public\.ecr\.aws/' <<<"$images"; then
+  sign_in_to_public_registry
+fi
+pin_images
+version=$(python3 config/scripts/content_hash.py app --architecture "$ARCHITECTURE" "${pinned[@]/#/--base=}")
+say "Version $version, $ARCHITECTURE, on ${pinned[*]:-no other image}"
 
 digest=$(digest_of "$version")
 if [[ -n $digest ]]; then
   say "The image exists already, nothing to build."
-  report_skipped
+  report_skipped "version $version was tested when its image was built" "the image exists already"
 else
-  say "Testing..."
-  run_tests
+  pull_images
+  if grep -qx test <<<"$stages"; then
+    say "Testing..."
+    run_tests
+  else
+    report_skipped "app/Dockerfile says: tests: none" "there is no stage test"
+  fi
   say "Building..."
   pushed=yes
   build_and_push || pushed=no

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Check what the pipeline needs of app/Dockerfile (README.md, "Your own Dockerfile").
+
+    contract.py
+
+Prints the first problem and its remedy, one line each, and exits with 1. build_image.sh runs it before each build,
+`scaffold deploy` before it pushes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import content_hash
+import dockerfile
+
+ROOT = Path(__file__).resolve().parents[2]
+REPORT = "junit.xml"
+NO_TESTS = re.compile(r"^#\s*tests:\s*none\b", re.IGNORECASE | re.MULTILINE)
+HEALTH_CHECK = re.compile(r"^\s*HealthCheck:\s*\n\s*Command:\s*\n\s*- CMD\n\s*- (\S+)", re.MULTILINE)
+
+
+class Problem(NamedTuple):
+    """What is missing, and what to do; a sentence each."""
+
+    missing: str
+    remedy: str
+
+
+def find_problem(root: Path) -> Problem | None:
+    """The first problem of a service.
+
+    Args:
+        root: The directory of the service.
+    """
+    path = root / "app/Dockerfile"
+    if not path.is_file():
+        return Problem("app/Dockerfile is missing.", 'Add it; "Your own Dockerfile" in README.md says what it needs.')
+    base = os.environ.get("BASE_IMAGE")
+    try:
+        given = dockerfile.variables_of([f"BASE_IMAGE={base}"] if base else [], "linux/amd64")
+        parsed = dockerfile.read(path, given)
+    except dockerfile.Unclear as error:
+        return Problem(
+            f"app/Dockerfile is unclear: {error}.",
+            "Name images directly or by an ARG with a default, stages unlike images.",
+        )
+    text = path.read_text("utf-8-sig")
+    return stage_problem(parsed, text) or test_problem(parsed, root) or task_problem(text, root)
+
+
+def stage_problem(parsed: dockerfile.Dockerfile, text: str) -> Problem | None:
+    """What the stages lack."""
+    if parsed.released == "test":
+        return Problem(
+            "app/Dockerfile ends with the stage test and has no stage service, so the tests would be released.",
+            "Name the stage to release `service`, or put it last.",
+        )
+    if "test" not in parsed.stages and not NO_TESTS.search(text):
+        return Problem(
+            "app/Dockerfile has no stage test, so nothing would be tested.",
+            f"Add a stage test whose container runs the tests and writes /app/reports/{REPORT}, or the comment "
+            "`# tests: none`.",
+        )
+    return None
+
+
+def test_problem(parsed: dockerfile.Dockerfile, root: Path) -> Problem | None:
+    """Whether the tests write no report."""
+    files = (path for _, path in content_hash.context(root / "app") if path.is_file())
+    if "test" in parsed.stages and not any(REPORT.encode() in path.read_bytes() for path in files):
+        return Problem(
+            f"No file in app/ mentions {REPORT}, so the tests would write no report.",
+            f"Let the stage test write a JUnit report to /app/reports/{REPORT}.",
+        )
+    return None
+
+
+def task_problem(text: str, root: Path) -> Problem | None:
+    """What the task definitions expect of the image in vain."""
+    exposed = {port for line in re.findall(r"(?im)^\s*EXPOSE\s+(.*)$", text) for port in re.findall(r"\d+", line)}
+    for path in sorted(root.glob("infrastructure/*/task-definition.yaml")):
+        name, definition = path.relative_to(root).as_posix(), path.read_text("utf-8")
+        ports = set(re.findall(r"ContainerPort: '?(\d+)", definition))
+        if exposed and ports and not exposed & ports:
+            return Problem(
+                f"app/Dockerfile exposes port {min(exposed)}, but {name} sends requests to {min(ports)}.",
+                f"Let the service listen on the port in the variable PORT, and write EXPOSE {min(ports)}.",
+            )
+        program = HEALTH_CHECK.search(definition)
+        if program and program[1] not in text:
+            return Problem(
+                f"The health check in {name} runs {program[1]}, which app/Dockerfile does not mention.",
+                "Let it run a program of the image, or delete HealthCheck: the load balancer checks /health too.",
+            )
+    return None
+
+
+def main() -> int:
+    problem = find_problem(ROOT)
+    if problem:
+        print(*problem, sep="\n", file=sys.stderr)
+    return 1 if problem else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

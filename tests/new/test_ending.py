@@ -1,0 +1,137 @@
+"""How `scaffold new` ends where it is interrupted, killed, or in the folder of another repository."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaffold.core.errors import Interrupted, ScaffoldError
+from scaffold.core.git import git
+from scaffold.views.new import text
+from tests.cli.running import COMMAND, ROOT
+from tests.kits import kit_repository
+from tests.new.running import run_new
+
+ENDED = subprocess.Popen(["true"])
+ENDED.wait()
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        KeyboardInterrupt(),
+        Interrupted("Interrupted; AWS continues.", "Run `cd /x && scaffold deploy` to continue from their result."),
+        ScaffoldError("The stack failed.", "Fix the cause, then run `scaffold deploy` again."),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+def test_what_failed_on_local_aws_never_advises_a_deployment_to_an_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    def deploy(*_: Any, **__: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr("scaffold.deployment.deploy.deploy", deploy)
+    with pytest.raises(ScaffoldError) as caught:
+        run_new(tmp_path / "orders", local=True)
+    remedy = caught.value.remedy
+    assert "scaffold local -- scaffold deploy" in remedy
+    assert "scaffold deploy" not in remedy.replace("scaffold local -- scaffold deploy", "")
+    assert caught.value.exit_code == (1 if type(failure) is ScaffoldError else 130)
+
+
+# ---- inside another repository ----
+
+
+@pytest.mark.parametrize("folder", ["orders", "services/orders", "with space/o'rders"])
+def test_a_service_inside_another_repository_says_how_to_exclude_it(tmp_path: Path, folder: str) -> None:
+    outer = tmp_path / "outer"
+    git("init", "-q", str(outer), cwd=tmp_path)
+    result = run_new(outer / folder)
+    assert result.outer_repository == str(outer)
+    command = text(result).partition("Exclude it there: ")[2].splitlines()[0]
+    assert git("status", "--porcelain", cwd=outer)
+    subprocess.run(["sh", "-c", command], check=True, cwd=tmp_path)
+    assert git("status", "--porcelain", cwd=outer) == "?? .gitignore"
+    assert run_new(outer / folder / "again").outer_repository != str(outer)
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_no_note_where_no_other_repository_is_concerned(tmp_path: Path, ignored: bool) -> None:
+    if ignored:
+        git("init", "-q", cwd=tmp_path)
+        (tmp_path / ".gitignore").write_text("orders/\n")
+    result = run_new(tmp_path / "orders")
+    assert result.outer_repository is None
+    assert "another Git repository" not in text(result)
+
+
+# ---- remains ----
+
+
+def left_over(folder: Path, process: int) -> Path:
+    hidden = folder / f".scaffold-{process}-0123abcd"
+    (hidden / "orders" / "app").mkdir(parents=True)
+    return hidden
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_remains_of_a_process_that_was_killed_are_deleted(tmp_path: Path, existing: bool) -> None:
+    folder = tmp_path / "orders"
+    hidden = left_over(folder if existing else tmp_path, ENDED.pid)
+    result = run_new(folder)
+    assert result.commit
+    assert not hidden.exists()
+    assert git("status", "--porcelain", "--ignored", cwd=folder) == ""
+
+
+def test_the_folder_of_a_process_that_runs_is_respected(tmp_path: Path) -> None:
+    left_over(tmp_path / "orders", os.getpid())
+    with pytest.raises(ScaffoldError, match="is not empty"):
+        run_new(tmp_path / "orders")
+
+
+def test_a_part_of_a_service_is_reported_as_one(tmp_path: Path) -> None:
+    left_over(tmp_path / "orders", ENDED.pid)
+    (tmp_path / "orders" / "app").mkdir()
+    with pytest.raises(ScaffoldError, match="has a part of a service"):
+        run_new(tmp_path / "orders")
+
+
+@pytest.mark.parametrize("delay", [0.3, *(pytest.param(n / 10, marks=pytest.mark.slow) for n in range(1, 20))])
+def test_an_interruption_and_a_second_one_leave_no_temporary_folder(tmp_path: Path, delay: float) -> None:
+    (tmp_path / "tmp").mkdir()
+    process = subprocess.Popen(
+        [*COMMAND, "new", "orders", "--defaults", "--kit", str(kit_repository())],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "tmp")},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    time.sleep(delay)
+    for _ in range(2):
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.02)
+    said = process.communicate(timeout=60)[1].decode()
+    assert process.returncode in (0, 130, -signal.SIGINT), said
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not (tmp_path / "orders").exists() or git("status", "--porcelain", cwd=tmp_path / "orders") == ""
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_first_commit_with_the_fallback_author_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], known: bool
+) -> None:
+    if known:
+        monkeypatch.setenv("GIT_AUTHOR_NAME", "Ann")
+        monkeypatch.setenv("GIT_AUTHOR_EMAIL", "ann@example.com")
+    run_new(tmp_path / "orders")
+    assert ("user.name and user.email of Git are not set" in capsys.readouterr().err) is not known
