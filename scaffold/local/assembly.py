@@ -6,10 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scaffold.local import ministack_bridge
-from scaffold.local.cloudformation import delivery, drift, network, registration, runtime, stack_rules
+from scaffold.local.cloudformation import (
+    delivery,
+    drift,
+    existing_names,
+    exports,
+    identity,
+    network,
+    registration,
+    runtime,
+    stack_rules,
+)
 from scaffold.local.protocol import AwsService
 from scaffold.local.router import Router
-from scaffold.local.services import iam
+from scaffold.local.services import iam, iam_rules
 from scaffold.local.services.autoscaling import ApplicationAutoScaling
 from scaffold.local.services.codecommit import CodeCommit
 from scaffold.local.services.codepipeline import CodePipeline
@@ -45,6 +55,9 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
         [
             delivery.CodePipelinePipeline(codepipeline),
             delivery.CodeBuildReportGroup(reports),
+            identity.Role(),
+            identity.ManagedPolicy(),
+            identity.InlinePolicy(),
             network.ElasticIp(),
             network.NatGateway(),
             runtime.MetricAlarm(),
@@ -52,9 +65,13 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
             runtime.ScalingPolicy(autoscaling),
         ]
     )
+    ministack_bridge.refine_creation_times()
+    existing_names.install()
+    exports.install()
     stack_rules.install()
     drift.install()
     iam.install()
+    iam_rules.install()
 
     services: dict[str, AwsService] = {
         "CodeCommit_20150413": codecommit,

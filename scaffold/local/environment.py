@@ -24,6 +24,7 @@ from scaffold.core.git_failures import GitFailed
 from scaffold.core.target import LOCAL_VARIABLE, Endpoint, Target, local_endpoint
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.folder import own_folder
+from scaffold.local.ministack_names import TESTED
 
 _EXTRA = ("hypercorn", "ministack", "trustme")
 _START_SECONDS = 60.0
@@ -149,13 +150,18 @@ def _wait_until_ready(server: subprocess.Popen[str], log: Path) -> dict[str, str
     if not line:
         server.kill()
         server.wait()
-        said = log.read_text(errors="replace").strip().splitlines()
+        lines = log.read_text(errors="replace").strip().splitlines()
         raise ScaffoldError(
-            f"Local AWS did not start: {said[-1] if said else 'it gave no reason'}.",
+            f"Local AWS did not start: {lines[-1] if lines else 'it gave no reason'}.",
             "Run the command once more; if it fails again, reinstall with: pip install 'gitops-scaffold[local]'",
         )
-    addresses: dict[str, str] = json.loads(line)
-    return addresses
+    said: dict[str, str] = json.loads(line)
+    if "changed" in said:
+        server.wait()
+        raise ScaffoldError(
+            f"Local AWS did not start: {said['changed']}.", f"Install that one: pip install 'ministack=={TESTED}'"
+        )
+    return said
 
 
 def _end(server: subprocess.Popen[str]) -> None:

@@ -1,55 +1,64 @@
 """Monkeypatches ministack and calls its functions from inside its process.
 
 No other module uses ministack's names. Most of them are private, so any release may change them: this is why
-the version of ministack is pinned, and why `ministack_names` lists each of them.
+`ministack_names` lists each of them, and local AWS does not start with a ministack that lacks one. The functions
+that wrap raise MinistackChanged where there is nothing to wrap.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 from urllib.parse import urlencode
-from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
-from ministack.app import app  # type: ignore[import-untyped]
-from ministack.core.responses import get_region, request_scope  # type: ignore[import-untyped]
-from ministack.services import cloudformation, cloudwatch, ec2, ecr, ecs, iam, s3  # type: ignore[import-untyped]
-from ministack.services.cloudformation import handlers, helpers, provisioners  # type: ignore[import-untyped]
+from ministack.app import app as app  # type: ignore[import-untyped]
+from ministack.core.responses import get_region as get_region  # type: ignore[import-untyped]
+from ministack.core.responses import request_scope
+from ministack.services import (  # type: ignore[import-untyped]
+    alb,
+    cloudformation,
+    cloudwatch,
+    cloudwatch_logs,
+    ec2,
+    ecr,
+    ecs,
+    eventbridge,
+    iam,
+    s3,
+    sns,
+)
+from ministack.services.cloudformation import engine, handlers, helpers, provisioners, stacks  # type: ignore[import-untyped]
 
 from scaffold.local.ministack_names import MinistackChanged
 from scaffold.local.protocol import ACCOUNT, Document, ServiceError
+from scaffold.local.wire import Response, error_of, output_of
 
-__all__ = [
-    "app",
-    "call",
-    "call_in_region",
-    "change_sets",
-    "delete_bucket",
-    "edit_xml",
-    "generated_name",
-    "get_region",
-    "handler_of",
-    "iam_error",
-    "register",
-    "stack_error",
-    "stacks",
-    "tag_buckets",
-    "tag_property",
-    "updatable",
-    "wrap_action",
-    "wrap_delete",
-]
-
-#: A response in the form that ministack's functions return: status, headers, body.
-Response = tuple[int, Mapping[str, str], Any]
 Handler = Callable[[Document], Response]
 Delete = Callable[[str, Document], None]
+Created = tuple[str, Document]
+#: Exports by their names, each with its StackId and Value.
+Exports = Mapping[str, Document]
 
 _ACTIONS: dict[str, dict[str, Handler]] = {"cloudformation": handlers._ACTION_HANDLERS, "iam": iam._IAM_HANDLERS}
-_TARGETS = {"ecr": "AmazonEC2ContainerRegistry_V20150921", "cloudwatch": "GraniteServiceVersion20100801"}
-_MODULES = {"ec2": ec2, "ecr": ecr, "cloudwatch": cloudwatch, "iam": iam}
+_TARGETS = {
+    "cloudwatch": "GraniteServiceVersion20100801",
+    "ecr": "AmazonEC2ContainerRegistry_V20150921",
+    "events": "AWSEvents",
+    "logs": "Logs_20140328",
+}
+_MODULES = {
+    "cloudwatch": cloudwatch,
+    "ec2": ec2,
+    "ecr": ecr,
+    "elbv2": alb,
+    "events": eventbridge,
+    "iam": iam,
+    "logs": cloudwatch_logs,
+    "sns": sns,
+}
 
 
 def register(
@@ -61,11 +70,10 @@ def register(
 ) -> None:
     """Register a resource type with ministack's CloudFormation.
 
-    A type of the same name is replaced, also one that a newer ministack has: only ours creates the resources in
-    our own API of the service, and only ours is tested with the kit's templates.
+    A type of the same name is replaced, also one that a newer ministack has: only ours creates the resources through
+    the service's API, and only ours is tested with the kit's templates.
 
     Args:
-        name: The type's name in templates.
         functions: What creates, updates and deletes resources, by the keys that ministack reads.
         create_only: The properties whose change replaces a resource.
         tags: The property that receives the stack's tags, and whether it is a `list` or a `map`.
@@ -93,63 +101,52 @@ def tag_property(type_name: str) -> tuple[str, str] | None:
     return entry
 
 
-def generated_name(stack: str, logical_id: str) -> str:
+def generated_name(stack: str, logical_id: str, longest: int) -> str:
     """The name that CloudFormation gives a resource whose template gives none."""
-    name: str = provisioners._physical_name(stack, logical_id)
-    return name
+    return str(provisioners._physical_name(stack, logical_id, max_len=longest))
 
 
 def handler_of(service: str, action: str) -> Handler:
-    """ministack's function for an API action. It takes a list for each parameter.
-
-    Args:
-        service: `cloudformation` or `iam`.
-        action: The action's name in the API.
-
-    Raises:
-        MinistackChanged: ministack has no such function.
-    """
+    """ministack's function for an API action of `cloudformation` or `iam`. It takes a list for each parameter."""
     if action not in _ACTIONS[service]:
         raise MinistackChanged(f"handler of the {service} action {action}")
     return _ACTIONS[service][action]
 
 
 def wrap_action(service: str, action: str, wrapper: Callable[[Document, Handler], Response]) -> None:
-    """Monkeypatch ministack's function for an API action.
+    """Monkeypatch ministack's function for an API action of `cloudformation` or `iam`.
 
     Args:
-        service: `cloudformation` or `iam`.
-        action: The action's name in the API.
         wrapper: Takes the parameters and the original function, and returns the response.
-
-    Raises:
-        MinistackChanged: ministack has no such function.
     """
     original = handler_of(service, action)
     _ACTIONS[service][action] = lambda parameters: wrapper(parameters, original)
+
+
+def wrap_create(type_name: str, wrapper: Callable[[Document, Callable[[], Created]], Created]) -> None:
+    """Monkeypatch how a type's resources are created. The wrapper takes the properties and the original creation."""
+    functions, original = _function_of(type_name, "create")
+
+    def create(logical_id: str, properties: Document, stack: str) -> Created:
+        return wrapper(properties, lambda: original(logical_id, properties, stack))
+
+    functions["create"] = create
 
 
 def wrap_delete(type_name: str, wrapper: Callable[[str, Document, Delete], None]) -> None:
     """Monkeypatch how ministack's CloudFormation deletes the resources of a type.
 
     Args:
-        type_name: The type's name in templates.
         wrapper: Takes the physical id, the properties and the original function.
-
-    Raises:
-        MinistackChanged: ministack has no such function.
     """
-    functions = provisioners._RESOURCE_HANDLERS.get(type_name, {})
-    original = functions.get("delete")
-    if original is None:
-        raise MinistackChanged(f"delete function of {type_name}")
+    functions, original = _function_of(type_name, "delete")
     functions["delete"] = lambda identifier, properties: wrapper(identifier, properties, original)
 
 
 def tag_buckets() -> None:
     """Let ministack's CloudFormation set the tags of buckets, those of the stack included, as for other types."""
-    functions = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
-    create, update = functions["create"], functions["update"]
+    functions, create = _function_of("AWS::S3::Bucket", "create")
+    _, update = _function_of("AWS::S3::Bucket", "update")
 
     def tagged(made: tuple[str, Document], properties: Document) -> tuple[str, Document]:
         s3._bucket_tags[made[0]] = {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags", [])}
@@ -160,7 +157,77 @@ def tag_buckets() -> None:
     provisioners._STACK_TAG_PROPERTY["AWS::S3::Bucket"] = ("Tags", "list")
 
 
-def stacks() -> list[Document]:
+def _function_of(type_name: str, key: str) -> tuple[Document, Callable[..., Any]]:
+    functions: Document = provisioners._RESOURCE_HANDLERS.get(type_name, {})
+    if key not in functions:
+        raise MinistackChanged(f"{key} function of {type_name}")
+    return functions, functions[key]
+
+
+def wrap_outputs(check: Callable[[str, Exports], None]) -> None:
+    """Let a function judge the exports with which an operation on a stack ends.
+
+    Args:
+        check: Takes the stack's id and its new exports, and raises ValueError for the operation to be rolled back.
+    """
+    original = stacks._resolve_stack_outputs
+
+    def resolve_outputs(*arguments: Any) -> tuple[list[Document], Exports]:
+        outputs, new = original(*arguments)
+        check(arguments[-1], new)
+        return outputs, new
+
+    stacks._resolve_stack_outputs = resolve_outputs
+
+
+def wrap_rollback(reason_for: Callable[[list[Document]], str]) -> None:
+    """Let a function give the reason of rollbacks.
+
+    Args:
+        reason_for: Takes the stack's events, ministack's own list, and returns the reason, or an empty text.
+    """
+    original = stacks._roll_back_operation
+
+    async def roll_back(name: str, stack_id: str, stack: Document, operation: Document, reason: str = "") -> None:
+        await original(name, stack_id, stack, operation, reason or reason_for(cloudformation._stack_events[stack_id]))
+
+    stacks._roll_back_operation = roll_back
+
+
+def delete_export(name: str) -> None:
+    """Delete an export of the current request's region."""
+    del cloudformation._exports[name]
+
+
+def exports() -> dict[str, Document]:
+    """The exports of the current request's region."""
+    return dict(cloudformation._exports.items())
+
+
+def imports(stack: Document) -> set[str]:
+    """The names of the exports that a stack imports."""
+    return set(handlers._imported_export_names(stack, stack["StackName"]))
+
+
+def conditions_of(change_set: Document) -> dict[str, bool]:
+    """The conditions of a change set's template, by name."""
+    return dict(engine._evaluate_conditions(change_set["_template"], change_set["_resolved_params"]))
+
+
+def resolve(value: Any, change_set: Document) -> Any:
+    """Resolve a value of a change set's template that refers to no resource."""
+    mappings = change_set["_template"].get("Mappings", {})
+    names = change_set["StackName"], change_set["StackId"]
+    return engine._resolve_refs(value, {}, change_set["_resolved_params"], conditions_of(change_set), mappings, *names)
+
+
+def add_stack_event(stack: Document, status: str, reason: str) -> None:
+    """Add an event of the stack itself."""
+    identifier, name = stack["StackId"], stack["StackName"]
+    stacks._add_event(identifier, name, name, "AWS::CloudFormation::Stack", status, reason, identifier)
+
+
+def stack_records() -> list[Document]:
     """The stacks of the current request's region: ministack's own dictionaries, not copies."""
     return list(cloudformation._stacks.values())
 
@@ -172,59 +239,55 @@ def keep_deleted_stack(name: str) -> None:
         cloudformation._stacks[stack["StackId"]] = cloudformation._stacks.pop(name)
 
 
-def change_sets() -> list[Document]:
+def change_set_records() -> list[Document]:
     """The change sets of the current request's region: ministack's own dictionaries, not copies."""
     return list(cloudformation._change_sets.values())
 
 
 def stack_error(message: str, code: str = "ValidationError") -> Response:
     """An error response of CloudFormation's API."""
-    response: Response = helpers._error(code, message)
-    return response
+    return cast(Response, helpers._error(code, message))
 
 
-def iam_error(code: str, message: str) -> Response:
+def stack_response(action: str) -> Response:
+    """An empty response of CloudFormation's API."""
+    return cast(Response, helpers._xml(200, f"{action}Response", ""))
+
+
+def iam_error(code: str, message: str, status: int = 400) -> Response:
     """An error response of IAM's API."""
-    response: Response = iam._error(400, code, message)
-    return response
+    return cast(Response, iam._error(status, code, escape(message)))
 
 
-def edit_xml(response: Response, edit: Callable[[ElementTree.Element], None]) -> Response:
-    """Edit the XML document of a response. An error response is returned as it is."""
-    status, headers, body = response
-    if status >= 400:
-        return response
-    root = ElementTree.fromstring(body)  # noqa: S314
-    edit(root)
-    namespace = root.tag[1:].partition("}")[0]
-    edited = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True, default_namespace=namespace)
-    return status, headers, edited
+def refine_creation_times() -> None:
+    """Give image repositories creation times with milliseconds, as ECR does. ministack's have whole seconds."""
+    original = ecr._create_repository
+
+    def create_repository(data: Document) -> Response:
+        status, headers, body = original(data)
+        if status == 200:
+            answer = json.loads(body)
+            answer["repository"]["createdAt"] = round(time.time(), 3)
+            ecr._repositories[data["repositoryName"]]["createdAt"] = answer["repository"]["createdAt"]
+            body = json.dumps(answer).encode()
+        return status, headers, body
+
+    ecr._create_repository = create_repository
 
 
 def delete_bucket(name: str) -> None:
-    """Delete a bucket by S3's API, which refuses this unless the bucket is empty.
-
-    Raises:
-        ServiceError: S3's API refuses.
-    """
+    """Delete a bucket by S3's API, which raises ServiceError unless the bucket is empty."""
     status, _, body = s3._delete_bucket(name)
     if status >= 400:
-        raise ServiceError(*_error(body.decode()))
+        raise ServiceError(*error_of(body.decode()))
 
 
-def call_in_region(service: str, operation: str, parameters: Document, region: str) -> Document:
-    """Like `call`, in a given region instead of the current request's."""
-    with request_scope(ACCOUNT, region):
-        return call(service, operation, parameters)
-
-
-def call(service: str, operation: str, parameters: Document) -> Document:
-    """Call an API of ministack without HTTP, in the region of the current request.
+def call(service: str, operation: str, parameters: Document, region: str = "") -> Document:
+    """Call an API of ministack without HTTP, in the region of the current request or in another one.
 
     Args:
         service: The service's name in botocore.
-        operation: The operation's name in the API.
-        parameters: Its input: nested for the JSON services, flat as on the wire for the others.
+        parameters: The input: nested for the JSON services, flat as on the wire for the others.
 
     Returns:
         The output: the JSON document, or the XML's elements by name.
@@ -232,58 +295,30 @@ def call(service: str, operation: str, parameters: Document) -> Document:
     Raises:
         ServiceError: The API answers with an error.
     """
-    if service == "ecs":  # Its handle_request runs this function in a thread.
-        status, _, body = ecs._dispatch_action(operation, parameters)
-    elif service in _TARGETS:
-        headers = {"x-amz-target": f"{_TARGETS[service]}.{operation}", "content-type": "application/x-amz-json-1.1"}
-        status, _, body = _request(service, headers, json.dumps(parameters).encode())
-    else:
-        form = {"content-type": "application/x-www-form-urlencoded"}
-        status, _, body = _request(service, form, urlencode({"Action": operation, **parameters}).encode())
+    with request_scope(ACCOUNT, region or get_region()):
+        status, _, body = _answer(service, operation, parameters)
     text = body.decode() if isinstance(body, bytes) else str(body or "")
     if status >= 400:
-        raise ServiceError(*_error(text))
-    return _output(text)
+        raise ServiceError(*error_of(text))
+    return output_of(text)
+
+
+def _answer(service: str, operation: str, parameters: Document) -> Response:
+    if service == "ecs":  # Its handle_request runs this function in a thread.
+        return cast(Response, ecs._dispatch_action(operation, parameters))
+    if service in _TARGETS:
+        headers = {"x-amz-target": f"{_TARGETS[service]}.{operation}", "content-type": "application/x-amz-json-1.1"}
+        return _request(service, headers, json.dumps(parameters).encode())
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    return _request(service, form, urlencode({"Action": operation, **parameters}).encode())
 
 
 def _request(service: str, headers: dict[str, str], body: bytes) -> Response:
-    return _run_without_waiting(_MODULES[service].handle_request("POST", "/", headers, body, {}))
-
-
-def _run_without_waiting(coroutine: Coroutine[Any, Any, Response]) -> Response:
     """Run a coroutine that awaits nothing. The event loop is running already, so it cannot be used for this."""
+    coroutine = _MODULES[service].handle_request("POST", "/", headers, body, {})
     try:
         coroutine.send(None)
     except StopIteration as done:
-        response: Response = done.value
-        return response
+        return cast(Response, done.value)
     coroutine.close()
     raise RuntimeError("handle_request of a ministack service awaits something, which it did not in ministack 1.5")
-
-
-def _error(text: str) -> tuple[str, str]:
-    """The code and message of an error, from JSON or XML."""
-    if text.startswith("{"):
-        document = json.loads(text)
-        return document.get("__type", "").rpartition("#")[2], document.get("message") or document.get("Message", "")
-    code, message = (re.search(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("Code", "Message"))
-    return (code[1] if code else "InternalFailure"), (message[1] if message else text)
-
-
-def _output(text: str) -> Document:
-    if text.startswith("{"):
-        document: Document = json.loads(text)
-        return document
-    read = _element(ElementTree.fromstring(text)) if text.strip() else {}  # noqa: S314
-    return read if isinstance(read, dict) else {}
-
-
-def _element(element: ElementTree.Element) -> Any:
-    """An XML element as text, a list (of `item`s) or a document."""
-    children = list(element)
-    if not children:
-        return element.text or ([] if element.tag.endswith("Set") else "")
-    names = [child.tag.rpartition("}")[2] for child in children]
-    if set(names) <= {"item", "member"}:
-        return [_element(child) for child in children]
-    return dict(zip(names, map(_element, children), strict=True))

@@ -4,35 +4,53 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import inspect
+from collections.abc import Callable
 
 from scaffold import __version__
 
-#: The releases of ministack whose names these are.
-SUPPORTED = "1.5."
+#: The release of ministack that all tests run with. The extra `local` allows other ones.
+TESTED = "1.5.33"
 
-NAMES = (
-    ("ministack.app", "app"),
-    ("ministack.core.responses", "get_region"),
-    ("ministack.core.responses", "request_scope"),
-    ("ministack.services.cloudformation", "_change_sets"),
-    ("ministack.services.cloudformation", "_stacks"),
-    ("ministack.services.cloudformation.handlers", "_ACTION_HANDLERS"),
-    ("ministack.services.cloudformation.helpers", "_error"),
-    ("ministack.services.cloudformation.provisioners", "_CUSTOM_NAME_REPLACEMENT"),
-    ("ministack.services.cloudformation.provisioners", "_REPLACING_PROPERTIES"),
-    ("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS"),
-    ("ministack.services.cloudformation.provisioners", "_STACK_TAG_PROPERTY"),
-    ("ministack.services.cloudformation.provisioners", "_physical_name"),
-    ("ministack.services.cloudwatch", "handle_request"),
-    ("ministack.services.ec2", "handle_request"),
-    ("ministack.services.ecr", "handle_request"),
-    ("ministack.services.ecs", "_dispatch_action"),
-    ("ministack.services.iam", "_IAM_HANDLERS"),
-    ("ministack.services.iam", "_error"),
-    ("ministack.services.iam", "handle_request"),
-    ("ministack.services.s3", "_bucket_tags"),
-    ("ministack.services.s3", "_delete_bucket"),
-)
+#: What the bridge uses, by module and name; with the number of arguments where it is called or replaced.
+NAMES: dict[tuple[str, str], int | None] = {
+    ("ministack.app", "app"): None,
+    ("ministack.core.responses", "get_region"): None,
+    ("ministack.core.responses", "request_scope"): 2,
+    ("ministack.services.alb", "handle_request"): 5,
+    ("ministack.services.cloudformation", "_change_sets"): None,
+    ("ministack.services.cloudformation", "_exports"): None,
+    ("ministack.services.cloudformation", "_stack_events"): None,
+    ("ministack.services.cloudformation", "_stacks"): None,
+    ("ministack.services.cloudformation.engine", "_evaluate_conditions"): 2,
+    ("ministack.services.cloudformation.engine", "_resolve_refs"): 7,
+    ("ministack.services.cloudformation.handlers", "_ACTION_HANDLERS"): None,
+    ("ministack.services.cloudformation.handlers", "_imported_export_names"): 2,
+    ("ministack.services.cloudformation.helpers", "_error"): 2,
+    ("ministack.services.cloudformation.helpers", "_xml"): 3,
+    ("ministack.services.cloudformation.provisioners", "_CUSTOM_NAME_REPLACEMENT"): None,
+    ("ministack.services.cloudformation.provisioners", "_REPLACING_PROPERTIES"): None,
+    ("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS"): None,
+    ("ministack.services.cloudformation.provisioners", "_STACK_TAG_PROPERTY"): None,
+    ("ministack.services.cloudformation.provisioners", "_physical_name"): 2,
+    ("ministack.services.cloudformation.stacks", "_add_event"): 7,
+    ("ministack.services.cloudformation.stacks", "_resolve_stack_outputs"): 7,
+    ("ministack.services.cloudformation.stacks", "_roll_back_operation"): 5,
+    ("ministack.services.cloudwatch", "handle_request"): 5,
+    ("ministack.services.cloudwatch_logs", "handle_request"): 5,
+    ("ministack.services.ec2", "handle_request"): 5,
+    ("ministack.services.ecr", "_create_repository"): 1,
+    ("ministack.services.ecr", "_repositories"): None,
+    ("ministack.services.ecr", "handle_request"): 5,
+    ("ministack.services.ecs", "_dispatch_action"): 2,
+    ("ministack.services.eventbridge", "handle_request"): 5,
+    ("ministack.services.iam", "_IAM_HANDLERS"): None,
+    ("ministack.services.iam", "_error"): 3,
+    ("ministack.services.iam", "handle_request"): 5,
+    ("ministack.services.s3", "_bucket_tags"): None,
+    ("ministack.services.s3", "_delete_bucket"): 1,
+    ("ministack.services.sns", "handle_request"): 5,
+}
 
 
 class MinistackChanged(Exception):
@@ -45,7 +63,7 @@ class MinistackChanged(Exception):
     def __init__(self, missing: str) -> None:
         installed = importlib.metadata.version("ministack")
         super().__init__(
-            f"ministack {installed} has no {missing}; gitops-scaffold {__version__} needs ministack {SUPPORTED}x"
+            f"ministack {installed} has no {missing}; gitops-scaffold {__version__} was tested with ministack {TESTED}"
         )
 
 
@@ -53,14 +71,24 @@ def check() -> None:
     """Look up every name that `ministack_bridge` uses.
 
     Raises:
-        MinistackChanged: A name does not exist.
+        MinistackChanged: A name does not exist, or its function takes other arguments.
     """
-    for module, name in NAMES:
+    for (module, name), arguments in NAMES.items():
         try:
-            found = hasattr(importlib.import_module(module), name)
+            found = getattr(importlib.import_module(module), name, None)
         except ModuleNotFoundError as error:
             if not f"{module}.".startswith(f"{error.name}."):  # Something that ministack itself needs.
                 raise
-            found = False
-        if not found:
+            found = None
+        if found is None:
             raise MinistackChanged(f"{module}.{name}")
+        if arguments is not None and not _takes(found, arguments):
+            raise MinistackChanged(f"{module}.{name} with {arguments} arguments")
+
+
+def _takes(function: Callable[..., object], arguments: int) -> bool:
+    try:
+        inspect.signature(function).bind(*range(arguments))
+    except TypeError:
+        return False
+    return True

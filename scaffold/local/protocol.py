@@ -117,6 +117,9 @@ def _value_problems(shape: Shape, value: Any, where: str = "") -> list[str]:
             for problem in _value_problems(member, value[key], f"{where}.{key}" if where else key)
         ]
     if shape.type_name == "list":
+        most = shape.metadata.get("max")
+        if most and len(value) > most:
+            return [f"Value at {where!r} must have at most {most} members"]
         return [
             problem
             for index, item in enumerate(value)

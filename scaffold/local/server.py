@@ -72,7 +72,10 @@ def _exit_with_parent(shutdown: Shutdown, parent: int) -> None:
 
 
 def _serve(state: Path, region: str, shutdown: Shutdown) -> None:
-    """Bind free ports, build the application, print the addresses as one line of JSON, and serve."""
+    """Bind free ports, build the application, print the addresses as one line of JSON, and serve.
+
+    With a ministack that has changed, print what has changed instead.
+    """
     api, git = _listen(), _listen()
     api_address, git_address = (f"127.0.0.1:{s.getsockname()[1]}" for s in (api, git))
     # ministack reads its settings when it is imported.
@@ -91,7 +94,8 @@ def _serve(state: Path, region: str, shutdown: Shutdown) -> None:
 
         router, stop_git = assemble(state, region, git_address)
     except ministack_names.MinistackChanged as error:
-        sys.exit(str(error))  # The parent shows the last line of stderr to the user.
+        print(json.dumps({"changed": str(error)}), flush=True)
+        return
     shutdown.before.append(stop_git)
 
     authority = trustme.CA(organization_name="gitops-scaffold local AWS")

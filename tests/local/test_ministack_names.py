@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -14,12 +17,13 @@ from typing import Any
 import pytest
 from botocore.parsers import ResponseParserError
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from scaffold import __version__
 from scaffold.core.errors import ScaffoldError
 from scaffold.local import ministack_names
 from scaffold.local.environment import local_aws
-from tests.local.conftest import ROOT, Client, Stack
+from tests.local.conftest import ROOT, Client, Stack, isolated
 from tests.local.test_resource_types import resource
 
 Change = Callable[[str], None]
@@ -31,7 +35,9 @@ def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Change:
 
     def write(code: str) -> None:
         (tmp_path / "sitecustomize.py").write_text(code)
-        monkeypatch.setenv("PYTHONPATH", os.fspath(tmp_path))
+        monkeypatch.setenv(
+            "PYTHONPATH", os.pathsep.join(filter(None, [os.fspath(tmp_path), os.environ.get("PYTHONPATH")]))
+        )
 
     return write
 
@@ -55,18 +61,44 @@ CLOUDFORMATION = "from ministack.services.cloudformation import handlers, helper
             f"{CLOUDFORMATION}del provisioners._RESOURCE_HANDLERS['AWS::S3::Bucket']",
             "delete function of AWS::S3::Bucket",
         ),
+        (
+            f"{CLOUDFORMATION}del provisioners._RESOURCE_HANDLERS['AWS::ECR::Repository']['create']",
+            "create function of AWS::ECR::Repository",
+        ),
+        (
+            f"{CLOUDFORMATION}from ministack.services.cloudformation import stacks\n"
+            "stacks._resolve_stack_outputs = lambda stack, template: ([], {})",
+            "ministack.services.cloudformation.stacks._resolve_stack_outputs with 7 arguments",
+        ),
+        (
+            "from ministack.services import sns\nsns.handle_request = lambda request: None",
+            "ministack.services.sns.handle_request with 5 arguments",
+        ),
     ],
 )
-def test_a_missing_name_ends_the_start_in_one_sentence(change: Change, code: str, missing: str) -> None:
+def test_a_changed_name_ends_the_start_in_one_sentence(change: Change, code: str, missing: str) -> None:
     change(code)
     with pytest.raises(ScaffoldError) as refused, local_aws():
         pass
     assert (
         f"ministack {version('ministack')} has no {missing}; "
-        f"gitops-scaffold {__version__} needs ministack {ministack_names.SUPPORTED}x"
+        f"gitops-scaffold {__version__} was tested with ministack {ministack_names.TESTED}."
     ) in refused.value.happened
     assert "\n" not in refused.value.happened
-    assert "pip install 'gitops-scaffold[local]'" in refused.value.remedy
+    assert refused.value.remedy == f"Install that one: pip install 'ministack=={ministack_names.TESTED}'"
+
+
+def test_the_command_says_what_has_changed(change: Change, tmp_path: Path) -> None:
+    change("from ministack.services import ecs\ndel ecs._dispatch_action")
+    environment = isolated(tmp_path) | {"NO_COLOR": "1"}
+    environment["PYTHONPATH"] += f"{os.pathsep}{tmp_path}"
+    command = [sys.executable, "-P", "-m", "scaffold", "local", "--", "true"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    said = " ".join(done.stderr.split())
+    assert "has no ministack.services.ecs._dispatch_action" in said
+    assert f"pip install 'ministack=={ministack_names.TESTED}'" in said
+    assert "Traceback" not in said
 
 
 def test_a_missing_dependency_of_ministack_is_reported_as_such(change: Change) -> None:
@@ -180,7 +212,23 @@ def test_only_the_bridge_imports_ministack() -> None:
     assert set(importing) == {"ministack_bridge.py"}
 
 
-def test_the_sentence_and_the_extra_name_the_same_releases() -> None:
+def allowed() -> SpecifierSet:
+    """The releases of ministack that the extra allows."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    (pin,) = [r for r in map(Requirement, project["optional-dependencies"]["local"]) if r.name == "ministack"]
-    assert all(specifier.version.startswith(ministack_names.SUPPORTED) for specifier in pin.specifier)
+    (found,) = [r for r in map(Requirement, project["optional-dependencies"]["local"]) if r.name == "ministack"]
+    return found.specifier
+
+
+def test_the_extra_allows_releases_around_the_tested_one() -> None:
+    assert ministack_names.TESTED in allowed()
+    # A release with a fix is allowed, the next minor version is not.
+    assert "1.5.999" in allowed()
+    assert "1.6.0" not in allowed()
+
+
+@pytest.mark.parametrize(("lock", "version"), [("dev", ministack_names.TESTED), ("lowest", None)])
+def test_the_tests_run_with_the_tested_and_the_lowest_release(lock: str, version: str | None) -> None:
+    locked = re.search(r"^ministack==(\S+)", (ROOT / "requirements" / f"{lock}.txt").read_text(), re.MULTILINE)
+    lowest = next(one.version for one in allowed() if one.operator == ">=")
+    assert locked is not None
+    assert locked[1] == (version or lowest)

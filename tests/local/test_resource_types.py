@@ -78,6 +78,45 @@ def test_codepipeline_pipeline(stack: Stack, client: Client) -> None:
         codepipeline.get_pipeline(name="piped")
 
 
+RETRY = {"RetryMode": "ALL_ACTIONS"}
+
+
+def failing(stage: int = 1, **on_failure: Any) -> dict[str, Any]:
+    """A pipeline's stages, one of which does something on failure."""
+    stages = [{key: value for key, value in one.items() if key != "OnFailure"} for one in stages_of(pipeline())]
+    stages[stage]["OnFailure"] = on_failure
+    return {"Stages": stages}
+
+
+def conditional(**conditions: list[str]) -> dict[str, Any]:
+    """A pipeline's stages, the last of which has conditions with these results."""
+    kind = {"Category": "Rule", "Owner": "AWS", "Provider": "VariableCheck", "Version": "1"}
+    rules = [
+        {"Name": "Check", "RuleTypeId": kind, "Configuration": {"Operator": "EQ", "Value": "1", "Variable": "#{a.b}"}}
+    ]
+    first, last = stages_of(pipeline())
+    made = {key: {"Conditions": [{"Result": one, "Rules": rules} for one in ones]} for key, ones in conditions.items()}
+    return {"Stages": [first, last | made]}
+
+
+def stages_of(made: dict[str, Any]) -> list[dict[str, Any]]:
+    stages: list[dict[str, Any]] = made["Properties"]["Stages"]
+    return stages
+
+
+def test_a_stage_is_retried_once_and_checked(stack: Stack, client: Client) -> None:
+    retried = failing(Result="RETRY", RetryConfiguration=RETRY)
+    checked = conditional(BeforeEntry=["SKIP"], OnSuccess=["ROLLBACK"])
+    stack.create({"P": pipeline(**retried)})
+    stages = client("codepipeline").get_pipeline(name="piped")["pipeline"]["stages"]
+    assert stages[1]["onFailure"] == {"result": "RETRY", "retryConfiguration": {"retryMode": "ALL_ACTIONS"}}
+    stack.update({"P": pipeline(**checked)})
+    stages = client("codepipeline").get_pipeline(name="piped")["pipeline"]["stages"]
+    assert stages[1]["beforeEntry"]["conditions"][0]["result"] == "SKIP"
+    # The source stage is retried too.
+    stack.update({"P": pipeline(**failing(stage=0, Result="RETRY", RetryConfiguration=RETRY))})
+
+
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
@@ -89,6 +128,22 @@ def test_codepipeline_pipeline(stack: Stack, client: Client) -> None:
             {"ArtifactStores": [{"Region": "us-east-1", "ArtifactStore": {"Type": "S3", "Location": "bucket"}}]},
             "exactly one",
         ),
+        (failing(Result="FAIL"), "the result of onFailure must be RETRY or ROLLBACK, not FAIL"),
+        (failing(Result="SKIP"), "the result of onFailure must be RETRY or ROLLBACK, not SKIP"),
+        (failing(Result="RETRY", RetryConfiguration={"RetryMode": "TWICE"}), "FAILED_ACTIONS, ALL_ACTIONS"),
+        (failing(Result="RETRY", RetryConfiguration={"Retries": 2}), "extraneous key [Retries]"),
+        (failing(Result="RETRY", RetryCount=2), "extraneous key [RetryCount]"),
+        (failing(Result="ROLLBACK", RetryConfiguration=RETRY), "retryConfiguration needs the result RETRY"),
+        (failing(RetryConfiguration=RETRY), "retryConfiguration needs the result RETRY"),
+        (failing(stage=0, Result="ROLLBACK"), "a stage with source actions cannot be rolled back"),
+        (failing(Result="ROLLBACK") | {"ExecutionMode": "PARALLEL"}, "PARALLEL cannot be rolled back"),
+        (
+            failing(Result="RETRY") | {"PipelineType": "V1", "ExecutionMode": "SUPERSEDED"},
+            "pipelines of type V1 have no onFailure",
+        ),
+        (conditional(BeforeEntry=["ROLLBACK"]), "the result of beforeEntry must be FAIL or SKIP, not ROLLBACK"),
+        (conditional(OnSuccess=["SKIP"]), "the result of onSuccess must be FAIL or ROLLBACK, not SKIP"),
+        (conditional(BeforeEntry=["FAIL", "SKIP"]), "must have at most 1 members"),
     ],
 )
 def test_an_invalid_pipeline_rolls_its_stack_back(stack: Stack, wrong: dict[str, Any], reason: str) -> None:

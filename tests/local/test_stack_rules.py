@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -184,16 +185,35 @@ def test_a_replaced_task_definition_can_stay_active(stack: Stack, client: Client
     assert client("ecs").describe_task_definition(taskDefinition=first)["taskDefinition"]["status"] == "ACTIVE"
 
 
-def test_an_imported_export_locks_its_stack(stack: Stack, client: Client) -> None:
-    exporting = {"Resources": TOPIC, "Outputs": {"A": {"Value": "a", "Export": {"Name": "exported"}}}}
-    stack.api.create_stack(StackName=stack.name, TemplateBody=json.dumps(exporting))
-    stack.wait("stack_create_complete")
-    importing = Stack(stack.api, "importing")
-    importing.create({"T": resource("SNS::Topic", DisplayName={"Fn::ImportValue": "exported"})})
-    with pytest.raises(ClientError, match="exported"):
-        stack.delete()
-    importing.delete()
+def test_a_protected_stack_is_not_deleted(stack: Stack, client: Client) -> None:
+    stack.create(TOPIC, EnableTerminationProtection=True)
+    for given in (stack.name, stack.describe()["StackId"]):
+        expected = re.escape(f"Stack [{given}] cannot be deleted while TerminationProtection is enabled")
+        with pytest.raises(ClientError, match=expected):
+            stack.api.delete_stack(StackName=given)
+    # An update keeps the protection and may delete resources.
+    updated = stack.update({"Queue": resource("SQS::Queue")})
+    assert (updated["StackStatus"], updated["EnableTerminationProtection"]) == ("UPDATE_COMPLETE", True)
+    with pytest.raises(ClientError, match="TerminationProtection is enabled"):
+        stack.api.delete_stack(StackName=stack.name)
+    stack.api.update_termination_protection(StackName=stack.name, EnableTerminationProtection=False)
     stack.delete()
+
+
+def test_the_protection_covers_nested_stacks(stack: Stack, client: Client, variables: dict[str, str]) -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="nested-templates")
+    s3.put_object(Bucket="nested-templates", Key="nested.json", Body=json.dumps({"Resources": TOPIC}).encode())
+    url = f"{variables['AWS_ENDPOINT_URL']}/nested-templates/nested.json"
+    nested = {"Nested": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}}
+    made = stack.create(nested, EnableTerminationProtection=True, Outputs={"Id": {"Ref": "Nested"}})
+    identifier = made["Outputs"]["Id"]
+    with pytest.raises(ClientError, match="TerminationProtection is enabled"):
+        stack.api.delete_stack(StackName=identifier)
+    stack.api.update_termination_protection(StackName=stack.name, EnableTerminationProtection=False)
+    stack.delete()
+    described = stack.api.describe_stacks(StackName=identifier)["Stacks"][0]
+    assert described["StackStatus"] == "DELETE_COMPLETE"
 
 
 def test_stack_policies_are_stored(stack: Stack) -> None:
@@ -210,7 +230,7 @@ def test_a_deleted_stack_is_remembered_by_its_id_when_its_name_is_used_again(sta
     described = stack.api.describe_stacks(StackName=first)["Stacks"][0]
     assert described["StackStatus"] == "DELETE_COMPLETE"
     assert described["CreationTime"] <= described["DeletionTime"]
-    listed = stack.api.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
-    assert first in {one["StackId"] for one in listed}
+    pages = stack.api.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
+    assert first in {one["StackId"] for page in pages for one in page["StackSummaries"]}
     assert stack.describe()["StackId"] == second
     assert "DeletionTime" not in stack.describe()

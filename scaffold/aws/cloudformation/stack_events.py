@@ -25,6 +25,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _SLOWDOWN = 0.1, 5.0, 1.4
 _QUIET_POLLS = 8
 _STARTS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
 CONSEQUENCES = ("creation cancelled", "update cancelled", "deletion cancelled", "operation cancelled")
+_NO_REASONS = ("User Initiated", "Rollback complete")
 _MARKS = {"COMPLETE": "✓", "FAILED": "✗", "SKIPPED": "-"}
 
 
@@ -116,6 +117,12 @@ class Watch:
                 return event, reason
         return None
 
+    def own_reason(self) -> str:
+        """Why CloudFormation rolled back or canceled an operation in which no resource failed; empty without one."""
+        own = [event for event in self.events if event.get("PhysicalResourceId") == self.stack_id]
+        reasons = (str(event.get("ResourceStatusReason") or "") for event in own)
+        return next((reason for reason in reasons if reason and reason not in _NO_REASONS), "")
+
     def _news(self) -> list[dict[str, Any]]:
         """Events not read before, newest first."""
         seen = self.events[-1]["EventId"] if self.events else self.after
@@ -187,6 +194,9 @@ def explain(watch: Watch, operation: str, again: str) -> ScaffoldError:
         return ScaffoldError(
             f"The stack {watch.name} could not be {operation}, because of {reasons}.", _remedy(reasons, again)
         )
+    if failure is None and (reason := watch.own_reason()):
+        happened = f"The stack {watch.name} could not be {operation}: {one_line(reason).rstrip('.')}."
+        return ScaffoldError(happened, _remedy(reason, again))
     if failure is None:
         return ScaffoldError(
             f"The stack {watch.name} could not be {operation}: it is {watch.status}.",
@@ -215,6 +225,8 @@ def _remedy(reason: str, again: str) -> str:
         return remedy
     if denied := denial(reason):
         return f"Allow {denied[0]} for the role or user in that message, then run `{again}` again."
+    if "as it is in use by" in reason:
+        return f"Delete the stacks that use it, or update them so that they no longer do, then run `{again}` again."
     if "already exists" in reason.lower():
         return f"Delete or rename the existing resource of that name, then run `{again}` again."
     return f"Fix the cause and commit changed files, then run `{again}` again: it continues from here."

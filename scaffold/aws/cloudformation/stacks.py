@@ -72,8 +72,7 @@ def as_stack(described: dict[str, Any]) -> Stack:
         outputs={one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", [])},
         role=described.get("RoleARN"),
         protected=bool(described.get("EnableTerminationProtection")),
-        # To the second, like the creation times that it is compared with.
-        deleted=moment.replace(microsecond=0) if (moment := described.get("DeletionTime")) else None,
+        deleted=described.get("DeletionTime"),
         since=described.get("LastUpdatedTime") or described.get("CreationTime"),
     )
 

@@ -7,9 +7,11 @@ every resource of the stack again that can be updated; where nothing differs, th
 from __future__ import annotations
 
 from scaffold.local import ministack_bridge
-from scaffold.local.cloudformation.stack_rules import NO_CHANGES, find_change_set, find_stack, parameter
-from scaffold.local.ministack_bridge import Handler, Response
+from scaffold.local.cloudformation.requests import find_change_set, find_stack
+from scaffold.local.cloudformation.stack_rules import NO_CHANGES
+from scaffold.local.ministack_bridge import Handler
 from scaffold.local.protocol import Document
+from scaffold.local.wire import Response, parameter
 
 # In the old properties of a resource, so that ministack sees a difference to the template.
 _MARK = "scaffold:drift"

@@ -20,20 +20,22 @@ def _functions(kind: ResourceType) -> Document:
     """A resource type's methods with the parameters and under the keys that ministack uses."""
 
     def create(logical_id: str, properties: Document, stack: str) -> Created:
-        return _naming_missing_properties(kind.create, _request(stack, logical_id, properties))
+        return _naming_missing_properties(kind.create, _request(kind, stack, logical_id, properties))
 
     def update(identifier: str, old: Document, new: Document, stack: str, logical_id: str | None) -> Created:
-        request = _request(stack, logical_id or identifier, new, identifier, old)
+        request = _request(kind, stack, logical_id or identifier, new, identifier, old)
         return _naming_missing_properties(kind.update, request)
 
     def delete(identifier: str, properties: Document) -> None:
-        kind.delete(_request("", identifier, properties, identifier))
+        kind.delete(_request(kind, "", identifier, properties, identifier))
 
     return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}
 
 
-def _request(stack: str, logical_id: str, properties: Document, identifier: str = "", old: Any = None) -> Request:
-    name = ministack_bridge.generated_name(stack, logical_id)
+def _request(
+    kind: ResourceType, stack: str, logical_id: str, properties: Document, identifier: str = "", old: Any = None
+) -> Request:
+    name = ministack_bridge.generated_name(stack, logical_id, kind.longest_name)
     return Request(ministack_bridge.get_region(), name, properties, identifier, old or {})
 
 

@@ -49,6 +49,8 @@ class ResourceType(ABC):
     tags: ClassVar[tuple[str, str] | None] = None
     #: The property that names the resource. CloudFormation refuses to replace a resource that is named there.
     custom_name: ClassVar[str | None] = None
+    #: The longest name that CloudFormation generates.
+    longest_name: ClassVar[int] = 128
 
     @abstractmethod
     def create(self, request: Request) -> Created:
@@ -110,6 +112,11 @@ class Failed(ValueError):
     def __init__(self, service: str, error: ServiceError) -> None:
         super().__init__(f"{error.message} (Service: {service}, Error Code: {error.code})")
         self.code = error.code
+
+
+def already_exists(type_name: str, identifier: str) -> ValueError:
+    """The failure of a resource whose name another resource has."""
+    return ValueError(f"Resource of type '{type_name}' with identifier '{identifier}' already exists.")
 
 
 def to_api(service: str, shape_name: str, properties: Any, where: str = "Properties") -> Any:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from scaffold.local.cloudformation.resource_types import (
     Created,
     Failed,
     Request,
     ResourceType,
+    already_exists,
     call_ministack,
     call_service,
     to_api,
@@ -27,15 +26,21 @@ class MetricAlarm(ResourceType):
 
     def create(self, request: Request) -> Created:
         """Create the alarm."""
-        given = to_api("cloudwatch", "PutMetricAlarmInput", {"AlarmName": request.generated_name, **request.properties})
-        # CloudFormation sets system tags without this API, which refuses them.
-        given["Tags"] = [tag for tag in given.get("Tags", []) if not tag["Key"].startswith("aws:")]
-        call_ministack("cloudwatch", "PutMetricAlarm", given)
-        return given["AlarmName"], {"Arn": f"arn:aws:cloudwatch:{request.region}:{ACCOUNT}:alarm:{given['AlarmName']}"}
+        name = request.properties.get("AlarmName", request.generated_name)
+        if call_ministack("cloudwatch", "DescribeAlarms", {"AlarmNames": [name]})["MetricAlarms"]:
+            raise already_exists(self.name, name)
+        return self._put(request, name)
 
     def update(self, request: Request) -> Created:
         """Update the alarm."""
-        return self.create(replace(request, properties={**request.properties, "AlarmName": request.identifier}))
+        return self._put(request, request.identifier)
+
+    def _put(self, request: Request, name: str) -> Created:
+        given = to_api("cloudwatch", "PutMetricAlarmInput", {**request.properties, "AlarmName": name})
+        # CloudFormation sets system tags without this API, which refuses them.
+        given["Tags"] = [tag for tag in given.get("Tags", []) if not tag["Key"].startswith("aws:")]
+        call_ministack("cloudwatch", "PutMetricAlarm", given)
+        return name, {"Arn": f"arn:aws:cloudwatch:{request.region}:{ACCOUNT}:alarm:{name}"}
 
     def delete(self, request: Request) -> None:
         """Delete the alarm."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from scaffold.local import ministack_bridge
+from scaffold.local.cloudformation.requests import find_change_set, find_stack
 from scaffold.local.cloudformation.resource_types import Failed
-from scaffold.local.ministack_bridge import Delete, Handler, Response
+from scaffold.local.ministack_bridge import Delete, Handler
 from scaffold.local.protocol import Document, ServiceError
+from scaffold.local.wire import Response, edit_xml, parameter
 
 _UPDATABLE = (
     "CREATE_COMPLETE",
@@ -18,6 +21,7 @@ _UPDATABLE = (
     "UPDATE_COMPLETE",
     "UPDATE_ROLLBACK_COMPLETE",
 )
+_MISSING_EXPORT = re.compile("Export '(.*)' not found")
 NO_CHANGES = "The submitted information didn't contain changes"
 
 
@@ -27,6 +31,7 @@ def install() -> None:
     for action in ("CreateStack", "UpdateStack", "CreateChangeSet", "ExecuteChangeSet", "DeleteStack"):
         ministack_bridge.wrap_action("cloudformation", action, rules.of(action))
     ministack_bridge.wrap_action("cloudformation", "DescribeStacks", rules.describe_stacks)
+    ministack_bridge.wrap_rollback(_reason_for_rollback)
     ministack_bridge.wrap_delete("AWS::S3::Bucket", _delete_empty_bucket)
     ministack_bridge.tag_buckets()
 
@@ -52,17 +57,19 @@ class _StackRules:
                 # AWS remembers a deleted stack by its id, also when its name is used again.
                 ministack_bridge.keep_deleted_stack(parameter(parameters, "StackName"))
             response = original(parameters)
-            if response[0] == 200 and action != "DeleteStack":
+            if response[0] != 200:
+                return response
+            if action != "DeleteStack":
                 self._record(action, parameters, role, change_set)
             elif stack:
-                self._deletions.setdefault(stack["StackId"], datetime.now(UTC).isoformat())
+                self._deletions[stack["StackId"]] = datetime.now(UTC).isoformat()
             return response
 
         return respond
 
     def describe_stacks(self, parameters: Document, original: Handler) -> Response:
         """Add the roles and deletion times to the stacks that ministack describes."""
-        return ministack_bridge.edit_xml(original(parameters), self._complete)
+        return edit_xml(original(parameters), self._complete)
 
     def _complete(self, response: ElementTree.Element) -> None:
         stacks = response.find("{*}DescribeStacksResult/{*}Stacks")
@@ -101,6 +108,9 @@ def _refusal(action: str, parameters: Document, stack: Document | None) -> tuple
         return None
     status, identifier, name = stack["StackStatus"], stack["StackId"], stack["StackName"]
     if action == "DeleteStack":
+        if _root(stack).get("EnableTerminationProtection"):
+            given = parameter(parameters, "StackName")
+            return (f"Stack [{given}] cannot be deleted while TerminationProtection is enabled",)
         busy = status.endswith("_IN_PROGRESS") and status not in ("REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS")
         updating = status.startswith(("UPDATE", "IMPORT")) and busy
         return (f"Stack [{name}] cannot be deleted while in status {status}",) if updating else None
@@ -114,6 +124,12 @@ def _refusal(action: str, parameters: Document, stack: Document | None) -> tuple
     if action == "ExecuteChangeSet" and status == "REVIEW_IN_PROGRESS":
         return None
     return None if status in _UPDATABLE else (f"Stack:{identifier} is in {status} state and can not be updated.",)
+
+
+def _root(stack: Document) -> Document:
+    """The stack in which a nested stack is, or the stack itself. It decides about termination protection."""
+    parent = find_stack(stack.get("ParentId", ""))
+    return _root(parent) if parent else stack
 
 
 def _role_refusal(role: str) -> tuple[str, ...] | None:
@@ -136,6 +152,22 @@ def _allow_changed_outputs(change_set: Document, stack: Document | None) -> None
         change_set |= {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "StatusReason": ""}
 
 
+def _reason_for_rollback(events: list[Document]) -> str:
+    """The failure of the stack itself, which imports what is not exported, for example. No resource fails in
+    CloudFormation then, and the failure has no event besides that of the rollback.
+    """
+    failure = events[-1]
+    if failure["ResourceStatus"] not in ("CREATE_FAILED", "UPDATE_FAILED"):
+        return ""
+    reason = str(failure["ResourceStatusReason"])
+    missing = _MISSING_EXPORT.fullmatch(reason)
+    if missing is None and failure["ResourceType"] != "AWS::CloudFormation::Stack":
+        return ""
+    events.pop()
+    reason = f"No export named {missing[1]} found" if missing else reason
+    return reason if failure["ResourceStatus"] == "UPDATE_FAILED" else f"{reason}. Rollback requested by user."
+
+
 def _delete_empty_bucket(identifier: str, properties: Document, original: Delete) -> None:
     """Delete a bucket, but fail if it is not empty. ministack deletes objects and versions with it."""
     try:
@@ -144,28 +176,3 @@ def _delete_empty_bucket(identifier: str, properties: Document, original: Delete
         if error.code != "NoSuchBucket":
             raise Failed("s3", error) from error
     original(identifier, properties)
-
-
-def find_stack(name: str) -> Document | None:
-    """The stack of a name or id, unless it is deleted."""
-    for stack in ministack_bridge.stacks():
-        if name in (stack["StackName"], stack["StackId"]) and stack["StackStatus"] != "DELETE_COMPLETE":
-            return stack
-    return None
-
-
-def find_change_set(parameters: Document) -> Document | None:
-    """The change set that a request names, by its id or with the stack's name or id."""
-    wanted, stack = parameter(parameters, "ChangeSetName"), parameter(parameters, "StackName")
-    for change_set in ministack_bridge.change_sets():
-        if wanted == change_set["ChangeSetId"]:
-            return change_set
-        if wanted == change_set["ChangeSetName"] and stack in (change_set["StackName"], change_set["StackId"]):
-            return change_set
-    return None
-
-
-def parameter(parameters: Document, key: str) -> str:
-    """A parameter of a request as text; empty where it is missing."""
-    value = parameters.get(key, "")
-    return str(value[0] if isinstance(value, list) and value else value or "")

@@ -117,7 +117,7 @@ def _ecs_service_exists(resource_id: str, region: str) -> bool:
         return False
     try:
         given = {"cluster": cluster, "services": [service]}
-        found = ministack_bridge.call_in_region("ecs", "DescribeServices", given, region)
+        found = ministack_bridge.call("ecs", "DescribeServices", given, region)
     except ServiceError:
         return False
     return any(description["status"] == "ACTIVE" for description in found.get("services", []))

@@ -81,10 +81,6 @@ class CodeCommit(AwsService):
         self._by_arn(call).tags.update(call.parameters["tags"])
         return {}
 
-    def list_branches(self, call: Call) -> Document:
-        """List a repository's branches."""
-        return {"branches": sorted(self._repository(call).branches())}
-
     def get_branch(self, call: Call) -> Document:
         """Describe a branch."""
         if "branchName" not in call.parameters:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from scaffold.local import ministack_bridge
-from scaffold.local.ministack_bridge import Handler, Response
+from scaffold.local.ministack_bridge import Handler
 from scaffold.local.protocol import Document, ServiceError
+from scaffold.local.wire import Response, edit_xml
 from scaffold.service.names import SERVICE_LINKED_ROLES
 
 _TRUST = (
@@ -31,7 +32,7 @@ def install() -> None:
             "Path": [f"/aws-service-role/{principal}/"],
             "AssumeRolePolicyDocument": [_TRUST % principal],
         }
-        return ministack_bridge.edit_xml(create_role(parameters | role), _rename)
+        return edit_xml(create_role(parameters | role), _rename)
 
     ministack_bridge.wrap_action("iam", "CreateServiceLinkedRole", create_service_linked_role)
 

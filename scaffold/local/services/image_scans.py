@@ -106,7 +106,7 @@ class ImageScans(AwsService):
 
 def _find_image(region: str, repository: str, image: Document) -> Document:
     given = {"repositoryName": repository, "imageIds": [image]}
-    found: list[Document] = ministack_bridge.call_in_region("ecr", "DescribeImages", given, region)["imageDetails"]
+    found: list[Document] = ministack_bridge.call("ecr", "DescribeImages", given, region)["imageDetails"]
     if not found:
         raise ServiceError("ImageNotFoundException", f"The image {image} does not exist in the repository {repository}")
     return found[0]

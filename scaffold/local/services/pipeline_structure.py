@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 from scaffold.local.protocol import Document, ServiceError
 
+#: The results of a stage's conditions, and of its failure.
+_RESULTS = {"beforeEntry": ("FAIL", "SKIP"), "onSuccess": ("FAIL", "ROLLBACK"), "onFailure": ("RETRY", "ROLLBACK")}
+
 
 def check_structure(declaration: Document) -> None:
     """Validate the structure of a pipeline, given in the form of the API.
@@ -44,7 +47,35 @@ def _problems(declaration: Document) -> Iterator[tuple[str, str]]:
                     f"Action '{action['name']}' in stage '{stage['name']}': source actions belong "
                     "in the first stage, and no other actions do",
                 )
+    yield from _condition_problems(declaration)
     yield from _artifact_problems(stages)
+
+
+def _condition_problems(declaration: Document) -> Iterator[tuple[str, str]]:
+    """Problems of what a stage does before its entry, on success and on failure. A stage is retried once at most."""
+    for index, stage in enumerate(declaration["stages"]):
+        where = f"Stage '{stage['name']}'"
+        conditions = [key for key in _RESULTS if key in stage]
+        if conditions and declaration["pipelineType"] == "V1":
+            yield "InvalidStageDeclarationException", f"{where}: pipelines of type V1 have no {conditions[0]}"
+        results = [(key, one.get("result")) for key in conditions for one in stage[key].get("conditions", [])]
+        failure = stage.get("onFailure", {})
+        results += [("onFailure", failure["result"])] if "result" in failure else []
+        for key, result in results:
+            if result is not None and result not in _RESULTS[key]:
+                allowed = " or ".join(_RESULTS[key])
+                yield (
+                    "InvalidStageDeclarationException",
+                    f"{where}: the result of {key} must be {allowed}, not {result}",
+                )
+        if "retryConfiguration" in failure and failure.get("result") != "RETRY":
+            yield "InvalidStageDeclarationException", f"{where}: retryConfiguration needs the result RETRY"
+        if "ROLLBACK" in [result for _, result in results]:
+            if index == 0:
+                yield "InvalidStageDeclarationException", f"{where}: a stage with source actions cannot be rolled back"
+            if declaration["executionMode"] == "PARALLEL":
+                message = "pipelines with the execution mode PARALLEL cannot be rolled back"
+                yield "InvalidStageDeclarationException", f"{where}: {message}"
 
 
 def _artifact_problems(stages: list[Document]) -> Iterator[tuple[str, str]]:

@@ -40,7 +40,7 @@ class ServiceDeployments(AwsService):
 def _deployments(region: str, cluster: str, service: str) -> list[Document]:
     given = {"cluster": cluster, "services": [service]}
     try:
-        found: list[Any] = ministack_bridge.call_in_region("ecs", "DescribeServices", given, region)["services"]
+        found: list[Any] = ministack_bridge.call("ecs", "DescribeServices", given, region)["services"]
     except ServiceError as error:
         raise ServiceError("ClusterNotFoundException", "Cluster not found.") from error
     if not found:

@@ -1,0 +1,61 @@
+"""The form in which ministack's functions take parameters and return responses: JSON, or XML as on the wire."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+from scaffold.local.protocol import Document
+
+#: A response in the form that ministack's functions return: status, headers, body.
+Response = tuple[int, Mapping[str, str], Any]
+
+
+def parameter(parameters: Document, key: str) -> str:
+    """The value of a request's parameter, or an empty text."""
+    value = parameters.get(key, "")
+    return str(value[0] if isinstance(value, list) and value else value or "")
+
+
+def edit_xml(response: Response, edit: Callable[[ElementTree.Element], None]) -> Response:
+    """Edit the XML document of a response. An error response is returned as it is."""
+    status, headers, body = response
+    if status >= 400:
+        return response
+    root = ElementTree.fromstring(body)  # noqa: S314
+    edit(root)
+    namespace = root.tag[1:].partition("}")[0]
+    edited = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True, default_namespace=namespace)
+    return status, headers, edited
+
+
+def error_of(text: str) -> tuple[str, str]:
+    """The code and message of an error, from JSON or XML."""
+    if text.startswith("{"):
+        document = json.loads(text)
+        return document.get("__type", "").rpartition("#")[2], document.get("message") or document.get("Message", "")
+    code, message = (re.search(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("Code", "Message"))
+    return (code[1] if code else "InternalFailure"), (message[1] if message else text)
+
+
+def output_of(text: str) -> Document:
+    """The output of a call: the JSON document, or the XML's elements by name."""
+    if text.startswith("{"):
+        document: Document = json.loads(text)
+        return document
+    read = _element(ElementTree.fromstring(text)) if text.strip() else {}  # noqa: S314
+    return read if isinstance(read, dict) else {}
+
+
+def _element(element: ElementTree.Element) -> Any:
+    """An XML element as text, a list (of `item`s) or a document."""
+    children = list(element)
+    if not children:
+        return element.text or ([] if element.tag.endswith("Set") else "")
+    names = [child.tag.rpartition("}")[2] for child in children]
+    if set(names) <= {"item", "member"}:
+        return [_element(child) for child in children]
+    return dict(zip(names, map(_element, children), strict=True))
