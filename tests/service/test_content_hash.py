@@ -182,6 +182,9 @@ def test_a_symbolic_link_to_a_directory_is_not_followed(tree, tmp_path):
         ("docs\n!docs/keep", ["docs/x"], ["docs/keep", "docs/keep/y"]),
         ("*\n!./src\n!package.json", ["x", "docs/x"], ["src/app.js", "package.json"]),
         ("docs\n!**/keep", ["docs/x"], ["docs/keep", "docs/a/keep"]),
+        # A rule that would change nothing for a directory is not inherited by what is below.
+        ("a/b\n!a", ["a/b"], ["a/c"]),
+        ("*\n!a/b\na", ["a/c"], ["a/b"]),
         ("a/../b//c/", ["b/c"], ["a", "b"]),
         ("[^a].js\n\\#b", ["b.js", "#b"], ["a.js", "b"]),
         ("\ufeff# a\nb", ["b"], ["a", "# a"]),

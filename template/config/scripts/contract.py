@@ -47,7 +47,7 @@ def find_problem(root: Path) -> Problem | None:
     except dockerfile.Unclear as error:
         return Problem(
             f"app/Dockerfile is unclear: {error}.",
-            "Name images directly or by an ARG with a default, stages unlike images.",
+            "Name each image directly or by an ARG with a default, and give no stage the name of an image.",
         )
     text = path.read_text("utf-8-sig")
     return stage_problem(parsed, text) or test_problem(parsed, root) or task_problem(text, root)
