@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from scaffold.aws import codepipeline, lost_data, service_deployments
-from scaffold.aws.cloudformation import change_sets, drift, rollbacks, stacks
+from scaffold.aws.cloudformation import change_sets, comparison, drift, rollbacks, stacks
 from scaffold.aws.cloudformation.rollbacks import FailedResource
 from scaffold.aws.cloudformation.stack_events import explain
 from scaffold.aws.cloudformation.stacks import Stack
@@ -239,7 +239,7 @@ def repair_step(
         return hung if hung.stoppable else None
     if stack.status == "DELETE_FAILED":
         if stack_id.kind is FOUNDATION:
-            raise stacks.unfinished_deletion(stack, FOUNDATION)
+            raise comparison.unfinished_deletion(stack, FOUNDATION)
         return UnusableStack(session, stack, again)
     if stack.status == "REVIEW_IN_PROGRESS":
         # The change set of a first release waits for its approval.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from scaffold.aws.cloudformation import change_sets, stacks
+from scaffold.aws.cloudformation import change_sets, comparison, stacks
 from scaffold.aws.cloudformation.change_sets import ChangeSet
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.cloudformation.templates import StackSpec
@@ -77,7 +77,7 @@ class StackStep(Step):
         """Refuse a stack of another owner, one that CloudFormation cannot update, or a foundation without its data."""
         self._stack = self._existing.stacks.get(self.name)
         if self._stack is not None:
-            stacks.check_usable(self.spec, self._stack)
+            comparison.check_usable(self.spec, self._stack)
         if self.spec.kind is FOUNDATION:
             check_data(self._session, self._stack)
 
@@ -95,7 +95,7 @@ class StackStep(Step):
         )
         if stack is None:
             return Pending("create", created)
-        stacks.check_usable(self.spec, stack)
+        comparison.check_usable(self.spec, stack)
         if stack.busy:
             raise ScaffoldError(
                 f"The stack {self.name} is busy ({stack.status}), so its changes cannot be planned.",
@@ -103,11 +103,11 @@ class StackStep(Step):
             )
         if stack.status in stacks.UNFINISHED:
             return Pending("replace", (Change(STACK_TYPE, self.name, "delete"), *created))
-        if stacks.up_to_date(self._session, self.spec, stack):
+        if comparison.up_to_date(self._session, self.spec, stack):
             return None
         self._change_set = change_sets.create(self._session, self.spec, stack.id, self._bucket(), self._change_set_name)
         changes = self._change_set.changes
-        self._set_policy = stacks.policy_differs(self._session, self.spec, stack)
+        self._set_policy = comparison.policy_differs(self._session, self.spec, stack)
         if self._set_policy:
             changes += (Change("stack-policy", self.name, "update"),)
         if not changes:

@@ -181,7 +181,7 @@ REFUSED_OVERRIDES = {
     "[dev]": "mapping",
     "{dev: fast}": "environment_overrides.dev is a mapping",
     "{dev: {}}": "environment_overrides.dev is a mapping",
-    "{1: {cpu: 256}}": "environment_overrides.1 is a mapping",
+    "{1: {cpu: 256}}": "environment_overrides has the key 1, which YAML does not read as a name",
     "{qa: {spot: true}}": "environment_overrides.qa is not an environment; the environments are dev, staging, prod",
     "{dev: {sput: true}}": "environment_overrides.dev.sput is not a setting; the settings are cpu",
     "{dev: {spot: maybe}}": "environment_overrides.dev.spot is true, false or above_first",

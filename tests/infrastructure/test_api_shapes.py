@@ -29,7 +29,7 @@ API = {
 }
 # Properties with another name in the API, and properties of CloudFormation only.
 RENAMED = {"ClusterSettings": "settings"}
-OWN = {"DeleteReports", "RestartExecutionOnUpdate", "Tags"}
+OWN = {"DeleteReports", "ForceNewDeployment", "RestartExecutionOnUpdate", "Tags"}
 
 
 @functools.cache

@@ -47,9 +47,14 @@ def test_the_result_describes_the_service(tmp_path: Path) -> None:
     assert result.commit == git("rev-parse", "HEAD", cwd=tmp_path / "orders")
     assert result.stacks == [
         "orders-foundation",
+        "orders-permissions",
+        "orders-live-deploy-role",
+        "orders-build",
         "orders-pipeline",
+        "orders-live-network",
         "orders-live-environment",
         "orders-live-task-definition",
+        "orders-live-alarms",
         "orders-live-service",
     ]
     recorded = yaml.safe_load((tmp_path / "orders" / ".copier-answers.yml").read_text())

@@ -70,6 +70,8 @@ def fullmatch(pattern: re.Pattern[str]) -> re.Pattern[str]:
     return re.compile(rf"(?:{pattern.pattern})\Z", pattern.flags)
 
 
+# By default, the block of a VPC is derived from the names.
+ONE_BLOCK = {"customize": True, "vpc_cidr": "10.0.0.0/16"}
 LOADERS = {"YAML 1.1": loader_of(YAML_1_1), "YAML 1.2": loader_of(YAML_1_2)}
 
 
@@ -148,9 +150,9 @@ def test_each_word_of_yaml_that_names_environments_stays_a_name(tmp_path: Path) 
 
     def service(folder: str, environments: list[str]) -> dict[str, Any]:
         overrides = {name: {"max_tasks": 11 + index} for index, name in enumerate(environments)}
-        answers = {"environments": ",".join(environments), "environment_overrides": overrides}
-        answers["production"] = environments[1]
-        found = dict(documents(generate(tmp_path / folder, customize=True, aws_account_id="089123456789", **answers)))
+        answers: dict[str, Any] = {"environments": ",".join(environments), "environment_overrides": overrides}
+        answers |= {"production": environments[1], **ONE_BLOCK}
+        found = dict(documents(generate(tmp_path / folder, aws_account_id="089123456789", **answers)))
         del found[".copier-answers.yml in YAML 1.2"]  # Copier, its only reader and writer, knows YAML 1.1.
         return found
 
@@ -161,10 +163,10 @@ def test_each_word_of_yaml_that_names_environments_stays_a_name(tmp_path: Path) 
 def test_each_word_of_yaml_that_names_a_service_stays_a_name(tmp_path: Path) -> None:
     words = accepted("app_name")
     assert {"yes", "off", "true", "null"} <= set(words)
-    harmless = dict(documents(generate(tmp_path / "harmless", app_name="quiet-name")))
+    harmless = dict(documents(generate(tmp_path / "harmless", app_name="quiet-name", **ONE_BLOCK)))
     # Two words of different kinds tell about all: they are rendered in the same places.
     for word in ("null", "off"):
-        service = generate(tmp_path / word, app_name=word)
+        service = generate(tmp_path / word, app_name=word, **ONE_BLOCK)
         assert_renamed(harmless, dict(documents(service)), {"quiet-name": word})
 
 
