@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scaffold.aws.cloudformation import templates, validation
+from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.cloudformation.validation import Finding
 from scaffold.aws.first_run import Quota, exhausted_quotas
 from scaffold.aws.git_remote import helper_hint
@@ -16,12 +17,13 @@ from scaffold.console.titles import title
 from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
-from scaffold.deployment.stack_step import StackStep
+from scaffold.deployment.inventory import left_environments
+from scaffold.deployment.stack_step import ExistingStacks, StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.deployment.steps import Push, deployment_steps
 from scaffold.service import contract, names, preflight
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import deployed_by_scaffold
+from scaffold.service.stack_kinds import FOUNDATION, deployed_by_scaffold
 
 _PAST = {
     "create": "created",
@@ -63,6 +65,8 @@ class DeployResult(Result):
         pipeline_url: The pipeline's page in the AWS console; None on local AWS.
         remote: The Git remote of the repository; None in a plan.
         push_profile: The AWS profile that `git push` has to be given, since the remote's URL cannot hold it.
+        left_environments: Environments that the answers no longer name, and that still have stacks.
+        notifies: Whether approvals, failures and alarms are sent to an e-mail address.
     """
 
     command: ClassVar[str] = "deploy"
@@ -78,6 +82,8 @@ class DeployResult(Result):
     pipeline_url: str | None
     remote: str | None
     push_profile: str | None = None
+    left_environments: tuple[str, ...] = ()
+    notifies: bool = True
 
     @property
     def changed(self) -> bool:
@@ -102,12 +108,14 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
     change_set = names.PLAN_CHANGE_SET if plan else names.DEPLOY_CHANGE_SET
     try:
         with signed_in(service, target, console) as session:
-            steps = deployment_steps(session, service, commit, specs, change_set=change_set, console=console)
+            existing = ExistingStacks(session)
+            steps = deployment_steps(session, service, commit, specs, existing, change_set=change_set, console=console)
             results, quotas = _walk(steps, session, plan=plan, console=console)
             remote = next((step.remote_name for step in steps if isinstance(step, Push)), None)
             if not plan and (hint := helper_hint()):
                 console.note(hint)
-            return _result(session, service, results, quotas, remote)
+            left = left_environments(service, existing.stacks.values())
+            return _result(session, service, results, quotas, remote, left, notifies=_notifies(specs))
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Interrupted; operations that AWS has started continue there.",
@@ -164,7 +172,14 @@ def _exhausted_quotas(session: Session, console: Console) -> tuple[Quota, ...]:
 
 
 def _result(
-    session: Session, service: Service, steps: list[StepResult], quotas: tuple[Quota, ...], remote: str | None
+    session: Session,
+    service: Service,
+    steps: list[StepResult],
+    quotas: tuple[Quota, ...],
+    remote: str | None,
+    left: tuple[str, ...],
+    *,
+    notifies: bool,
 ) -> DeployResult:
     local = session.target.local
     return DeployResult(
@@ -179,7 +194,14 @@ def _result(
         pipeline_url=None if local else _console_url(session, names.pipeline(service.app_name)),
         remote=remote,
         push_profile=outside_url(session),
+        left_environments=left,
+        notifies=notifies,
     )
+
+
+def _notifies(specs: list[StackSpec]) -> bool:
+    foundation = next(spec for spec in specs if spec.kind is FOUNDATION)
+    return bool(foundation.parameters.get("NotificationEmail", "unknown"))
 
 
 def _console_url(session: Session, pipeline: str) -> str:

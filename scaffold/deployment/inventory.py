@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -74,6 +74,13 @@ def live_stacks(session: Session, service: Service) -> tuple[dict[StackId, Stack
         if stack_id := identify(service.app_name, stack.name):
             (own if _owned(service, stack) else foreign)[stack_id] = stack
     return own, foreign
+
+
+def left_environments(service: Service, existing: Iterable[Stack]) -> tuple[str, ...]:
+    """The environments that the answers no longer name, and that still have stacks."""
+    own = (identify(service.app_name, stack.name) for stack in existing if _owned(service, stack))
+    found = {one.environment for one in own if one and one.environment}
+    return tuple(sorted(found - set(service.environments)))
 
 
 def take_inventory(session: Session, service: Service) -> Inventory:

@@ -182,7 +182,14 @@ class Transitions(Step):
 
 
 def deployment_steps(
-    session: Session, service: Service, commit: str, specs: list[StackSpec], *, change_set: str, console: Console
+    session: Session,
+    service: Service,
+    commit: str,
+    specs: list[StackSpec],
+    existing: ExistingStacks,
+    *,
+    change_set: str,
+    console: Console,
 ) -> list[Step]:
     """Every step of a deployment.
 
@@ -191,7 +198,6 @@ def deployment_steps(
         change_set: The name for change sets.
     """
     missing = MissingRoles(session)
-    existing = ExistingStacks(session)
     steps: list[Step] = [ServiceLinkedRole(session, one, missing) for one in names.SERVICE_LINKED_ROLES]
     repository = Repository(session, service, commit)
     steps += [repository, ApprovalRule(session, service, repository)]

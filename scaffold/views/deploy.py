@@ -17,11 +17,11 @@ def text(result: DeployResult) -> str:
     """The result in several lines."""
     where = place(result.local, result.account, result.region)
     if not result.changed:
-        return f"{result.service} is up to date in {where}: nothing to do."
+        return "\n".join([f"{result.service} is up to date in {where}: nothing to do.", *_left(result)])
     if result.planned:
-        return "\n".join([f"{result.service} in {where} would change:", *_changes(result)])
+        return "\n".join([f"{result.service} in {where} would change:", *_changes(result), *_left(result)])
     command, effect = next_step(result)
-    return "\n".join([summary(result), "", "Next:", f"  {command}  {effect}"])
+    return "\n".join([summary(result), *_left(result), *_unnotified(result), "", "Next:", f"  {command}  {effect}"])
 
 
 def summary(result: DeployResult) -> str:
@@ -44,6 +44,23 @@ def summary(result: DeployResult) -> str:
             repository,
         ]
     )
+
+
+def _left(result: DeployResult) -> list[str]:
+    return [
+        f"The environment {name} is no longer in the answers, but its stacks still cost money: `scaffold destroy "
+        f"--environment {name}` deletes them."
+        for name in result.left_environments
+    ]
+
+
+def _unnotified(result: DeployResult) -> list[str]:
+    if result.notifies or result.local:
+        return []
+    return [
+        "Approvals, failures and alarms are sent to no one: answer notification_email with `copier update --defaults "
+        "--vcs-ref=:current: --data customize=true --data notification_email=ADDRESS`."
+    ]
 
 
 def stack_names(result: DeployResult) -> list[str]:

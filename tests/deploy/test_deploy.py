@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from tests.deploy.services import (
     deployed_stacks,
     make_service,
     pipeline_stack,
+    remove,
     run,
     run_with_profile,
     state,
@@ -81,10 +83,35 @@ def test_an_account_shows_where_the_pipeline_is_and_what_to_push(
     monkeypatch.delenv("SCAFFOLD_LOCAL")
     caller = f"arn:{partition}:iam::123456789012:user/ann"
     session = Session("123456789012", caller, configured_target(region), boto=None)
-    shown = text(_result(session, read(service), [StepResult("stack", "orders", "create")], (), "origin"))
+    result = _result(
+        session, read(service), [StepResult("stack", "orders", "create")], (), "origin", ("qa",), notifies=False
+    )
+    shown = text(result)
+    assert "The environment qa is no longer in the answers" in shown
+    assert "notification_email=ADDRESS" in shown
+    assert "sent to no one" not in text(replace(result, notifies=True))
     assert f"https://{region}.{domain}/codesuite/codepipeline/pipelines/{name_of(service)}/view" in shown
     assert "git push origin main" in shown
     assert "local AWS" not in shown
+
+
+def test_environments_that_left_the_answers_are_named_while_they_have_stacks(service: Path) -> None:
+    """Stacks of another owner with such a name are not the service's."""
+    run(service)
+    answers = service / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace("dev,prod", "prod"))
+    commit(service)
+    foreign = f"{name_of(service)}-qa-service"
+    client("cloudformation").create_stack(
+        StackName=foreign, TemplateBody=json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    )
+    for options in ({"plan": True}, {}, {}):
+        result = run(service, **options)
+        assert result.left_environments == ("dev",)
+        assert "`scaffold destroy --environment dev` deletes them" in text(result)
+    client("cloudformation").delete_stack(StackName=foreign)
+    remove(service, environment="dev")
+    assert run(service).left_environments == ()
 
 
 def test_service_linked_roles_exist_after_it(service: Path) -> None:
