@@ -324,7 +324,7 @@ QUICK = (
 )
 
 
-@pytest.mark.parametrize("kind", ["html", "cut off"])
+@pytest.mark.parametrize("kind", [pytest.param("html", marks=pytest.mark.slow), "cut off"])
 def test_an_answer_that_cannot_be_read_is_one_sentence(service: Path, wire: Wire, kind: str) -> None:
     run(service)
     for operation in QUICK:

@@ -48,6 +48,7 @@ def stacks(target: Target) -> set[str]:
     return {one["StackName"] for one in client.describe_stacks()["Stacks"] if one["StackStatus"] != "DELETE_COMPLETE"}
 
 
+@pytest.mark.slow
 def test_services_regions_and_accounts_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_local_aws("us-east-1") as one, running_local_aws("eu-west-1") as other:
         services = {

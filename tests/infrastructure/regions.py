@@ -23,6 +23,12 @@ def regions() -> list[tuple[str, str]]:
     ]
 
 
+def longest_regions() -> list[tuple[str, str]]:
+    """The region with the longest name of each partition: a document is nowhere longer."""
+    found = {partition: max((r for p, r in regions() if p == partition), key=len) for partition, _ in regions()}
+    return list(found.items())
+
+
 def moved(document: Any, partition: str, region: str) -> Any:
     """A resolved document as it is in another partition and region."""
     text = json.dumps(document).replace("arn:aws:", f"arn:{partition}:").replace(REGION, region)

@@ -13,7 +13,7 @@ import yaml
 
 from scaffold.service import names
 from scaffold.service.stack_kinds import ENVIRONMENT, SERVICE, StackId, stack_ids
-from tests.infrastructure.regions import moved, regions, size
+from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import KINDS, Stacks, as_list, environments, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
@@ -335,7 +335,7 @@ def test_the_longest_names_fit(stacks_of: Callable[..., Stacks]) -> None:
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
 def test_policies_stay_below_the_limits_of_iam(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
     def longest(document: Any) -> int:
-        return max(size(moved(document, *where)) for where in regions())
+        return max(size(moved(document, *where)) for where in longest_regions())
 
     stacks = stacks_of(**answers)
     for stack, logical, role in every(stacks, "AWS::IAM::Role"):
@@ -359,7 +359,7 @@ def test_owners_have_room_for_permissions_of_their_own(stacks_of: Callable[..., 
     full = [
         f"{logical} in {region}: {free} characters free"
         for _, logical, policy in every(stacks, "AWS::IAM::ManagedPolicy")
-        for partition, region in regions()
+        for partition, region in longest_regions()
         if (free := 6_144 - size(moved(policy["PolicyDocument"], partition, region))) < 2_000
     ]
     assert not full

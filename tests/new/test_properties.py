@@ -24,7 +24,7 @@ from tests.kits import kit_repository
 from tests.limits import limits
 from tests.new.running import run_new
 
-FAST = settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FAST = settings(max_examples=5, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 THOROUGH = settings(FAST, max_examples=150, derandomize=False)
 
 names = st.from_regex(r"[a-z][a-z0-9]{0,6}(-[a-z0-9]{1,5}){0,3}", fullmatch=True)

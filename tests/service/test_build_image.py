@@ -250,6 +250,7 @@ def test_there_is_no_sign_in_where_there_is_nothing_to_sign_in_to(build):
     assert not log.exists()
 
 
+@pytest.mark.slow
 def test_a_failed_pull_is_repeated(build):
     build.engine.tell(pulls=1)
     succeeded(build.run())
@@ -265,7 +266,9 @@ def test_the_build_itself_pulls_what_could_not_be_pulled_before(build):
     assert "Warning: cannot pull public.ecr.aws/" in done.stderr
 
 
-@pytest.mark.parametrize("files", [PYTHON, pytest.param(GO, marks=pytest.mark.slow)], ids=["python", "go"])
+@pytest.mark.parametrize(
+    "files", [pytest.param(one, marks=pytest.mark.slow) for one in (PYTHON, GO)], ids=["python", "go"]
+)
 def test_a_dockerfile_of_its_own_is_built_on_pinned_images(build, files):
     Contract.with_app(build.service, files)
     succeeded(build.run())
@@ -336,6 +339,7 @@ class TestBuildspec:
         found = [{"name": f"CVE-2026-{number}", "severity": name} for number, name in enumerate(severities)]
         self.script(build, findings=found, **more)
 
+    @pytest.mark.slow
     def test_it_exports_the_image_that_passed_the_gate(self, build):
         self.findings(build, "HIGH", "LOW")
         succeeded(done := self.run(build))
