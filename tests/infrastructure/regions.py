@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.infrastructure.stacks import REGION
 REFUSED_PARTITION = "aws-cn"
 
 
+@functools.cache
 def regions() -> list[tuple[str, str]]:
     """Every partition and region that the kit accepts."""
     session = botocore.session.Session()
@@ -23,10 +25,11 @@ def regions() -> list[tuple[str, str]]:
     ]
 
 
+@functools.cache
 def longest_regions() -> list[tuple[str, str]]:
     """The region with the longest name of each partition: a document is nowhere longer."""
-    found = {partition: max((r for p, r in regions() if p == partition), key=len) for partition, _ in regions()}
-    return list(found.items())
+    partitions = dict.fromkeys(partition for partition, _ in regions())
+    return [(one, max((region for own, region in regions() if own == one), key=len)) for one in partitions]
 
 
 def moved(document: Any, partition: str, region: str) -> Any:
