@@ -135,7 +135,7 @@ def _walk(
         if not plan:
             step.wait()
         pending = step.look()
-        if pending and pending.action == "create" and isinstance(step, StackStep) and step.starts_pipeline:
+        if pending and pending.action == "create" and isinstance(step, StackStep) and step.is_pipeline:
             quotas = _exhausted_quotas(session, console)
         if plan:
             step.release()

@@ -78,9 +78,9 @@ def live_stacks(session: Session, service: Service) -> tuple[dict[StackId, Stack
 
 def left_environments(service: Service, existing: Iterable[Stack]) -> tuple[str, ...]:
     """The environments that the answers no longer name, and that still have stacks."""
-    own = (identify(service.app_name, stack.name) for stack in existing if _owned(service, stack))
-    found = {one.environment for one in own if one and one.environment}
-    return tuple(sorted(found - set(service.environments)))
+    found = (stack for stack in existing if stack.status != "REVIEW_IN_PROGRESS" and _owned(service, stack))
+    named = (identify(service.app_name, stack.name) for stack in found)
+    return tuple(sorted({one.environment for one in named if one and one.environment} - set(service.environments)))
 
 
 def take_inventory(session: Session, service: Service) -> Inventory:

@@ -69,8 +69,8 @@ class StackStep(Step):
         return self._stack.outputs if self._stack else {}
 
     @property
-    def starts_pipeline(self) -> bool:
-        """Whether the creation of the stack starts the first run of a pipeline."""
+    def is_pipeline(self) -> bool:
+        """Whether it is the pipeline's stack: its creation starts the first run, and the pipeline updates it too."""
         return self.spec.kind is PIPELINE
 
     def check(self) -> None:
@@ -83,7 +83,8 @@ class StackStep(Step):
 
     def wait(self) -> None:
         """Wait for an operation in progress on the stack."""
-        if self._stack is not None and self._stack.busy:
+        # The push may have started an update of the pipeline's stack since all stacks were listed.
+        if self._stack is not None and (self._stack.busy or self.is_pipeline):
             self._stack = stacks.wait_until_idle(self._session, self.name, self._console)
 
     def look(self) -> Pending | None:

@@ -14,7 +14,7 @@ from scaffold.deployment.stack_step import ExistingStacks, StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import FOUNDATION, Deployer
+from scaffold.service.stack_kinds import FOUNDATION
 
 
 class ServiceLinkedRole(Step):
@@ -206,8 +206,9 @@ def deployment_steps(
     for spec in specs:
         stacks.append(StackStep(session, spec, existing, foundation, change_set, console))
         foundation = stacks[-1] if spec.kind is FOUNDATION else foundation
-    # The push starts a pipeline that exists: what its templates need has to be there before.
-    steps += [step for step in stacks if step.spec.kind.deployer is Deployer.PERSON]
+    # The push starts a pipeline that exists: what its stages need has to be there before, and no stack that its first
+    # stage updates may be busy.
+    steps += [step for step in stacks if not step.is_pipeline]
     steps.append(Push(session, service, commit, repository))
-    steps += [step for step in stacks if step.spec.kind.deployer is not Deployer.PERSON]
+    steps += [step for step in stacks if step.is_pipeline]
     return [*steps, Transitions(session, service)]

@@ -48,8 +48,8 @@ def summary(result: DeployResult) -> str:
 
 def _left(result: DeployResult) -> list[str]:
     return [
-        f"The environment {name} is no longer in the answers, but its stacks still cost money: `scaffold destroy "
-        f"--environment {name}` deletes them."
+        f"The environment {name} is no longer in the answers, but still has stacks, which may cost money: `scaffold "
+        f"destroy --environment {name}` deletes them."
         for name in result.left_environments
     ]
 
@@ -59,7 +59,8 @@ def _unnotified(result: DeployResult) -> list[str]:
         return []
     return [
         "Approvals, failures and alarms are sent to no one: answer notification_email with `copier update --defaults "
-        "--vcs-ref=:current: --data customize=true --data notification_email=ADDRESS`."
+        "--vcs-ref=:current: --data customize=true --data notification_email=ADDRESS`, commit, and run `scaffold "
+        "deploy`."
     ]
 
 

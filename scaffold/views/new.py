@@ -61,6 +61,6 @@ def _next_steps(result: NewResult) -> list[str]:
     elif result.deployment:
         steps.append(deploy.next_step(result.deployment))
     else:
-        steps.append(("scaffold deploy", "creates repository, foundation and pipeline on AWS"))
+        steps.append(("scaffold deploy", "creates repository, foundation, permissions and pipeline on AWS"))
     width = max(len(command) for command, _ in steps if len(command) <= _COMMAND_WIDTH)
     return [f"{command:<{width}}  {effect}".rstrip() for command, effect in steps]

@@ -97,9 +97,9 @@ def test_plan_and_first_deployment_agree_step_by_step(service: Path) -> None:
         *[("service-linked-role", "create")] * 3,
         ("repository", "create"),
         ("approval-rule-template", "create"),
-        *[("stack", "create")] * 4,
+        *[("stack", "create")] * 5,
         ("branch", "create"),
-        *[("stack", "create")] * 2,
+        ("stack", "create"),
         ("stage-transitions", "none"),
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scaffold.service.service import read
-from scaffold.service.stack_kinds import STACK_KINDS, Deployer
+from scaffold.service.stack_kinds import STACK_KINDS, Deployer, stack_ids
 from tests.deploy.services import MORE, Wire, client, commit, environment_stack, make_service, remove, run
 from tests.destroy.test_destroy import fill, make_environment
 from tests.infrastructure.handlers import UNNAMED, calls
@@ -280,3 +280,14 @@ def test_data_is_deleted_with_the_policy_for_destroy_only(foundation: Stack) -> 
     for action, arn in (("s3:DeleteObjectVersion", f"{bucket}/key"), ("cloudformation:DeleteStack", stack)):
         assert not allowed(filled(DEPLOY), action, arn)
         assert allowed(filled(DESTROY), action, arn)
+
+
+def test_every_stack_can_be_examined_by_who_repairs_or_destroys_it() -> None:
+    """`DeleteStack` alone is not enough: what a stack holds is listed before it is deleted."""
+    for policy in (DESTROY, REPAIR):
+        statements = [*filled(DEPLOY), *filled(policy)]
+        for stack in stack_ids(("dev",)):
+            arn = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack.name(SERVICE)}/1"
+            for action in ("DescribeStackEvents", "GetTemplate", "ListStackResources"):
+                assert allowed(statements, f"cloudformation:{action}", arn), f"{action} on {arn}"
+            assert allowed(filled(DESTROY), "cloudformation:DeleteStack", arn)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from scaffold.core.errors import ScaffoldError
+from scaffold.kit.refusal import AnswerRefused
 from scaffold.kit.rendering import open_kit
 from tests.kits import kit_repository
 
@@ -67,6 +68,8 @@ def colliding() -> tuple[str, str]:
 
 def test_overlapping_blocks_are_refused_with_the_override_to_give(settings: Settings) -> None:
     first, second = colliding()
+    with pytest.raises(AnswerRefused):
+        settings(environments=f"{first},{second}")
     told = refusal(settings, environments=f"{first},{second}")
     assert f"The VPCs of {first} (" in told
     override = re.search(r"for example (\{.*?\}\})", told)

@@ -106,14 +106,18 @@ def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
     production = order.index(answers["production"].capitalize()) if "production" in answers else len(order) - 1
     stages = {stage["Name"]: [action["Name"] for action in stage["Actions"]] for stage in pipeline["Stages"]}
     assert list(stages) == ["Source", "SelfUpdate", "Build", *order]
-    before = ["Network", "Environment", "TaskDefinition", "Alarms"]
-    earlier = [*before, "Service", "SmokeTest"]
-    approved = [*before, "ChangeSet", "Approval", "Service", "SmokeTest"]
+    before = ["Network", "Environment", "TaskDefinition"]
+    earlier = [*before, "Alarms", "Service", "SmokeTest"]
+    # The alarms decide whether a release is rolled back: those of production do not change before the approval.
+    approved = [*before, "ChangeSet", "Approval", "Alarms", "Service", "SmokeTest"]
     assert [stages[name] for name in order[:production]] == [earlier] * production
     assert [stages[name] for name in order[production:]] == [approved] * (len(order) - production)
     for stage in pipeline["Stages"][3:]:
-        # Task definition and alarms do not need each other.
-        assert [action["RunOrder"] for action in stage["Actions"]] == [1, 2, 3, *range(3, len(stage["Actions"]))]
+        names = [action["Name"] for action in stage["Actions"]]
+        in_turn = list(range(1, len(names) + 1))
+        # Before production, task definition and alarms do not need each other.
+        expected = in_turn if "Approval" in names else [1, 2, 3, *in_turn[2:-1]]
+        assert [action["RunOrder"] for action in stage["Actions"]] == expected
 
 
 def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templates(

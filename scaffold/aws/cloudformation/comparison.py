@@ -11,8 +11,6 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.service import names
 from scaffold.service.stack_kinds import FOUNDATION, StackKind
 
-_DEPLOY = "scaffold deploy"
-
 
 def check_usable(spec: StackSpec, stack: Stack) -> None:
     """Refuse a stack of another owner, or one that CloudFormation cannot update.
@@ -31,7 +29,7 @@ def check_usable(spec: StackSpec, stack: Stack) -> None:
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         raise ScaffoldError(
             f"The stack {spec.name} is {stack.status}: an update failed, and so did its rollback.",
-            f"Run `scaffold repair`, which shows why and continues the rollback, then `{_DEPLOY}` again.",
+            "Run `scaffold repair`, which shows why and continues the rollback, then `scaffold deploy` again.",
         )
     if stack.status == "DELETE_FAILED":
         raise unfinished_deletion(stack, spec.kind)
@@ -40,10 +38,10 @@ def check_usable(spec: StackSpec, stack: Stack) -> None:
 def unfinished_deletion(stack: Stack, kind: StackKind) -> ScaffoldError:
     """The error for a stack whose deletion did not finish."""
     # What the foundation retains would prevent its creation; only `scaffold destroy` deletes that too.
-    foundation = f"Finish the deletion with `scaffold destroy`, then run `{_DEPLOY}` again."
+    foundation = "Finish the deletion with `scaffold destroy`, then run `scaffold deploy` again."
     return ScaffoldError(
         f"The stack {stack.name} is {stack.status}: its deletion was started and did not finish.",
-        foundation if kind is FOUNDATION else f"Run `scaffold repair`, which finishes it, then `{_DEPLOY}` again.",
+        foundation if kind is FOUNDATION else "Run `scaffold repair`, which finishes it, then `scaffold deploy` again.",
     )
 
 

@@ -26,7 +26,7 @@ from scaffold.core.errors import ScaffoldError
 UNFINISHED = {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 _SUCCEEDED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 _DEPLOY = "scaffold deploy"
-# IAM is eventually consistent: a role that the foundation created a moment ago may not be assumable yet.
+# IAM is eventually consistent: a role that was created a moment ago may not be assumable yet.
 _ROLE_SECONDS = 90
 
 
