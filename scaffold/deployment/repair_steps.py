@@ -10,7 +10,6 @@ from scaffold.aws.cloudformation.rollbacks import FailedResource
 from scaffold.aws.cloudformation.stack_events import explain
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.lost_data import Lost
-from scaffold.aws.service_deployments import ServiceDeployment
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
@@ -125,7 +124,7 @@ class HungUpdate(Repair):
         self._again = again
 
     @cached_property
-    def _deployments(self) -> list[ServiceDeployment]:
+    def _deployments(self) -> list[str]:
         return service_deployments.in_progress(self._session, self._service, self._service) if self._service else []
 
     @property
@@ -135,15 +134,15 @@ class HungUpdate(Repair):
 
     def look(self) -> Problem:
         """The stack, with the deployment that it waits for."""
-        changes = [Change("service-deployment", one.arn, "roll-back") for one in self._deployments]
+        changes = [Change("service-deployment", arn, "roll-back") for arn in self._deployments]
         if self._stack.status == "UPDATE_IN_PROGRESS":
             changes.append(Change("stack", self._stack.name, "cancel-update"))
         return Problem("stack", self._stack.name, self._stack.status, tuple(changes), since=self._stack.since)
 
     def do(self, console: Console) -> None:
         """Roll the deployment back, so that traffic returns at once; then let CloudFormation roll back the rest."""
-        for deployment in self._deployments:
-            service_deployments.roll_back(self._session, deployment.arn)
+        for arn in self._deployments:
+            service_deployments.roll_back(self._session, arn)
         if self._stack.status == "UPDATE_IN_PROGRESS":
             stacks.cancel_update(self._session, self._stack)
         stack = stacks.wait_until_idle(self._session, self._stack.name, console)
