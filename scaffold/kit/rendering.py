@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import ISOLATED, git
+from scaffold.core.git import ISOLATED, git, setting
 from scaffold.core.git_failures import GitFailed, GitFailure
 from scaffold.core.signals import deferred_signals
 from scaffold.core.temporary import temporary_folder
@@ -252,10 +252,7 @@ def _completed_identity(folder: Path) -> dict[str, str]:
     """Author and committer from Git's configuration, with fallbacks for what is not configured."""
     identity = {}
     for field, fallback in _FALLBACK_IDENTITY.items():
-        try:
-            known = git("config", "--get", f"user.{field.lower()}", cwd=folder) or fallback
-        except GitFailed:
-            known = fallback
+        known = setting(folder, f"user.{field.lower()}") or fallback
         for role in ("AUTHOR", "COMMITTER"):
             name = f"GIT_{role}_{field}"
             identity[name] = os.environ.get(name) or known
