@@ -85,7 +85,7 @@ def repair(
     confirm: Callable[[str], bool],
     console: Console,
 ) -> RepairResult:
-    """Lead a service, or one of its environments, out of the states in which deployments are stuck.
+    """Repair the stuck stacks and the lost data of a service, or the stuck stacks of one of its environments.
 
     Args:
         environment: The environment to repair; None for the whole service, without operations in progress.

@@ -16,7 +16,7 @@ _CONFIRMED = {"delete", "skip", "cancel-update", "roll-back", "revert-drift"}
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is stuck, and what leads out.
+    """Something that is stuck, and its repair.
 
     Attributes:
         type: What kind of thing it is, as in a Change.

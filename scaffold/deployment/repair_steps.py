@@ -220,13 +220,13 @@ def repair_step(
     skip: tuple[str, ...],
     again: str,
 ) -> Repair | None:
-    """The repair of a stack; None where it is not stuck, or `scaffold deploy` itself leads out.
+    """The repair of a stack; None where it is not stuck, or `scaffold deploy` itself repairs it.
 
     Args:
         named: Whether the user has named the stack's environment: only then are operations in progress stopped.
 
     Raises:
-        ScaffoldError: Only another command leads out.
+        ScaffoldError: Only another command repairs it.
     """
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         return FailedRollback(session, stack, skip, again)

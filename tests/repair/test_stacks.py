@@ -1,4 +1,4 @@
-"""`scaffold repair` leads stacks out of every state in which CloudFormation refuses to update them."""
+"""`scaffold repair` repairs stacks in every state in which CloudFormation refuses to update them."""
 
 from __future__ import annotations
 
