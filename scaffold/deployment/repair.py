@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.data import KEY
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
@@ -16,7 +17,7 @@ from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, 
 from scaffold.core.results import Result
 from scaffold.core.target import Target
 from scaffold.deployment.foundation_data import check_recoverable, look_for_lost_data
-from scaffold.deployment.inventory import Inventory, live_stacks
+from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.repair_steps import (
     Drift,
@@ -122,9 +123,9 @@ def _repair(
     console: Console,
 ) -> RepairResult:
     check_ownership(session, service, "scaffold repair")
-    own, foreign = live_stacks(session, service)
+    own, _ = live_stacks(session, service)
     _check_environment(service, own, environment)
-    steps, waiting = _steps(session, service, Inventory(own, foreign=foreign), environment, skip, again)
+    steps, waiting = _steps(session, service, own, environment, skip, again)
     _check_skips(steps, skip)
     for step in steps:
         step.check()
@@ -150,7 +151,7 @@ def _repair(
 def _steps(
     session: Session,
     service: Service,
-    inventory: Inventory,
+    own: dict[StackId, Stack],
     environment: str | None,
     skip: tuple[str, ...],
     again: str,
@@ -158,8 +159,8 @@ def _steps(
     """The steps in order: keys first, which the rest may need; missing data last, once its stack can be updated."""
     steps: list[Repair] = []
     waiting = []
-    for one in in_order_of_repair(inventory.stacks):
-        stack = inventory.stacks[one]
+    for one in in_order_of_repair(own):
+        stack = own[one]
         if environment not in (None, one.environment):
             continue
         step = repair_step(
@@ -175,7 +176,7 @@ def _steps(
             steps.append(step)
         elif stack.status.endswith("_IN_PROGRESS"):
             waiting.append(Waiting(stack.name, stack.status, one.environment, stack.since))
-    foundation = inventory.stacks.get(StackId(FOUNDATION)) if environment is None else None
+    foundation = own.get(StackId(FOUNDATION)) if environment is None else None
     if foundation is None:
         return steps, waiting
     lost = look_for_lost_data(session, foundation)
