@@ -330,6 +330,23 @@ def test_the_ecs_deployment_that_an_update_waits_for_is_rolled_back_first(
     assert '"stopType": "ROLLBACK"' in str(wire.requests[wire.calls.index("ecs:StopServiceDeployment")]["body"])
 
 
+@pytest.mark.parametrize("kind", ["service", "environment"])
+def test_a_rollback_in_progress_names_the_repair_of_its_environment(service: Path, wire: Wire, kind: str) -> None:
+    app = app_of(service)
+    stack = environment_stack(app, "dev", kind)
+    create(stack, app, TOPIC)
+
+    def describe(parsed: dict[str, Any]) -> None:
+        for one in parsed["Stacks"]:
+            if one["StackName"] == stack:
+                one["StackStatus"] = "UPDATE_ROLLBACK_IN_PROGRESS"
+
+    wire.touched["DescribeStacks"] = describe
+    assert "`scaffold repair dev` rolls back an ECS deployment" in text(repair(service))
+    # It has just been run, and found no deployment to roll back.
+    assert "wait for its end" in text(repair(service, "dev"))
+
+
 # ---- the command ----
 
 
