@@ -24,10 +24,11 @@ from scaffold.deployment.repair_steps import (
     FailedRollback,
     MissingResource,
     UnusableKey,
+    UnusableStack,
     in_order_of_repair,
     repair_step,
 )
-from scaffold.deployment.teardown_checks import check_ownership
+from scaffold.deployment.teardown_checks import check_deletable, check_ownership
 from scaffold.service import preflight
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, StackId
@@ -127,8 +128,8 @@ def _repair(
     _check_environment(service, own, environment)
     steps, waiting = _steps(session, service, own, environment, skip, again)
     _check_skips(steps, skip)
-    for step in steps:
-        step.check()
+    # All at once: a stack that imports from another is deleted before that one.
+    check_deletable(session, [step.group for step in steps if isinstance(step, UnusableStack)], again)
     problems = tuple(step.look() for step in steps)
     if not plan:
         _confirm(session, service, environment, problems, confirm, console)

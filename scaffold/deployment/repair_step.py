@@ -43,13 +43,6 @@ class Problem:
 class Repair(ABC):
     """One step of a repair."""
 
-    def check(self) -> None:  # noqa: B027 (a hook that most steps do not need)
-        """Refuse what cannot be done; called for every step before the first one is done.
-
-        Raises:
-            ScaffoldError: It cannot be repaired like this.
-        """
-
     @abstractmethod
     def look(self) -> Problem:
         """What is stuck, reading only."""

@@ -17,7 +17,6 @@ from scaffold.core.results import Change
 from scaffold.deployment.deletion import Report
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.teardown import StackGroup
-from scaffold.deployment.teardown_checks import check_deletable
 from scaffold.service import names
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, SERVICE, STACK_KINDS, Deployer, StackId
@@ -80,29 +79,27 @@ class UnusableStack(Repair):
 
     Args:
         again: The command to repeat.
+
+    Attributes:
+        group: The stack's deletion.
     """
 
     def __init__(self, session: Session, stack: Stack, again: str) -> None:
         self._session = session
         self._stack = stack
-        self._group = StackGroup(session, [stack], again)
-        self._again = again
-
-    def check(self) -> None:
-        """Refuse what CloudFormation would refuse half-way: protection, imports, content."""
-        check_deletable(self._session, [self._group], self._again)
+        self.group = StackGroup(session, [stack], again)
 
     def look(self) -> Problem:
         """The stack with its change sets that were not executed, and with the data that it deletes."""
         found = [Change("change-set", one.name, "delete") for one in self._change_sets()]
-        changes = (*found, *self._group.look().changes)
+        changes = (*found, *self.group.look().changes)
         return Problem("stack", self._stack.name, self._stack.status, changes, since=self._stack.since)
 
     def do(self, console: Console) -> None:
         """Delete the change sets, then the stack."""
         for change_set in self._change_sets():
             change_sets.delete(self._session, change_set)
-        self._group.do(Report(), console)
+        self.group.do(Report(), console)
 
     def _change_sets(self) -> list[change_sets.ChangeSet]:
         in_review = self._stack.status == "REVIEW_IN_PROGRESS"

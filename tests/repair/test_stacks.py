@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.repair.situations import (
     register_again,
     repair,
     status,
+    tags,
     updating,
     wait_for,
 )
@@ -249,6 +251,35 @@ def test_what_would_stop_a_deletion_is_asked_before_the_first_change(service: Pa
             repair(service, plan=plan)
     assert writes(wire) == []
     assert status(stack) == "UPDATE_ROLLBACK_FAILED"
+
+
+@pytest.mark.parametrize("importer", ["service", "another"])
+def test_a_stack_is_deleted_after_those_that_import_from_it(service: Path, wire: Wire, importer: str) -> None:
+    """Local AWS refuses to delete a stack that is imported from, so the status is made up."""
+    app = app_of(service)
+    exporting, importing = (environment_stack(app, "dev", kind) for kind in ("environment", importer))
+    export, value = f"{exporting}-topic", {"Fn::ImportValue": f"{exporting}-topic"}
+    for stack, content in (
+        (exporting, {"Resources": TOPIC, "Outputs": {"Topic": {"Value": "x", "Export": {"Name": export}}}}),
+        (importing, {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": value}}}}),
+    ):
+        client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(content), Tags=tags(app))
+        wait_for(stack, "CREATE_COMPLETE")
+    times = {exporting: itertools.count(), importing: itertools.count()}
+
+    def describe(parsed: dict[str, Any]) -> None:
+        for one in parsed["Stacks"]:
+            if one["StackName"] in times and next(times[one["StackName"]]) == 0:
+                one["StackStatus"] = "DELETE_FAILED"
+
+    wire.touched["DescribeStacks"] = describe
+    if importer == "another":
+        with pytest.raises(ScaffoldError, match=f"{exporting} is imported by {importing}"):
+            repair(service)
+        assert writes(wire) == []
+    else:
+        assert [problem.name for problem in repair(service).problems] == [importing, exporting]
+        assert (status(importing), status(exporting)) == (None, None)
 
 
 def test_stacks_of_another_owner_are_not_touched(service: Path) -> None:
