@@ -127,7 +127,10 @@ def _repair(
     own, _ = live_stacks(session, service)
     _check_environment(service, own, environment)
     steps, waiting = _steps(session, service, own, environment, skip, again)
-    _check_skips(steps, skip)
+    rollbacks = [step for step in steps if isinstance(step, FailedRollback)]
+    _check_skips(rollbacks, skip)
+    for index, rollback in enumerate(rollbacks, 1):
+        rollback.later = rollbacks[index:]
     # All at once: a stack that imports from another is deleted before that one.
     check_deletable(session, [step.group for step in steps if isinstance(step, UnusableStack)], again)
     problems = tuple(step.look() for step in steps)
@@ -200,8 +203,7 @@ def _check_environment(service: Service, own: Mapping[StackId, object], environm
         )
 
 
-def _check_skips(steps: list[Repair], skip: tuple[str, ...]) -> None:
-    rollbacks = [step for step in steps if isinstance(step, FailedRollback)]
+def _check_skips(rollbacks: list[FailedRollback], skip: tuple[str, ...]) -> None:
     for resource in skip:
         stacks = [step.name for step in rollbacks if step.skips(resource)]
         if not stacks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from scaffold.aws import codepipeline, lost_data, service_deployments
@@ -28,9 +29,13 @@ class FailedRollback(Repair):
     Args:
         skip: What the user wants to be left as it is; other stacks' resources may be among them.
         again: The command to repeat.
+
+    Attributes:
+        later: The rollbacks that are continued after this one.
     """
 
     def __init__(self, session: Session, stack: Stack, skip: tuple[str, ...], again: str) -> None:
+        self.later: Sequence[FailedRollback] = ()
         self._session = session
         self._stack = stack
         self._skip = skip
@@ -69,7 +74,10 @@ class FailedRollback(Repair):
             return
         error = explain(watch, "rolled back", self._again)
         failed = rollbacks.failed_resources(self._session, self._stack.id)
-        options = " ".join(f"--skip {one}" for one in (*self.skipped, *(failure.name for failure in failed)))
+        # CloudFormation skips only what still fails: not what this run has skipped, or finished, before.
+        skip = [f"{self.name}.{failure.name}" for failure in failed]
+        skip += [f"{rollback.name}.{resource}" for rollback in self.later for resource in rollback.skipped]
+        options = " ".join(f"--skip {one}" for one in skip)
         leave = f", or leave it as it is with `{self._again} {options}`" if failed else ""
         raise error.with_remedy(f"Fix the cause and run `{self._again}` again{leave}.")
 

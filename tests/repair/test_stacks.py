@@ -58,7 +58,7 @@ def test_a_failed_rollback_is_continued_once_its_cause_is_fixed(service: Path, w
     with pytest.raises(ScaffoldError) as caught:
         repair(service)
     assert "because of Policy" in caught.value.happened
-    assert "scaffold repair --skip Policy" in caught.value.remedy
+    assert f"scaffold repair --skip {stack}.Policy`" in caught.value.remedy
     assert status(stack) == "UPDATE_ROLLBACK_FAILED"
 
     register_again(target)
@@ -99,6 +99,21 @@ def test_a_resource_of_several_stacks_needs_the_stack_s_name(service: Path) -> N
     assert [status(stack) for stack in stacks] == ["UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"]
     repair(service, skip=(f"{stacks[1]}.Policy",))
     assert status(stacks[1]) == "UPDATE_ROLLBACK_COMPLETE"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("skipped", ["dev", "prod"])
+def test_the_advice_to_skip_keeps_what_was_to_be_skipped_in_other_stacks(service: Path, skipped: str) -> None:
+    """Whether the other stack's rollback has ended before, or was not reached, the advised command succeeds."""
+    app = app_of(service)
+    stacks = {environment: failed_rollback(app, environment)[0] for environment in ("dev", "prod")}
+    with pytest.raises(ScaffoldError) as caught:
+        repair(service, skip=(f"{stacks[skipped]}.Policy",))
+    command = caught.value.remedy.split("`")[-2]
+    ended = status(stacks[skipped]) == "UPDATE_ROLLBACK_COMPLETE"
+    assert (f"--skip {stacks[skipped]}.Policy" in command) is not ended
+    repair(service, skip=tuple(command.split(" --skip ")[1:]))
+    assert {status(stack) for stack in stacks.values()} == {"UPDATE_ROLLBACK_COMPLETE"}
 
 
 @pytest.mark.slow
