@@ -26,7 +26,7 @@ from scaffold.service.service import Service
 from scaffold.service.stack_kinds import stack_ids
 
 _IN_LOCAL = "scaffold local -- scaffold deploy"
-_ALONE = re.compile(r"`scaffold deploy\b")
+_ALONE = re.compile(r"(?<!-- )\bscaffold (?=(?:deploy|repair|destroy)\b)")
 
 
 @dataclass(frozen=True)
@@ -264,10 +264,8 @@ def _deploy(service: Service, options: NewOptions, console: Console) -> tuple[De
         kept = "the service is generated" if own_local else "the service and its resources in AWS are kept"
         raise Interrupted(f"Interrupted while deploying; {kept}.", f"Continue with `{again}`.") from None
     except ScaffoldError as error:
-        # Alone, the command would deploy to the account that the user's configuration selects.
-        remedy = _ALONE.sub(f"`{_IN_LOCAL}", error.remedy) if own_local else error.remedy
-        if again in remedy:
-            raise
-        raise error.with_remedy(
-            f"{remedy} The service is generated: to repeat the deployment alone, run `{again}`."
-        ) from error
+        # Alone, a command would work on the account that the user's configuration selects.
+        remedy = _ALONE.sub("scaffold local -- scaffold ", error.remedy) if own_local else error.remedy
+        if again not in remedy:
+            remedy += f" The service is generated: to repeat the deployment alone, run `{again}`."
+        raise error.with_remedy(remedy) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -28,13 +29,18 @@ ENDED.wait()
         KeyboardInterrupt(),
         Interrupted("Interrupted; AWS continues.", "Run `cd /x && scaffold deploy` to continue from their result."),
         ScaffoldError("The stack failed.", "Fix the cause, then run `scaffold deploy` again."),
+        ScaffoldError("A stack is stuck.", "Run `scaffold repair dev`, then `scaffold deploy` again."),
+        ScaffoldError("A stack is half deleted.", "Run `scaffold destroy`, then `scaffold deploy` again."),
+        ScaffoldError("It failed.", "Continue with `cd FOLDER && scaffold deploy`."),
     ],
-    ids=lambda failure: type(failure).__name__,
+    ids=["KeyboardInterrupt", "Interrupted", "deploy", "repair", "destroy", "folder"],
 )
-def test_what_failed_on_local_aws_never_advises_a_deployment_to_an_account(
+def test_what_failed_on_local_aws_never_advises_a_command_for_an_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     def deploy(*_: Any, **__: Any) -> None:
+        if isinstance(failure, ScaffoldError):
+            raise failure.with_remedy(failure.remedy.replace("FOLDER", str(tmp_path / "orders")))
         raise failure
 
     monkeypatch.setattr("scaffold.deployment.deploy.deploy", deploy)
@@ -42,7 +48,8 @@ def test_what_failed_on_local_aws_never_advises_a_deployment_to_an_account(
         run_new(tmp_path / "orders", local=True)
     remedy = caught.value.remedy
     assert "scaffold local -- scaffold deploy" in remedy
-    assert "scaffold deploy" not in remedy.replace("scaffold local -- scaffold deploy", "")
+    assert "scaffold local -- scaffold local" not in remedy
+    assert not re.search("scaffold (deploy|repair|destroy)", remedy.replace("scaffold local -- scaffold", ""))
     assert caught.value.exit_code == (1 if type(failure) is ScaffoldError else 130)
 
 
