@@ -243,9 +243,11 @@ def first_commit(folder: Path, message: str) -> str:
     return git("rev-parse", "HEAD", cwd=folder)
 
 
-def has_fallback_author(folder: Path) -> bool:
-    """Whether the first commit has the fallback author, since user.name or user.email is not set."""
-    return git("log", "-1", "--format=%ae", cwd=folder) == _FALLBACK_IDENTITY["EMAIL"]
+def unset_identity(folder: Path) -> list[str]:
+    """The settings of Git, user.name or user.email, for which the author of the first commit has a fallback."""
+    author = git("log", "-1", "--format=%an%n%ae", cwd=folder).split("\n")
+    fields = zip(_FALLBACK_IDENTITY.items(), author, strict=True)
+    return [f"user.{field.lower()}" for (field, fallback), value in fields if value == fallback]
 
 
 def _completed_identity(folder: Path) -> dict[str, str]:
