@@ -20,7 +20,9 @@ _VARIABLES = (
 # A shorter value would hide ordinary words, and no credentials of AWS are as short.
 _SHORTEST = 12
 _PATTERNS = (
-    re.compile(r"(?<=://)[^/\s@'\"]*:[^/\s@'\"]*(?=@)"),  # user:password@ in a URL
+    re.compile(r"(?<=://)[^/\s@'\"]*:[^/\s'\"]*(?=@)"),  # user:password@ in a URL
+    # Over HTTP also a user alone, which may be a token. It is none in ssh://git@HOST or codecommit::REGION://PROFILE@NAME.
+    re.compile(r"((?<=http://)|(?<=https://))[^/\s'\"]+(?=@)", re.IGNORECASE),
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"),
     re.compile(r"(?<=Signature=)[0-9a-f]{16,}", re.IGNORECASE),
     re.compile(r"(?<=X-Amz-Security-Token=)[^&\s'\"]+", re.IGNORECASE),
