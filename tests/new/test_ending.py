@@ -6,7 +6,10 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,6 @@ from scaffold.views.new import text
 from tests.cli.running import COMMAND, ROOT
 from tests.kits import kit_repository
 from tests.new.running import run_new
-
-ENDED = subprocess.Popen(["true"])
-ENDED.wait()
 
 
 @pytest.mark.parametrize(
@@ -82,30 +82,95 @@ def test_no_note_where_no_other_repository_is_concerned(tmp_path: Path, ignored:
 # ---- remains ----
 
 
-def left_over(folder: Path, process: int) -> Path:
-    hidden = folder / f".scaffold-{process}-0123abcd"
-    (hidden / "orders" / "app").mkdir(parents=True)
+KILLED = """
+import sys, time
+from pathlib import Path
+from scaffold.kit.rendering import workspace
+with workspace(Path(sys.argv[1])) as work:
+    (work / "app").mkdir(parents=True)
+    print(work.parent, flush=True)
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def writing(destination: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A process that is generating a service, and its hidden folder."""
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(destination)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process, Path(process.stdout.readline().strip())
+        finally:
+            process.kill()
+
+
+def left_over(destination: Path) -> Path:
+    """The hidden folder of a process that was killed."""
+    with writing(destination) as (process, hidden):
+        process.kill()
+        process.wait()
+    assert (hidden / destination.name / "app").is_dir()
     return hidden
 
 
 @pytest.mark.parametrize("existing", [True, False])
 def test_remains_of_a_process_that_was_killed_are_deleted(tmp_path: Path, existing: bool) -> None:
     folder = tmp_path / "orders"
-    hidden = left_over(folder if existing else tmp_path, ENDED.pid)
+    if existing:
+        folder.mkdir()
+    hidden = left_over(folder)
     result = run_new(folder)
     assert result.commit
     assert not hidden.exists()
     assert git("status", "--porcelain", "--ignored", cwd=folder) == ""
 
 
-def test_the_folder_of_a_process_that_runs_is_respected(tmp_path: Path) -> None:
-    left_over(tmp_path / "orders", os.getpid())
-    with pytest.raises(ScaffoldError, match="is not empty"):
-        run_new(tmp_path / "orders")
+@pytest.mark.parametrize("existing", [True, False])
+def test_the_folder_of_a_process_that_runs_is_respected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool
+) -> None:
+    """Also of a process that this one cannot see: in another container, or on another host with the same folder."""
+
+    def kill(*_: int) -> None:
+        raise ProcessLookupError
+
+    folder = tmp_path / "orders"
+    if existing:
+        folder.mkdir()
+    with writing(folder) as (_, hidden), monkeypatch.context() as invisible:
+        invisible.setattr(os, "kill", kill)
+        if existing:
+            with pytest.raises(ScaffoldError, match="is not empty"):
+                run_new(folder)
+        else:
+            run_new(folder)
+        assert (hidden / "orders" / "app").is_dir()
+
+
+def test_without_locks_nothing_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows."""
+    hidden = left_over(tmp_path / "orders")
+    monkeypatch.setattr("scaffold.core.folder_lock.fcntl", None)
+    run_new(tmp_path / "orders")
+    assert hidden.is_dir()
+    assert list(tmp_path.glob(".scaffold-*")) == [hidden]
+
+
+def test_a_link_with_the_name_of_a_hidden_folder_is_respected(tmp_path: Path) -> None:
+    hidden = left_over(tmp_path / "elsewhere" / "orders")
+    (tmp_path / hidden.name).symlink_to(hidden)
+    run_new(tmp_path / "orders")
+    assert (tmp_path / hidden.name / "orders" / "app").is_dir()
 
 
 def test_a_part_of_a_service_is_reported_as_one(tmp_path: Path) -> None:
-    left_over(tmp_path / "orders", ENDED.pid)
+    (tmp_path / "orders").mkdir()
+    left_over(tmp_path / "orders")
     (tmp_path / "orders" / "app").mkdir()
     with pytest.raises(ScaffoldError, match="has a part of a service"):
         run_new(tmp_path / "orders")
