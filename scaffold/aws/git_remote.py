@@ -15,7 +15,7 @@ from scaffold.aws.codecommit import main_commit
 from scaffold.aws.remote_url import profile_variable, remote_url
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import git, network_git
+from scaffold.core.git import git, network_git, setting
 from scaffold.core.git_failures import GitFailed, GitFailure, explain
 from scaffold.service import names
 from scaffold.service.service import Service
@@ -123,7 +123,7 @@ def configure_remote(session: Session, service: Service, commit: str) -> str:
         git("remote", "set-url", remote, url, cwd=service.root)
     # The push named the URL and not the remote, so Git has not updated the remote-tracking branch.
     git("update-ref", f"refs/remotes/{remote}/{names.BRANCH}", commit, cwd=service.root)
-    upstream, merged = (_setting(service, f"branch.{names.BRANCH}.{key}") for key in ("remote", "merge"))
+    upstream, merged = (setting(service.root, f"branch.{names.BRANCH}.{key}") for key in ("remote", "merge"))
     # An earlier run may have been interrupted between the two.
     if not upstream or (upstream == remote and not merged):
         git("config", f"branch.{names.BRANCH}.merge", _MAIN, cwd=service.root)
@@ -172,7 +172,7 @@ def check_complete(service: Service) -> None:
             "This clone is shallow, so it lacks a part of the repository's history.",
             "Run `git fetch --unshallow`, then the same command again.",
         )
-    if _setting(service, "extensions.partialClone") or _promisors(service):
+    if setting(service.root, "extensions.partialClone") or _promisors(service):
         raise ScaffoldError(
             "This clone is partial, so it lacks files of the repository's history.",
             "Run `git fetch --refetch --no-filter`, then the same command again.",
@@ -276,11 +276,4 @@ def _count(service: Service, revisions: str) -> int:
 
 def _remotes(service: Service) -> list[tuple[str, str]]:
     listed = [name for name in git("remote", cwd=service.root).splitlines() if name]
-    return [(name, _setting(service, f"remote.{name}.url")) for name in listed]
-
-
-def _setting(service: Service, key: str) -> str:
-    try:
-        return git("config", "--get", key, cwd=service.root)
-    except GitFailed:
-        return ""
+    return [(name, setting(service.root, f"remote.{name}.url")) for name in listed]

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from scaffold.aws.errors import suppress_code
 from scaffold.aws.session import Session
 
 _STOPPABLE = ["PENDING", "IN_PROGRESS"]
 
 
-@dataclass(frozen=True)
-class ServiceDeployment:
-    """A service deployment in progress."""
-
-    arn: str
-    since: datetime | None
-
-
-def in_progress(session: Session, cluster: str, service: str) -> list[ServiceDeployment]:
-    """The deployments of a service that can be stopped; none where there is no such service."""
+def in_progress(session: Session, cluster: str, service: str) -> list[str]:
+    """The ARNs of a service's deployments that can be stopped; none where there is no such service."""
     with suppress_code("ClusterNotFoundException", "ServiceNotFoundException"):
         # A service has one deployment in progress at most, so the answer has one page.
         answer = session.client("ecs").list_service_deployments(cluster=cluster, service=service, status=_STOPPABLE)
-        return [
-            ServiceDeployment(one["serviceDeploymentArn"], one.get("startedAt") or one.get("createdAt"))
-            for one in answer["serviceDeployments"]
-        ]
+        return [one["serviceDeploymentArn"] for one in answer["serviceDeployments"]]
     return []
 
 
 def roll_back(session: Session, deployment: str) -> None:
-    """Stop a deployment and roll the service back; a deployment that has ended meanwhile is no error."""
+    """Stop a deployment and roll the service back; a deployment that has ended meanwhile is no error.
+
+    Args:
+        deployment: Its ARN.
+    """
     with suppress_code("ConflictException", "ServiceDeploymentNotFoundException"):
         session.client("ecs").stop_service_deployment(serviceDeploymentArn=deployment, stopType="ROLLBACK")

@@ -17,7 +17,7 @@ from scaffold.core.errors import UsageError
 COMMANDS = {
     "new": "Generate a service.",
     "deploy": "Deploy a service.",
-    "repair": "Lead a service out of the states in which deployments are stuck.",
+    "repair": "Repair a service whose stacks are stuck.",
     "destroy": "Delete a service from AWS.",
     "local": "Run local AWS.",
 }

@@ -33,7 +33,7 @@ def repair(
     profile: Profile = None,
     as_json: Json = False,
 ) -> int:
-    """Lead a service out of the states in which deployments are stuck.
+    """Repair a service whose stacks are stuck.
 
     Continues failed rollbacks, deletes stacks that were never finished, and restores the
     foundation's key, bucket and image repository. With ENV it also cancels the update that

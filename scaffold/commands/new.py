@@ -21,12 +21,12 @@ from scaffold.deployment.deploy import DeployResult
 from scaffold.kit.answers import merge
 from scaffold.kit.estimate import Estimate, read_estimate
 from scaffold.kit.questionnaire import Answers, Questionnaire
-from scaffold.kit.rendering import Kit, check_destination, first_commit, has_fallback_author, open_kit, workspace
+from scaffold.kit.rendering import Kit, check_destination, first_commit, open_kit, unset_identity, workspace
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import stack_ids
 
 _IN_LOCAL = "scaffold local -- scaffold deploy"
-_ALONE = re.compile(r"`scaffold deploy\b")
+_ALONE = re.compile(r"(?<!-- )\bscaffold (?=(?:deploy|repair|destroy)\b)")
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,11 @@ def run(options: NewOptions, console: Console) -> NewResult:
     except KeyboardInterrupt:
         raise _interrupted(destination, options) from None
     console.step(f"Generated {_app_name(answers)} in {destination}")
-    if has_fallback_author(destination):
+    if unset := unset_identity(destination):
+        commands = " and ".join(f"`git config --global {setting} VALUE`" for setting in unset)
         console.warn(
-            "user.name and user.email of Git are not set, so the first commit is by gitops-scaffold. Set them before "
-            "you commit: `git config --global user.name` and `git config --global user.email`."
+            f"{' and '.join(unset)} of Git {'is' if len(unset) == 1 else 'are'} not set, so the author of the first "
+            f"commit is a placeholder. Before you commit, run {commands}."
         )
     deployment, ended = None, False
     if deploy:
@@ -264,10 +265,8 @@ def _deploy(service: Service, options: NewOptions, console: Console) -> tuple[De
         kept = "the service is generated" if own_local else "the service and its resources in AWS are kept"
         raise Interrupted(f"Interrupted while deploying; {kept}.", f"Continue with `{again}`.") from None
     except ScaffoldError as error:
-        # Alone, the command would deploy to the account that the user's configuration selects.
-        remedy = _ALONE.sub(f"`{_IN_LOCAL}", error.remedy) if own_local else error.remedy
-        if again in remedy:
-            raise
-        raise error.with_remedy(
-            f"{remedy} The service is generated: to repeat the deployment alone, run `{again}`."
-        ) from error
+        # Alone, a command would work on the account that the user's configuration selects.
+        remedy = _ALONE.sub("scaffold local -- scaffold ", error.remedy) if own_local else error.remedy
+        if again not in remedy:
+            remedy += f" The service is generated: to repeat the deployment alone, run `{again}`."
+        raise error.with_remedy(remedy) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import SCHEMA_VERSION, Result
-from scaffold.core.secrets import redact
+from scaffold.core.secrets import redact, redact_strings
 
 if TYPE_CHECKING:
     import rich.live
@@ -122,7 +122,10 @@ class Console:
         Returns:
             The command's exit code.
         """
-        print(json.dumps(result.document(), indent=2, default=_as_json) if self.json else text(result))
+        if self.json:
+            print(json.dumps(redact_strings(result.document()), indent=2, default=_as_json))
+        else:
+            print(redact(text(result)))
         return result.exit_code
 
     def render_error(self, error: ScaffoldError) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import tempfile
 import time
 import traceback
@@ -12,8 +11,6 @@ from pathlib import Path
 
 from scaffold import __version__
 from scaffold.core.secrets import redact
-
-_PASSWORD = re.compile(r"(://)[^/\s@'\"]+@")
 
 
 def write_log(bug: BaseException, arguments: list[str]) -> Path:
@@ -36,7 +33,7 @@ def write_log(bug: BaseException, arguments: list[str]) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             # Only as a new file: in the shared temporary folder, the name may be another user's link.
             with (folder / name).open("x", encoding="utf-8", errors="backslashreplace") as log:
-                log.write(redact(_PASSWORD.sub(r"\1***@", text)))
+                log.write(redact(text))
         except OSError:
             continue
         return folder / name

@@ -106,6 +106,14 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin:
     return done.stdout.removesuffix("\n")
 
 
+def setting(folder: Path, key: str) -> str:
+    """A value of Git's configuration that applies in a folder; empty where it is not set."""
+    try:
+        return git("config", "--get", key, cwd=folder)
+    except GitFailed:
+        return ""
+
+
 def outer_work_tree(folder: Path) -> str | None:
     """The top of the Git work tree around a folder, which may not exist yet; None for none, or one that ignores it."""
     parent = next(path for path in folder.parents if path.is_dir())

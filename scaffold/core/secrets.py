@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
 HIDDEN = "***"
@@ -19,7 +20,9 @@ _VARIABLES = (
 # A shorter value would hide ordinary words, and no credentials of AWS are as short.
 _SHORTEST = 12
 _PATTERNS = (
-    re.compile(r"(?<=://)[^/\s@'\"]*:[^/\s@'\"]*(?=@)"),  # user:password@ in a URL
+    re.compile(r"(?<=://)[^/\s@'\"]*:[^/\s'\"]*(?=@)"),  # user:password@ in a URL
+    # Over HTTP also a user alone, which may be a token. It is none in ssh://git@HOST or codecommit::REGION://PROFILE@NAME.
+    re.compile(r"((?<=http://)|(?<=https://))[^/\s'\"]+(?=@)", re.IGNORECASE),
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"),
     re.compile(r"(?<=Signature=)[0-9a-f]{16,}", re.IGNORECASE),
     re.compile(r"(?<=X-Amz-Security-Token=)[^&\s'\"]+", re.IGNORECASE),
@@ -40,6 +43,17 @@ def redact(text: str) -> str:
     for pattern in _PATTERNS:
         text = pattern.sub(HIDDEN, text)
     return text
+
+
+def redact_strings(value: Any) -> Any:
+    """A JSON document, or a part of one, with every string redacted; the keys of objects stay."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: redact_strings(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redact_strings(item) for item in value]
+    return value
 
 
 def _forms(value: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.data import KEY
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
@@ -16,17 +17,18 @@ from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, 
 from scaffold.core.results import Result
 from scaffold.core.target import Target
 from scaffold.deployment.foundation_data import check_recoverable, look_for_lost_data
-from scaffold.deployment.inventory import Inventory, live_stacks
+from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.repair_steps import (
     Drift,
     FailedRollback,
     MissingResource,
     UnusableKey,
+    UnusableStack,
     in_order_of_repair,
     repair_step,
 )
-from scaffold.deployment.teardown_checks import check_ownership
+from scaffold.deployment.teardown_checks import check_deletable, check_ownership
 from scaffold.service import preflight
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, StackId
@@ -85,7 +87,7 @@ def repair(
     confirm: Callable[[str], bool],
     console: Console,
 ) -> RepairResult:
-    """Lead a service, or one of its environments, out of the states in which deployments are stuck.
+    """Repair the stuck stacks and the lost data of a service, or the stuck stacks of one of its environments.
 
     Args:
         environment: The environment to repair; None for the whole service, without operations in progress.
@@ -122,12 +124,15 @@ def _repair(
     console: Console,
 ) -> RepairResult:
     check_ownership(session, service, "scaffold repair")
-    own, foreign = live_stacks(session, service)
+    own, _ = live_stacks(session, service)
     _check_environment(service, own, environment)
-    steps, waiting = _steps(session, service, Inventory(own, foreign=foreign), environment, skip, again)
-    _check_skips(steps, skip)
-    for step in steps:
-        step.check()
+    steps, waiting = _steps(session, service, own, environment, skip, again)
+    rollbacks = [step for step in steps if isinstance(step, FailedRollback)]
+    _check_skips(rollbacks, skip)
+    for index, rollback in enumerate(rollbacks, 1):
+        rollback.later = rollbacks[index:]
+    # All at once: a stack that imports from another is deleted before that one.
+    check_deletable(session, [step.group for step in steps if isinstance(step, UnusableStack)], again)
     problems = tuple(step.look() for step in steps)
     if not plan:
         _confirm(session, service, environment, problems, confirm, console)
@@ -150,7 +155,7 @@ def _repair(
 def _steps(
     session: Session,
     service: Service,
-    inventory: Inventory,
+    own: dict[StackId, Stack],
     environment: str | None,
     skip: tuple[str, ...],
     again: str,
@@ -158,8 +163,8 @@ def _steps(
     """The steps in order: keys first, which the rest may need; missing data last, once its stack can be updated."""
     steps: list[Repair] = []
     waiting = []
-    for one in in_order_of_repair(inventory.stacks):
-        stack = inventory.stacks[one]
+    for one in in_order_of_repair(own):
+        stack = own[one]
         if environment not in (None, one.environment):
             continue
         step = repair_step(
@@ -175,7 +180,7 @@ def _steps(
             steps.append(step)
         elif stack.status.endswith("_IN_PROGRESS"):
             waiting.append(Waiting(stack.name, stack.status, one.environment, stack.since))
-    foundation = inventory.stacks.get(StackId(FOUNDATION)) if environment is None else None
+    foundation = own.get(StackId(FOUNDATION)) if environment is None else None
     if foundation is None:
         return steps, waiting
     lost = look_for_lost_data(session, foundation)
@@ -198,8 +203,7 @@ def _check_environment(service: Service, own: Mapping[StackId, object], environm
         )
 
 
-def _check_skips(steps: list[Repair], skip: tuple[str, ...]) -> None:
-    rollbacks = [step for step in steps if isinstance(step, FailedRollback)]
+def _check_skips(rollbacks: list[FailedRollback], skip: tuple[str, ...]) -> None:
     for resource in skip:
         stacks = [step.name for step in rollbacks if step.skips(resource)]
         if not stacks:

@@ -16,7 +16,7 @@ _CONFIRMED = {"delete", "skip", "cancel-update", "roll-back", "revert-drift"}
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is stuck, and what leads out.
+    """Something that is stuck, and its repair.
 
     Attributes:
         type: What kind of thing it is, as in a Change.
@@ -42,13 +42,6 @@ class Problem:
 
 class Repair(ABC):
     """One step of a repair."""
-
-    def check(self) -> None:  # noqa: B027 (a hook that most steps do not need)
-        """Refuse what cannot be done; called for every step before the first one is done.
-
-        Raises:
-            ScaffoldError: It cannot be repaired like this.
-        """
 
     @abstractmethod
     def look(self) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from scaffold.aws import codepipeline, lost_data, service_deployments
@@ -10,7 +11,6 @@ from scaffold.aws.cloudformation.rollbacks import FailedResource
 from scaffold.aws.cloudformation.stack_events import explain
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.lost_data import Lost
-from scaffold.aws.service_deployments import ServiceDeployment
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
@@ -18,7 +18,6 @@ from scaffold.core.results import Change
 from scaffold.deployment.deletion import Report
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.teardown import StackGroup
-from scaffold.deployment.teardown_checks import check_deletable
 from scaffold.service import names
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, SERVICE, STACK_KINDS, Deployer, StackId
@@ -30,9 +29,13 @@ class FailedRollback(Repair):
     Args:
         skip: What the user wants to be left as it is; other stacks' resources may be among them.
         again: The command to repeat.
+
+    Attributes:
+        later: The rollbacks that are continued after this one.
     """
 
     def __init__(self, session: Session, stack: Stack, skip: tuple[str, ...], again: str) -> None:
+        self.later: Sequence[FailedRollback] = ()
         self._session = session
         self._stack = stack
         self._skip = skip
@@ -71,7 +74,10 @@ class FailedRollback(Repair):
             return
         error = explain(watch, "rolled back", self._again)
         failed = rollbacks.failed_resources(self._session, self._stack.id)
-        options = " ".join(f"--skip {one}" for one in (*self.skipped, *(failure.name for failure in failed)))
+        # CloudFormation skips only what still fails: not what this run has skipped, or finished, before.
+        skip = [f"{self.name}.{failure.name}" for failure in failed]
+        skip += [f"{rollback.name}.{resource}" for rollback in self.later for resource in rollback.skipped]
+        options = " ".join(f"--skip {one}" for one in skip)
         leave = f", or leave it as it is with `{self._again} {options}`" if failed else ""
         raise error.with_remedy(f"Fix the cause and run `{self._again}` again{leave}.")
 
@@ -81,29 +87,27 @@ class UnusableStack(Repair):
 
     Args:
         again: The command to repeat.
+
+    Attributes:
+        group: The stack's deletion.
     """
 
     def __init__(self, session: Session, stack: Stack, again: str) -> None:
         self._session = session
         self._stack = stack
-        self._group = StackGroup(session, [stack], again)
-        self._again = again
-
-    def check(self) -> None:
-        """Refuse what CloudFormation would refuse half-way: protection, imports, content."""
-        check_deletable(self._session, [self._group], self._again)
+        self.group = StackGroup(session, [stack], again)
 
     def look(self) -> Problem:
         """The stack with its change sets that were not executed, and with the data that it deletes."""
         found = [Change("change-set", one.name, "delete") for one in self._change_sets()]
-        changes = (*found, *self._group.look().changes)
+        changes = (*found, *self.group.look().changes)
         return Problem("stack", self._stack.name, self._stack.status, changes, since=self._stack.since)
 
     def do(self, console: Console) -> None:
         """Delete the change sets, then the stack."""
         for change_set in self._change_sets():
             change_sets.delete(self._session, change_set)
-        self._group.do(Report(), console)
+        self.group.do(Report(), console)
 
     def _change_sets(self) -> list[change_sets.ChangeSet]:
         in_review = self._stack.status == "REVIEW_IN_PROGRESS"
@@ -125,7 +129,7 @@ class HungUpdate(Repair):
         self._again = again
 
     @cached_property
-    def _deployments(self) -> list[ServiceDeployment]:
+    def _deployments(self) -> list[str]:
         return service_deployments.in_progress(self._session, self._service, self._service) if self._service else []
 
     @property
@@ -135,15 +139,15 @@ class HungUpdate(Repair):
 
     def look(self) -> Problem:
         """The stack, with the deployment that it waits for."""
-        changes = [Change("service-deployment", one.arn, "roll-back") for one in self._deployments]
+        changes = [Change("service-deployment", arn, "roll-back") for arn in self._deployments]
         if self._stack.status == "UPDATE_IN_PROGRESS":
             changes.append(Change("stack", self._stack.name, "cancel-update"))
         return Problem("stack", self._stack.name, self._stack.status, tuple(changes), since=self._stack.since)
 
     def do(self, console: Console) -> None:
         """Roll the deployment back, so that traffic returns at once; then let CloudFormation roll back the rest."""
-        for deployment in self._deployments:
-            service_deployments.roll_back(self._session, deployment.arn)
+        for arn in self._deployments:
+            service_deployments.roll_back(self._session, arn)
         if self._stack.status == "UPDATE_IN_PROGRESS":
             stacks.cancel_update(self._session, self._stack)
         stack = stacks.wait_until_idle(self._session, self._stack.name, console)
@@ -221,13 +225,13 @@ def repair_step(
     skip: tuple[str, ...],
     again: str,
 ) -> Repair | None:
-    """The repair of a stack; None where it is not stuck, or `scaffold deploy` itself leads out.
+    """The repair of a stack; None where it is not stuck, or `scaffold deploy` itself repairs it.
 
     Args:
         named: Whether the user has named the stack's environment: only then are operations in progress stopped.
 
     Raises:
-        ScaffoldError: Only another command leads out.
+        ScaffoldError: Only another command repairs it.
     """
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         return FailedRollback(session, stack, skip, again)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import ISOLATED, git
+from scaffold.core.folder_lock import is_abandoned, locked
+from scaffold.core.git import ISOLATED, git, setting
 from scaffold.core.git_failures import GitFailed, GitFailure
 from scaffold.core.signals import deferred_signals
 from scaffold.core.temporary import temporary_folder
@@ -74,24 +75,25 @@ def workspace(destination: Path) -> Iterator[Path]:
     existed = destination.exists()
     parent = destination if existed else destination.parent
     created = [path for path in (parent, *parent.parents) if not path.exists()]
-    hidden = parent / f"{_HIDDEN}{os.getpid()}-{secrets.token_hex(4)}"
+    hidden = parent / f"{_HIDDEN}{secrets.token_hex(8)}"
     work = hidden / (destination.name or "service")
     succeeded = False
     try:  # before the first folder is created: an interruption may come at any point
         hidden.mkdir(parents=True)
-        for path in parent.glob(f"{_HIDDEN}*"):
-            if _is_left_over(path):
-                shutil.rmtree(path, ignore_errors=True)
-        yield work
-        with deferred_signals():  # in an existing folder it takes a rename for each entry
-            if existed:
-                if any(entry != hidden for entry in destination.iterdir()):
-                    raise _occupied(destination, "is no longer empty")
-                for entry in work.iterdir():
-                    entry.rename(destination / entry.name)
-            else:
-                work.rename(destination)
-            succeeded = True
+        with locked(hidden):
+            for path in parent.glob(f"{_HIDDEN}*"):
+                if _is_left_over(path):
+                    shutil.rmtree(path, ignore_errors=True)
+            yield work
+            with deferred_signals():  # in an existing folder it takes a rename for each entry
+                if existed:
+                    if any(entry != hidden for entry in destination.iterdir()):
+                        raise _occupied(destination, "is no longer empty")
+                    for entry in work.iterdir():
+                        entry.rename(destination / entry.name)
+                else:
+                    work.rename(destination)
+                succeeded = True
     except OSError as error:
         raise _not_writable(destination, error) from error
     finally:
@@ -104,16 +106,8 @@ def workspace(destination: Path) -> Iterator[Path]:
 
 def _is_left_over(path: Path) -> bool:
     """Whether it is the hidden folder of a process that has ended without deleting it."""
-    process = re.fullmatch(rf"{re.escape(_HIDDEN)}(\d+)-[0-9a-f]{{8}}", path.name)
-    if process is None or os.name != "posix":  # on Windows, signal 0 would end the process
-        return False
-    try:
-        os.kill(int(process[1]), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return False
+    named = re.fullmatch(rf"{re.escape(_HIDDEN)}[0-9a-f]{{16}}", path.name)
+    return named is not None and not path.is_symlink() and is_abandoned(path)
 
 
 @contextmanager
@@ -243,19 +237,18 @@ def first_commit(folder: Path, message: str) -> str:
     return git("rev-parse", "HEAD", cwd=folder)
 
 
-def has_fallback_author(folder: Path) -> bool:
-    """Whether the first commit has the fallback author, since user.name or user.email is not set."""
-    return git("log", "-1", "--format=%ae", cwd=folder) == _FALLBACK_IDENTITY["EMAIL"]
+def unset_identity(folder: Path) -> list[str]:
+    """The settings of Git, user.name or user.email, for which the author of the first commit has a fallback."""
+    author = git("log", "-1", "--format=%an%n%ae", cwd=folder).split("\n")
+    fields = zip(_FALLBACK_IDENTITY.items(), author, strict=True)
+    return [f"user.{field.lower()}" for (field, fallback), value in fields if value == fallback]
 
 
 def _completed_identity(folder: Path) -> dict[str, str]:
     """Author and committer from Git's configuration, with fallbacks for what is not configured."""
     identity = {}
     for field, fallback in _FALLBACK_IDENTITY.items():
-        try:
-            known = git("config", "--get", f"user.{field.lower()}", cwd=folder) or fallback
-        except GitFailed:
-            known = fallback
+        known = setting(folder, f"user.{field.lower()}") or fallback
         for role in ("AUTHOR", "COMMITTER"):
             name = f"GIT_{role}_{field}"
             identity[name] = os.environ.get(name) or known

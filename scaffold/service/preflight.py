@@ -10,7 +10,7 @@ from scaffold.core.git import git
 from scaffold.core.git_failures import GitFailed, GitFailure, explain
 from scaffold.service.names import BRANCH
 from scaffold.service.service import Service
-from scaffold.service.tracked_files import check_complete, check_merged
+from scaffold.service.tracked_files import check_merged, check_shipped
 from scaffold.service.upstream import check_upstream
 
 
@@ -34,7 +34,7 @@ def deployable_commit(service: Service) -> str:
             f"There are uncommitted changes: {files}.",
             "Commit them (`git add -A && git commit`) or stash them (`git stash -u`): only commits are deployed.",
         )
-    check_complete(service)
+    check_shipped(service)
     return git("rev-parse", "HEAD", cwd=service.root)
 
 

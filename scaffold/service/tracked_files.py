@@ -39,7 +39,7 @@ def check_merged(service: Service) -> None:
         raise _unfinished(found, "conflict markers (`<<<<<<<`)")
 
 
-def check_complete(service: Service) -> None:
+def check_shipped(service: Service) -> None:
     """Refuse what CodeCommit's archive for the pipeline would lack, in the folders that the pipeline uses.
 
     Raises:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import git
-from scaffold.core.git_failures import GitFailed
+from scaffold.core.git import setting
 from scaffold.service import names
 from scaffold.service.service import Service
 
@@ -22,8 +21,8 @@ def check_upstream(service: Service) -> None:
     Raises:
         ScaffoldError: The upstream of its main is another repository of CodeCommit than its answers name.
     """
-    remote = _setting(service, f"branch.{names.BRANCH}.remote")
-    url = _setting(service, f"remote.{remote}.url") if remote else ""
+    remote = setting(service.root, f"branch.{names.BRANCH}.remote")
+    url = setting(service.root, f"remote.{remote}.url") if remote else ""
     found = next((match for pattern in _ADDRESSES if (match := pattern.fullmatch(url))), None)
     wanted = names.repository(service.app_name)
     if found is None or (found["region"], found["name"]) == (service.region, wanted):
@@ -35,10 +34,3 @@ def check_upstream(service: Service) -> None:
         f"aws_region={found['region']}`) and commit; or, to create a second service beside the first, run "
         f"`git remote remove {remote}` and then the same command again.",
     )
-
-
-def _setting(service: Service, key: str) -> str:
-    try:
-        return git("config", "--get", key, cwd=service.root)
-    except GitFailed:
-        return ""

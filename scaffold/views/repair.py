@@ -23,7 +23,7 @@ def text(result: RepairResult) -> str:
         lines += [line for problem in result.problems for line in _planned(problem)]
     else:
         lines = [f"{what} in {where} is repaired.", *_next(result)]
-    return "\n".join([*lines, *(_waiting(one) for one in result.waiting)])
+    return "\n".join([*lines, *(_waiting(one, named=result.environment is not None) for one in result.waiting)])
 
 
 def _planned(problem: Problem) -> list[str]:
@@ -45,10 +45,13 @@ def _next(result: RepairResult) -> list[str]:
     return [*lines, "Next:", "  scaffold deploy  checks the rest", f"  {start}  releases again"]
 
 
-def _waiting(one: Waiting) -> str:
+def _waiting(one: Waiting, *, named: bool) -> str:
     line = f"Left alone: stack {one.stack} is {one.status}{_since(one.since)}"
     if one.environment and one.status == "UPDATE_IN_PROGRESS":
         return f"{line}; `scaffold repair {one.environment}` cancels that."
+    # Where the environment was named, this rollback waits for no ECS deployment.
+    if one.environment and one.status == "UPDATE_ROLLBACK_IN_PROGRESS" and not named:
+        return f"{line}; `scaffold repair {one.environment}` rolls back an ECS deployment that it waits for."
     if one.environment and one.status == "CREATE_IN_PROGRESS":
         return f"{line}; `scaffold destroy --environment {one.environment}` ends that."
     return f"{line}; wait for its end."

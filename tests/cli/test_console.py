@@ -101,6 +101,30 @@ def test_control_characters_are_escaped(report: str, capsys: pytest.CaptureFixtu
     assert not set(shown) & set("\x1b\x07\r")
 
 
+@dataclass(frozen=True)
+class Found(Result):
+    command: ClassVar[str] = "found"
+    address: str
+    answers: dict[str, object]
+    names: tuple[str, ...]
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_no_result_shows_a_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    secret = 'quoted"secret\\of-aws'
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    result = Found(f"https://ann:{secret}@a.example", {"list": [secret, 3, None]}, (f"a {secret} b", "plain"))
+    Console(json=as_json).render(result, lambda found: f"{found.address} {found.answers['list']} {found.names}")
+    shown = capsys.readouterr().out
+    assert "secret" not in shown
+    assert "plain" in shown
+    if as_json:
+        document = json.loads(shown)
+        assert (document["answers"], document["names"]) == ({"list": ["***", 3, None]}, ["a *** b", "plain"])
+
+
 @pytest.mark.parametrize(
     ("variables", "coloured"),
     [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],

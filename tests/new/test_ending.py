@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +22,6 @@ from tests.cli.running import COMMAND, ROOT
 from tests.kits import kit_repository
 from tests.new.running import run_new
 
-ENDED = subprocess.Popen(["true"])
-ENDED.wait()
-
 
 @pytest.mark.parametrize(
     "failure",
@@ -28,13 +29,18 @@ ENDED.wait()
         KeyboardInterrupt(),
         Interrupted("Interrupted; AWS continues.", "Run `cd /x && scaffold deploy` to continue from their result."),
         ScaffoldError("The stack failed.", "Fix the cause, then run `scaffold deploy` again."),
+        ScaffoldError("A stack is stuck.", "Run `scaffold repair dev`, then `scaffold deploy` again."),
+        ScaffoldError("A stack is half deleted.", "Run `scaffold destroy`, then `scaffold deploy` again."),
+        ScaffoldError("It failed.", "Continue with `cd FOLDER && scaffold deploy`."),
     ],
-    ids=lambda failure: type(failure).__name__,
+    ids=["KeyboardInterrupt", "Interrupted", "deploy", "repair", "destroy", "folder"],
 )
-def test_what_failed_on_local_aws_never_advises_a_deployment_to_an_account(
+def test_what_failed_on_local_aws_never_advises_a_command_for_an_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     def deploy(*_: Any, **__: Any) -> None:
+        if isinstance(failure, ScaffoldError):
+            raise failure.with_remedy(failure.remedy.replace("FOLDER", str(tmp_path / "orders")))
         raise failure
 
     monkeypatch.setattr("scaffold.deployment.deploy.deploy", deploy)
@@ -42,7 +48,8 @@ def test_what_failed_on_local_aws_never_advises_a_deployment_to_an_account(
         run_new(tmp_path / "orders", local=True)
     remedy = caught.value.remedy
     assert "scaffold local -- scaffold deploy" in remedy
-    assert "scaffold deploy" not in remedy.replace("scaffold local -- scaffold deploy", "")
+    assert "scaffold local -- scaffold local" not in remedy
+    assert not re.search("scaffold (deploy|repair|destroy)", remedy.replace("scaffold local -- scaffold", ""))
     assert caught.value.exit_code == (1 if type(failure) is ScaffoldError else 130)
 
 
@@ -75,30 +82,95 @@ def test_no_note_where_no_other_repository_is_concerned(tmp_path: Path, ignored:
 # ---- remains ----
 
 
-def left_over(folder: Path, process: int) -> Path:
-    hidden = folder / f".scaffold-{process}-0123abcd"
-    (hidden / "orders" / "app").mkdir(parents=True)
+KILLED = """
+import sys, time
+from pathlib import Path
+from scaffold.kit.rendering import workspace
+with workspace(Path(sys.argv[1])) as work:
+    (work / "app").mkdir(parents=True)
+    print(work.parent, flush=True)
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def writing(destination: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A process that is generating a service, and its hidden folder."""
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(destination)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process, Path(process.stdout.readline().strip())
+        finally:
+            process.kill()
+
+
+def left_over(destination: Path) -> Path:
+    """The hidden folder of a process that was killed."""
+    with writing(destination) as (process, hidden):
+        process.kill()
+        process.wait()
+    assert (hidden / destination.name / "app").is_dir()
     return hidden
 
 
 @pytest.mark.parametrize("existing", [True, False])
 def test_remains_of_a_process_that_was_killed_are_deleted(tmp_path: Path, existing: bool) -> None:
     folder = tmp_path / "orders"
-    hidden = left_over(folder if existing else tmp_path, ENDED.pid)
+    if existing:
+        folder.mkdir()
+    hidden = left_over(folder)
     result = run_new(folder)
     assert result.commit
     assert not hidden.exists()
     assert git("status", "--porcelain", "--ignored", cwd=folder) == ""
 
 
-def test_the_folder_of_a_process_that_runs_is_respected(tmp_path: Path) -> None:
-    left_over(tmp_path / "orders", os.getpid())
-    with pytest.raises(ScaffoldError, match="is not empty"):
-        run_new(tmp_path / "orders")
+@pytest.mark.parametrize("existing", [True, False])
+def test_the_folder_of_a_process_that_runs_is_respected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool
+) -> None:
+    """Also of a process that this one cannot see: in another container, or on another host with the same folder."""
+
+    def kill(*_: int) -> None:
+        raise ProcessLookupError
+
+    folder = tmp_path / "orders"
+    if existing:
+        folder.mkdir()
+    with writing(folder) as (_, hidden), monkeypatch.context() as invisible:
+        invisible.setattr(os, "kill", kill)
+        if existing:
+            with pytest.raises(ScaffoldError, match="is not empty"):
+                run_new(folder)
+        else:
+            run_new(folder)
+        assert (hidden / "orders" / "app").is_dir()
+
+
+def test_without_locks_nothing_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows."""
+    hidden = left_over(tmp_path / "orders")
+    monkeypatch.setattr("scaffold.core.folder_lock.fcntl", None)
+    run_new(tmp_path / "orders")
+    assert hidden.is_dir()
+    assert list(tmp_path.glob(".scaffold-*")) == [hidden]
+
+
+def test_a_link_with_the_name_of_a_hidden_folder_is_respected(tmp_path: Path) -> None:
+    hidden = left_over(tmp_path / "elsewhere" / "orders")
+    (tmp_path / hidden.name).symlink_to(hidden)
+    run_new(tmp_path / "orders")
+    assert (tmp_path / hidden.name / "orders" / "app").is_dir()
 
 
 def test_a_part_of_a_service_is_reported_as_one(tmp_path: Path) -> None:
-    left_over(tmp_path / "orders", ENDED.pid)
+    (tmp_path / "orders").mkdir()
+    left_over(tmp_path / "orders")
     (tmp_path / "orders" / "app").mkdir()
     with pytest.raises(ScaffoldError, match="has a part of a service"):
         run_new(tmp_path / "orders")
@@ -126,12 +198,25 @@ def test_an_interruption_and_a_second_one_leave_no_temporary_folder(tmp_path: Pa
     assert not (tmp_path / "orders").exists() or git("status", "--porcelain", cwd=tmp_path / "orders") == ""
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_a_first_commit_with_the_fallback_author_is_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], known: bool
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ((), "user.name and user.email of Git are not set"),
+        (("NAME",), "! user.email of Git is not set"),
+        (("EMAIL",), "! user.name of Git is not set"),
+        (("NAME", "EMAIL"), ""),
+    ],
+)
+def test_a_first_commit_with_a_fallback_author_is_reported(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    known: tuple[str, ...],
+    said: str,
 ) -> None:
-    if known:
-        monkeypatch.setenv("GIT_AUTHOR_NAME", "Ann")
-        monkeypatch.setenv("GIT_AUTHOR_EMAIL", "ann@example.com")
+    for field in known:
+        monkeypatch.setenv(f"GIT_AUTHOR_{field}", "ann@example.com")
     run_new(tmp_path / "orders")
-    assert ("user.name and user.email of Git are not set" in capsys.readouterr().err) is not known
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert ("not set" in shown) is bool(said)

@@ -1,8 +1,9 @@
-"""`scaffold repair` leads stacks out of every state in which CloudFormation refuses to update them."""
+"""`scaffold repair` repairs stacks in every state in which CloudFormation refuses to update them."""
 
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.repair.situations import (
     register_again,
     repair,
     status,
+    tags,
     updating,
     wait_for,
 )
@@ -56,7 +58,7 @@ def test_a_failed_rollback_is_continued_once_its_cause_is_fixed(service: Path, w
     with pytest.raises(ScaffoldError) as caught:
         repair(service)
     assert "because of Policy" in caught.value.happened
-    assert "scaffold repair --skip Policy" in caught.value.remedy
+    assert f"scaffold repair --skip {stack}.Policy`" in caught.value.remedy
     assert status(stack) == "UPDATE_ROLLBACK_FAILED"
 
     register_again(target)
@@ -97,6 +99,21 @@ def test_a_resource_of_several_stacks_needs_the_stack_s_name(service: Path) -> N
     assert [status(stack) for stack in stacks] == ["UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"]
     repair(service, skip=(f"{stacks[1]}.Policy",))
     assert status(stacks[1]) == "UPDATE_ROLLBACK_COMPLETE"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("skipped", ["dev", "prod"])
+def test_the_advice_to_skip_keeps_what_was_to_be_skipped_in_other_stacks(service: Path, skipped: str) -> None:
+    """Whether the other stack's rollback has ended before, or was not reached, the advised command succeeds."""
+    app = app_of(service)
+    stacks = {environment: failed_rollback(app, environment)[0] for environment in ("dev", "prod")}
+    with pytest.raises(ScaffoldError) as caught:
+        repair(service, skip=(f"{stacks[skipped]}.Policy",))
+    command = caught.value.remedy.split("`")[-2]
+    ended = status(stacks[skipped]) == "UPDATE_ROLLBACK_COMPLETE"
+    assert (f"--skip {stacks[skipped]}.Policy" in command) is not ended
+    repair(service, skip=tuple(command.split(" --skip ")[1:]))
+    assert {status(stack) for stack in stacks.values()} == {"UPDATE_ROLLBACK_COMPLETE"}
 
 
 @pytest.mark.slow
@@ -251,6 +268,35 @@ def test_what_would_stop_a_deletion_is_asked_before_the_first_change(service: Pa
     assert status(stack) == "UPDATE_ROLLBACK_FAILED"
 
 
+@pytest.mark.parametrize("importer", ["service", "another"])
+def test_a_stack_is_deleted_after_those_that_import_from_it(service: Path, wire: Wire, importer: str) -> None:
+    """Local AWS refuses to delete a stack that is imported from, so the status is made up."""
+    app = app_of(service)
+    exporting, importing = (environment_stack(app, "dev", kind) for kind in ("environment", importer))
+    export, value = f"{exporting}-topic", {"Fn::ImportValue": f"{exporting}-topic"}
+    for stack, content in (
+        (exporting, {"Resources": TOPIC, "Outputs": {"Topic": {"Value": "x", "Export": {"Name": export}}}}),
+        (importing, {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": value}}}}),
+    ):
+        client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(content), Tags=tags(app))
+        wait_for(stack, "CREATE_COMPLETE")
+    times = {exporting: itertools.count(), importing: itertools.count()}
+
+    def describe(parsed: dict[str, Any]) -> None:
+        for one in parsed["Stacks"]:
+            if one["StackName"] in times and next(times[one["StackName"]]) == 0:
+                one["StackStatus"] = "DELETE_FAILED"
+
+    wire.touched["DescribeStacks"] = describe
+    if importer == "another":
+        with pytest.raises(ScaffoldError, match=f"{exporting} is imported by {importing}"):
+            repair(service)
+        assert writes(wire) == []
+    else:
+        assert [problem.name for problem in repair(service).problems] == [importing, exporting]
+        assert (status(importing), status(exporting)) == (None, None)
+
+
 def test_stacks_of_another_owner_are_not_touched(service: Path) -> None:
     app = app_of(service)
     stack = environment_stack(app, "dev", "environment")
@@ -328,6 +374,23 @@ def test_the_ecs_deployment_that_an_update_waits_for_is_rolled_back_first(
     assert writes(wire) == ["ecs:StopServiceDeployment", *["cloudformation:CancelUpdateStack"] * updates]
     assert wire.requests[wire.calls.index("ecs:StopServiceDeployment")]["body"]
     assert '"stopType": "ROLLBACK"' in str(wire.requests[wire.calls.index("ecs:StopServiceDeployment")]["body"])
+
+
+@pytest.mark.parametrize("kind", ["service", "environment"])
+def test_a_rollback_in_progress_names_the_repair_of_its_environment(service: Path, wire: Wire, kind: str) -> None:
+    app = app_of(service)
+    stack = environment_stack(app, "dev", kind)
+    create(stack, app, TOPIC)
+
+    def describe(parsed: dict[str, Any]) -> None:
+        for one in parsed["Stacks"]:
+            if one["StackName"] == stack:
+                one["StackStatus"] = "UPDATE_ROLLBACK_IN_PROGRESS"
+
+    wire.touched["DescribeStacks"] = describe
+    assert "`scaffold repair dev` rolls back an ECS deployment" in text(repair(service))
+    # It has just been run, and found no deployment to roll back.
+    assert "wait for its end" in text(repair(service, "dev"))
 
 
 # ---- the command ----
