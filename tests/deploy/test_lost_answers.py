@@ -14,26 +14,33 @@ from tests.deploy.services import (
     PIPELINE,
     RULE,
     Wire,
+    client,
     commit,
     make_service,
     remove,
     run,
 )
+from tests.destroy.test_destroy import fill
 
 TWO = RULE | {"Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 2}]}
 QUICK = ("CreateApprovalRuleTemplate", "CreateStack", "CreateChangeSet")
 
 
 def change(service: Path) -> None:
+    configuration = json.loads((service / "infrastructure/pipeline.json").read_text())
+    configuration["StackPolicy"]["Statement"][0]["Action"] = ["Update:*"]
     commit(
         service,
         infrastructure__pipeline_yaml=PIPELINE + MORE,
+        infrastructure__pipeline_json=json.dumps(configuration),
         **{"config__policies__approval-rule_json": json.dumps(TWO)},
     )
 
 
 def check_lost(service: Path, wire: Wire, operation: str) -> None:
     """A deployment, a changed one and a teardown end as if no answer were lost."""
+    for role in client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]:
+        client("iam").delete_service_linked_role(RoleName=role["RoleName"])
     wire.lose_answer(operation)
     run(service)
     assert not run(service).changed
@@ -41,6 +48,7 @@ def check_lost(service: Path, wire: Wire, operation: str) -> None:
     wire.lose_answer(operation)
     run(service)
     assert not run(service, plan=True).changed
+    fill(service)
     wire.lose_answer(operation)
     remove(service)
     wire.transport.clear()

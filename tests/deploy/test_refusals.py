@@ -409,13 +409,14 @@ def test_stack_in_review_is_created_again(service: Path) -> None:
 
 
 def in_status(status: str, times: int = 10**6) -> Callable[[dict[str, Any]], None]:
-    """Let DescribeStacks return another status."""
-    left = [times]
+    """Let DescribeStacks return another status, each stack a number of times."""
+    left: dict[str, int] = {}
 
     def touch(parsed: dict[str, Any]) -> None:
-        left[0] -= 1
-        for stack in parsed.get("Stacks", []) if left[0] >= 0 else []:
-            stack["StackStatus"] = status
+        for stack in parsed.get("Stacks", []):
+            left[stack["StackId"]] = left.get(stack["StackId"], times) - 1
+            if left[stack["StackId"]] >= 0:
+                stack["StackStatus"] = status
 
     return touch
 

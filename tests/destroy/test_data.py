@@ -378,7 +378,8 @@ def test_disabling_a_stage_is_planned_and_confirmed(tmp_path: Path, aws: None) -
     run(service)
     planned = remove(service, environment="prod", plan=True)
     assert planned.exit_code == 10
-    assert planned.changes == (Change("stage", "Prod", "disable"),)
+    deploy_role = Change("stack", f"{name}-prod-deploy-role", "delete")
+    assert planned.changes == (Change("stage", "Prod", "disable"), deploy_role)
     with pytest.raises(ScaffoldError, match="not confirmed"):
         remove(service, environment="prod", confirm=lambda _: False)
     shown = text(remove(service, environment="prod"))

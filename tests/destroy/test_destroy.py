@@ -282,12 +282,14 @@ def test_transition_into_the_stage_is_disabled_until_the_next_deployment(tmp_pat
     remove(service, environment="dev")
     assert [stage for stage, shut in closed().items() if shut] == ["Dev"]
 
-    assert {step.action for step in run(service, plan=True).steps} == {"none", "update"}
+    # The deploy role of the environment is deleted with it, and created again.
+    assert {step.action for step in run(service, plan=True).steps} == {"none", "update", "create"}
     run(service)
     assert not any(closed().values())
 
-    result = remove(service, environment="staging")  # which does not exist yet, and now is not created either
-    assert result.changes == (Change("stage", "Staging", "disable"),)
+    result = remove(service, environment="staging")  # which has no stack but its deploy role yet
+    deploy_role = Change("stack", f"{app}-staging-deploy-role", "delete")
+    assert result.changes == (Change("stage", "Staging", "disable"), deploy_role)
     assert "--vcs-ref=:current: --data environments=dev,prod" in text(result)
     assert [stage for stage, shut in closed().items() if shut] == ["Staging"]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import STACK_KINDS, Deployer, stack_ids
 from tests.deploy.services import MORE, Wire, client, commit, environment_stack, make_service, remove, run
@@ -46,8 +47,8 @@ ACTIONS = {
 GIT = {"codecommit:GitPull", "codecommit:GitPush"}
 # Made by the code, and by none of the situations below: a repository that exists without tags, an execution that runs.
 SELDOM_DEPLOYING = {"codecommit:ListTagsForResource", "codepipeline:EnableStageTransition"}
-# Local AWS has no ECS deployment in progress.
-SELDOM_REPAIRING = {"ecs:StopServiceDeployment"}
+# Local AWS has no ECS deployment in progress, and no unfinished stack of the test holds anything.
+SELDOM_REPAIRING = {"cloudformation:GetTemplate", "ecs:StopServiceDeployment"}
 # Or task definitions of an environment whose stacks are deleted already.
 SELDOM_DESTROYING = {"codepipeline:StopPipelineExecution", "ecs:DescribeTaskDefinition"}
 
@@ -93,8 +94,11 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     repairing = needed(set(wire.calls)) | SELDOM_REPAIRING
     for environment in ("prod", "dev"):
         remove(service, environment=environment)
-    wire.calls.clear()
+    run(service)
     fill(service)
+    ecs, cluster = client("ecs"), names.cluster(app, "dev")
+    ecs.delete_service(cluster=cluster, service=cluster, force=True)
+    ecs.delete_cluster(cluster=cluster)
     make_environment(service, "dev")
     client("codepipeline").create_pipeline(pipeline=a_pipeline(read(service).app_name))
     wire.calls.clear()
