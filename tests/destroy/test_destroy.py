@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,11 @@ def make_environment(service: Path, environment: str) -> None:
 
 
 def fill(service: Path) -> None:
-    """Put versions, delete markers and an image into what has to be empty for its deletion."""
+    """Put versions, delete markers and an image into what has to be empty for its deletion, a second after creation.
+
+    Within the second of its deletion, a stack and what is created again under its names cannot be told apart.
+    """
+    time.sleep(1 - time.time() % 1)
     app = name_of(service)
     foundation = client("cloudformation").describe_stacks(StackName=foundation_stack(app))["Stacks"][0]
     bucket = next(one["OutputValue"] for one in foundation["Outputs"] if one["OutputKey"] == "ArtifactBucketName")

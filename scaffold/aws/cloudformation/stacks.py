@@ -70,7 +70,8 @@ def as_stack(described: dict[str, Any]) -> Stack:
         outputs={one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", [])},
         role=described.get("RoleARN"),
         protected=bool(described.get("EnableTerminationProtection")),
-        deleted=described.get("DeletionTime"),
+        # To the second, like some of the creation times that it is compared with.
+        deleted=moment.replace(microsecond=0) if (moment := described.get("DeletionTime")) else None,
         since=described.get("LastUpdatedTime") or described.get("CreationTime"),
     )
 
