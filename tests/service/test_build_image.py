@@ -219,7 +219,7 @@ def public_registry(build: Build, answer: str) -> Path:
     log = build.engine.state / "ecr-public"
     program = build.engine.state / "bin" / "aws"
     program.write_text(
-        f'#!/bin/sh\n[ "$1" = ecr-public ] || exec \'{shutil.which("aws")}\' "$@"\necho "$@" >>\'{log}\'\n{answer}\n'
+        f'#!/bin/sh\n[ "$1" = ecr-public ] || exec \'{shutil.which("aws", path=build.environment["PATH"])}\' "$@"\necho "$@" >>\'{log}\'\n{answer}\n'
     )
     program.chmod(0o755)
     return log
