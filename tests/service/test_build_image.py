@@ -217,10 +217,9 @@ def test_a_base_image_that_cannot_be_resolved_stops_the_build(build):
 def public_registry(build: Build, answer: str) -> Path:
     """Let `aws ecr-public` run a command, and return the log of such calls; every other call of `aws` is real."""
     log = build.engine.state / "ecr-public"
+    real = shutil.which("aws", path=build.environment["PATH"])
     program = build.engine.state / "bin" / "aws"
-    program.write_text(
-        f'#!/bin/sh\n[ "$1" = ecr-public ] || exec \'{shutil.which("aws", path=build.environment["PATH"])}\' "$@"\necho "$@" >>\'{log}\'\n{answer}\n'
-    )
+    program.write_text(f'#!/bin/sh\n[ "$1" = ecr-public ] || exec \'{real}\' "$@"\necho "$@" >>\'{log}\'\n{answer}\n')
     program.chmod(0o755)
     return log
 
