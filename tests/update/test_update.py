@@ -119,10 +119,11 @@ def test_adding_an_environment_adds_only_its_own(service: Path) -> None:
     own = {name for name in changed if name.startswith("infrastructure/qa/")}
     twins = {name.replace("/qa/", "/dev/") for name in own}
     assert twins == {name for name in tree(service) if name.startswith("infrastructure/dev/")}
-    assert set(changed) - own == {".copier-answers.yml", "README.md", "infrastructure/pipeline.yaml"}
+    shared = {"infrastructure/build.yaml", "infrastructure/pipeline.yaml"}
+    assert set(changed) - own == {".copier-answers.yml", "README.md", *shared}
     # Rows and a stage are added, and no line is changed.
     assert changed["README.md"] == (4, 0)
-    assert changed["infrastructure/pipeline.yaml"][1] == 0
+    assert {changed[name][1] for name in shared} == {0}
     assert changed[".copier-answers.yml"] == (1, 1)
     added = [
         line
