@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # What the installed `scaffold` does; `-m` would put the current folder on the path.
 COMMAND = [
     sys.executable,
+    # As in an installed command, the current folder is not searched for modules.
+    "-P",
     "-c",
     "import sys; from scaffold.__main__ import main; sys.argv[0] = 'scaffold'; sys.exit(main())",
 ]

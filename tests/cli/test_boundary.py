@@ -219,7 +219,7 @@ def test_the_readme_lists_every_exit_code_and_no_other() -> None:
 def test_a_signal_ends_a_command_with_its_exit_code(tmp_path: Path, number: signal.Signals) -> None:
     # A command that gets the signal while it runs.
     command = f"lambda *_: (os.kill(os.getpid(), {int(number)}), time.sleep(9))"
-    program = f"import os, time, scaffold.commands.deploy\nscaffold.commands.deploy.run = {command}\n{COMMAND[2]}"
+    program = f"import os, time, scaffold.commands.deploy\nscaffold.commands.deploy.run = {command}\n{COMMAND[-1]}"
     done = subprocess.run(
         [COMMAND[0], "-c", program, "deploy"],
         cwd=tmp_path,
