@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,11 +9,12 @@ from typing import ClassVar
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
 from scaffold.console.titles import describe
-from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, ScaffoldError, UsageError
+from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
 from scaffold.deployment.deletion import Kept, Report
-from scaffold.deployment.inventory import Inventory, take_inventory
+from scaffold.deployment.inventory import take_inventory
+from scaffold.deployment.scope import check_environment, command_for, require_confirmation
 from scaffold.deployment.teardown import teardown_steps
 from scaffold.deployment.teardown_checks import check_deletable, check_ownership
 from scaffold.service import names, preflight
@@ -76,9 +76,7 @@ def destroy(
         ScaffoldError: Something has to be fixed first; a repetition continues from there.
     """
     preflight.check_repository(service)
-    options = [f"--environment {environment}"] if environment else []
-    options += [f"--profile {shlex.quote(target.profile)}"] if target.profile else []
-    again = " ".join(["scaffold destroy", *options])
+    again = command_for(target, "scaffold destroy", *([f"--environment {environment}"] if environment else []))
     try:
         with signed_in(service, target, console) as session:
             return _destroy(session, service, environment, plan, again, confirm, console)
@@ -101,7 +99,8 @@ def _destroy(
     check_ownership(session, service, "scaffold destroy")
     inventory = take_inventory(session, service)
     whole = environment is None
-    environments = inventory.environments if environment is None else _known(service, inventory, environment)
+    check_environment(service, inventory.environments, environment)
+    environments = inventory.environments if environment is None else (environment,)
     steps = teardown_steps(session, service, inventory, environments, whole=whole, again=again)
     check_deletable(session, steps, again)
     looks = [step.look() for step in steps]
@@ -110,7 +109,10 @@ def _destroy(
         [kept for look in looks for kept in look.kept],
     )
     if report.changes and not plan:
-        _confirm(session, service, environment, report, confirm, console)
+        notes = map(describe, report.changes)
+        require_confirmation(
+            session, service, environment, notes, confirm, console, does="deletes from", done="deleted"
+        )
         report = Report()
         for step in steps:
             step.do(report, console)
@@ -128,35 +130,6 @@ def _destroy(
         production=environment == service.production,
         remaining_environments=_remaining(service, environment),
     )
-
-
-def _confirm(
-    session: Session,
-    service: Service,
-    environment: str | None,
-    report: Report,
-    confirm: Callable[[str], bool],
-    console: Console,
-) -> None:
-    name = f"{service.app_name}/{environment}" if environment else service.app_name
-    if not console.json:
-        console.warn(f"This deletes from {session.title}, and cannot be undone:")
-        for change in report.changes:
-            console.note(describe(change))
-    if not confirm(name):
-        raise ScaffoldError(
-            "Nothing was deleted: the name was not confirmed.",
-            f"Run the same command again and type {name}, or add --yes.",
-        )
-
-
-def _known(service: Service, inventory: Inventory, environment: str) -> tuple[str, ...]:
-    if environment not in inventory.environments:
-        raise UsageError(
-            f"{service.app_name} has no environment {environment!r}.",
-            f"Its environments are {', '.join(inventory.environments)}.",
-        )
-    return (environment,)
 
 
 def _remaining(service: Service, environment: str | None) -> tuple[str, ...] | None:

@@ -68,19 +68,13 @@ class Inventory:
 
 def live_stacks(session: Session, service: Service) -> tuple[dict[StackId, Stack], dict[StackId, Stack]]:
     """The stacks that have a name of the service: its own, and those of other owners."""
-    own: dict[StackId, Stack] = {}
-    foreign: dict[StackId, Stack] = {}
-    for stack in find_all(session).values():
-        if stack_id := identify(service.app_name, stack.name):
-            (own if _owned(service, stack) else foreign)[stack_id] = stack
-    return own, foreign
+    return _by_owner(service, find_all(session).values())
 
 
 def left_environments(service: Service, existing: Iterable[Stack]) -> tuple[str, ...]:
     """The environments that the answers no longer name, and that still have stacks."""
-    found = (stack for stack in existing if stack.status != "REVIEW_IN_PROGRESS" and _owned(service, stack))
-    named = (identify(service.app_name, stack.name) for stack in found)
-    return tuple(sorted({one.environment for one in named if one and one.environment} - set(service.environments)))
+    own, _ = _by_owner(service, (stack for stack in existing if stack.status != "REVIEW_IN_PROGRESS"))
+    return tuple(sorted({one.environment for one in own if one.environment} - set(service.environments)))
 
 
 def take_inventory(session: Session, service: Service) -> Inventory:
@@ -93,6 +87,15 @@ def take_inventory(session: Session, service: Service) -> Inventory:
             deleted.setdefault(stack_id, []).append(stack)
     others = (stack_id.environment for stack_id in (*stacks, *deleted) if stack_id.environment)
     return Inventory(stacks, deleted, tuple(dict.fromkeys((*service.environments, *others))), foreign)
+
+
+def _by_owner(service: Service, existing: Iterable[Stack]) -> tuple[dict[StackId, Stack], dict[StackId, Stack]]:
+    own: dict[StackId, Stack] = {}
+    foreign: dict[StackId, Stack] = {}
+    for stack in existing:
+        if stack_id := identify(service.app_name, stack.name):
+            (own if _owned(service, stack) else foreign)[stack_id] = stack
+    return own, foreign
 
 
 def _owned(service: Service, stack: Stack) -> bool:

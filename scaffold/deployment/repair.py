@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -13,7 +12,7 @@ from scaffold.aws.data import KEY
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
 from scaffold.console.titles import describe_repair, physical_title
-from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, ScaffoldError, UsageError
+from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, UsageError
 from scaffold.core.results import Result
 from scaffold.core.target import Target
 from scaffold.deployment.foundation_data import check_recoverable, look_for_lost_data
@@ -28,6 +27,7 @@ from scaffold.deployment.repair_steps import (
     in_order_of_repair,
     repair_step,
 )
+from scaffold.deployment.scope import check_environment, command_for, require_confirmation
 from scaffold.deployment.teardown_checks import check_deletable, check_ownership
 from scaffold.service import preflight
 from scaffold.service.service import Service
@@ -100,9 +100,7 @@ def repair(
         ScaffoldError: Something has to be fixed first; a repetition continues from there.
     """
     preflight.check_repository(service)
-    words = ["scaffold repair", *([environment] if environment else [])]
-    words += [f"--profile {shlex.quote(target.profile)}"] if target.profile else []
-    again = " ".join(words)
+    again = command_for(target, "scaffold repair", *([environment] if environment else []))
     try:
         with signed_in(service, target, console) as session:
             return _repair(session, service, environment, skip, plan, again, confirm, console)
@@ -125,7 +123,8 @@ def _repair(
 ) -> RepairResult:
     check_ownership(session, service, "scaffold repair")
     own, _ = live_stacks(session, service)
-    _check_environment(service, own, environment)
+    others = (one.environment for one in own if one.environment)
+    check_environment(service, dict.fromkeys((*service.environments, *others)), environment)
     steps, waiting = _steps(session, service, own, environment, skip, again)
     rollbacks = [step for step in steps if isinstance(step, FailedRollback)]
     _check_skips(rollbacks, skip)
@@ -135,7 +134,9 @@ def _repair(
     check_deletable(session, [step.group for step in steps if isinstance(step, UnusableStack)], again)
     problems = tuple(step.look() for step in steps)
     if not plan:
-        _confirm(session, service, environment, problems, confirm, console)
+        if any(problem.confirmed for problem in problems):
+            notes = _notes(problems)
+            require_confirmation(session, service, environment, notes, confirm, console, does="changes", done="changed")
         for step, problem in zip(steps, problems, strict=True):
             step.do(console)
             for change in problem.changes:
@@ -195,14 +196,6 @@ def _steps(
     ], waiting
 
 
-def _check_environment(service: Service, own: Mapping[StackId, object], environment: str | None) -> None:
-    known = dict.fromkeys((*service.environments, *(one.environment for one in own if one.environment)))
-    if environment is not None and environment not in known:
-        raise UsageError(
-            f"{service.app_name} has no environment {environment!r}.", f"Its environments are {', '.join(known)}."
-        )
-
-
 def _check_skips(rollbacks: list[FailedRollback], skip: tuple[str, ...]) -> None:
     for resource in skip:
         stacks = [step.name for step in rollbacks if step.skips(resource)]
@@ -219,25 +212,7 @@ def _check_skips(rollbacks: list[FailedRollback], skip: tuple[str, ...]) -> None
             )
 
 
-def _confirm(
-    session: Session,
-    service: Service,
-    environment: str | None,
-    problems: tuple[Problem, ...],
-    confirm: Callable[[str], bool],
-    console: Console,
-) -> None:
-    if not any(problem.confirmed for problem in problems):
-        return
-    name = f"{service.app_name}/{environment}" if environment else service.app_name
-    if not console.json:
-        console.warn(f"This changes {session.title}, and cannot be undone:")
-        for problem in problems:
-            console.note(f"{physical_title(problem.type, problem.name)} is {problem.state}")
-            for change in problem.changes:
-                console.note(f"  {describe_repair(change)}")
-    if not confirm(name):
-        raise ScaffoldError(
-            "Nothing was changed: the name was not confirmed.",
-            f"Run the same command again and type {name}, or add --yes.",
-        )
+def _notes(problems: tuple[Problem, ...]) -> Iterator[str]:
+    for problem in problems:
+        yield f"{physical_title(problem.type, problem.name)} is {problem.state}"
+        yield from (f"  {describe_repair(change)}" for change in problem.changes)
