@@ -62,8 +62,15 @@ def name_of(service: Path) -> str:
     return read(service).app_name
 
 
+def wait_for_next_second() -> None:
+    """Within the second of its deletion, a stack and what is created again under its names cannot be told apart."""
+    time.sleep(1 - time.time() % 1)
+
+
 def make_environment(service: Path, environment: str) -> None:
-    """What the pipeline would create: three stacks with the deploy role, a second revision, and a log group of ECS."""
+    """What the pipeline would create, a second before anything is deleted: three stacks with the deploy role, a second
+    revision, and a log group of ECS.
+    """
     app, cloudformation = name_of(service), client("cloudformation")
     cluster = names.cluster(app, environment)
     role = f"arn:aws:iam::000000000000:role{names.deploy_role(app, environment)}"
@@ -94,14 +101,12 @@ def make_environment(service: Path, environment: str) -> None:
         StackName=environment_stack(app, environment, "task-definition"), WaiterConfig={"Delay": 0.1}
     )
     client("logs").create_log_group(logGroupName=names.container_insights_log_group(app, environment))
+    wait_for_next_second()
 
 
 def fill(service: Path) -> None:
-    """Put versions, delete markers and an image into what has to be empty for its deletion, a second after creation.
-
-    Within the second of its deletion, a stack and what is created again under its names cannot be told apart.
-    """
-    time.sleep(1 - time.time() % 1)
+    """Put versions, delete markers and an image into what has to be empty for its deletion, a second after creation."""
+    wait_for_next_second()
     app = name_of(service)
     foundation = client("cloudformation").describe_stacks(StackName=foundation_stack(app))["Stacks"][0]
     bucket = next(one["OutputValue"] for one in foundation["Outputs"] if one["OutputKey"] == "ArtifactBucketName")
