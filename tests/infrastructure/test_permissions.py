@@ -552,11 +552,12 @@ def test_builds_cannot_scan_without_a_gate(stacks_of: Callable[..., Stacks]) -> 
     assert not allowed(statements, "ecr:StartImageScan", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service")
 
 
-def test_smoke_tests_can_only_read_the_source_and_write_logs(stacks_of: Callable[..., Stacks]) -> None:
-    statements = build_role(one(stacks_of(), "build"), "SmokeTestRole")
+def test_checks_can_only_read_the_source_and_the_traffic_and_write_logs(stacks_of: Callable[..., Stacks]) -> None:
+    statements = build_role(one(stacks_of(), "build"), "ChecksRole")
     actions = sorted(action for statement in statements for action in as_list(statement["Action"]))
     bucket = "s3:GetBucketAcl s3:GetBucketLocation s3:GetObject s3:GetObjectVersion"
-    expected = f"kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
+    rules = "elasticloadbalancing:DescribeRules"
+    expected = f"{rules} kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
     assert actions == expected.split()
 
 
