@@ -49,6 +49,7 @@ def test_every_export_is_named_after_its_stack_and_unique(stacks_of: Callable[..
 
 def test_the_outputs_of_the_foundation(stacks_of: Callable[..., Stacks]) -> None:
     assert set(one(stacks_of(), "foundation").outputs) == {
+        "ApproverArn",
         "ArtifactBucketArn",
         "ArtifactBucketName",
         "ArtifactKeyArn",
