@@ -638,10 +638,8 @@ def test_an_approver_decides_on_the_releases_from_production_on(
 def test_an_approver_can_only_look_besides(stacks_of: Callable[..., Stacks]) -> None:
     statements = approver(stacks_of())
     actions = [action for statement in statements for action in as_list(statement["Action"])]
-    assert {action for action in actions if not action.partition(":")[2].startswith(("Describe", "Get", "List"))} == {
-        APPROVE
-    }
-    assert not [action for action in actions if "*" in action]
+    reading = ("Describe", "Get", "List")
+    assert [action for action in actions if not action.partition(":")[2].startswith(reading)] == [APPROVE]
     for action in ("GetPipeline", "GetPipelineExecution", "GetPipelineState", "ListPipelineExecutions"):
         assert allowed(statements, f"codepipeline:{action}", PIPELINE)
         assert not allowed(statements, f"codepipeline:{action}", f"{PIPELINE}-two")
