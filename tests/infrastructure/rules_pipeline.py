@@ -118,7 +118,7 @@ def _variables(action: dict[str, Any]) -> dict[str, str]:
 
 @rule("strategy-gate")
 def rolling_deployments_pass_the_strategy_gate(stacks: Stacks) -> Iterator[str]:
-    """In their own stage, and before the service changes: nothing can shift the traffic in between."""
+    """In their own stage, after its approval, before the service changes."""
     deployments = {"CREATE_UPDATE", "REPLACE_ON_FAILURE", "CHANGE_SET_EXECUTE"}
     services = {stack.name: (stack, properties) for stack, _, properties in every(stacks, "AWS::ECS::Service")}
     for _, _, pipeline in every(stacks, "AWS::CodePipeline::Pipeline"):
@@ -127,8 +127,9 @@ def rolling_deployments_pass_the_strategy_gate(stacks: Stacks) -> Iterator[str]:
                 configuration = action.get("Configuration", {})
                 if configuration.get("StackName") in services and configuration.get("ActionMode") in deployments:
                     earlier = [one for one in stage["Actions"] if one["RunOrder"] < action["RunOrder"]]
+                    approved = max((one["RunOrder"] for one in earlier if one["Name"] == "Approval"), default=0)
                     if _gate(*services[configuration["StackName"]]) not in [
-                        _with_outputs(_variables(one), earlier, stacks) for one in earlier
+                        _with_outputs(_variables(one), earlier, stacks) for one in earlier if one["RunOrder"] > approved
                     ]:
                         yield f"{stage['Name']}: {action['Name']} does not wait for its strategy gate"
 

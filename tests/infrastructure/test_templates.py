@@ -114,16 +114,16 @@ def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
     production = order.index(answers["production"].capitalize()) if "production" in answers else len(order) - 1
     stages = {stage["Name"]: [action["Name"] for action in stage["Actions"]] for stage in pipeline["Stages"]}
     assert list(stages) == ["Source", "SelfUpdate", "Build", *order]
-    before = ["Network", "Environment", "TaskDefinition", "StrategyGate"]
-    earlier = [*before, "Alarms", "Service", "SmokeTest"]
+    before = ["Network", "Environment", "TaskDefinition"]
+    earlier = [*before, "StrategyGate", "Alarms", "Service", "SmokeTest"]
     # The alarms decide whether a release is rolled back: those of production do not change before the approval.
-    approved = [*before, "ChangeSet", "Approval", "Alarms", "Service", "SmokeTest"]
+    approved = [*before, "ChangeSet", "Approval", "StrategyGate", "Alarms", "Service", "SmokeTest"]
     assert [stages[name] for name in order[:production]] == [earlier] * production
     assert [stages[name] for name in order[production:]] == [approved] * (len(order) - production)
     for stage in pipeline["Stages"][3:]:
         names = [action["Name"] for action in stage["Actions"]]
-        # Task definition and gate do not need each other, nor, before production, the alarms.
-        expected = [1, 2, 3, 3, 4, 5, 6, 7, 8] if "Approval" in names else [1, 2, 3, 3, 3, 4, 5]
+        # Gate and alarms do not need each other, nor, before production, the task definition.
+        expected = [1, 2, 3, 4, 5, 6, 6, 7, 8] if "Approval" in names else [1, 2, 3, 3, 3, 4, 5]
         assert [action["RunOrder"] for action in stage["Actions"]] == expected
 
 
