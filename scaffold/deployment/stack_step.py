@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from scaffold.aws.cloudformation import change_sets, comparison, stacks
+from scaffold.aws.cloudformation import change_sets, comparison, exports, stacks
 from scaffold.aws.cloudformation.change_sets import ChangeSet
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.cloudformation.templates import StackSpec
@@ -74,10 +74,14 @@ class StackStep(Step):
         return self.spec.kind is PIPELINE
 
     def check(self) -> None:
-        """Refuse a stack of another owner, one that CloudFormation cannot update, or a foundation without its data."""
+        """Refuse a stack of another owner, one that CloudFormation cannot update, or a foundation without its data.
+
+        A template without an export that is in use is refused, too.
+        """
         self._stack = self._existing.stacks.get(self.name)
         if self._stack is not None:
             comparison.check_usable(self.spec, self._stack)
+            exports.check_kept(self._session, self.spec, self._stack)
         if self.spec.kind is FOUNDATION:
             check_data(self._session, self._stack)
 

@@ -77,9 +77,9 @@ def build_project(app: str) -> str:
     return f"{app}-build"
 
 
-def smoke_test_project(app: str) -> str:
-    """The CodeBuild project that checks the version of a deployed environment."""
-    return f"{app}-smoke-test"
+def checks_project(app: str) -> str:
+    """The CodeBuild project that checks an environment before and after its deployment."""
+    return f"{app}-checks"
 
 
 def report_group(app: str) -> str:

@@ -45,8 +45,13 @@ ACTIONS = {
     "sts:GetCallerIdentity": set(),
 }
 GIT = {"codecommit:GitPull", "codecommit:GitPush"}
-# Made by the code, and by none of the situations below: a repository that exists without tags, an execution that runs.
-SELDOM_DEPLOYING = {"codecommit:ListTagsForResource", "codepipeline:EnableStageTransition"}
+# Made by the code, and by none of the situations below: an export that is removed, a repository that exists without
+# tags, an execution that runs.
+SELDOM_DEPLOYING = {
+    "cloudformation:ListImports",
+    "codecommit:ListTagsForResource",
+    "codepipeline:EnableStageTransition",
+}
 # Local AWS has no ECS deployment in progress, and no unfinished stack of the test holds anything.
 SELDOM_REPAIRING = {"cloudformation:GetTemplate", "ecs:StopServiceDeployment"}
 # Or task definitions of an environment whose stacks are deleted already.

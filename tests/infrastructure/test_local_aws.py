@@ -223,7 +223,8 @@ def test_a_service_with_a_nat_gateway_deploys(account: Callable[..., Account], g
 BROKEN = """
   Broken:
     Type: AWS::ApplicationAutoScaling::ScalableTarget
-    DependsOn: [Repository, ArtifactBucketPolicy, BranchProtection, ReadArtifactsPolicy, NotificationTopicPolicy]
+    DependsOn:
+      [Repository, ArtifactBucketPolicy, Approver, BranchProtection, ReadArtifactsPolicy, NotificationTopicPolicy]
     Properties:
       ServiceNamespace: ecs
       ScalableDimension: ecs:service:DesiredCount
@@ -246,4 +247,7 @@ def test_the_foundation_can_be_created_after_a_failed_creation(
         aws.apply("foundation", "broken.yaml", "foundation.json")
     aws.delete("foundation")
     # No resource with a fixed name is left that would fail the next creation.
-    assert aws.apply("foundation", "foundation.yaml", "foundation.json")["RepositoryName"] == aws.app
+    outputs = aws.apply("foundation", "foundation.yaml", "foundation.json")
+    assert outputs["RepositoryName"] == aws.app
+    policy = aws.client("iam").get_policy(PolicyArn=outputs["ApproverArn"])["Policy"]
+    assert policy["Arn"].endswith(f":policy/{aws.app}/{aws.app}-approver")

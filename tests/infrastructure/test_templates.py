@@ -21,6 +21,11 @@ from tests.kits import ROOT
 
 SOURCE = ROOT / "template" / "infrastructure"
 Answers = dict[str, Any]
+# Of each check of an environment, besides the environment's name.
+VARIABLES = {
+    "smoke_test": {"SERVICE_URL", "EXPECTED_VERSION"},
+    "strategy_gate": {"PRODUCTION_RULE", "TARGET_GROUP"},
+}
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -44,6 +49,7 @@ def test_every_export_is_named_after_its_stack_and_unique(stacks_of: Callable[..
 
 def test_the_outputs_of_the_foundation(stacks_of: Callable[..., Stacks]) -> None:
     assert set(one(stacks_of(), "foundation").outputs) == {
+        "ApproverArn",
         "ArtifactBucketArn",
         "ArtifactBucketName",
         "ArtifactKeyArn",
@@ -93,8 +99,10 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                 if "Namespace" in action:
                     variables[action["Namespace"]] = set(stacks[configuration["StackName"]].outputs)
             if "EnvironmentVariables" in configuration:
-                given = {item["name"] for item in json.loads(configuration["EnvironmentVariables"])}
-                assert given == {"SERVICE_URL", "EXPECTED_VERSION", "ENVIRONMENT_NAME"}
+                given = {item["name"]: item["value"] for item in json.loads(configuration["EnvironmentVariables"])}
+                check = given.pop("CHECK")
+                assert (root / f"config/scripts/{check}.py").is_file()
+                assert set(given) == {"ENVIRONMENT_NAME", *VARIABLES[check]}
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -107,16 +115,15 @@ def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
     stages = {stage["Name"]: [action["Name"] for action in stage["Actions"]] for stage in pipeline["Stages"]}
     assert list(stages) == ["Source", "SelfUpdate", "Build", *order]
     before = ["Network", "Environment", "TaskDefinition"]
-    earlier = [*before, "Alarms", "Service", "SmokeTest"]
+    earlier = [*before, "StrategyGate", "Alarms", "Service", "SmokeTest"]
     # The alarms decide whether a release is rolled back: those of production do not change before the approval.
-    approved = [*before, "ChangeSet", "Approval", "Alarms", "Service", "SmokeTest"]
+    approved = [*before, "ChangeSet", "Approval", "StrategyGate", "Alarms", "Service", "SmokeTest"]
     assert [stages[name] for name in order[:production]] == [earlier] * production
     assert [stages[name] for name in order[production:]] == [approved] * (len(order) - production)
     for stage in pipeline["Stages"][3:]:
         names = [action["Name"] for action in stage["Actions"]]
-        in_turn = list(range(1, len(names) + 1))
-        # Before production, task definition and alarms do not need each other.
-        expected = in_turn if "Approval" in names else [1, 2, 3, *in_turn[2:-1]]
+        # Gate and alarms do not need each other, nor, before production, the task definition.
+        expected = [1, 2, 3, 4, 5, 6, 6, 7, 8] if "Approval" in names else [1, 2, 3, 3, 3, 4, 5]
         assert [action["RunOrder"] for action in stage["Actions"]] == expected
 
 
@@ -280,7 +287,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
-    assert found == {names.build_project(app), names.smoke_test_project(app)}
+    assert found == {names.build_project(app), names.checks_project(app)}
     ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
     assert pipeline["Name"] == names.pipeline(app)
     for _, logical, policy in every(stacks, "AWS::IAM::ManagedPolicy"):
@@ -295,7 +302,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
             assert role["Path"] == names.role_path(app, environment), logical
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
-        *(f"/{app}/pipeline/{name}" for name in ("build", "smoke-test")),
+        *(f"/{app}/pipeline/{name}" for name in ("build", "checks")),
         *(names.log_group(app, one) for one in environments),
     }
     for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup"):

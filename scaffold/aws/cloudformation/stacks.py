@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,7 @@ class Stack:
     Attributes:
         status: As CloudFormation names it, such as `CREATE_COMPLETE`.
         role: The ARN of the service role; None where operations use the caller's permissions.
+        exports: The names of its exports, by output.
         protected: Whether termination protection is on.
         deleted: When it was deleted; None while it exists.
         since: When its newest operation began.
@@ -49,6 +50,7 @@ class Stack:
     tags: dict[str, str]
     outputs: dict[str, str]
     role: str | None
+    exports: dict[str, str] = field(default_factory=dict)
     protected: bool = False
     deleted: datetime | None = None
     since: datetime | None = None
@@ -69,6 +71,7 @@ def as_stack(described: dict[str, Any]) -> Stack:
         tags={one["Key"]: one["Value"] for one in described.get("Tags", [])},
         outputs={one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", [])},
         role=described.get("RoleARN"),
+        exports={one["OutputKey"]: one["ExportName"] for one in described.get("Outputs", []) if one.get("ExportName")},
         protected=bool(described.get("EnableTerminationProtection")),
         # To the second, like some of the creation times that it is compared with.
         deleted=moment.replace(microsecond=0) if (moment := described.get("DeletionTime")) else None,

@@ -137,6 +137,20 @@ class StackSpec:
         return {key: _as_text(value) for key, value in defaults.items() if value is not None} | self.given
 
     @property
+    def exports(self) -> dict[str, str | None]:
+        """The names of the exports, by output; None for a name that is not evaluated here."""
+        outputs = _mapping(self.parsed.get("Outputs")).items()
+        return {key: self._substituted(one["Export"].get("Name")) for key, one in outputs if _exports(one)}
+
+    def _substituted(self, text: Any) -> str | None:
+        if not isinstance(text, str) or "${" not in text:
+            # `!Ref X` and the name X look the same here.
+            return None
+        for key, value in {"AWS::StackName": self.name, **self.parameters}.items():
+            text = text.replace(f"${{{key}}}", value)
+        return None if "${" in text else text
+
+    @property
     def too_large_inline(self) -> bool:
         """Whether CloudFormation has to read the template from a bucket."""
         return len(self.body.encode()) > INLINE_BYTES
@@ -181,6 +195,10 @@ def _resource(logical_id: str, resource: dict[str, Any]) -> Resource:
         disposable=metadata.get("Disposable") is True,
         condition=str(resource.get("Condition", "")),
     )
+
+
+def _exports(output: Any) -> bool:
+    return bool(_mapping(_mapping(output).get("Export")))
 
 
 def _configuration(root: Path, path: Path) -> dict[str, Any]:
