@@ -27,7 +27,8 @@ $(VENV)/.installed: $(LOCK) pyproject.toml
 checkov: .venv-checkov/.installed ## Prepare .venv-checkov, for the tests that run checkov
 .venv-checkov/.installed: requirements/checkov.txt
 	$(PYTHON) -m venv .venv-checkov
-	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+		--requirement $<
 	@touch $@
 
 demo: install ## Generate, push and deploy a service on the embedded local AWS

@@ -152,11 +152,14 @@ def test_quotas_that_suffice_are_not_mentioned(service: Path, wire: Wire, capsys
     assert "ec2:DescribeAddresses" not in wire.calls
 
 
-def test_a_quota_that_the_region_does_not_have_is_passed_over(service: Path, wire: Wire) -> None:
+def test_a_quota_that_the_region_does_not_have_is_passed_over(
+    service: Path, wire: Wire, capsys: pytest.CaptureFixture[str]
+) -> None:
     add_environments(service)
     for operation in ("GetServiceQuota", "GetAWSDefaultServiceQuota"):
         wire.refuse(operation, "NoSuchResourceException", "no such quota")
     assert run(service, plan=True).quotas == ()
+    assert "quota" not in capsys.readouterr().err
 
 
 def test_shared_vpcs_do_not_count(service: Path, wire: Wire) -> None:
