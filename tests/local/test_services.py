@@ -1,4 +1,4 @@
-"""CodePipeline, Application Auto Scaling, IAM, and the endpoint that they share."""
+"""CodePipeline, Application Auto Scaling, IAM, Service Quotas, and the endpoint that they share."""
 
 from __future__ import annotations
 
