@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from scaffold.aws.cloudformation import templates, validation
 from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.cloudformation.validation import Finding
-from scaffold.aws.first_run import Quota, exhausted_quotas
 from scaffold.aws.git_remote import helper_hint
 from scaffold.aws.remote_url import outside_url
+from scaffold.aws.service_quotas import Quota
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
 from scaffold.console.titles import title
 from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
+from scaffold.deployment.first_run import quotas_too_small
 from scaffold.deployment.inventory import left_environments
 from scaffold.deployment.stack_step import ExistingStacks, StackStep
 from scaffold.deployment.step import Pending, Step
@@ -60,7 +62,7 @@ class DeployResult(Result):
         local: Whether it is local AWS, which proves nothing about an account.
         planned: Whether this is a plan and nothing was changed.
         steps: Every step, in order.
-        quotas: Quotas that would stop the pipeline's first run; looked up when its stack is created.
+        quotas: Quotas that are too small for the first run of new environments; read when the pipeline's stack changes.
         clone_url: The URL of the repository for `git clone`.
         pipeline_url: The pipeline's page in the AWS console; None on local AWS.
         remote: The Git remote of the repository; None in a plan.
@@ -110,7 +112,12 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
         with signed_in(service, target, console) as session:
             existing = ExistingStacks(session)
             steps = deployment_steps(session, service, commit, specs, existing, change_set=change_set, console=console)
-            results, quotas = _walk(steps, session, plan=plan, console=console)
+            results, quotas = _walk(
+                steps,
+                lambda: quotas_too_small(session, service, existing.stacks, console),
+                plan=plan,
+                console=console,
+            )
             remote = next((step.remote_name for step in steps if isinstance(step, Push)), None)
             if not plan and (hint := helper_hint()):
                 console.note(hint)
@@ -124,9 +131,9 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
 
 
 def _walk(
-    steps: list[Step], session: Session, *, plan: bool, console: Console
+    steps: list[Step], find_quotas: Callable[[], tuple[Quota, ...]], *, plan: bool, console: Console
 ) -> tuple[list[StepResult], tuple[Quota, ...]]:
-    """Look at every step and, unless it is a plan, do it."""
+    """Look at every step and, unless it is a plan, do it. Quotas are read before the pipeline's stack changes."""
     results: list[StepResult] = []
     quotas: tuple[Quota, ...] = ()
     for step in steps:
@@ -135,8 +142,8 @@ def _walk(
         if not plan:
             step.wait()
         pending = step.look()
-        if pending and pending.action == "create" and isinstance(step, StackStep) and step.is_pipeline:
-            quotas = _exhausted_quotas(session, console)
+        if pending and isinstance(step, StackStep) and step.is_pipeline:
+            quotas = find_quotas()
         if plan:
             step.release()
         else:
@@ -159,16 +166,6 @@ def _do(step: Step, pending: Pending | None, console: Console) -> None:
     step.finish()
     what, past = title(step.type, step.name), _PAST[pending.action if pending else "none"]
     console.step(f"{what[:1].upper()}{what[1:]}: {past}")
-
-
-def _exhausted_quotas(session: Session, console: Console) -> tuple[Quota, ...]:
-    quotas = exhausted_quotas(session)
-    for quota in quotas:
-        console.warn(
-            f"The quota “{quota.name}” of this account is {quota.value:g}: the pipeline's first run will fail. "
-            "Request an increase in the Service Quotas console."
-        )
-    return quotas
 
 
 def _result(

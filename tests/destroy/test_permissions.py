@@ -13,6 +13,7 @@ from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import STACK_KINDS, Deployer, stack_ids
 from tests.deploy.services import MORE, Wire, client, commit, environment_stack, make_service, remove, run
+from tests.deploy.test_quotas import add_environments
 from tests.destroy.test_destroy import fill, make_environment
 from tests.infrastructure.handlers import UNNAMED, calls
 from tests.infrastructure.iam import Statement, allowed, matches
@@ -40,7 +41,8 @@ ACTIONS = {
     "s3:PutObject": {"s3:PutObject", "s3:GetObject", "kms:GenerateDataKey", "kms:Decrypt"},
     "cloudformation:CreateStack": {"cloudformation:CreateStack", "cloudformation:TagResource", "iam:PassRole"},
     "cloudformation:CreateChangeSet": {"cloudformation:CreateChangeSet", "cloudformation:UntagResource"},
-    "service-quotas:ListServiceQuotas": {"servicequotas:ListServiceQuotas"},
+    "service-quotas:GetServiceQuota": {"servicequotas:GetServiceQuota"},
+    "service-quotas:GetAWSDefaultServiceQuota": {"servicequotas:GetAWSDefaultServiceQuota"},
     "codecommit:CreateRepository": {"codecommit:CreateRepository", "codecommit:TagResource"},
     "sts:GetCallerIdentity": set(),
 }
@@ -73,7 +75,7 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     # As in a fresh account, whatever tests came before.
     for role in client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]:
         client("iam").delete_service_linked_role(RoleName=role["RoleName"])
-    service = make_service(tmp_path / "service")
+    service = add_environments(make_service(tmp_path / "service"))
     pipeline = service / "infrastructure/pipeline.yaml"
     run(service, plan=True)
     run(service)

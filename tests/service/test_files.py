@@ -16,7 +16,14 @@ import yaml
 
 from tests.service.conftest import HERE, TOOLS
 
-SCRIPTS = ("build_image.sh", "content_hash.py", "contract.py", "dockerfile.py", "smoke_test.py", "strategy_gate.py")
+SCRIPTS = (
+    "build_image.sh",
+    "content_hash.py",
+    "contract.py",
+    "parse_dockerfile.py",
+    "smoke_test.py",
+    "strategy_gate.py",
+)
 YAMLLINT = "{extends: default, rules: {document-start: disable, truthy: disable, line-length: {max: 120}}}"
 
 
@@ -55,7 +62,7 @@ def test_yamllint_accepts_the_buildspecs(generated, generated_without_gate):
 
 def test_ruff_accepts_the_python_scripts(generated):
     select = "A,ARG,B,C4,E,F,I,N,PIE,PT,PTH,RET,RUF,SIM,UP,W"
-    known = "closed,content_hash,dockerfile,ecr,policy,report,scan"
+    known = "closed,content_hash,ecr,parse_dockerfile,policy,report,scan"
     config = f"lint.isort.known-first-party = [{', '.join(repr(name) for name in known.split(','))}]"
     accepts(
         *(TOOLS / "ruff", "check", "--isolated", "--no-cache", "--target-version", "py311", "--line-length", "120"),
