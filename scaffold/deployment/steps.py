@@ -57,7 +57,7 @@ class Repository(Step):
     """The CodeCommit repository with its tags.
 
     Attributes:
-        exists: Whether there is a repository, after `look`.
+        exists: Whether there is a repository, after `check`.
         remote: Its state compared with the commit to deploy; None while that is unknown.
     """
 
@@ -73,15 +73,19 @@ class Repository(Step):
         self._found: codecommit.Repository | None = None
         self._tags: dict[str, str] = {}
 
-    def look(self) -> Pending | None:
-        """Pending where there is no repository or it lacks tags; a repository of another service is refused."""
+    def check(self) -> None:
+        """Refuse the repository of another service, or one whose main the commit does not continue."""
         self._found = codecommit.find(self._session, self._service.app_name)
         self.exists = self._found is not None
         if self._found is None:
             self.remote = git_remote.unpushed(self._service, self._commit)
+        else:
+            self.remote = git_remote.compare(self._session, self._service, self._commit)
+
+    def look(self) -> Pending | None:
+        """Pending where there is no repository or it lacks tags."""
+        if self._found is None:
             return Pending("create")
-        # The owner has to be known before anything is changed.
-        self.remote = git_remote.compare(self._session, self._service, self._commit)
         self._tags = codecommit.missing_tags(self._session, self._service, self._found)
         return Pending("update", tuple(Change("tag", key, "create") for key in self._tags)) if self._tags else None
 

@@ -10,6 +10,8 @@ import re
 BRANCH = "main"
 TAG_SERVICE = "gitops-scaffold:service"
 TAG_ENVIRONMENT = "gitops-scaffold:environment"
+# The parameter of the foundation, and the output of every stack, that holds the root commit of the service's main.
+ROOT_COMMIT = "RootCommit"
 # In place of an environment's name, where a name belongs to the pipeline and its builds; no environment has it.
 DELIVERY = "delivery"
 # The tag of a key whose deletion was scheduled.

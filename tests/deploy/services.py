@@ -47,6 +47,7 @@ FOUNDATION = """\
 AWSTemplateFormatVersion: '2010-09-09'
 Parameters:
   AppName: {Type: String}
+  RootCommit: {Type: String}
 Resources:
   Key:
     Type: AWS::KMS::Key
@@ -75,42 +76,50 @@ Resources:
     Properties: {RepositoryName: !Ref AppName}
 Outputs:
   ArtifactBucketName: {Value: !Ref ArtifactBucket}
+  RootCommit: {Value: !Ref RootCommit, Export: {Name: !Sub '${AWS::StackName}-RootCommit'}}
+"""
+IDENTIFIED = """\
+Outputs:
+  RootCommit: {Value: {Fn::ImportValue: !Sub '${AppName}-foundation-RootCommit'}}
 """
 
-PERMISSIONS = """\
+PERMISSIONS = f"""\
 AWSTemplateFormatVersion: '2010-09-09'
 Parameters:
-  AppName: {Type: String}
-  EnvironmentName: {Type: String, Default: delivery}
+  AppName: {{Type: String}}
+  EnvironmentName: {{Type: String, Default: delivery}}
+{IDENTIFIED}
 Resources:
   DeployRole:
     Type: AWS::IAM::Role
     Properties:
-      RoleName: !Sub ${AppName}-${EnvironmentName}-deploy
-      Path: !Sub /${AppName}/deploy/
+      RoleName: !Sub ${{AppName}}-${{EnvironmentName}}-deploy
+      Path: !Sub /${{AppName}}/deploy/
       AssumeRolePolicyDocument:
         Version: '2012-10-17'
-        Statement: [{Effect: Allow, Principal: {Service: cloudformation.amazonaws.com}, Action: 'sts:AssumeRole'}]
+        Statement: [{{Effect: Allow, Principal: {{Service: cloudformation.amazonaws.com}}, Action: 'sts:AssumeRole'}}]
 """
 
-BUILD = """\
+BUILD = f"""\
 AWSTemplateFormatVersion: '2010-09-09'
 Parameters:
-  AppName: {Type: String}
+  AppName: {{Type: String}}
+{IDENTIFIED}
 Resources:
-  Builds: {Type: AWS::SNS::Topic}
+  Builds: {{Type: AWS::SNS::Topic}}
 """
 
-PIPELINE = """\
+PIPELINE = f"""\
 AWSTemplateFormatVersion: '2010-09-09'
 Parameters:
-  AppName: {Type: String}
-  Unused: {Type: String, Default: nothing}
+  AppName: {{Type: String}}
+  Unused: {{Type: String, Default: nothing}}
+{IDENTIFIED}
 Resources:
   Logs:
     Type: AWS::Logs::LogGroup
-    Properties: {LogGroupName: !Sub '/${AppName}/pipeline/build'}
-  Topic: {Type: AWS::SNS::Topic}
+    Properties: {{LogGroupName: !Sub '/${{AppName}}/pipeline/build'}}
+  Topic: {{Type: AWS::SNS::Topic}}
 """
 
 MORE = "  More: {Type: AWS::SNS::Topic}\n"

@@ -15,7 +15,7 @@ from scaffold.service import names
 from scaffold.service.stack_kinds import ENVIRONMENT, SERVICE, StackId, stack_ids
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
-from tests.infrastructure.stacks import KINDS, Stacks, as_list, environments, one
+from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, as_list, environments, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
@@ -53,7 +53,26 @@ def test_the_outputs_of_the_foundation(stacks_of: Callable[..., Stacks]) -> None
         "RepositoryArn",
         "RepositoryName",
         "RepositoryUri",
+        "RootCommit",
     }
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_every_stack_shows_the_root_commit_of_the_service(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    stacks = stacks_of(**answers)
+    assert {name: stack.outputs.get(names.ROOT_COMMIT) for name, stack in stacks.items()} == dict.fromkeys(
+        stacks, ROOT_COMMIT
+    )
+
+
+@pytest.mark.parametrize(
+    ("commit", "accepted"),
+    [("0" * 40, True), ("0123456789abcdef" * 4, True), ("", False), ("0" * 39, False), ("0" * 50, False), ("A" * 40, False)],
+)
+def test_the_root_commit_is_a_commit_id(stacks_of: Callable[..., Stacks], commit: str, accepted: bool) -> None:
+    declared = one(stacks_of(), "foundation").template["Parameters"][names.ROOT_COMMIT]
+    assert "Default" not in declared
+    assert bool(re.fullmatch(declared["AllowedPattern"], commit)) is accepted
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)

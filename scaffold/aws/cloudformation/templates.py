@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,11 @@ class StackSpec:
         declared = _mapping(self.parsed.get("Parameters"))
         defaults = {key: _mapping(one).get("Default") for key, one in declared.items()}
         return {key: _as_text(value) for key, value in defaults.items() if value is not None} | self.given
+
+    def with_parameter(self, name: str, value: str) -> StackSpec:
+        """The same state with another value of a parameter; unchanged where the template does not declare it."""
+        declared = _mapping(self.parsed.get("Parameters"))
+        return replace(self, given=self.given | {name: value}) if name in declared else self
 
     @property
     def too_large_inline(self) -> bool:
