@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import botocore.awsrequest
 import botocore.session
+import pytest
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
@@ -181,6 +182,15 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
+    git("init", "-q", "-b", "main", cwd=root)
+    commit(root)
+    return root
+
+
+def make_kit_service(root: Path, **answers: Any) -> Path:
+    """Generate and commit a service with the kit's own templates."""
+    kits = pytest.importorskip("tests.kits")
+    kits.generate(root, app_name=unused_name(), **answers)
     git("init", "-q", "-b", "main", cwd=root)
     commit(root)
     return root

@@ -33,7 +33,12 @@ def normal(service: Path) -> dict[str, Any]:
     """The state, with the service's own name and commits replaced."""
     name = read(service).app_name
     found = state(service, name)
-    text = repr(found).replace(name, "NAME").replace(found["main"], "COMMIT").replace(identity.root_commit(read(service)), "ROOT")
+    text = (
+        repr(found)
+        .replace(name, "NAME")
+        .replace(found["main"], "COMMIT")
+        .replace(identity.root_commit(read(service)), "ROOT")
+    )
     return {"state": text}
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from tests.infrastructure.variants import FEW, pairwise
 
-
 # A warning: every stack shows the root commit, which the foundation exports.
 OUTPUT_OF_AN_OUTPUT = "W6001"
 

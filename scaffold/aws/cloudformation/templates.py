@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ def parse(body: Any) -> dict[str, Any]:
     return _mapping(body)
 
 
+@lru_cache(maxsize=32)  # environments share templates
 def _load(text: str) -> Any:
     return yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 (a safe loader)
 
@@ -130,6 +132,11 @@ class StackSpec:
         return resources_of(self.parsed)
 
     @property
+    def digest(self) -> str:
+        """What differs for every template and stack policy; parameters and tags are compared by themselves."""
+        return hashlib.sha256(json.dumps([self.body, self.policy], sort_keys=True).encode()).hexdigest()
+
+    @property
     def parameters(self) -> dict[str, str]:
         """Every parameter's value: the configuration file's, else the template's default."""
         declared = _mapping(self.parsed.get("Parameters"))
@@ -154,7 +161,7 @@ class StackSpec:
 
 
 def load(service: Service, stack: StackId) -> StackSpec:
-    """Read the template and the configuration file of a stack.
+    """Read the template and the configuration file of a stack, and set its digest.
 
     Raises:
         ScaffoldError: A file is missing or cannot be read.
@@ -172,7 +179,7 @@ def load(service: Service, stack: StackId) -> StackSpec:
         policy=configuration.get("StackPolicy") or None,
     )
     _check(f"infrastructure/{kind.name}.yaml", spec)
-    return spec
+    return spec.with_parameter(names.TEMPLATE_DIGEST, spec.digest)
 
 
 def _resource(logical_id: str, resource: dict[str, Any]) -> Resource:
