@@ -17,46 +17,90 @@ from scaffold.deployment.deploy import DeployResult
 from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import FOUNDATION, StackId
-from tests.deploy.services import Wire, client, commit, make_kit_service, make_service, run, without_pages
+from tests.deploy.services import BUILD, MORE, PERMISSIONS, PIPELINE, Wire, client, commit, make_service, run
 
-MORE = "  More:\n    Type: AWS::SNS::Topic\n\nOutputs:\n"
 ITSELF = ("build", "pipeline")
+
+
+def with_digest(template: str) -> str:
+    """A small template with the parameter and the output of the kit's."""
+    declared = template.replace("Parameters:\n", "Parameters:\n  TemplateDigest: {Type: String, Default: unknown}\n", 1)
+    return declared.replace("Outputs:\n", "Outputs:\n  TemplateDigest: {Value: !Ref TemplateDigest}\n", 1)
+
+
+@pytest.fixture
+def service(service: Path) -> Path:
+    """A service whose templates have digests, and whose pipeline exists."""
+    app = read(service).app_name
+    for kind, template in (("permissions", PERMISSIONS), ("build", BUILD), ("pipeline", PIPELINE)):
+        commit(service, **{f"infrastructure__{kind}_yaml": with_digest(template)})
+    for kind in ITSELF:
+        path = service / "infrastructure" / f"{kind}.json"
+        configuration = json.loads(path.read_text())
+        configuration["Parameters"][names.TEMPLATE_DIGEST] = names.UNKNOWN_DIGEST
+        path.write_text(json.dumps(configuration))
+    commit(service)
+    source = {"category": "Source", "owner": "AWS", "provider": "CodeCommit", "version": "1"}
+    deploy = {"category": "Deploy", "owner": "AWS", "provider": "CloudFormation", "version": "1"}
+    branch = {"RepositoryName": app, "BranchName": "main"}
+    stack = {"ActionMode": "CREATE_UPDATE", "StackName": f"{app}-build", "TemplatePath": "Source::build.yaml"}
+    actions = {
+        "Source": {"actionTypeId": source, "configuration": branch, "outputArtifacts": [{"name": "Source"}]},
+        names.SELF_UPDATE_STAGE: {
+            "actionTypeId": deploy,
+            "configuration": stack,
+            "inputArtifacts": [{"name": "Source"}],
+        },
+    }
+    client("codepipeline").create_pipeline(
+        pipeline={
+            "name": names.pipeline(app),
+            "roleArn": "arn:aws:iam::000000000000:role/pipeline",
+            "pipelineType": "V2",
+            "artifactStore": {"type": "S3", "location": "artifacts"},
+            "stages": [{"name": stage, "actions": [{"name": stage, **one}]} for stage, one in actions.items()],
+        }
+    )
+    return service
 
 
 def changed(result: DeployResult) -> dict[str, str]:
     return {step.name: step.action for step in result.steps if step.action != "none"}
 
 
-def deployed(stack: str) -> dict[str, Any]:
-    described: dict[str, Any] = client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    return described
-
-
 def digest_of(stack: str) -> str:
-    (found,) = [one["OutputValue"] for one in deployed(stack)["Outputs"] if one["OutputKey"] == names.TEMPLATE_DIGEST]
+    described = client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    (found,) = [one["OutputValue"] for one in described["Outputs"] if one["OutputKey"] == names.TEMPLATE_DIGEST]
     return str(found)
 
 
-def update_as_the_pipeline(service: Path, kind: str) -> None:
-    """Update one of the pipeline's own stacks with its files, as the stage SelfUpdate does."""
-    stack, folder = f"{read(service).app_name}-{kind}", service / "infrastructure"
-    configuration = json.loads((folder / f"{kind}.json").read_text())
+def update(stack: str, **arguments: Any) -> None:
     api = client("cloudformation")
-    api.update_stack(
-        StackName=stack,
-        TemplateBody=(folder / f"{kind}.yaml").read_text(),
-        Parameters=[{"ParameterKey": key, "ParameterValue": one} for key, one in configuration["Parameters"].items()],
-        Tags=[{"Key": key, "Value": one} for key, one in configuration["Tags"].items()],
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-    )
+    api.update_stack(StackName=stack, Capabilities=["CAPABILITY_NAMED_IAM"], **arguments)
     api.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1})
 
 
-def add_topic(service: Path, *kinds: str) -> None:
-    for kind in kinds:
-        path = service / "infrastructure" / f"{kind}.yaml"
-        path.write_text(path.read_text().replace("\nOutputs:\n", f"\n{MORE}", 1))
-    commit(service)
+def update_as_the_pipeline(service: Path) -> None:
+    """Update the pipeline's own stacks with their files, as the stage SelfUpdate does."""
+    for kind in ITSELF:
+        folder = service / "infrastructure"
+        configuration = json.loads((folder / f"{kind}.json").read_text())
+        update(
+            f"{read(service).app_name}-{kind}",
+            TemplateBody=(folder / f"{kind}.yaml").read_text(),
+            Parameters=[
+                {"ParameterKey": key, "ParameterValue": one} for key, one in configuration["Parameters"].items()
+            ],
+            Tags=[{"Key": key, "Value": one} for key, one in configuration["Tags"].items()],
+        )
+
+
+def change_both(service: Path) -> None:
+    commit(
+        service,
+        infrastructure__build_yaml=with_digest(BUILD) + MORE,
+        infrastructure__pipeline_yaml=with_digest(PIPELINE) + MORE,
+    )
 
 
 def of_stages(**statuses: str) -> Callable[[dict[str, Any]], None]:
@@ -70,42 +114,6 @@ def of_stages(**statuses: str) -> Callable[[dict[str, Any]], None]:
     return touch
 
 
-def test_the_pipelines_own_stacks_are_left_to_it_as_long_as_it_updates_them(tmp_path: Path, wire: Wire) -> None:
-    service = make_kit_service(tmp_path / "service", environments="dev,prod")
-    app = read(service).app_name
-    run(service)
-    known = {kind: digest_of(f"{app}-{kind}") for kind in ITSELF}
-    assert names.UNKNOWN_DIGEST not in known.values()
-    for kind in ITSELF:
-        update_as_the_pipeline(service, kind)
-        assert digest_of(f"{app}-{kind}") == names.UNKNOWN_DIGEST
-
-    # Nothing to do, with no call more.
-    wire.calls.clear()
-    assert changed(run(service)) == {}
-    assert len(without_pages(wire.calls)) <= 12
-
-    # A change of theirs is what the push brings, also while the pipeline is at work on one of them.
-    add_topic(service, *ITSELF)
-    wire.touched["GetPipelineState"] = of_stages(Source="Succeeded", SelfUpdate="InProgress")
-    wire.touched["DescribeStacks"] = busy(f"{app}-pipeline")
-    for plan in (True, False):
-        assert changed(run(service, plan=plan)) == {"main": "update"}
-    assert changed(run(service)) == {}
-    wire.touched.clear()
-
-    # A pipeline that does not get as far is repaired.
-    wire.touched["GetPipelineState"] = of_stages(Source="Succeeded", SelfUpdate="Failed")
-    for plan in (True, False):
-        assert changed(run(service, plan=plan)) == {f"{app}-{kind}": "update" for kind in ITSELF}
-    assert {kind: digest_of(f"{app}-{kind}") for kind in ITSELF} != known
-    wire.touched.clear()
-    assert changed(run(service)) == {}
-    # It was deployed by a person last, so a person's next change is deployed too.
-    add_comment(service, "build")
-    assert changed(run(service)) == {"main": "update", f"{app}-build": "update"}
-
-
 def busy(stack: str) -> Callable[[dict[str, Any]], None]:
     def touch(parsed: dict[str, Any]) -> None:
         for one in parsed.get("Stacks", []):
@@ -115,34 +123,57 @@ def busy(stack: str) -> Callable[[dict[str, Any]], None]:
     return touch
 
 
-def add_comment(service: Path, kind: str) -> None:
-    path = service / "infrastructure" / f"{kind}.yaml"
-    path.write_text(path.read_text() + "# a remark\n")
-    commit(service)
+def test_the_pipelines_own_stacks_are_left_to_it_as_long_as_it_updates_them(service: Path, wire: Wire) -> None:
+    app = read(service).app_name
+    run(service)
+    assert names.UNKNOWN_DIGEST not in {digest_of(f"{app}-{kind}") for kind in ITSELF}
+    update_as_the_pipeline(service)
+    assert {digest_of(f"{app}-{kind}") for kind in ITSELF} == {names.UNKNOWN_DIGEST}
+
+    # A change of theirs is what the push brings, also while the pipeline is at work on one of them.
+    change_both(service)
+    wire.touched["GetPipelineState"] = of_stages(Source="Succeeded", SelfUpdate="InProgress")
+    wire.touched["DescribeStacks"] = busy(f"{app}-pipeline")
+    for plan in (True, False):
+        assert changed(run(service, plan=plan)) == {"main": "update"}
+    wire.calls.clear()
+    assert changed(run(service)) == {}
+    # The stacks of foundation and deploy roles have no digest here.
+    assert wire.calls.count("cloudformation:GetTemplate") == 3
+    assert wire.calls.count("codepipeline:GetPipelineState") == 1
 
 
-def test_a_stack_without_a_known_digest_is_compared_by_its_template(tmp_path: Path, wire: Wire) -> None:
-    service = make_kit_service(tmp_path / "service", environments="prod")
+def test_a_pipeline_that_cannot_update_itself_is_updated(service: Path, wire: Wire) -> None:
+    app = read(service).app_name
+    run(service)
+    update_as_the_pipeline(service)
+    change_both(service)
+    wire.touched["GetPipelineState"] = of_stages(Source="Succeeded", SelfUpdate="Failed")
+    for plan in (True, False):
+        assert changed(run(service, plan=plan)) == {
+            "main": "update",
+            **{f"{app}-{kind}": "update" for kind in ITSELF},
+        }
+    assert names.UNKNOWN_DIGEST not in {digest_of(f"{app}-{kind}") for kind in ITSELF}
+    assert changed(run(service)) == {}
+
+
+def test_a_stack_without_a_known_digest_is_compared_by_its_template(service: Path, wire: Wire) -> None:
     stack = f"{read(service).app_name}-permissions"
     run(service)
-    api = client("cloudformation")
+    deployed = digest_of(stack)
     parameters = [
         {"ParameterKey": "AppName", "UsePreviousValue": True},
         {"ParameterKey": names.TEMPLATE_DIGEST, "ParameterValue": names.UNKNOWN_DIGEST},
     ]
-    api.update_stack(
-        StackName=stack, UsePreviousTemplate=True, Parameters=parameters, Capabilities=["CAPABILITY_NAMED_IAM"]
-    )
-    api.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1})
-    wire.calls.clear()
+    update(stack, UsePreviousTemplate=True, Parameters=parameters)
     assert changed(run(service)) == {}
-    assert wire.calls.count("cloudformation:GetTemplate") == 1
-    add_comment(service, "permissions")
+    assert digest_of(stack) == names.UNKNOWN_DIGEST
+    # A comment changes the digest, and nothing else.
+    commit(service, infrastructure__permissions_yaml=with_digest(PERMISSIONS) + "# a remark\n")
     assert changed(run(service)) == {"main": "update", stack: "update"}
-    assert digest_of(stack) != names.UNKNOWN_DIGEST
-    wire.calls.clear()
+    assert digest_of(stack) not in (names.UNKNOWN_DIGEST, deployed)
     assert changed(run(service)) == {}
-    assert "cloudformation:GetTemplate" not in wire.calls
 
 
 @pytest.fixture
