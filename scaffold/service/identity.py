@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git
@@ -12,19 +11,22 @@ from scaffold.service import names
 from scaffold.service.service import Service
 
 _MAIN = f"refs/heads/{names.BRANCH}"
+# Without a local main, such as in a clone with another default branch, or in a checkout of one commit.
+_OTHERWISE = (f"refs/remotes/origin/{names.BRANCH}", "HEAD")
+_ROOT = ("rev-list", "--first-parent", "--max-parents=0")
 # Replacements and grafts change what one clone shows, not the commits.
 _AS_COMMITTED = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
 _SHOWN = 12
 
 
 def root_commit(service: Service) -> str:
-    """The root commit of main; of HEAD in a clone without a branch main, such as a checkout of one commit.
+    """The root commit of main; of HEAD in a clone that has no main.
 
     Raises:
         ScaffoldError: The clone is shallow, or has no commit.
     """
     check_not_shallow(service)
-    for revision in (_MAIN, "HEAD"):
+    for revision in (_MAIN, *_OTHERWISE):
         if _exists(service, revision):
             return root_of(service, revision)
     raise ScaffoldError("The repository has no commit yet.", "Commit the service first: `git add -A && git commit`.")
@@ -38,8 +40,7 @@ def root_of(service: Service, revision: str) -> str:
     Raises:
         GitFailed: It has no such commit.
     """
-    follow = ("rev-list", "--first-parent", "--max-parents=0")
-    return git(*follow, revision, "--", cwd=service.root, env=_AS_COMMITTED)
+    return git(*_ROOT, revision, "--", cwd=service.root, env=_AS_COMMITTED)
 
 
 def check_not_shallow(service: Service) -> None:
@@ -84,8 +85,8 @@ def _before_rewriting(service: Service, root: str) -> str | None:
     if root not in _lines(service, "rev-list", "--max-parents=0", "--reflog"):
         return None
     for reference in (_MAIN, "HEAD"):
-        for commit in dict.fromkeys(_lines(service, "log", "--walk-reflogs", "--format=%H", reference, "--")):
-            if root_of(service, commit) == root:
+        for commit in dict.fromkeys(_lines(service, "rev-list", "--walk-reflogs", reference, "--")):
+            if root in _lines(service, *_ROOT, commit, "--"):
                 return commit
     return None
 
@@ -94,7 +95,7 @@ def _exists(service: Service, revision: str) -> bool:
     return bool(_lines(service, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"))
 
 
-def _lines(service: Service, *arguments: str) -> Iterable[str]:
+def _lines(service: Service, *arguments: str) -> list[str]:
     try:
         return git(*arguments, cwd=service.root, env=_AS_COMMITTED).splitlines()
     except GitFailed:

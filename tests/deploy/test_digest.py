@@ -158,7 +158,7 @@ def test_a_pipeline_that_cannot_update_itself_is_updated(service: Path, wire: Wi
     assert changed(run(service)) == {}
 
 
-def test_a_stack_without_a_known_digest_is_compared_by_its_template(service: Path, wire: Wire) -> None:
+def test_a_stack_without_a_known_digest_is_compared_by_its_template(service: Path) -> None:
     stack = f"{read(service).app_name}-permissions"
     run(service)
     deployed = digest_of(stack)
@@ -173,6 +173,13 @@ def test_a_stack_without_a_known_digest_is_compared_by_its_template(service: Pat
     commit(service, infrastructure__permissions_yaml=with_digest(PERMISSIONS) + "# a remark\n")
     assert changed(run(service)) == {"main": "update", stack: "update"}
     assert digest_of(stack) not in (names.UNKNOWN_DIGEST, deployed)
+    # So does a stack policy.
+    path = service / "infrastructure" / "permissions.json"
+    policy = {"Statement": [{"Effect": "Deny", "Action": "Update:Delete", "Principal": "*", "Resource": "*"}]}
+    commit(service, infrastructure__permissions_json=json.dumps(json.loads(path.read_text()) | {"StackPolicy": policy}))
+    assert changed(run(service)) == {"main": "update", stack: "update"}
+    set_policy = client("cloudformation").get_stack_policy(StackName=stack)["StackPolicyBody"]
+    assert json.loads(set_policy) == policy
     assert changed(run(service)) == {}
 
 

@@ -143,6 +143,15 @@ def test_it_is_the_same_in_clones_worktrees_and_submodules(repository: Path, roo
     assert identity.root_commit(of(outer)) != root
 
 
+def test_main_of_the_remote_decides_in_a_clone_with_another_default_branch(
+    repository: Path, root: str, tmp_path: Path
+) -> None:
+    unrelated_branch(repository)
+    git("clone", "-q", os.fspath(repository), "clone", cwd=tmp_path)
+    assert git("branch", "--format=%(refname:short)", cwd=tmp_path / "clone") == "other"
+    assert identity.root_commit(of(tmp_path / "clone")) == root
+
+
 def test_another_repository_in_the_environment_is_not_looked_at(
     repository: Path, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
