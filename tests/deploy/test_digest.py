@@ -158,6 +158,7 @@ def test_a_pipeline_that_cannot_update_itself_is_updated(service: Path, wire: Wi
     assert changed(run(service)) == {}
 
 
+@pytest.mark.slow
 def test_a_stack_without_a_known_digest_is_compared_by_its_template(service: Path) -> None:
     stack = f"{read(service).app_name}-permissions"
     run(service)

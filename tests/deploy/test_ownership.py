@@ -101,6 +101,7 @@ def test_a_repository_that_was_pushed_again_from_another_history_is_another_ones
     check_refused(other, wire, f"The stack {foundation_stack(app_of(service))}", other=root_of(service))
 
 
+@pytest.mark.slow
 def test_without_main_any_branch_of_the_repository_may_be_the_services(service: Path, tmp_path: Path) -> None:
     url = names.remote_url(app_of(service), "us-east-1")
     client("codecommit").create_repository(repositoryName=app_of(service))
@@ -140,6 +141,7 @@ def test_a_rewritten_history_is_refused_with_the_way_back(service: Path, wire: W
     assert not run(service).changed
 
 
+@pytest.mark.slow
 def test_a_failed_foundation_of_another_service_is_not_replaced(service: Path, tmp_path: Path, wire: Wire) -> None:
     commit(service, infrastructure__foundation_yaml=FOUNDATION.replace("Outputs:", IMPOSSIBLE + "Outputs:"))
     with pytest.raises(ScaffoldError, match="Queue"):
@@ -179,6 +181,7 @@ def wait_until_gone(stack: str) -> None:
     client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1})
 
 
+@pytest.mark.slow
 def test_stacks_without_a_root_commit_are_told_apart_by_their_tag_alone(service: Path) -> None:
     """As by a template of the service's own, or where a creation has not finished."""
     plain = {
