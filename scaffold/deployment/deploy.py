@@ -20,10 +20,11 @@ from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
 from scaffold.deployment.first_run import quotas_too_small
 from scaffold.deployment.inventory import left_environments
+from scaffold.deployment.ownership import check_stacks
 from scaffold.deployment.stack_step import ExistingStacks, StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.deployment.steps import Push, deployment_steps
-from scaffold.service import contract, names, preflight
+from scaffold.service import contract, identity, names, preflight
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, deployed_by_scaffold
 
@@ -105,12 +106,14 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
         ScaffoldError: Something has to be fixed first. Finished steps are kept, and a repetition continues after them.
     """
     commit = preflight.deployable_commit(service)
+    root_commit = identity.root_commit(service)
     contract.check_dockerfile(service)
-    specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
+    specs = _desired_stacks(service, root_commit)
     change_set = names.PLAN_CHANGE_SET if plan else names.DEPLOY_CHANGE_SET
     try:
         with signed_in(service, target, console) as session:
             existing = ExistingStacks(session)
+            check_stacks(service, root_commit, existing.stacks.values(), "scaffold deploy")
             steps = deployment_steps(session, service, commit, specs, existing, change_set=change_set, console=console)
             results, quotas = _walk(
                 steps,
@@ -128,6 +131,12 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
             "Interrupted; operations that AWS has started continue there.",
             f"Run `{service.enter} && scaffold deploy` to continue from their result.",
         ) from interruption
+
+
+def _desired_stacks(service: Service, root_commit: str) -> list[StackSpec]:
+    """The stacks as the service's files have them, and the foundation with the root commit, which no file can have."""
+    specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
+    return [spec.with_parameter(names.ROOT_COMMIT, root_commit) if spec.kind is FOUNDATION else spec for spec in specs]
 
 
 def _walk(

@@ -18,7 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scaffold.local.environment import local_aws
-from tests.infrastructure.stacks import environments
+from tests.infrastructure.stacks import ROOT_COMMIT, environments
 
 pytest.importorskip("ministack")
 
@@ -48,6 +48,7 @@ class Account:
     def apply(self, name: str, template: str, configuration: str = "", **parameters: str) -> dict[str, str]:
         """Create or update a stack by a change set, as the pipeline does, and return its outputs."""
         given = self._configuration(configuration) if configuration else {}
+        parameters |= {"RootCommit": ROOT_COMMIT} if name == "foundation" else {}
         stack = f"{self.app}-{name}"
         exists = stack in self.stacks()
         change = f"change-{next(self._numbers)}"

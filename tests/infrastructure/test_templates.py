@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from scaffold.service import names
-from scaffold.service.stack_kinds import ENVIRONMENT, SERVICE, StackId, stack_ids
+from scaffold.service.stack_kinds import ENVIRONMENT, SERVICE, STACK_KINDS, Deployer, StackId, stack_ids
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
-from tests.infrastructure.stacks import KINDS, Stacks, as_list, environments, one
+from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, as_list, environments, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
@@ -59,7 +59,57 @@ def test_the_outputs_of_the_foundation(stacks_of: Callable[..., Stacks]) -> None
         "RepositoryArn",
         "RepositoryName",
         "RepositoryUri",
+        "RootCommit",
+        "TemplateDigest",
     }
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_every_stack_shows_the_root_commit_of_the_service(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    stacks = stacks_of(**answers)
+    assert {name: stack.outputs.get(names.ROOT_COMMIT) for name, stack in stacks.items()} == dict.fromkeys(
+        stacks, ROOT_COMMIT
+    )
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_what_scaffold_deploys_has_a_digest_that_every_other_deployer_leaves_unknown(
+    stacks_of: Callable[..., Stacks], answers: Answers
+) -> None:
+    for stack in stacks_of(**answers).values():
+        (kind,) = [kind for kind in STACK_KINDS if kind.name == stack.kind]
+        by_scaffold = kind.deployer is not Deployer.PIPELINE
+        assert (names.TEMPLATE_DIGEST in stack.template["Parameters"]) is by_scaffold
+        assert (stack.outputs.get(names.TEMPLATE_DIGEST) == names.UNKNOWN_DIGEST) is by_scaffold
+        # The pipeline sets it, as CloudFormation might keep the previous value.
+        given = stack.configuration.get("Parameters", {}).get(names.TEMPLATE_DIGEST)
+        assert given == (names.UNKNOWN_DIGEST if kind.deployer is Deployer.ITSELF else None)
+
+
+def test_the_stage_that_updates_the_pipelines_own_stacks_has_the_name_that_deploy_knows(
+    stacks_of: Callable[..., Stacks],
+) -> None:
+    ((_, pipeline),) = one(stacks_of(), "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    (stage,) = [stage for stage in pipeline["Stages"] if stage["Name"] == names.SELF_UPDATE_STAGE]
+    updated = {action["Configuration"]["StackName"].rpartition("-")[2] for action in stage["Actions"]}
+    assert updated == {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.ITSELF}
+
+
+@pytest.mark.parametrize(
+    ("commit", "accepted"),
+    [
+        ("0" * 40, True),
+        ("0123456789abcdef" * 4, True),
+        ("", False),
+        ("0" * 39, False),
+        ("0" * 50, False),
+        ("A" * 40, False),
+    ],
+)
+def test_the_root_commit_is_a_commit_id(stacks_of: Callable[..., Stacks], commit: str, accepted: bool) -> None:
+    declared = one(stacks_of(), "foundation").template["Parameters"][names.ROOT_COMMIT]
+    assert "Default" not in declared
+    assert bool(re.fullmatch(declared["AllowedPattern"], commit)) is accepted
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)

@@ -208,6 +208,8 @@ def test_valid_answers_give_well_formed_files(answers: dict[str, Any]) -> None:
 def test_valid_answers_pass_cfn_lint(answers: dict[str, Any]) -> None:
     from cfnlint.api import lint_file
 
+    from tests.infrastructure.test_lint import OUTPUT_OF_AN_OUTPUT
+
     with scratch() as folder:
         service = generated(answers, folder)
         assume(service is not None)
@@ -216,6 +218,7 @@ def test_valid_answers_pass_cfn_lint(answers: dict[str, Any]) -> None:
         templates = list((service / "infrastructure").rglob("*.yaml"))
         assert len(templates) >= 5
         for template in templates:
-            matches = [match for match in lint_file(template) if match.rule.severity in {"error", "warning"}]
+            found = lint_file(template, config={"ignore_checks": [OUTPUT_OF_AN_OUTPUT]})
+            matches = [match for match in found if match.rule.severity in {"error", "warning"}]
             assert not matches, (answers, template.name, matches)
         shutil.rmtree(service)

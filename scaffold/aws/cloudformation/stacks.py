@@ -21,6 +21,7 @@ from scaffold.aws.errors import code_of, says_no_such_stack, says_not_updating, 
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
+from scaffold.service import names
 
 # Statuses of stacks that never finished their creation; they can be deleted.
 UNFINISHED = {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
@@ -59,6 +60,11 @@ class Stack:
     def busy(self) -> bool:
         """Whether an operation is in progress."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+    @property
+    def root_commit(self) -> str | None:
+        """The root commit of its service; None where it does not show it, as before its creation has finished."""
+        return self.parameters.get(names.ROOT_COMMIT) or self.outputs.get(names.ROOT_COMMIT)
 
 
 def as_stack(described: dict[str, Any]) -> Stack:
