@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from scaffold.aws.cloudformation import templates, validation
@@ -18,6 +18,7 @@ from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
 from scaffold.deployment.inventory import left_environments
+from scaffold.deployment.network_checks import NetworkWarning, check_networks
 from scaffold.deployment.stack_step import ExistingStacks, StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.deployment.steps import Push, deployment_steps
@@ -66,6 +67,7 @@ class DeployResult(Result):
         remote: The Git remote of the repository; None in a plan.
         push_profile: The AWS profile that `git push` has to be given, since the remote's URL cannot hold it.
         left_environments: Environments that the answers no longer name, and that still have stacks.
+        networks: What is probably not intended in the networks of new environments.
         notifies: Whether approvals, failures and alarms are sent to an e-mail address.
     """
 
@@ -84,6 +86,7 @@ class DeployResult(Result):
     push_profile: str | None = None
     left_environments: tuple[str, ...] = ()
     notifies: bool = True
+    networks: tuple[NetworkWarning, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -110,12 +113,16 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
         with signed_in(service, target, console) as session:
             existing = ExistingStacks(session)
             steps = deployment_steps(session, service, commit, specs, existing, change_set=change_set, console=console)
+            networks = check_networks(session, service, existing.stacks)
+            for warning in networks:
+                console.warn(warning.sentence)
             results, quotas = _walk(steps, session, plan=plan, console=console)
             remote = next((step.remote_name for step in steps if isinstance(step, Push)), None)
             if not plan and (hint := helper_hint()):
                 console.note(hint)
             left = left_environments(service, existing.stacks.values())
-            return _result(session, service, results, quotas, remote, left, notifies=_notifies(specs))
+            result = _result(session, service, results, quotas, remote, left, notifies=_notifies(specs))
+            return replace(result, networks=networks)
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Interrupted; operations that AWS has started continue there.",
