@@ -30,8 +30,8 @@ class ExistingNetwork:
     """An existing VPC in which an environment's load balancer or tasks are not yet.
 
     Attributes:
-        places_load_balancer: Whether the load balancer is not in its subnets yet.
-        places_tasks: Whether the tasks are not in their subnets yet.
+        new_public_subnets: Those in which the load balancer is not yet.
+        new_tasks: Whether the tasks are in other subnets, or in none.
     """
 
     environment: str
@@ -39,8 +39,8 @@ class ExistingNetwork:
     public_subnets: tuple[str, ...]
     task_subnets: tuple[str, ...]
     max_tasks: int
-    places_load_balancer: bool
-    places_tasks: bool
+    new_public_subnets: tuple[str, ...]
+    new_tasks: bool
 
     @property
     def subnets(self) -> tuple[str, ...]:
@@ -51,9 +51,8 @@ class ExistingNetwork:
     def demand(self) -> Counter[str]:
         """The free addresses that it needs in each subnet. A release runs up to twice as many tasks."""
         needed: Counter[str] = Counter()
-        if self.places_load_balancer:
-            needed.update(dict.fromkeys(self.public_subnets, LOAD_BALANCER_ADDRESSES))
-        if self.places_tasks:
+        needed.update(dict.fromkeys(self.new_public_subnets, LOAD_BALANCER_ADDRESSES))
+        if self.new_tasks:
             needed.update(dict.fromkeys(self.task_subnets, -(-2 * self.max_tasks // len(self.task_subnets))))
         return needed
 
@@ -71,10 +70,9 @@ def new_networks(service: Service, existing: Mapping[str, Stack]) -> tuple[list[
     given: list[ExistingNetwork] = []
     for environment in service.environments:
         block = _block(_parameters(service, NETWORK, environment).get("VpcCidr", ""))
-        if block and _stack(service, NETWORK, environment, existing) is None:
+        if block and _deployed(service, NETWORK, environment, existing) is None:
             own.append(OwnNetwork(environment, block))
-        network = _existing_network(service, environment, existing)
-        if network and (network.places_load_balancer or network.places_tasks):
+        if network := _existing_network(service, environment, existing):
             given.append(network)
     return own, given
 
@@ -82,20 +80,22 @@ def new_networks(service: Service, existing: Mapping[str, Stack]) -> tuple[list[
 def _existing_network(service: Service, environment: str, existing: Mapping[str, Stack]) -> ExistingNetwork | None:
     placed, run = (_parameters(service, kind, environment) for kind in (ENVIRONMENT, SERVICE))
     vpc = placed.get("VpcId", "")
-    stack = _stack(service, ENVIRONMENT, environment, existing)
-    if stack is not None and stack.parameters.get("VpcId", "") != vpc:
-        raise _moved(environment, stack.parameters.get("VpcId", ""), vpc)
-    subnets = _ids(run.get("SubnetIds", ""))
-    if not vpc or not subnets:
+    deployed, running = (_deployed(service, kind, environment, existing) for kind in (ENVIRONMENT, SERVICE))
+    if deployed is not None and deployed.get("VpcId", "") != vpc:
+        raise _moved(environment, deployed.get("VpcId", ""), vpc)
+    public, tasks = _ids(placed.get("PublicSubnetIds", "")), _ids(run.get("SubnetIds", ""))
+    public_before = _ids((deployed or {}).get("PublicSubnetIds", ""))
+    new_tasks = _ids((running or {}).get("SubnetIds", "")) != tasks
+    if not vpc or not tasks or (public == public_before and not new_tasks):
         return None
     return ExistingNetwork(
         environment=environment,
         vpc=vpc,
-        public_subnets=_ids(placed.get("PublicSubnetIds", "")),
-        task_subnets=subnets,
-        max_tasks=int(tasks) if (tasks := run.get("MaxTasks", "")).isdecimal() else 1,
-        places_load_balancer=_differs(stack, "PublicSubnetIds", placed),
-        places_tasks=_differs(_stack(service, SERVICE, environment, existing), "SubnetIds", run),
+        public_subnets=public,
+        task_subnets=tasks,
+        max_tasks=int(most) if (most := run.get("MaxTasks", "")).isdecimal() else 1,
+        new_public_subnets=tuple(subnet for subnet in public if subnet not in public_before),
+        new_tasks=new_tasks,
     )
 
 
@@ -103,14 +103,12 @@ def _parameters(service: Service, kind: StackKind, environment: str) -> dict[str
     return templates.given_parameters(service, StackId(kind, environment))
 
 
-def _stack(service: Service, kind: StackKind, environment: str, existing: Mapping[str, Stack]) -> Stack | None:
-    """An environment's stack, if its creation has ever finished."""
+def _deployed(
+    service: Service, kind: StackKind, environment: str, existing: Mapping[str, Stack]
+) -> dict[str, str] | None:
+    """The parameters of an environment's stack, if its creation has ever finished."""
     stack = existing.get(StackId(kind, environment).name(service.app_name))
-    return None if stack is None or stack.status in UNFINISHED else stack
-
-
-def _differs(stack: Stack | None, parameter: str, desired: Mapping[str, str]) -> bool:
-    return stack is None or stack.parameters.get(parameter, "") != desired.get(parameter, "")
+    return None if stack is None or stack.status in UNFINISHED else stack.parameters
 
 
 def _block(text: str) -> IPv4Network | None:

@@ -178,6 +178,16 @@ def test_environments_that_share_subnets_need_addresses_for_all_of_their_tasks(
     assert run(service, plan=True).networks == ()
 
 
+def test_only_new_subnets_of_a_load_balancer_need_addresses(service: Path, place: Place) -> None:
+    put(service, "dev", place.vpc, place.public, place.public, most=251)
+    create(service, "dev", "environment")
+    assert run(service, plan=True).networks == ()
+    put(service, "dev", place.vpc, (*place.public, place.third), place.public, most=251)
+    assert run(service, plan=True).networks == ()
+    put(service, "dev", place.vpc, (*place.public, place.third), (*place.public, place.third), most=366)
+    assert f"The subnet {place.third} has 251 free addresses, and dev needs 252" in refusal(service, plan=True).happened
+
+
 @pytest.mark.parametrize("own", ["before", "after", "neither"])
 def test_an_environment_cannot_move_to_another_vpc(service: Path, wire: Wire, place: Place, own: str) -> None:
     def into(is_own: bool, vpc: str) -> None:
