@@ -221,8 +221,10 @@ def _result(
 
 
 def _in_existing_vpc(answers: Answers) -> set[str]:
-    settings = answers.computed.get("environment_settings") or []
-    return {one["name"] for one in settings if one.get("vpc_id")}
+    """The environments without a network of their own; none with a kit that does not compute this."""
+    settings = answers.computed.get("environment_settings")
+    found = [one for one in settings if isinstance(one, dict)] if isinstance(settings, list) else []
+    return {str(one.get("name")) for one in found if one.get("vpc_id")}
 
 
 def _wants_deployment(options: NewOptions, answers: Answers, destination: Path, console: Console) -> bool:
