@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from scaffold.aws.cloudformation import templates, validation
@@ -20,6 +20,7 @@ from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
 from scaffold.deployment.first_run import quotas_too_small
 from scaffold.deployment.inventory import left_environments
+from scaffold.deployment.network_checks import NetworkWarning, check_networks
 from scaffold.deployment.ownership import check_stacks
 from scaffold.deployment.stack_step import ExistingStacks, StackStep
 from scaffold.deployment.step import Pending, Step
@@ -69,6 +70,7 @@ class DeployResult(Result):
         remote: The Git remote of the repository; None in a plan.
         push_profile: The AWS profile that `git push` has to be given, since the remote's URL cannot hold it.
         left_environments: Environments that the answers no longer name, and that still have stacks.
+        networks: What is probably not intended in the networks of new environments.
         notifies: Whether approvals, failures and alarms are sent to an e-mail address.
     """
 
@@ -87,6 +89,7 @@ class DeployResult(Result):
     push_profile: str | None = None
     left_environments: tuple[str, ...] = ()
     notifies: bool = True
+    networks: tuple[NetworkWarning, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -115,6 +118,9 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
             existing = ExistingStacks(session)
             check_stacks(service, root_commit, existing.stacks.values(), "scaffold deploy")
             steps = deployment_steps(session, service, commit, specs, existing, change_set=change_set, console=console)
+            networks = check_networks(session, service, existing.stacks)
+            for warning in networks:
+                console.warn(warning.sentence)
             results, quotas = _walk(
                 steps,
                 lambda: quotas_too_small(session, service, existing.stacks, console),
@@ -125,7 +131,8 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
             if not plan and (hint := helper_hint()):
                 console.note(hint)
             left = left_environments(service, existing.stacks.values())
-            return _result(session, service, results, quotas, remote, left, notifies=_notifies(specs))
+            result = _result(session, service, results, quotas, remote, left, notifies=_notifies(specs))
+            return replace(result, networks=networks)
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Interrupted; operations that AWS has started continue there.",

@@ -353,6 +353,7 @@ def test_result_as_json(service: Path) -> None:
         "push_profile",
         "left_environments",
         "notifies",
+        "networks",
     ]
     assert json.dumps(document, default=str)
 

@@ -14,6 +14,7 @@ from scaffold.service.service import read
 from scaffold.service.stack_kinds import STACK_KINDS, Deployer, stack_ids
 from tests.deploy.services import MORE, Wire, client, commit, environment_stack, make_service, remove, run
 from tests.deploy.test_quotas import add_environments
+from tests.deploy.test_networks import put
 from tests.destroy.test_destroy import fill, make_environment
 from tests.infrastructure.handlers import UNNAMED, calls
 from tests.infrastructure.iam import Statement, allowed, matches
@@ -76,6 +77,12 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     for role in client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]:
         client("iam").delete_service_linked_role(RoleName=role["RoleName"])
     service = add_environments(make_service(tmp_path / "service"))
+    ec2 = client("ec2")
+    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    subnets = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["Subnets"]
+    ids = list({one["AvailabilityZone"]: one["SubnetId"] for one in subnets}.values())
+    put(service, "dev", vpc["VpcId"], ids, ids)
+    wire.calls.clear()
     pipeline = service / "infrastructure/pipeline.yaml"
     run(service, plan=True)
     run(service)

@@ -174,6 +174,8 @@ class Stack:
                 self.imported.add(export)
                 assert export in self.imports, f"{self.name} imports {export}, which no stack exports"
                 return self.imports[export]
+            case "Fn::Split", [separator, text]:
+                return self.resolve(text).split(separator)
             case "Fn::GetAZs", _:
                 return [f"{REGION}{zone}" for zone in "abc"]
             case "Fn::Select", [index, items]:
@@ -288,7 +290,9 @@ def load(root: Path) -> Stacks:
     stacks: Stacks = {}
     exports: dict[str, str] = {}
     policies: dict[str, list[Any]] = {}
-    for stack_id in stack_ids(environments(root)):
+    names = environments(root)
+    in_existing_vpc = {name for name in names if not (folder / name / "network.json").exists()}
+    for stack_id in stack_ids(names, in_existing_vpc):
         kind, own = stack_id.kind, folder / (stack_id.environment or "")
         template = next(path for path in (own / f"{kind.name}.yaml", folder / f"{kind.name}.yaml") if path.exists())
         file = own / f"{kind.name}.json"

@@ -161,6 +161,32 @@ def test_the_deploy_role_cannot_change_other_networks(stacks_of: Callable[..., S
     assert not allowed(statements, action, "arn:aws:any", OWN | {ENVIRONMENT_OF_RESOURCE: "prod"})
 
 
+@pytest.mark.parametrize(
+    "action",
+    ["CreateVpc", "CreateSubnet", "CreateRouteTable", "CreateInternetGateway", "CreateNatGateway", "CreateVpcEndpoint",
+     "AllocateAddress"],
+)  # fmt: skip
+def test_only_deploy_roles_of_environments_with_a_vpc_of_their_own_create_networks(
+    stacks_of: Callable[..., Stacks], action: str
+) -> None:
+    stacks = stacks_of(**FEW["production in an existing VPC"])
+    assert allowed(deploy_role(stacks, "dev"), f"ec2:{action}", "arn:aws:any")
+    assert not allowed(deploy_role(stacks, "live"), f"ec2:{action}", "arn:aws:any")
+    assert allowed(deploy_role(stacks, "live"), "ec2:CreateSecurityGroup", "arn:aws:any")
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["DeleteSubnet", "DeleteVpc", "CreateRoute", "DeleteRoute", "ReplaceRoute", "ModifyVpcAttribute",
+     "ModifySubnetAttribute", "AssociateRouteTable", "CreateTags"],
+)  # fmt: skip
+def test_no_deploy_role_changes_an_existing_vpc(stacks_of: Callable[..., Stacks], action: str) -> None:
+    """It has none of the tags that the service sets, or those of another environment."""
+    stacks = stacks_of(**FEW["production in an existing VPC"])
+    for tags in ({}, OWN | {ENVIRONMENT_OF_RESOURCE: "dev"}):
+        assert not allowed(deploy_role(stacks, "live"), f"ec2:{action}", "arn:aws:any", tags)
+
+
 TARGET = f"arn:aws:application-autoscaling:{REGION}:{ACCOUNT}:scalable-target/"
 LISTENER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/any/1/2"
 RULE = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/any/1/2/3"

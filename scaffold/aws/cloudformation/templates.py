@@ -188,12 +188,22 @@ def load(service: Service, stack: StackId) -> StackSpec:
         kind=kind,
         deploy_role=names.deploy_role(service.app_name, stack.environment) if kind.service_role else None,
         body=body,
-        given={key: _as_text(value) for key, value in _mapping(configuration.get("Parameters")).items()},
+        given=_parameters(configuration),
         tags={key: _as_text(value) for key, value in _mapping(configuration.get("Tags")).items()},
         policy=configuration.get("StackPolicy") or None,
     )
     _check(f"infrastructure/{kind.name}.yaml", spec)
     return spec.with_parameter(names.TEMPLATE_DIGEST, spec.digest)
+
+
+def given_parameters(service: Service, stack: StackId) -> dict[str, str]:
+    """The parameters of a stack's configuration file; none where there is no such file.
+
+    Raises:
+        ScaffoldError: The file cannot be read.
+    """
+    path = service.infrastructure / (stack.environment or "") / f"{stack.kind.name}.json"
+    return _parameters(_configuration(service.root, path)) if path.is_file() else {}
 
 
 def _resource(logical_id: str, resource: dict[str, Any]) -> Resource:
@@ -211,6 +221,10 @@ def _resource(logical_id: str, resource: dict[str, Any]) -> Resource:
 
 def _exports(output: Any) -> bool:
     return bool(_mapping(_mapping(output).get("Export")))
+
+
+def _parameters(configuration: dict[str, Any]) -> dict[str, str]:
+    return {key: _as_text(value) for key, value in _mapping(configuration.get("Parameters")).items()}
 
 
 def _configuration(root: Path, path: Path) -> dict[str, Any]:
