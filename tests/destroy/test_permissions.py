@@ -13,8 +13,8 @@ from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import STACK_KINDS, Deployer, stack_ids
 from tests.deploy.services import MORE, Wire, client, commit, environment_stack, make_service, remove, run
-from tests.deploy.test_quotas import add_environments
 from tests.deploy.test_networks import put
+from tests.deploy.test_quotas import add_environments
 from tests.destroy.test_destroy import fill, make_environment
 from tests.infrastructure.handlers import UNNAMED, calls
 from tests.infrastructure.iam import Statement, allowed, matches
