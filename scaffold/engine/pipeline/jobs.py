@@ -79,6 +79,7 @@ class Assignment:
         identifier: The action execution's id.
         declaration: The action or rule as the pipeline declares it.
         revision: The commit that the execution was started for, in place of the branch's head.
+        token: What PutApprovalResult needs to answer an approval.
     """
 
     identifier: str
@@ -92,6 +93,7 @@ class Assignment:
     outputs: dict[str, Location] = field(default_factory=dict)
     encryption_key: str = ""
     revision: str = ""
+    token: str = ""
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,7 @@ def _start(draft: Draft, execution: Execution, run: StageRun, declared: Document
         action.outputs,
         _store(draft, execution, action).get("encryptionKey", {}).get("id", ""),
         execution.overrides.get(action.name, ""),
+        action.token,
     )
     draft.effects.append(RunAction(assignment))
     return None
