@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import subprocess
 import sys
 import time
@@ -50,7 +51,9 @@ class Repository:
 
     def __init__(self, path: Path, variables: dict[str, str]) -> None:
         self.path = path
-        identity = {f"GIT_{who}_{what}": "dev@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        identity = {
+            f"GIT_{who}_{what}": "dev@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
         self._variables = isolated(path.parent) | variables | identity
         self._variables["PATH"] = f"{variables['PATH']}{os.pathsep}{Path(sys.executable).parent}"
 
@@ -86,10 +89,10 @@ def repository(variables: dict[str, str], client: Client, tmp_path: Path, reques
 
 def name_of(request: pytest.FixtureRequest) -> str:
     """A name for the resources of a test."""
-    return str(request.node.name).removeprefix("test_").replace("_", "-")[:60]
+    return re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_"))[:60].strip("-")
 
 
-def eventually(check: Callable[[], Any], seconds: float = 15) -> Any:
+def eventually(check: Callable[[], Any], seconds: float = 60) -> Any:
     """What a function returns, once it is true."""
     end = time.monotonic() + seconds
     while True:
