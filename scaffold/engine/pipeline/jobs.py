@@ -80,6 +80,7 @@ class Assignment:
         declaration: The action or rule as the pipeline declares it.
         revision: The commit that the execution was started for, in place of the branch's head.
         token: What PutApprovalResult needs to answer an approval.
+        commits: The commits of input artifacts that a source action stored.
     """
 
     identifier: str
@@ -94,6 +95,7 @@ class Assignment:
     encryption_key: str = ""
     revision: str = ""
     token: str = ""
+    commits: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

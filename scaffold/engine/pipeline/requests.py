@@ -138,7 +138,7 @@ def begin_rollback(
     """Start an execution of the type ROLLBACK in a stage, with the artifacts and variables of an earlier one."""
     made = _new(draft, identifier, trigger, trigger_detail)
     made.kind, made.rollback_of, made.position = "ROLLBACK", target.identifier, made.declaration.position(stage)
-    for name in ("variables", "namespaces", "artifacts", "revisions"):
+    for name in ("variables", "namespaces", "artifacts", "commits", "revisions"):
         setattr(made, name, copy.deepcopy(getattr(target, name)))
     draft.set_status(made, "InProgress")
     stages.enter(draft, made)

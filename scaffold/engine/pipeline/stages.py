@@ -99,6 +99,7 @@ def _start(draft: Draft, execution: Execution, run: StageRun, declared: Document
         _store(draft, execution, action).get("encryptionKey", {}).get("id", ""),
         execution.overrides.get(action.name, ""),
         action.token,
+        {name: execution.commits[name] for name in action.inputs if name in execution.commits},
     )
     draft.effects.append(RunAction(assignment))
     return None
@@ -120,6 +121,7 @@ def end_action(draft: Draft, execution: Execution, action: ActionRun, outcome: O
         execution.namespaces[namespace] = dict(outcome.variables)
     if outcome.revision:
         execution.revisions[action.name] = outcome.revision
+        execution.commits |= dict.fromkeys(action.outputs, outcome.revision.identifier)
     return draft.set_action_status(execution, action, "Succeeded")
 
 

@@ -126,6 +126,7 @@ class Execution:
         variables: The pipeline's variables.
         overrides: The commits to use in place of branch heads, by source action.
         namespaces: The output variables of actions.
+        commits: The commits of source artifacts.
         rollback_of: The execution that a rollback returns to.
     """
 
@@ -146,6 +147,7 @@ class Execution:
     overrides: dict[str, str] = field(default_factory=dict)
     namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
     artifacts: dict[str, Location] = field(default_factory=dict)
+    commits: dict[str, str] = field(default_factory=dict)
     revisions: dict[str, Revision] = field(default_factory=dict)
     stages: dict[str, StageRun] = field(default_factory=dict)
     actions: list[ActionRun] = field(default_factory=list)
