@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from scaffold.engine.clock import Clock
+from scaffold.engine.events import EventStream
 from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation import (
     delivery,
@@ -17,37 +21,71 @@ from scaffold.local.cloudformation import (
     runtime,
     stack_rules,
 )
+from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.protocol import AwsService
 from scaffold.local.router import Router
 from scaffold.local.services import iam, iam_rules
 from scaffold.local.services.autoscaling import ApplicationAutoScaling
 from scaffold.local.services.codecommit import CodeCommit
 from scaffold.local.services.codepipeline import CodePipeline
+from scaffold.local.services.codepipeline_runs import RunningCodePipeline
+from scaffold.local.services.event_rules import EventRules
 from scaffold.local.services.git_endpoint import GitEndpoint
 from scaffold.local.services.image_scans import ImageScans
 from scaffold.local.services.report_groups import ReportGroups
 from scaffold.local.services.repositories import Repositories
 from scaffold.local.services.service_deployments import ServiceDeployments
+from scaffold.local.services.source_archives import SourceArchives
 
 _ECR = "AmazonEC2ContainerRegistry_V20150921"
 _CODEBUILD = "CodeBuild_20161006"
 _ECS = "AmazonEC2ContainerServiceV20141113"
 
 
-def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callable[[], None]]:
+@dataclass(frozen=True)
+class Assembly:
+    """Local AWS, ready to be served.
+
+    Attributes:
+        router: The ASGI application.
+        started: To be called with the event loop, in it, before the first request.
+        stop: Ends what the application has started: Git processes, and the actions of pipelines.
+    """
+
+    router: Router
+    started: Callable[[asyncio.AbstractEventLoop], None]
+    stop: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What runs what was deployed.
+
+    Attributes:
+        endpoint: The URL of all services.
+    """
+
+    endpoint: str
+    clock: Clock
+    stream: EventStream
+    rules: EventRules
+
+
+def assemble(state: Path, region: str, api_address: str, git_address: str, speed: float | None = None) -> Assembly:
     """Monkeypatch ministack and build the application.
 
     Args:
         state: The state directory.
         region: The region of requests that name none.
+        api_address: The host and port of the endpoint of all services.
         git_address: The host and port of the Git endpoint.
-
-    Returns:
-        The application, and a function that kills the Git processes that it has started.
+        speed: How many seconds of waiting pass in one second, for what was deployed to run. By default it does not.
     """
+    engine = _engine(api_address, speed) if speed else None
     repositories = Repositories(state / "repositories")
-    git = GitEndpoint(repositories, region)
-    codecommit, codepipeline = CodeCommit(repositories, git_address), CodePipeline()
+    git = GitEndpoint(repositories, region, engine.rules.pushed if engine else None)
+    codecommit = CodeCommit(repositories, git_address)
+    codepipeline = _running_pipelines(engine, repositories) if engine else CodePipeline()
     autoscaling, reports, scans = ApplicationAutoScaling(), ReportGroups(), ImageScans()
     deployments = ServiceDeployments()
 
@@ -84,4 +122,32 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
     }
     router = Router(ministack_bridge.app, services, git, region)
     router.controls["/_local/image-scans"] = scans.control
-    return router, git.stop
+
+    def started(loop: asyncio.AbstractEventLoop) -> None:
+        if engine:
+            engine.rules.attach(loop)
+
+    def stop() -> None:
+        git.stop()
+        if isinstance(codepipeline, RunningCodePipeline):
+            codepipeline.stop()
+
+    return Assembly(router, started, stop)
+
+
+def _engine(api_address: str, speed: float) -> Engine:
+    stream = EventStream()
+    return Engine(f"http://{api_address}", Clock(speed), stream, EventRules(stream))
+
+
+def _running_pipelines(engine: Engine, repositories: Repositories) -> RunningCodePipeline:
+    """CodePipeline with the engine, whose import takes time that a local AWS without it does not need."""
+    from scaffold.engine.executors.clients import Clients
+    from scaffold.engine.executors.providers import executors
+    from scaffold.engine.pipeline.runner import Runner
+
+    clients = Clients(engine.endpoint, ACCESS_KEY, SECRET_KEY)
+    providers = executors(clients, SourceArchives(repositories), engine.clock)
+    codepipeline = RunningCodePipeline(lambda state: Runner(state, providers, engine.clock, engine.stream))
+    engine.rules.start_pipelines(codepipeline.start_for_event)
+    return codepipeline
