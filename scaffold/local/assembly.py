@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from scaffold.engine.builds.builds import Builds
+from scaffold.engine.events import EventStream
 from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation import (
+    builds,
     delivery,
     drift,
     existing_names,
@@ -21,8 +24,11 @@ from scaffold.local.protocol import AwsService
 from scaffold.local.router import Router
 from scaffold.local.services import iam, iam_rules
 from scaffold.local.services.autoscaling import ApplicationAutoScaling
+from scaffold.local.services.build_surroundings import surroundings
+from scaffold.local.services.codebuild import CodeBuild
 from scaffold.local.services.codecommit import CodeCommit
 from scaffold.local.services.codepipeline import CodePipeline
+from scaffold.local.services.ecr_public import EcrPublic
 from scaffold.local.services.git_endpoint import GitEndpoint
 from scaffold.local.services.image_scans import ImageScans
 from scaffold.local.services.report_groups import ReportGroups
@@ -31,19 +37,24 @@ from scaffold.local.services.service_deployments import ServiceDeployments
 
 _ECR = "AmazonEC2ContainerRegistry_V20150921"
 _CODEBUILD = "CodeBuild_20161006"
+_ECR_PUBLIC = "SpencerFrontendService"
 _ECS = "AmazonEC2ContainerServiceV20141113"
 
 
-def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callable[[], None]]:
+def assemble(
+    state: Path, region: str, git_address: str, endpoint: str = "", runs: bool = False
+) -> tuple[Router, list[Callable[[], None]]]:
     """Monkeypatch ministack and build the application.
 
     Args:
         state: The state directory.
         region: The region of requests that name none.
         git_address: The host and port of the Git endpoint.
+        endpoint: The address of the API, for what runs.
+        runs: Whether builds run.
 
     Returns:
-        The application, and a function that kills the Git processes that it has started.
+        The application, and functions that kill the processes that it has started.
     """
     repositories = Repositories(state / "repositories")
     git = GitEndpoint(repositories, region)
@@ -84,4 +95,11 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
     }
     router = Router(ministack_bridge.app, services, git, region)
     router.controls["/_local/image-scans"] = scans.control
-    return router, git.stop
+    ends = [git.stop]
+    if runs:
+        running = Builds(surroundings(state, endpoint, git_address), EventStream(), reports.store)
+        codebuild = CodeBuild(running, reports)
+        registration.register([builds.CodeBuildProject(codebuild)])
+        services |= {_CODEBUILD: codebuild, _ECR_PUBLIC: EcrPublic()}
+        ends.append(running.stop_all)
+    return router, ends
