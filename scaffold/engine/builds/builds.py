@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from scaffold.engine.builds import phases
 from scaffold.engine.builds.reports import Report
-from scaffold.engine.builds.request import combine
+from scaffold.engine.builds.request import artifact_key, combine
 from scaffold.engine.builds.run import BuildRun, Watcher
 from scaffold.engine.builds.state_change import state_change
 from scaffold.engine.builds.surroundings import Surroundings
@@ -63,7 +63,6 @@ class Builds:
         with self._lock:
             count = sum(one.build["projectName"] == name for (place, _), one in self._runs.items() if place == region)
         build = {
-            "artifacts": {"type": "NO_ARTIFACTS"},
             "cache": {"type": "NO_CACHE"},
             "source": {"type": "NO_SOURCE"},
             "timeoutInMinutes": 60,
@@ -78,7 +77,10 @@ class Builds:
             "initiator": initiator or "root",
         }
         build["logs"] = _logs(build.pop("logsConfig", {}), region, self._surroundings.account, name, number)
-        run = self._make_run(build, region, resolved_version)
+        artifacts, build["artifacts"] = build["artifacts"], {}
+        if artifacts["type"] == "S3":
+            build["artifacts"] = {"location": f"arn:aws:s3:::{artifacts['location']}/{artifact_key(artifacts)}"}
+        run = self._make_run(build, artifacts, region, resolved_version)
         with self._lock:
             self._runs[region, identifier] = run
             self._given[region, identifier] = project, given
@@ -114,7 +116,7 @@ class Builds:
         for run in list(self._runs.values()):
             run.end(phases.Ended("STOPPED"))
 
-    def _make_run(self, build: Document, region: str, resolved_version: str) -> BuildRun:
+    def _make_run(self, build: Document, artifacts: Document, region: str, resolved_version: str) -> BuildRun:
         run: BuildRun
 
         def changed() -> None:
@@ -124,9 +126,8 @@ class Builds:
             group = name if name.startswith("arn:") else f"{build['projectName']}-{name}"
             return self._store_report(region, run.build, group, report)
 
-        run = BuildRun(
-            build, region, self._surroundings, resolved_version, Watcher(changed, reported, self._sender(build, region))
-        )
+        watcher = Watcher(changed, reported, self._sender(build, region))
+        run = BuildRun(build, artifacts, region, self._surroundings, resolved_version, watcher)
         return run
 
     def _sender(self, build: Document, region: str) -> Callable[[list[Document]], None]:

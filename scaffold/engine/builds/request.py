@@ -37,6 +37,11 @@ class Refused(Exception):
     """StartBuild refuses the request."""
 
 
+def artifact_key(artifacts: Document) -> str:
+    """The key of an archive in its bucket, or the prefix of the files."""
+    return "/".join(filter(None, [artifacts.get("path", "").strip("/"), artifacts.get("name", "").strip("/")]))
+
+
 def combine(project: Document, given: Document) -> Document:
     """The properties of a build.
 
@@ -66,4 +71,11 @@ def combine(project: Document, given: Document) -> Document:
         raise Refused("A project whose source is CODEPIPELINE is built by its pipeline, or with a source override")
     if kind in ("S3", "CODECOMMIT") and not build["source"].get("location"):
         raise Refused(f"A source of the type {kind} needs a location")
+    artifacts = build.setdefault("artifacts", {"type": "NO_ARTIFACTS"})
+    if artifacts["type"] == "CODEPIPELINE":  # The pipeline is not there to take them.
+        build["artifacts"] = {"type": "NO_ARTIFACTS"}
+    elif artifacts["type"] == "S3" and not artifacts.get("location"):
+        raise Refused("Artifacts of the type S3 need a location")
+    elif artifacts.get("namespaceType", "NONE") != "NONE":
+        raise Refused("not rehearsed: the namespace BUILD_ID of artifacts")
     return build

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from scaffold.engine.builds import buildspec, files, phases, reports, sources, tools, variables
 from scaffold.engine.builds.log import BuildLog
 from scaffold.engine.builds.phases import State, step
+from scaffold.engine.builds.request import artifact_key
 from scaffold.engine.builds.shell import Shell
 from scaffold.engine.builds.surroundings import Surroundings
 from scaffold.engine.clock import Clock
@@ -45,14 +46,22 @@ class BuildRun:
 
     Args:
         build: Its properties in the form of BatchGetBuilds, to which the run adds.
+        artifacts: Where the artifacts go, in the form of a project.
         resolved_version: The version of the source that the caller knows; empty to take that of the source.
     """
 
     def __init__(
-        self, build: Document, region: str, surroundings: Surroundings, resolved_version: str, watcher: Watcher
+        self,
+        build: Document,
+        artifacts: Document,
+        region: str,
+        surroundings: Surroundings,
+        resolved_version: str,
+        watcher: Watcher,
     ) -> None:
         self.build = build
         self.state = State()
+        self._artifacts = artifacts
         self._region = region
         self._surroundings = surroundings
         self._resolved_version = resolved_version
@@ -211,17 +220,15 @@ class BuildRun:
         return phases.Uploaded()
 
     def _upload_artifacts(self) -> None:
-        target = self.build["artifacts"]
-        if target.get("type") != "S3":
+        if self._artifacts["type"] != "S3":
             return
         if self._spec.artifacts is None:
             raise files.NoFiles("no artifacts in the buildspec")
         selected = files.select(self._source, self._spec.artifacts)
-        key = "/".join(filter(None, [target.get("path", "").strip("/"), target.get("name", "").strip("/")]))
+        bucket, key = self._artifacts["location"], artifact_key(self._artifacts)
         client = self._surroundings.client("s3", self._region)
-        if target.get("packaging") == "ZIP":
-            client.put_object(Bucket=target["location"], Key=key, Body=files.archive(selected))
+        if self._artifacts.get("packaging") == "ZIP":
+            client.put_object(Bucket=bucket, Key=key, Body=files.archive(selected))
         else:
             for name, path in selected.items():
-                client.put_object(Bucket=target["location"], Key=f"{key}/{name}", Body=path.read_bytes())
-        self.add(artifacts={**target, "location": f"arn:aws:s3:::{target['location']}/{key}"})
+                client.put_object(Bucket=bucket, Key=f"{key}/{name}", Body=path.read_bytes())

@@ -103,6 +103,7 @@ class Docker:
         path = options.file or options.context / "Dockerfile"
         if not path.is_file():
             raise BuildFailed(f"failed to read dockerfile: open {path}: no such file or directory")
+        registries = [self._repository(name) for name in options.tag] if options.push else []
         cache = self._store.folder.parent.parent / "npm-cache"
         cache.mkdir(exist_ok=True)
         built = Builder(
@@ -119,11 +120,14 @@ class Docker:
         config["Labels"] |= dict(word.partition("=")[::2] for word in options.label) | {PROCESS_LABEL: "node"}
         for name in options.tag:
             self._store.tag(name, built.tree, config)
-            if options.push:
-                repository, _, tag = name.rpartition(":")
-                pushed = Repository(self._settings["endpoint"], repository).push(tag, built.tree, config, architecture)
-                print(f"pushed {name}@{pushed}, without a container engine", file=sys.stderr)
+        for repository, tag in registries:
+            pushed = repository.push(tag, built.tree, config, architecture)
+            print(f"pushed {pushed} as {tag}, without a container engine", file=sys.stderr)
         return 0
+
+    def _repository(self, name: str) -> tuple[Repository, str]:
+        repository, _, tag = name.rpartition(":")
+        return Repository(self._settings["endpoint"], repository), tag
 
     def run(self, words: Sequence[str]) -> int:
         """Run an image's command as a process of this machine, in a copy of the image's files."""

@@ -47,29 +47,47 @@ def run(text: str, place: Place) -> None:
     """
     added: list[Path] = []
     removed: list[str] = []
+    owners: dict[str, Owner] = {}
+    for name, words in _commands(text):
+        match name:
+            case "npm":
+                added += _install(words[1:], place)
+            case "mkdir":
+                added += _make(words, place)
+            case "chown":
+                user, _, group = words[0].partition(":")
+                inside = [place.tree.inside(place.tree.path(path, place.directory)) for path in words[1:]]
+                owners |= dict.fromkeys(inside, (int(user), int(group or 0)))
+            case _:
+                removed += _remove(words[1:], place)
+    place.tree.record(f"RUN {text}", [path for path in added if os.path.lexists(path)], removed, place.owner)
+    place.tree.owners |= owners
+
+
+def _commands(text: str) -> list[tuple[str, list[str]]]:
+    """The commands of a RUN with their arguments: all of them are known, or none is done."""
     if _SHELL.search(text):
         raise NeedsEngine(f"RUN {text}")
+    found = []
     for command in text.split("&&"):
-        words = shlex.split(command)
-        match words:
-            case ["npm", "ci", *flags] if all(_NPM_FLAGS.fullmatch(flag) for flag in flags):
-                added += _install(flags, place)
-            case ["mkdir", *paths] if paths and not any(_GLOB.search(path) for path in paths):
-                added += _make(paths, place)
-            case ["chown", owner, *paths] if re.fullmatch(r"\d+(:\d+)?", owner) and paths:
-                user, _, group = owner.partition(":")
-                for path in paths:
-                    place.tree.owners[place.tree.inside(place.tree.path(path, place.directory))] = (
-                        int(user),
-                        int(group or 0),
-                    )
-            case ["rm", "-rf" | "-fr" | "-r" | "-f", *paths] if paths:
-                removed += _remove(paths, place)
-            case _:
-                raise NeedsEngine(f"RUN {text}")
-    owners = dict(place.tree.owners)
-    place.tree.record(f"RUN {text}", [path for path in added if os.path.lexists(path)], removed, place.owner)
-    place.tree.owners |= owners  # What chown said in the same instruction.
+        name, *words = shlex.split(command) or [""]
+        if not _known(name, words):
+            raise NeedsEngine(f"RUN {text}")
+        found.append((name, words))
+    return found
+
+
+def _known(name: str, words: list[str]) -> bool:
+    match [name, *words]:
+        case ["npm", "ci", *flags]:
+            return all(_NPM_FLAGS.fullmatch(flag) for flag in flags)
+        case ["mkdir", "-p", *paths] | ["mkdir", *paths]:
+            return bool(paths) and not any(path.startswith("-") or _GLOB.search(path) for path in paths)
+        case ["chown", owner, *paths]:
+            return bool(re.fullmatch(r"\d+(:\d+)?", owner) and paths) and not any(map(_GLOB.search, paths))
+        case ["rm", "-rf" | "-fr" | "-r" | "-f", *paths]:
+            return bool(paths) and not any(path.startswith("-") for path in paths)
+    return False
 
 
 def _install(flags: list[str], place: Place) -> list[Path]:
