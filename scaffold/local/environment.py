@@ -23,6 +23,7 @@ from scaffold.core.git import git
 from scaffold.core.git_failures import GitFailed
 from scaffold.core.target import LOCAL_VARIABLE, Endpoint, Target, local_endpoint
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.downloads import DOWNLOADS, downloads
 from scaffold.local.folder import own_folder
 from scaffold.local.ministack_names import TESTED
 
@@ -135,6 +136,7 @@ def _start(state: Path, region: str, log: IO[str], speed: float | None) -> subpr
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": f"unix://{state / 'no-docker.sock'}",
+        DOWNLOADS: json.dumps(downloads(os.environ)),
     }
     # -P: modules in the current directory must not be imported in place of packages.
     command = [sys.executable, "-P", "-m", "scaffold.local.server", str(state), region]
