@@ -34,13 +34,17 @@ _CODEBUILD = "CodeBuild_20161006"
 _ECS = "AmazonEC2ContainerServiceV20141113"
 
 
-def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callable[[], None]]:
+def assemble(
+    state: Path, region: str, git_address: str, api_address: str = "", runs: bool = False
+) -> tuple[Router, Callable[[], None]]:
     """Monkeypatch ministack and build the application.
 
     Args:
         state: The state directory.
         region: The region of requests that name none.
         git_address: The host and port of the Git endpoint.
+        api_address: The host and port of all other APIs.
+        runs: Whether what is deployed runs too.
 
     Returns:
         The application, and a function that kills the Git processes that it has started.
@@ -65,6 +69,8 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
             runtime.ScalingPolicy(autoscaling),
         ]
     )
+    if runs:
+        _run_services(state, api_address)
     ministack_bridge.refine_creation_times()
     existing_names.install()
     exports.install()
@@ -80,8 +86,20 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
         f"{_ECR}.StartImageScan": scans,
         f"{_ECR}.DescribeImageScanFindings": scans,
         **{f"{_CODEBUILD}.{operation}": reports for operation in ReportGroups.operations},
-        **{f"{_ECS}.{operation}": deployments for operation in ServiceDeployments.operations},
+        **({} if runs else {f"{_ECS}.{operation}": deployments for operation in ServiceDeployments.operations}),
     }
     router = Router(ministack_bridge.app, services, git, region)
     router.controls["/_local/image-scans"] = scans.control
     return router, git.stop
+
+
+def _run_services(state: Path, api_address: str) -> None:
+    """Let the services of ECS run. What that needs is imported only then."""
+    from scaffold.engine.clock import Clock
+    from scaffold.engine.events import EventStream
+    from scaffold.local.cloudformation import containers
+    from scaffold.local.services.running import run_services
+
+    api = run_services(state, f"http://{api_address}", Clock(), EventStream())
+    registration.register([containers.TaskDefinition(), containers.Service(api)])
+    ministack_bridge.wait_for(containers.Service.name)

@@ -84,11 +84,12 @@ def local_aws(region: str = "us-east-1") -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def running_local_aws(region: str = "us-east-1") -> Iterator[LocalAws]:
+def running_local_aws(region: str = "us-east-1", runs: bool = False) -> Iterator[LocalAws]:
     """Run local AWS for the time of a `with` block.
 
     Args:
         region: The region of its clients.
+        runs: Whether what is deployed runs too.
 
     Raises:
         ScaffoldError: The extra is not installed, or local AWS does not start.
@@ -99,7 +100,7 @@ def running_local_aws(region: str = "us-east-1") -> Iterator[LocalAws]:
             (state / folder).mkdir()
         log = state / "server.log"
         with log.open("w") as output:
-            server = _start(state, region, output)
+            server = _start(state, region, output, runs)
         try:
             yield LocalAws(region, _variables(state, region, _wait_until_ready(server, log)), server)
         finally:
@@ -115,7 +116,7 @@ def _require_extra() -> None:
         )
 
 
-def _start(state: Path, region: str, log: IO[str]) -> subprocess.Popen[str]:
+def _start(state: Path, region: str, log: IO[str], runs: bool) -> subprocess.Popen[str]:
     """Start the server in a session of its own, which the terminal's Ctrl-C does not reach."""
     package_parent = str(Path(__file__).resolve().parents[2])
     inherited_path = os.environ.get("PYTHONPATH")
@@ -135,7 +136,7 @@ def _start(state: Path, region: str, log: IO[str]) -> subprocess.Popen[str]:
         "DOCKER_HOST": f"unix://{state / 'no-docker.sock'}",
     }
     # -P: modules in the current directory must not be imported in place of packages.
-    command = [sys.executable, "-P", "-m", "scaffold.local.server", str(state), region]
+    command = [sys.executable, "-P", "-m", "scaffold.local.server", str(state), region, *(["runs"] if runs else [])]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, stdin=pipe, stdout=pipe, stderr=log, text=True, env=variables, cwd=state, start_new_session=True

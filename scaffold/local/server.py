@@ -52,14 +52,14 @@ class Shutdown:
 
 
 def main() -> None:
-    """Run local AWS. The arguments are the state directory and the default region."""
-    state, region = Path(sys.argv[1]), sys.argv[2]
+    """Run local AWS. The arguments are the state directory, the default region, and `runs` if services are to run."""
+    state, region, runs = Path(sys.argv[1]), sys.argv[2], sys.argv[3:] == ["runs"]
     shutdown = Shutdown(state)
     # Ctrl-C in the terminal is for the parent, which closes the pipe when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, shutdown)
     threading.Thread(target=_exit_with_parent, args=(shutdown, os.getppid()), daemon=True).start()
-    _serve(state, region, shutdown)
+    _serve(state, region, shutdown, runs)
 
 
 def _exit_with_parent(shutdown: Shutdown, parent: int) -> None:
@@ -71,7 +71,7 @@ def _exit_with_parent(shutdown: Shutdown, parent: int) -> None:
     shutdown()
 
 
-def _serve(state: Path, region: str, shutdown: Shutdown) -> None:
+def _serve(state: Path, region: str, shutdown: Shutdown, runs: bool) -> None:
     """Bind free ports, build the application, print the addresses as one line of JSON, and serve.
 
     With a ministack that has changed, print what has changed instead.
@@ -92,7 +92,7 @@ def _serve(state: Path, region: str, shutdown: Shutdown) -> None:
         ministack_names.check()
         from scaffold.local.assembly import assemble
 
-        router, stop_git = assemble(state, region, git_address)
+        router, stop_git = assemble(state, region, git_address, api_address, runs)
     except ministack_names.MinistackChanged as error:
         print(json.dumps({"changed": str(error)}), flush=True)
         return
