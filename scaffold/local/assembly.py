@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation import (
@@ -28,6 +29,9 @@ from scaffold.local.services.image_scans import ImageScans
 from scaffold.local.services.report_groups import ReportGroups
 from scaffold.local.services.repositories import Repositories
 from scaffold.local.services.service_deployments import ServiceDeployments
+
+if TYPE_CHECKING:
+    from scaffold.local.services.ecs import EcsServices
 
 _ECR = "AmazonEC2ContainerRegistry_V20150921"
 _CODEBUILD = "CodeBuild_20161006"
@@ -70,7 +74,7 @@ def assemble(
         ]
     )
     if runs:
-        _run_services(state, api_address)
+        autoscaling.hold_limits = _run_services(state, api_address).hold_limits
     ministack_bridge.refine_creation_times()
     existing_names.install()
     exports.install()
@@ -93,7 +97,7 @@ def assemble(
     return router, git.stop
 
 
-def _run_services(state: Path, api_address: str) -> None:
+def _run_services(state: Path, api_address: str) -> EcsServices:
     """Let the services of ECS run. What that needs is imported only then."""
     from scaffold.engine.clock import Clock
     from scaffold.engine.events import EventStream
@@ -103,3 +107,4 @@ def _run_services(state: Path, api_address: str) -> None:
     api = run_services(state, f"http://{api_address}", Clock(), EventStream())
     registration.register([containers.TaskDefinition(), containers.Service(api)])
     ministack_bridge.wait_for(containers.Service.name)
+    return api

@@ -53,8 +53,8 @@ def step(service: Service, event: Event, now: float) -> tuple[Service, list[Effe
     service = _apply(service, event, now, effects)
     service = _stop_unhealthy(service, now, effects)
     service = _break_circuit(service, now, effects)
-    service = _start_tasks(service, now, effects)
     service = _stop_tasks(service, effects)
+    service = _start_tasks(service, now, effects)
     return _complete(service, now, effects), effects
 
 

@@ -182,8 +182,7 @@ def _inside(root: Path, name: str) -> Path:
     if ".." in parts:
         raise ValueError(f"the path {name} leads out of the image")
     path = root.joinpath(*(part for part in parts if part != "/"))
-    top = root.resolve()
-    parent = path.parent.resolve()
+    top, parent = Path(os.path.realpath(root)), Path(os.path.realpath(path.parent))
     if path != root and parent != top and top not in parent.parents:
         raise ValueError(f"the path {name} leads out of the image")
     return path

@@ -27,13 +27,14 @@ _IFF_UP, _SIOCGIFFLAGS, _SIOCSIFFLAGS = 1, 0x8913, 0x8914
 _STARTING_PAUSE = 1.0
 _CONNECT_SECONDS = 5.0
 _POLL_SECONDS = 0.2
+_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> None:
     """Run the process. The arguments are the numbers of the control socket and of the connection socket."""
     control = socket.socket(fileno=int(sys.argv[1]))
     connections = socket.socket(fileno=int(sys.argv[2]))
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     task = _read_task(control)
     if task is None:  # Local AWS has ended.
@@ -87,7 +88,7 @@ class _Container:
             stdout=2,  # The supervisor's stderr is the container's log.
             stderr=2,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=_prepare,
             **more,
         )
 
@@ -159,8 +160,10 @@ def _exit_code(code: int) -> int:
     return 128 - code if code < 0 else code
 
 
-def _die_with_parent() -> None:
-    """Let the kernel kill the process when the supervisor is killed. Only Linux can; elsewhere the socket closes."""
+def _prepare() -> None:
+    """Reset the signals, and let the kernel kill the process when the supervisor is killed, which only Linux can."""
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

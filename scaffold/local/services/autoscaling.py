@@ -1,9 +1,10 @@
-"""Emulates Application Auto Scaling's API: it stores targets and policies. It does not scale anything."""
+"""Emulates Application Auto Scaling's API: it stores targets and policies. Policies do not scale anything."""
 
 from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 
 from scaffold.local import ministack_bridge
 from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
@@ -24,6 +25,8 @@ class ApplicationAutoScaling(AwsService):
     def __init__(self) -> None:
         self._targets: dict[Key, Document] = {}
         self._policies: dict[Key, Document] = {}
+        #: Called with the region and each target that was registered or updated.
+        self.hold_limits: Callable[[str, Document], None] = _ignore
 
     def register_scalable_target(self, call: Call) -> Document:
         """Register or update a target."""
@@ -52,6 +55,7 @@ class ApplicationAutoScaling(AwsService):
             raise ServiceError("ValidationException", "Maximum capacity cannot be less than minimum capacity")
         target.update(changed)
         target["SuspendedState"] |= given.get("SuspendedState", {})
+        self.hold_limits(call.region, target)
         return {"ScalableTargetARN": target["ScalableTargetARN"]}
 
     def describe_scalable_targets(self, call: Call) -> Document:
@@ -108,6 +112,10 @@ class ApplicationAutoScaling(AwsService):
             for key, entry in store.items()
             if key[0] == call.region and all(entry[name] == value for name, value in wanted.items())
         ]
+
+
+def _ignore(_region: str, _target: Document) -> None:
+    """What follows from the limits of a service that does not run: nothing."""
 
 
 def _ecs_service_exists(resource_id: str, region: str) -> bool:

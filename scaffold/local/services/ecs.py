@@ -77,6 +77,17 @@ class EcsServices(AwsService):
             cluster["pendingTasksCount"] = sum(one["pendingCount"] for one in found)
         return status, headers, json.dumps(answer).encode()
 
+    def hold_limits(self, region: str, target: Document) -> None:
+        """Bring a service's desired count within the limits of its scalable target."""
+        if target["ScalableDimension"] != "ecs:service:DesiredCount":
+            return
+        _, cluster, name = target["ResourceId"].split("/")
+        arn = _service_arn(Call("", {"cluster": cluster}, region), name)
+        desired = self._service(arn)["desiredCount"]
+        held = min(max(desired, target["MinCapacity"]), target["MaxCapacity"])
+        if held != desired:
+            self.services.update(arn, {}, None, held)
+
     def create_service(self, call: Call) -> Document:
         """Create a service."""
         given, cluster = call.parameters, _cluster(call)
