@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
+from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.environment import running_local_aws
 from tests.engine.conftest import BUCKET, REGION, Client, Repository, eventually, name_of
 
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
@@ -376,3 +382,22 @@ def test_an_unknown_provider_is_not_rehearsed(pipeline: Pipeline, repository: Re
     pipeline.started_by(repository.push(t__json=""))
     message = pipeline.action("Deploy")["errorDetails"]["message"]
     assert message == "not rehearsed: the provider ElasticBeanstalk"
+
+
+def test_no_thread_keeps_local_aws_from_ending(tmp_path: Path) -> None:
+    """An approval waits when local AWS ends."""
+    with running_local_aws(REGION, runs=True) as aws:
+        session = boto3.session.Session(ACCESS_KEY, SECRET_KEY)
+
+        @functools.cache
+        def client(service: str) -> Any:
+            return session.client(service, REGION, endpoint_url=aws.variables["AWS_ENDPOINT_URL"])
+
+        client("s3").create_bucket(Bucket=BUCKET)
+        made = Repository.create("ends", aws.variables, client, tmp_path)
+        pipeline = Pipeline("ends", client)
+        pipeline.create(stage("Prod", action("Approval", "Manual")))
+        made.push(t__json="{}")
+        pipeline.wait_for("Approval", "InProgress")
+        leaving = time.monotonic()
+    assert (aws.process.returncode, time.monotonic() - leaving < 5) == (0, True)
