@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -335,13 +335,32 @@ def _upper(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key[0].upper() + key[1:]: value for key, value in pairs}
 
 
+def subscribed(client: Client, name: str) -> tuple[str, Callable[[], list[Any]]]:
+    """A topic, and a function that receives its messages from a queue."""
+    topic: str = client("sns").create_topic(Name=name)["TopicArn"]
+    queue = client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    return topic, lambda: client("sqs").receive_message(QueueUrl=queue).get("Messages", [])
+
+
+def test_an_approval_notifies_its_topic(pipeline: Pipeline, repository: Repository, client: Client) -> None:
+    topic, received = subscribed(client, "approvals")
+    pipeline.create(stage("Prod", action("Approval", "Manual", NotificationArn=topic, CustomData="Look closely")))
+    repository.push(t__json=template("one"))
+    (message,) = eventually(received)
+    approval = json.loads(message["Body"])["approval"]
+    assert (approval["customData"], approval["stageName"]) == ("Look closely", "Prod")
+    result = {"summary": "", "status": "Approved"}
+    given = {"stageName": "Prod", "actionName": "Approval", "token": approval["token"], "result": result}
+    pipeline.api.put_approval_result(pipelineName=pipeline.name, **given)
+    pipeline.wait_for("Approval", "Succeeded")
+
+
 def test_state_changes_reach_a_queue_through_rules_and_topics(
     pipeline: Pipeline, repository: Repository, client: Client
 ) -> None:
-    topic = client("sns").create_topic(Name="news")["TopicArn"]
-    queue = client("sqs").create_queue(QueueName="news")["QueueUrl"]
-    arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    topic, received = subscribed(client, "news")
     pattern = {
         "source": ["aws.codepipeline"],
         "detail-type": ["CodePipeline Action Execution State Change"],
@@ -352,10 +371,6 @@ def test_state_changes_reach_a_queue_through_rules_and_topics(
     client("events").put_targets(Rule="news", Targets=[{"Id": "t", "Arn": topic, "InputTransformer": transformer}])
     pipeline.create(stage("Prod", action("Approval", "Manual")))
     repository.push(t__json=template("one"))
-
-    def received() -> list[Any]:
-        found: list[Any] = client("sqs").receive_message(QueueUrl=queue).get("Messages", [])
-        return found
 
     assert [json.loads(one["Body"]) for one in eventually(received)] == ["waits in Prod"]
     pipeline.answer()
