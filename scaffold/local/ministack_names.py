@@ -43,6 +43,8 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.services.ecr", "_repositories"): None,
     ("ministack.services.ecr", "handle_request"): 5,
     ("ministack.services.ecs", "_dispatch_action"): 2,
+    ("ministack.services.eventbridge", "_invoke_target"): 4,
+    ("ministack.services.eventbridge", "_put_events"): 2,
     ("ministack.services.eventbridge", "handle_request"): 5,
     ("ministack.services.iam", "_IAM_HANDLERS"): None,
     ("ministack.services.iam", "_error"): 3,
