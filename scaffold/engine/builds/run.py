@@ -107,7 +107,9 @@ class BuildRun:
 
     def _advance(self, event: phases.Event) -> phases.Effect | None:
         before = self.state.runs
-        self.state, effect = step(self.state, self._end or event, self._clock.now())
+        if self._end and before:  # One that is stopped at once has been submitted first.
+            event = self._end
+        self.state, effect = step(self.state, event, self._clock.now())
         for index, run in enumerate(self.state.runs):
             if index >= len(before):
                 self._log.say(f"Entering phase {run.kind}")
