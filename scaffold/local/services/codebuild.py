@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from scaffold.engine.builds.builds import Builds
 from scaffold.engine.builds.request import Refused
 from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError, service_model
 from scaffold.local.services.report_groups import ReportGroups
-
-if TYPE_CHECKING:  # Its import takes time that a local AWS without builds does not need.
-    from scaffold.engine.builds.builds import Builds
 
 _PAGE = 100
 
@@ -30,10 +27,6 @@ class CodeBuild(AwsService):
     def method(self, operation: str) -> Callable[[Call], Document] | None:
         """The method for an operation, here or of the report groups."""
         return super().method(operation) or self._reports.method(operation)
-
-    def stop(self) -> None:
-        """Stop all builds."""
-        self._builds.stop_all()
 
     def create_project(self, call: Call) -> Document:
         """Create a project."""

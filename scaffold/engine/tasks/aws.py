@@ -1,0 +1,53 @@
+"""The endpoint through which tasks and the engine call AWS."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3  # type: ignore[import-untyped]
+from botocore.config import Config
+
+
+@dataclass
+class Aws:
+    """Local AWS, as its clients see it. May be used from any thread.
+
+    Attributes:
+        endpoint: Its URL.
+    """
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and the port of the endpoint."""
+        url = urlsplit(self.endpoint)
+        return url.hostname or "127.0.0.1", url.port or 80
+
+    def client(self, service: str, region: str) -> Any:
+        """A boto3 client, without the machine's AWS settings."""
+        with self._lock:
+            if (service, region) not in self._clients:
+                session = boto3.session.Session(self.access_key, self.secret_key, region_name=region)
+                config = Config(proxies={}, retries={"max_attempts": 2}, connect_timeout=10, read_timeout=60)
+                made = session.client(service, endpoint_url=self.endpoint, config=config)
+                self._clients[service, region] = made
+            return self._clients[service, region]
+
+    def variables(self, region: str) -> dict[str, str]:
+        """The environment variables with which a task calls AWS. Fargate sets the first three."""
+        return {
+            "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+        }
