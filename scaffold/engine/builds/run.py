@@ -187,8 +187,10 @@ class BuildRun:
         given = self.build["source"].get("buildspec") or _DEFAULT_BUILDSPEC
         if "\n" in given:
             return buildspec.parse(given)
+        if given.startswith("arn:"):
+            raise buildspec.NotRehearsed("a buildspec in a bucket")
         path = self._source / given
-        if not path.is_file():
+        if not path.is_file() or not path.resolve().is_relative_to(self._source.resolve()):
             raise buildspec.InvalidBuildspec("YAML file does not exist")
         return buildspec.parse(path.read_text("utf-8", "replace"))
 
