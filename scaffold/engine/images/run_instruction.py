@@ -1,4 +1,4 @@
-"""RUN without a container: a closed list of commands, done here. No text of a Dockerfile is executed."""
+"""RUN without a container: a closed list of commands, done here. No text of a RUN is executed."""
 
 from __future__ import annotations
 
