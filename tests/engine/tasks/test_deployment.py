@@ -353,5 +353,3 @@ def settle(world: World) -> None:
             if task.running_since is not None and not task.stopping:
                 world.send(Checked(task.identifier, target=Health.HEALTHY))
         world.become_healthy()
-
-
