@@ -211,7 +211,7 @@ def _stop_tasks(service: Service, effects: list[Effect]) -> Service:
         effects.append(StopTask(task.identifier, f"Scaling activity initiated by (deployment {primary.identifier})"))
         service = _edit_task(service, task.identifier, stopping=True)
     own = [task for task in _live(service) if task.deployment == primary.identifier]
-    surplus = sorted(own, key=lambda one: one.healthy)[: max(0, len(own) - service.desired)]
+    surplus = sorted(reversed(own), key=lambda one: one.healthy)[: max(0, len(own) - service.desired)]
     for task in surplus:
         effects.append(StopTask(task.identifier, f"Scaling activity initiated by (deployment {primary.identifier})"))
         service = _edit_task(service, task.identifier, stopping=True)

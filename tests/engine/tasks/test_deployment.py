@@ -20,7 +20,6 @@ from scaffold.engine.tasks.service import (
     RolloutChanged,
     Rules,
     Running,
-    Service,
     StartTask,
     Stopped,
     StopRequested,
@@ -353,5 +352,3 @@ def settle(world: World) -> None:
             if task.running_since is not None and not task.stopping:
                 world.send(Checked(task.identifier, target=Health.HEALTHY))
         world.become_healthy()
-
-
