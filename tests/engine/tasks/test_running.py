@@ -332,6 +332,23 @@ def test_an_unhealthy_version_is_rolled_back(account: Account, image: str) -> No
     assert account.get("sick") == "1"
 
 
+def test_a_hung_deployment_is_stopped(account: Account, image: str) -> None:
+    assert account.deploy("hung", image, APP_VERSION="1") == "CREATE_COMPLETE"
+    body = template("hung", image, grace=3600, APP_VERSION="2", FAIL="unhealthy")
+    account.stacks.update_stack(StackName="hung", TemplateBody=json.dumps(body))
+
+    def in_progress() -> list[str]:
+        given = {"cluster": "hung", "service": "hung", "status": ["IN_PROGRESS"]}
+        listed = account.ecs.list_service_deployments(**given)["serviceDeployments"]
+        return [one["serviceDeploymentArn"] for one in listed]
+
+    wait(lambda: bool(in_progress()) and len(account.tasks("hung")) == 2)
+    assert account.stack("hung")["StackStatus"] == "UPDATE_IN_PROGRESS"
+    account.ecs.stop_service_deployment(serviceDeploymentArn=in_progress()[0])
+    assert account.settled("hung") == "UPDATE_ROLLBACK_COMPLETE"
+    assert account.get("hung") == "1"
+
+
 def tasks_of(server: int, mark: str) -> list[int]:
     """The processes below the server of local AWS whose environment has a mark."""
     found = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout
