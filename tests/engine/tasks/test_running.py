@@ -323,6 +323,7 @@ def test_what_cannot_run_says_why(account: Account, image: str) -> None:
         )
 
 
+@pytest.mark.slow
 def test_an_unhealthy_version_is_rolled_back(account: Account, image: str) -> None:
     assert account.deploy("sick", image, grace=0, APP_VERSION="1") == "CREATE_COMPLETE"
     status = account.deploy("sick", image, grace=0, APP_VERSION="2", FAIL="unhealthy")
