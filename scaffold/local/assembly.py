@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,33 +33,45 @@ from scaffold.local.services.repositories import Repositories
 from scaffold.local.services.service_deployments import ServiceDeployments
 
 if TYPE_CHECKING:
-    from scaffold.local.services.ecs import EcsServices
+    from scaffold.local.engine import Engine
 
 _ECR = "AmazonEC2ContainerRegistry_V20150921"
 _CODEBUILD = "CodeBuild_20161006"
 _ECS = "AmazonEC2ContainerServiceV20141113"
 
 
-def assemble(
-    state: Path, region: str, git_address: str, api_address: str = "", runs: bool = False
-) -> tuple[Router, Callable[[], None]]:
+@dataclass(frozen=True)
+class Assembly:
+    """Local AWS, ready to be served.
+
+    Attributes:
+        router: The ASGI application.
+        started: To be called with the event loop, in it, before the first request.
+        stop: Ends what the application has started: Git processes, actions of pipelines, builds.
+    """
+
+    router: Router
+    started: Callable[[asyncio.AbstractEventLoop], None]
+    stop: Callable[[], None]
+
+
+def assemble(state: Path, region: str, api_address: str, git_address: str, speed: float | None = None) -> Assembly:
     """Monkeypatch ministack and build the application.
 
     Args:
         state: The state directory.
         region: The region of requests that name none.
+        api_address: The host and port of the endpoint of all services.
         git_address: The host and port of the Git endpoint.
-        api_address: The host and port of all other APIs.
-        runs: Whether what is deployed runs too.
-
-    Returns:
-        The application, and a function that kills the Git processes that it has started.
+        speed: How many seconds of waiting pass in one second, for what was deployed to run. By default it does not.
     """
-    repositories = Repositories(state / "repositories")
-    git = GitEndpoint(repositories, region)
-    codecommit, codepipeline = CodeCommit(repositories, git_address), CodePipeline()
-    autoscaling, reports, scans = ApplicationAutoScaling(), ReportGroups(), ImageScans()
-    deployments = ServiceDeployments()
+    repositories, reports = Repositories(state / "repositories"), ReportGroups()
+    engine = _engine(state, api_address, git_address, speed, repositories, reports) if speed else None
+    git = GitEndpoint(repositories, region, engine.pushed if engine else None)
+    codecommit = CodeCommit(repositories, git_address)
+    codepipeline = engine.codepipeline if engine else CodePipeline()
+    autoscaling = ApplicationAutoScaling(engine.hold_limits if engine else None)
+    scans, deployments = ImageScans(), ServiceDeployments()
 
     registration.register(
         [
@@ -71,10 +85,9 @@ def assemble(
             runtime.MetricAlarm(),
             runtime.ScalableTarget(autoscaling),
             runtime.ScalingPolicy(autoscaling),
+            *(engine.resource_types if engine else []),
         ]
     )
-    if runs:
-        autoscaling.hold_limits = _run_services(state, api_address).hold_limits
     ministack_bridge.refine_creation_times()
     existing_names.install()
     exports.install()
@@ -90,21 +103,29 @@ def assemble(
         f"{_ECR}.StartImageScan": scans,
         f"{_ECR}.DescribeImageScanFindings": scans,
         **{f"{_CODEBUILD}.{operation}": reports for operation in ReportGroups.operations},
-        **({} if runs else {f"{_ECS}.{operation}": deployments for operation in ServiceDeployments.operations}),
     }
+    if engine:
+        services |= engine.services
+    else:
+        services |= {f"{_ECS}.{operation}": deployments for operation in ServiceDeployments.operations}
     router = Router(ministack_bridge.app, services, git, region)
     router.controls["/_local/image-scans"] = scans.control
-    return router, git.stop
+
+    def started(loop: asyncio.AbstractEventLoop) -> None:
+        if engine:
+            engine.start(loop)
+
+    def stop() -> None:
+        git.stop()
+        if engine:
+            engine.stop()
+
+    return Assembly(router, started, stop)
 
 
-def _run_services(state: Path, api_address: str) -> EcsServices:
-    """Let the services of ECS run. What that needs is imported only then."""
-    from scaffold.engine.clock import Clock
-    from scaffold.engine.events import EventStream
-    from scaffold.local.cloudformation import containers
-    from scaffold.local.services.running import run_services
+def _engine(
+    state: Path, api_address: str, git_address: str, speed: float, repositories: Repositories, reports: ReportGroups
+) -> Engine:
+    from scaffold.local.engine import Engine
 
-    api = run_services(state, f"http://{api_address}", Clock(), EventStream())
-    registration.register([containers.TaskDefinition(), containers.Service(api)])
-    ministack_bridge.wait_for(containers.Service.name)
-    return api
+    return Engine(state, api_address, git_address, speed, repositories, reports)

@@ -269,6 +269,30 @@ def iam_error(code: str, message: str, status: int = 400) -> Response:
     return cast(Response, iam._error(status, code, escape(message)))
 
 
+def publish_event(entry: Document, region: str) -> None:
+    """Publish an event of an AWS service, which PutEvents refuses, to the rules of a region. Runs in the event loop."""
+    with request_scope(ACCOUNT, region):
+        eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+def wrap_rule_targets(service: str, invoke: Callable[[Document, Document], None]) -> None:
+    """Let a function invoke the targets of EventBridge rules of one service.
+
+    Args:
+        service: The service in the targets' ARNs.
+        invoke: Takes the target and the rule.
+    """
+    original = eventbridge._invoke_target
+
+    def invoke_target(target: Document, event: Document, rule: Document, view: Any = None) -> None:
+        if target.get("Arn", "").split(":")[2:3] == [service]:
+            invoke(target, rule)
+        else:
+            original(target, event, rule, view)
+
+    eventbridge._invoke_target = invoke_target
+
+
 def refine_creation_times() -> None:
     """Give image repositories creation times with milliseconds, as ECR does. ministack's have whole seconds."""
     original = ecr._create_repository

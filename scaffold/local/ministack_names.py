@@ -58,6 +58,8 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.services.ecs", "_ACTION_MAP"): None,
     ("ministack.services.ecs", "_dispatch_action"): 2,
     ("ministack.services.ecs", "_tags"): None,
+    ("ministack.services.eventbridge", "_invoke_target"): 4,
+    ("ministack.services.eventbridge", "_put_events"): 2,
     ("ministack.services.eventbridge", "handle_request"): 5,
     ("ministack.services.iam", "_IAM_HANDLERS"): None,
     ("ministack.services.iam", "_error"): 3,

@@ -22,11 +22,10 @@ class ApplicationAutoScaling(AwsService):
 
     name = "application-autoscaling"
 
-    def __init__(self) -> None:
+    def __init__(self, hold_limits: Callable[[str, Document], None] | None = None) -> None:
         self._targets: dict[Key, Document] = {}
         self._policies: dict[Key, Document] = {}
-        #: Called with the region and each target that was registered or updated.
-        self.hold_limits: Callable[[str, Document], None] = _ignore
+        self._hold_limits = hold_limits
 
     def register_scalable_target(self, call: Call) -> Document:
         """Register or update a target."""
@@ -55,7 +54,8 @@ class ApplicationAutoScaling(AwsService):
             raise ServiceError("ValidationException", "Maximum capacity cannot be less than minimum capacity")
         target.update(changed)
         target["SuspendedState"] |= given.get("SuspendedState", {})
-        self.hold_limits(call.region, target)
+        if self._hold_limits:
+            self._hold_limits(call.region, target)
         return {"ScalableTargetARN": target["ScalableTargetARN"]}
 
     def describe_scalable_targets(self, call: Call) -> Document:
@@ -112,10 +112,6 @@ class ApplicationAutoScaling(AwsService):
             for key, entry in store.items()
             if key[0] == call.region and all(entry[name] == value for name, value in wanted.items())
         ]
-
-
-def _ignore(_region: str, _target: Document) -> None:
-    """What follows from the limits of a service that does not run: nothing."""
 
 
 def _ecs_service_exists(resource_id: str, region: str) -> bool:
