@@ -14,10 +14,11 @@ from scaffold.engine.executors.codebuild import BuildRefused
 from scaffold.engine.executors.providers import executors
 from scaffold.engine.pipeline.runner import Runner
 from scaffold.local import ministack_bridge
-from scaffold.local.cloudformation import builds, containers
+from scaffold.local.cloudformation import containers
+from scaffold.local.cloudformation.builds import CodeBuildProject
 from scaffold.local.cloudformation.resource_types import ResourceType
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
-from scaffold.local.protocol import AwsService, Call, Document, ServiceError
+from scaffold.local.protocol import AwsService, Document, ServiceError
 from scaffold.local.services.build_surroundings import surroundings
 from scaffold.local.services.codebuild import CodeBuild
 from scaffold.local.services.codepipeline_runs import RunningCodePipeline
@@ -50,8 +51,8 @@ class Engine:
     ) -> None:
         endpoint, clock, stream = f"http://{api_address}", Clock(speed), EventStream()
         self._rules = EventRules(stream)
-        self._builds = Builds(surroundings(state, endpoint, git_address), stream, reports.store)
-        self._codebuild = CodeBuild(self._builds, reports)
+        builds = Builds(surroundings(state, endpoint, git_address), stream, reports.store)
+        self._codebuild = CodeBuild(builds, reports)
         self._services = run_services(state, endpoint, clock, stream)
         clients = Clients(endpoint, ACCESS_KEY, SECRET_KEY)
         providers = executors(clients, SourceArchives(repositories), clock, self._start_build)
@@ -72,7 +73,7 @@ class Engine:
     def resource_types(self) -> list[ResourceType]:
         """In place of ministack's."""
         services = containers.Service(self._services)
-        return [builds.CodeBuildProject(self._codebuild), containers.TaskDefinition(), services]
+        return [CodeBuildProject(self._codebuild), containers.TaskDefinition(), services]
 
     @property
     def services(self) -> dict[str, AwsService]:
@@ -87,11 +88,10 @@ class Engine:
     def stop(self) -> None:
         """End the actions of pipelines, and builds."""
         self.codepipeline.stop()
-        self._builds.stop_all()
+        self._codebuild.stop()
 
-    def _start_build(self, region: str, request: Document, initiator: str, commit: str) -> Document:
+    def _start_build(self, region: str, given: Document, initiator: str, commit: str) -> Document:
         try:
-            build: Document = self._codebuild.start(Call("StartBuild", request, region), initiator, commit)["build"]
+            return self._codebuild.start(region, given, initiator, commit)
         except ServiceError as error:
-            raise BuildRefused(f"Error code: {error.code}, message: {error}") from error
-        return build
+            raise BuildRefused(f"Error code: {error.code}, message: {error.message}") from error

@@ -57,6 +57,17 @@ class Repository:
         self._variables = isolated(path.parent) | variables | identity
         self._variables["PATH"] = f"{variables['PATH']}{os.pathsep}{Path(sys.executable).parent}"
 
+    @classmethod
+    def create(cls, name: str, variables: dict[str, str], client: Client, folder: Path) -> Repository:
+        """Create an empty repository, and a clone of it."""
+        client("codecommit").create_repository(repositoryName=name)
+        path = folder / "clone"
+        path.mkdir()
+        made = cls(path, variables)
+        made.git("init", "--quiet", "--initial-branch=main")
+        made.git("remote", "add", "origin", f"codecommit::{REGION}://{name}")
+        return made
+
     def git(self, *arguments: str) -> str:
         done = subprocess.run(
             ["git", *arguments], cwd=self.path, env=self._variables, capture_output=True, text=True, check=False
@@ -77,14 +88,7 @@ class Repository:
 @pytest.fixture
 def repository(variables: dict[str, str], client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> Repository:
     """An empty repository with the name of the test."""
-    name = name_of(request)
-    client("codecommit").create_repository(repositoryName=name)
-    path = tmp_path / "clone"
-    path.mkdir()
-    made = Repository(path, variables)
-    made.git("init", "--quiet", "--initial-branch=main")
-    made.git("remote", "add", "origin", f"codecommit::{REGION}://{name}")
-    return made
+    return Repository.create(name_of(request), variables, client, tmp_path)
 
 
 def name_of(request: pytest.FixtureRequest) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
+from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.environment import running_local_aws
 from tests.engine.conftest import BUCKET, REGION, Client, Repository, eventually, name_of
 
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
@@ -329,13 +335,32 @@ def _upper(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key[0].upper() + key[1:]: value for key, value in pairs}
 
 
+def subscribed(client: Client, name: str) -> tuple[str, Callable[[], list[Any]]]:
+    """A topic, and a function that receives its messages from a queue."""
+    topic: str = client("sns").create_topic(Name=name)["TopicArn"]
+    queue = client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    return topic, lambda: client("sqs").receive_message(QueueUrl=queue).get("Messages", [])
+
+
+def test_an_approval_notifies_its_topic(pipeline: Pipeline, repository: Repository, client: Client) -> None:
+    topic, received = subscribed(client, "approvals")
+    pipeline.create(stage("Prod", action("Approval", "Manual", NotificationArn=topic, CustomData="Look closely")))
+    repository.push(t__json=template("one"))
+    (message,) = eventually(received)
+    approval = json.loads(message["Body"])["approval"]
+    assert (approval["customData"], approval["stageName"]) == ("Look closely", "Prod")
+    result = {"summary": "", "status": "Approved"}
+    given = {"stageName": "Prod", "actionName": "Approval", "token": approval["token"], "result": result}
+    pipeline.api.put_approval_result(pipelineName=pipeline.name, **given)
+    pipeline.wait_for("Approval", "Succeeded")
+
+
 def test_state_changes_reach_a_queue_through_rules_and_topics(
     pipeline: Pipeline, repository: Repository, client: Client
 ) -> None:
-    topic = client("sns").create_topic(Name="news")["TopicArn"]
-    queue = client("sqs").create_queue(QueueName="news")["QueueUrl"]
-    arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    topic, received = subscribed(client, "news")
     pattern = {
         "source": ["aws.codepipeline"],
         "detail-type": ["CodePipeline Action Execution State Change"],
@@ -346,10 +371,6 @@ def test_state_changes_reach_a_queue_through_rules_and_topics(
     client("events").put_targets(Rule="news", Targets=[{"Id": "t", "Arn": topic, "InputTransformer": transformer}])
     pipeline.create(stage("Prod", action("Approval", "Manual")))
     repository.push(t__json=template("one"))
-
-    def received() -> list[Any]:
-        found: list[Any] = client("sqs").receive_message(QueueUrl=queue).get("Messages", [])
-        return found
 
     assert [json.loads(one["Body"]) for one in eventually(received)] == ["waits in Prod"]
     pipeline.answer()
@@ -376,3 +397,22 @@ def test_an_unknown_provider_is_not_rehearsed(pipeline: Pipeline, repository: Re
     pipeline.started_by(repository.push(t__json=""))
     message = pipeline.action("Deploy")["errorDetails"]["message"]
     assert message == "not rehearsed: the provider ElasticBeanstalk"
+
+
+def test_no_thread_keeps_local_aws_from_ending(tmp_path: Path) -> None:
+    """An approval waits when local AWS ends."""
+    with running_local_aws(REGION, runs=True) as aws:
+        session = boto3.session.Session(ACCESS_KEY, SECRET_KEY)
+
+        @functools.cache
+        def client(service: str) -> Any:
+            return session.client(service, REGION, endpoint_url=aws.variables["AWS_ENDPOINT_URL"])
+
+        client("s3").create_bucket(Bucket=BUCKET)
+        made = Repository.create("ends", aws.variables, client, tmp_path)
+        pipeline = Pipeline("ends", client)
+        pipeline.create(stage("Prod", action("Approval", "Manual")))
+        made.push(t__json="{}")
+        pipeline.wait_for("Approval", "InProgress")
+        leaving = time.monotonic()
+    assert (aws.process.returncode, time.monotonic() - leaving < 5) == (0, True)

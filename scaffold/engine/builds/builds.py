@@ -8,9 +8,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from scaffold.engine.builds import phases
+from scaffold.engine.builds.log_stream import LogStream, destination
 from scaffold.engine.builds.reports import Report
 from scaffold.engine.builds.request import artifact_key, combine
 from scaffold.engine.builds.run import BuildRun, Watcher
@@ -39,6 +38,7 @@ class Builds:
         self._store_report = store_report
         self._runs: dict[tuple[str, str], BuildRun] = {}
         self._given: dict[tuple[str, str], tuple[Document, Document]] = {}
+        self._tokens: dict[tuple[str, str, str], BuildRun] = {}
         self._lock = threading.Lock()
         self._clock = Clock()
 
@@ -60,8 +60,6 @@ class Builds:
         name, number = project["name"], str(uuid.uuid4())
         identifier = f"{name}:{number}"
         arn = f"arn:aws:codebuild:{region}:{self._surroundings.account}:build/{identifier}"
-        with self._lock:
-            count = sum(one.build["projectName"] == name for (place, _), one in self._runs.items() if place == region)
         build = {
             "cache": {"type": "NO_CACHE"},
             "source": {"type": "NO_SOURCE"},
@@ -71,19 +69,25 @@ class Builds:
             **build,
             "id": identifier,
             "arn": arn,
-            "buildNumber": count + 1,
+            "buildNumber": 0,
             "projectName": name,
             "startTime": self._clock.now(),
             "initiator": initiator or "root",
         }
-        build["logs"] = _logs(build.pop("logsConfig", {}), region, self._surroundings.account, name, number)
+        build["logs"] = destination(build.pop("logsConfig", {}), region, self._surroundings.account, name, number)
         artifacts, build["artifacts"] = build["artifacts"], {}
         if artifacts["type"] == "S3":
             build["artifacts"] = {"location": f"arn:aws:s3:::{artifacts['location']}/{artifact_key(artifacts)}"}
         run = self._make_run(build, artifacts, region, resolved_version)
+        token = given.get("idempotencyToken", identifier)
         with self._lock:
+            known = self._tokens.setdefault((region, name, token), run)
+            if known is not run:
+                return self._describe(known)
+            numbers = [one.build["buildNumber"] for one in self._of(region, name)]
+            run.add(buildNumber=max(numbers, default=0) + 1)
             self._runs[region, identifier] = run
-            self._given[region, identifier] = project, given
+            self._given[region, identifier] = project, {key: given[key] for key in given if key != "idempotencyToken"}
         threading.Thread(target=run.run, daemon=True, name=identifier).start()
         return self._describe(run)
 
@@ -100,8 +104,7 @@ class Builds:
     def identifiers(self, region: str, project: str = "") -> list[str]:
         """The ids of builds, the newest first."""
         with self._lock:
-            runs = [run for (place, _), run in self._runs.items() if place == region]
-        return [run.build["id"] for run in reversed(runs) if project in ("", run.build["projectName"])]
+            return [run.build["id"] for run in reversed(self._of(region, project))]
 
     def stop(self, region: str, identifier: str) -> Document | None:
         """Stop a build: kill its commands and all that they have started. None if there is no such build."""
@@ -116,6 +119,11 @@ class Builds:
         for run in list(self._runs.values()):
             run.end(phases.Ended("STOPPED"))
 
+    def _of(self, region: str, project: str = "") -> list[BuildRun]:
+        """The builds of a region, or of a project in it, the oldest first."""
+        runs = [run for (place, _), run in self._runs.items() if place == region]
+        return [run for run in runs if project in ("", run.build["projectName"])]
+
     def _make_run(self, build: Document, artifacts: Document, region: str, resolved_version: str) -> BuildRun:
         run: BuildRun
 
@@ -126,31 +134,11 @@ class Builds:
             group = name if name.startswith("arn:") else f"{build['projectName']}-{name}"
             return self._store_report(region, run.build, group, report)
 
-        watcher = Watcher(changed, reported, self._sender(build, region))
+        watcher = Watcher(
+            changed, reported, LogStream(build["logs"], lambda: self._surroundings.client("logs", region))
+        )
         run = BuildRun(build, artifacts, region, self._surroundings, resolved_version, watcher)
         return run
-
-    def _sender(self, build: Document, region: str) -> Callable[[list[Document]], None]:
-        """What sends lines to the log stream of a build; it is created with the first ones."""
-        logs = build["logs"]
-        client: Any = None
-
-        def send(events: list[Document]) -> None:
-            nonlocal client
-            if "groupName" not in logs:
-                return
-            if client is None:
-                client = self._surroundings.client("logs", region)
-                _create(client.create_log_group, logGroupName=logs["groupName"])
-                _create(client.create_log_stream, logGroupName=logs["groupName"], logStreamName=logs["streamName"])
-            try:
-                client.put_log_events(
-                    logGroupName=logs["groupName"], logStreamName=logs["streamName"], logEvents=events
-                )
-            except (ClientError, BotoCoreError) as error:  # A deleted group; the build goes on, as on AWS.
-                print(f"{build['id']}: {error}")
-
-        return send
 
     def _tell(self, run: BuildRun, region: str) -> None:
         """Publish the start and the end of a build."""
@@ -182,22 +170,3 @@ def _phase(run: phases.PhaseRun) -> Document:
     seconds = int(run.ended - run.started)
     ended = {"endTime": run.ended, "durationInSeconds": seconds, "phaseStatus": run.status, "contexts": contexts}
     return described | ended
-
-
-def _logs(config: Document, region: str, account: str, project: str, number: str) -> Document:
-    """Where the log of a build goes, by the project's settings."""
-    given = config.get("cloudWatchLogs", {"status": "ENABLED"})
-    if given["status"] != "ENABLED":
-        return {"cloudWatchLogs": given}
-    group = given.get("groupName") or f"/aws/codebuild/{project}"
-    stream = "/".join(filter(None, [given.get("streamName"), number]))
-    arn = f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}"
-    return {"groupName": group, "streamName": stream, "cloudWatchLogsArn": arn, "cloudWatchLogs": given}
-
-
-def _create(operation: Callable[..., Any], **names: str) -> None:
-    try:
-        operation(**names)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
-            raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 from scaffold.engine.builds.buildspec import Files
@@ -52,15 +53,21 @@ def unpack(content: bytes, folder: Path) -> None:
     Raises:
         zipfile.BadZipFile: It is none.
     """
-    root = folder.resolve()
-    with zipfile.ZipFile(io.BytesIO(content)) as packed:
-        for entry in packed.infolist():
-            path = Path(packed.extract(entry, root))
-            mode = entry.external_attr >> 16
-            if mode & 0o170000 == 0o120000:
-                _link(path, packed.read(entry).decode(), root)
-            elif mode & 0o777 and not entry.is_dir():
-                path.chmod(mode & 0o777)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            for entry in packed.infolist():
+                _unpack_one(packed, entry, folder.resolve())
+    except (RuntimeError, NotImplementedError, zlib.error, ValueError) as error:  # Encrypted, or of a new kind.
+        raise zipfile.BadZipFile(str(error)) from error
+
+
+def _unpack_one(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, root: Path) -> None:
+    path = Path(packed.extract(entry, root))
+    mode = entry.external_attr >> 16
+    if mode & 0o170000 == 0o120000:
+        _link(path, packed.read(entry).decode(), root)
+    elif mode & 0o777 and not entry.is_dir():
+        path.chmod(mode & 0o777 | 0o600)
 
 
 def _link(path: Path, target: str, root: Path) -> None:

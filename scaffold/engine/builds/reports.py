@@ -62,7 +62,7 @@ def read(name: str, files: dict[str, Path]) -> Report:
 def _cases(path: str, file: Path) -> Iterator[Case]:
     try:
         root = ElementTree.parse(file).getroot()  # noqa: S314
-    except (ElementTree.ParseError, OSError) as error:
+    except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
         raise InvalidReport(f"{path}: {error}") from error
     if root.tag not in ("testsuites", "testsuite"):
         raise InvalidReport(f"{path}: the root element is {root.tag}, not testsuites or testsuite")
@@ -82,8 +82,8 @@ def _case(element: ElementTree.Element, path: str, suite: str) -> Case:
     status = "SUCCEEDED" if verdict is None else _STATUSES[verdict.tag]
     message = "" if verdict is None else (verdict.get("message") or (verdict.text or "").strip())
     try:
-        seconds = float(element.get("time") or 0)
-    except ValueError:
-        seconds = 0.0
+        nanoseconds = int(float(element.get("time") or 0) * 1e9)
+    except (ValueError, OverflowError):
+        nanoseconds = 0
     name = element.get("name", "")
-    return Case(name, suite or element.get("classname", ""), status, int(seconds * 1e9), message, path)
+    return Case(name, suite or element.get("classname", ""), status, nanoseconds, message, path)

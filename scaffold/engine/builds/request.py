@@ -71,6 +71,8 @@ def combine(project: Document, given: Document) -> Document:
         raise Refused("A project whose source is CODEPIPELINE is built by its pipeline, or with a source override")
     if kind in ("S3", "CODECOMMIT") and not build["source"].get("location"):
         raise Refused(f"A source of the type {kind} needs a location")
+    if kind == "S3" and build["source"]["location"].endswith("/"):
+        raise Refused("not rehearsed: a folder as the source of a build")
     artifacts = build.setdefault("artifacts", {"type": "NO_ARTIFACTS"})
     if artifacts["type"] == "CODEPIPELINE":  # The pipeline is not there to take them.
         build["artifacts"] = {"type": "NO_ARTIFACTS"}

@@ -107,7 +107,9 @@ class BuildRun:
 
     def _advance(self, event: phases.Event) -> phases.Effect | None:
         before = self.state.runs
-        self.state, effect = step(self.state, self._end or event, self._clock.now())
+        if self._end and before:  # One that is stopped at once has been submitted first.
+            event = self._end
+        self.state, effect = step(self.state, event, self._clock.now())
         for index, run in enumerate(self.state.runs):
             if index >= len(before):
                 self._log.say(f"Entering phase {run.kind}")
@@ -185,8 +187,10 @@ class BuildRun:
         given = self.build["source"].get("buildspec") or _DEFAULT_BUILDSPEC
         if "\n" in given:
             return buildspec.parse(given)
+        if given.startswith("arn:"):
+            raise buildspec.NotRehearsed("a buildspec in a bucket")
         path = self._source / given
-        if not path.is_file():
+        if not path.is_file() or not path.resolve().is_relative_to(self._source.resolve()):
             raise buildspec.InvalidBuildspec("YAML file does not exist")
         return buildspec.parse(path.read_text("utf-8", "replace"))
 

@@ -68,7 +68,7 @@ class Shell:
             os.write(self._commands, f"{script}\n".encode())
         answer = b""
         while not answer.endswith(b"\n"):
-            part = os.read(self._statuses, 16)
+            part = os.read(self._statuses, 1)
             if not part:  # Its supervisor was killed.
                 return 137
             answer += part

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,33 +38,36 @@ def main() -> None:
         os.close(descriptor)
     for output in (1, 2):  # The shell has them; the reader of the log waits for their end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), output)
-    threading.Thread(target=_report_end, args=(shell,), daemon=True).start()
+    threading.Thread(target=_reap, args=(shell.pid,), daemon=True).start()
     while os.read(0, 4096):
         pass
     _kill(shell.pid)
 
 
-def _report_end(shell: subprocess.Popen[bytes]) -> None:
-    """Tell a shell that has ended from one that has answered."""
-    code = shell.wait()
-    with suppress(OSError):
-        os.write(4, f"exit {code if code >= 0 else 128 - code}\n".encode())
+def _reap(shell: int) -> None:
+    """Wait for every child, those that have lost their parent too, and tell when the shell has ended."""
+    with suppress(ChildProcessError):
+        while True:
+            process, status = os.waitpid(-1, 0)
+            if process == shell:
+                code = os.waitstatus_to_exitcode(status)
+                with suppress(OSError):
+                    os.write(4, f"exit {code if code >= 0 else 128 - code}\n".encode())
 
 
 def _kill(group: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
-    if sys.platform == "linux":
-        for _attempt in range(100):  # A child may start another one while it is being found.
-            found = _descendants(os.getpid())
-            for process in found:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(process, signal.SIGKILL)
-            with suppress(ChildProcessError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            if not found:
-                break
+    if sys.platform != "linux":
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+        return
+    for _attempt in range(500):  # A child may start another one while it is being found.
+        found = _descendants(os.getpid())
+        for process in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        if not found:
+            break
+        time.sleep(0.005)
 
 
 def _descendants(root: int) -> list[int]:

@@ -36,7 +36,7 @@ def install(folder: Path, surroundings: Surroundings) -> Path:
         json.dumps({"endpoint": surroundings.endpoint, "account": surroundings.account, **_downloads(surroundings)})
     )
     _write(programs / "docker", f"{_module('scaffold.engine.images.docker')} {shlex.quote(str(docker))}")
-    own = _aws_cli(surroundings.variables["PATH"])
+    own = aws_cli(surroundings.variables["PATH"])
     _write(programs / "aws", shlex.quote(own) if own else _module("scaffold.engine.builds.aws_command"))
     for name in ("python3", "python"):
         _write(programs / name, shlex.quote(sys.executable))
@@ -48,7 +48,7 @@ _ENDPOINT_URL = {"1": (1, 29), "2": (2, 13)}
 
 
 @functools.cache
-def _aws_cli(path: str) -> str:
+def aws_cli(path: str) -> str:
     """The machine's AWS CLI, if it can reach local AWS."""
     found = shutil.which("aws", path=path)
     if found is None:

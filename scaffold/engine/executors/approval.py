@@ -41,6 +41,8 @@ class ManualApproval:
 
 def _notification(assignment: Assignment, expires: float) -> dict[str, Any]:
     given = assignment.configuration
+    console = f"https://console.aws.amazon.com/codepipeline/home?region={assignment.region}"
+    link = f"{console}#/view/{assignment.pipeline}"
     approval = {
         "pipelineName": assignment.pipeline,
         "stageName": assignment.stage,
@@ -48,9 +50,10 @@ def _notification(assignment: Assignment, expires: float) -> dict[str, Any]:
         "token": assignment.token,
         "expires": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(expires)),
         "externalEntityLink": given.get("ExternalEntityLink"),
+        "approvalReviewLink": f"{link}/{assignment.stage}/{_name(assignment)}/approve/{assignment.token}",
         "customData": given.get("CustomData"),
     }
-    return {"region": assignment.region, "approval": approval}
+    return {"region": assignment.region, "consoleLink": link, "approval": approval}
 
 
 def _name(assignment: Assignment) -> str:

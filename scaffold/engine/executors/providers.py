@@ -8,6 +8,7 @@ from scaffold.engine.executors.artifacts import Artifacts
 from scaffold.engine.executors.clients import Clients
 from scaffold.engine.executors.cloudformation import CloudFormationAction
 from scaffold.engine.executors.codebuild import CodeBuildAction, StartBuild
+from scaffold.engine.executors.deployment_window import DeploymentWindow
 from scaffold.engine.executors.rules import variable_check
 from scaffold.engine.executors.source import CodeCommitSource, SourceControl
 from scaffold.engine.pipeline.jobs import Executor
@@ -21,7 +22,7 @@ def executors(
     Args:
         clients: The AWS clients.
         source: The repositories of CodeCommit.
-        clock: Passes the time of approvals.
+        clock: Passes the time of approvals and deployment windows.
         start_build: Starts builds in place of CodeBuild's API.
     """
     artifacts = Artifacts(clients)
@@ -31,4 +32,5 @@ def executors(
         "CodeBuild": CodeBuildAction(clients, start_build),
         "Manual": ManualApproval(clients, clock),
         "VariableCheck": variable_check,
+        "DeploymentWindow": DeploymentWindow(clock),
     }

@@ -71,7 +71,7 @@ class StackOperations:
         while True:
             stack = self.describe(stack_id)
             status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
-            if not status.endswith("_IN_PROGRESS") or status == "REVIEW_IN_PROGRESS":
+            if not status.endswith("_IN_PROGRESS"):
                 break
             self._pause()
         if status not in _SUCCESSFUL:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scaffold.engine.images.context import Context, pattern_expression
-from scaffold.engine.images.dockerfile import Dockerfile, Instruction, Stage, declared, substitute
+from scaffold.engine.images.dockerfile import Dockerfile, Instruction, Stage, declared, substitute, words_of
 from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
 from scaffold.engine.images.node import Node
 from scaffold.engine.images.run_instruction import Place, run
@@ -104,7 +103,10 @@ class Builder:
         stage = self._dockerfile.stage(target) if target else self._dockerfile.stages[-1]
         if stage is None:
             raise BuildFailed(f"target stage {target!r} could not be found")
-        return self._stage(stage)
+        try:
+            return self._stage(stage)
+        except (OSError, ValueError) as error:  # A file where a directory is needed, a name that no file can have.
+            raise BuildFailed(str(error)) from error
 
     def _stage(self, stage: Stage) -> Built:
         if stage.name not in self._built:
@@ -137,7 +139,7 @@ class Builder:
 
     def _declare(self, instruction: Instruction, arguments: Mapping[str, str]) -> dict[str, str]:
         found = declared(instruction, self._given, arguments)
-        for name in shlex.split(instruction.rest):  # One without a value has that of the ARG before the first stage.
+        for name in words_of(instruction.rest):  # One without a value has that of the ARG before the first stage.
             if name in self._dockerfile.arguments:
                 found.setdefault(name, self._dockerfile.arguments[name])
         return found
@@ -185,13 +187,16 @@ class Builder:
 
     def _copy(self, instruction: Instruction, rest: str, tree: Tree, settings: Settings) -> None:
         unknown = [flag for flag in instruction.flags if flag not in _COPY_FLAGS]
-        *sources, target = instruction.exec_form or shlex.split(rest)
-        if unknown or not sources:
+        words = instruction.exec_form or words_of(rest)
+        if len(words) < 2:
+            raise BuildFailed(f"COPY requires at least two arguments: {rest}")
+        *sources, target = words
+        if unknown:
             raise NeedsEngine(str(instruction))
         origin = instruction.flags.get("from")
         available = self._context.files if origin is None else self._files_of(origin, instruction)
         into = len(sources) > 1 or target.endswith("/") or target in (".", "..")
-        mode = int(instruction.flags["chmod"], 8) if "chmod" in instruction.flags else None
+        mode = _mode(instruction)
         added: list[Path] = []
         for source in sources:
             for name, path in _targets(source, target, into, available, tree, settings.directory):
@@ -215,7 +220,7 @@ def _targets(
     found, of_directory = _select(source, available)
     if not found:
         raise BuildFailed(f"COPY {source}: not found")
-    into = into or of_directory or len(found) > 1
+    into = into or of_directory or len(found) > 1 or tree.path(target, directory).is_dir()
     return [
         (name, tree.path(posixpath.join(target, relative) if into else target, directory))
         for name, relative in found.items()
@@ -245,8 +250,15 @@ def _owner(user: str) -> Owner:
     return (int(numbers[1]), int(numbers[2] or 0)) if numbers else (0, 0)
 
 
+def _mode(instruction: Instruction) -> int | None:
+    given = instruction.flags.get("chmod")
+    if given is not None and not re.fullmatch("[0-7]{3,4}", given):
+        raise NeedsEngine(str(instruction))
+    return None if given is None else int(given, 8)
+
+
 def _pairs(text: str) -> dict[str, str]:
-    words = shlex.split(text)
+    words = words_of(text)
     if not all("=" in word for word in words):  # The old form, `ENV NAME value`.
         name, _, value = text.partition(" ")
         return {name: value.strip()}

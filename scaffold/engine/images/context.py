@@ -23,7 +23,7 @@ class Context:
         self._root = root
         names = ("Dockerfile.dockerignore", ".dockerignore")
         ignore = next((root / name for name in names if (root / name).is_file()), None)
-        self._rules = _rules(ignore.read_text("utf-8-sig") if ignore else "")
+        self._rules = _rules(ignore.read_text("utf-8-sig", "replace") if ignore else "")
         self.files = self._find()
 
     def _find(self) -> dict[str, Path]:

@@ -107,7 +107,7 @@ class Docker:
         cache = self._store.folder.parent.parent / "npm-cache"
         cache.mkdir(exist_ok=True)
         built = Builder(
-            parse(path.read_text("utf-8"), given),
+            parse(path.read_text("utf-8", "replace"), given),
             Context(options.context),
             given,
             node.find(self._settings["path"]),

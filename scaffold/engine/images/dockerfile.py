@@ -111,7 +111,7 @@ def parse(text: str, given: Mapping[str, str]) -> Dockerfile:
 def declared(instruction: Instruction, given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
     """The build arguments that an ARG declares, as far as they have values."""
     found = {}
-    for word in shlex.split(instruction.rest):
+    for word in words_of(instruction.rest):
         name, has_default, default = word.partition("=")
         if name in given:
             found[name] = given[name]
@@ -134,6 +134,18 @@ def substitute(text: str, variables: Mapping[str, str]) -> str:
         return (found or "") if has_value else other
 
     return _VARIABLE.sub(value, text)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of an instruction, by the shell's rules for quotes.
+
+    Raises:
+        BuildFailed: A quote is not closed.
+    """
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise BuildFailed(f"{text}: {error}") from error
 
 
 def _close(stages: list[Stage], instructions: list[Instruction]) -> None:

@@ -1,16 +1,16 @@
-"""RUN without a container: a closed list of commands, done here. No text of a Dockerfile is executed."""
+"""RUN without a container: a closed list of commands, done here. No text of a RUN is executed."""
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scaffold.engine.images.dockerfile import words_of
 from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
 from scaffold.engine.images.node import Node
 from scaffold.engine.images.tree import Owner, Tree
@@ -70,7 +70,7 @@ def _commands(text: str) -> list[tuple[str, list[str]]]:
         raise NeedsEngine(f"RUN {text}")
     found = []
     for command in text.split("&&"):
-        name, *words = shlex.split(command) or [""]
+        name, *words = words_of(command) or [""]
         if not _known(name, words):
             raise NeedsEngine(f"RUN {text}")
         found.append((name, words))

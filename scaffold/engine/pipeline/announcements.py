@@ -16,8 +16,7 @@ _STATES = {"InProgress": "STARTED", "Cancelled": "CANCELED"}
 def pipeline_event(state: PipelineState, execution: Execution, now: float, resumed: bool = False) -> Event:
     """The state of an execution has changed."""
     trigger = {"trigger-type": execution.trigger, "trigger-detail": execution.trigger_detail}
-    detail: dict[str, Any] = {"execution-trigger": trigger, **_failure(execution.summary, execution.status)}
-    return _event(state, "Pipeline", execution, execution.status, now, detail, resumed)
+    return _event(state, "Pipeline", execution, execution.status, now, {"execution-trigger": trigger}, resumed)
 
 
 def stage_event(
@@ -70,10 +69,6 @@ def _event(
     }
     kind = f"CodePipeline {subject} Execution State Change"
     return Event("aws.codepipeline", kind, state.region, common | detail, (state.arn,), now)
-
-
-def _failure(summary: str, status: str) -> dict[str, Any]:
-    return {"additional-attributes": {"failureReason": summary}} if status == "Failed" and summary else {}
 
 
 def _artifact(name: str, location: Location) -> dict[str, Any]:

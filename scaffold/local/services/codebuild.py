@@ -62,18 +62,22 @@ class CodeBuild(AwsService):
 
     def start_build(self, call: Call) -> Document:
         """Start a build of a project."""
-        return self.start(call)
+        return {"build": self.start(call.region, call.parameters)}
 
-    def start(self, call: Call, initiator: str = "", resolved_version: str = "") -> Document:
-        """Start a build, with what the API cannot say: which pipeline starts it, and which commit the source is of.
+    def start(self, region: str, given: Document, initiator: str = "", resolved_version: str = "") -> Document:
+        """Start a build, with what the API cannot say.
 
         Args:
-            initiator: `codepipeline/NAME` for a pipeline.
-            resolved_version: The commit id of a pipeline's source.
+            given: The input of StartBuild.
+            initiator: Who starts it: `codepipeline/NAME` for a pipeline.
+            resolved_version: The commit of the source, which the artifact of a pipeline does not say.
+
+        Raises:
+            ServiceError: There is no such project, or the input is refused.
         """
-        project = self._project(call, "projectName")
+        project = self._project(Call("StartBuild", given, region), "projectName")
         try:
-            return {"build": self._builds.start(call.region, project, call.parameters, initiator, resolved_version)}
+            return self._builds.start(region, project, given, initiator, resolved_version)
         except Refused as error:
             raise ServiceError("InvalidInputException", str(error)) from error
 

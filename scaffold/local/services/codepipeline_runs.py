@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from scaffold.engine.pipeline import describe
@@ -46,10 +47,11 @@ class RunningCodePipeline(CodePipeline):
             runner.stop()
 
     def start_for_event(self, pipeline_arn: str, rule_arn: str) -> None:
-        """Start an execution for an EventBridge rule, whose target is a pipeline. EventBridge ignores failures."""
+        """Start an execution for an EventBridge rule, whose target is a pipeline. EventBridge reports no failures."""
         runner = self._runners.get(pipeline_arn)
         if runner:
-            runner.tell(Start(str(uuid.uuid4()), "CloudWatchEvent", rule_arn))
+            with suppress(Refused):
+                runner.tell(Start(str(uuid.uuid4()), "CloudWatchEvent", rule_arn))
 
     def stop_pipeline_execution(self, call: Call) -> Document:
         """Stop an execution, after its actions in progress or at once."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scaffold.engine.builds.buildspec import Files, InvalidBuildspec, NotRehearsed, Phase, parse
 from tests.kits import ROOT
@@ -102,3 +107,39 @@ def test_what_is_not_rehearsed(text: str, what: str) -> None:
     with pytest.raises(NotRehearsed) as refused:
         parse(text)
     assert str(refused.value) == f"not rehearsed: {what}"
+
+
+WORDS = (
+    "version: 0.2",
+    "phases",
+    "build",
+    "commands",
+    "env",
+    "variables",
+    "reports",
+    "artifacts",
+    "files",
+    "a",
+    "true",
+    "~",
+    "1",
+)
+values = st.recursive(
+    st.sampled_from(WORDS),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from(WORDS), below, max_size=4),
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(("phases", "env", "reports", "artifacts", "cache", "run-as")), values))
+def test_any_document_is_read_or_refused(document: object) -> None:
+    text = "version: 0.2\n" + yaml.safe_dump(document)
+    with contextlib.suppress(InvalidBuildspec, NotRehearsed):
+        parse(text)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(InvalidBuildspec, NotRehearsed):
+        parse(text)

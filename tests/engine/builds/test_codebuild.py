@@ -214,8 +214,21 @@ def test_reports(client, project):
     group = report["reportGroupArn"]
     assert group.endswith(f"report-group/{project.name}-unit")  # CodeBuild creates it.
     assert codebuild.list_reports_for_report_group(reportGroupArn=group)["reports"] == [arn]
+    assert arn in codebuild.list_reports(filter={"status": "FAILED"})["reports"]
+    assert arn not in codebuild.list_reports(filter={"status": "SUCCEEDED"})["reports"]
     (case,) = codebuild.describe_test_cases(reportArn=arn, filter={"status": "FAILED"})["testCases"]
     assert (case["name"], case["message"], case["testRawDataPath"]) == ("bad", "no", "junit.xml")
+
+    with pytest.raises(ClientError, match="contains reports"):
+        codebuild.delete_report_group(arn=group)
+    codebuild.delete_report(arn=arn)
+    assert codebuild.batch_get_reports(reportArns=[arn]) | {"ResponseMetadata": 0} == {
+        "reports": [],
+        "reportsNotFound": [arn],
+        "ResponseMetadata": 0,
+    }
+    codebuild.delete_report_group(arn=group)
+    assert group not in codebuild.list_report_groups()["reportGroups"]
 
     files["out/other.xml"] = files.pop("out/junit.xml")
     build = project.build(files)
@@ -252,6 +265,10 @@ def test_listing_retrying_and_refusals(client, project):
     assert (first["buildNumber"], second["buildNumber"]) == (1, 2)
     assert codebuild.list_builds_for_project(projectName=project.name)["ids"] == [second["id"], first["id"]]
     assert codebuild.list_builds()["ids"][:2] == [second["id"], first["id"]]
+    assert project.name in codebuild.list_projects()["projects"]
+    token = {"idempotencyToken": "once", "sourceTypeOverride": "NO_SOURCE", "buildspecOverride": "version: 0.2\n"}
+    twice = [codebuild.start_build(projectName=project.name, **token)["build"]["id"] for _ in range(2)]
+    assert twice[0] == twice[1]
     found = codebuild.batch_get_builds(ids=[first["arn"], "no:thing"])
     assert [build["id"] for build in found["builds"]] == [first["id"]]
     assert found["buildsNotFound"] == ["no:thing"]

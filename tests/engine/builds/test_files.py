@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tempfile
+import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scaffold.engine.builds import files, reports
 from scaffold.engine.builds.buildspec import Files
@@ -16,7 +21,7 @@ JUNIT = """<testsuites>
     <testcase name="good" time="0.5"/>
     <testsuite name="inner"><testcase name="bad"><failure message="1 is not 2"/></testcase></testsuite>
     <testcase name="broken"><error>no such file</error></testcase>
-    <testcase name="later"><skipped message="another day"/></testcase>
+    <testcase name="later" time="inf"><skipped message="another day"/></testcase>
   </testsuite>
 </testsuites>"""
 
@@ -83,8 +88,29 @@ def test_junit(tmp_path: Path) -> None:
     assert report.counts == {"SUCCEEDED": 2, "FAILED": 1, "ERROR": 1, "SKIPPED": 1}
 
 
-@pytest.mark.parametrize("text", ["<html/>", "no XML", ""])
+@pytest.mark.parametrize("text", ["<html/>", "no XML", "", '<?xml version="1.0" encoding="none-such"?><testsuite/>'])
 def test_no_junit(tmp_path: Path, text: str) -> None:
     (tmp_path / "junit.xml").write_text(text)
     with pytest.raises(reports.InvalidReport):
         reports.read("unit", {"junit.xml": tmp_path / "junit.xml"})
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "a/../../outside"])
+def test_an_archive_stays_in_its_folder(tmp_path: Path, name: str) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(name, "text")
+        link = zipfile.ZipInfo("link")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "../..")
+    files.unpack(content.getvalue(), tmp_path / "a/b")
+    assert not (tmp_path / "outside").exists()
+    assert not Path("/outside").exists()
+    assert not (tmp_path / "a/b/link").exists()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.binary(max_size=200))
+def test_what_is_no_archive_is_said(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.raises(zipfile.BadZipFile):
+        files.unpack(content, Path(folder))

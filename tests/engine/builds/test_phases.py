@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaffold.engine.builds import phases
@@ -130,6 +130,7 @@ def test_a_failed_upload_fails_the_build() -> None:
 names = st.sampled_from([name for phase in plan().values() for name in (*phase.commands, *phase.final_commands)])
 
 
+@settings(deadline=None)
 @given(st.sets(names), st.dictionaries(st.sampled_from(PHASES), st.sampled_from(["ABORT", "CONTINUE", ""])))
 def test_every_build_ends_once_and_says_why(failing: set[str], on_failure: dict[str, str]) -> None:
     state, ran = play(plan(**on_failure), tuple(failing))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -96,6 +97,20 @@ def test_nothing_is_left(make: Make, tmp_path: Path) -> None:
     shell.kill()
     assert not any(alive(pid) for pid in pids)
     assert shell.run("true") == 137
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_zombie_is_left_by_orphans(make: Make, tmp_path: Path) -> None:
+    shell = make()
+    shell.run(
+        "touch pids; for i in 1 2 3; do (sh -c 'echo $$ >>pids' &); done\n"
+        "while [ $(wc -l <pids) -lt 3 ]; do sleep 0.05; done"
+    )
+    pids = [Path("/proc", pid) for pid in (tmp_path / "pids").read_text().split()]
+    deadline = time.monotonic() + 30
+    while any(pid.exists() for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_running_command_is_killed(make: Make, tmp_path: Path) -> None:

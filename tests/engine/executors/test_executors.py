@@ -14,7 +14,8 @@ from scaffold.engine.clock import Clock
 from scaffold.engine.executors.approval import ManualApproval
 from scaffold.engine.executors.codebuild import CodeBuildAction
 from scaffold.engine.executors.rules import variable_check
-from scaffold.engine.pipeline.jobs import Assignment, Failed, Job, Location, Outcome, Progress, Succeeded
+from scaffold.engine.pipeline.jobs import Failed, Location, Outcome, Progress, Succeeded
+from tests.engine.executors.jobs import job
 
 IDENTIFIER = "build:00000000-0000-0000-0000-000000000000"
 
@@ -42,14 +43,6 @@ class CodeBuild:
 def _build(status: str, **more: Any) -> dict[str, Any]:
     logs = {"deepLink": "https://logs", "cloudWatchLogsArn": "arn:logs"}
     return {"id": IDENTIFIER, "buildStatus": status, "logs": logs} | more
-
-
-def job(configuration: dict[str, str], ended: threading.Event | None = None, **more: Any) -> tuple[Job, list[Progress]]:
-    declared = {"name": "Build", "actionTypeId": {}} | more.pop("declaration", {})
-    given = {"inputs": {"Source": Location("bucket", "key")}, "commits": {"Source": "abc"}} | more
-    assignment = Assignment("1", "shop", "us-east-1", "2", "Build", declared, configuration, **given)
-    reports: list[Progress] = []
-    return Job(assignment, ended or threading.Event(), reports.append), reports
 
 
 def built(api: CodeBuild, **more: str) -> tuple[Outcome, list[Progress]]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scaffold.engine.images.build import Builder, Built
 from scaffold.engine.images.context import Context
 from scaffold.engine.images.dockerfile import parse, substitute
-from scaffold.engine.images.needs_engine import BuildFailed
+from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
 from scaffold.engine.images.node import Node
 
 
 def build(folder: Path, text: str, target: str = "", **given: str) -> Built:
-    node = Node("/nowhere/node", ("/nowhere/npm",), "v24")
+    node = Node("false", ("false",), "v24")
     context = folder / "context"
     context.mkdir(exist_ok=True)
     work = folder / "work"
@@ -182,3 +186,54 @@ def test_dockerignore(tmp_path: Path, ignore: str, left: set[str]) -> None:
     (tmp_path / "context/Dockerfile.dockerignore").write_text(ignore)
     found = set(Context(tmp_path / "context").files) - {"Dockerfile.dockerignore"}
     assert found == left
+
+
+KEYWORDS = (
+    "FROM",
+    "ARG",
+    "RUN",
+    "COPY",
+    "ENV",
+    "LABEL",
+    "WORKDIR",
+    "USER",
+    "EXPOSE",
+    "CMD",
+    "ENTRYPOINT",
+    "ADD",
+    "SHELL",
+)
+ARGUMENTS = (
+    *(
+        "node:24",
+        "AS",
+        "a",
+        "a=b",
+        "$a",
+        "${a:-b}",
+        "'",
+        '"',
+        "[",
+        '["x"]',
+        "--from=a",
+        "--chmod=x",
+        "--chmod=755",
+        ".",
+        "..",
+    ),
+    *("/", "*", "npm", "ci", "mkdir", "-p", "rm", "-rf", "chown", "1:1", "&&", ";", "\\", "<<E", "\0", "~root"),
+)
+lines = st.tuples(st.sampled_from(KEYWORDS), st.lists(st.sampled_from(ARGUMENTS), max_size=5))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(lines, max_size=6))
+def test_any_dockerfile_is_built_or_refused(found: list[tuple[str, list[str]]]) -> None:
+    """Its npm fails."""
+    text = "FROM node:24\n" + "".join(f"{keyword} {' '.join(arguments)}\n" for keyword, arguments in found)
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder), "a", "b/c")
+        before = sorted(Path(folder, "context").rglob("*"))
+        with contextlib.suppress(NeedsEngine, BuildFailed):
+            build(Path(folder), text)
+        assert sorted(Path(folder, "context").rglob("*")) == before

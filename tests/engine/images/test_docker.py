@@ -6,6 +6,8 @@ import gzip
 import hashlib
 import io
 import json
+import os
+import subprocess
 import tarfile
 import urllib.request
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any
 import boto3
 import pytest
 
+from scaffold.engine.images import node
+from scaffold.engine.tasks.images import Images
 from tests.engine.images.conftest import Docker, write_app
 
 HOST = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
@@ -97,6 +101,18 @@ def test_the_released_image_in_the_registry(docker, app, local):
             names += archive.getnames()
     assert {"app/package.json", "app/src/main.js", "app/node_modules/thing"} <= set(names)
     assert "app/test/app.test.js" not in names
+
+
+def test_a_task_can_unpack_and_start_it(docker, app, local, tmp_path):
+    ecr = repository(local, "task")
+    succeeded(docker("buildx", "build", "--push", "--tag", f"{HOST}/task:1", app))
+    (image,) = ecr.describe_images(repositoryName="task")["imageDetails"]
+    pulled = Images(local["AWS_ENDPOINT_URL"], tmp_path / "tasks").pull(f"{HOST}/task@{image['imageDigest']}")
+    found = node.find(os.environ["PATH"])
+    command = [found.program, *pulled.config["Entrypoint"][1:]]
+    directory = pulled.root / pulled.config["WorkingDir"].lstrip("/")
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("started")
 
 
 def test_the_same_files_give_the_same_digest(docker, app, local):
