@@ -31,7 +31,7 @@ checkov: .venv-checkov/.installed ## Prepare .venv-checkov, for the tests that r
 		--requirement $<
 	@touch $@
 
-demo: install ## Generate, push and deploy a service on the embedded local AWS
+demo: install ## Generate a service and release it to production on the embedded local AWS
 	@tools/demo
 
 test: install ## Run the tests (under five minutes on two cores)
