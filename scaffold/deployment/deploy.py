@@ -15,10 +15,11 @@ from scaffold.aws.service_quotas import Quota
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
 from scaffold.console.titles import title
-from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted
+from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, EXIT_WAITS_FOR_APPROVAL, Interrupted
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
 from scaffold.deployment.first_run import quotas_too_small
+from scaffold.deployment.follow import Release
 from scaffold.deployment.inventory import left_environments
 from scaffold.deployment.network_checks import NetworkWarning, check_networks
 from scaffold.deployment.ownership import check_stacks
@@ -62,6 +63,7 @@ class DeployResult(Result):
 
     Attributes:
         local: Whether it is local AWS, which proves nothing about an account.
+        runs: Whether the pipeline runs there; a local AWS may only store it.
         planned: Whether this is a plan and nothing was changed.
         steps: Every step, in order.
         quotas: Quotas that are too small for the first run of new environments; read when the pipeline's stack changes.
@@ -72,6 +74,7 @@ class DeployResult(Result):
         left_environments: Environments that the answers no longer name, and that still have stacks.
         networks: What is probably not intended in the networks of new environments.
         notifies: Whether approvals, failures and alarms are sent to an e-mail address.
+        release: The release of the deployed commit, where it was waited for.
     """
 
     command: ClassVar[str] = "deploy"
@@ -90,6 +93,8 @@ class DeployResult(Result):
     left_environments: tuple[str, ...] = ()
     notifies: bool = True
     networks: tuple[NetworkWarning, ...] = ()
+    release: Release | None = None
+    runs: bool = True
 
     @property
     def changed(self) -> bool:
@@ -98,7 +103,9 @@ class DeployResult(Result):
 
     @property
     def exit_code(self) -> int:
-        """10 for a plan with changes, else 0."""
+        """10 for a plan with changes, 11 for a release that waits for approval, else 0."""
+        if self.release and self.release.waiting:
+            return EXIT_WAITS_FOR_APPROVAL
         return EXIT_PLAN_HAS_CHANGES if self.planned and self.changed else EXIT_DONE
 
 
@@ -209,6 +216,7 @@ def _result(
         push_profile=outside_url(session),
         left_environments=left,
         notifies=notifies,
+        runs=session.target.runs,
     )
 
 

@@ -38,6 +38,8 @@ SERVICE_LINKED_ROLES = {
 DEPLOY_CHANGE_SET = "scaffold-deploy"
 PLAN_CHANGE_SET = "scaffold-plan"
 REPAIR_CHANGE_SET = "scaffold-repair"
+# The pipeline's own, of the service's stack in production.
+RELEASE_CHANGE_SET = "release"
 
 
 def repository(app: str) -> str:

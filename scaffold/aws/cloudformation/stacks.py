@@ -66,6 +66,11 @@ class Stack:
         """The root commit of its service; None where it does not show it, as before its creation has finished."""
         return self.parameters.get(names.ROOT_COMMIT) or self.outputs.get(names.ROOT_COMMIT)
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether the last operation failed, was rolled back or is in progress."""
+        return self.status not in _SUCCEEDED
+
 
 def as_stack(described: dict[str, Any]) -> Stack:
     """Read one entry of DescribeStacks."""
