@@ -28,6 +28,7 @@ from scaffold.local.services.image_scans import ImageScans
 from scaffold.local.services.report_groups import ReportGroups
 from scaffold.local.services.repositories import Repositories
 from scaffold.local.services.service_deployments import ServiceDeployments
+from scaffold.local.services.service_quotas import ServiceQuotas
 
 _ECR = "AmazonEC2ContainerRegistry_V20150921"
 _CODEBUILD = "CodeBuild_20161006"
@@ -77,6 +78,7 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
         "CodeCommit_20150413": codecommit,
         "CodePipeline_20150709": codepipeline,
         "AnyScaleFrontendService": autoscaling,
+        "ServiceQuotasV20190624": ServiceQuotas(),
         f"{_ECR}.StartImageScan": scans,
         f"{_ECR}.DescribeImageScanFindings": scans,
         **{f"{_CODEBUILD}.{operation}": reports for operation in ReportGroups.operations},

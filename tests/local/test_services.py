@@ -1,4 +1,4 @@
-"""CodePipeline, Application Auto Scaling, IAM, and the endpoint that they share."""
+"""CodePipeline, Application Auto Scaling, IAM, Service Quotas, and the endpoint that they share."""
 
 from __future__ import annotations
 
@@ -188,3 +188,8 @@ def test_an_invalid_body_is_an_error(variables: dict[str, str], shell: Shell) ->
     target = "-H 'X-Amz-Target: CodeCommit_20150413.CreateRepository'"
     done = shell(f"curl -s {target} -d 'not json' $AWS_ENDPOINT_URL/ ; curl -s {target} -d '[]' $AWS_ENDPOINT_URL/")
     assert done.stdout.count("SerializationException") == 2
+
+
+def test_the_account_has_no_quotas(client: Client) -> None:
+    pages = client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="fargate")
+    assert [page["Quotas"] for page in pages] == [[]]
