@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fork_server import AWS_CLI, programs
 from tests.kits import generate
 
 HERE = Path(__file__).parent
@@ -97,8 +98,8 @@ def local() -> Iterator[dict[str, str]]:
     """The environment variables of a local AWS for this worker."""
     from scaffold.local.environment import local_aws
 
-    with local_aws() as variables:
-        yield variables
+    with local_aws() as variables, programs(aws=AWS_CLI) as tools:
+        yield variables | {"PATH": os.pathsep.join([os.fspath(tools), os.fspath(TOOLS), variables["PATH"]])}
 
 
 class Engine:
