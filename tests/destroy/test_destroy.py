@@ -68,9 +68,7 @@ def wait_for_next_second() -> None:
 
 
 def make_environment(service: Path, environment: str) -> None:
-    """What the pipeline would create, a second before anything is deleted: three stacks with the deploy role, a second
-    revision, and a log group of ECS.
-    """
+    """What the pipeline would create: three stacks with the deploy role, a second revision, and a log group of ECS."""
     app, cloudformation = name_of(service), client("cloudformation")
     cluster = names.cluster(app, environment)
     role = f"arn:aws:iam::000000000000:role{names.deploy_role(app, environment)}"
@@ -101,7 +99,6 @@ def make_environment(service: Path, environment: str) -> None:
         StackName=environment_stack(app, environment, "task-definition"), WaiterConfig={"Delay": 0.1}
     )
     client("logs").create_log_group(logGroupName=names.container_insights_log_group(app, environment))
-    wait_for_next_second()
 
 
 def fill(service: Path) -> None:
@@ -139,9 +136,9 @@ def traces(app: str) -> list[str]:
 @pytest.fixture
 def deployed(service: Path) -> Path:
     run(service)
-    fill(service)
     for environment in ("dev", "prod"):
         make_environment(service, environment)
+    fill(service)
     return service
 
 
@@ -289,6 +286,7 @@ def test_transition_into_the_stage_is_disabled_until_the_next_deployment(tmp_pat
         return {one["stageName"]: not one.get("inboundTransitionState", {}).get("enabled", True) for one in states}
 
     make_environment(service, "dev")
+    wait_for_next_second()
     remove(service, environment="dev")
     assert [stage for stage, shut in closed().items() if shut] == ["Dev"]
 
