@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 LOCK ?= requirements/dev.txt
 WORKERS ?= 2
+# Neighbouring tests share a worker, and so what is generated and started for them.
+PARALLEL := --numprocesses $(WORKERS) --dist worksteal
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -27,13 +29,13 @@ demo: install ## Generate, push and deploy a service on the embedded local AWS
 	@tools/demo
 
 test: install ## Run the tests (under five minutes on two cores)
-	$(BIN)/pytest --numprocesses $(WORKERS) -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 test-slow: install ## Run the sweeps that `make test` leaves out
-	$(BIN)/pytest --numprocesses $(WORKERS) -m slow
+	$(BIN)/pytest $(PARALLEL) -m slow
 
 test-all: install ## Run everything, and measure the coverage
-	$(BIN)/pytest --numprocesses $(WORKERS) --cov --cov-report=
+	$(BIN)/pytest $(PARALLEL) --cov --cov-report=
 	@$(BIN)/python tools/coverage_summary.py
 
 test-lowest: ## Run the tests with the lowest versions that pyproject.toml allows
