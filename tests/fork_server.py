@@ -57,9 +57,9 @@ def programs(**functions: str) -> Iterator[Path]:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
             assert server.stdin is not None
             assert server.stdout is not None
-            server.stdout.readline()  # written once it listens
+            assert server.stdout.readline(), "it does not listen"
             yield folder / "bin"
-            server.stdin.close()  # it ends with this process, too
+            server.stdin.close()  # which ends it, as the end of this process would
 
 
 def _serve(address: str, functions: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import json
 import os
 import shutil
@@ -98,7 +99,9 @@ def local() -> Iterator[dict[str, str]]:
     """The environment variables of a local AWS for this worker."""
     from scaffold.local.environment import local_aws
 
-    with local_aws() as variables, programs(aws=AWS_CLI) as tools:
+    # The lowest versions that the package allows are tested with the machine's `aws`.
+    installed = {"aws": AWS_CLI} if importlib.util.find_spec("awscli") else {}
+    with local_aws() as variables, programs(**installed) as tools:
         yield variables | {"PATH": os.pathsep.join([os.fspath(tools), os.fspath(TOOLS), variables["PATH"]])}
 
 
