@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scaffold.console.console import one_line
 from scaffold.console.prompt import ask, ask_text, output
 from scaffold.core.errors import ScaffoldError
+from scaffold.core.secrets import redact
 from scaffold.kit.questionnaire import CUSTOMIZE, MASK, Answers, Questionnaire
 from scaffold.kit.refusal import AnswerRefused
 
@@ -219,4 +220,4 @@ def _as_text(value: Any) -> str:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(redact(text), file=sys.stderr, flush=True)

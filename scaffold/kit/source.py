@@ -17,7 +17,8 @@ from scaffold.core.git_failures import GitFailed, GitFailure, explain
 VARIABLE = "SCAFFOLD_KIT"
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|codecommit::|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:")
-_PASSWORD = re.compile(r"(git\+)?https?://[^/@:]*:[^/@]+@", re.IGNORECASE)
+# Over HTTP a user name alone may be a token.
+_CREDENTIALS = re.compile(r"(git\+)?(https?://[^/]*@|[a-z][a-z0-9+.-]*://[^/]*:[^/]*@)", re.IGNORECASE)
 _HOSTS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
 # Prefixes by which Copier recognises a Git URL; others need a git+ in front.
 _KNOWN_PREFIXES = ("git@", "git://", "git+", "https://github.com/", "https://gitlab.com/")
@@ -95,9 +96,9 @@ def resolve(kit: str | None = None, version: str | None = None) -> KitAddress:
             f"{origin} {source!r} is not the address of a kit.",
             "Give a folder, a Git URL or git+codecommit::REGION://REPOSITORY.",
         )
-    if _PASSWORD.match(source):
+    if _CREDENTIALS.match(source):
         raise UsageError(
-            "The kit's address has a password, which every service generated from it would record in Git.",
+            "The kit's address has credentials, which every service generated from it would record in Git.",
             "Leave it out, and let Git sign in: with a credential helper, or over SSH.",
         )
     if _is_remote(source):

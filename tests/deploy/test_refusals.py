@@ -261,18 +261,6 @@ def test_account_that_is_not_activated(service: Path, wire: Wire) -> None:
     assert "payment method" in refusal(service).remedy
 
 
-def test_zero_quotas_are_reported_at_the_first_deployment(
-    service: Path, wire: Wire, capsys: pytest.CaptureFixture[str]
-) -> None:
-    quota = {"QuotaName": "Concurrently running builds for Linux/Small environment", "Value": 0.0}
-    wire.faults["ListServiceQuotas"] = lambda: (
-        type("Response", (), {"status_code": 200})(),
-        {"Quotas": [quota], "ResponseMetadata": {}},
-    )
-    run(service)
-    assert "pipeline's first run will fail" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("reason", "remedy"),
     [

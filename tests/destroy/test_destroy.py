@@ -255,7 +255,7 @@ def test_service_of_another_history_is_not_deleted(service: Path, tmp_path: Path
     other = make_service(tmp_path / "other", name_of(service), description="another one")
     run(other)
     before = traces(name_of(service))
-    with pytest.raises(ScaffoldError, match="another history"):
+    with pytest.raises(ScaffoldError, match="the root commit of its main"):
         remove(service)
     assert traces(name_of(service)) == before
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from scaffold.aws.service_quotas import BUILDS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, VPCS
 from tests.local.conftest import Client
 
 Shell = Callable[..., Any]
@@ -190,6 +191,16 @@ def test_an_invalid_body_is_an_error(variables: dict[str, str], shell: Shell) ->
     assert done.stdout.count("SerializationException") == 2
 
 
-def test_the_account_has_no_quotas(client: Client) -> None:
-    pages = client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="fargate")
-    assert [page["Quotas"] for page in pages] == [[]]
+def test_quotas_have_their_default_value_only(client: Client) -> None:
+    quotas = client("service-quotas")
+    vpcs = {"ServiceCode": "vpc", "QuotaCode": "L-F678F1CE"}
+    with pytest.raises(quotas.exceptions.NoSuchResourceException, match="default"):
+        quotas.get_service_quota(**vpcs)
+    assert quotas.get_aws_default_service_quota(**vpcs)["Quota"]["Value"] == 5
+    with pytest.raises(quotas.exceptions.NoSuchResourceException):
+        quotas.get_aws_default_service_quota(ServiceCode="vpc", QuotaCode="L-00000000")
+
+
+def test_local_aws_knows_every_quota_that_is_read(client: Client) -> None:
+    for quota in (VPCS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, *BUILDS.values()):
+        assert client("service-quotas").get_aws_default_service_quota(ServiceCode=quota.service, QuotaCode=quota.code)

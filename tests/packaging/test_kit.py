@@ -13,7 +13,7 @@ import pytest
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import git
 from scaffold.kit.rendering import open_kit
-from scaffold.kit.source import KitSource, KitUnusable
+from scaffold.kit.source import KitSource, KitUnusable, resolve
 from tests.kits import commit_all
 
 
@@ -190,3 +190,25 @@ def test_a_kit_of_another_user_is_no_reason_to_run_git_init(kit: Path, monkeypat
         pass
     assert "belongs to another user" in caught.value.happened
     assert f"safe.directory {kit}" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://ann:pass@127.0.0.1/kit.git",
+        "git+https://TOKEN@127.0.0.1/kit.git",
+        "http://:pass@127.0.0.1/kit.git",
+        "HTTPS://x-access-token:TOKEN@127.0.0.1/kit.git",
+        "ssh://ann:pass@127.0.0.1/kit.git",
+        "git+ssh://ann:pass@127.0.0.1/kit.git",
+    ],
+)
+def test_credentials_would_be_recorded(address: str) -> None:
+    assert "credentials" in refused(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["git@127.0.0.1:team/kit.git", "ssh://git@127.0.0.1/kit.git", "git+codecommit::eu-west-1://ann@kit"]
+)
+def test_user_names_without_credentials(address: str) -> None:
+    assert resolve(address, None).url
