@@ -26,8 +26,9 @@ from tests.deploy.services import (
     make_service,
     remove,
     run,
+    wait_for_next_second,
 )
-from tests.destroy.test_destroy import READS, fill, make_environment, traces, wait_for_next_second
+from tests.destroy.test_destroy import READS, fill, make_environment, traces
 
 
 def name_of(service: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from tests.deploy.services import (
     make_service,
     remove,
     run,
+    wait_for_next_second,
 )
 
 READS = ("Get", "List", "Describe", "Head")
@@ -60,11 +60,6 @@ Resources:
 
 def name_of(service: Path) -> str:
     return read(service).app_name
-
-
-def wait_for_next_second() -> None:
-    """Within the second of its deletion, a stack and what is created again under its names cannot be told apart."""
-    time.sleep(1 - time.time() % 1)
 
 
 def make_environment(service: Path, environment: str) -> None:
