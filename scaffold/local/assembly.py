@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation import (
@@ -30,27 +33,46 @@ from scaffold.local.services.repositories import Repositories
 from scaffold.local.services.service_deployments import ServiceDeployments
 from scaffold.local.services.service_quotas import ServiceQuotas
 
+if TYPE_CHECKING:
+    from scaffold.local.engine import Engine
+
 _ECR = "AmazonEC2ContainerRegistry_V20150921"
 _CODEBUILD = "CodeBuild_20161006"
 _ECS = "AmazonEC2ContainerServiceV20141113"
 
 
-def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callable[[], None]]:
+@dataclass(frozen=True)
+class Assembly:
+    """Local AWS, ready to be served.
+
+    Attributes:
+        router: The ASGI application.
+        started: To be called with the event loop, in it, before the first request.
+        stop: Ends what the application has started: Git processes, actions of pipelines, builds.
+    """
+
+    router: Router
+    started: Callable[[asyncio.AbstractEventLoop], None]
+    stop: Callable[[], None]
+
+
+def assemble(state: Path, region: str, api_address: str, git_address: str, speed: float | None = None) -> Assembly:
     """Monkeypatch ministack and build the application.
 
     Args:
         state: The state directory.
         region: The region of requests that name none.
+        api_address: The host and port of the endpoint of all services.
         git_address: The host and port of the Git endpoint.
-
-    Returns:
-        The application, and a function that kills the Git processes that it has started.
+        speed: How many seconds of waiting pass in one second, for what was deployed to run. By default it does not.
     """
-    repositories = Repositories(state / "repositories")
-    git = GitEndpoint(repositories, region)
-    codecommit, codepipeline = CodeCommit(repositories, git_address), CodePipeline()
-    autoscaling, reports, scans = ApplicationAutoScaling(), ReportGroups(), ImageScans()
-    deployments = ServiceDeployments()
+    repositories, reports = Repositories(state / "repositories"), ReportGroups()
+    engine = _engine(state, api_address, git_address, speed, repositories, reports) if speed else None
+    git = GitEndpoint(repositories, region, engine.pushed if engine else None)
+    codecommit = CodeCommit(repositories, git_address)
+    codepipeline = engine.codepipeline if engine else CodePipeline()
+    autoscaling = ApplicationAutoScaling(engine.hold_limits if engine else None)
+    scans, deployments = ImageScans(), ServiceDeployments()
 
     registration.register(
         [
@@ -64,6 +86,7 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
             runtime.MetricAlarm(),
             runtime.ScalableTarget(autoscaling),
             runtime.ScalingPolicy(autoscaling),
+            *(engine.resource_types if engine else []),
         ]
     )
     ministack_bridge.refine_creation_times()
@@ -79,11 +102,33 @@ def assemble(state: Path, region: str, git_address: str) -> tuple[Router, Callab
         "CodePipeline_20150709": codepipeline,
         "AnyScaleFrontendService": autoscaling,
         "ServiceQuotasV20190624": ServiceQuotas(),
+        f"{_ECR}.DescribeImages": scans,
         f"{_ECR}.StartImageScan": scans,
         f"{_ECR}.DescribeImageScanFindings": scans,
         **{f"{_CODEBUILD}.{operation}": reports for operation in ReportGroups.operations},
-        **{f"{_ECS}.{operation}": deployments for operation in ServiceDeployments.operations},
     }
+    if engine:
+        services |= engine.services
+    else:
+        services |= {f"{_ECS}.{operation}": deployments for operation in ServiceDeployments.operations}
     router = Router(ministack_bridge.app, services, git, region)
     router.controls["/_local/image-scans"] = scans.control
-    return router, git.stop
+
+    def started(loop: asyncio.AbstractEventLoop) -> None:
+        if engine:
+            engine.start(loop)
+
+    def stop() -> None:
+        git.stop()
+        if engine:
+            engine.stop()
+
+    return Assembly(router, started, stop)
+
+
+def _engine(
+    state: Path, api_address: str, git_address: str, speed: float, repositories: Repositories, reports: ReportGroups
+) -> Engine:
+    from scaffold.local.engine import Engine
+
+    return Engine(state, api_address, git_address, speed, repositories, reports)

@@ -23,6 +23,7 @@ from scaffold.core.git import git
 from scaffold.core.git_failures import GitFailed
 from scaffold.core.target import LOCAL_VARIABLE, Endpoint, Target, local_endpoint
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.downloads import DOWNLOADS, downloads
 from scaffold.local.folder import own_folder
 from scaffold.local.ministack_names import TESTED
 
@@ -84,11 +85,13 @@ def local_aws(region: str = "us-east-1") -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def running_local_aws(region: str = "us-east-1") -> Iterator[LocalAws]:
+def running_local_aws(region: str = "us-east-1", runs: bool = False, speed: float = 1.0) -> Iterator[LocalAws]:
     """Run local AWS for the time of a `with` block.
 
     Args:
         region: The region of its clients.
+        runs: Whether what is deployed to it runs: pipelines, builds and tasks. Otherwise it is only stored.
+        speed: How many seconds of waiting, such as for an approval's timeout, pass in one second.
 
     Raises:
         ScaffoldError: The extra is not installed, or local AWS does not start.
@@ -99,7 +102,7 @@ def running_local_aws(region: str = "us-east-1") -> Iterator[LocalAws]:
             (state / folder).mkdir()
         log = state / "server.log"
         with log.open("w") as output:
-            server = _start(state, region, output)
+            server = _start(state, region, output, speed if runs else None)
         try:
             yield LocalAws(region, _variables(state, region, _wait_until_ready(server, log)), server)
         finally:
@@ -115,7 +118,7 @@ def _require_extra() -> None:
         )
 
 
-def _start(state: Path, region: str, log: IO[str]) -> subprocess.Popen[str]:
+def _start(state: Path, region: str, log: IO[str], speed: float | None) -> subprocess.Popen[str]:
     """Start the server in a session of its own, which the terminal's Ctrl-C does not reach."""
     package_parent = str(Path(__file__).resolve().parents[2])
     inherited_path = os.environ.get("PYTHONPATH")
@@ -133,9 +136,11 @@ def _start(state: Path, region: str, log: IO[str]) -> subprocess.Popen[str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": f"unix://{state / 'no-docker.sock'}",
+        DOWNLOADS: json.dumps(downloads(os.environ)),
     }
     # -P: modules in the current directory must not be imported in place of packages.
     command = [sys.executable, "-P", "-m", "scaffold.local.server", str(state), region]
+    command += [str(speed)] if speed else []
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, stdin=pipe, stdout=pipe, stderr=log, text=True, env=variables, cwd=state, start_new_session=True

@@ -34,7 +34,7 @@ from ministack.services.cloudformation import engine, handlers, helpers, provisi
 
 from scaffold.local.ministack_names import MinistackChanged
 from scaffold.local.protocol import ACCOUNT, Document, ServiceError
-from scaffold.local.wire import Response, error_of, output_of
+from scaffold.local.wire import Response, error_of, output_of, parameter
 
 Handler = Callable[[Document], Response]
 Delete = Callable[[str, Document], None]
@@ -42,7 +42,12 @@ Created = tuple[str, Document]
 #: Exports by their names, each with its StackId and Value.
 Exports = Mapping[str, Document]
 
-_ACTIONS: dict[str, dict[str, Handler]] = {"cloudformation": handlers._ACTION_HANDLERS, "iam": iam._IAM_HANDLERS}
+_ACTIONS: dict[str, dict[str, Handler]] = {
+    "cloudformation": handlers._ACTION_HANDLERS,
+    "ecs": ecs._ACTION_MAP,
+    "elbv2": alb._ACTION_MAP,
+    "iam": iam._IAM_HANDLERS,
+}
 _TARGETS = {
     "cloudwatch": "GraniteServiceVersion20100801",
     "ecr": "AmazonEC2ContainerRegistry_V20150921",
@@ -107,20 +112,25 @@ def generated_name(stack: str, logical_id: str, longest: int) -> str:
 
 
 def handler_of(service: str, action: str) -> Handler:
-    """ministack's function for an API action of `cloudformation` or `iam`. It takes a list for each parameter."""
+    """ministack's function for an API action of a service in `_ACTIONS`. Except for ECS, parameters are lists."""
     if action not in _ACTIONS[service]:
         raise MinistackChanged(f"handler of the {service} action {action}")
     return _ACTIONS[service][action]
 
 
 def wrap_action(service: str, action: str, wrapper: Callable[[Document, Handler], Response]) -> None:
-    """Monkeypatch ministack's function for an API action of `cloudformation` or `iam`.
+    """Monkeypatch ministack's function for an API action of a service in `_ACTIONS`.
 
     Args:
         wrapper: Takes the parameters and the original function, and returns the response.
     """
     original = handler_of(service, action)
     _ACTIONS[service][action] = lambda parameters: wrapper(parameters, original)
+
+
+def answer_action(service: str, action: str, handler: Handler) -> None:
+    """Answer an API action of a service in `_ACTIONS` in place of ministack, which need not have it."""
+    _ACTIONS[service][action] = handler
 
 
 def wrap_create(type_name: str, wrapper: Callable[[Document, Callable[[], Created]], Created]) -> None:
@@ -259,6 +269,30 @@ def iam_error(code: str, message: str, status: int = 400) -> Response:
     return cast(Response, iam._error(status, code, escape(message)))
 
 
+def publish_event(entry: Document, region: str) -> None:
+    """Publish an event of an AWS service, which PutEvents refuses, to the rules of a region. Runs in the event loop."""
+    with request_scope(ACCOUNT, region):
+        eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+def wrap_rule_targets(service: str, invoke: Callable[[Document, Document], None]) -> None:
+    """Let a function invoke the targets of EventBridge rules of one service.
+
+    Args:
+        service: The service in the targets' ARNs.
+        invoke: Takes the target and the rule.
+    """
+    original = eventbridge._invoke_target
+
+    def invoke_target(target: Document, event: Document, rule: Document, view: Any = None) -> None:
+        if target.get("Arn", "").split(":")[2:3] == [service]:
+            invoke(target, rule)
+        else:
+            original(target, event, rule, view)
+
+    eventbridge._invoke_target = invoke_target
+
+
 def refine_creation_times() -> None:
     """Give image repositories creation times with milliseconds, as ECR does. ministack's have whole seconds."""
     original = ecr._create_repository
@@ -273,6 +307,95 @@ def refine_creation_times() -> None:
         return status, headers, body
 
     ecr._create_repository = create_repository
+
+
+def wait_for(type_name: str) -> None:
+    """Let CloudFormation wait for a type's resources in a thread, and send a failed update back as AWS does."""
+    in_thread, sent_back = stacks._runs_on_worker_thread, stacks._sends_back_failed_update
+    stacks._runs_on_worker_thread = lambda other: other == type_name or in_thread(other)
+    stacks._sends_back_failed_update = lambda other: other == type_name or sent_back(other)
+
+
+def keep_weights() -> None:
+    """Keep the target groups and weights of forward actions, of which ministack keeps the first group only."""
+    parse, write, convert = alb._parse_actions, alb._action_xml, provisioners._elbv2_listener_actions
+
+    def parse_actions(parameters: Document, prefix: str = "DefaultActions") -> list[Document]:
+        actions: list[Document] = parse(parameters, prefix)
+        for number, action in enumerate(actions, 1):
+            _add_forward(action, _forward_parameters(parameters, f"{prefix}.member.{number}.ForwardConfig"))
+        return actions
+
+    def write_action(action: Document) -> str:
+        groups = (action.get("ForwardConfig") or {}).get("TargetGroups", [])
+        members = "".join(
+            f"<member><TargetGroupArn>{one['TargetGroupArn']}</TargetGroupArn><Weight>{one['Weight']}</Weight></member>"
+            for one in groups
+        )
+        forward = f"<ForwardConfig><TargetGroups>{members}</TargetGroups></ForwardConfig>" if groups else ""
+        return f"{str(write(action)).removesuffix('</member>')}{forward}</member>"
+
+    def convert_actions(properties: Document, load_balancer: str, prop: str = "DefaultActions") -> list[Document]:
+        actions: list[Document] = convert(properties, load_balancer, prop)
+        for action, given in zip(actions, properties.get(prop) or [], strict=True):
+            _add_forward(action, (given.get("ForwardConfig") or {}).get("TargetGroups") or [])
+        return actions
+
+    alb._parse_actions, alb._action_xml = parse_actions, write_action
+    provisioners._elbv2_listener_actions = convert_actions
+
+
+def _forward_parameters(parameters: Document, prefix: str) -> list[Document]:
+    groups: list[Document] = []
+    while arn := parameter(parameters, f"{prefix}.TargetGroups.member.{len(groups) + 1}.TargetGroupArn"):
+        weight = parameter(parameters, f"{prefix}.TargetGroups.member.{len(groups) + 1}.Weight")
+        groups.append({"TargetGroupArn": arn, "Weight": weight or 1})
+    return groups
+
+
+def _add_forward(action: Document, groups: list[Document]) -> None:
+    if groups:
+        given = [(one["TargetGroupArn"], int(one.get("Weight", 1))) for one in groups]
+        action["ForwardConfig"] = {"TargetGroups": [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in given]}
+        if len(groups) == 1:
+            action["TargetGroupArn"] = given[0][0]
+
+
+def load_balancer_records() -> dict[str, Document]:
+    """The load balancers of the current request's region by their ARNs: ministack's own dictionaries, not copies."""
+    return dict(alb._lbs.items())
+
+
+def listener_records() -> list[Document]:
+    """The listeners of the current request's region."""
+    return list(alb._listeners.values())
+
+
+def rule_records() -> list[Document]:
+    """The rules of all listeners of the current request's region."""
+    return list(alb._rules.values())
+
+
+def target_group_records() -> list[tuple[Document, list[Document], list[Document]]]:
+    """The target groups of the current request's region, with their attributes and targets."""
+    return [(one, alb._tg_attrs.get(arn, []), alb._targets.get(arn, [])) for arn, one in alb._tgs.items()]
+
+
+def elb_response(action: str, content: str) -> Response:
+    """A response of ELB's API with XML content."""
+    return cast(Response, alb._xml(200, action, content))
+
+
+def wrap_changes(type_name: str, wrapper: Callable[[Callable[[], Any]], Any]) -> None:
+    """Monkeypatch how resources of a type are created, updated and deleted. The wrapper takes the original call."""
+    for key in ("create", "update", "delete"):
+        functions, original = _function_of(type_name, key)
+        functions[key] = lambda *given, original=original: wrapper(lambda: original(*given))
+
+
+def ecs_tags() -> dict[str, list[Document]]:
+    """The tags of ECS's resources by their ARNs: ministack's own dictionary, not a copy."""
+    return cast(dict[str, list[Document]], ecs._tags)
 
 
 def delete_bucket(name: str) -> None:

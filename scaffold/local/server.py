@@ -52,14 +52,19 @@ class Shutdown:
 
 
 def main() -> None:
-    """Run local AWS. The arguments are the state directory and the default region."""
+    """Run local AWS.
+
+    The arguments are the state directory, the default region and, for what was deployed to run, how many seconds of
+    waiting pass in one second.
+    """
     state, region = Path(sys.argv[1]), sys.argv[2]
+    speed = float(sys.argv[3]) if sys.argv[3:] else None
     shutdown = Shutdown(state)
     # Ctrl-C in the terminal is for the parent, which closes the pipe when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, shutdown)
     threading.Thread(target=_exit_with_parent, args=(shutdown, os.getppid()), daemon=True).start()
-    _serve(state, region, shutdown)
+    _serve(state, region, speed, shutdown)
 
 
 def _exit_with_parent(shutdown: Shutdown, parent: int) -> None:
@@ -71,7 +76,7 @@ def _exit_with_parent(shutdown: Shutdown, parent: int) -> None:
     shutdown()
 
 
-def _serve(state: Path, region: str, shutdown: Shutdown) -> None:
+def _serve(state: Path, region: str, speed: float | None, shutdown: Shutdown) -> None:
     """Bind free ports, build the application, print the addresses as one line of JSON, and serve.
 
     With a ministack that has changed, print what has changed instead.
@@ -92,11 +97,11 @@ def _serve(state: Path, region: str, shutdown: Shutdown) -> None:
         ministack_names.check()
         from scaffold.local.assembly import assemble
 
-        router, stop_git = assemble(state, region, git_address)
+        assembly = assemble(state, region, api_address, git_address, speed)
     except ministack_names.MinistackChanged as error:
         print(json.dumps({"changed": str(error)}), flush=True)
         return
-    shutdown.before.append(stop_git)
+    shutdown.before.append(assembly.stop)
 
     authority = trustme.CA(organization_name="gitops-scaffold local AWS")
     certificate = authority.issue_cert("127.0.0.1", "localhost")
@@ -112,8 +117,9 @@ def _serve(state: Path, region: str, shutdown: Shutdown) -> None:
 
     async def run() -> None:
         ready = {"api": api_address, "git": git_address, "authority": authority.cert_pem.bytes().decode()}
+        assembly.started(asyncio.get_running_loop())
         print(json.dumps(ready), flush=True)
-        await serve(cast(Framework, router), config, shutdown_trigger=asyncio.Event().wait)
+        await serve(cast(Framework, assembly.router), config, shutdown_trigger=asyncio.Event().wait)
 
     asyncio.run(run())
 

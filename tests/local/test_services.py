@@ -116,6 +116,22 @@ def test_a_pipeline_is_updated(codepipeline: Any) -> None:
             lambda s, b: [{"name": "A", "actions": [s]}, {"name": "B", "actions": [b | {"namespace": "Source"}]}],
             "Namespace 'Source'",
         ),
+        (
+            lambda s, b: [
+                {"name": "A", "actions": [s]},
+                {
+                    "name": "B",
+                    "actions": [
+                        b
+                        | {
+                            "configuration": {"k": "#{Source.CommitId} #{variables.x} #{Build.IMAGE}"},
+                            "namespace": "Build",
+                        }
+                    ],
+                },
+            ],
+            r"ActionName=\[Build\], ActionConfigurationKey=\[k\], VariableReferenceText=\[Build.IMAGE\]",
+        ),
     ],
 )
 def test_an_invalid_structure_is_refused(codepipeline: Any, stages: Any, problem: str) -> None:

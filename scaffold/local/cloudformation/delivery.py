@@ -99,7 +99,9 @@ class CodeBuildReportGroup(ResourceType):
 
     def delete(self, request: Request) -> None:
         """Delete a report group."""
-        call_service(self._service, "DeleteReportGroup", {"arn": request.identifier}, request.region)
+        given: Document = {"arn": request.identifier}
+        given["deleteReports"] = str(request.properties.get("DeleteReports", False)).lower() == "true"
+        call_service(self._service, "DeleteReportGroup", given, request.region)
 
 
 def _declaration(request: Request) -> Document:

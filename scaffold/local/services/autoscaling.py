@@ -1,9 +1,10 @@
-"""Emulates Application Auto Scaling's API: it stores targets and policies. It does not scale anything."""
+"""Emulates Application Auto Scaling's API: it stores targets and policies. Policies do not scale anything."""
 
 from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 
 from scaffold.local import ministack_bridge
 from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
@@ -21,9 +22,10 @@ class ApplicationAutoScaling(AwsService):
 
     name = "application-autoscaling"
 
-    def __init__(self) -> None:
+    def __init__(self, hold_limits: Callable[[str, Document], None] | None = None) -> None:
         self._targets: dict[Key, Document] = {}
         self._policies: dict[Key, Document] = {}
+        self._hold_limits = hold_limits
 
     def register_scalable_target(self, call: Call) -> Document:
         """Register or update a target."""
@@ -52,6 +54,8 @@ class ApplicationAutoScaling(AwsService):
             raise ServiceError("ValidationException", "Maximum capacity cannot be less than minimum capacity")
         target.update(changed)
         target["SuspendedState"] |= given.get("SuspendedState", {})
+        if self._hold_limits:
+            self._hold_limits(call.region, target)
         return {"ScalableTargetARN": target["ScalableTargetARN"]}
 
     def describe_scalable_targets(self, call: Call) -> Document:

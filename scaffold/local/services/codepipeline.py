@@ -1,4 +1,4 @@
-"""Emulates CodePipeline's API: it stores pipelines and validates their structure. It does not run them."""
+"""Emulates CodePipeline's API: it stores pipelines and validates their structure. `codepipeline_runs` runs them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ class CodePipeline(AwsService):
         check_structure(declaration)
         tags = {tag["key"]: tag["value"] for tag in call.parameters.get("tags", [])}
         pipeline = self._all[call.region, declaration["name"]] = Pipeline(declaration, call.region, tags)
-        pipeline.record_execution("CreatePipeline")
+        self._created(pipeline)
+        self._start(pipeline, "CreatePipeline", call)
         return {"pipeline": declaration, "tags": _tag_list(tags)}
 
     def get_pipeline(self, call: Call) -> Document:
@@ -94,48 +95,40 @@ class CodePipeline(AwsService):
         check_structure(declaration)
         declaration["version"] = pipeline.declaration["version"] + 1
         pipeline.declaration, pipeline.updated = declaration, time.time()
+        self._updated(pipeline)
         return {"pipeline": declaration}
 
     def delete_pipeline(self, call: Call) -> Document:
         """Delete a pipeline. No error if it does not exist."""
-        self._all.pop((call.region, call.parameters["name"]), None)
+        pipeline = self._all.pop((call.region, call.parameters["name"]), None)
+        if pipeline:
+            self._deleted(pipeline)
         return {}
 
     def get_pipeline_state(self, call: Call) -> Document:
-        """Describe the stages and actions. None of them has an execution."""
+        """Describe the stages and actions, with their latest executions."""
         pipeline = self._pipeline(call)
-        disabled = pipeline.disabled_transitions
         return {
             "pipelineName": pipeline.declaration["name"],
             "pipelineVersion": pipeline.declaration["version"],
             "created": pipeline.created,
             "updated": pipeline.updated,
-            "stageStates": [
-                {
-                    "stageName": stage["name"],
-                    "inboundExecutions": [],
-                    "inboundTransitionState": _transition(disabled.get((stage["name"], "Inbound"))),
-                    "actionStates": [{"actionName": action["name"]} for action in stage["actions"]],
-                }
-                for stage in pipeline.declaration["stages"]
-            ],
+            "stageStates": self._stage_states(pipeline),
         }
 
     def disable_stage_transition(self, call: Call) -> Document:
         """Disable the inbound or outbound transition of a stage."""
-        pipeline, transition = self._transition(call)
-        pipeline.disabled_transitions[transition] = call.parameters["reason"]
+        self._set_transition(call, call.parameters["reason"])
         return {}
 
     def enable_stage_transition(self, call: Call) -> Document:
         """Enable the inbound or outbound transition of a stage."""
-        pipeline, transition = self._transition(call)
-        pipeline.disabled_transitions.pop(transition, None)
+        self._set_transition(call, None)
         return {}
 
     def start_pipeline_execution(self, call: Call) -> Document:
-        """Record an execution."""
-        return {"pipelineExecutionId": self._pipeline(call).record_execution("StartPipelineExecution")}
+        """Start an execution."""
+        return {"pipelineExecutionId": self._start(self._pipeline(call), "StartPipelineExecution", call)}
 
     def stop_pipeline_execution(self, call: Call) -> Document:
         """Refuse, since every execution is stopped already."""
@@ -182,12 +175,40 @@ class CodePipeline(AwsService):
                 return pipeline
         raise ServiceError("ResourceNotFoundException", f"{call.parameters['resourceArn']} does not exist")
 
-    def _transition(self, call: Call) -> tuple[Pipeline, tuple[str, str]]:
+    def _created(self, pipeline: Pipeline) -> None:
+        """Prepare a new pipeline."""
+
+    def _updated(self, pipeline: Pipeline) -> None:
+        """React to the new structure of a pipeline."""
+
+    def _deleted(self, pipeline: Pipeline) -> None:
+        """React to the deletion of a pipeline."""
+
+    def _start(self, pipeline: Pipeline, trigger: str, _call: Call) -> str:
+        """Record an execution."""
+        return pipeline.record_execution(trigger)
+
+    def _stage_states(self, pipeline: Pipeline) -> list[Document]:
+        disabled = pipeline.disabled_transitions
+        return [
+            {
+                "stageName": stage["name"],
+                "inboundExecutions": [],
+                "inboundTransitionState": _transition(disabled.get((stage["name"], "Inbound"))),
+                "actionStates": [{"actionName": action["name"]} for action in stage["actions"]],
+            }
+            for stage in pipeline.declaration["stages"]
+        ]
+
+    def _set_transition(self, call: Call, reason: str | None) -> None:
         pipeline = self._pipeline(call, "pipelineName")
         stage = call.parameters["stageName"]
         if stage not in [s["name"] for s in pipeline.declaration["stages"]]:
             raise ServiceError("StageNotFoundException", f"There is no stage {stage}")
-        return pipeline, (stage, call.parameters["transitionType"])
+        transition = (stage, call.parameters["transitionType"])
+        pipeline.disabled_transitions.pop(transition, None)
+        if reason is not None:
+            pipeline.disabled_transitions[transition] = reason
 
     @staticmethod
     def _execution(pipeline: Pipeline, call: Call) -> Document:

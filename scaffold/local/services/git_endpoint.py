@@ -17,6 +17,7 @@ from typing import Any
 from botocore.loaders import Loader
 
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.protocol import Document
 from scaffold.local.services.repositories import Repositories, Repository
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -32,11 +33,18 @@ class GitEndpoint:
     Args:
         repositories: The repositories of the API.
         region: The region to try first when a signature is checked.
+        pushed: Called with a repository and the changes of its references after a push.
     """
 
-    def __init__(self, repositories: Repositories, region: str) -> None:
+    def __init__(
+        self,
+        repositories: Repositories,
+        region: str,
+        pushed: Callable[[Repository, list[Document]], None] | None = None,
+    ) -> None:
         self._repositories = repositories
         self._region = region
+        self._pushed = pushed
         self._running: set[int] = set()
 
     def stop(self) -> None:
@@ -123,6 +131,8 @@ class GitEndpoint:
             self._running.discard(backend.pid)
         if rest == "git-receive-pack":
             repository.choose_default_branch()
+            if self._pushed:
+                self._pushed(repository, repository.reference_changes())
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -9,6 +10,12 @@ from scaffold.local.protocol import Document, ServiceError
 
 #: The results of a stage's conditions, and of its failure.
 _RESULTS = {"beforeEntry": ("FAIL", "SKIP"), "onSuccess": ("FAIL", "ROLLBACK"), "onFailure": ("RETRY", "ROLLBACK")}
+
+_REFERENCE = re.compile(r"#\{((?P<namespace>[A-Za-z0-9@_-]+)\.[A-Za-z0-9@_-]+)\}")
+_UNKNOWN_NAMESPACE = (
+    "Valid format for a pipeline execution variable reference is a namespace and a key separated by a period (.). "
+    "The following pipeline execution variables are referencing a namespace that does not exist."
+)
 
 
 def check_structure(declaration: Document) -> None:
@@ -49,6 +56,7 @@ def _problems(declaration: Document) -> Iterator[tuple[str, str]]:
                 )
     yield from _condition_problems(declaration)
     yield from _artifact_problems(stages)
+    yield from _reference_problems(stages)
 
 
 def _condition_problems(declaration: Document) -> Iterator[tuple[str, str]]:
@@ -106,6 +114,22 @@ def _artifact_problems(stages: list[Document]) -> Iterator[tuple[str, str]]:
                     yield "InvalidActionDeclarationException", f"Namespace '{namespace}' is used more than once"
                 if namespace:
                     namespaces.add(namespace)
+
+
+def _reference_problems(stages: list[Document]) -> Iterator[tuple[str, str]]:
+    """Variables of namespaces that no earlier action has."""
+    known = {"codepipeline", "variables"}
+    for stage in stages:
+        for order in sorted({action["runOrder"] for action in stage["actions"]}):
+            actions = [action for action in stage["actions"] if action["runOrder"] == order]
+            for action in actions:
+                for key, value in action["configuration"].items():
+                    for reference in _REFERENCE.finditer(value):
+                        if reference["namespace"] not in known:
+                            where = f"StageName=[{stage['name']}], ActionName=[{action['name']}]"
+                            what = f"ActionConfigurationKey=[{key}], VariableReferenceText=[{reference[1]}]"
+                            yield "InvalidActionDeclarationException", f"{_UNKNOWN_NAMESPACE} {where}, {what}"
+            known |= {action["namespace"] for action in actions if "namespace" in action}
 
 
 def _repeated(names: Iterator[str]) -> list[str]:

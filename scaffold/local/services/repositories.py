@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scaffold.core.git import git
-from scaffold.local.protocol import ACCOUNT
+from scaffold.local.protocol import ACCOUNT, Document
 
 _ISOLATED = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
 
@@ -26,6 +26,7 @@ class Repository:
     tags: dict[str, str] = field(default_factory=dict)
     created: float = field(default_factory=time.time)
     identifier: str = field(default_factory=lambda: str(uuid.uuid4()))
+    _reported: dict[str, str] = field(default_factory=dict)
 
     @property
     def arn(self) -> str:
@@ -41,6 +42,18 @@ class Repository:
         lines = self.git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads").splitlines()
         return dict(line.rsplit(" ", 1) for line in lines)
 
+    def reference_changes(self) -> list[Document]:
+        """The changes of branches and tags since the last call, as the details of CodeCommit's events."""
+        format_ = "--format=%(refname) %(objectname)"
+        lines = self.git("for-each-ref", format_, "refs/heads", "refs/tags").splitlines()
+        before, after = self._reported, dict(line.rsplit(" ", 1) for line in lines)
+        self._reported = after
+        return [
+            _reference_change(name, before.get(name), after.get(name))
+            for name in sorted(before | after)
+            if before.get(name) != after.get(name)
+        ]
+
     def default_branch(self) -> str | None:
         """The branch that HEAD points to, or None while it does not exist."""
         name = self.git("symbolic-ref", "--short", "HEAD")
@@ -51,6 +64,17 @@ class Repository:
         branches = self.branches()
         if branches and self.default_branch() is None:
             self.git("symbolic-ref", "HEAD", f"refs/heads/{min(branches)}")
+
+
+def _reference_change(name: str, old: str | None, new: str | None) -> Document:
+    kind = "referenceDeleted" if new is None else "referenceUpdated" if old else "referenceCreated"
+    detail: Document = {
+        "event": kind,
+        "referenceType": "branch" if name.startswith("refs/heads/") else "tag",
+        "referenceName": name.split("/", 2)[2],
+        "referenceFullName": name,
+    }
+    return detail | ({"commitId": new} if new else {}) | ({"oldCommitId": old} if old else {})
 
 
 class Repositories:

@@ -1,0 +1,137 @@
+"""All load balancers of a local AWS, in one thread with an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from scaffold.engine.balancer.configuration import Address, Configuration, Listener
+from scaffold.engine.balancer.health import TargetHealth
+from scaffold.engine.balancer.proxy import Proxy
+from scaffold.engine.balancer.targets import Group
+
+_Result = TypeVar("_Result")
+_CONNECT_SECONDS = 10.0
+_CONNECTING_THREADS = 16
+
+
+class Balancers:
+    """Load balancers that listen on ports of 127.0.0.1. May be used from any thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(_CONNECTING_THREADS, "load-balancer-connect"))
+        self._regions: dict[str, Configuration] = {}
+        self._groups: dict[str, Group] = {}
+        self._ports: dict[str, tuple[int, asyncio.Server]] = {}
+        self._routes: dict[str, Callable[[int], socket.socket]] = {}
+        self._subscribers: list[Callable[[str, Address, TargetHealth], None]] = []
+        self._thread = threading.Thread(target=self._serve, name="load-balancers", daemon=True)
+        self._thread.start()
+
+    def reserve(self, load_balancer: str) -> int:
+        """The port of a load balancer's first listener; it is opened if it is not open yet."""
+        return self.run(self._open(load_balancer, lambda: self._first_listener(load_balancer)))
+
+    def configure(self, region: str, configuration: Configuration) -> None:
+        """Replace the configuration of a region."""
+        self.run(self._configure(region, configuration))
+
+    def route(self, ip: str, connect: Callable[[int], socket.socket]) -> None:
+        """Reach an IP address through a function, which takes a port and returns a socket that does not block."""
+        self._routes[ip] = connect
+
+    def delete_route(self, ip: str) -> None:
+        """Reach an IP address directly again."""
+        self._routes.pop(ip, None)
+
+    def subscribe(self, subscriber: Callable[[str, Address, TargetHealth], None]) -> None:
+        """Call a function with each change of a target's state. It must not block."""
+        self._subscribers.append(subscriber)
+
+    def health(self, group: str) -> dict[Address, TargetHealth]:
+        """The health of the targets of a target group, those included that are being deregistered."""
+
+        async def read() -> dict[Address, TargetHealth]:
+            found = self._groups.get(group)
+            return {address: target.health for address, target in found.targets.items()} if found else {}
+
+        return self.run(read())
+
+    def stop(self) -> None:
+        """Close all ports and connections, and end the thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._close())
+        self._loop.close()
+
+    async def _close(self) -> None:
+        for _, server in self._ports.values():
+            server.close()
+        running = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await self._loop.shutdown_default_executor()
+        await asyncio.sleep(0)  # For the callbacks of connections that came too late.
+
+    def run(self, coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+        """Run a coroutine in the event loop, and wait for its result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    async def _open(self, key: str, listener: Callable[[], Listener | None]) -> int:
+        if key not in self._ports:
+            bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(("127.0.0.1", 0))
+            port = bound.getsockname()[1]
+            proxy = Proxy(listener, self._groups.get, self._connect, port)
+            self._ports[key] = (port, await asyncio.start_server(proxy.serve, sock=bound, backlog=128))
+        return self._ports[key][0]
+
+    async def _configure(self, region: str, configuration: Configuration) -> None:
+        self._regions[region] = configuration
+        everywhere = self._regions.values()
+        groups = {group.arn: group for each in everywhere for group in each.groups}
+        for arn in [arn for arn in self._groups if arn not in groups]:
+            self._groups.pop(arn).delete()
+        for arn, settings in groups.items():
+            if arn not in self._groups:
+                self._groups[arn] = Group(settings, self._connect, self._notify)
+            self._groups[arn].configure(settings)
+        balancers = {arn for each in everywhere for arn in each.load_balancers}
+        others = {
+            listener.arn for listener in self._listeners() if self._first_listener(listener.load_balancer) != listener
+        }
+        for key in [key for key in self._ports if key not in balancers | others]:
+            self._ports.pop(key)[1].close()
+        for arn in others:
+            await self._open(arn, lambda arn=arn: self._listener(arn))  # type: ignore[misc]
+
+    def _listeners(self) -> list[Listener]:
+        return [one for each in self._regions.values() for one in each.listeners if one.protocol == "HTTP"]
+
+    def _first_listener(self, load_balancer: str) -> Listener | None:
+        return next((one for one in self._listeners() if one.load_balancer == load_balancer), None)
+
+    def _listener(self, arn: str) -> Listener | None:
+        return next((one for one in self._listeners() if one.arn == arn), None)
+
+    def _connect(self, address: Address) -> socket.socket:
+        ip, port = address
+        if route := self._routes.get(ip):
+            return route(port)
+        made = socket.create_connection(address, _CONNECT_SECONDS)
+        made.setblocking(False)
+        return made
+
+    def _notify(self, group: str, address: Address, health: TargetHealth) -> None:
+        for subscriber in self._subscribers:
+            subscriber(group, address, health)

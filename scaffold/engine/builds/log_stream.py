@@ -1,0 +1,62 @@
+"""The log stream of a build in CloudWatch Logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+Document = dict[str, Any]
+
+
+def destination(config: Document, region: str, account: str, project: str, number: str) -> Document:
+    """Where the log of a build goes, in the form of BatchGetBuilds.
+
+    Args:
+        config: The `logsConfig` of the project.
+        number: The part of the build's id after the project's name.
+    """
+    given = config.get("cloudWatchLogs", {"status": "ENABLED"})
+    if given["status"] != "ENABLED":
+        return {"cloudWatchLogs": given}
+    group = given.get("groupName") or f"/aws/codebuild/{project}"
+    stream = "/".join(filter(None, [given.get("streamName"), number]))
+    arn = f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}"
+    return {"groupName": group, "streamName": stream, "cloudWatchLogsArn": arn, "cloudWatchLogs": given}
+
+
+class LogStream:
+    """Sends lines. Group and stream are created with the first ones.
+
+    Args:
+        logs: Where the log goes.
+        connect: Creates the client.
+    """
+
+    def __init__(self, logs: Document, connect: Callable[[], Any]) -> None:
+        self._group = logs.get("groupName", "")
+        self._names = {"logGroupName": self._group, "logStreamName": logs.get("streamName", "")}
+        self._connect = connect
+        self._client: Any = None
+
+    def __call__(self, events: list[Document]) -> None:
+        """Send events. What cannot be sent is lost, and the build goes on, as on AWS."""
+        if not self._group:
+            return
+        try:
+            if self._client is None:
+                self._client = self._connect()
+                _create(self._client.create_log_group, logGroupName=self._group)
+                _create(self._client.create_log_stream, **self._names)
+            self._client.put_log_events(**self._names, logEvents=events)
+        except (ClientError, BotoCoreError) as error:
+            print(f"{self._group}: {error}")
+
+
+def _create(operation: Callable[..., Any], **names: str) -> None:
+    try:
+        operation(**names)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
+            raise

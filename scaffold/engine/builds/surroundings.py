@@ -1,0 +1,42 @@
+"""What builds need of the AWS that they run on, and of the machine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The place of builds.
+
+    Attributes:
+        root: The folder in which each build has its own.
+        variables: Environment variables with which the commands of builds reach AWS and Git, and their PATH.
+        downloads: Environment variables with which this machine's package managers reach their registries.
+    """
+
+    root: Path
+    account: str
+    endpoint: str
+    variables: Mapping[str, str]
+    downloads: Mapping[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def client(self, service: str, region: str) -> Any:
+        """A client of AWS, with nothing of the machine's AWS settings."""
+        with self._lock:  # Sessions may not be shared by threads.
+            return botocore.session.Session().create_client(
+                service,
+                region_name=region,
+                endpoint_url=self.endpoint,
+                aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
+                config=Config(retries={"max_attempts": 0}, proxies={}, s3={"addressing_style": "path"}),
+            )

@@ -1,0 +1,51 @@
+"""AWS clients for the threads of executors."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import boto3  # type: ignore[import-untyped]
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+
+class Clients:
+    """Clients of an endpoint. Made once for each service and region, since making one is slow and not thread-safe.
+
+    Args:
+        endpoint: The URL of the endpoint of all services.
+        access_key: The access key id.
+        secret_key: The secret access key.
+    """
+
+    def __init__(self, endpoint: str, access_key: str, secret_key: str) -> None:
+        self.endpoint = endpoint
+        self._session = boto3.session.Session(access_key, secret_key)
+        self._lock = threading.Lock()
+        self._made: dict[tuple[str, str], Any] = {}
+
+    def __call__(self, service: str, region: str) -> Any:
+        """The client of a service in a region."""
+        with self._lock:
+            if (service, region) not in self._made:
+                path_style = {"addressing_style": "path"}
+                config = Config(
+                    proxies={},
+                    s3=path_style,  # type: ignore[arg-type]
+                    max_pool_connections=20,
+                    read_timeout=600,
+                )
+                made = self._session.client(service, region, endpoint_url=self.endpoint, config=config)
+                self._made[service, region] = made
+            return self._made[service, region]
+
+
+def message_of(error: ClientError) -> str:
+    """The text of an error, as AWS's services report it."""
+    return str(error.response["Error"].get("Message", error))
+
+
+def code_of(error: ClientError) -> str:
+    """The name of an error in the service's API."""
+    return str(error.response["Error"].get("Code", ""))

@@ -1,0 +1,36 @@
+"""The executors of all providers that are rehearsed."""
+
+from __future__ import annotations
+
+from scaffold.engine.clock import Clock
+from scaffold.engine.executors.approval import ManualApproval
+from scaffold.engine.executors.artifacts import Artifacts
+from scaffold.engine.executors.clients import Clients
+from scaffold.engine.executors.cloudformation import CloudFormationAction
+from scaffold.engine.executors.codebuild import CodeBuildAction, StartBuild
+from scaffold.engine.executors.deployment_window import DeploymentWindow
+from scaffold.engine.executors.rules import variable_check
+from scaffold.engine.executors.source import CodeCommitSource, SourceControl
+from scaffold.engine.pipeline.jobs import Executor
+
+
+def executors(
+    clients: Clients, source: SourceControl, clock: Clock, start_build: StartBuild | None = None
+) -> dict[str, Executor]:
+    """The executors by provider, of actions and of rules.
+
+    Args:
+        clients: The AWS clients.
+        source: The repositories of CodeCommit.
+        clock: Passes the time of approvals and deployment windows.
+        start_build: Starts builds in place of CodeBuild's API.
+    """
+    artifacts = Artifacts(clients)
+    return {
+        "CodeCommit": CodeCommitSource(source, artifacts),
+        "CloudFormation": CloudFormationAction(clients, artifacts),
+        "CodeBuild": CodeBuildAction(clients, start_build),
+        "Manual": ManualApproval(clients, clock),
+        "VariableCheck": variable_check,
+        "DeploymentWindow": DeploymentWindow(clock),
+    }

@@ -1,0 +1,16 @@
+"""The one error of this package that is nobody's fault."""
+
+
+class NeedsEngine(Exception):
+    """Something can only be done by a container engine.
+
+    Args:
+        what: What; the beginning of a sentence.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} needs a container engine, and local AWS builds without one")
+
+
+class BuildFailed(Exception):
+    """An image cannot be built, with a container engine neither."""

@@ -1,0 +1,78 @@
+"""Pushes images to the registry of local AWS, by the OCI distribution API."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
+from scaffold.engine.images.tree import Tree, compress, digest, pack
+
+_HOST = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
+_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+_CONFIG = "application/vnd.docker.container.image.v1+json"
+_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+
+
+class Repository:
+    """A repository of local AWS.
+
+    Args:
+        endpoint: The address of local AWS.
+        name: The image's name: the host of an ECR registry, and the repository.
+
+    Raises:
+        NeedsEngine: It belongs to another registry.
+    """
+
+    def __init__(self, endpoint: str, name: str) -> None:
+        host, _, repository = name.partition("/")
+        if not _HOST.fullmatch(host):
+            raise NeedsEngine(f"A push to {host or name}")
+        self._base = f"{endpoint}/v2/{repository}"
+        self._host = host
+        # 127.0.0.1 is never reached through a proxy.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def push(self, tag: str, tree: Tree, config: dict[str, Any], architecture: str) -> str:
+        """Push an image, and return its digest."""
+        archives = [pack(tree, layer) for layer in tree.layers]
+        document = {
+            "architecture": architecture,
+            "os": "linux",
+            "created": "1970-01-01T00:00:00Z",
+            "config": config,
+            "rootfs": {"type": "layers", "diff_ids": [digest(archive) for archive in archives]},
+            "history": [{"created": "1970-01-01T00:00:00Z", "created_by": layer.made_by} for layer in tree.layers],
+        }
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": _MANIFEST,
+            "config": self._blob(json.dumps(document, sort_keys=True).encode(), _CONFIG),
+            "layers": [self._blob(compress(archive), _LAYER) for archive in archives],
+        }
+        content = json.dumps(manifest, sort_keys=True).encode()
+        self._send("PUT", f"/manifests/{tag}", content, _MANIFEST)
+        return digest(content)
+
+    def _blob(self, content: bytes, media_type: str) -> dict[str, Any]:
+        found = digest(content)
+        self._send("POST", f"/blobs/uploads/?digest={found}", content, "application/octet-stream")
+        return {"mediaType": media_type, "size": len(content), "digest": found}
+
+    def _send(self, method: str, path: str, content: bytes, media_type: str) -> None:
+        query = f"{'&' if '?' in path else '?'}ns={self._host}"
+        request = urllib.request.Request(  # noqa: S310 (the endpoint of local AWS)
+            f"{self._base}{path}{query}", content, {"Content-Type": media_type}, method=method
+        )
+        try:
+            self._opener.open(request, timeout=60).close()
+        except urllib.error.HTTPError as error:
+            raise BuildFailed(f"failed to push: {error.code} {error.read(500).decode(errors='replace')}") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise BuildFailed(f"failed to push: {error}") from error

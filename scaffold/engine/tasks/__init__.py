@@ -1,0 +1,1 @@
+"""ECS services that run: rolling deployments, and tasks as processes of this machine."""

@@ -1,0 +1,125 @@
+"""What a container of a task definition runs: its command, variables, secrets and health check."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scaffold.engine.tasks.images import CannotStart, Image
+from scaffold.engine.tasks.processes import HealthCheck, Program
+
+_STOP_SECONDS = 30
+_INTERVAL, _TIMEOUT, _RETRIES = 30, 5, 3
+
+
+def read_secrets(container: dict[str, Any], clients: Any) -> dict[str, str]:
+    """The values of a container's secrets, from Secrets Manager and Parameter Store.
+
+    Args:
+        clients: Makes a boto3 client of a service.
+
+    Raises:
+        CannotStart: A secret cannot be read.
+    """
+    return {secret["name"]: _secret(secret["valueFrom"], clients) for secret in container.get("secrets", [])}
+
+
+def _secret(source: str, clients: Any) -> str:
+    try:
+        if not source.startswith("arn:") or ":ssm:" in source:
+            name = source.partition(":parameter")[2] if source.startswith("arn:") else source
+            found = clients("ssm").get_parameter(Name=name, WithDecryption=True)
+            return str(found["Parameter"]["Value"])
+        # arn:aws:secretsmanager:region:account:secret:name-suffix:json-key:version-stage:version-id
+        parts = source.split(":")
+        arn, (key, stage, version) = ":".join(parts[:7]), [*parts[7:], "", "", ""][:3]
+        chosen = {name: value for name, value in (("VersionStage", stage), ("VersionId", version)) if value}
+        text = clients("secretsmanager").get_secret_value(SecretId=arn, **chosen)["SecretString"]
+        return str(json.loads(text)[key] if key else text)
+    except (ClientError, BotoCoreError, KeyError, ValueError) as error:
+        raise CannotStart(
+            f"ResourceInitializationError: unable to retrieve secret {source.rpartition(':')[2]}: {_reason(error)}"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        return str(error.response["Error"].get("Code", "error"))
+    return "it has no such key" if isinstance(error, (KeyError, ValueError)) else "the service does not answer"
+
+
+def program_of(
+    container: dict[str, Any], image: Image, variables: dict[str, str], node: str | None, ports: dict[int, int]
+) -> Program:
+    """What a container runs as a process.
+
+    Args:
+        container: The container's definition.
+        variables: Variables that ECS sets, and secrets.
+        node: The path of Node.
+        ports: The ports that the process gets in place of its containerPorts, where it shares the host's network.
+
+    Raises:
+        CannotStart: The image has no command, or another runtime.
+    """
+    config = image.config
+    entry = container.get("entryPoint") or config.get("Entrypoint") or []
+    command = container.get("command") or (config.get("Cmd") or [] if not container.get("entryPoint") else [])
+    environment = dict(pair.partition("=")[::2] for pair in config.get("Env") or [])
+    environment |= {one["name"]: one.get("value", "") for one in container.get("environment", [])} | variables
+    for given, own in ports.items():
+        if environment.get("PORT", str(given)) == str(given):
+            environment["PORT"] = str(own)
+    if node:  # For health checks in a shell.
+        environment["PATH"] = os.pathsep.join([str(Path(node).parent), environment.get("PATH", os.defpath)])
+    folder = container.get("workingDirectory") or config.get("WorkingDir") or "/"
+    return Program(
+        command=_on_host([*entry, *command], image.root, node, container["image"]),
+        environment=environment,
+        folder=str(image.root / PurePosixPath(folder).relative_to("/")) if folder != "/" else str(image.root),
+        stop_timeout=float(container.get("stopTimeout", _STOP_SECONDS)),
+        health=_health_check(container.get("healthCheck"), image, node, container["image"], ports),
+    )
+
+
+def _on_host(command: list[str], root: Path, node: str | None, name: str) -> list[str]:
+    """The command with the host's Node in place of the image's, and with paths in the unpacked image."""
+    if not command:
+        raise CannotStart(f"CannotStartContainerError: {name} has no command")
+    if PurePosixPath(command[0]).name != "node":
+        raise CannotStart(
+            f"CannotStartContainerError: {name} starts {command[0]}, which needs a container engine; "
+            "without one, local AWS runs node only"
+        )
+    if node is None:
+        raise CannotStart(
+            "CannotStartContainerError: Node is not installed; install it with: pip install 'gitops-scaffold[local]'"
+        )
+    inside = [str(root / word[1:]) if word.startswith("/") and (root / word[1:]).exists() else word for word in command]
+    return [node, *inside[1:]]
+
+
+def _health_check(
+    check: dict[str, Any] | None, image: Image, node: str | None, name: str, ports: dict[int, int]
+) -> HealthCheck | None:
+    kind, *words = (check or {}).get("command") or ["NONE"]
+    if check is None or kind == "NONE":
+        return None
+    if kind == "CMD-SHELL":
+        command = ["/bin/sh", "-c", *words]
+    else:
+        command = _on_host(words if kind == "CMD" else [kind, *words], image.root, node, name)
+    for given, own in ports.items():
+        command = [re.sub(rf"\b(127\.0\.0\.1|localhost):{given}\b", rf"\g<1>:{own}", word) for word in command]
+    return HealthCheck(
+        command,
+        float(check.get("interval", _INTERVAL)),
+        float(check.get("timeout", _TIMEOUT)),
+        int(check.get("retries", _RETRIES)),
+        float(check.get("startPeriod", 0)),
+    )

@@ -1,0 +1,200 @@
+"""Pulls images from local AWS's registry, and unpacks those that run without a container engine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+import threading
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, Request, build_opener
+
+LABEL = "io.gitops-scaffold.process"
+_MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.index.v1+json",
+)
+_SECONDS = 60
+_HIDDEN, _OPAQUE = ".wh.", ".wh..wh..opq"
+
+
+class CannotStart(Exception):
+    """A task cannot be started. The text is its stopped reason."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An unpacked image.
+
+    Attributes:
+        root: The folder with its files.
+        config: The part of its configuration that containers use: Entrypoint, Cmd, Env, WorkingDir and so on.
+    """
+
+    digest: str
+    root: Path
+    config: dict[str, Any]
+
+
+class Images:
+    """The images of one local AWS, each unpacked once.
+
+    Args:
+        endpoint: The URL of local AWS.
+        folder: Where images are unpacked.
+    """
+
+    def __init__(self, endpoint: str, folder: Path) -> None:
+        self._endpoint = endpoint
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._open = build_opener(ProxyHandler({})).open
+
+    def pull(self, name: str) -> Image:
+        """Pull an image by the name that a task definition has for it.
+
+        Raises:
+            CannotStart: The image does not exist, or needs a container engine.
+        """
+        _, _, path = name.partition("/")
+        repository, at, reference = path.partition("@")
+        if not at:
+            repository, _, reference = path.partition(":")
+        if not repository:
+            raise CannotStart(f"CannotPullContainerError: {name} is not an image of local AWS's registry")
+        digest, manifest = self._manifest(name, repository, reference or "latest")
+        blob = self._blob(name, repository, manifest["config"]["digest"])
+        config: dict[str, Any] = json.loads(blob).get("config") or {}
+        if (config.get("Labels") or {}).get(LABEL) != "node":
+            raise CannotStart(
+                f"CannotStartContainerError: {name} needs a container engine, which local AWS does not use; "
+                f"it runs images with the label {LABEL}=node"
+            )
+        with self._lock:
+            root = self._folder / digest.partition(":")[2]
+            if not root.exists():
+                self._unpack(name, repository, manifest["layers"], root)
+        return Image(digest, root, config)
+
+    def _manifest(self, name: str, repository: str, reference: str) -> tuple[str, dict[str, Any]]:
+        body = self._get(name, f"/v2/{repository}/manifests/{reference}")
+        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        if reference.startswith("sha256:") and digest != reference:
+            raise CannotStart(f"CannotPullContainerError: the manifest of {name} has another digest")
+        manifest: dict[str, Any] = json.loads(body)
+        for entry in manifest.get("manifests", []):
+            if entry.get("platform", {}).get("os", "linux") == "linux":
+                return self._manifest(name, repository, entry["digest"])
+        return digest, manifest
+
+    def _blob(self, name: str, repository: str, digest: str) -> bytes:
+        body = self._get(name, f"/v2/{repository}/blobs/{digest}")
+        if f"sha256:{hashlib.sha256(body).hexdigest()}" != digest:
+            raise CannotStart(f"CannotPullContainerError: a layer of {name} has another digest")
+        return body
+
+    def _get(self, name: str, path: str) -> bytes:
+        request = Request(self._endpoint + path, headers={"Accept": ", ".join(_MANIFESTS)})  # noqa: S310
+        try:
+            with self._open(request, timeout=_SECONDS) as answer:
+                body: bytes = answer.read()
+                return body
+        except HTTPError as error:
+            reason = "not found" if error.code == 404 else f"the registry answers {error.code}"
+            raise CannotStart(f"CannotPullContainerError: {name}: {reason}") from error
+        except (URLError, OSError) as error:
+            raise CannotStart(f"CannotPullContainerError: {name}: the registry does not answer") from error
+
+    def _unpack(self, name: str, repository: str, layers: list[dict[str, Any]], root: Path) -> None:
+        """Unpack the layers to a new folder, which gets its name when it is complete."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=self._folder))
+        try:
+            for layer in layers:
+                apply_layer(self._blob(name, repository, layer["digest"]), unfinished)
+            unfinished.rename(root)
+        except (tarfile.TarError, OSError, ValueError) as error:
+            raise CannotStart(f"CannotPullContainerError: {name} cannot be unpacked: {error}") from error
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def apply_layer(layer: bytes, root: Path) -> None:
+    """Unpack a layer over a folder. Nothing is written, deleted or linked to outside of the folder.
+
+    Raises:
+        ValueError: A path leads out of the folder.
+    """
+    with tarfile.open(fileobj=BytesIO(layer)) as archive:
+        for member in archive:
+            path = _inside(root, member.name)
+            if path == root:
+                continue
+            if path.name == _OPAQUE:
+                for entry in list(path.parent.iterdir()) if path.parent.is_dir() else []:
+                    _delete(entry)
+            elif path.name.startswith(_HIDDEN):
+                _delete(path.parent / _hidden_name(path.name))
+            elif member.isdir():
+                if path.is_symlink() or not path.is_dir():
+                    _delete(path)
+                path.mkdir(parents=True, exist_ok=True)
+            elif member.isfile() or member.issym() or member.islnk():
+                _delete(path)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write(archive, member, path, root)
+            # Devices and pipes are left out: only root may create them, and no process of an image needs them.
+
+
+def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path, root: Path) -> None:
+    if member.issym():
+        # In a container, / is the image's root, and so is the parent of /. The folder of the link may be a link itself.
+        top, folder = os.path.realpath(root), os.path.realpath(path.parent)
+        goal = os.path.normpath(os.path.join("/", os.path.relpath(folder, top), member.linkname))  # noqa: PTH118
+        path.symlink_to(os.path.relpath(os.path.join(top, goal.lstrip("/")), folder))  # noqa: PTH118
+    elif member.islnk():
+        original = _inside(root, member.linkname)
+        if original.is_symlink() or not original.is_file():
+            raise ValueError(f"the link {member.name} leads to no file of the image")
+        os.link(original, path)
+    else:
+        content = archive.extractfile(member)
+        with path.open("wb") as written:
+            shutil.copyfileobj(content, written)  # type: ignore[arg-type]
+        path.chmod(0o755 if member.mode & 0o111 else 0o644)
+
+
+def _hidden_name(name: str) -> str:
+    """The name of what a whiteout deletes."""
+    hidden = name[len(_HIDDEN) :]
+    if hidden in ("", ".", ".."):
+        raise ValueError(f"the whiteout {name} leads out of its folder")
+    return hidden
+
+
+def _inside(root: Path, name: str) -> Path:
+    """The path of an entry of the archive. Its parents may be links, but only within the folder."""
+    parts = PurePosixPath(name).parts
+    if ".." in parts:
+        raise ValueError(f"the path {name} leads out of the image")
+    path = root.joinpath(*(part for part in parts if part != "/"))
+    top, parent = Path(os.path.realpath(root)), Path(os.path.realpath(path.parent))
+    if path != root and parent != top and top not in parent.parents:
+        raise ValueError(f"the path {name} leads out of the image")
+    return path
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,176 @@
+"""Runs one task: image, secrets, log stream, process, registration with the target group, and its end."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scaffold.engine.balancer.balancers import Balancers
+from scaffold.engine.tasks.aws import Aws
+from scaffold.engine.tasks.containers import program_of, read_secrets
+from scaffold.engine.tasks.images import CannotStart, Images
+from scaffold.engine.tasks.logs import LogStream
+from scaffold.engine.tasks.processes import Process, free_port, namespaces, node
+from scaffold.engine.tasks.relay import close_relay, open_relay
+
+_DRAIN_POLL_SECONDS = 0.1
+_DEFAULT_REASON = "Essential container in task exited"
+
+
+@dataclass(frozen=True)
+class Host:
+    """What all tasks share."""
+
+    aws: Aws
+    images: Images
+    balancers: Balancers
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a task is to run.
+
+    Attributes:
+        ip: Its private address, which only the load balancers know.
+        target_groups: The ARN of each target group with the name and port of the container that is its target.
+    """
+
+    identifier: str
+    region: str
+    definition: dict[str, Any]
+    ip: str
+    target_groups: tuple[tuple[str, str, int], ...] = ()
+
+
+class Runner:
+    """A task that runs in threads of its own.
+
+    Args:
+        changed: Called with `status` and, where known, `health`, `exit_code`, `digest`, `stop_code` and `reason`.
+    """
+
+    def __init__(self, host: Host, order: Order, changed: Callable[..., None]) -> None:
+        self._host = host
+        self._order = order
+        self._changed = changed
+        self._lock = threading.Lock()
+        self._process: Process | None = None
+        self._ordered: tuple[str, str] | None = None
+        self._exit_code: int | None = None
+        self._failure: str | None = None
+        threading.Thread(target=self._run, name=f"task-{order.identifier[:8]}", daemon=True).start()
+
+    def stop(self, code: str, reason: str) -> None:
+        """Deregister the target, then stop the process. Returns at once."""
+        with self._lock:
+            if self._ordered is not None:
+                return
+            self._ordered = (code, reason)
+            process = self._process
+        if process is not None:
+            threading.Thread(target=self._stop, args=(process,), daemon=True).start()
+
+    def _stop(self, process: Process) -> None:
+        self._changed(status="DEACTIVATING")
+        self._deregister()
+        self._changed(status="STOPPING")
+        process.stop()
+
+    def _run(self) -> None:
+        code, reason = "TaskFailedToStart", ""
+        try:
+            self._start_and_wait()
+        except CannotStart as error:
+            reason = str(error)
+        except (OSError, ClientError, BotoCoreError) as error:
+            reason = f"CannotStartContainerError: {error}"
+        else:
+            code, reason = ("EssentialContainerExited", _DEFAULT_REASON)
+        finally:
+            self._host.balancers.delete_route(self._order.ip)
+        if self._failure is not None:
+            code, reason = "TaskFailedToStart", f"CannotStartContainerError: {self._failure}"
+        code, reason = self._ordered or (code, reason)
+        self._changed(status="STOPPED", stop_code=code, reason=reason, exit_code=self._exit_code)
+
+    def _start_and_wait(self) -> None:
+        container, aws, order = self._container(), self._host.aws, self._order
+        self._changed(status="PENDING")
+        image = self._host.images.pull(container["image"])
+        secrets = read_secrets(container, functools.partial(_client, aws, order.region))
+        logs = LogStream(container, order.identifier, functools.partial(_client, aws, order.region))
+        mapped = [int(one["containerPort"]) for one in container.get("portMappings", [])]
+        ports = {} if namespaces() else {port: free_port() for port in mapped}
+        program = program_of(container, image, aws.variables(order.region) | secrets, node(), ports)
+        with self._lock:
+            if self._ordered is not None:
+                return
+            process = self._process = Process(program, aws.address[1])
+        relay = self._open_relay(process)
+        copying = logs.copy(process.log)
+        try:
+            self._host.balancers.route(order.ip, lambda port: process.connect(ports.get(port, port)))
+            process.listen(functools.partial(self._heard, image.digest, program.health is not None))
+            self._deregister()
+            copying.join()
+        finally:
+            process.kill()
+            if relay is not None:
+                self._host.balancers.run(close_relay(relay))
+            process.close()
+
+    def _open_relay(self, process: Process) -> Any:
+        if process.listener is None:
+            return None
+        listener, process.listener = process.listener, None
+        return self._host.balancers.run(open_relay(listener, *self._host.aws.address))
+
+    def _heard(self, digest: str, checked: bool, said: dict[str, Any]) -> None:
+        if "started" in said:
+            self._changed(status="ACTIVATING", digest=digest)
+            self._register()
+            self._changed(status="RUNNING", health="UNKNOWN" if checked else None)
+        elif "health" in said:
+            self._changed(health=said["health"])
+        elif "exited" in said:
+            self._exit_code = said["exited"]
+        elif "failed" in said:
+            self._failure = said["failed"]
+
+    def _container(self) -> dict[str, Any]:
+        containers = self._order.definition["containerDefinitions"]
+        if len(containers) != 1:
+            raise CannotStart("CannotStartContainerError: not rehearsed: tasks with several containers")
+        container: dict[str, Any] = containers[0]
+        return container
+
+    def _register(self) -> None:
+        for group, _, port in self._order.target_groups:
+            target = [{"Id": self._order.ip, "Port": port}]
+            self._elb("register_targets", TargetGroupArn=group, Targets=target)
+
+    def _deregister(self) -> None:
+        """Deregister the target, and wait until its requests have ended or the deregistration delay has passed."""
+        for group, _, port in self._order.target_groups:
+            target = [{"Id": self._order.ip, "Port": port}]
+            deregistered = self._elb("deregister_targets", TargetGroupArn=group, Targets=target)
+            while deregistered and (self._order.ip, port) in self._host.balancers.health(group):
+                time.sleep(_DRAIN_POLL_SECONDS)
+
+    def _elb(self, operation: str, **parameters: Any) -> bool:
+        """Call Elastic Load Balancing; false if the target group was deleted, or local AWS is ending."""
+        try:
+            getattr(self._host.aws.client("elbv2", self._order.region), operation)(**parameters)
+        except (ClientError, BotoCoreError):
+            return False
+        return True
+
+
+def _client(aws: Aws, region: str, service: str, other_region: str | None = None) -> Any:
+    return aws.client(service, other_region or region)

@@ -1,0 +1,283 @@
+"""Runs the services of a local AWS: carries out what the deployments' state machine decides."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from scaffold.engine.balancer.configuration import Address
+from scaffold.engine.balancer.health import TargetHealth
+from scaffold.engine.clock import Clock
+from scaffold.engine.events import EventStream
+from scaffold.engine.tasks.announcer import Announcer
+from scaffold.engine.tasks.deployment import begin, step
+from scaffold.engine.tasks.documents import Document, advance_task, new_task, service_deployment, service_document
+from scaffold.engine.tasks.record import Record, health_of, rules_of
+from scaffold.engine.tasks.runner import Host, Order, Runner
+from scaffold.engine.tasks.service import (
+    Checked,
+    Deployment,
+    Effect,
+    Event,
+    Health,
+    Message,
+    RolloutChanged,
+    Running,
+    StartTask,
+    Stopped,
+    StopRequested,
+    StopTask,
+    Tick,
+    Updated,
+)
+
+_logger = logging.getLogger(__name__)
+_TICK_SECONDS = 0.5
+_KEPT_TASKS = 50
+
+
+class DeploymentFailed(Exception):
+    """A deployment has failed."""
+
+
+class Services:
+    """All services. May be used from any thread.
+
+    Args:
+        clock: For the timestamps.
+    """
+
+    def __init__(self, host: Host, clock: Clock, events: EventStream) -> None:
+        self._host = host
+        self._clock = clock
+        self._announcer = Announcer(events, clock)
+        self._records: dict[str, Record] = {}
+        self._targets: dict[tuple[str, str], tuple[str, str]] = {}
+        self._addresses = 0
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        host.balancers.subscribe(self._target_changed)
+        threading.Thread(target=self._loop, name="ecs-services", daemon=True).start()
+
+    def create(self, settings: Document, definition: Document, desired: int) -> str:
+        """Create a service; return the id of its first deployment."""
+        with self._lock:
+            now = self._clock.now()
+            deployment = self._new_deployment(definition, now)
+            state, effects = begin(settings["serviceName"], desired, rules_of(settings), deployment, now)
+            record = Record(settings, {definition["taskDefinitionArn"]: definition}, state)
+            self._records[settings["serviceArn"]] = record
+            self._carry_out(record, effects)
+            return deployment.identifier
+
+    def update(self, arn: str, changes: Document, definition: Document | None, desired: int | None) -> str | None:
+        """Change a service.
+
+        Args:
+            definition: Of the new deployment, where the change needs one.
+
+        Returns:
+            The id of the new deployment.
+        """
+        with self._lock:
+            record = self._records[arn]
+            record.settings |= changes
+            deployment = None
+            if definition is not None:
+                record.definitions[definition["taskDefinitionArn"]] = definition
+                deployment = self._new_deployment(definition, self._clock.now())
+            wanted = record.state.desired if desired is None else desired
+            self._handle(record, Updated(wanted, rules_of(record.settings), deployment))
+            return deployment.identifier if deployment else None
+
+    def delete(self, arn: str) -> None:
+        """Stop a service's tasks for good."""
+        with self._lock:
+            record = self._records[arn]
+            record.deleted = True
+            self._handle(record, Updated(0, rules_of(record.settings)))
+
+    def describe(self, arn: str) -> Document | None:
+        """A service as DescribeServices returns it; None if there is none."""
+        with self._lock:
+            record = self._records.get(arn)
+            if record is None:
+                return None
+            return service_document(record.settings, record.state, list(record.events), record.deleted)
+
+    def arns(self, cluster: str) -> list[str]:
+        """The services of a cluster, by its ARN, that are not deleted."""
+        with self._lock:
+            found = [(arn, one) for arn, one in self._records.items() if not one.deleted]
+            return [arn for arn, one in found if one.settings["clusterArn"] == cluster]
+
+    def deployments(self, arn: str) -> list[Document]:
+        """The deployments of a service, the newest first."""
+        with self._lock:
+            record = self._records[arn]
+            ended = {one.identifier for one in record.state.history}
+            current = [one for one in record.state.deployments if one.identifier not in ended]
+            found = sorted([*current, *record.state.history], key=lambda one: one.created, reverse=True)
+            return [service_deployment(record.settings, one) for one in found]
+
+    def stop_deployment(self, arn: str, rollback: bool) -> None:
+        """End the deployment that is in progress."""
+        with self._lock:
+            self._handle(self._records[arn], StopRequested(rollback))
+
+    def tasks(self, cluster: str) -> list[Document]:
+        """The tasks of a cluster, by its ARN, those included that have stopped lately."""
+        with self._lock:
+            found = [t for one in self._records.values() for t in one.tasks.values() if t["clusterArn"] == cluster]
+            return [{**task, "containers": [dict(one) for one in task["containers"]]} for task in found]
+
+    def stop_task(self, arn: str, reason: str) -> None:
+        """Stop a task as StopTask does."""
+        identifier = arn.rpartition("/")[2]
+        with self._lock:
+            for record in self._records.values():
+                if identifier in record.runners:
+                    record.runners[identifier].stop("UserInitiated", reason)
+
+    def wait(self, arn: str, deployment: str | None, seconds: float) -> None:
+        """Wait until a deployment has ended, or without one until the service is steady.
+
+        Raises:
+            DeploymentFailed: It failed, or another one has taken its place.
+            TimeoutError: Neither has happened in time.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._settled(arn, deployment), seconds):
+                raise TimeoutError
+
+    def wait_deleted(self, arn: str, seconds: float) -> None:
+        """Wait until all tasks of a deleted service have stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._records[arn].state.tasks, seconds)
+
+    def _settled(self, arn: str, deployment: str | None) -> bool:
+        record = self._records[arn]
+        state = record.state
+        if deployment is None:
+            if state.primary.rollout == "FAILED":
+                raise DeploymentFailed(state.primary.reason)
+            return state.steady or record.deleted
+        for one in (*state.deployments, *state.history):
+            if one.identifier == deployment:
+                if one.rollout == "FAILED" or one.status == "STOPPED":
+                    raise DeploymentFailed(one.reason)
+                return one.rollout == "COMPLETED"
+        raise DeploymentFailed("")
+
+    @staticmethod
+    def _new_deployment(definition: Document, now: float) -> Deployment:
+        number = str(uuid.uuid4().int)[:19]
+        return Deployment(f"ecs-svc/{number}", definition["taskDefinitionArn"], now, now)
+
+    def _loop(self) -> None:
+        while True:
+            with self._lock:
+                busy = any(record.busy for record in self._records.values())
+            try:
+                work = self._work.get(timeout=_TICK_SECONDS if busy else None)
+            except queue.Empty:
+                work = self._tick
+            try:
+                work()
+            except Exception:  # One service must not end all others.
+                _logger.exception("An event of a service was not handled")
+
+    def _tick(self) -> None:
+        with self._lock:
+            for record in list(self._records.values()):
+                if record.busy:
+                    self._handle(record, Tick())
+
+    def _handle(self, record: Record, event: Event) -> None:
+        record.state, effects = step(record.state, event, self._clock.now())
+        self._carry_out(record, effects)
+
+    def _carry_out(self, record: Record, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case StartTask():
+                    self._start(record, effect)
+                case StopTask():
+                    record.runners[effect.task].stop("ServiceSchedulerInitiated", effect.reason)
+                case Message():
+                    event = {"id": str(uuid.uuid4()), "createdAt": self._clock.now(), "message": effect.text}
+                    record.events.insert(0, event)
+                case RolloutChanged():
+                    self._announcer.rollout(record.settings, effect)
+        self._changed.notify_all()
+        self._work.put(lambda: None)  # So that the loop sees that a service is busy.
+
+    def _start(self, record: Record, start: StartTask) -> None:
+        definition = record.definitions[start.definition]
+        self._addresses += 1
+        ip = f"10.0.{self._addresses // 250 % 250}.{self._addresses % 250 + 4}"
+        document = new_task(record.settings, start.task, start.deployment, definition, ip, self._clock.now())
+        record.tasks[start.task] = document
+        arn = record.settings["serviceArn"]
+        groups = tuple(
+            (one["targetGroupArn"], one["containerName"], int(one["containerPort"]))
+            for one in record.settings.get("loadBalancers", [])
+        )
+        for group, _, _ in groups:
+            self._targets[group, ip] = (arn, start.task)
+        order = Order(start.task, record.region, definition, ip, groups)
+
+        def changed(**change: Any) -> None:
+            self._work.put(lambda: self._task_changed(arn, start.task, change))
+
+        self._announcer.task(document)
+        record.runners[start.task] = Runner(self._host, order, changed)
+
+    def _task_changed(self, arn: str, identifier: str, change: Document) -> None:
+        with self._lock:
+            record = self._records[arn]
+            document = record.tasks[identifier]
+            advance_task(document, change, self._clock.now())
+            self._announcer.task(document)
+            status, health = change.get("status"), change.get("health")
+            if status == "RUNNING":
+                target = Health.UNKNOWN if record.settings.get("loadBalancers") else Health.UNCHECKED
+                container = Health.UNKNOWN if health else Health.UNCHECKED
+                self._handle(record, Running(identifier, container, self._known_target(identifier, target)))
+            elif status == "STOPPED":
+                del record.runners[identifier]
+                self._forget(record, identifier)
+                self._handle(record, Stopped(identifier, change["stop_code"] == "UserInitiated"))
+            elif health:
+                self._handle(record, Checked(identifier, container=Health(health)))
+
+    def _known_target(self, identifier: str, default: Health) -> Health:
+        """The health of a target that was checked before its task was reported to run."""
+        for (group, ip), (_, task) in self._targets.items():
+            if task == identifier:
+                for address, health in self._host.balancers.health(group).items():
+                    if address[0] == ip:
+                        return health_of(health)
+        return default
+
+    def _forget(self, record: Record, identifier: str) -> None:
+        for key in [key for key, (_, task) in self._targets.items() if task == identifier]:
+            del self._targets[key]
+        stopped = [one for one, task in record.tasks.items() if task["lastStatus"] == "STOPPED"]
+        for old in stopped[:-_KEPT_TASKS]:
+            del record.tasks[old]
+
+    def _target_changed(self, group: str, address: Address, health: TargetHealth) -> None:
+        """Called in the event loop of the load balancers."""
+        self._work.put(lambda: self._note_target(group, address[0], health))
+
+    def _note_target(self, group: str, ip: str, health: TargetHealth) -> None:
+        with self._lock:
+            arn, identifier = self._targets.get((group, ip), ("", ""))
+            if arn and health.state in ("healthy", "unhealthy"):
+                self._handle(self._records[arn], Checked(identifier, target=health_of(health)))

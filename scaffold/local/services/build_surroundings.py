@@ -1,0 +1,41 @@
+"""What builds get of local AWS and of this machine: nothing of the user's account."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from scaffold.engine.builds.surroundings import Surroundings
+from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.downloads import DOWNLOADS
+from scaffold.local.protocol import ACCOUNT
+
+
+def surroundings(state: Path, endpoint: str, git_address: str) -> Surroundings:
+    """The place of builds.
+
+    Args:
+        state: The state directory.
+        endpoint: The address of local AWS.
+        git_address: The host and port of the Git endpoint.
+    """
+    root = state / "builds"
+    root.mkdir()
+    variables = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_CONFIG_FILE": str(state / "aws-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(state / "aws-credentials"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CODE_COMMIT_ENDPOINT": git_address,
+        "GIT_SSL_CAINFO": str(state / "authorities.pem"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "LANG": "C.UTF-8",
+        "PATH": os.pathsep.join([str(state / "bin"), os.environ.get("PATH", os.defpath)]),
+    }
+    return Surroundings(root, ACCOUNT, endpoint, variables, json.loads(os.environ.get(DOWNLOADS, "{}")))

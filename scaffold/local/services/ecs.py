@@ -1,0 +1,277 @@
+"""ECS's API for services and tasks that run. Clusters and task definitions stay with ministack."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import ClassVar
+
+from scaffold.engine.tasks.services import Services
+from scaffold.local import ministack_bridge
+from scaffold.local.ministack_bridge import Handler
+from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
+from scaffold.local.wire import Response
+
+#: A change of one of these needs a new deployment.
+_REDEPLOYED = (
+    "capacityProviderStrategy",
+    "loadBalancers",
+    "networkConfiguration",
+    "platformVersion",
+    "serviceConnectConfiguration",
+    "serviceRegistries",
+    "volumeConfigurations",
+)
+_NOT_SETTINGS = ("clientToken", "cluster", "desiredCount", "forceNewDeployment", "service", "tags", "taskDefinition")
+_STOPPABLE = ("PENDING", "IN_PROGRESS")
+
+
+class EcsServices(AwsService):
+    """Services and their tasks."""
+
+    name = "ecs"
+    invalid_input = "InvalidParameterException"
+    operations: ClassVar[tuple[str, ...]] = (
+        "CreateService",
+        "DeleteService",
+        "DescribeServiceDeployments",
+        "DescribeServices",
+        "DescribeTasks",
+        "ListServiceDeployments",
+        "ListServices",
+        "ListTasks",
+        "RunTask",
+        "StopServiceDeployment",
+        "StopTask",
+        "UpdateService",
+    )
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    def install(self) -> None:
+        """Monkeypatch ministack's ECS to answer with these services."""
+        for operation in self.operations:
+            ministack_bridge.answer_action("ecs", operation, self._answering(operation))
+        ministack_bridge.wrap_action("ecs", "DescribeClusters", self._count)
+
+    def _answering(self, operation: str) -> Handler:
+        def answer(parameters: Document) -> Response:
+            response = self.respond(Call(operation, parameters, ministack_bridge.get_region()))
+            kind = {"Content-Type": "application/x-amz-json-1.1"}
+            return response.status, {**kind, **response.headers}, response.content
+
+        return answer
+
+    def _count(self, parameters: Document, original: Handler) -> Response:
+        """Add the counts of services and tasks to ministack's answer."""
+        status, headers, body = original(parameters)
+        if status >= 400:
+            return status, headers, body
+        answer = json.loads(body)
+        for cluster in answer["clusters"]:
+            arns = self.services.arns(cluster["clusterArn"])
+            found = [one for arn in arns if (one := self.services.describe(arn))]
+            cluster["activeServicesCount"] = len(found)
+            cluster["runningTasksCount"] = sum(one["runningCount"] for one in found)
+            cluster["pendingTasksCount"] = sum(one["pendingCount"] for one in found)
+        return status, headers, json.dumps(answer).encode()
+
+    def hold_limits(self, region: str, target: Document) -> None:
+        """Bring a service's desired count within the limits of its scalable target."""
+        if target["ScalableDimension"] != "ecs:service:DesiredCount":
+            return
+        _, cluster, name = target["ResourceId"].split("/")
+        arn = _service_arn(Call("", {"cluster": cluster}, region), name)
+        desired = self._service(arn)["desiredCount"]
+        held = min(max(desired, target["MinCapacity"]), target["MaxCapacity"])
+        if held != desired:
+            self.services.update(arn, {}, None, held)
+
+    def create_service(self, call: Call) -> Document:
+        """Create a service."""
+        given, cluster = call.parameters, _cluster(call)
+        arn = _service_arn(call, given["serviceName"])
+        existing = self.services.describe(arn)
+        if existing and existing["status"] != "INACTIVE":
+            raise ServiceError("InvalidParameterException", "Creation of service was not idempotent.")
+        definition = _definition(given.get("taskDefinition", ""), call.region)
+        _check(given)
+        settings = {key: value for key, value in given.items() if key not in _NOT_SETTINGS} | {
+            "serviceArn": arn,
+            "clusterArn": cluster,
+            "createdAt": time.time(),
+            "createdBy": f"arn:aws:iam::{ACCOUNT}:root",
+            "schedulingStrategy": "REPLICA",
+            "deploymentController": {"type": "ECS"},
+        }
+        ministack_bridge.ecs_tags()[arn] = given.get("tags", [])
+        self.services.create(settings, definition, given.get("desiredCount", 0))
+        return {"service": self._service(arn)}
+
+    def update_service(self, call: Call) -> Document:
+        """Change a service; start a deployment where the change needs one."""
+        given, arn = call.parameters, self._known(call)
+        _check(given)
+        service = self._service(arn)
+        changes = {key: value for key, value in given.items() if key not in _NOT_SETTINGS}
+        wanted = _definition(given.get("taskDefinition") or service["taskDefinition"], call.region)
+        needed = (
+            given.get("forceNewDeployment")
+            or wanted["taskDefinitionArn"] != service["taskDefinition"]
+            or any(key in changes and changes[key] != service.get(key) for key in _REDEPLOYED)
+        )
+        self.services.update(arn, changes, wanted if needed else None, given.get("desiredCount"))
+        return {"service": self._service(arn)}
+
+    def delete_service(self, call: Call) -> Document:
+        """Stop a service's tasks and delete it."""
+        arn = self._known(call)
+        if self._service(arn)["desiredCount"] > 0 and not call.parameters.get("force"):
+            raise ServiceError("InvalidParameterException", "The service cannot be stopped while it is scaled above 0.")
+        self.services.delete(arn)
+        return {"service": self._service(arn)}
+
+    def describe_services(self, call: Call) -> Document:
+        """Describe services; deleted ones too."""
+        _cluster(call)
+        found, failures = [], []
+        for reference in call.parameters["services"]:
+            arn = _service_arn(call, reference)
+            service = self.services.describe(arn)
+            if service is None:
+                failures.append({"arn": arn, "reason": "MISSING"})
+                continue
+            if "TAGS" in call.parameters.get("include", []):
+                service["tags"] = ministack_bridge.ecs_tags().get(arn, [])
+            found.append(service)
+        return {"services": found, "failures": failures}
+
+    def list_services(self, call: Call) -> Document:
+        """List a cluster's services."""
+        return {"serviceArns": self.services.arns(_cluster(call))}
+
+    def list_service_deployments(self, call: Call) -> Document:
+        """List the deployments of a service, the newest first."""
+        wanted = call.parameters.get("status")
+        found = self.services.deployments(self._known(call))
+        return {"serviceDeployments": [one for one in found if not wanted or one["status"] in wanted]}
+
+    def describe_service_deployments(self, call: Call) -> Document:
+        """Describe deployments."""
+        found = [self._deployment(arn) for arn in call.parameters["serviceDeploymentArns"]]
+        return {"serviceDeployments": found, "failures": []}
+
+    def stop_service_deployment(self, call: Call) -> Document:
+        """End a deployment, and roll it back unless told otherwise."""
+        arn = call.parameters["serviceDeploymentArn"]
+        deployment = self._deployment(arn)
+        if deployment["status"] not in _STOPPABLE:
+            raise ServiceError("ConflictException", "The service deployment has ended or is being rolled back.")
+        rollback = call.parameters.get("stopType", "ROLLBACK") == "ROLLBACK"
+        self.services.stop_deployment(deployment["serviceArn"], rollback)
+        return {"serviceDeploymentArn": arn}
+
+    def list_tasks(self, call: Call) -> Document:
+        """List a cluster's tasks."""
+        given = call.parameters
+        wanted = {"desiredStatus": given.get("desiredStatus", "RUNNING")}
+        if "serviceName" in given:
+            wanted["group"] = f"service:{given['serviceName'].rpartition('/')[2]}"
+        if "startedBy" in given:
+            wanted["startedBy"] = given["startedBy"]
+        found = [
+            task["taskArn"]
+            for task in self.services.tasks(_cluster(call))
+            if all(task.get(key) == value for key, value in wanted.items())
+            and given.get("family") in (None, task["taskDefinitionArn"].rpartition("/")[2].rpartition(":")[0])
+        ]
+        return {"taskArns": found}
+
+    def describe_tasks(self, call: Call) -> Document:
+        """Describe tasks, also those that have stopped lately."""
+        known = {task["taskArn"].rpartition("/")[2]: task for task in self.services.tasks(_cluster(call))}
+        references = [(one, known.get(one.rpartition("/")[2])) for one in call.parameters["tasks"]]
+        failures = [{"arn": one, "reason": "MISSING"} for one, task in references if task is None]
+        return {"tasks": [task for _, task in references if task], "failures": failures}
+
+    def stop_task(self, call: Call) -> Document:
+        """Stop a task; its service starts another one."""
+        found = self.describe_tasks(Call("", {**call.parameters, "tasks": [call.parameters["task"]]}, call.region))
+        if not found["tasks"]:
+            raise ServiceError("InvalidParameterException", "The referenced task was not found.")
+        task: Document = found["tasks"][0]
+        self.services.stop_task(task["taskArn"], call.parameters.get("reason", "Task stopped by user"))
+        return {"task": task}
+
+    def _known(self, call: Call) -> str:
+        """The ARN of the service that a call names."""
+        _cluster(call)
+        arn = _service_arn(call, call.parameters["service"])
+        service = self.services.describe(arn)
+        if service is None:
+            raise ServiceError("ServiceNotFoundException", "Service not found.")
+        if service["status"] != "ACTIVE" and call.operation == "UpdateService":
+            raise ServiceError("ServiceNotActiveException", "Service was not ACTIVE.")
+        return arn
+
+    def _service(self, arn: str) -> Document:
+        service = self.services.describe(arn)
+        if service is None:
+            raise ServiceError("ServiceNotFoundException", "Service not found.")
+        return service
+
+    def _deployment(self, arn: str) -> Document:
+        service = arn.replace(":service-deployment/", ":service/").rpartition("/")[0]
+        if self.services.describe(service):
+            for one in self.services.deployments(service):
+                if one["serviceDeploymentArn"] == arn:
+                    return one
+        raise ServiceError("ServiceDeploymentNotFoundException", f"There is no service deployment {arn}")
+
+
+def _cluster(call: Call) -> str:
+    """The ARN of the cluster that a call names."""
+    name = call.parameters.get("cluster", "default").rpartition("/")[2]
+    found = ministack_bridge.call("ecs", "DescribeClusters", {"clusters": [name]}, call.region)["clusters"]
+    if not found:
+        raise ServiceError("ClusterNotFoundException", "Cluster not found.")
+    return str(found[0]["clusterArn"])
+
+
+def _service_arn(call: Call, reference: str) -> str:
+    cluster = call.parameters.get("cluster", "default").rpartition("/")[2]
+    return f"arn:aws:ecs:{call.region}:{ACCOUNT}:service/{cluster}/{reference.rpartition('/')[2]}"
+
+
+def _definition(reference: str, region: str) -> Document:
+    given = {"taskDefinition": reference}
+    try:
+        found: Document = ministack_bridge.call("ecs", "DescribeTaskDefinition", given, region)["taskDefinition"]
+    except ServiceError as error:
+        raise ServiceError("ClientException", "TaskDefinition not found.") from error
+    if found["status"] != "ACTIVE":
+        raise ServiceError("ClientException", "TaskDefinition is inactive")
+    return found
+
+
+def _check(given: Document) -> None:
+    """Refuse what is not rehearsed, and target groups that no listener sends requests to."""
+    if given.get("schedulingStrategy", "REPLICA") != "REPLICA":
+        raise ServiceError("UnsupportedFeatureException", "not rehearsed: the scheduling strategy DAEMON")
+    controller = (given.get("deploymentController") or {}).get("type", "ECS")
+    if controller != "ECS":
+        raise ServiceError("UnsupportedFeatureException", f"not rehearsed: the deployment controller {controller}")
+    used = {arn for rule in ministack_bridge.rule_records() for arn in _groups_of(rule)}
+    for balancer in given.get("loadBalancers", []):
+        if balancer.get("targetGroupArn") not in used:
+            raise ServiceError(
+                "InvalidParameterException",
+                f"The target group with targetGroupArn {balancer.get('targetGroupArn')} does not have an associated "
+                "load balancer.",
+            )
+
+
+def _groups_of(rule: Document) -> list[str]:
+    forwards = [(action.get("ForwardConfig") or {}).get("TargetGroups") or [action] for action in rule["Actions"]]
+    return [group.get("TargetGroupArn", "") for forward in forwards for group in forward]

@@ -1,0 +1,110 @@
+"""Load balancers of local AWS that answer: their addresses, their configuration, the health of their targets."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+from xml.sax.saxutils import escape
+
+from scaffold.engine.balancer.balancers import Balancers
+from scaffold.engine.balancer.configuration import Address, read
+from scaffold.engine.balancer.health import TargetHealth
+from scaffold.local import ministack_bridge
+from scaffold.local.ministack_bridge import Handler
+from scaffold.local.protocol import Document
+from scaffold.local.wire import Response, parameter
+
+_TYPES = ("LoadBalancer", "Listener", "ListenerRule", "TargetGroup")
+_ACTIONS = (
+    *(f"{verb}{noun}" for verb in ("Create", "Modify", "Delete") for noun in ("Listener", "Rule", "TargetGroup")),
+    "DeleteLoadBalancer",
+    "DeregisterTargets",
+    "ModifyTargetGroupAttributes",
+    "RegisterTargets",
+    "SetRulePriorities",
+)
+_NOT_REGISTERED = TargetHealth("unused", "Target.NotRegistered", "Target is not registered to the target group")
+
+
+class LoadBalancing:
+    """Tells the load balancers what is configured."""
+
+    def __init__(self, balancers: Balancers) -> None:
+        self._balancers = balancers
+        self._lock = threading.Lock()
+
+    def install(self) -> None:
+        """Monkeypatch ministack's Elastic Load Balancing, its API and its resource types."""
+        ministack_bridge.keep_weights()
+        for name in _TYPES:
+            ministack_bridge.wrap_changes(f"AWS::ElasticLoadBalancingV2::{name}", self._change)
+        for action in _ACTIONS:
+            ministack_bridge.wrap_action("elbv2", action, self._call)
+        ministack_bridge.wrap_action("elbv2", "CreateLoadBalancer", self._create_load_balancer)
+        ministack_bridge.wrap_action("elbv2", "DescribeTargetHealth", self._describe_target_health)
+
+    def _change(self, original: Callable[[], Any]) -> Any:
+        """Create, update or delete a resource of a stack. A load balancer's attributes get its address."""
+        made = original()
+        self._apply()
+        if isinstance(made, tuple) and "DNSName" in made[1]:
+            made[1]["DNSName"] = ministack_bridge.load_balancer_records()[made[0]]["DNSName"]
+        return made
+
+    def _call(self, parameters: Document, original: Handler) -> Response:
+        response = original(parameters)
+        self._apply()
+        return response
+
+    def _create_load_balancer(self, parameters: Document, original: Handler) -> Response:
+        before = ministack_bridge.load_balancer_records()
+        status, headers, body = original(parameters)
+        names = {a: r["DNSName"] for a, r in ministack_bridge.load_balancer_records().items() if a not in before}
+        self._apply()
+        for arn, name in names.items():
+            address = ministack_bridge.load_balancer_records()[arn]["DNSName"]
+            body = body.replace(name.encode(), address.encode())
+        return status, headers, body
+
+    def _apply(self) -> None:
+        with self._lock:
+            balancers = ministack_bridge.load_balancer_records()
+            for arn, record in balancers.items():
+                record["DNSName"] = f"127.0.0.1:{self._balancers.reserve(arn)}"
+            configuration = read(
+                balancers.values(),
+                ministack_bridge.listener_records(),
+                ministack_bridge.rule_records(),
+                ministack_bridge.target_group_records(),
+            )
+            self._balancers.configure(ministack_bridge.get_region(), configuration)
+
+    def _describe_target_health(self, parameters: Document, original: Handler) -> Response:
+        response = original(parameters)
+        if response[0] >= 400:
+            return response
+        known = self._balancers.health(parameter(parameters, "TargetGroupArn"))
+        wanted = _targets(parameters)
+        found = [(a, h) for a, h in sorted(known.items()) if not wanted or a[0] in wanted]
+        absent = [((ip, port), _NOT_REGISTERED) for ip, port in wanted.items() if ip not in {a[0] for a, _ in found}]
+        members = "".join(_member(address, health) for address, health in [*found, *absent])
+        content = f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>"
+        return ministack_bridge.elb_response("DescribeTargetHealth", content)
+
+
+def _targets(parameters: Document) -> dict[str, int]:
+    """The IP addresses that a request names, with their ports."""
+    found: dict[str, int] = {}
+    while identifier := parameter(parameters, f"Targets.member.{len(found) + 1}.Id"):
+        found[identifier] = int(parameter(parameters, f"Targets.member.{len(found) + 1}.Port") or 0)
+    return found
+
+
+def _member(address: Address, health: TargetHealth) -> str:
+    details = f"<State>{health.state}</State>"
+    if health.reason:
+        details += f"<Reason>{health.reason}</Reason><Description>{escape(health.description)}</Description>"
+    target = f"<Id>{address[0]}</Id><Port>{address[1]}</Port>"
+    port = f"<HealthCheckPort>{address[1]}</HealthCheckPort>"
+    return f"<member><Target>{target}</Target>{port}<TargetHealth>{details}</TargetHealth></member>"

@@ -1,0 +1,31 @@
+"""Starts what runs the services of local AWS, and puts it in place of ministack's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scaffold.engine.balancer.balancers import Balancers
+from scaffold.engine.clock import Clock
+from scaffold.engine.events import EventStream
+from scaffold.engine.tasks.aws import Aws
+from scaffold.engine.tasks.images import Images
+from scaffold.engine.tasks.runner import Host
+from scaffold.engine.tasks.services import Services
+from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.services.ecs import EcsServices
+from scaffold.local.services.load_balancing import LoadBalancing
+
+
+def run_services(state: Path, endpoint: str, clock: Clock, events: EventStream) -> EcsServices:
+    """Run services and load balancers from now on.
+
+    Args:
+        state: The state directory.
+        endpoint: The URL of local AWS.
+    """
+    balancers = Balancers()
+    host = Host(Aws(endpoint, ACCESS_KEY, SECRET_KEY), Images(endpoint, state / "images"), balancers)
+    LoadBalancing(balancers).install()
+    api = EcsServices(Services(host, clock, events))
+    api.install()
+    return api

@@ -1,0 +1,94 @@
+"""The calls of the build scripts on a machine without the AWS CLI."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+
+import pytest
+
+from scaffold.engine.builds import tools
+from scaffold.local.environment import LocalAws
+from tests.engine.images.conftest import ROOT
+
+PROGRAM = "import sys; from scaffold.engine.builds.aws_command import main; sys.exit(main())"
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def call(aws: LocalAws) -> Call:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, **aws.variables, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", PROGRAM, *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_the_calls_of_the_build_scripts(aws, client, call):
+    client("ecr").create_repository(repositoryName="without-cli")
+    manifest = json.dumps({"schemaVersion": 2, "config": {}, "layers": []}).encode()
+    url = f"{aws.variables['AWS_ENDPOINT_URL']}/v2/without-cli/manifests/1"
+    media_type = "application/vnd.docker.distribution.manifest.v2+json"
+    request = urllib.request.Request(url, manifest, {"Content-Type": media_type}, method="PUT")
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
+
+    assert call("ecr", "get-login-password").stdout.strip()
+    assert call("ecr-public", "get-login-password", "--region", "us-east-1").stdout.strip()
+    digest = "imageDetails[0].imageDigest"
+    one = ("ecr", "describe-images", "--repository-name", "without-cli", "--output", "text", "--query")
+    found = call(*one, digest, "--image-ids", "imageTag=1").stdout.strip()
+    assert DIGEST.fullmatch(found)
+    missing = call(*one, digest, "--image-ids", "imageTag=2")
+    assert missing.stdout.strip() == "None" or "ImageNotFoundException" in missing.stderr
+
+    image = ("--repository-name", "without-cli", "--image-id", f"imageDigest={found}", "--output", "json")
+    refused = call("ecr", "describe-image-scan-findings", *image)
+    assert refused.returncode == 254
+    assert "An error occurred (ScanNotFoundException)" in refused.stderr
+    assert json.loads(call("ecr", "start-image-scan", *image).stdout)["imageScanStatus"]["status"] == "IN_PROGRESS"
+    described = json.loads(call("ecr", "describe-image-scan-findings", *image, "--max-results", "1000").stdout)
+    assert described["imageId"] == {"imageDigest": found}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("s3", "ls"),
+        ("ecr", "no-such-operation"),
+        ("ecr", "describe-images", "--no-such-option", "x"),
+        ("ecr", "describe-images", "--repository-name"),
+        ("ecr",),
+    ],
+)
+def test_other_calls_ask_for_the_aws_cli(call, words):
+    done = call(*words)
+    assert done.returncode == 252
+    assert done.stderr.endswith("Install the AWS CLI, 2.13 or newer.\n")
+
+
+@pytest.mark.parametrize(
+    ("version", "usable"),
+    [
+        ("aws-cli/1.46.2 Python/3.11.7 Linux/6 botocore/1.43.2", True),
+        ("aws-cli/2.13.0 Python/3.11.4", True),
+        ("aws-cli/2.9.19 Python/3.11.2", False),
+        ("aws-cli/1.22.34 Python/3.10.6", False),
+        ("something else", False),
+    ],
+)
+def test_which_aws_cli_can_reach_local_aws(tmp_path, version, usable):
+    program = tmp_path / "aws"
+    program.write_text(f"#!/bin/sh\necho '{version}'\n")
+    program.chmod(0o755)
+    assert tools.aws_cli(str(tmp_path)) == (str(program) if usable else "")
+
+
+def test_no_aws_cli(tmp_path):
+    assert tools.aws_cli(str(tmp_path)) == ""

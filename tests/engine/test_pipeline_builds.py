@@ -1,0 +1,76 @@
+"""A pipeline whose action is a build."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from tests.engine.conftest import REGION, Client, Repository
+from tests.engine.test_pipeline_runs import Pipeline, action, pipeline, stage
+
+__all__ = ["pipeline"]
+
+BUILDSPEC = """version: 0.2
+env:
+  exported-variables: [GREETING]
+phases:
+  build:
+    commands:
+      - export GREETING="$(cat greeting.txt) from $CODEBUILD_INITIATOR at $CODEBUILD_RESOLVED_SOURCE_VERSION for $WHO"
+"""
+
+
+def create_project(client: Client, name: str) -> None:
+    client("codebuild").create_project(
+        name=name,
+        source={"type": "CODEPIPELINE", "buildspec": "build.yml"},
+        artifacts={"type": "CODEPIPELINE"},
+        environment={"type": "LINUX_CONTAINER", "image": "a", "computeType": "BUILD_GENERAL1_SMALL"},
+        serviceRole="arn:aws:iam::000000000000:role/builds",
+    )
+
+
+def test_a_pipeline_builds_the_pushed_commit(pipeline: Pipeline, repository: Repository, client: Client) -> None:
+    create_project(client, pipeline.name)
+    variables = json.dumps([{"name": "WHO", "value": "#{SourceVariables.BranchName}"}])
+    build = action("Build", "CodeBuild", ProjectName=pipeline.name, EnvironmentVariables=variables)
+    pipeline.create(stage("Build", build))
+    commit = repository.push("The first", build__yml=BUILDSPEC, greeting__txt="Hello")
+    assert pipeline.started_by(commit)["status"] == "Succeeded"
+    (identifier,) = client("codebuild").list_builds_for_project(projectName=pipeline.name)["ids"]
+    (found,) = client("codebuild").batch_get_builds(ids=[identifier])["builds"]
+    assert found["exportedEnvironmentVariables"] == [
+        {"name": "GREETING", "value": f"Hello from codepipeline/{pipeline.name} at {commit} for main"}
+    ]
+
+    commit = repository.push("A failure", build__yml=BUILDSPEC.replace("export", "false && export"))
+    assert pipeline.started_by(commit)["status"] == "Failed"
+
+
+def test_a_build_is_told_to_eventbridge(client: Client) -> None:
+    """A rule, a queue, and the start and the end of a build in it."""
+    create_project(client, "told")
+    queue = client("sqs").create_queue(QueueName="told")["QueueUrl"]
+    topic = client("sns").create_topic(Name="told")["TopicArn"]
+    arn = f"arn:aws:sqs:{REGION}:000000000000:told"
+    client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    pattern = {"source": ["aws.codebuild"], "detail": {"project-name": ["told"]}}
+    client("events").put_rule(Name="told", EventPattern=json.dumps(pattern))
+    client("events").put_targets(Rule="told", Targets=[{"Id": "topic", "Arn": topic}])
+    spec = "version: 0.2\nphases: {build: {commands: ['false']}}\n"
+    override = {"sourceTypeOverride": "NO_SOURCE", "buildspecOverride": spec}
+    build = client("codebuild").start_build(projectName="told", **override)["build"]
+    messages: list[dict[str, object]] = []
+    deadline = time.monotonic() + 60
+    while len(messages) < 2:
+        assert time.monotonic() < deadline, messages
+        for one in client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages", []):
+            client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])
+            messages.append(json.loads(one["Body"]))
+    assert {one["detail-type"] for one in messages} == {"CodeBuild Build State Change"}
+    details = {one["detail"]["build-status"]: one["detail"] for one in messages}  # type: ignore[index]
+    assert set(details) == {"IN_PROGRESS", "FAILED"}
+    assert details["FAILED"]["build-id"] == build["arn"]
+    phases = details["FAILED"]["additional-information"]["phases"]
+    failed = [phase for phase in phases if phase.get("phase-status") == "FAILED"]
+    assert [phase["phase-type"] for phase in failed] == ["BUILD"]
