@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 LOCK ?= requirements/dev.txt
 WORKERS ?= 2
+# Neighbouring tests share a worker, and so what is generated and started for them.
+PARALLEL := --numprocesses $(WORKERS) --dist worksteal
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -35,13 +37,13 @@ demo: install ## Generate a service and release it to production on the embedded
 	@tools/demo
 
 test: install ## Run the tests (under five minutes on two cores)
-	$(BIN)/pytest --numprocesses $(WORKERS) -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 test-slow: install checkov ## Run the sweeps that `make test` leaves out
-	$(BIN)/pytest --numprocesses $(WORKERS) -m slow
+	$(BIN)/pytest $(PARALLEL) -m slow
 
 test-all: install checkov ## Run everything, and measure the coverage
-	$(BIN)/pytest --numprocesses $(WORKERS) --cov --cov-report=
+	$(BIN)/pytest $(PARALLEL) --cov --cov-report=
 	@$(BIN)/python tools/coverage_summary.py
 
 test-lowest: ## Run the tests with the lowest versions that pyproject.toml allows

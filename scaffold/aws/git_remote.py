@@ -21,6 +21,8 @@ from scaffold.service import identity, names
 from scaffold.service.service import Service
 
 _HELPER = "git-remote-codecommit"
+# The helper may be installed there only.
+_BESIDE_INTERPRETER = Path(sys.executable).parent
 _LOOKS = 3
 MAIN = f"refs/heads/{names.BRANCH}"
 _REMEDIES = {
@@ -244,8 +246,7 @@ def _variables(session: Session) -> dict[str, str]:
     """Environment variables for Git: the remote helper on the PATH, and this session's credentials."""
     variables = session.git_variables()
     path = variables.get("PATH") or os.environ.get("PATH", os.defpath)
-    # The helper may be installed beside this interpreter only.
-    return {**variables, "PATH": os.pathsep.join([str(Path(sys.executable).parent), path])}
+    return {**variables, "PATH": os.pathsep.join([str(_BESIDE_INTERPRETER), path])}
 
 
 def _url(service: Service) -> str:

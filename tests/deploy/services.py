@@ -8,6 +8,7 @@ import os
 import random
 import string
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -451,6 +452,11 @@ def state(root: Path, name: str) -> dict[str, Any]:
         "tracking": git("rev-parse", "refs/remotes/origin/main", cwd=root),
         "stacks": described,
     }
+
+
+def wait_for_next_second() -> None:
+    """Within the second of its deletion, a stack and what is created again under its names cannot be told apart."""
+    time.sleep(1 - time.time() % 1)
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from tests.deploy.services import (
     remove,
     run,
     state,
+    wait_for_next_second,
 )
 from tests.repair.situations import create, repair, status, wait_for
 
@@ -167,6 +168,7 @@ def test_one_stack_of_another_service_is_enough(service: Path, wire: Wire) -> No
 
 def test_what_a_deleted_service_has_left_is_not_the_next_ones(service: Path, tmp_path: Path) -> None:
     run(service)
+    wait_for_next_second()
     for stack in reversed(deployed_stacks(app_of(service))):
         client("cloudformation").delete_stack(StackName=stack)
         wait_until_gone(stack)

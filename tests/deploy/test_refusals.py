@@ -194,6 +194,7 @@ def test_unreachable_endpoint(offline: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_unreachable_git_endpoint(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODE_COMMIT_ENDPOINT", "127.0.0.1:1")
+    monkeypatch.setattr("scaffold.core.git.time.sleep", lambda seconds: None)
     assert "cannot be reached over the network" in refusal(service).happened
 
 

@@ -21,7 +21,7 @@ from tests.infrastructure.iam import Statement, allowed, matches
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, load
 from tests.infrastructure.variants import LONGEST_APP
-from tests.repair.situations import failed_rollback, in_review, repair, updating
+from tests.repair.situations import fail_wait_condition, failed_rollback, in_review, repair, updating
 from tests.repair.test_data import lose_bucket, lose_images, lose_key
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,17 +103,19 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     failed_rollback(app)
     in_review(environment_stack(app, "prod", "environment"), app)
     repair(service, skip=("Policy",))
-    updating(environment_stack(app, "prod", "service"), app, seconds=3)
+    stack = environment_stack(app, "prod", "service")
+    updating(stack, app)
+    wire.touched["CancelUpdateStack"] = lambda _: fail_wait_condition(stack)
     repair(service, "prod")
     repairing = needed(set(wire.calls)) | SELDOM_REPAIRING
     for environment in ("prod", "dev"):
         remove(service, environment=environment)
     run(service)
-    fill(service)
     ecs, cluster = client("ecs"), names.cluster(app, "dev")
     ecs.delete_service(cluster=cluster, service=cluster, force=True)
     ecs.delete_cluster(cluster=cluster)
     make_environment(service, "dev")
+    fill(service)
     client("codepipeline").create_pipeline(pipeline=a_pipeline(read(service).app_name))
     wire.calls.clear()
     remove(service)

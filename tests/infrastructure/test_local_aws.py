@@ -72,7 +72,6 @@ class Account:
             self.cloudformation.delete_change_set(StackName=stack, ChangeSetName=change)
         else:
             self.cloudformation.execute_change_set(StackName=stack, ChangeSetName=change)
-            time.sleep(0.05)
         settled = self._settled(lambda: self.cloudformation.describe_stacks(StackName=stack)["Stacks"][0])
         assert settled["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), self.failures(stack)
         return {output["OutputKey"]: output["OutputValue"] for output in settled.get("Outputs", [])}
