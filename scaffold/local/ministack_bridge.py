@@ -311,9 +311,9 @@ def refine_creation_times() -> None:
 
 def wait_for(type_name: str) -> None:
     """Let CloudFormation wait for a type's resources in a thread, and send a failed update back as AWS does."""
-    for name in ("_runs_on_worker_thread", "_sends_back_failed_update"):
-        original = getattr(stacks, name)
-        setattr(stacks, name, lambda other, original=original: other == type_name or original(other))
+    in_thread, sent_back = stacks._runs_on_worker_thread, stacks._sends_back_failed_update
+    stacks._runs_on_worker_thread = lambda other: other == type_name or in_thread(other)
+    stacks._sends_back_failed_update = lambda other: other == type_name or sent_back(other)
 
 
 def keep_weights() -> None:

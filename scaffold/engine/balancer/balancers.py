@@ -30,7 +30,8 @@ class Balancers:
         self._ports: dict[str, tuple[int, asyncio.Server]] = {}
         self._routes: dict[str, Callable[[int], socket.socket]] = {}
         self._subscribers: list[Callable[[str, Address, TargetHealth], None]] = []
-        threading.Thread(target=self._loop.run_forever, name="load-balancers", daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, name="load-balancers", daemon=True)
+        self._thread.start()
 
     def reserve(self, load_balancer: str) -> int:
         """The port of a load balancer's first listener; it is opened if it is not open yet."""
@@ -62,16 +63,24 @@ class Balancers:
         return self.run(read())
 
     def stop(self) -> None:
-        """Close all ports and end the thread."""
-
-        async def close() -> None:
-            for _, server in self._ports.values():
-                server.close()
-            for group in self._groups.values():
-                group.delete()
-
-        self.run(close())
+        """Close all ports and connections, and end the thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._close())
+        self._loop.close()
+
+    async def _close(self) -> None:
+        for _, server in self._ports.values():
+            server.close()
+        running = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await self._loop.shutdown_default_executor()
+        await asyncio.sleep(0)  # For the callbacks of connections that came too late.
 
     def run(self, coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         """Run a coroutine in the event loop, and wait for its result."""

@@ -76,6 +76,8 @@ class Proxy:
             await client.fail(400)
         except (OSError, TimeoutError, h11.LocalProtocolError):
             pass  # The client or the target has gone away in mid-response.
+        except asyncio.CancelledError:
+            pass  # The load balancers are stopping.
         finally:
             writer.close()
 

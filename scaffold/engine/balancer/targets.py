@@ -157,5 +157,20 @@ class Group:
 
 async def open_connection(connect: Connect, address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect to a target. Raises OSError if that fails."""
-    made = await asyncio.get_running_loop().run_in_executor(None, connect, address)
-    return await asyncio.open_connection(sock=made)
+    connecting = asyncio.get_running_loop().run_in_executor(None, connect, address)
+    try:
+        made = await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        connecting.add_done_callback(_close_result)
+        raise
+    try:
+        return await asyncio.open_connection(sock=made)
+    except BaseException:
+        made.close()
+        raise
+
+
+def _close_result(connecting: asyncio.Future[socket.socket]) -> None:
+    """Close a connection that came too late."""
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().close()

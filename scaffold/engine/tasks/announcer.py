@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from scaffold.engine.clock import Clock
@@ -25,15 +26,21 @@ class Announcer:
             "eventName": change.name,
             "clusterArn": settings["clusterArn"],
             "deploymentId": change.deployment,
-            "updatedAt": now,
+            "updatedAt": _iso(now),
             "reason": change.reason,
         }
         self._publish("ECS Deployment State Change", settings["serviceArn"], detail, now)
 
     def task(self, document: dict[str, Any]) -> None:
         """A task has changed."""
-        detail = {**document, "containers": [dict(one) for one in document["containers"]]}
+        detail = {key: _iso(value) if key.endswith("At") else value for key, value in document.items()}
+        detail["containers"] = [dict(one) for one in document["containers"]]
         self._publish("ECS Task State Change", document["taskArn"], detail, self.clock.now())
 
     def _publish(self, name: str, resource: str, detail: dict[str, Any], now: float) -> None:
         self.events.publish(Event("aws.ecs", name, resource.split(":")[3], detail, (resource,), now))
+
+
+def _iso(moment: float) -> str:
+    """A moment as events have it; ECS's API has seconds since the epoch."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

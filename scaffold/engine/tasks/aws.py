@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3  # type: ignore[import-untyped]
-from botocore.config import Config
+from scaffold.engine.executors.clients import Clients
 
 
 @dataclass
@@ -22,8 +20,9 @@ class Aws:
     endpoint: str
     access_key: str
     secret_key: str
-    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._clients = Clients(self.endpoint, self.access_key, self.secret_key)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -33,13 +32,7 @@ class Aws:
 
     def client(self, service: str, region: str) -> Any:
         """A boto3 client, without the machine's AWS settings."""
-        with self._lock:
-            if (service, region) not in self._clients:
-                session = boto3.session.Session(self.access_key, self.secret_key, region_name=region)
-                config = Config(proxies={}, retries={"max_attempts": 2}, connect_timeout=10, read_timeout=60)
-                made = session.client(service, endpoint_url=self.endpoint, config=config)
-                self._clients[service, region] = made
-            return self._clients[service, region]
+        return self._clients(service, region)
 
     def variables(self, region: str) -> dict[str, str]:
         """The environment variables with which a task calls AWS. Fargate sets the first three."""

@@ -53,7 +53,7 @@ def step(service: Service, event: Event, now: float) -> tuple[Service, list[Effe
     service = _apply(service, event, now, effects)
     service = _stop_unhealthy(service, now, effects)
     service = _break_circuit(service, now, effects)
-    service = _stop_tasks(service, effects)
+    service = _stop_tasks(service, now, effects)
     service = _start_tasks(service, now, effects)
     return _complete(service, now, effects), effects
 
@@ -198,7 +198,7 @@ def _start_tasks(service: Service, now: float, effects: list[Effect]) -> Service
     return service
 
 
-def _stop_tasks(service: Service, effects: list[Effect]) -> Service:
+def _stop_tasks(service: Service, now: float, effects: list[Effect]) -> Service:
     """Stop tasks of older deployments as far as enough healthy ones are left, and tasks above the desired count."""
     primary = service.primary
     least = math.ceil(service.desired * service.rules.minimum_percent / 100)
@@ -210,8 +210,11 @@ def _stop_tasks(service: Service, effects: list[Effect]) -> Service:
         healthy -= task.healthy
         effects.append(StopTask(task.identifier, f"Scaling activity initiated by (deployment {primary.identifier})"))
         service = _edit_task(service, task.identifier, stopping=True)
-    own = [task for task in _live(service) if task.deployment == primary.identifier]
-    surplus = sorted(own, key=lambda one: one.healthy)[: max(0, len(own) - service.desired)]
+    own = [
+        t for t in _live(service) if t.deployment == primary.identifier and not t.unhealthy(now, service.rules.grace)
+    ]
+    newest_first = own[::-1]
+    surplus = sorted(newest_first, key=lambda one: one.healthy)[: max(0, len(own) - service.desired)]
     for task in surplus:
         effects.append(StopTask(task.identifier, f"Scaling activity initiated by (deployment {primary.identifier})"))
         service = _edit_task(service, task.identifier, stopping=True)

@@ -143,7 +143,7 @@ def apply_layer(layer: bytes, root: Path) -> None:
                 for entry in list(path.parent.iterdir()) if path.parent.is_dir() else []:
                     _delete(entry)
             elif path.name.startswith(_HIDDEN):
-                _delete(path.with_name(path.name[len(_HIDDEN) :]))
+                _delete(path.parent / _hidden_name(path.name))
             elif member.isdir():
                 if path.is_symlink() or not path.is_dir():
                     _delete(path)
@@ -157,13 +157,10 @@ def apply_layer(layer: bytes, root: Path) -> None:
 
 def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path, root: Path) -> None:
     if member.issym():
-        # An absolute link means the image's root.
-        goal = PurePosixPath(member.linkname)
-        within = root / goal.relative_to("/") if goal.is_absolute() else path.parent / goal
-        lexical = Path(os.path.normpath(within))
-        if lexical != root and root not in lexical.parents:
-            raise ValueError(f"the link {member.name} leads out of the image")
-        path.symlink_to(os.path.relpath(lexical, path.parent))
+        # In a container, / is the image's root, and so is the parent of /. The folder of the link may be a link itself.
+        top, folder = os.path.realpath(root), os.path.realpath(path.parent)
+        goal = os.path.normpath(os.path.join("/", os.path.relpath(folder, top), member.linkname))  # noqa: PTH118
+        path.symlink_to(os.path.relpath(os.path.join(top, goal.lstrip("/")), folder))  # noqa: PTH118
     elif member.islnk():
         original = _inside(root, member.linkname)
         if original.is_symlink() or not original.is_file():
@@ -174,6 +171,14 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path, root: 
         with path.open("wb") as written:
             shutil.copyfileobj(content, written)  # type: ignore[arg-type]
         path.chmod(0o755 if member.mode & 0o111 else 0o644)
+
+
+def _hidden_name(name: str) -> str:
+    """The name of what a whiteout deletes."""
+    hidden = name[len(_HIDDEN) :]
+    if hidden in ("", ".", ".."):
+        raise ValueError(f"the whiteout {name} leads out of its folder")
+    return hidden
 
 
 def _inside(root: Path, name: str) -> Path:

@@ -158,15 +158,18 @@ class Runner:
     def _deregister(self) -> None:
         """Deregister the target, and wait until its requests have ended or the deregistration delay has passed."""
         for group, _, port in self._order.target_groups:
-            self._elb("deregister_targets", TargetGroupArn=group, Targets=[{"Id": self._order.ip, "Port": port}])
-            while (self._order.ip, port) in self._host.balancers.health(group):
+            target = [{"Id": self._order.ip, "Port": port}]
+            deregistered = self._elb("deregister_targets", TargetGroupArn=group, Targets=target)
+            while deregistered and (self._order.ip, port) in self._host.balancers.health(group):
                 time.sleep(_DRAIN_POLL_SECONDS)
 
-    def _elb(self, operation: str, **parameters: Any) -> None:
+    def _elb(self, operation: str, **parameters: Any) -> bool:
+        """Call Elastic Load Balancing; false if the target group was deleted, or local AWS is ending."""
         try:
             getattr(self._host.aws.client("elbv2", self._order.region), operation)(**parameters)
         except (ClientError, BotoCoreError):
-            return  # The target group was deleted, or local AWS is ending.
+            return False
+        return True
 
 
 def _client(aws: Aws, region: str, service: str, other_region: str | None = None) -> Any:

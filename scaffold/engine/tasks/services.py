@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import uuid
@@ -34,6 +35,7 @@ from scaffold.engine.tasks.service import (
     Updated,
 )
 
+_logger = logging.getLogger(__name__)
 _TICK_SECONDS = 0.5
 _KEPT_TASKS = 50
 
@@ -182,9 +184,13 @@ class Services:
             with self._lock:
                 busy = any(record.busy for record in self._records.values())
             try:
-                self._work.get(timeout=_TICK_SECONDS if busy else None)()
+                work = self._work.get(timeout=_TICK_SECONDS if busy else None)
             except queue.Empty:
-                self._tick()
+                work = self._tick
+            try:
+                work()
+            except Exception:  # One service must not end all others.
+                _logger.exception("An event of a service was not handled")
 
     def _tick(self) -> None:
         with self._lock:

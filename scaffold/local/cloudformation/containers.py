@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 from scaffold.engine.tasks.services import DeploymentFailed
 from scaffold.local import ministack_bridge
@@ -85,7 +86,12 @@ class Service(ResourceType):
             if "not idempotent" in str(error):
                 raise already_exists(self.name, parameters["serviceName"]) from error
             raise
-        return self._stable(service, service["deployments"][0]["id"])
+        try:
+            return self._stable(service, service["deployments"][0]["id"])
+        except ValueError:
+            # ministack's rollback does not know a resource whose creation failed.
+            self.delete(replace(request, identifier=service["serviceArn"]))
+            raise
 
     def update(self, request: Request) -> Created:
         """Update the service and wait for the deployment, where there is one."""

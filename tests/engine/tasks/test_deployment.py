@@ -20,7 +20,6 @@ from scaffold.engine.tasks.service import (
     RolloutChanged,
     Rules,
     Running,
-    Service,
     StartTask,
     Stopped,
     StopRequested,
@@ -63,7 +62,7 @@ class World:
 
     def become_healthy(self) -> None:
         """All starting tasks run and are healthy, and all that are stopped have stopped, until nothing changes."""
-        while True:
+        for _ in range(50):
             stopping = [task.identifier for task in self.service.tasks if task.stopping]
             starting = self.starting()
             for task in starting:
@@ -73,6 +72,7 @@ class World:
                 self.send(Stopped(task))
             if not starting and not stopping:
                 return
+        raise AssertionError("tasks are started and stopped for ever")
 
     def versions(self) -> list[str]:
         names = {one.identifier: one.definition for one in self.service.deployments}

@@ -77,8 +77,9 @@ def test_links_stay_inside_and_programs_stay_executable(root: Path) -> None:
     [
         [(entry("../outside"), b"x")],
         [(entry("a/../../outside"), b"x")],
-        [entry("out", tarfile.SYMTYPE, "../../outside")],
-        [entry("out", tarfile.SYMTYPE, "/../outside")],
+        [(entry(".wh..."), b"")],
+        [(entry("a/.wh..."), b"")],
+        [(entry(".wh."), b"")],
         [entry("out", tarfile.LNKTYPE, "../outside")],
         [entry("out", tarfile.LNKTYPE, "/etc/hostname")],
     ],
@@ -90,6 +91,30 @@ def test_a_path_out_of_the_image_is_refused(root: Path, entries: list[tarfile.Ta
     assert not outside.exists()
 
 
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [entry("out", tarfile.SYMTYPE, "../../outside")],
+        [entry("out", tarfile.SYMTYPE, "/../outside")],
+        [
+            entry("a/b", tarfile.DIRTYPE),
+            entry("a/b/s", tarfile.SYMTYPE, "/"),
+            entry("a/b/s/out", tarfile.SYMTYPE, "../../../x"),
+        ],
+        [
+            entry("a/b", tarfile.DIRTYPE),
+            entry("s", tarfile.SYMTYPE, "a/b"),
+            entry("s/out", tarfile.SYMTYPE, "../../../x"),
+        ],
+    ],
+)
+def test_links_above_the_root_lead_to_the_root_as_in_a_container(root: Path, entries: list[tarfile.TarInfo]) -> None:
+    apply_layer(archive(*entries), root)
+    for link in (path for path in root.rglob("*") if path.is_symlink()):
+        goal = Path(os.path.realpath(link))
+        assert root in [goal, *goal.parents], link
+
+
 def test_a_link_that_a_process_has_left_is_not_followed(root: Path) -> None:
     outside = root.parent / "outside"
     outside.mkdir()
@@ -99,7 +124,8 @@ def test_a_link_that_a_process_has_left_is_not_followed(root: Path) -> None:
     assert list(outside.iterdir()) == []
 
 
-NAMES = st.lists(st.sampled_from(["a", "b", "..", ".", ".wh.a", ".wh..wh..opq"]), min_size=1, max_size=4).map("/".join)
+PARTS = ["a", "b", "..", ".", ".wh.a", ".wh..wh..opq", ".wh...", ".wh..", ".wh."]
+NAMES = st.lists(st.sampled_from(PARTS), min_size=1, max_size=4).map("/".join)
 ENTRIES = st.builds(
     entry,
     st.builds("{}{}".format, st.sampled_from(["", "/", "./"]), NAMES),

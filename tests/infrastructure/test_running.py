@@ -1,0 +1,72 @@
+"""The kit's own stacks on a local AWS that runs: the environment's address answers with the released version."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+
+from scaffold.local.environment import running_local_aws
+from tests.engine.tasks.standin import Registry, layer
+from tests.infrastructure.test_local_aws import Account
+
+ANSWERS = {"app_name": "really", "environments": "live"}
+GET = build_opener(ProxyHandler({})).open
+
+
+@pytest.fixture(scope="module")
+def account(generated: Callable[..., Path]) -> Iterator[Account]:
+    with running_local_aws(runs=True) as aws:
+        yield Account(aws.variables, generated(**ANSWERS))
+
+
+@pytest.fixture(scope="module")
+def image(account: Account, generated: Callable[..., Path]) -> str:
+    """An image with the kit's server, without the packages that it does not need to answer."""
+    for kind in ("foundation", "permissions"):
+        account.apply(kind, f"{kind}.yaml", f"{kind}.json")
+    source = generated(**ANSWERS) / "app" / "src"
+    server = "import { loadConfig } from './config.js'; import { createServer } from 'node:http';\n"
+    server += """
+        const { port, version, environment } = loadConfig();
+        const server = createServer((request, response) => response.end(JSON.stringify({ version, environment })));
+        server.listen(port);
+        process.on('SIGTERM', () => server.close(() => process.exit(0)));
+    """
+    package = json.dumps({"type": "module"})
+    files = {"app/src/main.js": server, "app/src/config.js": (source / "config.js").read_text()}
+    command = {"Entrypoint": ["node", "src/main.js"]}
+    content = layer({**files, "app/package.json": package})
+    return Registry(account._endpoint).push(account.app, content, **command)
+
+
+def release(account: Account, image: str, version: str) -> str:
+    """Deploy a release; return the address of the environment."""
+    outputs = {
+        kind: account.apply(f"live-{kind}", f"{kind}.yaml", f"live/{kind}.json")
+        for kind in ("network", "environment", "alarms")
+    }
+    task = account.apply("live-task-definition", "live/task-definition.yaml", ImageUri=image, Version=version)
+    account.apply("live-service", "service.yaml", "live/service.json", **task)
+    return outputs["environment"]["ServiceUrl"]
+
+
+def test_the_address_of_an_environment_answers_with_the_version(account: Account, image: str) -> None:
+    account.apply("live-deploy-role", "deploy-role.yaml", "live/deploy-role.json")
+    for version in ("1" * 12, "2" * 12):
+        url = release(account, image, version)
+        with GET(url, timeout=10) as answer:
+            assert json.loads(answer.read()) == {"version": version, "environment": "live"}
+    limits = json.loads((account._folder / "live" / "service.json").read_text())["Parameters"]
+    end = time.monotonic() + 30
+    while account.service("live")["runningCount"] != int(limits["MinTasks"]):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    account.delete("live-service")
+    described = account.client("elbv2").describe_target_groups()["TargetGroups"]
+    health = account.client("elbv2").describe_target_health(TargetGroupArn=described[0]["TargetGroupArn"])
+    assert health["TargetHealthDescriptions"] == []
