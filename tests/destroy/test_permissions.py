@@ -28,7 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = json.loads((ROOT / "docs/operator-policy.json").read_text())
 REPAIR = json.loads((ROOT / "docs/operator-policy-repair.json").read_text())
 DESTROY = json.loads((ROOT / "docs/operator-policy-destroy.json").read_text())
-POLICIES = {"deploy": DEPLOY, "repair": REPAIR, "destroy": DESTROY}
+RELEASE = json.loads((ROOT / "docs/operator-policy-release.json").read_text())
+POLICIES = {"deploy": DEPLOY, "release": RELEASE, "repair": REPAIR, "destroy": DESTROY}
 STATEMENTS = [statement for policy in POLICIES.values() for statement in policy["Statement"]]
 SERVICE = "hello-service"
 
@@ -177,7 +178,7 @@ def test_no_statement_is_wider_than_its_reason() -> None:
     for statement in STATEMENTS:
         assert not any(action.endswith(":*") or action == "*" for action in statement["Action"])
         if statement["Resource"] == "*" and "Condition" not in statement:
-            assert statement["Sid"] in {"Look", "ApprovalRule", "TaskDefinitions"}
+            assert statement["Sid"] in {"Look", "LookAtReleases", "ApprovalRule", "TaskDefinitions"}
 
 
 def test_documentation_names_every_statement() -> None:

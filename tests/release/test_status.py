@@ -125,8 +125,7 @@ def released(service: Path) -> str:
 
 def actions(name: str) -> set[str]:
     statements = json.loads((ROOT / "docs" / f"{name}.json").read_text())["Statement"]
-    named = [one["Action"] for one in statements]
-    return {action for one in named for action in ([one] if isinstance(one, str) else one)}
+    return {action for one in statements for action in one["Action"]}
 
 
 def test_what_runs_is_described_in_words(service: Path) -> None:
