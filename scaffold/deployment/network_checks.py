@@ -16,6 +16,7 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.deployment.networks import LOAD_BALANCER_ADDRESSES, ExistingNetwork, OwnNetwork, new_networks
 from scaffold.service import names
 from scaffold.service.service import Service
+from scaffold.service.stack_kinds import DEPLOY_ROLE, StackId
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def check_networks(session: Session, service: Service, existing: Mapping[str, St
         ScaffoldError: A VPC or a subnet does not exist or does not fit, or an environment would move to another VPC.
     """
     own, given = new_networks(service, existing)
+    # A warning is said once, before the environment's first stack.
+    own = [one for one in own if StackId(DEPLOY_ROLE, one.environment).name(service.app_name) not in existing]
     if not given:
         return _overlaps(service, own, _visible_vpcs(session)) if own else ()
     vpcs = networks.vpcs(session)
