@@ -100,7 +100,6 @@ def assemble(state: Path, region: str, api_address: str, git_address: str, speed
         "CodeCommit_20150413": codecommit,
         "CodePipeline_20150709": codepipeline,
         "AnyScaleFrontendService": autoscaling,
-        f"{_ECR}.DescribeImages": scans,
         f"{_ECR}.StartImageScan": scans,
         f"{_ECR}.DescribeImageScanFindings": scans,
         **{f"{_CODEBUILD}.{operation}": reports for operation in ReportGroups.operations},
