@@ -28,6 +28,10 @@ class CodeBuild(AwsService):
         """The method for an operation, here or of the report groups."""
         return super().method(operation) or self._reports.method(operation)
 
+    def stop(self) -> None:
+        """Stop all builds."""
+        self._builds.stop_all()
+
     def create_project(self, call: Call) -> Document:
         """Create a project."""
         name = call.parameters["name"]

@@ -13,7 +13,7 @@ import boto3
 from scaffold.engine.builds import phases
 from scaffold.engine.builds.run import BuildRun, Watcher
 from scaffold.engine.builds.surroundings import Surroundings
-from scaffold.local.environment import running_local_aws
+from scaffold.local.environment import LocalAws, running_local_aws
 from tests.engine.builds.test_shell import alive
 
 
@@ -87,29 +87,43 @@ def test_output_of_any_kind_reaches_the_log(tmp_path: Path) -> None:
     assert said == ["a", " ", "b\ufffd", "error", "no endpost"]
 
 
+def start_build(aws: LocalAws, pids: Path) -> int:
+    """Start a build whose command has a session of its own, and return the command's process."""
+    codebuild = boto3.client(
+        "codebuild",
+        region_name="us-east-1",
+        endpoint_url=aws.variables["AWS_ENDPOINT_URL"],
+        aws_access_key_id=aws.variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=aws.variables["AWS_SECRET_ACCESS_KEY"],
+    )
+    codebuild.create_project(
+        name="shop",
+        source={"type": "NO_SOURCE", "buildspec": spec(f"setsid sh -c 'echo $$ >{pids}; exec sleep 300'")},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={"type": "LINUX_CONTAINER", "image": "a", "computeType": "BUILD_GENERAL1_SMALL"},
+        serviceRole="arn:aws:iam::000000000000:role/builds",
+    )
+    codebuild.start_build(projectName="shop")
+    wait_for(lambda: pids.exists() and pids.read_text().strip())
+    pid = int(pids.read_text())
+    assert alive(pid)
+    return pid
+
+
 def test_nothing_is_left_of_a_killed_server(tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
     with running_local_aws(runs=True) as aws:
-        codebuild = boto3.client(
-            "codebuild",
-            region_name="us-east-1",
-            endpoint_url=aws.variables["AWS_ENDPOINT_URL"],
-            aws_access_key_id=aws.variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=aws.variables["AWS_SECRET_ACCESS_KEY"],
-        )
-        codebuild.create_project(
-            name="shop",
-            source={"type": "NO_SOURCE", "buildspec": spec(f"setsid sh -c 'echo $$ >{pids}; exec sleep 300'")},
-            artifacts={"type": "NO_ARTIFACTS"},
-            environment={"type": "LINUX_CONTAINER", "image": "a", "computeType": "BUILD_GENERAL1_SMALL"},
-            serviceRole="arn:aws:iam::000000000000:role/builds",
-        )
-        codebuild.start_build(projectName="shop")
-        wait_for(lambda: pids.exists() and pids.read_text().strip())
-        pid = int(pids.read_text())
-        assert alive(pid)
+        pid = start_build(aws, tmp_path / "pids")
         os.kill(aws.process.pid, signal.SIGKILL)
         wait_for(lambda: not alive(pid))
+
+
+def test_local_aws_ends_while_a_build_runs(tmp_path: Path) -> None:
+    with running_local_aws(runs=True) as aws:
+        pid = start_build(aws, tmp_path / "pids")
+        state = Path(aws.variables["AWS_CONFIG_FILE"]).parent
+    assert aws.process.returncode == 0  # It has ended by itself.
+    assert not state.exists()
+    assert not alive(pid)
 
 
 def wait_for(condition: Any, seconds: float = 60) -> None:
