@@ -354,6 +354,8 @@ def test_result_as_json(service: Path) -> None:
         "left_environments",
         "notifies",
         "networks",
+        "release",
+        "runs",
     ]
     assert json.dumps(document, default=str)
 
