@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -363,6 +364,26 @@ def tasks_of(server: int, mark: str) -> list[int]:
             if mark in Path(f"/proc/{pid}/environ").read_text(errors="replace"):
                 matching.append(pid)
     return matching
+
+
+@pytest.mark.slow
+def test_without_namespaces_tasks_have_ports_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for program in ("git", "sh"):
+        (tmp_path / program).symlink_to(shutil.which(program) or "")
+    monkeypatch.setenv("PATH", str(tmp_path))  # Without unshare, as on macOS.
+    with running_local_aws(runs=True) as aws:
+        account = Account(aws)
+        image = account.registry.push_server("shop")
+        assert account.deploy("shop", image, count=2, APP_VERSION="1", PORT="8080") == "CREATE_COMPLETE"
+        assert json.loads(account.get("shop", "/environment"))["PORT"] != "8080"
+        with constant_client(account.url("shop")) as client:
+            assert account.deploy("shop", image, count=2, APP_VERSION="2", PORT="8080") == "UPDATE_COMPLETE"
+        assert client.failures == []
+        monkeypatch.undo()
+        pids = tasks_of(aws.process.pid, "APP_VERSION=2")
+        assert len(pids) == 2
+        os.kill(aws.process.pid, signal.SIGKILL)
+        wait(lambda: not any(Path(f"/proc/{pid}/environ").exists() for pid in pids), 10)
 
 
 def test_nothing_outlives_a_killed_server() -> None:
