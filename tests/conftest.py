@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fast_copier import compile_templates_once, leave_file_modes_to_git
+from tests.fork_server import GIT_REMOTE_CODECOMMIT, programs
+
 # Settings of the machine that would change a test: repositories, committers, accounts, proxies.
 _PREFIXES = ("AWS_", "GIT_", "XDG_", "COPIER_", "COOKIECUTTER_", "SCAFFOLD_", "CODE_COMMIT_", "BOTO_")
 _NAMES = {"EMAIL", "NO_COLOR", "EDITOR", "VISUAL", *(f"{kind}_proxy" for kind in ("http", "https", "all", "no"))}
@@ -51,3 +54,18 @@ def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def remote_helper() -> Iterator[Path]:
+    """The folder of a git-remote-codecommit that starts quickly."""
+    with programs(git_remote_codecommit=GIT_REMOTE_CODECOMMIT) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fast_copier() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        compile_templates_once(monkeypatch)
+        leave_file_modes_to_git(monkeypatch)
+        yield

@@ -37,7 +37,7 @@ def limits(app: str, environments: Iterable[str]) -> list[Limit]:
         Limit("pipeline", names.pipeline(app), 100),
         Limit("approval rule template", names.approval_rule_template(app), 100),
         Limit("build project", names.build_project(app), 150),  # CodeBuild user guide, quotas
-        Limit("build project", names.smoke_test_project(app), 150),
+        Limit("checks project", names.checks_project(app), 150),
         Limit("report group", names.report_group(app), 128),
     ]
     for owner in (None, *environments):

@@ -59,20 +59,21 @@ def test_every_command_of_the_readme_works_in_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_runs_and_says_what_exists_and_what_to_type_next(tmp_path: Path) -> None:
+def test_the_demo_ends_with_production_answering_and_says_what_to_type_next(tmp_path: Path) -> None:
     done = subprocess.run(
         [ROOT / "tools" / "demo"],
         env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=600,
         check=False,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "codecommit::us-east-1://hello-service" in done.stdout
-    assert "hello-service-foundation" in done.stdout
-    assert "hello-service-pipeline" in done.stdout
-    assert "scaffold local -- bash" in done.stdout
+    assert "waits for approval in the stage Prod" in done.stdout
+    assert '"message":"Hello from hello-service"' in done.stdout
+    assert '"environment":"prod"' in done.stdout
+    assert "scaffold local --run -- bash" in done.stdout
     (service,) = tmp_path.glob("*/hello-service")
     assert (service / "infrastructure" / "pipeline.yaml").is_file()

@@ -41,9 +41,30 @@ def stage_is_running(session: Session, app_name: str, environment: str | None) -
     return any(state.get("latestExecution", {}).get("status") == "InProgress" for state in states)
 
 
-def disabled_stages(session: Session, app_name: str) -> list[str]:
-    """The stages whose transition an earlier `scaffold destroy` disabled."""
-    states = _states(session.client("codepipeline"), names.pipeline(app_name))
+def stage_states(session: Session, app_name: str) -> list[dict[str, Any]]:
+    """The states of the stages in order, as CodePipeline describes them; empty where there is no pipeline."""
+    return _states(session.client("codepipeline"), names.pipeline(app_name))
+
+
+def updates_itself(states: list[dict[str, Any]]) -> bool:
+    """Whether the pipeline gets as far as updating its own stacks: neither that stage nor one before it has failed.
+
+    Args:
+        states: What `stage_states` returns.
+    """
+    stages = [state["stageName"] for state in states]
+    if names.SELF_UPDATE_STAGE not in stages:
+        return False
+    until = states[: stages.index(names.SELF_UPDATE_STAGE) + 1]
+    return all(state.get("latestExecution", {}).get("status") != "Failed" for state in until)
+
+
+def disabled_stages(states: list[dict[str, Any]]) -> list[str]:
+    """The stages whose transition an earlier `scaffold destroy` disabled.
+
+    Args:
+        states: What `stage_states` returns.
+    """
     transitions = {state["stageName"]: state.get("inboundTransitionState", {}) for state in states}
     return [
         stage

@@ -17,12 +17,14 @@ from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git, network_git, setting
 from scaffold.core.git_failures import GitFailed, GitFailure, explain
-from scaffold.service import names
+from scaffold.service import identity, names
 from scaffold.service.service import Service
 
 _HELPER = "git-remote-codecommit"
+# The helper may be installed there only.
+_BESIDE_INTERPRETER = Path(sys.executable).parent
 _LOOKS = 3
-_MAIN = f"refs/heads/{names.BRANCH}"
+MAIN = f"refs/heads/{names.BRANCH}"
 _REMEDIES = {
     GitFailure.REMOTE_REJECTED: (
         f"Where {names.BRANCH} is protected, push a branch, have its pull request approved and merged, `git pull`, and "
@@ -59,19 +61,17 @@ def compare(session: Session, service: Service, commit: str) -> RemoteState:
     """Compare the existing repository with the commit to deploy.
 
     Raises:
-        ScaffoldError: The repository holds another history, or its main is ahead of this one or has diverged.
+        ScaffoldError: The repository is another service's, or its main is ahead of this one or has diverged.
     """
     main = main_commit(session, service.app_name)
     if main == commit:
         return RemoteState(commit, commit, 0)
     refs = remote_refs(session, service, main)
-    remote = refs.get(_MAIN)
+    remote = refs.get(MAIN)
     if remote == commit:
         return RemoteState(commit, remote, 0)
-    known = remote or next(iter(refs.values()), None)
-    if known is not None:
-        fetch(session, service, refs)
-        _check_history(service, commit, known)
+    fetch(session, service, refs)
+    check_owner(service, refs, identity.root_of(service, commit), "scaffold deploy")
     if remote is None:
         return unpushed(service, commit)
     if not _contains(service, commit, remote):
@@ -97,7 +97,7 @@ def push(session: Session, service: Service, commit: str) -> None:
     Raises:
         ScaffoldError: The push was refused.
     """
-    refspec = f"{commit}:{_MAIN}"
+    refspec = f"{commit}:{MAIN}"
     # The user may have configured signed pushes, which CodeCommit does not support.
     try:
         _git(session, service, "push", "--no-signed", "--quiet", _url(service), refspec)
@@ -126,7 +126,7 @@ def configure_remote(session: Session, service: Service, commit: str) -> str:
     upstream, merged = (setting(service.root, f"branch.{names.BRANCH}.{key}") for key in ("remote", "merge"))
     # An earlier run may have been interrupted between the two.
     if not upstream or (upstream == remote and not merged):
-        git("config", f"branch.{names.BRANCH}.merge", _MAIN, cwd=service.root)
+        git("config", f"branch.{names.BRANCH}.merge", MAIN, cwd=service.root)
         git("config", f"branch.{names.BRANCH}.remote", remote, cwd=service.root)
     return remote
 
@@ -145,7 +145,7 @@ def remote_refs(session: Session, service: Service, main: str | None = None) -> 
         lines = (line.split("\t") for line in listing.splitlines() if "\t" in line)
         refs = {ref: commit for commit, ref in lines}
         main = main or main_commit(session, service.app_name)
-        if main is None or refs.get(_MAIN) == main:
+        if main is None or refs.get(MAIN) == main:
             return refs
         main = None  # another push may have happened in between
     raise ScaffoldError(
@@ -167,11 +167,7 @@ def check_complete(service: Service) -> None:
     Raises:
         ScaffoldError: It is one of them.
     """
-    if git("rev-parse", "--is-shallow-repository", cwd=service.root) == "true":
-        raise ScaffoldError(
-            "This clone is shallow, so it lacks a part of the repository's history.",
-            "Run `git fetch --unshallow`, then the same command again.",
-        )
+    identity.check_not_shallow(service)
     if setting(service.root, "extensions.partialClone") or _promisors(service):
         raise ScaffoldError(
             "This clone is partial, so it lacks files of the repository's history.",
@@ -195,13 +191,24 @@ def knows(service: Service, commit: str) -> bool:
     return True
 
 
-def shares_history(service: Service, commit: str) -> bool:
-    """Whether a fetched commit and HEAD have a common ancestor."""
-    try:
-        git("merge-base", "HEAD", commit, cwd=service.root)
-    except GitFailed:
-        return False
-    return True
+def check_owner(service: Service, refs: dict[str, str], root_commit: str, command: str) -> None:
+    """Refuse the repository of another service.
+
+    Its main decides; without one, any of its branches and tags may be this service's. An empty repository has no owner.
+
+    Args:
+        refs: The repository's branches and tags; this clone has their commits.
+        root_commit: The root commit of this service.
+        command: The command that is refused.
+
+    Raises:
+        ScaffoldError: The repository's history has another root commit.
+    """
+    commits = [refs[MAIN]] if MAIN in refs else list(refs.values())
+    roots = [identity.root_of(service, commit) for commit in commits if knows(service, commit)]
+    if roots and root_commit not in roots:
+        repository = f"The CodeCommit repository {names.repository(service.app_name)} in {service.region}"
+        raise identity.another_service(service, repository, own=root_commit, other=roots[0], command=command)
 
 
 def count_unpulled(service: Service, refs: dict[str, str]) -> int:
@@ -227,21 +234,6 @@ def _arrived(session: Session, service: Service, commit: str) -> bool:
         return False
 
 
-def _check_history(service: Service, commit: str, remote: str) -> None:
-    if shares_history(service, remote):
-        return
-    if git("rev-parse", "--is-shallow-repository", cwd=service.root) == "true":
-        raise ScaffoldError(
-            f"This clone is shallow, so {commit[:7]} cannot be compared with the repository.",
-            "Run `git fetch --unshallow`, then the same command again.",
-        )
-    raise ScaffoldError(
-        f"The CodeCommit repository {names.repository(service.app_name)} in {service.region} is not this service's: "
-        "it holds another history.",
-        "Give this service another name (`scaffold new`), or deploy it to another account or region.",
-    )
-
-
 def _git(session: Session, service: Service, *arguments: str) -> str:
     try:
         # An empty helper clears the list of credential helpers: none may store a signature that is valid for minutes.
@@ -254,8 +246,7 @@ def _variables(session: Session) -> dict[str, str]:
     """Environment variables for Git: the remote helper on the PATH, and this session's credentials."""
     variables = session.git_variables()
     path = variables.get("PATH") or os.environ.get("PATH", os.defpath)
-    # The helper may be installed beside this interpreter only.
-    return {**variables, "PATH": os.pathsep.join([str(Path(sys.executable).parent), path])}
+    return {**variables, "PATH": os.pathsep.join([str(_BESIDE_INTERPRETER), path])}
 
 
 def _url(service: Service) -> str:

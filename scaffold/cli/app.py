@@ -17,6 +17,10 @@ from scaffold.core.errors import UsageError
 COMMANDS = {
     "new": "Generate a service.",
     "deploy": "Deploy a service.",
+    "status": "Show what a service's pipeline and environments are doing.",
+    "approve": "Approve the release that waits in the pipeline.",
+    "reject": "Reject the release that waits in the pipeline.",
+    "retry": "Retry a failed stage of the pipeline.",
     "repair": "Repair a service whose stacks are stuck.",
     "destroy": "Delete a service from AWS.",
     "local": "Run local AWS.",

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from scaffold.cli.options import Json, Plan, Profile, ServiceDirectory
 from scaffold.console.console import Console
 
 
 def deploy(
-    directory: ServiceDirectory = Path(), plan: Plan = False, profile: Profile = None, as_json: Json = False
+    directory: ServiceDirectory = Path(),
+    plan: Plan = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Follow the release; exit 11 when it waits for approval.")
+    ] = False,
+    profile: Profile = None,
+    as_json: Json = False,
 ) -> int:
     """Deploy a service.
 
@@ -20,4 +29,4 @@ def deploy(
     from scaffold.views.deploy import text
 
     console = Console(json=as_json)
-    return console.render(run(DeployOptions(directory, profile, plan), console), text)
+    return console.render(run(DeployOptions(directory, profile, plan, wait), console), text)

@@ -17,6 +17,13 @@ def local(
         list[str] | None,
         typer.Argument(metavar="COMMAND…", help="Run inside local AWS, then stop it.", show_default=False),
     ] = None,
+    runs: Annotated[
+        bool, typer.Option("--run", help="Run pipelines, builds and services; otherwise they are only stored.")
+    ] = False,
+    speed: Annotated[
+        float,
+        typer.Option(metavar="N", min=1, help="With --run: let N seconds of bakes and pauses pass in one second."),
+    ] = 1,
 ) -> int:
     """Run local AWS.
 
@@ -25,4 +32,4 @@ def local(
     """
     from scaffold.commands.local import run
 
-    return run(command or [], Console())
+    return run(command or [], Console(), runs=runs, speed=speed)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.console.console import Console
+from scaffold.core.errors import UsageError
 from scaffold.core.target import configured_target
 from scaffold.deployment.deploy import DeployResult, deploy
+from scaffold.deployment.follow import wait_for_release
 from scaffold.service.service import read
 
 
@@ -19,15 +21,22 @@ class DeployOptions:
         directory: The service's directory, or one inside it.
         profile: The AWS profile; None for the standard configuration chain.
         plan: Change nothing, and report what would change.
+        wait: Follow the release of the deployed commit until it has succeeded, or waits for approval.
     """
 
     directory: Path = Path()
     profile: str | None = None
     plan: bool = False
+    wait: bool = False
 
 
 def run(options: DeployOptions, console: Console) -> DeployResult:
     """Deploy a service's committed files to the account that the user's configuration selects."""
+    if options.plan and options.wait:
+        raise UsageError("A plan releases nothing to wait for.", "Leave one of --plan and --wait out.")
     service = read(options.directory)
     target = configured_target(service.region, options.profile)
-    return deploy(service, target, plan=options.plan, console=console)
+    result = deploy(service, target, plan=options.plan, console=console)
+    if not options.wait:
+        return result
+    return replace(result, release=wait_for_release(service, target, console))

@@ -12,8 +12,9 @@ from types import FrameType
 from typing import Any
 
 from scaffold.console.console import Console
-from scaffold.core.errors import ScaffoldError
+from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.signals import handled_signals
+from scaffold.core.target import RUNS_VARIABLE
 from scaffold.local.environment import inside, running_local_aws
 from scaffold.service.service import read
 
@@ -32,11 +33,13 @@ class CommandNotExecutable(ScaffoldError):
     exit_code = 126
 
 
-def run(command: list[str], console: Console) -> int:
+def run(command: list[str], console: Console, *, runs: bool = False, speed: float = 1) -> int:
     """Run local AWS until Ctrl-C, or for as long as a command runs.
 
     Args:
         command: The command and its arguments; empty to run in the foreground.
+        runs: Whether pipelines, builds and services run.
+        speed: How many seconds of waiting, such as a bake, pass in one second.
 
     Returns:
         The command's exit code, or 128 and the number of the signal that ended it; 0 after Ctrl-C in the foreground.
@@ -44,15 +47,21 @@ def run(command: list[str], console: Console) -> int:
     Raises:
         ScaffoldError: Local AWS does not start, or it is running already and there is no command.
     """
+    if speed != 1 and not runs:
+        raise UsageError("--speed is about what runs.", "Add --run, or leave --speed out.")
     if inside():
         if not command:
             raise ScaffoldError(
                 f"Local AWS is running already, at {os.environ['AWS_ENDPOINT_URL']}.",
                 "Use it, or leave this shell to start another local AWS.",
             )
+        if runs and os.environ.get(RUNS_VARIABLE) != "1":
+            raise ScaffoldError(
+                "The local AWS of this shell runs no pipelines.", "Leave this shell, and start another with `--run`."
+            )
         console.note("Already inside local AWS: using it.")
         return _run(command, {})
-    with running_local_aws(_region()) as aws:
+    with running_local_aws(_region(), runs=runs, speed=speed) as aws:
         if command:
             return _run(command, aws.variables)
         print("\n".join(_exports(aws.variables)), flush=True)

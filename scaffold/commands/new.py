@@ -210,7 +210,7 @@ def _result(
         kit_version=kit.source.version,
         answers=answers.recorded,
         files=files,
-        stacks=[stack.name(app_name) for stack in stack_ids(environments)],
+        stacks=[stack.name(app_name) for stack in stack_ids(environments, _in_existing_vpc(answers))],
         estimate=read_estimate(answers.computed),
         dry_run=commit is None,
         commit=commit,
@@ -218,6 +218,13 @@ def _result(
         deployment_ended=ended,
         outer_repository=outer_work_tree(destination),
     )
+
+
+def _in_existing_vpc(answers: Answers) -> set[str]:
+    """The environments without a network of their own; none with a kit that does not compute this."""
+    settings = answers.computed.get("environment_settings")
+    found = [one for one in settings if isinstance(one, dict)] if isinstance(settings, list) else []
+    return {str(one.get("name")) for one in found if one.get("vpc_id")}
 
 
 def _wants_deployment(options: NewOptions, answers: Answers, destination: Path, console: Console) -> bool:

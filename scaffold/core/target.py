@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 LOCAL_VARIABLE = "SCAFFOLD_LOCAL"
+# Set beside it where pipelines, builds and services run.
+RUNS_VARIABLE = "SCAFFOLD_LOCAL_RUNS"
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,20 @@ class Target:
         profile: The AWS profile; None for the standard configuration chain.
         endpoint: Where to call in place of AWS; None for AWS, or for what AWS_ENDPOINT_URL configures.
         local: Whether this is local AWS. Results are labelled with it, since they prove nothing about an account.
+        runs: Whether pipelines, builds and services run there; local AWS may only store them.
     """
 
     region: str
     profile: str | None = None
     endpoint: Endpoint | None = None
     local: bool = False
+    runs: bool = True
 
 
 def configured_target(region: str, profile: str | None = None) -> Target:
     """The target that the user's configuration selects: environment variables and ~/.aws."""
-    return Target(region, profile, local=local_endpoint() is not None)
+    local = local_endpoint() is not None
+    return Target(region, profile, local=local, runs=not local or os.environ.get(RUNS_VARIABLE) == "1")
 
 
 def local_endpoint() -> str | None:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from scaffold.aws.cloudformation import templates, validation
 from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.cloudformation.validation import Finding
-from scaffold.aws.first_run import Quota, exhausted_quotas
 from scaffold.aws.git_remote import helper_hint
 from scaffold.aws.remote_url import outside_url
+from scaffold.aws.service_quotas import Quota
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
 from scaffold.console.titles import title
-from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted
+from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, EXIT_WAITS_FOR_APPROVAL, Interrupted
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
+from scaffold.deployment.first_run import quotas_too_small
+from scaffold.deployment.follow import Release
 from scaffold.deployment.inventory import left_environments
+from scaffold.deployment.network_checks import NetworkWarning, check_networks
+from scaffold.deployment.ownership import check_stacks
 from scaffold.deployment.stack_step import ExistingStacks, StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.deployment.steps import Push, deployment_steps
-from scaffold.service import contract, names, preflight
+from scaffold.service import contract, identity, names, preflight
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, deployed_by_scaffold
 
@@ -58,15 +63,18 @@ class DeployResult(Result):
 
     Attributes:
         local: Whether it is local AWS, which proves nothing about an account.
+        runs: Whether the pipeline runs there; a local AWS may only store it.
         planned: Whether this is a plan and nothing was changed.
         steps: Every step, in order.
-        quotas: Quotas that would stop the pipeline's first run; looked up when its stack is created.
+        quotas: Quotas that are too small for the first run of new environments; read when the pipeline's stack changes.
         clone_url: The URL of the repository for `git clone`.
         pipeline_url: The pipeline's page in the AWS console; None on local AWS.
         remote: The Git remote of the repository; None in a plan.
         push_profile: The AWS profile that `git push` has to be given, since the remote's URL cannot hold it.
         left_environments: Environments that the answers no longer name, and that still have stacks.
+        networks: What is probably not intended in the networks of new environments.
         notifies: Whether approvals, failures and alarms are sent to an e-mail address.
+        release: The release of the deployed commit, where it was waited for.
     """
 
     command: ClassVar[str] = "deploy"
@@ -84,6 +92,9 @@ class DeployResult(Result):
     push_profile: str | None = None
     left_environments: tuple[str, ...] = ()
     notifies: bool = True
+    networks: tuple[NetworkWarning, ...] = ()
+    release: Release | None = None
+    runs: bool = True
 
     @property
     def changed(self) -> bool:
@@ -92,7 +103,9 @@ class DeployResult(Result):
 
     @property
     def exit_code(self) -> int:
-        """10 for a plan with changes, else 0."""
+        """10 for a plan with changes, 11 for a release that waits for approval, else 0."""
+        if self.release and self.release.waiting:
+            return EXIT_WAITS_FOR_APPROVAL
         return EXIT_PLAN_HAS_CHANGES if self.planned and self.changed else EXIT_DONE
 
 
@@ -103,19 +116,30 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
         ScaffoldError: Something has to be fixed first. Finished steps are kept, and a repetition continues after them.
     """
     commit = preflight.deployable_commit(service)
+    root_commit = identity.root_commit(service)
     contract.check_dockerfile(service)
-    specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
+    specs = _desired_stacks(service, root_commit)
     change_set = names.PLAN_CHANGE_SET if plan else names.DEPLOY_CHANGE_SET
     try:
         with signed_in(service, target, console) as session:
             existing = ExistingStacks(session)
+            check_stacks(service, root_commit, existing.stacks.values(), "scaffold deploy")
             steps = deployment_steps(session, service, commit, specs, existing, change_set=change_set, console=console)
-            results, quotas = _walk(steps, session, plan=plan, console=console)
+            networks = check_networks(session, service, existing.stacks)
+            for warning in networks:
+                console.warn(warning.sentence)
+            results, quotas = _walk(
+                steps,
+                lambda: quotas_too_small(session, service, existing.stacks, console),
+                plan=plan,
+                console=console,
+            )
             remote = next((step.remote_name for step in steps if isinstance(step, Push)), None)
             if not plan and (hint := helper_hint()):
                 console.note(hint)
             left = left_environments(service, existing.stacks.values())
-            return _result(session, service, results, quotas, remote, left, notifies=_notifies(specs))
+            result = _result(session, service, results, quotas, remote, left, notifies=_notifies(specs))
+            return replace(result, networks=networks)
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Interrupted; operations that AWS has started continue there.",
@@ -123,10 +147,16 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
         ) from interruption
 
 
+def _desired_stacks(service: Service, root_commit: str) -> list[StackSpec]:
+    """The stacks as the service's files have them, and the foundation with the root commit, which no file can have."""
+    specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
+    return [spec.with_parameter(names.ROOT_COMMIT, root_commit) if spec.kind is FOUNDATION else spec for spec in specs]
+
+
 def _walk(
-    steps: list[Step], session: Session, *, plan: bool, console: Console
+    steps: list[Step], find_quotas: Callable[[], tuple[Quota, ...]], *, plan: bool, console: Console
 ) -> tuple[list[StepResult], tuple[Quota, ...]]:
-    """Look at every step and, unless it is a plan, do it."""
+    """Look at every step and, unless it is a plan, do it. Quotas are read before the pipeline's stack changes."""
     results: list[StepResult] = []
     quotas: tuple[Quota, ...] = ()
     for step in steps:
@@ -135,8 +165,8 @@ def _walk(
         if not plan:
             step.wait()
         pending = step.look()
-        if pending and pending.action == "create" and isinstance(step, StackStep) and step.is_pipeline:
-            quotas = _exhausted_quotas(session, console)
+        if pending and isinstance(step, StackStep) and step.is_pipeline:
+            quotas = find_quotas()
         if plan:
             step.release()
         else:
@@ -159,16 +189,6 @@ def _do(step: Step, pending: Pending | None, console: Console) -> None:
     step.finish()
     what, past = title(step.type, step.name), _PAST[pending.action if pending else "none"]
     console.step(f"{what[:1].upper()}{what[1:]}: {past}")
-
-
-def _exhausted_quotas(session: Session, console: Console) -> tuple[Quota, ...]:
-    quotas = exhausted_quotas(session)
-    for quota in quotas:
-        console.warn(
-            f"The quota “{quota.name}” of this account is {quota.value:g}: the pipeline's first run will fail. "
-            "Request an increase in the Service Quotas console."
-        )
-    return quotas
 
 
 def _result(
@@ -196,6 +216,7 @@ def _result(
         push_profile=outside_url(session),
         left_environments=left,
         notifies=notifies,
+        runs=session.target.runs,
     )
 
 

@@ -14,10 +14,11 @@ from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
 from scaffold.deployment.deletion import Kept, Report
 from scaffold.deployment.inventory import take_inventory
+from scaffold.deployment.ownership import check_repository
 from scaffold.deployment.scope import check_environment, command_for, require_confirmation
 from scaffold.deployment.teardown import teardown_steps
-from scaffold.deployment.teardown_checks import check_deletable, check_ownership
-from scaffold.service import names, preflight
+from scaffold.deployment.teardown_checks import check_deletable
+from scaffold.service import identity, names, preflight
 from scaffold.service.service import Service
 
 
@@ -76,10 +77,11 @@ def destroy(
         ScaffoldError: Something has to be fixed first; a repetition continues from there.
     """
     preflight.check_repository(service)
+    root_commit = identity.root_commit(service)
     again = command_for(target, "scaffold destroy", *([f"--environment {environment}"] if environment else []))
     try:
         with signed_in(service, target, console) as session:
-            return _destroy(session, service, environment, plan, again, confirm, console)
+            return _destroy(session, service, root_commit, environment, plan, again, confirm, console)
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Interrupted; deletions that AWS has started continue there.",
@@ -90,14 +92,15 @@ def destroy(
 def _destroy(
     session: Session,
     service: Service,
+    root_commit: str,
     environment: str | None,
     plan: bool,
     again: str,
     confirm: Callable[[str], bool],
     console: Console,
 ) -> DestroyResult:
-    check_ownership(session, service, "scaffold destroy")
-    inventory = take_inventory(session, service)
+    check_repository(session, service, root_commit, "scaffold destroy")
+    inventory = take_inventory(session, service, root_commit, "scaffold destroy")
     whole = environment is None
     check_environment(service, inventory.environments, environment)
     environments = inventory.environments if environment is None else (environment,)

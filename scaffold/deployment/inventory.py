@@ -8,6 +8,7 @@ from datetime import datetime
 
 from scaffold.aws.cloudformation.stacks import Stack, find_all, find_deleted
 from scaffold.aws.session import Session
+from scaffold.deployment.ownership import check_stacks
 from scaffold.service import names, stack_kinds
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import StackId, identify
@@ -66,9 +67,21 @@ class Inventory:
         return [group for group in groups if group]
 
 
-def live_stacks(session: Session, service: Service) -> tuple[dict[StackId, Stack], dict[StackId, Stack]]:
-    """The stacks that have a name of the service: its own, and those of other owners."""
-    return _by_owner(service, find_all(session).values())
+def live_stacks(
+    session: Session, service: Service, root_commit: str, command: str
+) -> tuple[dict[StackId, Stack], dict[StackId, Stack]]:
+    """The stacks that have a name of the service: its own, and those of other owners.
+
+    Args:
+        root_commit: The root commit of this service.
+        command: The command that needs them.
+
+    Raises:
+        ScaffoldError: Another service of the same name has deployed one of them.
+    """
+    existing = find_all(session).values()
+    check_stacks(service, root_commit, existing, command)
+    return _by_owner(service, existing)
 
 
 def left_environments(service: Service, existing: Iterable[Stack]) -> tuple[str, ...]:
@@ -77,13 +90,17 @@ def left_environments(service: Service, existing: Iterable[Stack]) -> tuple[str,
     return tuple(sorted({one.environment for one in own if one.environment} - set(service.environments)))
 
 
-def take_inventory(session: Session, service: Service) -> Inventory:
-    """Find the stacks of a service."""
+def take_inventory(session: Session, service: Service, root_commit: str, command: str) -> Inventory:
+    """Find the stacks of a service.
+
+    Takes the arguments of `live_stacks`, and raises what it raises.
+    """
     app = service.app_name
-    stacks, foreign = live_stacks(session, service)
+    stacks, foreign = live_stacks(session, service, root_commit, command)
     deleted: dict[StackId, list[Stack]] = {}
     for stack in find_deleted(session, lambda name: identify(app, name) is not None):
-        if _owned(service, stack) and (stack_id := identify(app, stack.name)):
+        owned = _owned(service, stack) and stack.root_commit in (None, root_commit)
+        if owned and (stack_id := identify(app, stack.name)):
             deleted.setdefault(stack_id, []).append(stack)
     others = (stack_id.environment for stack_id in (*stacks, *deleted) if stack_id.environment)
     return Inventory(stacks, deleted, tuple(dict.fromkeys((*service.environments, *others))), foreign)

@@ -17,6 +17,7 @@ from scaffold.core.results import Result
 from scaffold.core.target import Target
 from scaffold.deployment.foundation_data import check_recoverable, look_for_lost_data
 from scaffold.deployment.inventory import live_stacks
+from scaffold.deployment.ownership import check_repository
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.repair_steps import (
     Drift,
@@ -28,8 +29,8 @@ from scaffold.deployment.repair_steps import (
     repair_step,
 )
 from scaffold.deployment.scope import check_environment, command_for, require_confirmation
-from scaffold.deployment.teardown_checks import check_deletable, check_ownership
-from scaffold.service import preflight
+from scaffold.deployment.teardown_checks import check_deletable
+from scaffold.service import identity, preflight
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, StackId
 
@@ -100,10 +101,11 @@ def repair(
         ScaffoldError: Something has to be fixed first; a repetition continues from there.
     """
     preflight.check_repository(service)
+    root_commit = identity.root_commit(service)
     again = command_for(target, "scaffold repair", *([environment] if environment else []))
     try:
         with signed_in(service, target, console) as session:
-            return _repair(session, service, environment, skip, plan, again, confirm, console)
+            return _repair(session, service, root_commit, environment, skip, plan, again, confirm, console)
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Interrupted; operations that AWS has started continue there.",
@@ -114,6 +116,7 @@ def repair(
 def _repair(
     session: Session,
     service: Service,
+    root_commit: str,
     environment: str | None,
     skip: tuple[str, ...],
     plan: bool,
@@ -121,8 +124,8 @@ def _repair(
     confirm: Callable[[str], bool],
     console: Console,
 ) -> RepairResult:
-    check_ownership(session, service, "scaffold repair")
-    own, _ = live_stacks(session, service)
+    check_repository(session, service, root_commit, "scaffold repair")
+    own, _ = live_stacks(session, service, root_commit, "scaffold repair")
     others = (one.environment for one in own if one.environment)
     check_environment(service, dict.fromkeys((*service.environments, *others)), environment)
     steps, waiting = _steps(session, service, own, environment, skip, again)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
-from scaffold.aws.cloudformation import change_sets, comparison, stacks
+from scaffold.aws import codepipeline
+from scaffold.aws.cloudformation import change_sets, comparison, exports, stacks
 from scaffold.aws.cloudformation.change_sets import ChangeSet
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.cloudformation.templates import StackSpec
@@ -14,7 +16,8 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
 from scaffold.deployment.foundation_data import check_data
 from scaffold.deployment.step import Pending, Step
-from scaffold.service.stack_kinds import FOUNDATION, PIPELINE
+from scaffold.service import names
+from scaffold.service.stack_kinds import FOUNDATION, PIPELINE, Deployer
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
 
@@ -31,12 +34,35 @@ class ExistingStacks:
         return stacks.find_all(self._session)
 
 
+class Pipeline:
+    """The pipeline's stages, looked at once.
+
+    Attributes:
+        pushed: Whether a push has started it since all stacks were listed.
+    """
+
+    def __init__(self, session: Session, app: str) -> None:
+        self.pushed = False
+        self._session = session
+        self._app = app
+
+    @cached_property
+    def stages(self) -> list[dict[str, Any]]:
+        """Their states, as CodePipeline describes them; empty where there is no pipeline."""
+        return codepipeline.stage_states(self._session, self._app)
+
+    def forget(self) -> None:
+        """Look again: the pipeline has changed."""
+        self.__dict__.pop("stages", None)
+
+
 class StackStep(Step):
     """A stack that `scaffold deploy` creates and updates.
 
     Args:
         existing: The account's stacks, which all of these steps share.
         foundation: The foundation's step; None for the foundation itself.
+        pipeline: The pipeline, which these steps share.
         change_set: The name of the change set that `look` creates.
         console: Where to show the events of the stack.
     """
@@ -49,6 +75,7 @@ class StackStep(Step):
         spec: StackSpec,
         existing: ExistingStacks,
         foundation: StackStep | None,
+        pipeline: Pipeline,
         change_set: str,
         console: Console,
     ) -> None:
@@ -57,6 +84,7 @@ class StackStep(Step):
         self._session = session
         self._existing = existing
         self._foundation = foundation
+        self._pipeline = pipeline
         self._change_set_name = change_set
         self._console = console
         self._stack: Stack | None = None
@@ -74,17 +102,32 @@ class StackStep(Step):
         return self.spec.kind is PIPELINE
 
     def check(self) -> None:
-        """Refuse a stack of another owner, one that CloudFormation cannot update, or a foundation without its data."""
+        """Refuse a stack of another owner, one that CloudFormation cannot update, or a foundation without its data.
+
+        A template without an export that is in use is refused, too.
+        """
         self._stack = self._existing.stacks.get(self.name)
         if self._stack is not None:
             comparison.check_usable(self.spec, self._stack)
+            exports.check_kept(self._session, self.spec, self._stack)
         if self.spec.kind is FOUNDATION:
             check_data(self._session, self._stack)
 
+    @property
+    def _left_to_pipeline(self) -> bool:
+        """Whether the pipeline has deployed the stack last, and still updates it: what differs comes with a push."""
+        if self._stack is None or self._stack.status in stacks.UNFINISHED:
+            return False
+        if self.spec.kind.deployer is not Deployer.ITSELF:
+            return False
+        digest = self._stack.parameters.get(names.TEMPLATE_DIGEST)
+        return digest == names.UNKNOWN_DIGEST and codepipeline.updates_itself(self._pipeline.stages)
+
     def wait(self) -> None:
-        """Wait for an operation in progress on the stack."""
+        """Wait for an operation in progress on the stack, unless it is the pipeline's own."""
         # The push may have started an update of the pipeline's stack since all stacks were listed.
-        if self._stack is not None and (self._stack.busy or self.is_pipeline):
+        changing = self._stack is not None and (self._stack.busy or (self.is_pipeline and self._pipeline.pushed))
+        if changing and not self._left_to_pipeline:
             self._stack = stacks.wait_until_idle(self._session, self.name, self._console)
 
     def look(self) -> Pending | None:
@@ -97,6 +140,8 @@ class StackStep(Step):
         if stack is None:
             return Pending("create", created)
         comparison.check_usable(self.spec, stack)
+        if self._left_to_pipeline:
+            return None
         if stack.busy:
             raise ScaffoldError(
                 f"The stack {self.name} is busy ({stack.status}), so its changes cannot be planned.",
@@ -118,6 +163,8 @@ class StackStep(Step):
 
     def do(self) -> None:
         """Create, replace or update the stack, and wait for it."""
+        if self.is_pipeline:
+            self._pipeline.forget()
         if self._stack is not None and self._change_set is not None:
             self._stack = stacks.update(
                 self._session, self.spec, self._stack, self._change_set, self._console, set_policy=self._set_policy

@@ -10,7 +10,7 @@ from scaffold.aws.git_remote import RemoteState
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.results import Change
-from scaffold.deployment.stack_step import ExistingStacks, StackStep
+from scaffold.deployment.stack_step import ExistingStacks, Pipeline, StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.service import names
 from scaffold.service.service import Service
@@ -57,7 +57,7 @@ class Repository(Step):
     """The CodeCommit repository with its tags.
 
     Attributes:
-        exists: Whether there is a repository, after `look`.
+        exists: Whether there is a repository, after `check`.
         remote: Its state compared with the commit to deploy; None while that is unknown.
     """
 
@@ -73,15 +73,19 @@ class Repository(Step):
         self._found: codecommit.Repository | None = None
         self._tags: dict[str, str] = {}
 
-    def look(self) -> Pending | None:
-        """Pending where there is no repository or it lacks tags; a repository of another service is refused."""
+    def check(self) -> None:
+        """Refuse the repository of another service, or one whose main the commit does not continue."""
         self._found = codecommit.find(self._session, self._service.app_name)
         self.exists = self._found is not None
         if self._found is None:
             self.remote = git_remote.unpushed(self._service, self._commit)
+        else:
+            self.remote = git_remote.compare(self._session, self._service, self._commit)
+
+    def look(self) -> Pending | None:
+        """Pending where there is no repository or it lacks tags."""
+        if self._found is None:
             return Pending("create")
-        # The owner has to be known before anything is changed.
-        self.remote = git_remote.compare(self._session, self._service, self._commit)
         self._tags = codecommit.missing_tags(self._session, self._service, self._found)
         return Pending("update", tuple(Change("tag", key, "create") for key in self._tags)) if self._tags else None
 
@@ -134,13 +138,16 @@ class Push(Step):
 
     type = "branch"
 
-    def __init__(self, session: Session, service: Service, commit: str, repository: Repository) -> None:
+    def __init__(
+        self, session: Session, service: Service, commit: str, repository: Repository, pipeline: Pipeline
+    ) -> None:
         self.name = names.BRANCH
         self._session = session
         self._service = service
         self.remote_name: str | None = None
         self._commit = commit
         self._repository = repository
+        self._pipeline = pipeline
 
     def look(self) -> Pending | None:
         """Pending where the repository's main is another commit; refused where it is ahead or has diverged."""
@@ -153,6 +160,7 @@ class Push(Step):
     def do(self) -> None:
         """Push the commit."""
         git_remote.push(self._session, self._service, self._commit)
+        self._pipeline.pushed = True
 
     def finish(self) -> None:
         """Configure the user's clone for plain `git push` and `git pull`."""
@@ -164,15 +172,16 @@ class Transitions(Step):
 
     type = "stage-transitions"
 
-    def __init__(self, session: Session, service: Service) -> None:
+    def __init__(self, session: Session, service: Service, pipeline: Pipeline) -> None:
         self.name = names.pipeline(service.app_name)
         self._session = session
         self._app = service.app_name
+        self._pipeline = pipeline
         self._stages: list[str] = []
 
     def look(self) -> Pending | None:
         """Pending where an earlier `scaffold destroy` has disabled transitions."""
-        self._stages = codepipeline.disabled_stages(self._session, self._app)
+        self._stages = codepipeline.disabled_stages(self._pipeline.stages)
         changes = tuple(Change("stage", stage, "enable") for stage in self._stages)
         return Pending("update", changes) if changes else None
 
@@ -202,13 +211,14 @@ def deployment_steps(
     repository = Repository(session, service, commit)
     steps += [repository, ApprovalRule(session, service, repository)]
     foundation: StackStep | None = None
+    pipeline = Pipeline(session, service.app_name)
     stacks: list[StackStep] = []
     for spec in specs:
-        stacks.append(StackStep(session, spec, existing, foundation, change_set, console))
+        stacks.append(StackStep(session, spec, existing, foundation, pipeline, change_set, console))
         foundation = stacks[-1] if spec.kind is FOUNDATION else foundation
     # The push starts a pipeline that exists: what its stages need has to be there before, and no stack that its first
     # stage updates may be busy.
     steps += [step for step in stacks if not step.is_pipeline]
-    steps.append(Push(session, service, commit, repository))
+    steps.append(Push(session, service, commit, repository, pipeline))
     steps += [step for step in stacks if step.is_pipeline]
-    return [*steps, Transitions(session, service)]
+    return [*steps, Transitions(session, service, pipeline)]

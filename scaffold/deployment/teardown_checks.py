@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scaffold.aws import codecommit, data, git_remote
+from scaffold.aws import data
 from scaffold.aws.cloudformation.exports import importers
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.session import Session
@@ -10,35 +10,6 @@ from scaffold.console.titles import physical_title
 from scaffold.core.errors import ScaffoldError
 from scaffold.deployment.deletion import Deletion
 from scaffold.deployment.teardown import StackGroup
-from scaffold.service import names
-from scaffold.service.service import Service
-
-
-def check_ownership(session: Session, service: Service, command: str) -> None:
-    """Refuse to work on what a service of the same name, but of another history, has deployed.
-
-    Args:
-        command: The command to run in the other service's clone.
-
-    Raises:
-        ScaffoldError: The repository of that name holds another history.
-    """
-    if codecommit.find(session, service.app_name) is None:
-        return
-    git_remote.check_complete(service)
-    main = codecommit.main_commit(session, service.app_name)
-    if main and git_remote.knows(service, main) and git_remote.shares_history(service, main):
-        return
-    refs = git_remote.remote_refs(session, service)
-    if not refs:
-        return
-    git_remote.fetch(session, service, refs)
-    if not any(git_remote.shares_history(service, commit) for commit in refs.values()):
-        raise ScaffoldError(
-            f"The CodeCommit repository {names.repository(service.app_name)} in {service.region} is not this "
-            "service's: it holds another history.",
-            f"The stacks of that name belong to the service in that repository: run `{command}` in its clone.",
-        )
 
 
 def check_deletable(session: Session, steps: list[Deletion], again: str) -> None:

@@ -31,6 +31,7 @@ from scaffold.local.services.image_scans import ImageScans
 from scaffold.local.services.report_groups import ReportGroups
 from scaffold.local.services.repositories import Repositories
 from scaffold.local.services.service_deployments import ServiceDeployments
+from scaffold.local.services.service_quotas import ServiceQuotas
 
 if TYPE_CHECKING:
     from scaffold.local.engine import Engine
@@ -100,6 +101,7 @@ def assemble(state: Path, region: str, api_address: str, git_address: str, speed
         "CodeCommit_20150413": codecommit,
         "CodePipeline_20150709": codepipeline,
         "AnyScaleFrontendService": autoscaling,
+        "ServiceQuotasV20190624": ServiceQuotas(),
         f"{_ECR}.DescribeImages": scans,
         f"{_ECR}.StartImageScan": scans,
         f"{_ECR}.DescribeImageScanFindings": scans,

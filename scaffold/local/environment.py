@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git
 from scaffold.core.git_failures import GitFailed
-from scaffold.core.target import LOCAL_VARIABLE, Endpoint, Target, local_endpoint
+from scaffold.core.target import LOCAL_VARIABLE, RUNS_VARIABLE, Endpoint, Target, local_endpoint
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.downloads import DOWNLOADS, downloads
 from scaffold.local.folder import own_folder
@@ -53,7 +53,7 @@ class LocalAws:
     def target(self) -> Target:
         """This local AWS as a target."""
         endpoint = Endpoint(self.variables["AWS_ENDPOINT_URL"], ACCESS_KEY, SECRET_KEY, self.variables)
-        return Target(self.region, endpoint=endpoint, local=True)
+        return Target(self.region, endpoint=endpoint, local=True, runs=self.variables[RUNS_VARIABLE] == "1")
 
 
 def inside() -> bool:
@@ -104,7 +104,7 @@ def running_local_aws(region: str = "us-east-1", runs: bool = False, speed: floa
         with log.open("w") as output:
             server = _start(state, region, output, speed if runs else None)
         try:
-            yield LocalAws(region, _variables(state, region, _wait_until_ready(server, log)), server)
+            yield LocalAws(region, _variables(state, region, _wait_until_ready(server, log), runs=runs), server)
         finally:
             _end(server)
 
@@ -183,7 +183,7 @@ def _end(server: subprocess.Popen[str]) -> None:
     server.stdout.close()
 
 
-def _variables(state: Path, region: str, addresses: dict[str, str]) -> dict[str, str]:
+def _variables(state: Path, region: str, addresses: dict[str, str], *, runs: bool) -> dict[str, str]:
     """Write the files that the variables name, and return the variables."""
     endpoint = f"http://{addresses['api']}"
     bundle, config, credentials = state / "authorities.pem", state / "aws-config", state / "aws-credentials"
@@ -216,6 +216,7 @@ def _variables(state: Path, region: str, addresses: dict[str, str]) -> dict[str,
         "no_proxy": no_proxy,
         "PATH": os.pathsep.join(filter(None, [str(state / "bin"), os.environ.get("PATH", os.defpath)])),
         LOCAL_VARIABLE: "1",
+        RUNS_VARIABLE: "1" if runs else "0",
     }
 
 

@@ -1,4 +1,4 @@
-"""AWS's JSON protocol, which CodeCommit, CodePipeline, CodeBuild, ECR and Application Auto Scaling use.
+"""AWS's JSON protocol, which CodeCommit, CodePipeline, CodeBuild, ECR, Service Quotas and others use.
 
 Input is validated with botocore's model of the service before it reaches an operation.
 """

@@ -10,6 +10,14 @@ import re
 BRANCH = "main"
 TAG_SERVICE = "gitops-scaffold:service"
 TAG_ENVIRONMENT = "gitops-scaffold:environment"
+# The parameter of the foundation, and the output of every stack, that holds the root commit of the service's main.
+ROOT_COMMIT = "RootCommit"
+# The parameter by which `scaffold deploy` recognises the template and the stack policy that it has deployed. Who else
+# deploys the stack, such as the pipeline, leaves it unknown.
+TEMPLATE_DIGEST = "TemplateDigest"
+UNKNOWN_DIGEST = "unknown"
+# The pipeline's stage that updates its own stacks.
+SELF_UPDATE_STAGE = "SelfUpdate"
 # In place of an environment's name, where a name belongs to the pipeline and its builds; no environment has it.
 DELIVERY = "delivery"
 # The tag of a key whose deletion was scheduled.
@@ -30,6 +38,8 @@ SERVICE_LINKED_ROLES = {
 DEPLOY_CHANGE_SET = "scaffold-deploy"
 PLAN_CHANGE_SET = "scaffold-plan"
 REPAIR_CHANGE_SET = "scaffold-repair"
+# The pipeline's own, of the service's stack in production.
+RELEASE_CHANGE_SET = "release"
 
 
 def repository(app: str) -> str:
@@ -77,9 +87,9 @@ def build_project(app: str) -> str:
     return f"{app}-build"
 
 
-def smoke_test_project(app: str) -> str:
-    """The CodeBuild project that checks the version of a deployed environment."""
-    return f"{app}-smoke-test"
+def checks_project(app: str) -> str:
+    """The CodeBuild project that checks an environment before and after its deployment."""
+    return f"{app}-checks"
 
 
 def report_group(app: str) -> str:

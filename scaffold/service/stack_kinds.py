@@ -6,7 +6,7 @@ A new kind of stack is one row here and one template, `infrastructure/<name>.yam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -86,11 +86,16 @@ class StackId:
         return "-".join(part for part in (app, self.environment, self.kind.name) if part)
 
 
-def stack_ids(environments: Iterable[str]) -> Iterator[StackId]:
-    """Every stack of a service with these environments, in the order of creation."""
+def stack_ids(environments: Iterable[str], in_existing_vpc: Collection[str] = ()) -> Iterator[StackId]:
+    """Every stack of a service with these environments, in the order of creation.
+
+    Args:
+        in_existing_vpc: The environments that have no network of their own.
+    """
     names = tuple(environments)
     for kind in STACK_KINDS:
-        yield from (StackId(kind, name) for name in names) if kind.per_environment else (StackId(kind),)
+        own = [name for name in names if kind is not NETWORK or name not in in_existing_vpc]
+        yield from (StackId(kind, name) for name in own) if kind.per_environment else (StackId(kind),)
 
 
 def deployed_by_scaffold(environments: Iterable[str]) -> tuple[StackId, ...]:

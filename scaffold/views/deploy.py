@@ -8,6 +8,7 @@ from scaffold.aws.cloudformation.validation import sentence
 from scaffold.console.titles import count, title
 from scaffold.core.results import Change
 from scaffold.deployment.deploy import DeployResult
+from scaffold.deployment.follow import Release
 from scaffold.deployment.stack_step import StackStep
 from scaffold.service import names
 from scaffold.views.place import place
@@ -16,6 +17,8 @@ from scaffold.views.place import place
 def text(result: DeployResult) -> str:
     """The result in several lines."""
     where = place(result.local, result.account, result.region)
+    if result.release:
+        return "\n".join([*_released(result, result.release), *_left(result), *_unnotified(result)])
     if not result.changed:
         return "\n".join([f"{result.service} is up to date in {where}: nothing to do.", *_left(result)])
     if result.planned:
@@ -28,7 +31,7 @@ def summary(result: DeployResult) -> str:
     """What exists now, and where."""
     where = place(result.local, result.account, result.region)
     repository = f"  repository  git clone {result.clone_url}"
-    if result.local:
+    if not result.runs:
         stacks = ", ".join(stack_names(result))
         return "\n".join(
             [
@@ -37,13 +40,27 @@ def summary(result: DeployResult) -> str:
                 repository,
             ]
         )
-    return "\n".join(
-        [
-            f"{result.service} is deployed to {where}. The pipeline now creates its environments.",
-            f"  pipeline    {result.pipeline_url}",
-            repository,
+    pipeline = [f"  pipeline    {result.pipeline_url}"] if result.pipeline_url else []
+    created = f"{result.service} is deployed to {where}. The pipeline now creates its environments."
+    return "\n".join([created, *pipeline, repository])
+
+
+def _released(result: DeployResult, release: Release) -> list[str]:
+    where, version = place(result.local, result.account, result.region), f"commit {release.commit[:7]}"
+    if release.waiting is None:
+        return [f"{result.service} is released in {where}: {version} runs in every environment."]
+    if release.behind:
+        waits = f"waits for the stage {release.waiting}, in which an earlier release waits for approval"
+        return [
+            f"{result.service} in {where}: {version} {waits}.",
+            "Next:",
+            "  scaffold approve  decides about that one",
         ]
-    )
+    return [
+        f"{result.service} in {where}: {version} waits for approval in the stage {release.waiting}.",
+        "Next:",
+        "  scaffold approve  releases it",
+    ]
 
 
 def _left(result: DeployResult) -> list[str]:
@@ -71,8 +88,10 @@ def stack_names(result: DeployResult) -> list[str]:
 
 def next_step(result: DeployResult) -> tuple[str, str]:
     """The next command, and what it does."""
-    if result.local:
+    if not result.runs:
         return f"aws cloudformation list-stacks --region {result.region}", "lists the stacks"
+    if result.local:
+        return "scaffold status --watch", "shows the pipeline, which creates the environments"
     profile = f"AWS_PROFILE={shlex.quote(result.push_profile)} " if result.push_profile else ""
     return f"{profile}git push {result.remote} {names.BRANCH}", "after a commit: the pipeline releases it"
 

@@ -1,13 +1,15 @@
-"""One local AWS for each test process, and a service of its own for each test."""
+"""One local AWS for each test process; for each test, an empty account and a service of its own."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
+import scaffold.aws.git_remote
 import scaffold.aws.session
 from scaffold.local.environment import local_aws
 from tests.deploy.services import Wire, make_service, sharing_models
@@ -22,8 +24,12 @@ def local_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
 
 
 @pytest.fixture
-def aws(local_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Local AWS, without this machine's Git and AWS settings."""
+def aws(local_variables: dict[str, str], remote_helper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty local AWS, without this machine's Git and AWS settings."""
+    # Otherwise each listing of all stacks would have those of all tests before.
+    reset = Request(f"{local_variables['AWS_ENDPOINT_URL']}/_ministack/reset", method="POST")
+    urlopen(reset, timeout=10).close()
+    monkeypatch.setattr(scaffold.aws.git_remote, "_BESIDE_INTERPRETER", remote_helper)
     monkeypatch.setattr(scaffold.aws.session, "new_session", sharing_models(scaffold.aws.session.new_session))
     # Through monkeypatch, which then also restores variables that a test changes.
     for name, value in local_variables.items():

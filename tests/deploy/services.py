@@ -8,6 +8,7 @@ import os
 import random
 import string
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any
 import boto3
 import botocore.awsrequest
 import botocore.session
+import pytest
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
@@ -47,6 +49,7 @@ FOUNDATION = """\
 AWSTemplateFormatVersion: '2010-09-09'
 Parameters:
   AppName: {Type: String}
+  RootCommit: {Type: String}
 Resources:
   Key:
     Type: AWS::KMS::Key
@@ -75,42 +78,50 @@ Resources:
     Properties: {RepositoryName: !Ref AppName}
 Outputs:
   ArtifactBucketName: {Value: !Ref ArtifactBucket}
+  RootCommit: {Value: !Ref RootCommit, Export: {Name: !Sub '${AWS::StackName}-RootCommit'}}
+"""
+IDENTIFIED = """\
+Outputs:
+  RootCommit: {Value: {Fn::ImportValue: !Sub '${AppName}-foundation-RootCommit'}}
 """
 
-PERMISSIONS = """\
+PERMISSIONS = f"""\
 AWSTemplateFormatVersion: '2010-09-09'
 Parameters:
-  AppName: {Type: String}
-  EnvironmentName: {Type: String, Default: delivery}
+  AppName: {{Type: String}}
+  EnvironmentName: {{Type: String, Default: delivery}}
+{IDENTIFIED}
 Resources:
   DeployRole:
     Type: AWS::IAM::Role
     Properties:
-      RoleName: !Sub ${AppName}-${EnvironmentName}-deploy
-      Path: !Sub /${AppName}/deploy/
+      RoleName: !Sub ${{AppName}}-${{EnvironmentName}}-deploy
+      Path: !Sub /${{AppName}}/deploy/
       AssumeRolePolicyDocument:
         Version: '2012-10-17'
-        Statement: [{Effect: Allow, Principal: {Service: cloudformation.amazonaws.com}, Action: 'sts:AssumeRole'}]
+        Statement: [{{Effect: Allow, Principal: {{Service: cloudformation.amazonaws.com}}, Action: 'sts:AssumeRole'}}]
 """
 
-BUILD = """\
+BUILD = f"""\
 AWSTemplateFormatVersion: '2010-09-09'
 Parameters:
-  AppName: {Type: String}
+  AppName: {{Type: String}}
+{IDENTIFIED}
 Resources:
-  Builds: {Type: AWS::SNS::Topic}
+  Builds: {{Type: AWS::SNS::Topic}}
 """
 
-PIPELINE = """\
+PIPELINE = f"""\
 AWSTemplateFormatVersion: '2010-09-09'
 Parameters:
-  AppName: {Type: String}
-  Unused: {Type: String, Default: nothing}
+  AppName: {{Type: String}}
+  Unused: {{Type: String, Default: nothing}}
+{IDENTIFIED}
 Resources:
   Logs:
     Type: AWS::Logs::LogGroup
-    Properties: {LogGroupName: !Sub '/${AppName}/pipeline/build'}
-  Topic: {Type: AWS::SNS::Topic}
+    Properties: {{LogGroupName: !Sub '/${{AppName}}/pipeline/build'}}
+  Topic: {{Type: AWS::SNS::Topic}}
 """
 
 MORE = "  More: {Type: AWS::SNS::Topic}\n"
@@ -172,6 +183,15 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
+    git("init", "-q", "-b", "main", cwd=root)
+    commit(root)
+    return root
+
+
+def make_kit_service(root: Path, **answers: Any) -> Path:
+    """Generate and commit a service with the kit's own templates."""
+    kits = pytest.importorskip("tests.kits")
+    kits.generate(root, app_name=unused_name(), **answers)
     git("init", "-q", "-b", "main", cwd=root)
     commit(root)
     return root
@@ -432,6 +452,11 @@ def state(root: Path, name: str) -> dict[str, Any]:
         "tracking": git("rev-parse", "refs/remotes/origin/main", cwd=root),
         "stacks": described,
     }
+
+
+def wait_for_next_second() -> None:
+    """Within the second of its deletion, a stack and what is created again under its names cannot be told apart."""
+    time.sleep(1 - time.time() % 1)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from scaffold.service.service import read
 from tests.deploy.services import commit, make_service, run
 from tests.kits import ROOT
 
-SCRIPTS = ("contract.py", "content_hash.py", "dockerfile.py")
+SCRIPTS = ("contract.py", "content_hash.py", "parse_dockerfile.py")
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_dockerfile_that_meets_the_contract_passes(service: Path) -> None:
 
 def test_a_script_that_fails_is_no_bug(service: Path) -> None:
     dockerfile(service, "FROM python:3.12-slim\n")
-    (service / "config/scripts/dockerfile.py").unlink()
+    (service / "config/scripts/parse_dockerfile.py").unlink()
     with pytest.raises(ScaffoldError, match=r"^config/scripts/contract\.py cannot check app/Dockerfile\.$"):
         contract.check_dockerfile(read(service))
 

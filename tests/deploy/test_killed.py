@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from scaffold.service import identity
 from scaffold.service.service import read
 from tests.deploy.services import (
     MORE,
@@ -32,7 +33,12 @@ def normal(service: Path) -> dict[str, Any]:
     """The state, with the service's own name and commits replaced."""
     name = read(service).app_name
     found = state(service, name)
-    text = repr(found).replace(name, "NAME").replace(found["main"], "COMMIT")
+    text = (
+        repr(found)
+        .replace(name, "NAME")
+        .replace(found["main"], "COMMIT")
+        .replace(identity.root_commit(read(service)), "ROOT")
+    )
     return {"state": text}
 
 

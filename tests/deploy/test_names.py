@@ -78,7 +78,7 @@ def test_kit_spells_the_same_names(tmp_path: Path) -> None:
             assert tags[names.TAG_SERVICE] == "shop"
     assert f"StackName: !Sub {StackId(PIPELINE).name('shop')}\n" in pipeline
     assert names.report_group("shop") in build
-    for project in (names.build_project("shop"), names.smoke_test_project("shop")):
+    for project in (names.build_project("shop"), names.checks_project("shop")):
         assert project in build
     for environment, template in ((None, permissions), ("dev", deploy_role.replace("${EnvironmentName}", "dev"))):
         path, _, role = names.deploy_role("shop", environment).rpartition("/")

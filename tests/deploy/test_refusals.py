@@ -194,6 +194,7 @@ def test_unreachable_endpoint(offline: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_unreachable_git_endpoint(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODE_COMMIT_ENDPOINT", "127.0.0.1:1")
+    monkeypatch.setattr("scaffold.core.git.time.sleep", lambda seconds: None)
     assert "cannot be reached over the network" in refusal(service).happened
 
 
@@ -258,18 +259,6 @@ def test_account_that_is_not_activated(service: Path, wire: Wire) -> None:
     message = "The AWS Access Key Id needs a subscription for the service"
     wire.refuse("ListRoles", "OptInRequired", message)
     assert "payment method" in refusal(service).remedy
-
-
-def test_zero_quotas_are_reported_at_the_first_deployment(
-    service: Path, wire: Wire, capsys: pytest.CaptureFixture[str]
-) -> None:
-    quota = {"QuotaName": "Concurrently running builds for Linux/Small environment", "Value": 0.0}
-    wire.faults["ListServiceQuotas"] = lambda: (
-        type("Response", (), {"status_code": 200})(),
-        {"Quotas": [quota], "ResponseMetadata": {}},
-    )
-    run(service)
-    assert "pipeline's first run will fail" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from scaffold.aws.first_run import Quota
 from scaffold.service import names, stack_kinds
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import Deployer, StackKind
@@ -17,7 +16,6 @@ from tests.deploy.services import (
     MORE,
     PIPELINE,
     RULE,
-    Wire,
     client,
     commit,
     deployed_stacks,
@@ -127,24 +125,6 @@ def test_a_result_holds_no_prose(service: Path) -> None:
         return [value] if isinstance(value, str) else []
 
     assert [text for text in texts(document) if " " in text] == []
-
-
-def test_quotas_are_read_before_the_first_run_and_reported_by_a_plan(service: Path, wire: Wire) -> None:
-    quota = {"QuotaName": "Fargate On-Demand vCPU resource count", "Value": 0.0}
-    wire.faults["ListServiceQuotas"] = lambda: (
-        type("Response", (), {"status_code": 200})(),
-        {"Quotas": [quota], "ResponseMetadata": {}},
-    )
-    expected = (Quota("fargate", "Fargate On-Demand vCPU resource count", 0.0),)
-    assert run(service, plan=True).quotas == expected
-    wire.calls.clear()
-    assert run(service).quotas == expected
-    asked, creations = (
-        [index for index, call in enumerate(wire.calls) if call == wanted]
-        for wanted in ("service-quotas:ListServiceQuotas", "cloudformation:CreateStack")
-    )
-    assert max(asked) < max(creations)
-    assert run(service).quotas == ()
 
 
 @pytest.fixture

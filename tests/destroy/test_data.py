@@ -26,6 +26,7 @@ from tests.deploy.services import (
     make_service,
     remove,
     run,
+    wait_for_next_second,
 )
 from tests.destroy.test_destroy import READS, fill, make_environment, traces
 
@@ -37,8 +38,8 @@ def name_of(service: Path) -> str:
 @pytest.fixture
 def deployed(service: Path) -> Path:
     run(service)
-    fill(service)
     make_environment(service, "dev")
+    fill(service)
     return service
 
 
@@ -337,6 +338,7 @@ def test_log_groups_and_task_definitions_of_others_are_kept(service: Path) -> No
     client("ecs").register_task_definition(
         family=names.task_family(app, "prod"), containerDefinitions=[{"name": "app", "image": "image"}]
     )
+    wait_for_next_second()
     result = remove(service)
     groups = [group["logGroupName"] for group in client("logs").describe_log_groups()["logGroups"]]
     assert set(foreign) <= set(groups)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from tests.deploy.services import (
     make_service,
     remove,
     run,
+    wait_for_next_second,
 )
 
 READS = ("Get", "List", "Describe", "Head")
@@ -62,15 +62,8 @@ def name_of(service: Path) -> str:
     return read(service).app_name
 
 
-def wait_for_next_second() -> None:
-    """Within the second of its deletion, a stack and what is created again under its names cannot be told apart."""
-    time.sleep(1 - time.time() % 1)
-
-
 def make_environment(service: Path, environment: str) -> None:
-    """What the pipeline would create, a second before anything is deleted: three stacks with the deploy role, a second
-    revision, and a log group of ECS.
-    """
+    """What the pipeline would create: three stacks with the deploy role, a second revision, and a log group of ECS."""
     app, cloudformation = name_of(service), client("cloudformation")
     cluster = names.cluster(app, environment)
     role = f"arn:aws:iam::000000000000:role{names.deploy_role(app, environment)}"
@@ -101,7 +94,6 @@ def make_environment(service: Path, environment: str) -> None:
         StackName=environment_stack(app, environment, "task-definition"), WaiterConfig={"Delay": 0.1}
     )
     client("logs").create_log_group(logGroupName=names.container_insights_log_group(app, environment))
-    wait_for_next_second()
 
 
 def fill(service: Path) -> None:
@@ -139,9 +131,9 @@ def traces(app: str) -> list[str]:
 @pytest.fixture
 def deployed(service: Path) -> Path:
     run(service)
-    fill(service)
     for environment in ("dev", "prod"):
         make_environment(service, environment)
+    fill(service)
     return service
 
 
@@ -258,7 +250,7 @@ def test_service_of_another_history_is_not_deleted(service: Path, tmp_path: Path
     other = make_service(tmp_path / "other", name_of(service), description="another one")
     run(other)
     before = traces(name_of(service))
-    with pytest.raises(ScaffoldError, match="another history"):
+    with pytest.raises(ScaffoldError, match="the root commit of its main"):
         remove(service)
     assert traces(name_of(service)) == before
 
@@ -289,6 +281,7 @@ def test_transition_into_the_stage_is_disabled_until_the_next_deployment(tmp_pat
         return {one["stageName"]: not one.get("inboundTransitionState", {}).get("enabled", True) for one in states}
 
     make_environment(service, "dev")
+    wait_for_next_second()
     remove(service, environment="dev")
     assert [stage for stage, shut in closed().items() if shut] == ["Dev"]
 

@@ -13,13 +13,15 @@ from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import STACK_KINDS, Deployer, stack_ids
 from tests.deploy.services import MORE, Wire, client, commit, environment_stack, make_service, remove, run
+from tests.deploy.test_networks import put
+from tests.deploy.test_quotas import add_environments
 from tests.destroy.test_destroy import fill, make_environment
 from tests.infrastructure.handlers import UNNAMED, calls
 from tests.infrastructure.iam import Statement, allowed, matches
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, load
 from tests.infrastructure.variants import LONGEST_APP
-from tests.repair.situations import failed_rollback, in_review, repair, updating
+from tests.repair.situations import fail_wait_condition, failed_rollback, in_review, repair, updating
 from tests.repair.test_data import lose_bucket, lose_images, lose_key
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,13 +42,19 @@ ACTIONS = {
     "s3:PutObject": {"s3:PutObject", "s3:GetObject", "kms:GenerateDataKey", "kms:Decrypt"},
     "cloudformation:CreateStack": {"cloudformation:CreateStack", "cloudformation:TagResource", "iam:PassRole"},
     "cloudformation:CreateChangeSet": {"cloudformation:CreateChangeSet", "cloudformation:UntagResource"},
-    "service-quotas:ListServiceQuotas": {"servicequotas:ListServiceQuotas"},
+    "service-quotas:GetServiceQuota": {"servicequotas:GetServiceQuota"},
+    "service-quotas:GetAWSDefaultServiceQuota": {"servicequotas:GetAWSDefaultServiceQuota"},
     "codecommit:CreateRepository": {"codecommit:CreateRepository", "codecommit:TagResource"},
     "sts:GetCallerIdentity": set(),
 }
 GIT = {"codecommit:GitPull", "codecommit:GitPush"}
-# Made by the code, and by none of the situations below: a repository that exists without tags, an execution that runs.
-SELDOM_DEPLOYING = {"codecommit:ListTagsForResource", "codepipeline:EnableStageTransition"}
+# Made by the code, and by none of the situations below: an export that is removed, a repository that exists without
+# tags, an execution that runs.
+SELDOM_DEPLOYING = {
+    "cloudformation:ListImports",
+    "codecommit:ListTagsForResource",
+    "codepipeline:EnableStageTransition",
+}
 # Local AWS has no ECS deployment in progress, and no unfinished stack of the test holds anything.
 SELDOM_REPAIRING = {"cloudformation:GetTemplate", "ecs:StopServiceDeployment"}
 # Or task definitions of an environment whose stacks are deleted already.
@@ -68,7 +76,13 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     # As in a fresh account, whatever tests came before.
     for role in client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]:
         client("iam").delete_service_linked_role(RoleName=role["RoleName"])
-    service = make_service(tmp_path / "service")
+    service = add_environments(make_service(tmp_path / "service"))
+    ec2 = client("ec2")
+    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    subnets = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["Subnets"]
+    ids = list({one["AvailabilityZone"]: one["SubnetId"] for one in subnets}.values())
+    put(service, "dev", vpc["VpcId"], ids, ids)
+    wire.calls.clear()
     pipeline = service / "infrastructure/pipeline.yaml"
     run(service, plan=True)
     run(service)
@@ -89,17 +103,19 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     failed_rollback(app)
     in_review(environment_stack(app, "prod", "environment"), app)
     repair(service, skip=("Policy",))
-    updating(environment_stack(app, "prod", "service"), app, seconds=3)
+    stack = environment_stack(app, "prod", "service")
+    updating(stack, app)
+    wire.touched["CancelUpdateStack"] = lambda _: fail_wait_condition(stack)
     repair(service, "prod")
     repairing = needed(set(wire.calls)) | SELDOM_REPAIRING
     for environment in ("prod", "dev"):
         remove(service, environment=environment)
     run(service)
-    fill(service)
     ecs, cluster = client("ecs"), names.cluster(app, "dev")
     ecs.delete_service(cluster=cluster, service=cluster, force=True)
     ecs.delete_cluster(cluster=cluster)
     make_environment(service, "dev")
+    fill(service)
     client("codepipeline").create_pipeline(pipeline=a_pipeline(read(service).app_name))
     wire.calls.clear()
     remove(service)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.infrastructure.variants import EXISTING
 from tests.kits import generate
 
 CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
@@ -28,10 +29,21 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         ["15 % of the traffic", "NAT gateway", "service, canary", "live_: smoke test"],
         ["scan", "approvals", "approval.", "rolls", "dev"],
     ),
+    (
+        {"environments": "test,live", **EXISTING},
+        [
+            "routes of the VPC",
+            "test_: environment to service",
+            "Test is in `vpc-0",
+            "Live is in `vpc-0",
+            "## The existing VPC",
+        ],
+        ["network.yaml", "NAT gateways", "network, environment"],
+    ),
 ]
 
 
-@pytest.mark.parametrize(("answers", "present", "absent"), CASES, ids=["defaults", "others"])
+@pytest.mark.parametrize(("answers", "present", "absent"), CASES, ids=["defaults", "others", "existing VPC"])
 def test_readme(answers: dict[str, Any], present: list[str], absent: list[str], tmp_path: Path) -> None:
     readme = (generate(tmp_path / "service", **answers) / "README.md").read_text("utf-8")
     names = answers.get("environments", "dev,staging,prod").split(",")

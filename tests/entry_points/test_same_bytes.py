@@ -15,6 +15,7 @@ from pytest_cookies.plugin import Cookies
 
 from scaffold.core.git import git
 from tests.entry_points.entry_points import through_cookiecutter, through_copier, through_scaffold, tree
+from tests.infrastructure.variants import EXISTING
 from tests.kits import kit_repository
 
 MATRIX: dict[str, list[Any]] = {
@@ -26,7 +27,7 @@ MATRIX: dict[str, list[Any]] = {
     "scan_gate": ["critical", "off", "medium"],
     "deployment_strategy": ["rolling", "blue_green", "canary", "linear"],
     "architecture": [None, "arm64"],
-    "egress": [None, "nat_gateway"],
+    "network": [None, {"egress": "nat_gateway"}, EXISTING, {**EXISTING, "private_subnet_ids": ""}],
     "log_retention_days": [None, 7],
     "pull_request_approvals": [None, 0, 2],
     "notification_email": [None, "team@example.com"],
@@ -49,8 +50,10 @@ def combinations() -> list[dict[str, Any]]:
         first = answers["environments"].split(",")[0]
         if "production" in answers:
             answers["production"] = first
+        answers |= answers.pop("network", {})
         if overrides := answers.pop("environment_overrides", None):
-            answers["environment_overrides"] = {first: overrides}
+            # Its block is that of a VPC of its own.
+            answers["environment_overrides"] = {first: overrides | ({"vpc_id": ""} if "vpc_id" in answers else {})}
         if index % 2:
             answers |= STRATEGY_ANSWERS.get(answers["deployment_strategy"], {})
         found.append(answers)

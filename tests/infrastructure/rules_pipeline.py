@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.infrastructure.rules import every, references, repeated, rule, walk
-from tests.infrastructure.stacks import Stacks, as_list
+from tests.infrastructure.stacks import Stack, Stacks, as_list
 
 ACTION_MODES = {"CREATE_UPDATE", "REPLACE_ON_FAILURE", "DELETE_ONLY", "CHANGE_SET_REPLACE", "CHANGE_SET_EXECUTE"}
 PROVIDERS = {
@@ -108,6 +108,52 @@ def stage_conditions_exist(stacks: Stacks) -> Iterator[str]:
             asks = any(action["ActionTypeId"]["Category"] == "Approval" for action in stage["Actions"])
             if asks and stage.get("OnFailure", {}).get("Result") == "ROLLBACK":
                 yield f"{stage['Name']}: a rejected approval would roll back and request approval again"
+
+
+def _variables(action: dict[str, Any]) -> dict[str, str]:
+    """The environment variables that an action gives a build."""
+    given = json.loads(action.get("Configuration", {}).get("EnvironmentVariables", "[]"))
+    return {item["name"]: item["value"] for item in given}
+
+
+@rule("strategy-gate")
+def rolling_deployments_pass_the_strategy_gate(stacks: Stacks) -> Iterator[str]:
+    """In their own stage, after its approval, before the service changes."""
+    deployments = {"CREATE_UPDATE", "REPLACE_ON_FAILURE", "CHANGE_SET_EXECUTE"}
+    services = {stack.name: (stack, properties) for stack, _, properties in every(stacks, "AWS::ECS::Service")}
+    for _, _, pipeline in every(stacks, "AWS::CodePipeline::Pipeline"):
+        for stage in pipeline["Stages"]:
+            for action in stage["Actions"]:
+                configuration = action.get("Configuration", {})
+                if configuration.get("StackName") in services and configuration.get("ActionMode") in deployments:
+                    earlier = [one for one in stage["Actions"] if one["RunOrder"] < action["RunOrder"]]
+                    approved = max((one["RunOrder"] for one in earlier if one["Name"] == "Approval"), default=0)
+                    if _gate(*services[configuration["StackName"]]) not in [
+                        _with_outputs(_variables(one), earlier, stacks) for one in earlier if one["RunOrder"] > approved
+                    ]:
+                        yield f"{stage['Name']}: {action['Name']} does not wait for its strategy gate"
+
+
+def _gate(stack: Stack, service: dict[str, Any]) -> dict[str, str]:
+    """The variables of a service's strategy gate."""
+    (balancer,) = service["LoadBalancers"]
+    return {
+        "CHECK": "strategy_gate",
+        "ENVIRONMENT_NAME": stack.resolve({"Ref": "EnvironmentName"}),
+        "PRODUCTION_RULE": balancer["AdvancedConfiguration"]["ProductionListenerRule"],
+        "TARGET_GROUP": balancer["TargetGroupArn"],
+    }
+
+
+def _with_outputs(variables: dict[str, str], earlier: list[dict[str, Any]], stacks: Stacks) -> dict[str, str]:
+    """Variables with the outputs of stacks that earlier actions of the stage update."""
+    outputs = {
+        f"#{{{action['Namespace']}.{name}}}": value
+        for action in earlier
+        if "Namespace" in action
+        for name, value in stacks[action["Configuration"]["StackName"]].outputs.items()
+    }
+    return {name: outputs.get(value, value) for name, value in variables.items()}
 
 
 @rule("overrides")

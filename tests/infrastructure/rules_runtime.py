@@ -11,15 +11,19 @@ from tests.infrastructure.cloudwatch import history
 from tests.infrastructure.rules import every, rule, walk
 from tests.infrastructure.stacks import Stack, Stacks, as_list
 from tests.infrastructure.traffic import FAULTS, Group, Minute, published
+from tests.infrastructure.variants import PRIVATE_SUBNETS, PUBLIC_SUBNETS
 
+# Subnets of the existing VPC in the variants.
+GIVEN_SUBNETS = {subnet.strip() for subnet in f"{PUBLIC_SUBNETS},{PRIVATE_SUBNETS}".split(",")}
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 @rule("net-01")
 def load_balancer_spans_zones(stacks: Stacks) -> Iterator[str]:
+    """Subnets of an existing VPC count as zones of their own: `scaffold deploy` looks where they are."""
     zones = {stack._identifier(name): one["AvailabilityZone"] for stack, name, one in every(stacks, "AWS::EC2::Subnet")}
     for _, logical, properties in every(stacks, "AWS::ElasticLoadBalancingV2::LoadBalancer"):
-        if len({zones[subnet] for subnet in properties["Subnets"]}) < 2:
+        if len({zones.get(subnet, subnet) for subnet in properties["Subnets"]}) < 2:
             yield f"{logical} is in one Availability Zone only"
 
 
@@ -54,6 +58,9 @@ def tasks_reach_the_registry(stacks: Stacks) -> Iterator[str]:
         network = properties["NetworkConfiguration"]["AwsvpcConfiguration"]
         wanted = "GatewayId" if network.get("AssignPublicIp") == "ENABLED" else "NatGatewayId"
         for subnet in network["Subnets"]:
+            # The routes of an existing VPC are its owner's.
+            if subnet in GIVEN_SUBNETS:
+                continue
             where = subnets.get(subnet)
             if where is None or _default_route(*where) != wanted:
                 yield f"{stack.name} {logical}: {subnet} has no route to ECR through {wanted}"

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from scaffold.service.stack_kinds import SERVICE, STACK_KINDS, TASK_DEFINITION, StackId, stack_ids
+from scaffold.service.stack_kinds import FOUNDATION, SERVICE, STACK_KINDS, TASK_DEFINITION, StackId, stack_ids
 
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
@@ -27,6 +27,7 @@ PSEUDO = {
 SUFFIX = "0123456789AB"
 KEY_ID = "01234567-89ab-cdef-0123-456789abcdef"
 NOTHING = object()
+ROOT_COMMIT = "0123456789abcdef" * 2 + "01234567"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/app@sha256:{'0' * 64}"
 
 
@@ -173,6 +174,8 @@ class Stack:
                 self.imported.add(export)
                 assert export in self.imports, f"{self.name} imports {export}, which no stack exports"
                 return self.imports[export]
+            case "Fn::Split", [separator, text]:
+                return self.resolve(text).split(separator)
             case "Fn::GetAZs", _:
                 return [f"{REGION}{zone}" for zone in "abc"]
             case "Fn::Select", [index, items]:
@@ -287,7 +290,9 @@ def load(root: Path) -> Stacks:
     stacks: Stacks = {}
     exports: dict[str, str] = {}
     policies: dict[str, list[Any]] = {}
-    for stack_id in stack_ids(environments(root)):
+    names = environments(root)
+    in_existing_vpc = {name for name in names if not (folder / name / "network.json").exists()}
+    for stack_id in stack_ids(names, in_existing_vpc):
         kind, own = stack_id.kind, folder / (stack_id.environment or "")
         template = next(path for path in (own / f"{kind.name}.yaml", folder / f"{kind.name}.yaml") if path.exists())
         file = own / f"{kind.name}.json"
@@ -303,7 +308,9 @@ def load(root: Path) -> Stacks:
 
 
 def _overrides(stack_id: StackId, app: str, stacks: Stacks) -> dict[str, str]:
-    """The parameters that the pipeline sets for each release."""
+    """The parameters that `scaffold deploy` sets, or the pipeline for each release."""
+    if stack_id.kind is FOUNDATION:
+        return {"RootCommit": ROOT_COMMIT}
     if stack_id.kind is TASK_DEFINITION:
         return {"ImageUri": IMAGE, "Version": "0" * 12}
     if stack_id.kind is SERVICE:

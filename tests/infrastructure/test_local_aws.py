@@ -18,7 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scaffold.local.environment import local_aws
-from tests.infrastructure.stacks import environments
+from tests.infrastructure.stacks import ROOT_COMMIT, environments
 
 pytest.importorskip("ministack")
 
@@ -48,6 +48,7 @@ class Account:
     def apply(self, name: str, template: str, configuration: str = "", **parameters: str) -> dict[str, str]:
         """Create or update a stack by a change set, as the pipeline does, and return its outputs."""
         given = self._configuration(configuration) if configuration else {}
+        parameters |= {"RootCommit": ROOT_COMMIT} if name == "foundation" else {}
         stack = f"{self.app}-{name}"
         exists = stack in self.stacks()
         change = f"change-{next(self._numbers)}"
@@ -71,7 +72,6 @@ class Account:
             self.cloudformation.delete_change_set(StackName=stack, ChangeSetName=change)
         else:
             self.cloudformation.execute_change_set(StackName=stack, ChangeSetName=change)
-            time.sleep(0.05)
         settled = self._settled(lambda: self.cloudformation.describe_stacks(StackName=stack)["Stacks"][0])
         assert settled["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), self.failures(stack)
         return {output["OutputKey"]: output["OutputValue"] for output in settled.get("Outputs", [])}
@@ -100,7 +100,8 @@ class Account:
         """Deploy a release to an environment, and return the outputs of its task definition."""
         image = f"registry/{self.app}@sha256:{digit * 64}"
         for kind in ("network", "environment", "alarms"):
-            self.apply(f"{environment}-{kind}", f"{kind}.yaml", f"{environment}/{kind}.json")
+            if (self._folder / environment / f"{kind}.json").exists():
+                self.apply(f"{environment}-{kind}", f"{kind}.yaml", f"{environment}/{kind}.json")
         task = self.apply(
             f"{environment}-task-definition",
             f"{environment}/task-definition.yaml",
@@ -220,10 +221,69 @@ def test_a_service_with_a_nat_gateway_deploys(account: Callable[..., Account], g
     assert network["assignPublicIp"] == "DISABLED"
 
 
+def placed(aws: Account, environment: str) -> dict[str, Any]:
+    """Where the load balancer and the tasks of an environment are."""
+    elb = aws.client("elbv2")
+    resources = aws.cloudformation.describe_stack_resources(StackName=f"{aws.app}-{environment}-environment")
+    ids = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources["StackResources"]}
+    (balancer,) = elb.describe_load_balancers(LoadBalancerArns=[ids["LoadBalancer"]])["LoadBalancers"]
+    groups = elb.describe_target_groups(TargetGroupArns=[ids["TargetGroup"], ids["AlternateTargetGroup"]])
+    named = [ids["TaskSecurityGroup"], ids["LoadBalancerSecurityGroup"]]
+    security = aws.client("ec2").describe_security_groups(GroupIds=named)["SecurityGroups"]
+    return {
+        # Not the load balancer's, which is the default VPC on local AWS.
+        "vpcs": {one["VpcId"] for one in (*groups["TargetGroups"], *security)},
+        "load balancer": {zone["SubnetId"] for zone in balancer["AvailabilityZones"]},
+        "tasks": aws.service(environment)["networkConfiguration"]["awsvpcConfiguration"],
+    }
+
+
+def test_environments_in_an_existing_vpc_and_in_their_own_deploy(
+    account: Callable[..., Account], generated: Callable[..., Path]
+) -> None:
+    ec2 = account(app_name="owner").client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.77.{number}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"][
+            "SubnetId"
+        ]
+        for number, zone in enumerate("abab")
+    ]
+    public, private = ",".join(subnets[:2]), ",".join(subnets[2:])
+    own = {"vpc_id": "", "egress": "public_ip"}
+    answers = {
+        "app_name": "placed",
+        "environments": "own,test,live",
+        "customize": True,
+        "vpc_id": vpc,
+        "public_subnet_ids": public,
+        "environment_overrides": {"own": own, "live": {"private_subnet_ids": private}},
+    }
+    aws = account(**answers)
+    deploy_all(aws, generated(**answers))
+    assert {name for name in aws.stacks() if name.endswith("-network")} == {"placed-own-network"}
+    for environment, tasks, address in (("test", subnets[:2], "ENABLED"), ("live", subnets[2:], "DISABLED")):
+        found = placed(aws, environment)
+        assert (found["vpcs"], found["load balancer"]) == ({vpc}, set(subnets[:2]))
+        assert (found["tasks"]["subnets"], found["tasks"]["assignPublicIp"]) == (tasks, address)
+    assert vpc not in placed(aws, "own")["vpcs"]
+    assert placed(aws, "own")["tasks"]["assignPublicIp"] == "ENABLED"
+
+    # The next release changes nothing of it, and a deletion leaves what existed before.
+    before = placed(aws, "live")
+    aws.release("live", "2")
+    assert placed(aws, "live") == before
+    for kind in ("service", "alarms", "task-definition", "environment"):
+        aws.delete(f"live-{kind}")
+    assert ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]
+    assert len(ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]) == 4
+
+
 BROKEN = """
   Broken:
     Type: AWS::ApplicationAutoScaling::ScalableTarget
-    DependsOn: [Repository, ArtifactBucketPolicy, BranchProtection, ReadArtifactsPolicy, NotificationTopicPolicy]
+    DependsOn:
+      [Repository, ArtifactBucketPolicy, Approver, BranchProtection, ReadArtifactsPolicy, NotificationTopicPolicy]
     Properties:
       ServiceNamespace: ecs
       ScalableDimension: ecs:service:DesiredCount
@@ -246,4 +306,7 @@ def test_the_foundation_can_be_created_after_a_failed_creation(
         aws.apply("foundation", "broken.yaml", "foundation.json")
     aws.delete("foundation")
     # No resource with a fixed name is left that would fail the next creation.
-    assert aws.apply("foundation", "foundation.yaml", "foundation.json")["RepositoryName"] == aws.app
+    outputs = aws.apply("foundation", "foundation.yaml", "foundation.json")
+    assert outputs["RepositoryName"] == aws.app
+    policy = aws.client("iam").get_policy(PolicyArn=outputs["ApproverArn"])["Policy"]
+    assert policy["Arn"].endswith(f":policy/{aws.app}/{aws.app}-approver")

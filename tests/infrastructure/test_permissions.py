@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,10 @@ from scaffold.service import names
 from scaffold.service.stack_kinds import DEPLOY_ROLE, PERMISSIONS, STACK_KINDS, Deployer, StackId
 from tests.infrastructure.handlers import CALLS, UNNAMED, calls
 from tests.infrastructure.iam import allowed, boundary_of, matches, roles_of, statements_of
-from tests.infrastructure.rules import every
+from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, Stacks, as_list, one
 from tests.infrastructure.variants import FEW
+from tests.kits import ROOT
 
 TAG_OF_RESOURCE = "aws:ResourceTag/gitops-scaffold:service"
 TAG_IN_REQUEST = "aws:RequestTag/gitops-scaffold:service"
@@ -156,6 +159,32 @@ def test_the_deploy_role_cannot_change_other_networks(stacks_of: Callable[..., S
     assert not allowed(statements, action, "arn:aws:any")
     assert not allowed(statements, action, "arn:aws:any", OWN | {TAG_OF_RESOURCE: "other-service"})
     assert not allowed(statements, action, "arn:aws:any", OWN | {ENVIRONMENT_OF_RESOURCE: "prod"})
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["CreateVpc", "CreateSubnet", "CreateRouteTable", "CreateInternetGateway", "CreateNatGateway", "CreateVpcEndpoint",
+     "AllocateAddress"],
+)  # fmt: skip
+def test_only_deploy_roles_of_environments_with_a_vpc_of_their_own_create_networks(
+    stacks_of: Callable[..., Stacks], action: str
+) -> None:
+    stacks = stacks_of(**FEW["production in an existing VPC"])
+    assert allowed(deploy_role(stacks, "dev"), f"ec2:{action}", "arn:aws:any")
+    assert not allowed(deploy_role(stacks, "live"), f"ec2:{action}", "arn:aws:any")
+    assert allowed(deploy_role(stacks, "live"), "ec2:CreateSecurityGroup", "arn:aws:any")
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["DeleteSubnet", "DeleteVpc", "CreateRoute", "DeleteRoute", "ReplaceRoute", "ModifyVpcAttribute",
+     "ModifySubnetAttribute", "AssociateRouteTable", "CreateTags"],
+)  # fmt: skip
+def test_no_deploy_role_changes_an_existing_vpc(stacks_of: Callable[..., Stacks], action: str) -> None:
+    """It has none of the tags that the service sets, or those of another environment."""
+    stacks = stacks_of(**FEW["production in an existing VPC"])
+    for tags in ({}, OWN | {ENVIRONMENT_OF_RESOURCE: "dev"}):
+        assert not allowed(deploy_role(stacks, "live"), f"ec2:{action}", "arn:aws:any", tags)
 
 
 TARGET = f"arn:aws:application-autoscaling:{REGION}:{ACCOUNT}:scalable-target/"
@@ -552,11 +581,12 @@ def test_builds_cannot_scan_without_a_gate(stacks_of: Callable[..., Stacks]) -> 
     assert not allowed(statements, "ecr:StartImageScan", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service")
 
 
-def test_smoke_tests_can_only_read_the_source_and_write_logs(stacks_of: Callable[..., Stacks]) -> None:
-    statements = build_role(one(stacks_of(), "build"), "SmokeTestRole")
+def test_checks_can_only_read_the_source_and_the_traffic_and_write_logs(stacks_of: Callable[..., Stacks]) -> None:
+    statements = build_role(one(stacks_of(), "build"), "ChecksRole")
     actions = sorted(action for statement in statements for action in as_list(statement["Action"]))
     bucket = "s3:GetBucketAcl s3:GetBucketLocation s3:GetObject s3:GetObjectVersion"
-    expected = f"kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
+    rules = "elasticloadbalancing:DescribeRules"
+    expected = f"{rules} kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
     assert actions == expected.split()
 
 
@@ -599,3 +629,66 @@ def test_branch_protection_allows_pull_requests_and_keeps_their_approval_rules(d
     for action in ("OverridePullRequestApprovalRules", "DisassociateApprovalRuleTemplateFromRepository"):
         assert not allowed(developer, f"codecommit:{action}", REPOSITORY)
         assert allowed(developer, f"codecommit:{action}", f"{REPOSITORY}-two")
+
+
+PIPELINE = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:hello-service"
+APPROVE = "codepipeline:PutApprovalResult"
+
+
+def approver(stacks: Stacks) -> list[Any]:
+    foundation = one(stacks, "foundation")
+    return list(foundation.own_policies[foundation.outputs["ApproverArn"]])
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_an_approver_decides_on_the_releases_from_production_on(
+    stacks_of: Callable[..., Stacks], answers: dict[str, Any]
+) -> None:
+    stacks = stacks_of(**answers)
+    ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    for stage in pipeline["Stages"]:
+        for action in stage["Actions"]:
+            arn = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{pipeline['Name']}/{stage['Name']}/{action['Name']}"
+            asks = action["ActionTypeId"]["Category"] == "Approval"
+            assert allowed(approver(stacks), APPROVE, arn) is asks, arn
+            assert not allowed(approver(stacks), APPROVE, arn.replace(pipeline["Name"], f"{pipeline['Name']}-two"))
+            assert not allowed(approver(stacks), APPROVE, arn.replace(REGION, "eu-central-1"))
+            if asks:
+                stack = stack_arn(
+                    re.search(r"change set \"release\" of the stack ([\w-]+)", action["Configuration"]["CustomData"])[1]
+                )
+                for call in ("DescribeChangeSet", "DescribeStacks", "GetTemplate", "ListChangeSets"):
+                    assert allowed(approver(stacks), f"cloudformation:{call}", stack), stack
+
+
+def test_an_approver_can_only_look_besides(stacks_of: Callable[..., Stacks]) -> None:
+    statements = approver(stacks_of())
+    actions = [action for statement in statements for action in as_list(statement["Action"])]
+    reading = ("Describe", "Get", "List")
+    assert [action for action in actions if not action.partition(":")[2].startswith(reading)] == [APPROVE]
+    for action in ("GetPipeline", "GetPipelineExecution", "GetPipelineState", "ListPipelineExecutions"):
+        assert allowed(statements, f"codepipeline:{action}", PIPELINE)
+        assert not allowed(statements, f"codepipeline:{action}", f"{PIPELINE}-two")
+    change_set, others = "cloudformation:DescribeChangeSet", stack_arn("hello-service-two-prod-service")
+    assert allowed(statements, change_set, stack_arn("hello-service-prod-service"), {TAG_OF_RESOURCE: "hello-service"})
+    assert not allowed(statements, change_set, others, {TAG_OF_RESOURCE: "hello-service-two"})
+    for kind in ("foundation", "permissions", "prod-deploy-role", "prod-environment"):
+        assert not allowed(
+            statements, change_set, stack_arn(f"hello-service-{kind}"), {TAG_OF_RESOURCE: "hello-service"}
+        )
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_no_other_policy_approves_releases(stacks_of: Callable[..., Stacks], answers: dict[str, Any]) -> None:
+    """Neither the policies for operators, nor a role or policy of any stack."""
+    operators = [json.loads(path.read_text()) for path in sorted((ROOT / "docs").glob("operator-policy*.json"))]
+    assert len(operators) == 3
+    documents = [item for stack in stacks_of(**answers).values() for item in walk(stack.resources)]
+    documents += [statement for policy in operators for statement in policy["Statement"]]
+    approving = [
+        item["Sid"]
+        for item in documents
+        if item.get("Effect") == "Allow"
+        and any(matches(pattern.lower(), APPROVE.lower()) for pattern in as_list(item["Action"]))
+    ]
+    assert approving == ["Approve"]

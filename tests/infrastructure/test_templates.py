@@ -12,15 +12,20 @@ import pytest
 import yaml
 
 from scaffold.service import names
-from scaffold.service.stack_kinds import ENVIRONMENT, SERVICE, StackId, stack_ids
+from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, STACK_KINDS, Deployer, StackId, stack_ids
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
-from tests.infrastructure.stacks import KINDS, Stacks, as_list, environments, one
+from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, as_list, environments, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
 SOURCE = ROOT / "template" / "infrastructure"
 Answers = dict[str, Any]
+# Of each check of an environment, besides the environment's name.
+VARIABLES = {
+    "smoke_test": {"SERVICE_URL", "EXPECTED_VERSION"},
+    "strategy_gate": {"PRODUCTION_RULE", "TARGET_GROUP"},
+}
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -44,6 +49,7 @@ def test_every_export_is_named_after_its_stack_and_unique(stacks_of: Callable[..
 
 def test_the_outputs_of_the_foundation(stacks_of: Callable[..., Stacks]) -> None:
     assert set(one(stacks_of(), "foundation").outputs) == {
+        "ApproverArn",
         "ArtifactBucketArn",
         "ArtifactBucketName",
         "ArtifactKeyArn",
@@ -53,7 +59,57 @@ def test_the_outputs_of_the_foundation(stacks_of: Callable[..., Stacks]) -> None
         "RepositoryArn",
         "RepositoryName",
         "RepositoryUri",
+        "RootCommit",
+        "TemplateDigest",
     }
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_every_stack_shows_the_root_commit_of_the_service(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    stacks = stacks_of(**answers)
+    assert {name: stack.outputs.get(names.ROOT_COMMIT) for name, stack in stacks.items()} == dict.fromkeys(
+        stacks, ROOT_COMMIT
+    )
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_what_scaffold_deploys_has_a_digest_that_every_other_deployer_leaves_unknown(
+    stacks_of: Callable[..., Stacks], answers: Answers
+) -> None:
+    for stack in stacks_of(**answers).values():
+        (kind,) = [kind for kind in STACK_KINDS if kind.name == stack.kind]
+        by_scaffold = kind.deployer is not Deployer.PIPELINE
+        assert (names.TEMPLATE_DIGEST in stack.template["Parameters"]) is by_scaffold
+        assert (stack.outputs.get(names.TEMPLATE_DIGEST) == names.UNKNOWN_DIGEST) is by_scaffold
+        # The pipeline sets it, as CloudFormation might keep the previous value.
+        given = stack.configuration.get("Parameters", {}).get(names.TEMPLATE_DIGEST)
+        assert given == (names.UNKNOWN_DIGEST if kind.deployer is Deployer.ITSELF else None)
+
+
+def test_the_stage_that_updates_the_pipelines_own_stacks_has_the_name_that_deploy_knows(
+    stacks_of: Callable[..., Stacks],
+) -> None:
+    ((_, pipeline),) = one(stacks_of(), "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    (stage,) = [stage for stage in pipeline["Stages"] if stage["Name"] == names.SELF_UPDATE_STAGE]
+    updated = {action["Configuration"]["StackName"].rpartition("-")[2] for action in stage["Actions"]}
+    assert updated == {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.ITSELF}
+
+
+@pytest.mark.parametrize(
+    ("commit", "accepted"),
+    [
+        ("0" * 40, True),
+        ("0123456789abcdef" * 4, True),
+        ("", False),
+        ("0" * 39, False),
+        ("0" * 50, False),
+        ("A" * 40, False),
+    ],
+)
+def test_the_root_commit_is_a_commit_id(stacks_of: Callable[..., Stacks], commit: str, accepted: bool) -> None:
+    declared = one(stacks_of(), "foundation").template["Parameters"][names.ROOT_COMMIT]
+    assert "Default" not in declared
+    assert bool(re.fullmatch(declared["AllowedPattern"], commit)) is accepted
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -93,8 +149,10 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                 if "Namespace" in action:
                     variables[action["Namespace"]] = set(stacks[configuration["StackName"]].outputs)
             if "EnvironmentVariables" in configuration:
-                given = {item["name"] for item in json.loads(configuration["EnvironmentVariables"])}
-                assert given == {"SERVICE_URL", "EXPECTED_VERSION", "ENVIRONMENT_NAME"}
+                given = {item["name"]: item["value"] for item in json.loads(configuration["EnvironmentVariables"])}
+                check = given.pop("CHECK")
+                assert (root / f"config/scripts/{check}.py").is_file()
+                assert set(given) == {"ENVIRONMENT_NAME", *VARIABLES[check]}
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -107,17 +165,20 @@ def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
     stages = {stage["Name"]: [action["Name"] for action in stage["Actions"]] for stage in pipeline["Stages"]}
     assert list(stages) == ["Source", "SelfUpdate", "Build", *order]
     before = ["Network", "Environment", "TaskDefinition"]
-    earlier = [*before, "Alarms", "Service", "SmokeTest"]
+    earlier = [*before, "StrategyGate", "Alarms", "Service", "SmokeTest"]
     # The alarms decide whether a release is rolled back: those of production do not change before the approval.
-    approved = [*before, "ChangeSet", "Approval", "Alarms", "Service", "SmokeTest"]
-    assert [stages[name] for name in order[:production]] == [earlier] * production
-    assert [stages[name] for name in order[production:]] == [approved] * (len(order) - production)
+    approved = [*before, "ChangeSet", "Approval", "StrategyGate", "Alarms", "Service", "SmokeTest"]
+    # An environment in an existing VPC has no network of its own.
+    app, deployed = answers.get("app_name", "hello-service"), stacks_of(**answers)
+    for index, name in enumerate(order):
+        expected = approved if index >= production else earlier
+        has_network = StackId(NETWORK, name.lower()).name(app) in deployed
+        assert stages[name] == (expected if has_network else expected[1:])
     for stage in pipeline["Stages"][3:]:
         names = [action["Name"] for action in stage["Actions"]]
-        in_turn = list(range(1, len(names) + 1))
-        # Before production, task definition and alarms do not need each other.
-        expected = in_turn if "Approval" in names else [1, 2, 3, *in_turn[2:-1]]
-        assert [action["RunOrder"] for action in stage["Actions"]] == expected
+        # Gate and alarms do not need each other, nor, before production, the task definition.
+        orders = [1, 2, 3, 4, 5, 6, 6, 7, 8] if "Approval" in names else [1, 2, 3, 3, 3, 4, 5]
+        assert [action["RunOrder"] for action in stage["Actions"]] == orders[0 if "Network" in names else 1 :]
 
 
 def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templates(
@@ -280,7 +341,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
-    assert found == {names.build_project(app), names.smoke_test_project(app)}
+    assert found == {names.build_project(app), names.checks_project(app)}
     ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
     assert pipeline["Name"] == names.pipeline(app)
     for _, logical, policy in every(stacks, "AWS::IAM::ManagedPolicy"):
@@ -295,7 +356,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
             assert role["Path"] == names.role_path(app, environment), logical
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
-        *(f"/{app}/pipeline/{name}" for name in ("build", "smoke-test")),
+        *(f"/{app}/pipeline/{name}" for name in ("build", "checks")),
         *(names.log_group(app, one) for one in environments),
     }
     for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup"):
@@ -370,9 +431,9 @@ def test_owners_have_room_for_permissions_of_their_own(stacks_of: Callable[..., 
 
 
 def test_unrendered_templates_have_no_jinja() -> None:
-    for name in ("foundation", "permissions", "deploy-role", "network", "environment", "alarms", "service"):
-        assert "{{" not in (SOURCE / f"{name}.yaml").read_text()
-        assert "{%" not in (SOURCE / f"{name}.yaml").read_text()
+    for kind in ("foundation", "permissions", "deploy-role", "network", "environment", "alarms", "service"):
+        (path,) = SOURCE.glob(f"*{kind}.yaml*")
+        assert not re.search(r"\{[{%]", path.read_text())
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)

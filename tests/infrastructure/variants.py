@@ -8,6 +8,10 @@ from allpairspy import AllPairs
 
 LONGEST_APP = "abcdefghijklmnopqrs-tuvx"
 LONGEST_ENVIRONMENT = "abcdefghijkl"
+EXISTING_VPC = "vpc-0123456789abcdef0"
+PUBLIC_SUBNETS = "subnet-0123456789abcdef0,subnet-0123456789abcdef1"
+PRIVATE_SUBNETS = "subnet-0123456789abcdef2, subnet-0123456789abcdef3"
+EXISTING = {"vpc_id": EXISTING_VPC, "public_subnet_ids": PUBLIC_SUBNETS, "private_subnet_ids": PRIVATE_SUBNETS}
 
 FEW: dict[str, dict[str, Any]] = {
     "default": {},
@@ -38,8 +42,23 @@ FEW: dict[str, dict[str, Any]] = {
             "live": {"min_tasks": 4, "max_tasks": 40, "spot": True, "log_retention_days": 365},
         },
     },
+    "existing VPC": {"environments": "dev,live", "customize": True, **EXISTING},
+    "production in an existing VPC": {
+        "environments": "dev,live",
+        "customize": True,
+        "environment_overrides": {"live": {"vpc_id": EXISTING_VPC, "public_subnet_ids": PUBLIC_SUBNETS}},
+    },
 }
 
+_VPCS = {
+    "own, public": {"egress": "public_ip", "vpc_cidr": "10.0.0.0/16"},
+    "own, private": {"egress": "nat_gateway", "vpc_cidr": "172.16.8.0/24"},
+    "own, small": {"vpc_cidr": "192.168.4.0/22"},
+    "existing, public": {"vpc_id": EXISTING_VPC, "public_subnet_ids": PUBLIC_SUBNETS},
+    "existing, private": EXISTING,
+    "first in its own": {**EXISTING, "environment_overrides": {"first": {"vpc_id": "", "egress": "nat_gateway"}}},
+    "first in an existing one": {"environment_overrides": {"first": EXISTING}},
+}
 _PARAMETERS: dict[str, list[Any]] = {
     "app_name": ["abc", "orders-api", LONGEST_APP],
     "aws_region": ["us-east-1", "eu-central-1", "us-gov-west-1"],
@@ -49,8 +68,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "scan_gate": ["off", "low", "critical"],
     "deployment_strategy": ["rolling", "blue_green", "canary", "linear"],
     "architecture": ["x86_64", "arm64"],
-    "egress": ["public_ip", "nat_gateway"],
-    "vpc_cidr": ["10.0.0.0/16", "192.168.4.0/22", "172.16.8.0/24"],
+    "vpc": list(_VPCS),
     "log_retention_days": [1, 3653],
     "notification_email": ["", "team@example.com"],
 }
@@ -62,6 +80,11 @@ def pairwise() -> list[dict[str, Any]]:
     for values in AllPairs(list(_PARAMETERS.values())):
         answers = dict(zip(_PARAMETERS, values, strict=True))
         answers["cpu"], answers["memory"] = answers.pop("size")
-        answers["production"] = answers["environments"].split(",")[0 if answers["production"] == "first" else -1]
+        names = answers["environments"].split(",")
+        answers["production"] = names[0 if answers["production"] == "first" else -1]
+        vpc = dict(_VPCS[answers.pop("vpc")])
+        if overrides := vpc.get("environment_overrides"):
+            vpc["environment_overrides"] = {names[0]: overrides["first"]}
+        answers |= vpc
         found.append({**answers, "customize": True})
     return found

@@ -1,4 +1,4 @@
-"""CodePipeline, Application Auto Scaling, IAM, and the endpoint that they share."""
+"""CodePipeline, Application Auto Scaling, IAM, Service Quotas, and the endpoint that they share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from scaffold.aws.service_quotas import BUILDS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, VPCS
 from tests.local.conftest import Client
 
 Shell = Callable[..., Any]
@@ -204,3 +205,18 @@ def test_an_invalid_body_is_an_error(variables: dict[str, str], shell: Shell) ->
     target = "-H 'X-Amz-Target: CodeCommit_20150413.CreateRepository'"
     done = shell(f"curl -s {target} -d 'not json' $AWS_ENDPOINT_URL/ ; curl -s {target} -d '[]' $AWS_ENDPOINT_URL/")
     assert done.stdout.count("SerializationException") == 2
+
+
+def test_quotas_have_their_default_value_only(client: Client) -> None:
+    quotas = client("service-quotas")
+    vpcs = {"ServiceCode": "vpc", "QuotaCode": "L-F678F1CE"}
+    with pytest.raises(quotas.exceptions.NoSuchResourceException, match="default"):
+        quotas.get_service_quota(**vpcs)
+    assert quotas.get_aws_default_service_quota(**vpcs)["Quota"]["Value"] == 5
+    with pytest.raises(quotas.exceptions.NoSuchResourceException):
+        quotas.get_aws_default_service_quota(ServiceCode="vpc", QuotaCode="L-00000000")
+
+
+def test_local_aws_knows_every_quota_that_is_read(client: Client) -> None:
+    for quota in (VPCS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, *BUILDS.values()):
+        assert client("service-quotas").get_aws_default_service_quota(ServiceCode=quota.service, QuotaCode=quota.code)

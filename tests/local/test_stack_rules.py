@@ -109,6 +109,23 @@ def test_a_change_set_that_only_changes_outputs_can_be_executed(stack: Stack) ->
     assert stack.describe()["Outputs"] == {"Version": "2"}
 
 
+@pytest.mark.parametrize("value", [{"Ref": "Version"}, {"Fn::Sub": "v${Version}"}])
+def test_a_change_set_that_only_changes_a_parameter_of_outputs_can_be_executed(stack: Stack, value: Any) -> None:
+    def template(version: str, other: str) -> dict[str, Any]:
+        defaults = {"Version": version, "Other": other}
+        declared = {name: {"Type": "String", "Default": default} for name, default in defaults.items()}
+        return {"Parameters": declared, "Resources": TOPIC, "Outputs": {"Version": {"Value": value}}}
+
+    stack.api.create_stack(StackName=stack.name, TemplateBody=json.dumps(template("1", "a")))
+    stack.wait("stack_create_complete")
+    assert change_set(stack, template("1", "b"), name="unused")["Status"] == "FAILED"
+    made = change_set(stack, template("2", "a"))
+    assert (made["Status"], made["Changes"]) == ("CREATE_COMPLETE", [])
+    stack.api.execute_change_set(ChangeSetName=made["ChangeSetId"])
+    stack.wait("stack_update_complete")
+    assert stack.describe()["Outputs"]["Version"].endswith("2")
+
+
 def test_a_stack_keeps_its_role_and_needs_it_for_its_deletion(stack: Stack, client: Client) -> None:
     iam = client("iam")
     role = iam.create_role(RoleName="operator", Path="/app/", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]

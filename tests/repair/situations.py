@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from scaffold.commands import repair as command
 from scaffold.commands.repair import RepairOptions
@@ -60,11 +63,31 @@ def tags(app: str) -> list[dict[str, str]]:
     return [{"Key": names.TAG_SERVICE, "Value": app}]
 
 
-def wait_condition(after: str, seconds: int) -> dict[str, Any]:
-    """Resources that keep an update in progress for some seconds, and then fail it."""
-    properties = {"Handle": {"Ref": "Handle"}, "Timeout": str(seconds)}
+def wait_condition(after: str) -> dict[str, Any]:
+    """Resources that keep an update in progress until it is failed."""
+    properties = {"Handle": {"Ref": "Handle"}, "Timeout": "60"}
     wait = {"Type": "AWS::CloudFormation::WaitCondition", "DependsOn": [after], "Properties": properties}
     return {"Handle": HANDLE, "Wait": wait}
+
+
+def wait_for_wait_condition(stack: str) -> None:
+    """Wait until all other resources are updated."""
+    for _ in range(500):
+        events = client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+        if "Wait" in {event["LogicalResourceId"] for event in events}:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{stack} does not wait")
+
+
+def fail_wait_condition(stack: str) -> None:
+    signal = {"StackName": stack, "LogicalResourceId": "Wait", "UniqueId": "test", "Status": "FAILURE"}
+    for _ in range(500):
+        with suppress(ClientError):  # Its event comes before it accepts signals.
+            client("cloudformation").signal_resource(**signal)
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{stack} accepts no signal")
 
 
 def create(stack: str, app: str, resources: dict[str, Any], **more: Any) -> None:
@@ -117,10 +140,11 @@ def failed_rollback(app: str, environment: str = "dev", stack: str = "") -> tupl
     target = make_ecs_service(app, environment)
     create(stack, app, scaling(target, 50))
     client("cloudformation").update_stack(
-        StackName=stack, TemplateBody=template({**scaling(target, 60), **wait_condition("Policy", 2)}), Tags=tags(app)
+        StackName=stack, TemplateBody=template({**scaling(target, 60), **wait_condition("Policy")}), Tags=tags(app)
     )
-    time.sleep(0.5)
+    wait_for_wait_condition(stack)
     client("application-autoscaling").deregister_scalable_target(**target)
+    fail_wait_condition(stack)
     wait_for(stack, "UPDATE_ROLLBACK_FAILED")
     return stack, target
 
@@ -137,13 +161,13 @@ def in_review(stack: str, app: str) -> None:
     )
 
 
-def updating(stack: str, app: str, seconds: int = 30) -> None:
-    """A stack whose update is in progress: it waits for a signal that does not come."""
+def updating(stack: str, app: str) -> None:
+    """A stack whose update is in progress until it is failed."""
     create(stack, app, TOPIC)
     client("cloudformation").update_stack(
-        StackName=stack, TemplateBody=template({**TOPIC, **wait_condition("Topic", seconds)}), Tags=tags(app)
+        StackName=stack, TemplateBody=template({**TOPIC, **wait_condition("Topic")}), Tags=tags(app)
     )
-    wait_for(stack, "UPDATE_IN_PROGRESS")
+    wait_for_wait_condition(stack)
 
 
 def foundation_output(app: str, key: str) -> str:

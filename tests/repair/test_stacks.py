@@ -20,6 +20,7 @@ from tests.repair.situations import (
     TOPIC,
     app_of,
     create,
+    fail_wait_condition,
     failed_rollback,
     in_review,
     make_ecs_service,
@@ -329,7 +330,7 @@ def test_an_unfinished_deletion_of_the_foundation_is_left_to_destroy(service: Pa
 def test_an_update_in_progress_is_cancelled_only_in_a_named_environment(service: Path, wire: Wire) -> None:
     app = app_of(service)
     stack = environment_stack(app, "dev", "environment")
-    updating(stack, app, seconds=4)
+    updating(stack, app)
     whole = repair(service)
     assert whole.problems == ()
     assert f"stack {stack} is UPDATE_IN_PROGRESS since" in text(whole)
@@ -338,6 +339,7 @@ def test_an_update_in_progress_is_cancelled_only_in_a_named_environment(service:
     with pytest.raises(ScaffoldError, match="not confirmed"):
         repair(service, "dev", confirm=refuse)
     assert writes(wire) == []
+    wire.touched["CancelUpdateStack"] = lambda _: fail_wait_condition(stack)
     result = repair(service, "dev")
     assert result.problems[0].changes == (Change("stack", stack, "cancel-update"),)
     assert "cloudformation:CancelUpdateStack" in wire.calls

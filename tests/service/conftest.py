@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fork_server import AWS_CLI, programs
 from tests.kits import generate
 
 HERE = Path(__file__).parent
@@ -97,8 +99,10 @@ def local() -> Iterator[dict[str, str]]:
     """The environment variables of a local AWS for this worker."""
     from scaffold.local.environment import local_aws
 
-    with local_aws() as variables:
-        yield variables
+    # The lowest versions that the package allows are tested with the machine's `aws`.
+    installed = {"aws": AWS_CLI} if importlib.util.find_spec("awscli") else {}
+    with local_aws() as variables, programs(**installed) as tools:
+        yield variables | {"PATH": os.pathsep.join([os.fspath(tools), os.fspath(TOOLS), variables["PATH"]])}
 
 
 class Engine:

@@ -17,7 +17,7 @@ import boto3
 import pytest
 import yaml
 
-from tests.service.conftest import TOOLS, Engine
+from tests.service.conftest import Engine
 from tests.service.dockerfiles import GO, PYTHON
 from tests.service.test_dockerfile import TestContract as Contract
 
@@ -35,7 +35,7 @@ class Build:
         self.engine = engine
         self.repository = repository
         self.uri = f"{ACCOUNT_HOST}/{repository}"
-        path = os.pathsep.join([str(engine.state / "bin"), str(TOOLS), local["PATH"]])
+        path = os.pathsep.join([str(engine.state / "bin"), local["PATH"]])
         self.environment = {
             **local,
             "PATH": path,

@@ -1,4 +1,4 @@
-"""dockerfile.py finds the stages and images of a Dockerfile; contract.py says what the pipeline misses in it."""
+"""parse_dockerfile.py finds the stages and images of a Dockerfile; contract.py says what the pipeline misses in it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def run(script: str, *words: object) -> subprocess.CompletedProcess[str]:
 def dockerfile():
     sys.path.insert(0, str(SCRIPTS))
     try:
-        import dockerfile as module
+        import parse_dockerfile as module
 
         yield module
     finally:
         sys.path.remove(str(SCRIPTS))
-        sys.modules.pop("dockerfile", None)
+        sys.modules.pop("parse_dockerfile", None)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def dockerfile():
 )  # fmt: skip
 def test_every_image_is_found_and_no_stage(text, images, tmp_path):
     (tmp_path / "Dockerfile").write_bytes(text.encode())
-    done = run("dockerfile.py", "images", tmp_path / "Dockerfile", "--platform", "linux/amd64")
+    done = run("parse_dockerfile.py", "images", tmp_path / "Dockerfile", "--platform", "linux/amd64")
     assert (done.stdout.split(), done.stderr) == (images, "")
 
 
@@ -83,14 +83,14 @@ def test_every_image_is_found_and_no_stage(text, images, tmp_path):
 )
 def test_an_image_that_cannot_be_told_from_the_file_is_refused(text, tmp_path):
     (tmp_path / "Dockerfile").write_text(text)
-    done = run("dockerfile.py", "images", tmp_path / "Dockerfile")
+    done = run("parse_dockerfile.py", "images", tmp_path / "Dockerfile")
     assert done.returncode == 1
     assert re.fullmatch(r"\S+: .+\.\n", done.stderr)
 
 
 def test_build_arguments_replace_defaults(tmp_path):
     (tmp_path / "Dockerfile").write_text("ARG I=a\nFROM $I")
-    assert run("dockerfile.py", "images", tmp_path / "Dockerfile", "--build-arg", "I=b").stdout == "b\n"
+    assert run("parse_dockerfile.py", "images", tmp_path / "Dockerfile", "--build-arg", "I=b").stdout == "b\n"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_build_arguments_replace_defaults(tmp_path):
 )
 def test_the_base_is_that_of_the_released_stage(text, base, tmp_path):
     (tmp_path / "Dockerfile").write_text(text)
-    assert run("dockerfile.py", "base", tmp_path / "Dockerfile").stdout.strip() == base
+    assert run("parse_dockerfile.py", "base", tmp_path / "Dockerfile").stdout.strip() == base
 
 
 stage_names = st.sampled_from(["one", "Two", "three"])

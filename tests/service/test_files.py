@@ -16,7 +16,14 @@ import yaml
 
 from tests.service.conftest import HERE, TOOLS
 
-SCRIPTS = ("build_image.sh", "content_hash.py", "contract.py", "dockerfile.py", "smoke_test.py")
+SCRIPTS = (
+    "build_image.sh",
+    "content_hash.py",
+    "contract.py",
+    "parse_dockerfile.py",
+    "smoke_test.py",
+    "strategy_gate.py",
+)
 YAMLLINT = "{extends: default, rules: {document-start: disable, truthy: disable, line-length: {max: 120}}}"
 
 
@@ -55,7 +62,7 @@ def test_yamllint_accepts_the_buildspecs(generated, generated_without_gate):
 
 def test_ruff_accepts_the_python_scripts(generated):
     select = "A,ARG,B,C4,E,F,I,N,PIE,PT,PTH,RET,RUF,SIM,UP,W"
-    known = "closed,content_hash,dockerfile,ecr,policy,report,scan"
+    known = "closed,content_hash,ecr,parse_dockerfile,policy,report,scan"
     config = f"lint.isort.known-first-party = [{', '.join(repr(name) for name in known.split(','))}]"
     accepts(
         *(TOOLS / "ruff", "check", "--isolated", "--no-cache", "--target-version", "py311", "--line-length", "120"),
@@ -98,14 +105,14 @@ class TestBuildspecs:
         package = json.loads((generated / "app/package.json").read_text())
         assert "--test-reporter-destination=reports/junit.xml" in package["scripts"]["test:report"]
 
-    def test_the_smoke_test_runs_its_script(self, generated):
-        document = buildspec(generated, "smoke-test.yml")
-        assert document["phases"]["build"]["commands"] == ["python3 config/scripts/smoke_test.py"]
+    def test_a_check_runs_its_script(self, generated):
+        document = buildspec(generated, "checks.yml")
+        assert document["phases"]["build"]["commands"] == ['python3 "config/scripts/$CHECK.py"']
 
     def test_interpreters_are_explicit_since_executable_bits_may_be_lost(self, generated):
-        for name in ("build.yml", "smoke-test.yml"):
+        for name in ("build.yml", "checks.yml"):
             for command in buildspec(generated, name)["phases"]["build"]["commands"]:
-                assert command.startswith(("bash config/", "python3 config/", ". ./"))
+                assert command.startswith(("bash config/", "python3 config/", 'python3 "config/', ". ./"))
 
     @pytest.mark.parametrize(
         "fault",
@@ -219,7 +226,7 @@ class TestPolicies:
         assert not [name for name in files if "scan" in name or "approval" in name]
         commands = buildspec(generated_without_gate, "build.yml")["phases"]["build"]["commands"]
         assert commands == ["bash config/scripts/build_image.sh image.env", ". ./image.env"]
-        for name in ("build.yml", "smoke-test.yml"):
+        for name in ("build.yml", "checks.yml"):
             assert "gate" not in (generated_without_gate / "config/buildspecs" / name).read_text()
 
 

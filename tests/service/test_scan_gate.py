@@ -10,7 +10,7 @@ import runpy
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ NOT_FOUND = {"error": "ScanNotFoundException"}
 # ECR's errors for start-image-scan: for the second scan of a day, and with enhanced scanning.
 ONCE_A_DAY = {"error": "LimitExceededException"}
 ENHANCED_REGISTRY = {"error": "ValidationException"}
-TODAY = datetime.now(UTC).date()
 
 
 def basic(
@@ -373,19 +372,25 @@ def test_the_command(gate):
     closed(gate.call(*gate.answers(state("FAILED"), start=None, earlier=None), path=path), UNJUDGED)
 
 
+def today() -> date:
+    """The date of this moment, since a test run may pass midnight."""
+    return datetime.now(UTC).date()
+
+
 class TestExceptions:
     def test_it_is_valid_on_its_expiry_date(self, gate):
-        gate.allow("CVE-2026-1", TODAY)
+        gate.allow("CVE-2026-1", today())
         opened(gate.run(basic("CRITICAL")))
 
     def test_it_is_invalid_after_its_expiry_date(self, gate):
-        gate.allow("CVE-2026-1", TODAY - timedelta(days=1))
+        yesterday = today() - timedelta(days=1)
+        gate.allow("CVE-2026-1", yesterday)
         done = gate.run(basic("CRITICAL"))
         closed(done, FINDINGS, "CVE-2026-1")
-        assert f"its exception expired on {TODAY - timedelta(days=1)}" in done.stdout
+        assert f"its exception expired on {yesterday}" in done.stdout
 
     def test_it_allows_no_other_finding(self, gate):
-        gate.allow("CVE-2026-2", TODAY)
+        gate.allow("CVE-2026-2", today())
         done = gate.run(basic("CRITICAL"))
         closed(done, FINDINGS)
         assert "The exception for CVE-2026-2 matches no finding of this image: delete it." in done.stdout

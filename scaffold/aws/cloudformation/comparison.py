@@ -46,9 +46,18 @@ def unfinished_deletion(stack: Stack, kind: StackKind) -> ScaffoldError:
 
 
 def up_to_date(session: Session, spec: StackSpec, stack: Stack) -> bool:
-    """Whether a stack's parameters, tags, template and stack policy are those of its spec."""
-    if stack.tags != spec.tags or not _same_parameters(spec.parameters, stack.parameters):
+    """Whether a stack's parameters, tags, template and stack policy are those of its spec.
+
+    Template and stack policy are read only where the stack's parameters have no digest of them.
+    """
+    known = stack.parameters.get(names.TEMPLATE_DIGEST, names.UNKNOWN_DIGEST) != names.UNKNOWN_DIGEST
+    wanted = spec.parameters
+    if not known and names.TEMPLATE_DIGEST in wanted:
+        wanted[names.TEMPLATE_DIGEST] = names.UNKNOWN_DIGEST
+    if stack.tags != spec.tags or not _same_parameters(wanted, stack.parameters):
         return False
+    if known:
+        return True
     body = session.client("cloudformation").get_template(StackName=stack.id, TemplateStage="Original")["TemplateBody"]
     # CloudFormation returns a question mark for every character outside ASCII.
     same = body == spec.parsed if isinstance(body, dict) else body in (spec.body, _ascii(spec.body))

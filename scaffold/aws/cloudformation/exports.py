@@ -1,4 +1,4 @@
-"""Exports and the stacks that import them: CloudFormation deletes no stack whose exports are imported."""
+"""Exports and the stacks that import them: CloudFormation deletes no export that is imported."""
 
 from __future__ import annotations
 
@@ -8,8 +8,26 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scaffold.aws.cloudformation.stacks import Stack
+from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.errors import says_not_imported
 from scaffold.aws.session import Session
+from scaffold.core.errors import ScaffoldError
+
+
+def check_kept(session: Session, spec: StackSpec, stack: Stack) -> None:
+    """Refuse a template without an export that other stacks import, which CloudFormation would do half-way.
+
+    Raises:
+        ScaffoldError: An export of the deployed stack is missing, and is imported.
+    """
+    kept = {name or stack.exports.get(output) for output, name in spec.exports.items()}
+    for export in sorted(set(stack.exports.values()) - kept):
+        if users := _imports(session.client("cloudformation"), export):
+            file = f"infrastructure/{spec.kind.name}.yaml"
+            raise ScaffoldError(
+                f"{file} no longer has the export {export}, which is imported by {', '.join(users)}.",
+                "Restore this export, and remove it after a release in which no stack imports it.",
+            )
 
 
 def importers(session: Session, stacks: Iterable[Stack]) -> dict[str, list[str]]:

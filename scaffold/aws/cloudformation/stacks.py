@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from scaffold.aws.errors import code_of, says_no_such_stack, says_not_updating, 
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
+from scaffold.service import names
 
 # Statuses of stacks that never finished their creation; they can be deleted.
 UNFINISHED = {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
@@ -37,6 +38,7 @@ class Stack:
     Attributes:
         status: As CloudFormation names it, such as `CREATE_COMPLETE`.
         role: The ARN of the service role; None where operations use the caller's permissions.
+        exports: The names of its exports, by output.
         protected: Whether termination protection is on.
         deleted: When it was deleted; None while it exists.
         since: When its newest operation began.
@@ -49,6 +51,7 @@ class Stack:
     tags: dict[str, str]
     outputs: dict[str, str]
     role: str | None
+    exports: dict[str, str] = field(default_factory=dict)
     protected: bool = False
     deleted: datetime | None = None
     since: datetime | None = None
@@ -57,6 +60,16 @@ class Stack:
     def busy(self) -> bool:
         """Whether an operation is in progress."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+    @property
+    def root_commit(self) -> str | None:
+        """The root commit of its service; None where it does not show it, as before its creation has finished."""
+        return self.parameters.get(names.ROOT_COMMIT) or self.outputs.get(names.ROOT_COMMIT)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the last operation failed, was rolled back or is in progress."""
+        return self.status not in _SUCCEEDED
 
 
 def as_stack(described: dict[str, Any]) -> Stack:
@@ -69,6 +82,7 @@ def as_stack(described: dict[str, Any]) -> Stack:
         tags={one["Key"]: one["Value"] for one in described.get("Tags", [])},
         outputs={one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", [])},
         role=described.get("RoleARN"),
+        exports={one["OutputKey"]: one["ExportName"] for one in described.get("Outputs", []) if one.get("ExportName")},
         protected=bool(described.get("EnableTerminationProtection")),
         # To the second, like some of the creation times that it is compared with.
         deleted=moment.replace(microsecond=0) if (moment := described.get("DeletionTime")) else None,

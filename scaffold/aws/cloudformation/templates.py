@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ def parse(body: Any) -> dict[str, Any]:
     return _mapping(body)
 
 
+@lru_cache(maxsize=32)  # environments share templates
 def _load(text: str) -> Any:
     return yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 (a safe loader)
 
@@ -130,11 +132,35 @@ class StackSpec:
         return resources_of(self.parsed)
 
     @property
+    def digest(self) -> str:
+        """What differs for every template and stack policy; parameters and tags are compared by themselves."""
+        return hashlib.sha256(json.dumps([self.body, self.policy], sort_keys=True).encode()).hexdigest()
+
+    @property
     def parameters(self) -> dict[str, str]:
         """Every parameter's value: the configuration file's, else the template's default."""
         declared = _mapping(self.parsed.get("Parameters"))
         defaults = {key: _mapping(one).get("Default") for key, one in declared.items()}
         return {key: _as_text(value) for key, value in defaults.items() if value is not None} | self.given
+
+    def with_parameter(self, name: str, value: str) -> StackSpec:
+        """The same state with another value of a parameter; unchanged where the template does not declare it."""
+        declared = _mapping(self.parsed.get("Parameters"))
+        return replace(self, given=self.given | {name: value}) if name in declared else self
+
+    @property
+    def exports(self) -> dict[str, str | None]:
+        """The names of the exports, by output; None for a name that is not evaluated here."""
+        outputs = _mapping(self.parsed.get("Outputs")).items()
+        return {key: self._substituted(one["Export"].get("Name")) for key, one in outputs if _exports(one)}
+
+    def _substituted(self, text: Any) -> str | None:
+        if not isinstance(text, str) or "${" not in text:
+            # `!Ref X` and the name X look the same here.
+            return None
+        for key, value in {"AWS::StackName": self.name, **self.parameters}.items():
+            text = text.replace(f"${{{key}}}", value)
+        return None if "${" in text else text
 
     @property
     def too_large_inline(self) -> bool:
@@ -149,7 +175,7 @@ class StackSpec:
 
 
 def load(service: Service, stack: StackId) -> StackSpec:
-    """Read the template and the configuration file of a stack.
+    """Read the template and the configuration file of a stack, and set its digest.
 
     Raises:
         ScaffoldError: A file is missing or cannot be read.
@@ -162,12 +188,22 @@ def load(service: Service, stack: StackId) -> StackSpec:
         kind=kind,
         deploy_role=names.deploy_role(service.app_name, stack.environment) if kind.service_role else None,
         body=body,
-        given={key: _as_text(value) for key, value in _mapping(configuration.get("Parameters")).items()},
+        given=_parameters(configuration),
         tags={key: _as_text(value) for key, value in _mapping(configuration.get("Tags")).items()},
         policy=configuration.get("StackPolicy") or None,
     )
     _check(f"infrastructure/{kind.name}.yaml", spec)
-    return spec
+    return spec.with_parameter(names.TEMPLATE_DIGEST, spec.digest)
+
+
+def given_parameters(service: Service, stack: StackId) -> dict[str, str]:
+    """The parameters of a stack's configuration file; none where there is no such file.
+
+    Raises:
+        ScaffoldError: The file cannot be read.
+    """
+    path = service.infrastructure / (stack.environment or "") / f"{stack.kind.name}.json"
+    return _parameters(_configuration(service.root, path)) if path.is_file() else {}
 
 
 def _resource(logical_id: str, resource: dict[str, Any]) -> Resource:
@@ -181,6 +217,14 @@ def _resource(logical_id: str, resource: dict[str, Any]) -> Resource:
         disposable=metadata.get("Disposable") is True,
         condition=str(resource.get("Condition", "")),
     )
+
+
+def _exports(output: Any) -> bool:
+    return bool(_mapping(_mapping(output).get("Export")))
+
+
+def _parameters(configuration: dict[str, Any]) -> dict[str, str]:
+    return {key: _as_text(value) for key, value in _mapping(configuration.get("Parameters")).items()}
 
 
 def _configuration(root: Path, path: Path) -> dict[str, Any]:

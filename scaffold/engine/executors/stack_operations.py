@@ -103,17 +103,21 @@ class StackOperations:
             raise Abandoned
 
     def _reason(self, stack_id: str, status: str, before: str) -> str:
-        """Why an operation failed: the first resource that failed, without the consequences of its failure."""
-        failed = []
+        """Why an operation failed: the first resource that failed, without the consequences of its failure; without
+        one, why the stack itself was rolled back.
+        """
+        failed, rolled_back = [], ""
         for event in self._events(stack_id):
             if event["EventId"] == before:
                 break
             cancelled = "cancelled" in event.get("ResourceStatusReason", "").lower()
             if event["ResourceStatus"].endswith("_FAILED") and event["ResourceStatusReason"] and not cancelled:
                 failed.append(event)
+            if event["PhysicalResourceId"] == stack_id and event["ResourceStatus"].endswith("ROLLBACK_IN_PROGRESS"):
+                rolled_back = event.get("ResourceStatusReason", "")
         prefix = f"The stack {self.name} has the status {status}"
         if not failed:
-            return f"{prefix}."
+            return f"{prefix}: {rolled_back}" if rolled_back else f"{prefix}."
         first = failed[-1]
         return f"{prefix}: {first['LogicalResourceId']}: {first['ResourceStatusReason']}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -147,9 +148,15 @@ def _allow_changed_outputs(change_set: Document, stack: Document | None) -> None
     """Edit the status of a change set that ministack calls empty although it changes the stack's outputs."""
     if stack is None or not change_set["StatusReason"].startswith(NO_CHANGES):
         return
-    new, old = (side["_template"].get("Outputs") or {} for side in (change_set, stack))
-    if new != old:
+    if _outputs(change_set) != _outputs(stack):
         change_set |= {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "StatusReason": ""}
+
+
+def _outputs(side: Document) -> tuple[Document, Document]:
+    """The outputs that a stack or a change set declares, and the parameters that they refer to."""
+    declared = side["_template"].get("Outputs") or {}
+    text, parameters = json.dumps(declared), side["_resolved_params"]
+    return declared, {key: one for key, one in parameters.items() if f'"Ref": "{key}"' in text or f"${{{key}}}" in text}
 
 
 def _reason_for_rollback(events: list[Document]) -> str:

@@ -37,7 +37,7 @@ class Scan:
 
 
 class ImageScans(AwsService):
-    """StartImageScan and DescribeImageScanFindings."""
+    """StartImageScan, DescribeImageScanFindings, and what DescribeImages says about scans."""
 
     name = "ecr"
     invalid_input = "InvalidParameterException"
@@ -88,6 +88,18 @@ class ImageScans(AwsService):
         described = {"status": status, "description": _status_description(status)}
         response = self._identify(call, image) | {"imageScanStatus": described}
         return response | _findings(call, script, scan) if status in _DONE else response
+
+    def describe_images(self, call: Call) -> Document:
+        """Describe images, with the status of their scans and the numbers of findings."""
+        described = ministack_bridge.call("ecr", "DescribeImages", call.parameters, call.region)
+        for image in described["imageDetails"]:
+            if scan := self._scans.get((call.region, image["repositoryName"], image["imageDigest"])):
+                found = _findings(call, self._script(call), scan)["imageScanFindings"]
+                image["imageScanStatus"] = {"status": "COMPLETE", "description": _status_description("COMPLETE")}
+                image["imageScanFindingsSummary"] = {
+                    key: value for key, value in found.items() if key not in ("findings", "enhancedFindings")
+                }
+        return described
 
     def _image(self, call: Call) -> tuple[Document, tuple[str, str, str]]:
         repository = call.parameters["repositoryName"]

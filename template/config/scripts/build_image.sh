@@ -50,7 +50,7 @@ retry() {
   "$@"
 }
 
-dockerfile() { python3 config/scripts/dockerfile.py "$1" app/Dockerfile --platform "$platform" "${arguments[@]}"; }
+dockerfile() { python3 config/scripts/parse_dockerfile.py "$1" app/Dockerfile --platform "$platform" "${arguments[@]}"; }
 
 # Anonymous clients may pull once a second from an address, and CodeBuild's addresses are shared.
 sign_in_to_public_registry() {

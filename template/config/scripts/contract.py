@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import content_hash
-import dockerfile
+import parse_dockerfile
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = "junit.xml"
@@ -42,9 +42,9 @@ def find_problem(root: Path) -> Problem | None:
         return Problem("app/Dockerfile is missing.", 'Add it; "Your own Dockerfile" in README.md says what it needs.')
     base = os.environ.get("BASE_IMAGE")
     try:
-        given = dockerfile.variables_of([f"BASE_IMAGE={base}"] if base else [], "linux/amd64")
-        parsed = dockerfile.read(path, given)
-    except dockerfile.Unclear as error:
+        given = parse_dockerfile.variables_of([f"BASE_IMAGE={base}"] if base else [], "linux/amd64")
+        parsed = parse_dockerfile.read(path, given)
+    except parse_dockerfile.Unclear as error:
         return Problem(
             f"app/Dockerfile is unclear: {error}.",
             "Name each image directly or by an ARG with a default, and give no stage the name of an image.",
@@ -53,7 +53,7 @@ def find_problem(root: Path) -> Problem | None:
     return stage_problem(parsed, text) or test_problem(parsed, root) or task_problem(text, root)
 
 
-def stage_problem(parsed: dockerfile.Dockerfile, text: str) -> Problem | None:
+def stage_problem(parsed: parse_dockerfile.Dockerfile, text: str) -> Problem | None:
     """What the stages lack."""
     if parsed.released == "test":
         return Problem(
@@ -69,7 +69,7 @@ def stage_problem(parsed: dockerfile.Dockerfile, text: str) -> Problem | None:
     return None
 
 
-def test_problem(parsed: dockerfile.Dockerfile, root: Path) -> Problem | None:
+def test_problem(parsed: parse_dockerfile.Dockerfile, root: Path) -> Problem | None:
     """Whether the tests write no report."""
     files = (path for _, path in content_hash.context(root / "app") if path.is_file())
     if "test" in parsed.stages and not any(REPORT.encode() in path.read_bytes() for path in files):

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Print what a Dockerfile names, one name a line.
 
-    dockerfile.py stages FILE            its stages
-    dockerfile.py images FILE            the images that it builds on or copies from
-    dockerfile.py base FILE              the image that the released stage builds on; nothing if it is `scratch`
+    parse_dockerfile.py stages FILE            its stages
+    parse_dockerfile.py images FILE            the images that it builds on or copies from
+    parse_dockerfile.py base FILE              the image that the released stage builds on; nothing if it is `scratch`
 
 Images are those of FROM, COPY --from and RUN --mount=from, with the build arguments filled in; stages and `scratch` are
 not images. The released stage is `service`, or the last one if no stage has this name.

@@ -1,0 +1,106 @@
+"""Quotas of the account, and how much of them is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scaffold.aws.session import Session
+
+
+@dataclass(frozen=True)
+class QuotaId:
+    """A quota, as Service Quotas identifies it."""
+
+    service: str
+    code: str
+    name: str
+
+
+VPCS = QuotaId("vpc", "L-F678F1CE", "VPCs per Region")
+ELASTIC_IPS = QuotaId("ec2", "L-0263D0A3", "EC2-VPC Elastic IPs")
+ON_DEMAND_VCPUS = QuotaId("fargate", "L-3032A538", "Fargate On-Demand vCPU resource count")
+SPOT_VCPUS = QuotaId("fargate", "L-36FBB829", "Fargate Spot vCPU resource count")
+# By environment type and compute type of a CodeBuild project.
+BUILDS = {
+    ("LINUX_CONTAINER", "BUILD_GENERAL1_SMALL"): QuotaId(
+        "codebuild", "L-9D07B6EF", "Concurrently running builds for Linux/Small environment"
+    ),
+    ("ARM_CONTAINER", "BUILD_GENERAL1_SMALL"): QuotaId(
+        "codebuild", "L-5ED1D25B", "Concurrently running builds for ARM/Small environment"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Quota:
+    """A quota that is too small.
+
+    Attributes:
+        value: The quota's value in the account.
+        used: How much of it is in use; None where no call tells.
+        needed: How much more of it is needed.
+    """
+
+    service: str
+    code: str
+    name: str
+    value: float
+    used: int | None
+    needed: float
+
+
+class Unreadable(Exception):
+    """Service Quotas, or a call that tells what is in use, was refused or gave no answer."""
+
+
+def too_small(session: Session, needs: Mapping[QuotaId, float]) -> tuple[Quota, ...]:
+    """The quotas that do not suffice for what is needed in addition to what is in use.
+
+    Raises:
+        Unreadable: With AWS's error code, or botocore's message.
+    """
+    try:
+        found = [_quota(session, quota, needed) for quota, needed in needs.items() if needed > 0]
+    except ClientError as error:
+        raise Unreadable(error.response["Error"]["Code"]) from error
+    except BotoCoreError as error:
+        raise Unreadable(str(error)) from error
+    return tuple(quota for quota in found if quota and (quota.used or 0) + quota.needed > quota.value)
+
+
+def _quota(session: Session, quota: QuotaId, needed: float) -> Quota | None:
+    """None where the region does not have the quota."""
+    value = _value(session, quota)
+    if value is None:
+        return None
+    count = _USED.get(quota)
+    return Quota(quota.service, quota.code, quota.name, value, count(session) if count else None, needed)
+
+
+def _value(session: Session, quota: QuotaId) -> float | None:
+    # The deployment does not need the answer, so the calls are not repeated.
+    client = session.client("service-quotas", attempts=1)
+    # A quota that was never changed may have its default value only.
+    for read in (client.get_service_quota, client.get_aws_default_service_quota):
+        try:
+            return float(read(ServiceCode=quota.service, QuotaCode=quota.code)["Quota"]["Value"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchResourceException":
+                raise
+    return None
+
+
+def _vpcs(session: Session) -> int:
+    pages = session.client("ec2", attempts=1).get_paginator("describe_vpcs").paginate()
+    # VPCs that other accounts share count in their accounts.
+    return sum(vpc.get("OwnerId", session.account) == session.account for page in pages for vpc in page["Vpcs"])
+
+
+def _elastic_ips(session: Session) -> int:
+    return len(session.client("ec2", attempts=1).describe_addresses()["Addresses"])
+
+
+_USED: dict[QuotaId, Callable[[Session], int]] = {VPCS: _vpcs, ELASTIC_IPS: _elastic_ips}

@@ -1,0 +1,229 @@
+"""Approving or rejecting a release that waits in the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from botocore.exceptions import ClientError
+
+from scaffold.aws import pipeline_state
+from scaffold.aws.cloudformation import change_sets
+from scaffold.aws.cloudformation.stacks import find_all
+from scaffold.aws.errors import code_of
+from scaffold.aws.session import Session, signed_in
+from scaffold.console.console import Console
+from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
+from scaffold.core.results import Change, Result
+from scaffold.core.target import Target
+from scaffold.deployment.ownership import check_stacks
+from scaffold.deployment.scope import command_for
+from scaffold.service import history, identity, names
+from scaffold.service.history import Commit
+from scaffold.service.service import Service
+from scaffold.service.stack_kinds import SERVICE, StackId
+
+# CodePipeline refuses longer summaries of a decision.
+_LONGEST_MESSAGE = 512
+_DECIDED = {"ApprovalAlreadyCompletedException", "InvalidApprovalTokenException"}
+
+
+@dataclass(frozen=True)
+class WaitingRelease:
+    """A release that waits for a decision.
+
+    Attributes:
+        stage: The pipeline's stage that it waits in.
+        action: The approval action.
+        execution: The id of the pipeline execution.
+        since: When it began to wait.
+        version: The image's tag; None where the pipeline's build exports none.
+        commits: What it has and the last successful release to this stage has not, the newest first; None where the
+            local clone cannot tell.
+        changes: What its change set of the service's stack changes; None where there is no such change set.
+    """
+
+    stage: str
+    action: str
+    execution: str
+    since: datetime | None
+    version: str | None
+    commit: str | None
+    commits: tuple[Commit, ...] | None
+    changes: tuple[Change, ...] | None
+
+
+@dataclass(frozen=True)
+class Decision(Result):
+    """A decision about a release.
+
+    Attributes:
+        status: The decision as CodePipeline names it.
+        message: What other people read about it.
+    """
+
+    status: ClassVar[str]
+
+    service: str
+    account: str
+    region: str
+    local: bool
+    message: str
+    release: WaitingRelease
+
+
+@dataclass(frozen=True)
+class Approval(Decision):
+    """The release continues."""
+
+    command: ClassVar[str] = "approve"
+    status: ClassVar[str] = "Approved"
+
+
+@dataclass(frozen=True)
+class Rejection(Decision):
+    """The release fails, and the environment stays as it is."""
+
+    command: ClassVar[str] = "reject"
+    status: ClassVar[str] = "Rejected"
+
+
+def decide(
+    service: Service,
+    target: Target,
+    decision: type[Decision],
+    *,
+    environment: str | None,
+    execution: str | None,
+    message: str,
+    confirm: Callable[[WaitingRelease, str], bool],
+    console: Console,
+) -> Decision:
+    """Approve or reject the release that waits.
+
+    Args:
+        environment: Whose stage it waits in; None for the only one that waits.
+        execution: The id of the pipeline execution that it has to be; None for any.
+        message: What the others read about the decision.
+        confirm: Called with the release and the command that decides without a prompt; false cancels.
+
+    Raises:
+        UsageError: No such environment, or the message is too long.
+        ScaffoldError: Nothing waits, several releases wait, another person has decided, or another service of the
+            same name is deployed.
+    """
+    if environment is not None and environment not in service.environments:
+        raise UsageError(
+            f"{service.app_name} has no environment {environment!r}.",
+            f"Its environments are {', '.join(service.environments)}.",
+        )
+    if len(message) > _LONGEST_MESSAGE:
+        raise UsageError(
+            f"The message has {len(message)} characters; CodePipeline accepts {_LONGEST_MESSAGE}.", "Shorten it."
+        )
+    root_commit = identity.root_commit(service)
+    try:
+        with signed_in(service, target, console) as session:
+            check_stacks(service, root_commit, find_all(session).values(), f"scaffold {decision.command}")
+            stage, action = _waiting(session, service, environment, execution)
+            release = _described(session, service, stage, action)
+            chosen = [environment] if environment else []
+            again = command_for(
+                target, "scaffold", decision.command, *chosen, "--yes", "--execution", release.execution
+            )
+            if not confirm(release, again):
+                raise ScaffoldError(
+                    "Nothing was decided: the release still waits.", f"`{again}` decides without asking."
+                )
+            _put(session, service, release, str(action.token), decision, message)
+            return decision(service.app_name, session.account, session.region, target.local, message, release)
+    except KeyboardInterrupt as interruption:
+        raise Interrupted(
+            "Interrupted before the decision was confirmed.", "`scaffold status` shows whether the release still waits."
+        ) from interruption
+
+
+def _waiting(
+    session: Session, service: Service, environment: str | None, execution: str | None
+) -> tuple[pipeline_state.StageState, pipeline_state.ActionState]:
+    wanted = names.pipeline_stage(environment) if environment else None
+    waiting = [
+        (stage, action)
+        for stage in pipeline_state.stages(session, service.app_name)
+        for action in stage.actions
+        if action.token and wanted in (None, stage.name)
+    ]
+    if execution and waiting:
+        others = [stage.execution for stage, _ in waiting if stage.execution != execution]
+        waiting = [one for one in waiting if one[0].execution == execution]
+        if not waiting:
+            raise ScaffoldError(
+                f"The execution {execution} does not wait for approval, but {others[0]} does.",
+                "Look at that release first: run the same command without `--yes` and `--execution` on a terminal.",
+            )
+    if not waiting:
+        where = f" for {environment}" if environment else ""
+        raise ScaffoldError(
+            f"No release of {service.app_name} waits for approval{where} in {session.title}.",
+            "`scaffold status` shows what the pipeline is doing.",
+        )
+    if len(waiting) > 1:
+        stages = ", ".join(stage.name for stage, _ in waiting)
+        raise ScaffoldError(f"Several releases wait for approval: in {stages}.", "Add the environment to the command.")
+    return waiting[0]
+
+
+def _described(
+    session: Session, service: Service, stage: pipeline_state.StageState, action: pipeline_state.ActionState
+) -> WaitingRelease:
+    execution = str(stage.execution)
+    variables = pipeline_state.output_variables(session, service.app_name, execution)
+    commit = variables.get("Source", {}).get("CommitId")
+    last = pipeline_state.last_success(session, service.app_name, stage.name)
+    commits = history.between(service, last.commit, commit) if last and last.commit and commit else None
+    return WaitingRelease(
+        stage.name,
+        action.name,
+        execution,
+        action.changed,
+        variables.get("Build", {}).get("IMAGE_TAG"),
+        commit,
+        commits,
+        _changes(session, service, stage.name),
+    )
+
+
+def _changes(session: Session, service: Service, stage: str) -> tuple[Change, ...] | None:
+    environment = next((one for one in service.environments if names.pipeline_stage(one) == stage), None)
+    if environment is None:
+        return None
+    return change_sets.changes_of(
+        session, StackId(SERVICE, environment).name(service.app_name), names.RELEASE_CHANGE_SET
+    )
+
+
+def _put(
+    session: Session,
+    service: Service,
+    release: WaitingRelease,
+    token: str,
+    decision: type[Decision],
+    message: str,
+) -> None:
+    try:
+        session.client("codepipeline").put_approval_result(
+            pipelineName=names.pipeline(service.app_name),
+            stageName=release.stage,
+            actionName=release.action,
+            token=token,
+            result={"status": decision.status, "summary": message},
+        )
+    except ClientError as error:
+        if code_of(error) not in _DECIDED:
+            raise
+        raise ScaffoldError(
+            f"The release no longer waits in the stage {release.stage}: it was decided, stopped or replaced meanwhile.",
+            "`scaffold status` shows what the pipeline is doing.",
+        ) from error

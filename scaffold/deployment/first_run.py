@@ -1,0 +1,131 @@
+"""Whether the account's quotas suffice for the first run of new environments."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from scaffold.aws import service_quotas
+from scaffold.aws.cloudformation import templates
+from scaffold.aws.cloudformation.stacks import UNFINISHED, Stack
+from scaffold.aws.service_quotas import Quota, QuotaId
+from scaffold.aws.session import Session
+from scaffold.console.console import Console
+from scaffold.service.service import Service
+from scaffold.service.stack_kinds import NETWORK, SERVICE, Deployer, StackKind, stack_ids
+
+# A deployment runs the new tasks beside the old ones, with every strategy (MaximumPercent: 200).
+_TASKS_DURING_A_DEPLOYMENT = 2
+
+
+def quotas_too_small(
+    session: Session, service: Service, stacks: Mapping[str, Stack], console: Console
+) -> tuple[Quota, ...]:
+    """The quotas that stop or limit the first run of the environments that are not deployed yet, with a warning each.
+
+    Args:
+        stacks: The account's stacks by name.
+    """
+    needs = quota_needs(service, undeployed(service, stacks))
+    try:
+        quotas = service_quotas.too_small(session, needs)
+    except service_quotas.Unreadable as error:
+        console.note(f"The quotas that the first run needs could not be read ({error})")
+        return ()
+    for quota in quotas:
+        console.warn(_warning(session, quota))
+    return quotas
+
+
+def undeployed(service: Service, stacks: Mapping[str, Stack]) -> tuple[str, ...]:
+    """The environments of which the pipeline has created no stack yet.
+
+    Args:
+        stacks: The account's stacks by name.
+    """
+    deployed = {
+        one.environment
+        for one in stack_ids(service.environments)
+        if one.kind.deployer is Deployer.PIPELINE
+        and (stack := stacks.get(one.name(service.app_name)))
+        and stack.status not in UNFINISHED
+    }
+    return tuple(name for name in service.environments if name not in deployed)
+
+
+def quota_needs(service: Service, environments: Iterable[str]) -> dict[QuotaId, float]:
+    """How much of each quota these environments need, by the service's files."""
+    needs: defaultdict[QuotaId, float] = defaultdict(float)
+    new = tuple(environments)
+    for environment in new:
+        # An environment in a VPC that exists has no network stack.
+        if network := _parameters(service, environment, NETWORK):
+            needs[service_quotas.VPCS] += 1
+            needs[service_quotas.ELASTIC_IPS] += network.get("Egress") == "nat_gateway"
+        running = _parameters(service, environment, SERVICE)
+        tasks = _number(running.get("MaxTasks"))
+        on_spot = {"true": tasks, "above_first": max(tasks - 1, 0)}.get(str(running.get("Spot")).lower(), 0)
+        vcpus = _cpu_units(service, environment) / 1024 * _TASKS_DURING_A_DEPLOYMENT
+        needs[service_quotas.SPOT_VCPUS] += on_spot * vcpus
+        needs[service_quotas.ON_DEMAND_VCPUS] += (tasks - on_spot) * vcpus
+    builds = _build_environments(service) if new else set()
+    return {**needs, **{quota: 1 for kind, quota in service_quotas.BUILDS.items() if kind in builds}}
+
+
+def _warning(session: Session, quota: Quota) -> str:
+    in_use = "" if quota.used is None else f", of which {quota.used} {'is' if quota.used == 1 else 'are'} in use"
+    profile = session.target.profile
+    command = [
+        "aws service-quotas request-service-quota-increase",
+        f"--service-code {quota.service} --quota-code {quota.code}",
+        f"--desired-value {math.ceil((quota.used or 0) + quota.needed)} --region {session.region}",
+        *([f"--profile {shlex.quote(profile)}"] if profile else []),
+    ]
+    return (
+        f"The quota “{quota.name}” is {quota.value:g}{in_use}, and new environments need up to {quota.needed:g}. "
+        f"Request an increase: `{' '.join(command)}`."
+    )
+
+
+def _parameters(service: Service, environment: str, kind: StackKind) -> dict[str, Any]:
+    """The parameters of an environment's stack; empty where there is no configuration file."""
+    try:
+        configuration = json.loads((service.infrastructure / environment / f"{kind.name}.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return _mapping(_mapping(configuration).get("Parameters"))
+
+
+def _cpu_units(service: Service, environment: str) -> int:
+    resources = _resources(service, f"{environment}/task-definition.yaml", "AWS::ECS::TaskDefinition")
+    return sum(_number(properties.get("Cpu")) for properties in resources)
+
+
+def _build_environments(service: Service) -> set[tuple[str, str]]:
+    projects = _resources(service, "build.yaml", "AWS::CodeBuild::Project")
+    environments = [_mapping(properties.get("Environment")) for properties in projects]
+    return {(str(one.get("Type")), str(one.get("ComputeType"))) for one in environments}
+
+
+def _resources(service: Service, path: str, resource_type: str) -> list[dict[str, Any]]:
+    """The properties of a template's resources of a type; none where it cannot be read."""
+    try:
+        template = templates.parse((service.infrastructure / path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    resources = [_mapping(one) for one in _mapping(template.get("Resources")).values()]
+    return [_mapping(one.get("Properties")) for one in resources if one.get("Type") == resource_type]
+
+
+def _number(value: Any) -> int:
+    """Zero for what is no number, such as a reference to a parameter."""
+    return int(value) if re.fullmatch(r"[0-9]{1,9}", str(value)) else 0
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

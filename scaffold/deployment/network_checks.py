@@ -1,0 +1,171 @@
+"""Whether new environments can be created in their networks, looked at before anything is changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scaffold.aws import networks
+from scaffold.aws.cloudformation.stacks import Stack
+from scaffold.aws.networks import Subnet, Vpc
+from scaffold.aws.session import Session
+from scaffold.core.errors import ScaffoldError
+from scaffold.deployment.networks import LOAD_BALANCER_ADDRESSES, ExistingNetwork, OwnNetwork, new_networks
+from scaffold.service import names
+from scaffold.service.service import Service
+
+
+@dataclass(frozen=True)
+class NetworkWarning:
+    """What is probably not intended in an environment's network.
+
+    Attributes:
+        problem: `overlap` with the VPC that is the resource, or `no-internet-gateway` for the subnet that is.
+        blocks: With an overlap, the environment's block and that of the VPC.
+    """
+
+    environment: str
+    problem: str
+    resource: str
+    blocks: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The problem, and what to do."""
+        if self.problem == "overlap":
+            own, other = self.blocks
+            return (
+                f"The VPC of {self.environment} ({own}) will overlap {self.resource} ({other}), so the two cannot be "
+                f"connected later. To avoid that, answer vpc_cidr for {self.environment} in environment_overrides "
+                "before its first release."
+            )
+        return (
+            f"The public subnet {self.resource} of {self.environment} has no default route to an internet gateway: "
+            "requests from the internet do not reach the load balancer there. Add the route to its route table."
+        )
+
+
+def check_networks(session: Session, service: Service, existing: Mapping[str, Stack]) -> tuple[NetworkWarning, ...]:
+    """Refuse networks in which an environment cannot be created. Without new environments, nothing is looked up.
+
+    Args:
+        existing: The account's stacks, by name.
+
+    Raises:
+        ScaffoldError: A VPC or a subnet does not exist or does not fit, or an environment would move to another VPC.
+    """
+    own, given = new_networks(service, existing)
+    if not given:
+        return _overlaps(service, own, _visible_vpcs(session)) if own else ()
+    vpcs = networks.vpcs(session)
+    subnets = networks.subnets(session, (subnet for network in given for subnet in network.subnets))
+    for network in given:
+        _check_existence(session, network, vpcs, subnets)
+        _check_load_balancer_zones(network, subnets)
+        _check_task_zones(network, subnets)
+    _check_free_addresses(given, subnets)
+    return (*_overlaps(service, own, vpcs), *_unreachable(session, given))
+
+
+def _visible_vpcs(session: Session) -> dict[str, Vpc]:
+    """No VPCs without the permission to list them: for a warning alone, the deployment does not need it."""
+    try:
+        return networks.vpcs(session, attempts=1)
+    except (BotoCoreError, ClientError):
+        return {}
+
+
+def _overlaps(service: Service, own: Sequence[OwnNetwork], vpcs: Mapping[str, Vpc]) -> tuple[NetworkWarning, ...]:
+    return tuple(
+        NetworkWarning(network.environment, "overlap", vpc.id, (str(network.block), str(block)))
+        for network in own
+        for vpc in vpcs.values()
+        # One answer for all environments is a choice to overlap, and a failed creation may have left a VPC.
+        if vpc.tags.get(names.TAG_SERVICE) != service.app_name
+        for block in vpc.blocks
+        if network.block.overlaps(block)
+    )
+
+
+def _unreachable(session: Session, given: Sequence[ExistingNetwork]) -> tuple[NetworkWarning, ...]:
+    return tuple(
+        NetworkWarning(network.environment, "no-internet-gateway", subnet)
+        for network in given
+        for subnet in networks.without_internet_gateway(session, network.vpc, network.public_subnets)
+    )
+
+
+def _check_existence(
+    session: Session, network: ExistingNetwork, vpcs: Mapping[str, Vpc], subnets: Mapping[str, Subnet]
+) -> None:
+    if network.vpc not in vpcs:
+        raise _refused(
+            f"The VPC {network.vpc} of {network.environment} does not exist in account {session.account}, "
+            f"{session.region}.",
+            "vpc_id",
+        )
+    for subnet in network.subnets:
+        place = subnets[subnet].vpc if subnet in subnets else None
+        if place != network.vpc:
+            fault = f"belongs to {place}, not to {network.vpc}" if place else f"does not exist in {session.region}"
+            question = "public_subnet_ids" if subnet in network.public_subnets else "private_subnet_ids"
+            raise _refused(f"The subnet {subnet} of {network.environment} {fault}.", question)
+
+
+def _check_load_balancer_zones(network: ExistingNetwork, subnets: Mapping[str, Subnet]) -> None:
+    first: dict[str, str] = {}
+    for subnet in network.public_subnets:
+        zone = subnets[subnet].zone
+        if zone in first:
+            raise _refused(
+                f"The public subnets {first[zone]} and {subnet} of {network.environment} are both in {zone}, and a "
+                "load balancer takes one subnet of an Availability Zone.",
+                "public_subnet_ids",
+            )
+        first[zone] = subnet
+
+
+def _check_task_zones(network: ExistingNetwork, subnets: Mapping[str, Subnet]) -> None:
+    served = {subnets[subnet].zone for subnet in network.public_subnets}
+    for subnet in network.task_subnets:
+        if subnets[subnet].zone not in served:
+            raise _refused(
+                f"The private subnet {subnet} of {network.environment} is in {subnets[subnet].zone}, where the load "
+                "balancer has no subnet and sends no requests.",
+                "private_subnet_ids",
+            )
+    zones = {subnets[subnet].zone for subnet in network.task_subnets}
+    if len(zones) == 1:
+        raise _refused(
+            f"The private subnets of {network.environment} are all in {zones.pop()}, and tasks need two Availability "
+            "Zones to survive the loss of one.",
+            "private_subnet_ids",
+        )
+
+
+def _check_free_addresses(given: Sequence[ExistingNetwork], subnets: Mapping[str, Subnet]) -> None:
+    """Environments may share subnets, so their demands add up."""
+    needed: Counter[str] = Counter()
+    for network in given:
+        needed += network.demand
+        for subnet in network.subnets:
+            free = subnets[subnet].free
+            if needed[subnet] > free:
+                raise ScaffoldError(
+                    f"The subnet {subnet} has {free} free addresses, and {network.environment} needs {needed[subnet]}: "
+                    f"a release runs up to twice max_tasks ({network.max_tasks}), and a load balancer takes "
+                    f"{LOAD_BALANCER_ADDRESSES} addresses in each of its subnets.",
+                    "Name larger or more subnets, or lower max_tasks in environment_overrides, commit, and run the "
+                    "same command again.",
+                )
+
+
+def _refused(happened: str, question: str) -> ScaffoldError:
+    return ScaffoldError(
+        happened,
+        f"Answer {question} again (`copier update --defaults --vcs-ref=:current: --data customize=true --data "
+        f"{question}=…`, or in environment_overrides), commit, and run the same command again.",
+    )

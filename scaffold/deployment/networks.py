@@ -1,0 +1,132 @@
+"""The networks that a service's files name, compared with those that its environments run in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from scaffold.aws.cloudformation import templates
+from scaffold.aws.cloudformation.stacks import UNFINISHED, Stack
+from scaffold.core.errors import ScaffoldError
+from scaffold.service.service import Service
+from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, StackId, StackKind
+
+# What a load balancer needs in each of its subnets.
+LOAD_BALANCER_ADDRESSES = 8
+
+
+@dataclass(frozen=True)
+class OwnNetwork:
+    """The VPC of an environment's own that its network stack will create."""
+
+    environment: str
+    block: IPv4Network
+
+
+@dataclass(frozen=True)
+class ExistingNetwork:
+    """An existing VPC in which an environment's load balancer or tasks are not yet.
+
+    Attributes:
+        new_public_subnets: Those in which the load balancer is not yet.
+        new_tasks: Whether the tasks are in other subnets, or in none.
+    """
+
+    environment: str
+    vpc: str
+    public_subnets: tuple[str, ...]
+    task_subnets: tuple[str, ...]
+    max_tasks: int
+    new_public_subnets: tuple[str, ...]
+    new_tasks: bool
+
+    @property
+    def subnets(self) -> tuple[str, ...]:
+        """All of its subnets."""
+        return tuple(dict.fromkeys((*self.public_subnets, *self.task_subnets)))
+
+    @property
+    def demand(self) -> Counter[str]:
+        """The free addresses that it needs in each subnet. A release runs up to twice as many tasks."""
+        needed: Counter[str] = Counter()
+        needed.update(dict.fromkeys(self.new_public_subnets, LOAD_BALANCER_ADDRESSES))
+        if self.new_tasks:
+            needed.update(dict.fromkeys(self.task_subnets, -(-2 * self.max_tasks // len(self.task_subnets))))
+        return needed
+
+
+def new_networks(service: Service, existing: Mapping[str, Stack]) -> tuple[list[OwnNetwork], list[ExistingNetwork]]:
+    """The networks in which something is still to be created.
+
+    Args:
+        existing: The account's stacks, by name.
+
+    Raises:
+        ScaffoldError: An environment would move to another VPC.
+    """
+    own: list[OwnNetwork] = []
+    given: list[ExistingNetwork] = []
+    for environment in service.environments:
+        block = _block(_parameters(service, NETWORK, environment).get("VpcCidr", ""))
+        if block and _deployed(service, NETWORK, environment, existing) is None:
+            own.append(OwnNetwork(environment, block))
+        if network := _existing_network(service, environment, existing):
+            given.append(network)
+    return own, given
+
+
+def _existing_network(service: Service, environment: str, existing: Mapping[str, Stack]) -> ExistingNetwork | None:
+    placed, run = (_parameters(service, kind, environment) for kind in (ENVIRONMENT, SERVICE))
+    vpc = placed.get("VpcId", "")
+    deployed, running = (_deployed(service, kind, environment, existing) for kind in (ENVIRONMENT, SERVICE))
+    if deployed is not None and deployed.get("VpcId", "") != vpc:
+        raise _moved(environment, deployed.get("VpcId", ""), vpc)
+    public, tasks = _ids(placed.get("PublicSubnetIds", "")), _ids(run.get("SubnetIds", ""))
+    public_before = _ids((deployed or {}).get("PublicSubnetIds", ""))
+    new_tasks = _ids((running or {}).get("SubnetIds", "")) != tasks
+    if not vpc or not tasks or (public == public_before and not new_tasks):
+        return None
+    return ExistingNetwork(
+        environment=environment,
+        vpc=vpc,
+        public_subnets=public,
+        task_subnets=tasks,
+        max_tasks=int(most) if (most := run.get("MaxTasks", "")).isdecimal() else 1,
+        new_public_subnets=tuple(subnet for subnet in public if subnet not in public_before),
+        new_tasks=new_tasks,
+    )
+
+
+def _parameters(service: Service, kind: StackKind, environment: str) -> dict[str, str]:
+    return templates.given_parameters(service, StackId(kind, environment))
+
+
+def _deployed(
+    service: Service, kind: StackKind, environment: str, existing: Mapping[str, Stack]
+) -> dict[str, str] | None:
+    """The parameters of an environment's stack, if its creation has ever finished."""
+    stack = existing.get(StackId(kind, environment).name(service.app_name))
+    return None if stack is None or stack.status in UNFINISHED else stack.parameters
+
+
+def _block(text: str) -> IPv4Network | None:
+    """None for what CloudFormation will refuse."""
+    try:
+        return IPv4Network(text)
+    except ValueError:
+        return None
+
+
+def _ids(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
+
+
+def _moved(environment: str, before: str, after: str) -> ScaffoldError:
+    own = "a VPC of its own"
+    return ScaffoldError(
+        f"{environment} runs in {before or own} and cannot move to {after or own}: its load balancer cannot be moved.",
+        f"Delete it first with `scaffold destroy --environment {environment}`, then run the same command again; or "
+        "change vpc_id back to keep it.",
+    )

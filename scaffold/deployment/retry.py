@@ -1,0 +1,126 @@
+"""Retrying a failed stage of the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from botocore.exceptions import ClientError
+
+from scaffold.aws import pipeline_state
+from scaffold.aws.cloudformation.stacks import find_all
+from scaffold.aws.errors import code_of
+from scaffold.aws.pipeline_state import StageState
+from scaffold.aws.session import Session, signed_in
+from scaffold.console.console import Console
+from scaffold.core.errors import ScaffoldError, UsageError
+from scaffold.core.results import Result
+from scaffold.core.target import Target
+from scaffold.deployment.ownership import check_stacks
+from scaffold.service import identity, names
+from scaffold.service.service import Service
+
+_REFUSALS = {
+    "NotLatestPipelineExecutionException": (
+        "a newer execution has entered the stage {stage} since",
+        "The newer one decides: `scaffold status` shows it.",
+    ),
+    "StageNotRetryableException": (
+        "the pipeline has changed since the stage {stage} failed",
+        "Release again with a commit, or with `aws codepipeline start-pipeline-execution --region {region} --name "
+        "{pipeline}`.",
+    ),
+    "ConflictException": (
+        "the stage {stage} is being retried or rolled back already",
+        "`scaffold status` shows what it is doing.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class RetryResult(Result):
+    """A retried stage.
+
+    Attributes:
+        execution: The id of the pipeline execution that goes on.
+        actions: The actions that run again; empty for all of the stage.
+    """
+
+    command: ClassVar[str] = "retry"
+
+    service: str
+    account: str
+    region: str
+    local: bool
+    stage: str
+    execution: str
+    actions: tuple[str, ...]
+
+
+def retry(service: Service, target: Target, *, stage: str | None, all_actions: bool, console: Console) -> RetryResult:
+    """Retry the failed actions of a stage, or all of its actions.
+
+    Args:
+        stage: The name of the stage, or of its environment; None for the only one that failed.
+
+    Raises:
+        UsageError: No such stage.
+        ScaffoldError: The stage has not failed, several have, CodePipeline does not retry it, or another service of the
+            same name is deployed.
+    """
+    root_commit = identity.root_commit(service)
+    with signed_in(service, target, console) as session:
+        check_stacks(service, root_commit, find_all(session).values(), "scaffold retry")
+        failed = _failed(session, service, stage)
+        # A stage that was stopped, or that a condition failed, has no failed action.
+        actions = () if all_actions else tuple(one.name for one in failed.actions if one.status == "Failed")
+        _retry(session, service, failed, "FAILED_ACTIONS" if actions else "ALL_ACTIONS")
+        return RetryResult(
+            service.app_name,
+            session.account,
+            session.region,
+            target.local,
+            failed.name,
+            str(failed.execution),
+            actions,
+        )
+
+
+def _failed(session: Session, service: Service, wanted: str | None) -> StageState:
+    stages = pipeline_state.stages(session, service.app_name)
+    if wanted is not None:
+        chosen = [stage for stage in stages if stage.name.casefold() == wanted.casefold()]
+        if not chosen:
+            raise UsageError(
+                f"The pipeline of {service.app_name} has no stage {wanted!r}.",
+                f"Its stages are {', '.join(stage.name for stage in stages)}.",
+            )
+        stages = tuple(chosen)
+    failed = [stage for stage in stages if stage.status in pipeline_state.RETRYABLE]
+    if not failed:
+        happened = "No stage has failed" if wanted is None else f"The stage {stages[0].name} has not failed"
+        raise ScaffoldError(
+            f"{happened} in the pipeline of {service.app_name} in {session.title}.",
+            "`scaffold status` shows what the pipeline is doing.",
+        )
+    if len(failed) > 1:
+        raise ScaffoldError(
+            f"Several stages have failed: {', '.join(stage.name for stage in failed)}.", "Add the stage to the command."
+        )
+    return failed[0]
+
+
+def _retry(session: Session, service: Service, stage: StageState, mode: str) -> None:
+    try:
+        session.client("codepipeline").retry_stage_execution(
+            pipelineName=names.pipeline(service.app_name),
+            stageName=stage.name,
+            pipelineExecutionId=stage.execution,
+            retryMode=mode,
+        )
+    except ClientError as error:
+        if code_of(error) not in _REFUSALS:
+            raise
+        happened, remedy = _REFUSALS[code_of(error)]
+        words = {"stage": stage.name, "pipeline": names.pipeline(service.app_name), "region": service.region}
+        raise ScaffoldError(f"Nothing is retried: {happened.format(**words)}.", remedy.format(**words)) from error

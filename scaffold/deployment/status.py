@@ -1,0 +1,147 @@
+"""What a service's repository, pipeline and environments are doing; nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import ClassVar
+
+from scaffold.aws import codecommit, pipeline_state, running_service
+from scaffold.aws.cloudformation.stacks import Stack
+from scaffold.aws.pipeline_state import StageState
+from scaffold.aws.running_service import Image, ServiceDeployment, Tasks
+from scaffold.aws.session import Session
+from scaffold.core.results import Result
+from scaffold.deployment.inventory import live_stacks
+from scaffold.service import endpoint, history, identity, names
+from scaffold.service.service import Service
+from scaffold.service.stack_kinds import ALARMS, ENVIRONMENT, TASK_DEFINITION, StackId
+
+
+@dataclass(frozen=True)
+class EnvironmentStatus:
+    """An environment and what runs there.
+
+    Attributes:
+        url: The service's URL; None before the environment's first release.
+        answers: The version that the URL answers; None where it answers none.
+        no_answer: Why it answers none, as the end of a sentence.
+        version: The version of its task definition.
+        commit: The commit of the last successful release.
+        ahead: How many commits main has and this commit has not; None where the local clone cannot tell.
+        stacks: Its stacks whose last operation failed or is in progress, with their statuses.
+    """
+
+    name: str
+    production: bool
+    url: str | None
+    answers: str | None
+    no_answer: str | None
+    version: str | None
+    image: Image | None
+    commit: str | None
+    ahead: int | None
+    tasks: Tasks | None
+    alarms: tuple[str, ...]
+    deployment: ServiceDeployment | None
+    stacks: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class StatusResult(Result):
+    """The state of a service.
+
+    Attributes:
+        head: The commit of main in the repository; None for an empty repository.
+        subject: The first line of that commit's message; None where the local clone lacks the commit.
+        commits: The commits of the executions in the stages, by execution.
+        unpushed: How many commits the local main has and the repository's has not; None where the clone cannot tell.
+    """
+
+    command: ClassVar[str] = "status"
+
+    service: str
+    account: str
+    region: str
+    local: bool
+    head: str | None
+    subject: str | None
+    unpushed: int | None
+    stages: tuple[StageState, ...]
+    commits: Mapping[str, str | None]
+    environments: tuple[EnvironmentStatus, ...]
+
+
+def look(session: Session, service: Service) -> StatusResult:
+    """The state of a service now: four calls, and six for each environment.
+
+    Raises:
+        ScaffoldError: It is not deployed, or another service of its name is.
+    """
+    stages = pipeline_state.stages(session, service.app_name)
+    executions = pipeline_state.latest_executions(session, service.app_name)
+    head = codecommit.main_commit(session, service.app_name)
+    stacks, _ = live_stacks(session, service, identity.root_commit(service), "scaffold status")
+    # Clients are created one after the other; boto3's sessions are not safe to use in several threads, its clients are.
+    for name in (*running_service.CLIENTS, "codepipeline"):
+        session.client(name)
+    with ThreadPoolExecutor(len(service.environments)) as pool:
+        environments = pool.map(lambda name: _environment(session, service, name, stacks, head), service.environments)
+        found = tuple(environments)
+    subject = history.find(service, head) if head else None
+    unpushed = history.between(service, head, names.BRANCH) if head else None
+    return StatusResult(
+        service=service.app_name,
+        account=session.account,
+        region=session.region,
+        local=session.target.local,
+        head=head,
+        subject=subject.subject if subject else None,
+        unpushed=None if unpushed is None else len(unpushed),
+        stages=stages,
+        commits={one.id: one.commit for one in executions if one.id in {stage.execution for stage in stages}},
+        environments=found,
+    )
+
+
+def _environment(
+    session: Session, service: Service, name: str, stacks: Mapping[StackId, Stack], head: str | None
+) -> EnvironmentStatus:
+    app = service.app_name
+    task_definition, environment = stacks.get(StackId(TASK_DEFINITION, name)), stacks.get(StackId(ENVIRONMENT, name))
+    alarms = stacks.get(StackId(ALARMS, name))
+    image = task_definition.parameters.get("ImageUri", "") if task_definition else ""
+    url = environment.outputs.get("ServiceUrl") if environment else None
+    release = pipeline_state.last_success(session, app, names.pipeline_stage(name))
+    commit = release.commit if release else None
+    behind = history.between(service, commit, head) if commit and head else None
+    answers, no_answer = _answer(url)
+    return EnvironmentStatus(
+        name=name,
+        production=name == service.production,
+        url=url,
+        answers=answers,
+        no_answer=no_answer,
+        version=task_definition.parameters.get("Version") if task_definition else None,
+        image=running_service.image(session, app, image.rpartition("@")[2]) if "@" in image else None,
+        commit=commit,
+        ahead=None if behind is None else len(behind),
+        tasks=running_service.tasks(session, app, name),
+        alarms=running_service.ringing_alarms(session, alarms.name) if alarms else (),
+        deployment=running_service.newest_deployment(session, app, name),
+        stacks={
+            stack.name: stack.status
+            for stack_id, stack in stacks.items()
+            if stack_id.environment == name and stack.unsettled
+        },
+    )
+
+
+def _answer(url: str | None) -> tuple[str | None, str | None]:
+    if url is None:
+        return None, None
+    try:
+        return endpoint.version(url), None
+    except endpoint.NoAnswer as reason:
+        return None, str(reason)

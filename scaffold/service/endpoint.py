@@ -1,0 +1,43 @@
+"""What a running service answers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+
+_SECONDS = 5
+_LARGEST_ANSWER = 1_000_000
+
+
+class NoAnswer(Exception):
+    """No version was answered; the message says why, as the end of a sentence."""
+
+
+def version(url: str) -> str:
+    """The version that a service answers.
+
+    Args:
+        url: The service's URL, without a trailing slash.
+
+    Raises:
+        NoAnswer: It cannot be reached, or answers something else.
+    """
+    # A template may say anything; urllib would also read files.
+    if not url.startswith(("http://", "https://")):
+        raise NoAnswer("is no HTTP address")
+    request = urllib.request.Request(f"{url}/", headers={"Accept": "application/json", "User-Agent": "scaffold"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310
+            answer = json.loads(response.read(_LARGEST_ANSWER))
+    except urllib.error.HTTPError as error:
+        raise NoAnswer(f"answers {error.code}") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(f"cannot be reached: {getattr(error, 'reason', None) or error}") from error
+    except ValueError as error:
+        raise NoAnswer("answers no JSON") from error
+    if not isinstance(answer, dict) or not isinstance(answer.get("version"), str):
+        raise NoAnswer("answers no version")
+    found: str = answer["version"]
+    return found

@@ -1,0 +1,38 @@
+"""Commits of a service as its local clone knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scaffold.core.git import git
+from scaffold.core.git_failures import GitFailed
+from scaffold.service.service import Service
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit with the first line of its message."""
+
+    id: str
+    subject: str
+
+
+def find(service: Service, commit: str) -> Commit | None:
+    """A commit by its id; None where the clone does not have it."""
+    found = _log(service, f"{commit}^!")
+    return found[0] if found else None
+
+
+def between(service: Service, old: str, new: str) -> tuple[Commit, ...] | None:
+    """The commits that `new` has and `old` has not, the newest first; None where the clone lacks one of the two."""
+    found = _log(service, f"{old}..{new}")
+    return None if found is None else tuple(found)
+
+
+def _log(service: Service, *revisions: str) -> list[Commit] | None:
+    try:
+        log = git("log", "--format=%H %s", "--end-of-options", *revisions, "--", cwd=service.root)
+    except GitFailed:
+        return None
+    # Not splitlines: a subject may contain other line separators.
+    return [Commit(*line.split(" ", 1)) for line in log.split("\n") if line]

@@ -1,0 +1,61 @@
+"""The text of a release that waits, and of the decision about it."""
+
+from __future__ import annotations
+
+from scaffold.console.titles import title
+from scaffold.deployment.approval import Decision, WaitingRelease
+from scaffold.service.history import Commit
+from scaffold.views.place import moment, place
+
+# More would scroll what is to be decided off a terminal of 24 lines.
+_SHOWN = 8
+
+
+def describe(release: WaitingRelease) -> list[str]:
+    """What a person has to know before the decision."""
+    since = f" since {moment(release.since)}" if release.since else ""
+    lines = [f"The stage {release.stage} waits{since}."]
+    if release.version:
+        lines.append(f"version    {release.version}")
+    if release.commit:
+        lines.append(f"commit     {release.commit}")
+    lines.append(f"execution  {release.execution}")
+    return [*lines, *_commits(release), *_changes(release)]
+
+
+def text(decision: Decision) -> str:
+    """The result in several lines."""
+    release, where = decision.release, place(decision.local, decision.account, decision.region)
+    version = f"version {release.version}" if release.version else f"execution {release.execution}"
+    return "\n".join(
+        [
+            f"{decision.status} in {where}: {version} of {decision.service} in the stage {release.stage}.",
+            "Next:",
+            "  scaffold status  shows the stages of the pipeline",
+        ]
+    )
+
+
+def one_commit(commit: Commit) -> str:
+    """A commit on a line."""
+    return f"{commit.id[:7]} {commit.subject}"
+
+
+def _commits(release: WaitingRelease) -> list[str]:
+    if release.commits is None:
+        return ["commits    unknown here: run `git fetch`, or this is the first release to this stage"]
+    if not release.commits:
+        return ["commits    none since the last release to this stage"]
+    shown = [f"  {one_commit(commit)}" for commit in release.commits[:_SHOWN]]
+    more = len(release.commits) - len(shown)
+    return ["commits    since the last release to this stage:", *shown, *([f"  and {more} more"] if more else [])]
+
+
+def _changes(release: WaitingRelease) -> list[str]:
+    if release.changes is None:
+        return []
+    if not release.changes:
+        return ["changes    none in the service's stack"]
+    shown = [f"  {change.action} {title(change.type, change.name)}" for change in release.changes[:_SHOWN]]
+    more = len(release.changes) - len(shown)
+    return ["changes    in the service's stack:", *shown, *([f"  and {more} more"] if more else [])]

@@ -1,0 +1,101 @@
+"""The state of a service as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scaffold.aws.pipeline_state import ActionState, StageState
+from scaffold.aws.running_service import Image, ServiceDeployment
+from scaffold.console.console import one_line
+from scaffold.console.titles import count
+from scaffold.deployment.status import EnvironmentStatus, StatusResult
+from scaffold.views.place import moment, place
+
+_SHORT = 12
+_NEVER = "never"
+
+
+def text(result: StatusResult) -> str:
+    """The result in several lines."""
+    lines = [f"{result.service} in {place(result.local, result.account, result.region)}"]
+    lines += ["", f"Repository  {_head(result)}", "", "Pipeline"]
+    width = max((len(stage.name) for stage in result.stages), default=0)
+    for stage in result.stages:
+        lines += [f"  {line}" for line in _stage(stage, result.commits.get(stage.execution or ""), width)]
+    for environment in result.environments:
+        title = f"{environment.name} (production)" if environment.production else environment.name
+        lines += ["", title, *(f"  {name:<10}  {value}" for name, value in _environment(environment))]
+    return "\n".join(lines)
+
+
+def _head(result: StatusResult) -> str:
+    if result.head is None:
+        return "empty"
+    subject = f" {one_line(result.subject)}" if result.subject else ""
+    unpushed = f"; {count(result.unpushed, 'local commit')} not pushed" if result.unpushed else ""
+    return f"main is {result.head[:7]}{subject}{unpushed}"
+
+
+def _stage(stage: StageState, commit: str | None, width: int) -> Iterator[str]:
+    of = f"  commit {commit[:7]}" if commit else ""
+    yield f"{stage.name:<{width}}  {stage.status or _NEVER}{of}"
+    if stage.disabled_reason is not None:
+        yield f"  transition into it disabled: {one_line(stage.disabled_reason) or 'no reason given'}"
+    for action in stage.actions:
+        if action.token:
+            yield f"  {action.name} waits for a decision{_since(action)}, execution {stage.execution}"
+        elif action.status in ("InProgress", "Failed"):
+            reason = action.reason or action.summary
+            yield f"  {action.name}: {action.status}{_since(action)}{f': {one_line(reason)}' if reason else ''}"
+
+
+def _since(action: ActionState) -> str:
+    return f" since {moment(action.changed)}" if action.changed else ""
+
+
+def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
+    yield "url", one.url or "none before the first release"
+    yield "version", _version(one)
+    yield "commit", _commit(one)
+    if one.image:
+        yield "image", _image(one.image)
+    if one.tasks:
+        yield "tasks", f"{one.tasks.running} of {one.tasks.desired} running"
+    if one.alarms:
+        yield "alarms", f"in ALARM: {', '.join(one.alarms)}"
+    elif one.tasks:
+        yield "alarms", "none in ALARM"
+    if one.deployment:
+        yield "deployment", _deployment(one.deployment)
+    for name, status in one.stacks.items():
+        yield "stack", f"{name} is {status}"
+
+
+def _version(one: EnvironmentStatus) -> str:
+    if one.answers and one.answers == one.version:
+        return f"{one.answers} answers"
+    if one.answers:
+        return f"{one.answers} answers; its task definition says {one.version}"
+    if one.url:
+        return f"{one.version or 'none'}; the URL {one.no_answer}"
+    return one.version or "none"
+
+
+def _commit(one: EnvironmentStatus) -> str:
+    if one.commit is None:
+        return "no successful release yet"
+    if one.ahead is None:
+        return f"{one.commit[:7]}; run `git fetch` to see how far main is ahead"
+    return f"{one.commit[:7]}; " + (f"main is {count(one.ahead, 'commit')} ahead" if one.ahead else "as main")
+
+
+def _image(image: Image) -> str:
+    findings = ", ".join(f"{number} {severity.lower()}" for severity, number in image.findings.items() if number)
+    scan = f"scan {image.scan.lower().replace('_', ' ')}" if image.scan else "not scanned"
+    return f"{image.digest[: len('sha256:') + _SHORT]}; {scan}{f': {findings}' if findings else ''}"
+
+
+def _deployment(deployment: ServiceDeployment) -> str:
+    at = f", {moment(deployment.at)}" if deployment.at else ""
+    reason = f": {one_line(deployment.reason)}" if deployment.reason else ""
+    return f"{deployment.status.lower().replace('_', ' ')}{at}{reason}"

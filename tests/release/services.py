@@ -1,0 +1,142 @@
+"""A small pipeline: a build that exports a version, a stack in dev, and in prod an approval and another stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from scaffold.commands import decision, deploy, retry, status
+from scaffold.commands.decision import DecisionOptions
+from scaffold.commands.deploy import DeployOptions
+from scaffold.commands.retry import RetryOptions
+from scaffold.commands.status import StatusOptions
+from scaffold.console.console import Console
+from scaffold.deployment.approval import Approval, Decision
+from scaffold.deployment.deploy import DeployResult
+from scaffold.deployment.retry import RetryResult
+from scaffold.deployment.status import StatusResult
+from scaffold.views import releases
+from scaffold.views import status as status_view
+
+BUILD = """\
+AWSTemplateFormatVersion: '2010-09-09'
+Parameters:
+  AppName: {Type: String}
+Outputs:
+  RootCommit: {Value: {Fn::ImportValue: !Sub '${AppName}-foundation-RootCommit'}}
+Resources:
+  Artifacts: {Type: AWS::S3::Bucket, Properties: {BucketName: !Sub '${AppName}-artifacts'}}
+  Project:
+    Type: AWS::CodeBuild::Project
+    Properties:
+      Name: !Sub ${AppName}-build
+      ServiceRole: !Sub arn:aws:iam::${AWS::AccountId}:role/build
+      Artifacts: {Type: CODEPIPELINE}
+      Environment: {Type: LINUX_CONTAINER, ComputeType: BUILD_GENERAL1_SMALL, Image: 'aws/codebuild/standard:7.0'}
+      Source:
+        Type: CODEPIPELINE
+        BuildSpec: |
+          version: 0.2
+          env:
+            shell: bash
+            exported-variables: [IMAGE_TAG]
+          phases:
+            build:
+              commands:
+                - export IMAGE_TAG=$(cat version.txt)
+"""
+
+PIPELINE = """\
+AWSTemplateFormatVersion: '2010-09-09'
+Parameters:
+  AppName: {Type: String}
+Outputs:
+  RootCommit: {Value: {Fn::ImportValue: !Sub '${AppName}-foundation-RootCommit'}}
+Resources:
+  PushRule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern:
+        source: [aws.codecommit]
+        resources: [!Sub 'arn:aws:codecommit:${AWS::Region}:${AWS::AccountId}:${AppName}']
+      Targets:
+        - Id: pipeline
+          Arn: !Sub arn:aws:codepipeline:${AWS::Region}:${AWS::AccountId}:${AppName}
+          RoleArn: !Sub arn:aws:iam::${AWS::AccountId}:role/push
+  Pipeline:
+    Type: AWS::CodePipeline::Pipeline
+    DependsOn: PushRule
+    Properties:
+      Name: !Ref AppName
+      PipelineType: V2
+      ExecutionMode: QUEUED
+      RoleArn: !Sub arn:aws:iam::${AWS::AccountId}:role/pipeline
+      ArtifactStore: {Type: S3, Location: !Sub '${AppName}-artifacts'}
+      Stages:
+        - Name: Source
+          Actions:
+            - Name: Source
+              ActionTypeId: {Category: Source, Owner: AWS, Provider: CodeCommit, Version: '1'}
+              Namespace: Source
+              OutputArtifacts: [{Name: Source}]
+              Configuration: {RepositoryName: !Ref AppName, BranchName: main, PollForSourceChanges: 'false'}
+        - Name: Build
+          Actions:
+            - Name: Build
+              ActionTypeId: {Category: Build, Owner: AWS, Provider: CodeBuild, Version: '1'}
+              Namespace: Build
+              InputArtifacts: [{Name: Source}]
+              Configuration: {ProjectName: !Sub '${AppName}-build'}
+        - Name: Dev
+          Actions:
+            - Name: Environment
+              ActionTypeId: {Category: Deploy, Owner: AWS, Provider: CloudFormation, Version: '1'}
+              InputArtifacts: [{Name: Source}]
+              Configuration:
+                ActionMode: CREATE_UPDATE
+                StackName: !Sub ${AppName}-dev-environment
+                TemplatePath: Source::infrastructure/environment.yaml
+                TemplateConfiguration: Source::infrastructure/environment.json
+        - Name: Prod
+          Actions:
+            - Name: Approval
+              RunOrder: 1
+              ActionTypeId: {Category: Approval, Owner: AWS, Provider: Manual, Version: '1'}
+            - Name: Environment
+              RunOrder: 2
+              ActionTypeId: {Category: Deploy, Owner: AWS, Provider: CloudFormation, Version: '1'}
+              InputArtifacts: [{Name: Source}]
+              Configuration:
+                ActionMode: CREATE_UPDATE
+                StackName: !Sub ${AppName}-prod-environment
+                TemplatePath: Source::infrastructure/environment.yaml
+                TemplateConfiguration: Source::infrastructure/environment.json
+"""
+
+ENVIRONMENT = """\
+AWSTemplateFormatVersion: '2010-09-09'
+Resources:
+  Topic: {Type: AWS::SNS::Topic}
+"""
+# Nothing exports it.
+IMPORTING = ENVIRONMENT + "Outputs:\n  Missing: {Value: !ImportValue %s}\n"
+
+
+def release(root: Path) -> DeployResult:
+    """Deploy and wait."""
+    return deploy.run(DeployOptions(root, wait=True), Console())
+
+
+def decide(root: Path, kind: type[Decision] = Approval, **options: Any) -> Decision:
+    """Approve or reject."""
+    return decision.run(DecisionOptions(root, **options), kind, Console(), releases.describe)
+
+
+def try_again(root: Path, **options: Any) -> RetryResult:
+    """Retry a stage."""
+    return retry.run(RetryOptions(root, **options), Console())
+
+
+def look(root: Path) -> StatusResult:
+    """The status."""
+    return status.run(StatusOptions(root), Console(), status_view.text)

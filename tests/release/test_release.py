@@ -1,0 +1,178 @@
+"""Releases followed, approved, rejected and retried, on a local AWS whose pipelines run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scaffold.core.errors import ScaffoldError, UsageError
+from scaffold.core.git import git
+from scaffold.deployment.approval import Rejection
+from scaffold.deployment.follow import ReleaseFailed
+from scaffold.service.service import read
+from scaffold.views import deploy as deploy_view
+from scaffold.views import releases
+from tests.deploy.services import Wire, client, commit, make_service
+from tests.release.services import ENVIRONMENT, IMPORTING, decide, look, release, try_again
+
+
+def test_a_release_waits_for_approval_and_reaches_production(service: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = commit(service, infrastructure__environment_yaml=ENVIRONMENT)
+    waiting = release(service)
+    assert (waiting.exit_code, waiting.release and waiting.release.waiting) == (11, "Prod")
+    assert waiting.release
+    assert "waits for approval in the stage Prod" in deploy_view.text(waiting)
+    execution = waiting.release.execution
+
+    with pytest.raises(UsageError) as refused:
+        decide(service)
+    assert f"scaffold approve --yes --execution {execution}`" in refused.value.remedy
+    approved = decide(service, yes=True, execution=execution, message="Tried it")
+    assert (approved.release.version, approved.release.commit) == ("v1", first)
+    assert "version    v1" in releases.describe(approved.release)
+    assert "version v1" in releases.text(approved)
+
+    released = release(service)
+    assert (released.exit_code, released.release and released.release.waiting) == (0, None)
+    assert "runs in every environment" in deploy_view.text(released)
+    state = look(service)
+    assert {one.name: (one.commit, one.ahead) for one in state.environments} == {
+        "dev": (first, 0),
+        "prod": (first, 0),
+    }
+
+    second = commit(service, "Say more", version_txt="v2\n")
+    waiting = release(service)
+    assert waiting.release
+    decided = decide(service, environment="prod", yes=True, execution=waiting.release.execution)
+    assert decided.release.commits is not None
+    assert [one.id for one in decided.release.commits] == [second]
+    assert f"  {second[:7]} Say more" in releases.describe(decided.release)
+    assert release(service).release == waiting.release.__class__(waiting.release.execution, second, None)
+
+
+def test_a_rejected_release_fails_and_changes_nothing(service: Path) -> None:
+    commit(service, infrastructure__environment_yaml=ENVIRONMENT)
+    waiting = release(service)
+    assert waiting.release
+    decide(service, Rejection, yes=True, execution=waiting.release.execution, message="Not on a Friday")
+    with pytest.raises(ReleaseFailed) as failed:
+        release(service)
+    assert "in the action Approval of the stage Prod" in failed.value.happened
+    assert "Not on a Friday" in failed.value.happened
+    stacks = [stack["StackName"] for stack in client("cloudformation").describe_stacks()["Stacks"]]
+    assert f"{read(service).app_name}-prod-environment" not in stacks
+
+
+def test_a_failed_stage_is_retried(service: Path) -> None:
+    app = read(service).app_name
+    commit(service, infrastructure__environment_yaml=IMPORTING % f"{app}-later")
+    with pytest.raises(ReleaseFailed) as failed:
+        release(service)
+    assert "in the action Environment of the stage Dev" in failed.value.happened
+    assert f"{app}-later" in failed.value.happened
+    assert "`scaffold retry Dev`" in failed.value.remedy
+    body = ENVIRONMENT + f"Outputs:\n  Value: {{Value: x, Export: {{Name: {app}-later}}}}\n"
+    client("cloudformation").create_stack(StackName=f"{app}-exports", TemplateBody=body)
+    client("cloudformation").get_waiter("stack_create_complete").wait(
+        StackName=f"{app}-exports", WaiterConfig={"Delay": 0.1}
+    )
+    # A stack whose creation failed cannot be updated.
+    client("cloudformation").delete_stack(StackName=f"{app}-dev-environment")
+    client("cloudformation").get_waiter("stack_delete_complete").wait(
+        StackName=f"{app}-dev-environment", WaiterConfig={"Delay": 0.1}
+    )
+    retried = try_again(service, stage="dev")
+    assert (retried.stage, retried.actions) == ("Dev", ("Environment",))
+    waiting = release(service)
+    assert (waiting.release and waiting.release.execution, waiting.exit_code) == (retried.execution, 11)
+    with pytest.raises(ScaffoldError, match="No stage has failed"):
+        try_again(service)
+    with pytest.raises(ScaffoldError, match="The stage Dev has not failed"):
+        try_again(service, stage="Dev")
+    with pytest.raises(UsageError, match="has no stage 'test'"):
+        try_again(service, stage="test")
+
+
+def test_a_stopped_release_is_retried_from_its_stage(service: Path) -> None:
+    commit(service, infrastructure__environment_yaml=ENVIRONMENT)
+    waiting = release(service)
+    assert waiting.release
+    app = read(service).app_name
+    client("codepipeline").stop_pipeline_execution(
+        pipelineName=app, pipelineExecutionId=waiting.release.execution, abandon=True
+    )
+    with pytest.raises(ScaffoldError, match=r"No release of .* waits for approval"):
+        decide(service, yes=True, execution=waiting.release.execution)
+    assert try_again(service).stage == "Prod"
+    assert release(service).exit_code == 11
+
+
+def test_decisions_name_the_release(service: Path) -> None:
+    commit(service, infrastructure__environment_yaml=ENVIRONMENT)
+    assert release(service).exit_code == 11
+    with pytest.raises(UsageError, match="the release has to be named"):
+        decide(service, yes=True)
+    with pytest.raises(ScaffoldError, match="execution 1234 does not wait for approval"):
+        decide(service, yes=True, execution="1234")
+    with pytest.raises(UsageError, match="has no environment 'test'"):
+        decide(service, environment="test")
+    with pytest.raises(UsageError, match="513 characters"):
+        decide(service, message="x" * 513)
+    with pytest.raises(ScaffoldError, match="waits for approval for dev"):
+        decide(service, environment="dev")
+
+
+def test_another_decision_came_first(service: Path, wire: Wire) -> None:
+    commit(service, infrastructure__environment_yaml=ENVIRONMENT)
+    waiting = release(service)
+    assert waiting.release
+    execution = waiting.release.execution
+    # The state that was read before the other person decided.
+    wire.touched["GetPipelineState"] = lambda _parsed: (
+        wire.touched.clear() or decide(service, yes=True, execution=execution)
+    )
+    with pytest.raises(ScaffoldError, match="no longer waits in the stage Prod"):
+        decide(service, Rejection, yes=True, execution=execution)
+    assert release(service).exit_code == 0
+
+
+def test_nothing_is_deployed(service: Path) -> None:
+    for command in (decide, try_again, look):
+        with pytest.raises(ScaffoldError) as failed:
+            command(service)
+        assert "has no pipeline in local AWS" in failed.value.happened
+        assert "`scaffold deploy`" in failed.value.remedy
+
+
+def test_a_push_that_starts_nothing(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(service, infrastructure__environment_yaml=ENVIRONMENT)
+    assert release(service).exit_code == 11
+    events, app = client("events"), read(service).app_name
+    rule = next(rule["Name"] for rule in events.list_rules()["Rules"] if f":{app}" in rule.get("EventPattern", ""))
+    events.disable_rule(Name=rule)
+    commit(service, version_txt="v2\n")
+    monkeypatch.setattr("scaffold.deployment.follow._START_SECONDS", 1)
+    with pytest.raises(ScaffoldError) as failed:
+        release(service)
+    head = git("rev-parse", "HEAD", cwd=service)[:7]
+    assert f"has not started a release of commit {head}" in failed.value.happened
+    assert f"start-pipeline-execution --region us-east-1 --name {app}" in failed.value.remedy
+
+
+def test_another_service_of_the_same_name(service: Path, tmp_path: Path) -> None:
+    """Its release is neither shown nor decided, nor is its stage run again."""
+    commit(service, infrastructure__environment_yaml=ENVIRONMENT)
+    waiting = release(service)
+    assert waiting.release
+    other = make_service(tmp_path / "other", read(service).app_name, description="another one")
+    execution = waiting.release.execution
+    for command in (
+        lambda: decide(other, yes=True, execution=execution),
+        lambda: try_again(other),
+        lambda: look(other),
+    ):
+        with pytest.raises(ScaffoldError, match="is not this service's: the root commit"):
+            command()
+    assert release(service).exit_code == 11

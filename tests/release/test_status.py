@@ -1,0 +1,160 @@
+"""What `scaffold status` says, and which permissions it and its neighbours need."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scaffold.aws.running_service import Image, ServiceDeployment, Tasks
+from scaffold.deployment.follow import ReleaseFailed
+from scaffold.service import names
+from scaffold.service.service import read
+from scaffold.views import deploy as deploy_view
+from scaffold.views.status import text
+from tests.deploy.services import Wire, client, commit
+from tests.release.services import ENVIRONMENT, IMPORTING, decide, look, release, try_again
+
+ROOT = Path(__file__).resolve().parents[2]
+DIGEST = f"sha256:{'0' * 64}"
+TASK_DEFINITION = """\
+Parameters:
+  ImageUri: {Type: String}
+  Version: {Type: String}
+Resources:
+  Topic: {Type: AWS::SNS::Topic}
+"""
+ALARMS = """\
+Resources:
+  Alarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      AlarmName: %s-dev-5xx
+      ComparisonOperator: GreaterThanThreshold
+      EvaluationPeriods: 1
+      MetricName: Errors
+      Namespace: Tests
+      Period: 60
+      Statistic: Sum
+      Threshold: 1
+"""
+
+
+def create(app: str, kind: str, body: str, **parameters: str) -> None:
+    name = f"{app}-dev-{kind}"
+    client("cloudformation").create_stack(
+        StackName=name,
+        TemplateBody=body,
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Tags=[{"Key": names.TAG_SERVICE, "Value": app}],
+    )
+    client("cloudformation").get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1})
+
+
+def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
+    app = read(service).app_name
+    body = ENVIRONMENT + "Outputs:\n  ServiceUrl: {Value: 'http://127.0.0.1:9'}\n"
+    first = commit(service, "Start", infrastructure__environment_yaml=body)
+    assert release(service).exit_code == 11
+    create(app, "alarms", ALARMS % app)
+    create(app, "task-definition", TASK_DEFINITION, ImageUri=f"{app}@{DIGEST}", Version="v1")
+    # Begins like this service's, and is another service's.
+    client("cloudwatch").put_metric_alarm(
+        AlarmName=f"{app}-dev-prod-5xx", MetricName="E", Namespace="T", Period=60, EvaluationPeriods=1,
+        Statistic="Sum", Threshold=1, ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    for alarm in (f"{app}-dev-5xx", f"{app}-dev-prod-5xx"):
+        client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="test")
+    # Only main in the repository has it.
+    commit(service, "Local work")
+
+    wire.calls.clear()
+    state = look(service)
+    assert len(wire.calls) <= 5 + 6 * len(state.environments)
+    assert (state.head, state.subject, state.unpushed) == (first, "Start", 1)
+    dev, prod = state.environments
+    assert (dev.url, dev.answers, dev.version) == ("http://127.0.0.1:9", None, "v1")
+    assert dev.no_answer
+    assert "cannot be reached" in dev.no_answer
+    assert dev.alarms == (f"{app}-dev-5xx",)
+    assert (dev.commit, dev.ahead, dev.image, dev.tasks) == (first, 0, None, None)
+    assert (prod.production, prod.commit, prod.url) == (True, None, None)
+    shown = text(state)
+    assert f"main is {first[:7]} Start; 1 local commit not pushed" in shown
+    assert "Approval waits for a decision since" in shown
+    assert f"in ALARM: {app}-dev-5xx" in shown
+    assert "none before the first release" in shown
+    json.dumps(state.document(), default=str)
+
+    behind = release(service)
+    assert behind.release
+    assert (behind.exit_code, behind.release.waiting) == (11, "Prod")
+    assert "an earlier release waits for approval" in deploy_view.text(behind)
+    decide(service, yes=True, execution=behind.release.behind)
+    waiting = released(service)
+    decide(service, yes=True, execution=waiting)
+    assert release(service).exit_code == 0
+    commit(service, infrastructure__environment_yaml=IMPORTING % f"{app}-missing")
+    wire.calls.clear()
+    with pytest.raises(ReleaseFailed):
+        release(service)
+    assert try_again(service).stage == "Dev"
+    made = {call for call in wire.calls if not call.startswith(("sts:", "test"))}
+    look(service)
+    made |= set(wire.calls)
+    policy = actions("operator-policy-release")
+    assert "codepipeline:RetryStageExecution" in made
+    assert {call for call in made if call.startswith("codepipeline:")} - policy <= {
+        # As after any deployment; the second is the approver's.
+        *actions("operator-policy"),
+        "codepipeline:PutApprovalResult",
+    }
+    deciding = {"codepipeline:ListActionExecutions", "cloudformation:DescribeChangeSet"}
+    assert policy - made - deciding == set()
+
+
+def released(service: Path) -> str:
+    """The execution of the newest commit, once it waits itself."""
+    while True:
+        waiting = release(service).release
+        assert waiting
+        if not waiting.behind:
+            return waiting.execution
+
+
+def actions(name: str) -> set[str]:
+    statements = json.loads((ROOT / "docs" / f"{name}.json").read_text())["Statement"]
+    named = [one["Action"] for one in statements]
+    return {action for one in named for action in ([one] if isinstance(one, str) else one)}
+
+
+def test_what_runs_is_described_in_words(service: Path) -> None:
+    commit(service, infrastructure__environment_yaml=ENVIRONMENT)
+    assert release(service).exit_code == 11
+    state = look(service)
+    running = state.environments[0].__class__(
+        name="dev",
+        production=False,
+        url="http://x",
+        answers="v2",
+        no_answer=None,
+        version="v3",
+        image=Image(DIGEST, ("v3",), "COMPLETE", {"HIGH": 2, "LOW": 0}),
+        commit="0" * 40,
+        ahead=None,
+        tasks=Tasks(1, 2),
+        alarms=(),
+        deployment=ServiceDeployment("ROLLBACK_SUCCESSFUL", "alarms\ndetected", None),
+        stacks={"x-dev-service": "UPDATE_ROLLBACK_COMPLETE"},
+    )
+    shown = text(state.__class__(**{**vars(state), "environments": (running,)}))
+    for words in (
+        "v2 answers; its task definition says v3",
+        "run `git fetch`",
+        "scan complete: 2 high",
+        "1 of 2 running",
+        "rollback successful: alarms detected",
+        "x-dev-service is UPDATE_ROLLBACK_COMPLETE",
+    ):
+        assert words in shown

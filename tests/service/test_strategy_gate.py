@@ -1,0 +1,239 @@
+"""The strategy gate passes rolling deployments only while the primary target group has all the traffic."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.kits import ROOT
+from tests.service.conftest import machine_environment
+
+OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
+RULE, PRIMARY, ALTERNATE = "arn:rule", "arn:primary", "arn:alternate"
+REMEDY = (
+    "release a new version with the previous deployment strategy, which shifts the traffic, then change the strategy"
+)
+
+
+def weighted(**weights: int) -> dict[str, Any]:
+    """The response of Elastic Load Balancing for the production rule."""
+    groups = [{"TargetGroupArn": f"arn:{name}", "Weight": weight} for name, weight in weights.items()]
+    return {"Rules": [{"RuleArn": RULE, "Actions": [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]}]}
+
+
+class Gate:
+    """The gate of a generated service, with responses of Elastic Load Balancing."""
+
+    def __init__(self, service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.service = service
+        self.script = service / "config/scripts/strategy_gate.py"
+        self.monkeypatch = monkeypatch
+        self.calls: list[list[str]] = []
+
+    def strategy(self, name: object, environment: str = "prod") -> None:
+        file = self.service / "infrastructure" / environment / "service.json"
+        document = json.loads(file.read_text())
+        document["Parameters"]["DeploymentStrategy"] = name
+        file.write_text(json.dumps(document))
+
+    def run(
+        self, answer: object = None, *, error: str = "", raised: Exception | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the gate in this process."""
+
+        def aws(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+            assert options["timeout"] > 0
+            self.calls.append(command)
+            if raised:
+                raise raised
+            output = answer if isinstance(answer, str) else json.dumps(answer)
+            return subprocess.CompletedProcess(command, 254 if error else 0, "" if error else output, error)
+
+        output, errors = io.StringIO(), io.StringIO()
+        given = {"ENVIRONMENT_NAME": "prod", "PRODUCTION_RULE": RULE, "TARGET_GROUP": PRIMARY, **variables}
+        with (
+            self.monkeypatch.context() as patch,
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+        ):
+            for name, value in given.items():
+                patch.setenv(name, value)
+            patch.setattr(subprocess, "run", aws)
+            with pytest.raises(SystemExit) as ended:
+                runpy.run_path(str(self.script), run_name="__main__")
+        return subprocess.CompletedProcess([], int(str(ended.value.code)), output.getvalue(), errors.getvalue())
+
+
+@pytest.fixture
+def gate(service: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    return Gate(service, monkeypatch)
+
+
+def opened(done: subprocess.CompletedProcess[str]) -> None:
+    assert (done.returncode, done.stderr) == (OPEN, ""), done.stdout + done.stderr
+    assert done.stdout.startswith("Strategy gate open: ")
+
+
+def closed(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """Assert that the gate closed with one sentence, which has a remedy."""
+    assert (done.returncode, done.stdout) == (code, ""), done.stdout + done.stderr
+    assert done.stderr.startswith("Strategy gate closed: ")
+    assert done.stderr.endswith(".\n")
+    assert done.stderr.count("\n") == done.stderr.count("; ") == 1
+    for word in words:
+        assert word in done.stderr
+
+
+def test_a_rolling_deployment_passes_while_the_primary_target_group_has_the_traffic(gate: Gate) -> None:
+    opened(gate.run(weighted(primary=100, alternate=0)))
+    assert gate.calls == [["aws", "elbv2", "describe-rules", "--rule-arns", RULE, "--output", "json"]]
+
+
+@pytest.mark.parametrize(
+    ("weights", "percent"),
+    [
+        ({"primary": 0, "alternate": 100}, 0),
+        ({"alternate": 100}, 0),
+        ({"primary": 0, "alternate": 0}, 0),
+        ({"primary": 90, "alternate": 10}, 90),
+        ({"primary": 999, "alternate": 1}, 99),
+        ({"primary": 100, "alternate": 0, "other": 100}, 50),
+    ],
+)
+def test_a_rolling_deployment_stops_while_another_target_group_has_traffic(
+    gate: Gate, weights: dict[str, int], percent: int
+) -> None:
+    closed(gate.run(weighted(**weights)), CLOSED_BY_TRAFFIC, f"of prod has {percent} % of the traffic", REMEDY)
+
+
+@pytest.mark.parametrize("strategy", ["BLUE_GREEN", "CANARY", "LINEAR"])
+def test_deployments_that_shift_traffic_pass_without_a_look(gate: Gate, strategy: str) -> None:
+    gate.strategy(strategy)
+    opened(gate.run(weighted(primary=0, alternate=100)))
+    assert gate.calls == []
+
+
+def test_each_environment_has_its_own_strategy(gate: Gate) -> None:
+    gate.strategy("CANARY", "dev")
+    opened(gate.run(weighted(alternate=1), ENVIRONMENT_NAME="dev"))
+    closed(gate.run(weighted(alternate=1)), CLOSED_BY_TRAFFIC)
+
+
+def test_an_unknown_strategy_counts_as_rolling(gate: Gate) -> None:
+    gate.strategy("SOMETHING_NEW")
+    closed(gate.run(weighted(alternate=1)), CLOSED_BY_TRAFFIC)
+
+
+@given(st.dictionaries(st.sampled_from([PRIMARY, ALTERNATE, "arn:other"]), st.integers(0, 999)))
+def test_all_the_traffic_is_all_the_weight(weights: dict[str, int]) -> None:
+    percentage = runpy.run_path(str(ROOT / "template/config/scripts/strategy_gate.py"))["percentage"]
+    others = sum(weight for group, weight in weights.items() if group != PRIMARY)
+    assert (percentage(weights, PRIMARY) == 100) == (weights.get(PRIMARY, 0) > 0 and not others)
+
+
+class TestFailsClosed:
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            "",
+            "no JSON",
+            [],
+            {},
+            {"Rules": []},
+            {"Rules": [{"Actions": []}]},
+            {"Rules": [{"Actions": [{"Type": "fixed-response"}]}]},
+            {"Rules": [{"Actions": [{"Type": "forward", "ForwardConfig": {"TargetGroups": [{"Weight": 1}]}}]}]},
+            {"Rules": weighted(primary=1)["Rules"] * 2},
+        ],
+    )
+    def test_for_an_unexpected_response(self, gate: Gate, answer: object) -> None:
+        closed(gate.run(answer), CLOSED_UNREAD, RULE, "restore its action")
+
+    def test_for_an_error_in_the_words_of_aws(self, gate: Gate) -> None:
+        error = (
+            "\nAn error occurred (RuleNotFound) when calling the DescribeRules operation: One or more rules not found\n"
+        )
+        closed(gate.run(error=error), CLOSED_UNREAD, "One or more rules not found; fix this, then retry the stage")
+
+    def test_for_permissions_that_are_older_than_the_pipeline(self, gate: Gate) -> None:
+        error = "\nAn error occurred (AccessDenied) when calling the DescribeRules operation: no boundary allows it.\n"
+        closed(gate.run(error=error), CLOSED_UNREAD, "no boundary allows it; run `scaffold deploy`")
+
+    def test_for_a_call_that_hangs(self, gate: Gate) -> None:
+        closed(gate.run(raised=subprocess.TimeoutExpired("aws", 120)), CLOSED_UNREAD, "timed out after 120 s")
+
+    def test_without_the_aws_cli(self, gate: Gate) -> None:
+        closed(gate.run(raised=FileNotFoundError()), CLOSED_UNREAD, "the AWS CLI is not installed")
+
+    def test_without_a_strategy(self, gate: Gate) -> None:
+        file = gate.service / "infrastructure/prod/service.json"
+        for text in ("{}", '{"Parameters": {}}', "no JSON", "[]"):
+            file.write_text(text)
+            closed(gate.run(), CLOSED_UNREAD, "infrastructure/prod/service.json has no parameter DeploymentStrategy")
+        file.unlink()
+        closed(gate.run(), CLOSED_UNREAD, "infrastructure/prod/service.json has no parameter DeploymentStrategy")
+        assert gate.calls == []
+
+    @pytest.mark.parametrize("missing", ["ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP"])
+    def test_without_a_variable(self, gate: Gate, missing: str) -> None:
+        done = gate.run(weighted(primary=100), **{missing: ""})
+        assert done.returncode == USAGE_ERROR
+        assert missing in done.stderr
+
+
+@pytest.fixture
+def balancer(local: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client for Elastic Load Balancing on local AWS, and the ARNs of a rule and its two target groups."""
+    for name, value in local.items():
+        monkeypatch.setenv(name, value)
+    elb = boto3.client("elbv2", region_name="us-east-1")
+    (made,) = elb.create_load_balancer(Name="gate", Subnets=["subnet-1", "subnet-2"])["LoadBalancers"]
+    groups = [
+        elb.create_target_group(Name=name, Protocol="HTTP", Port=8080, VpcId="vpc-1")["TargetGroups"][0]
+        for name in ("primary", "alternate")
+    ]
+    primary, alternate = (group["TargetGroupArn"] for group in groups)
+    reply = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+    (listener,) = elb.create_listener(
+        LoadBalancerArn=made["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=[reply]
+    )["Listeners"]
+    (rule,) = elb.create_rule(
+        ListenerArn=listener["ListenerArn"],
+        Priority=1000,
+        Conditions=[{"Field": "path-pattern", "Values": ["/*"]}],
+        Actions=[{"Type": "forward", "TargetGroupArn": primary}],
+    )["Rules"]
+    yield elb, rule["RuleArn"], primary, alternate
+    elb.delete_load_balancer(LoadBalancerArn=made["LoadBalancerArn"])
+    for arn in (primary, alternate):
+        elb.delete_target_group(TargetGroupArn=arn)
+
+
+def test_the_aws_cli_reads_the_live_rule(generated: Path, local: dict[str, str], balancer: Any) -> None:
+    elb, rule, primary, alternate = balancer
+
+    def run() -> subprocess.CompletedProcess[str]:
+        variables = {"ENVIRONMENT_NAME": "prod", "PRODUCTION_RULE": rule, "TARGET_GROUP": primary}
+        return subprocess.run(
+            [sys.executable, generated / "config/scripts/strategy_gate.py"],
+            env=machine_environment(**local, **variables),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    opened(run())
+    elb.modify_rule(RuleArn=rule, Actions=[{"Type": "forward", "TargetGroupArn": alternate}])
+    closed(run(), CLOSED_BY_TRAFFIC, "has 0 % of the traffic")
