@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import shutil
 import socket
 import threading
@@ -40,8 +41,8 @@ class Service:
         client("s3").create_bucket(Bucket=f"{name}-artifacts")
         client("ecr").create_repository(repositoryName=name, imageTagMutability="IMMUTABLE")
         self._deploy()
-        self.build, self.smoke_test = (
-            Project(f"{name}-{kind}", client, f"{name}-artifacts") for kind in ("build", "smoke-test")
+        self.build, self.checks = (
+            Project(f"{name}-{kind}", client, f"{name}-artifacts") for kind in ("build", "checks")
         )
 
     def _deploy(self) -> None:
@@ -49,7 +50,9 @@ class Service:
         name, cloudformation = self.name, self.client("cloudformation")
         policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
         managed = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": policy}}
-        exports = {
+        template = (self.folder / "infrastructure/build.yaml").read_text()
+        imported = dict.fromkeys(re.findall(r"\$\{AppName\}-((?:foundation|permissions)-\w+)", template), "any")
+        exports = imported | {
             "foundation-ArtifactKeyArn": "arn:aws:kms:us-east-1:000000000000:key/0",
             "foundation-RepositoryName": name,
             "foundation-RepositoryUri": f"{ACCOUNT_HOST}/{name}",
@@ -63,11 +66,11 @@ class Service:
             for index, (key, value) in enumerate(exports.items())
         }
         body = json.dumps({"Resources": {"Policy": managed}, "Outputs": outputs})
-        for stack, template in (("imports", body), ("build", (self.folder / "infrastructure/build.yaml").read_text())):
+        for stack, text in (("imports", body), ("build", template)):
             parameters = [{"ParameterKey": "AppName", "ParameterValue": name}] if stack == "build" else []
             cloudformation.create_stack(
                 StackName=f"{name}-{stack}",
-                TemplateBody=template,
+                TemplateBody=text,
                 Parameters=parameters,
                 Capabilities=["CAPABILITY_IAM"],
             )
@@ -184,13 +187,14 @@ def test_the_smoke_test(small):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         given = {
+            "CHECK": "smoke_test",
             "SERVICE_URL": f"http://127.0.0.1:{server.server_port}",
             "EXPECTED_VERSION": "abc",
             "ENVIRONMENT_NAME": "dev",
         }
         variables = [{"name": name, "value": value} for name, value in given.items()]
-        build = small.smoke_test.build(small.folder, environmentVariablesOverride=variables)
-        assert build["buildStatus"] == "SUCCEEDED", small.smoke_test.log(build)
+        build = small.checks.build(small.folder, environmentVariablesOverride=variables)
+        assert build["buildStatus"] == "SUCCEEDED", small.checks.log(build)
     finally:
         server.shutdown()
         server.server_close()
