@@ -27,7 +27,10 @@ class GitFailure(Enum):
 # In the order in which they are tried. A remote helper that cannot connect prints a traceback through modules that have
 # "credentials" in their names, so NETWORK comes before DENIED.
 _PATTERNS = {
-    GitFailure.STORAGE: (r"no space left on device|out of disk ?space|disk quota exceeded|read-only file system",),
+    # Git gives no reason for a reference that it could open, but not write.
+    GitFailure.STORAGE: (
+        r"no space left on device|out of disk ?space|disk quota exceeded|read-only file system|couldn't write '",
+    ),
     GitFailure.NOT_FAST_FORWARD: (
         r"! \[rejected\] .*\((fetch first|non-fast-forward|needs force|stale info)\)",
         r"not possible to fast-forward",

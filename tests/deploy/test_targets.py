@@ -94,7 +94,7 @@ def test_the_configuration_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     target = configured_target("us-east-1", "team")
     monkeypatch.delenv("SCAFFOLD_LOCAL")
-    assert target == Target("us-east-1", "team", local=True)
+    assert target == Target("us-east-1", "team", local=True, runs=False)
     assert not configured_target("us-east-1").local
 
 

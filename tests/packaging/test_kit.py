@@ -147,13 +147,6 @@ def test_no_network_and_no_helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert "pipx install git-remote-codecommit" in failure.value.remedy
 
 
-def test_an_address_with_a_password_is_refused_before_anything_is_fetched() -> None:
-    for address in ("https://ann:secret@git.example.com/kit.git", "git+https://:secret@git.example.com/kit"):
-        message = refused(address)
-        assert "password" in message
-        assert "secret" not in message
-
-
 def test_the_home_of_an_unknown_user() -> None:
     assert refused("~nobody-of-this-name/kit") == "There is no kit at ~nobody-of-this-name/kit."
 
@@ -195,16 +188,19 @@ def test_a_kit_of_another_user_is_no_reason_to_run_git_init(kit: Path, monkeypat
 @pytest.mark.parametrize(
     "address",
     [
-        "https://ann:pass@127.0.0.1/kit.git",
-        "git+https://TOKEN@127.0.0.1/kit.git",
-        "http://:pass@127.0.0.1/kit.git",
-        "HTTPS://x-access-token:TOKEN@127.0.0.1/kit.git",
-        "ssh://ann:pass@127.0.0.1/kit.git",
-        "git+ssh://ann:pass@127.0.0.1/kit.git",
+        "https://ann:secret@127.0.0.1/kit.git",
+        "git+https://secret@127.0.0.1/kit.git",
+        "http://:secret@127.0.0.1/kit.git",
+        "git+https://:secret@127.0.0.1/kit",
+        "HTTPS://x-access-token:secret@127.0.0.1/kit.git",
+        "ssh://ann:secret@127.0.0.1/kit.git",
+        "git+ssh://ann:secret@127.0.0.1/kit.git",
     ],
 )
-def test_credentials_would_be_recorded(address: str) -> None:
-    assert "credentials" in refused(address)
+def test_an_address_with_credentials_is_refused_before_anything_is_fetched(address: str) -> None:
+    message = refused(address)
+    assert "credentials" in message
+    assert "secret" not in message
 
 
 @pytest.mark.parametrize(
