@@ -49,7 +49,9 @@ class Build:
             "aws_access_key_id": local["AWS_ACCESS_KEY_ID"],
             "aws_secret_access_key": local["AWS_SECRET_ACCESS_KEY"],
         }
-        self.ecr = boto3.client("ecr", region_name="us-east-1", endpoint_url=local["AWS_ENDPOINT_URL"], **keys)
+        self.ecr = boto3.Session().client(
+            "ecr", region_name="us-east-1", endpoint_url=local["AWS_ENDPOINT_URL"], **keys
+        )
         self.ecr.create_repository(repositoryName=repository, imageTagMutability="IMMUTABLE")
 
     def images(self) -> dict[str, str]:

@@ -198,7 +198,7 @@ def balancer(local: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
     """A client for Elastic Load Balancing on local AWS, and the ARNs of a rule and its two target groups."""
     for name, value in local.items():
         monkeypatch.setenv(name, value)
-    elb = boto3.client("elbv2", region_name="us-east-1")
+    elb = boto3.Session().client("elbv2", region_name="us-east-1")
     (made,) = elb.create_load_balancer(Name="gate", Subnets=["subnet-1", "subnet-2"])["LoadBalancers"]
     groups = [
         elb.create_target_group(Name=name, Protocol="HTTP", Port=8080, VpcId="vpc-1")["TargetGroups"][0]

@@ -89,7 +89,7 @@ def test_output_of_any_kind_reaches_the_log(tmp_path: Path) -> None:
 
 def start_build(aws: LocalAws, pids: Path) -> int:
     """Start a build whose command has a session of its own, and return the command's process."""
-    codebuild = boto3.client(
+    codebuild = boto3.Session().client(
         "codebuild",
         region_name="us-east-1",
         endpoint_url=aws.variables["AWS_ENDPOINT_URL"],

@@ -24,7 +24,7 @@ class CodeBuild:
     """CodeBuild's API, with scripted answers."""
 
     def __init__(self) -> None:
-        self.client = boto3.client("codebuild", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+        self.client = boto3.Session().client("codebuild", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
         self.stub = Stubber(self.client)
         self.stub.activate()
 

@@ -35,7 +35,7 @@ def fetch(local: dict[str, str], path: str) -> bytes:
 
 
 def repository(local: dict[str, str], name: str) -> Any:
-    ecr = boto3.client(
+    ecr = boto3.Session().client(
         "ecr",
         region_name="us-east-1",
         endpoint_url=local["AWS_ENDPOINT_URL"],
