@@ -129,9 +129,8 @@ def test_a_port_of_the_process_is_reached(run: Callable[..., Run]) -> None:
         assert b"200" in connection.recv(100)
 
 
+@pytest.mark.parametrize("run", ["namespaces"], indirect=True)
 def test_two_processes_have_the_same_port(run: Callable[..., Run]) -> None:
-    if not processes.namespaces():
-        pytest.skip("only with namespaces")
     for _ in range(2):
         assert run(SERVER, PORT="8080").process.log.readline() == b"listens\n"
 
