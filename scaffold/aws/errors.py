@@ -149,7 +149,7 @@ def _refused(error: ClientError) -> ScaffoldError:
         on = f" on {resource}" if resource else ""
         return ScaffoldError(
             f"AWS denied {action}{on}: these credentials lack the permission.",
-            f"Ask an administrator to allow {action}; {PERMISSIONS} lists what deploy, repair and destroy need.",
+            f"Ask an administrator to allow {action}; {PERMISSIONS} lists what each command needs.",
         )
     if code == "OperationNotAllowedException" and operation == "CreateRepository":
         return ScaffoldError(

@@ -45,13 +45,39 @@ class StageState:
         status: As CodePipeline names it; None before the first execution.
         execution: The id of the pipeline execution that is, or was last, in the stage.
         disabled_reason: Why the transition into the stage is disabled; None while it is enabled.
+        inbound: The ids of the executions that wait to enter the stage.
+        actions: Each action's newest execution, of whichever pipeline execution that was.
     """
 
     name: str
     status: str | None
     execution: str | None
     disabled_reason: str | None
+    inbound: tuple[str, ...]
     actions: tuple[ActionState, ...]
+
+    @property
+    def waits_for_approval(self) -> bool:
+        """Whether its execution waits for a person's decision."""
+        return any(action.token for action in self.actions)
+
+
+@dataclass(frozen=True)
+class ActionRun:
+    """The newest attempt at an action within one pipeline execution.
+
+    Attributes:
+        status: As CodePipeline names it: `InProgress`, `Succeeded`, `Failed` or `Abandoned`.
+        reason: Why it failed, or what the provider says about it.
+        variables: Its output variables.
+    """
+
+    stage: str
+    name: str
+    category: str
+    status: str
+    reason: str
+    variables: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -60,12 +86,13 @@ class Execution:
 
     Attributes:
         commit: The commit of its source; None before its source action has ended.
+        rollback: Whether it runs a stage of an earlier execution again, after a failure there.
     """
 
     id: str
     status: str
     commit: str | None
-    started: datetime | None
+    rollback: bool
 
 
 def stages(session: Session, app_name: str) -> tuple[StageState, ...]:
@@ -85,14 +112,6 @@ def stages(session: Session, app_name: str) -> tuple[StageState, ...]:
     return tuple(_stage(stage) for stage in state["stageStates"])
 
 
-def status_of(session: Session, app_name: str, execution: str) -> str:
-    """The status of an execution, such as `InProgress`."""
-    answer = session.client("codepipeline").get_pipeline_execution(
-        pipelineName=names.pipeline(app_name), pipelineExecutionId=execution
-    )
-    return str(answer["pipelineExecution"]["status"])
-
-
 def latest_executions(session: Session, app_name: str) -> list[Execution]:
     """The newest hundred executions, the newest first."""
     return _executions(session, app_name, maxResults=100)
@@ -104,19 +123,19 @@ def last_success(session: Session, app_name: str, stage: str) -> Execution | Non
     return next(iter(_executions(session, app_name, maxResults=1, **chosen)), None)
 
 
-def output_variables(session: Session, app_name: str, execution: str) -> dict[str, dict[str, str]]:
-    """The output variables of an execution's actions, by the actions' names."""
+def action_runs(session: Session, app_name: str, execution: str) -> list[ActionRun]:
+    """What an execution's actions have done, in the order in which they started."""
     pages = (
         session.client("codepipeline")
         .get_paginator("list_action_executions")
         .paginate(pipelineName=names.pipeline(app_name), filter={"pipelineExecutionId": execution})
     )
-    found: dict[str, dict[str, str]] = {}
+    found: dict[tuple[str, str], ActionRun] = {}
     for page in pages:
         for one in page["actionExecutionDetails"]:
             # The newest attempt comes first.
-            found.setdefault(one["actionName"], one.get("output", {}).get("outputVariables", {}))
-    return found
+            found.setdefault((one["stageName"], one["actionName"]), _run(one))
+    return list(reversed(found.values()))
 
 
 def _executions(session: Session, app_name: str, **arguments: Any) -> list[Execution]:
@@ -127,9 +146,8 @@ def _executions(session: Session, app_name: str, **arguments: Any) -> list[Execu
 
 def _execution(summary: dict[str, Any]) -> Execution:
     revisions = summary.get("sourceRevisions") or [{}]
-    return Execution(
-        summary["pipelineExecutionId"], summary["status"], revisions[0].get("revisionId"), summary.get("startTime")
-    )
+    rollback = summary.get("executionType") == "ROLLBACK"
+    return Execution(summary["pipelineExecutionId"], summary["status"], revisions[0].get("revisionId"), rollback)
 
 
 def _stage(state: dict[str, Any]) -> StageState:
@@ -140,6 +158,7 @@ def _stage(state: dict[str, Any]) -> StageState:
         latest.get("status"),
         latest.get("pipelineExecutionId"),
         None if enabled else str(transition.get("disabledReason", "")),
+        tuple(one["pipelineExecutionId"] for one in state.get("inboundExecutions", [])),
         tuple(_action(action) for action in state["actionStates"]),
     )
 
@@ -154,4 +173,17 @@ def _action(state: dict[str, Any]) -> ActionState:
         latest.get("token") if latest.get("status") == "InProgress" else None,
         latest.get("lastStatusChange"),
         latest.get("externalExecutionUrl"),
+    )
+
+
+def _run(details: dict[str, Any]) -> ActionRun:
+    output = details.get("output", {})
+    result = output.get("executionResult", {})
+    return ActionRun(
+        details["stageName"],
+        details["actionName"],
+        details.get("input", {}).get("actionTypeId", {}).get("category", ""),
+        details["status"],
+        result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary") or "",
+        output.get("outputVariables", {}),
     )

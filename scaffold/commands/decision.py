@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from scaffold.console.prompt import confirm
 from scaffold.core.errors import UsageError
 from scaffold.core.target import configured_target
 from scaffold.deployment.approval import Decision, WaitingRelease, decide
+from scaffold.deployment.scope import command_for
 from scaffold.service.service import read
 
 
@@ -53,20 +55,22 @@ def run(
         )
     service = read(options.directory)
 
-    def confirmed(release: WaitingRelease, again: str) -> bool:
+    target = configured_target(service.region, options.profile)
+
+    def confirmed(release: WaitingRelease) -> bool:
         if options.yes:
             return True
         if not console.interactive:
-            raise UsageError(
-                "Cannot ask for confirmation: this is not a terminal.", f"`{again}` decides without asking."
-            )
+            why = "with --json nothing is asked" if console.json else "this is not a terminal"
+            again = command_for(target, *_words(options, decision, release))
+            raise UsageError(f"Cannot ask for confirmation: {why}.", f"`{again}` decides without asking.")
         for line in describe(release):
             console.note(line)
         return confirm(f"{decision.command.capitalize()} this release?")
 
     return decide(
         service,
-        configured_target(service.region, options.profile),
+        target,
         decision,
         environment=options.environment,
         execution=options.execution,
@@ -74,3 +78,13 @@ def run(
         confirm=confirmed,
         console=console,
     )
+
+
+def _words(options: DecisionOptions, decision: type[Decision], release: WaitingRelease) -> list[str]:
+    """The command that makes the same decision without a prompt."""
+    words = ["scaffold", decision.command, *([options.environment] if options.environment else [])]
+    if options.directory != Path():
+        words += ["--directory", shlex.quote(str(options.directory))]
+    if options.message:
+        words += ["--message", shlex.quote(options.message)]
+    return [*words, "--yes", "--execution", release.execution]

@@ -36,7 +36,12 @@ def run(options: DeployOptions, console: Console) -> DeployResult:
         raise UsageError("A plan releases nothing to wait for.", "Leave one of --plan and --wait out.")
     service = read(options.directory)
     target = configured_target(service.region, options.profile)
+    if options.wait and not target.runs:
+        raise UsageError(
+            "This local AWS runs no pipelines, so there is no release to wait for.",
+            "Leave --wait out, or start another local AWS with `scaffold local --run -- bash`.",
+        )
     result = deploy(service, target, plan=options.plan, console=console)
     if not options.wait:
         return result
-    return replace(result, release=wait_for_release(service, target, console))
+    return replace(result, release=wait_for_release(service, target, result.commit, console))

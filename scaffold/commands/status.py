@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from scaffold.aws.session import signed_in
 from scaffold.console.console import Console
@@ -50,7 +53,9 @@ def run(options: StatusOptions, console: Console, text: Callable[[StatusResult],
                 while True:
                     live.update(text(result).splitlines())
                     time.sleep(_SECONDS)
-                    result = look(session, service)
+                    # A failure that may pass does not end the watch.
+                    with suppress(BotoCoreError, ClientError):
+                        result = look(session, service)
             except KeyboardInterrupt:
                 live.update([])
                 return result

@@ -37,7 +37,7 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """The process's exit code: 0, or 10 when a plan found changes."""
+        """The process's exit code: 0 unless a subclass says otherwise."""
         return 0
 
     def document(self) -> dict[str, Any]:

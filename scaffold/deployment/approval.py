@@ -19,7 +19,6 @@ from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
 from scaffold.deployment.ownership import check_stacks
-from scaffold.deployment.scope import command_for
 from scaffold.service import history, identity, names
 from scaffold.service.history import Commit
 from scaffold.service.service import Service
@@ -98,7 +97,7 @@ def decide(
     environment: str | None,
     execution: str | None,
     message: str,
-    confirm: Callable[[WaitingRelease, str], bool],
+    confirm: Callable[[WaitingRelease], bool],
     console: Console,
 ) -> Decision:
     """Approve or reject the release that waits.
@@ -107,7 +106,7 @@ def decide(
         environment: Whose stage it waits in; None for the only one that waits.
         execution: The id of the pipeline execution that it has to be; None for any.
         message: What the others read about the decision.
-        confirm: Called with the release and the command that decides without a prompt; false cancels.
+        confirm: Called with the release; false cancels.
 
     Raises:
         UsageError: No such environment, or the message is too long.
@@ -129,13 +128,9 @@ def decide(
             check_stacks(service, root_commit, find_all(session).values(), f"scaffold {decision.command}")
             stage, action = _waiting(session, service, environment, execution)
             release = _described(session, service, stage, action)
-            chosen = [environment] if environment else []
-            again = command_for(
-                target, "scaffold", decision.command, *chosen, "--yes", "--execution", release.execution
-            )
-            if not confirm(release, again):
+            if not confirm(release):
                 raise ScaffoldError(
-                    "Nothing was decided: the release still waits.", f"`{again}` decides without asking."
+                    "Nothing was decided: the release still waits.", "Run the same command again to decide."
                 )
             _put(session, service, release, str(action.token), decision, message)
             return decision(service.app_name, session.account, session.region, target.local, message, release)
@@ -179,7 +174,8 @@ def _described(
     session: Session, service: Service, stage: pipeline_state.StageState, action: pipeline_state.ActionState
 ) -> WaitingRelease:
     execution = str(stage.execution)
-    variables = pipeline_state.output_variables(session, service.app_name, execution)
+    runs = pipeline_state.action_runs(session, service.app_name, execution)
+    variables = {run.name: run.variables for run in runs if run.stage == run.name}
     commit = variables.get("Source", {}).get("CommitId")
     last = pipeline_state.last_success(session, service.app_name, stage.name)
     commits = history.between(service, last.commit, commit) if last and last.commit and commit else None

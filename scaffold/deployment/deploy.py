@@ -64,6 +64,7 @@ class DeployResult(Result):
     Attributes:
         local: Whether it is local AWS, which proves nothing about an account.
         runs: Whether the pipeline runs there; a local AWS may only store it.
+        commit: The commit of main that is deployed.
         planned: Whether this is a plan and nothing was changed.
         steps: Every step, in order.
         quotas: Quotas that are too small for the first run of new environments; read when the pipeline's stack changes.
@@ -83,6 +84,7 @@ class DeployResult(Result):
     account: str
     region: str
     local: bool
+    commit: str
     planned: bool
     steps: tuple[StepResult, ...]
     quotas: tuple[Quota, ...]
@@ -138,7 +140,7 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
             if not plan and (hint := helper_hint()):
                 console.note(hint)
             left = left_environments(service, existing.stacks.values())
-            result = _result(session, service, results, quotas, remote, left, notifies=_notifies(specs))
+            result = _result(session, service, commit, results, quotas, remote, left, notifies=_notifies(specs))
             return replace(result, networks=networks)
     except KeyboardInterrupt as interruption:
         raise Interrupted(
@@ -194,6 +196,7 @@ def _do(step: Step, pending: Pending | None, console: Console) -> None:
 def _result(
     session: Session,
     service: Service,
+    commit: str,
     steps: list[StepResult],
     quotas: tuple[Quota, ...],
     remote: str | None,
@@ -207,6 +210,7 @@ def _result(
         account=session.account,
         region=session.region,
         local=local,
+        commit=commit,
         planned=remote is None,
         steps=tuple(steps),
         quotas=quotas,

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from scaffold.aws import pipeline_state
 from scaffold.aws.cloudformation.stack_events import pauses
-from scaffold.aws.pipeline_state import ActionState, Execution, StageState
+from scaffold.aws.pipeline_state import ActionRun, Execution, StageState
 from scaffold.aws.session import Session, signed_in
-from scaffold.console.console import Console, Live, one_line
+from scaffold.console.console import Console, one_line
 from scaffold.core.errors import Interrupted, ScaffoldError
 from scaffold.core.target import Target
-from scaffold.service import names, preflight
+from scaffold.deployment.scope import command_for, start_command
+from scaffold.service import names
 from scaffold.service.service import Service
 
 # EventBridge delivers a push within seconds; longer means that the event was lost.
@@ -43,136 +44,133 @@ class ReleaseFailed(ScaffoldError):
     """The release of a commit has failed or was stopped."""
 
 
-def wait_for_release(service: Service, target: Target, console: Console) -> Release:
-    """Follow the release of the commit that was deployed, main's in the local clone.
+def wait_for_release(service: Service, target: Target, commit: str, console: Console) -> Release:
+    """Follow the release of a commit that was deployed.
 
     Raises:
         ReleaseFailed: As `follow`.
         Interrupted: Ctrl-C; the release continues.
     """
-    commit = preflight.deployable_commit(service)
     try:
         with signed_in(service, target, console) as session:
             return follow(session, service, commit, console)
     except KeyboardInterrupt as interruption:
-        raise Interrupted(
-            "Interrupted; the release continues on AWS.", "`scaffold status --watch` shows it."
-        ) from interruption
+        status = command_for(target, "scaffold status --watch")
+        raise Interrupted("Interrupted; the release continues on AWS.", f"`{status}` shows it.") from interruption
 
 
 def follow(session: Session, service: Service, commit: str, console: Console) -> Release:
     """Follow the release of a commit until it has succeeded, or waits for a decision.
 
     Raises:
-        ReleaseFailed: It failed, was rejected, stopped or replaced by a newer one.
+        ReleaseFailed: It failed, was rejected, stopped or replaced by a newer one, or waits for a disabled transition.
         ScaffoldError: No execution of the commit has started.
     """
+    wait = pauses()
+    deadline = time.monotonic() + _START_SECONDS
+    failed = False
     with console.live() as live:
         while True:
-            execution = _started(session, service, commit)
-            release = _until_it_ends(session, service, execution, live)
-            if release:
-                return release
-
-
-def _started(session: Session, service: Service, commit: str) -> Execution:
-    """The newest execution of the commit, once there is one that no other one replaces."""
-    deadline = time.monotonic() + _START_SECONDS
-    wait = pauses()
-    while True:
-        execution = _newest_of(session, service, commit)
-        if execution and execution.status not in _REPLACED:
-            return execution
-        if time.monotonic() > deadline:
-            raise _replaced(session, service, execution) if execution else _not_started(service, commit)
-        wait()
-
-
-def _until_it_ends(session: Session, service: Service, execution: Execution, live: Live) -> Release | None:
-    """Show an execution until it has succeeded or waits; None where another one replaces it."""
-    wait = pauses()
-    while True:
-        status = pipeline_state.status_of(session, service.app_name, execution.id)
-        everything = pipeline_state.stages(session, service.app_name)
-        stages = [stage for stage in everything if stage.execution == execution.id]
-        live.update([line for stage in stages for line in _lines(stage)])
-        if status in _REPLACED:
-            return None
-        if status == "Failed":
-            raise _failed(stages)
-        if status == "Succeeded":
-            return Release(execution.id, str(execution.commit), None)
-        if stage := _waiting(everything, execution.id):
-            behind = stage.execution if stage.execution != execution.id else None
-            return Release(execution.id, str(execution.commit), stage.name, behind)
-        wait()
-
-
-def _waiting(stages: Sequence[StageState], execution: str) -> StageState | None:
-    """The stage in which an execution waits for approval, or before which it waits for one that does: a stage has one
-    execution at a time.
-    """
-    own = [number for number, stage in enumerate(stages) if stage.execution == execution]
-    if not own:
-        return None
-    newest = stages[own[-1]]
-    following = stages[own[-1] + 1 : own[-1] + 2] if newest.status == "Succeeded" else ()
-    return next((stage for stage in (newest, *following) if any(action.token for action in stage.actions)), None)
-
-
-def _newest_of(session: Session, service: Service, commit: str) -> Execution | None:
-    executions = pipeline_state.latest_executions(session, service.app_name)
-    return next((one for one in executions if one.commit == commit), None)
-
-
-def _lines(stage: StageState) -> list[str]:
-    started = [action for action in stage.actions if action.status]
-    actions = [f"  {_mark(action.status)} {action.name}{_detail(action)}" for action in started]
-    return [f"{_mark(stage.status)} {stage.name}", *actions]
-
-
-def _mark(status: str | None) -> str:
-    return _MARKS.get(status or "", "-")
-
-
-def _detail(action: ActionState) -> str:
-    if action.token:
-        return ": waits for approval"
-    return f": {one_line(action.reason)}" if action.status == "Failed" and action.reason else ""
-
-
-def _failed(stages: Sequence[StageState]) -> ReleaseFailed:
-    for stage in stages:
-        for action in stage.actions:
-            if stage.status == "Failed" and action.status == "Failed":
-                why = one_line(action.reason or action.summary or "").rstrip(".")
-                return ReleaseFailed(
-                    f"The release failed in the action {action.name} of the stage {stage.name}{why and f': {why}'}.",
-                    f"Fix the cause with a commit, or run the action again: `scaffold retry {stage.name}`.",
+            executions = pipeline_state.latest_executions(session, service.app_name)
+            # A rollback has the commit of an earlier release.
+            execution = next((one for one in executions if one.commit == commit and not one.rollback), None)
+            if execution and execution.status not in _REPLACED:
+                runs = pipeline_state.action_runs(session, service.app_name, execution.id)
+                live.update(_lines(runs))
+                if execution.status == "Succeeded":
+                    return Release(execution.id, commit, None)
+                # A stage that is retried by itself may be shown as failed for a moment.
+                if execution.status == "Failed" and failed:
+                    raise _failed(session, service, execution, runs)
+                failed = execution.status == "Failed"
+                if not failed and (release := _waiting(session, service, execution, runs)):
+                    return release
+                deadline = time.monotonic() + _START_SECONDS
+            elif time.monotonic() > deadline:
+                raise (
+                    _replaced(session, service, execution, executions)
+                    if execution
+                    else _not_started(session, service, commit)
                 )
-    return ReleaseFailed("The release failed.", "`scaffold status` shows the stages of the pipeline.")
+            wait()
 
 
-def _replaced(session: Session, service: Service, execution: Execution) -> ReleaseFailed:
-    newest = pipeline_state.latest_executions(session, service.app_name)[0]
-    happened = f"The release was {execution.status.lower()}"
+def _waiting(session: Session, service: Service, execution: Execution, runs: Sequence[ActionRun]) -> Release | None:
+    """What an execution waits for: a decision about itself, or about the one in the stage before which it waits.
+
+    Raises:
+        ReleaseFailed: It waits for a transition that is disabled.
+    """
+    for run in runs:
+        if run.category == "Approval" and run.status == "InProgress":
+            return Release(execution.id, str(execution.commit), run.stage)
+    for stage in pipeline_state.stages(session, service.app_name):
+        if execution.id not in stage.inbound:
+            continue
+        if stage.disabled_reason is not None:
+            raise _disabled(session, service, stage)
+        if stage.waits_for_approval:
+            return Release(execution.id, str(execution.commit), stage.name, stage.execution)
+    return None
+
+
+def _lines(runs: Sequence[ActionRun]) -> list[str]:
+    lines = []
+    for stage in dict.fromkeys(run.stage for run in runs):
+        actions = [run for run in runs if run.stage == stage]
+        lines += [stage, *(f"  {_MARKS.get(run.status, '-')} {run.name}{_detail(run)}" for run in actions)]
+    return lines
+
+
+def _detail(run: ActionRun) -> str:
+    if run.category == "Approval" and run.status == "InProgress":
+        return ": waits for approval"
+    return f": {one_line(run.reason)}" if run.status == "Failed" and run.reason else ""
+
+
+def _failed(session: Session, service: Service, execution: Execution, runs: Sequence[ActionRun]) -> ReleaseFailed:
+    status = command_for(session.target, "scaffold status")
+    run = next((run for run in runs if run.status == "Failed"), None)
+    if run is None:
+        return ReleaseFailed("The release failed.", f"`{status}` shows the stages of the pipeline.")
+    why = one_line(run.reason).rstrip(".")
+    happened = f"The release failed in the action {run.name} of the stage {run.stage}{why and f': {why}'}."
+    stages = pipeline_state.stages(session, service.app_name)
+    # After a rollback, or with another release in the stage, there is nothing to retry.
+    if any(stage.name == run.stage and stage.execution == execution.id for stage in stages):
+        again = command_for(session.target, f"scaffold retry {run.stage}")
+        return ReleaseFailed(happened, f"Fix the cause with a commit, or run the action again: `{again}`.")
+    return ReleaseFailed(happened, f"Fix the cause with a commit; `{status}` shows what runs now.")
+
+
+def _disabled(session: Session, service: Service, stage: StageState) -> ReleaseFailed:
+    enable = command_for(
+        session.target,
+        "aws codepipeline enable-stage-transition",
+        f"--region {service.region} --pipeline-name {names.pipeline(service.app_name)}",
+        f"--stage-name {stage.name} --transition-type Inbound",
+    )
+    reason = one_line(stage.disabled_reason or "")
+    return ReleaseFailed(
+        f"The release waits: the transition into the stage {stage.name} is disabled{reason and f': {reason}'}.",
+        f"To enable it: `{enable}`.",
+    )
+
+
+def _replaced(
+    session: Session, service: Service, execution: Execution, executions: Sequence[Execution]
+) -> ReleaseFailed:
+    happened, newest = f"The release was {execution.status.lower()}", executions[0]
     if newest.id != execution.id and newest.commit:
         return ReleaseFailed(
-            f"{happened}, and commit {newest.commit[:7]} is released.", "`scaffold status` shows that release."
+            f"{happened}, and commit {newest.commit[:7]} is released.",
+            f"`{command_for(session.target, 'scaffold status')}` shows that release.",
         )
-    return ReleaseFailed(
-        f"{happened}.",
-        f"Release again with `{_start(service)}`.",
-    )
+    return ReleaseFailed(f"{happened}.", f"Release again with `{start_command(session.target, service)}`.")
 
 
-def _not_started(service: Service, commit: str) -> ScaffoldError:
+def _not_started(session: Session, service: Service, commit: str) -> ScaffoldError:
     return ScaffoldError(
         f"The pipeline has not started a release of commit {commit[:7]} within {_START_SECONDS} seconds.",
-        f"Start it: `{_start(service)}`.",
+        f"Start it: `{start_command(session.target, service)}`.",
     )
-
-
-def _start(service: Service) -> str:
-    name = names.pipeline(service.app_name)
-    return f"aws codepipeline start-pipeline-execution --region {service.region} --name {name}"

@@ -17,6 +17,7 @@ from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.results import Result
 from scaffold.core.target import Target
 from scaffold.deployment.ownership import check_stacks
+from scaffold.deployment.scope import start_command
 from scaffold.service import identity, names
 from scaffold.service.service import Service
 
@@ -27,8 +28,7 @@ _REFUSALS = {
     ),
     "StageNotRetryableException": (
         "the pipeline has changed since the stage {stage} failed",
-        "Release again with a commit, or with `aws codepipeline start-pipeline-execution --region {region} --name "
-        "{pipeline}`.",
+        "Release again with a commit, or with `{start}`.",
     ),
     "ConflictException": (
         "the stage {stage} is being retried or rolled back already",
@@ -73,7 +73,9 @@ def retry(service: Service, target: Target, *, stage: str | None, all_actions: b
         check_stacks(service, root_commit, find_all(session).values(), "scaffold retry")
         failed = _failed(session, service, stage)
         # A stage that was stopped, or that a condition failed, has no failed action.
-        actions = () if all_actions else tuple(one.name for one in failed.actions if one.status == "Failed")
+        runs = pipeline_state.action_runs(session, service.app_name, str(failed.execution))
+        actions = tuple(run.name for run in runs if run.stage == failed.name and run.status == "Failed")
+        actions = () if all_actions else actions
         _retry(session, service, failed, "FAILED_ACTIONS" if actions else "ALL_ACTIONS")
         return RetryResult(
             service.app_name,
@@ -122,5 +124,5 @@ def _retry(session: Session, service: Service, stage: StageState, mode: str) -> 
         if code_of(error) not in _REFUSALS:
             raise
         happened, remedy = _REFUSALS[code_of(error)]
-        words = {"stage": stage.name, "pipeline": names.pipeline(service.app_name), "region": service.region}
+        words = {"stage": stage.name, "start": start_command(session.target, service)}
         raise ScaffoldError(f"Nothing is retried: {happened.format(**words)}.", remedy.format(**words)) from error

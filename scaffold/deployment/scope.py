@@ -9,12 +9,19 @@ from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.target import Target
+from scaffold.service import names
 from scaffold.service.service import Service
 
 
 def command_for(target: Target, *words: str) -> str:
     """The command line of a command with the target's profile, for its repetition."""
     return " ".join([*words, *([f"--profile {shlex.quote(target.profile)}"] if target.profile else [])])
+
+
+def start_command(target: Target, service: Service) -> str:
+    """The command line that starts the pipeline."""
+    pipeline = f"--region {service.region} --name {names.pipeline(service.app_name)}"
+    return command_for(target, "aws codepipeline start-pipeline-execution", pipeline)
 
 
 def check_environment(service: Service, known: Iterable[str], environment: str | None) -> None:

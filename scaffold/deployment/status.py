@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from scaffold.aws import codecommit, pipeline_state, running_service
@@ -86,9 +87,13 @@ def look(session: Session, service: Service) -> StatusResult:
     # Clients are created one after the other; boto3's sessions are not safe to use in several threads, its clients are.
     for name in (*running_service.CLIENTS, "codepipeline"):
         session.client(name)
-    with ThreadPoolExecutor(len(service.environments)) as pool:
-        environments = pool.map(lambda name: _environment(session, service, name, stacks, head), service.environments)
-        found = tuple(environments)
+    pool = ThreadPoolExecutor(len(service.environments))
+    try:
+        each = partial(_environment, session, service, stacks=stacks, head=head)
+        found = tuple(pool.map(each, service.environments))
+    finally:
+        # After Ctrl-C, calls that have started are not waited for.
+        pool.shutdown(wait=False, cancel_futures=True)
     subject = history.find(service, head) if head else None
     unpushed = history.between(service, head, names.BRANCH) if head else None
     return StatusResult(

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 
 _SECONDS = 5
-_LARGEST_ANSWER = 1_000_000
+_LARGEST_ANSWER = 100_000
 
 
 class NoAnswer(Exception):
@@ -35,7 +35,7 @@ def version(url: str) -> str:
         raise NoAnswer(f"answers {error.code}") from error
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(f"cannot be reached: {getattr(error, 'reason', None) or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NoAnswer("answers no JSON") from error
     if not isinstance(answer, dict) or not isinstance(answer.get("version"), str):
         raise NoAnswer("answers no version")

@@ -31,7 +31,9 @@ def between(service: Service, old: str, new: str) -> tuple[Commit, ...] | None:
 
 def _log(service: Service, *revisions: str) -> list[Commit] | None:
     try:
-        log = git("log", "--format=%H %s", "--end-of-options", *revisions, "--", cwd=service.root)
+        log = git(
+            "log", "--no-show-signature", "--format=%H %s", "--end-of-options", *revisions, "--", cwd=service.root
+        )
     except GitFailed:
         return None
     # Not splitlines: a subject may contain other line separators.

@@ -44,7 +44,8 @@ def _stage(stage: StageState, commit: str | None, width: int) -> Iterator[str]:
     for action in stage.actions:
         if action.token:
             yield f"  {action.name} waits for a decision{_since(action)}, execution {stage.execution}"
-        elif action.status in ("InProgress", "Failed"):
+        # An action that failed earlier may not have started in this execution of the stage.
+        elif action.status == "InProgress" or (action.status == stage.status == "Failed"):
             reason = action.reason or action.summary
             yield f"  {action.name}: {action.status}{_since(action)}{f': {one_line(reason)}' if reason else ''}"
 
@@ -75,9 +76,9 @@ def _version(one: EnvironmentStatus) -> str:
     if one.answers and one.answers == one.version:
         return f"{one.answers} answers"
     if one.answers:
-        return f"{one.answers} answers; its task definition says {one.version}"
+        return f"{one_line(one.answers)} answers; its task definition says {one.version}"
     if one.url:
-        return f"{one.version or 'none'}; the URL {one.no_answer}"
+        return f"{one.version or 'none'}; the URL {one_line(one.no_answer or '')}"
     return one.version or "none"
 
 

@@ -344,6 +344,7 @@ def test_result_as_json(service: Path) -> None:
         "account",
         "region",
         "local",
+        "commit",
         "planned",
         "steps",
         "quotas",

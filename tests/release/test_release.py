@@ -10,6 +10,7 @@ from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import git
 from scaffold.deployment.approval import Rejection
 from scaffold.deployment.follow import ReleaseFailed
+from scaffold.service import history
 from scaffold.service.service import read
 from scaffold.views import deploy as deploy_view
 from scaffold.views import releases
@@ -27,7 +28,7 @@ def test_a_release_waits_for_approval_and_reaches_production(service: Path, caps
 
     with pytest.raises(UsageError) as refused:
         decide(service)
-    assert f"scaffold approve --yes --execution {execution}`" in refused.value.remedy
+    assert f"scaffold approve --directory {service} --yes --execution {execution}`" in refused.value.remedy
     approved = decide(service, yes=True, execution=execution, message="Tried it")
     assert (approved.release.version, approved.release.commit) == ("v1", first)
     assert "version    v1" in releases.describe(approved.release)
@@ -176,3 +177,55 @@ def test_another_service_of_the_same_name(service: Path, tmp_path: Path) -> None
         with pytest.raises(ScaffoldError, match="is not this service's: the root commit"):
             command()
     assert release(service).exit_code == 11
+
+
+def test_a_rollback_hides_neither_the_failure_nor_its_reason(service: Path) -> None:
+    """The stage shows the rollback, which succeeds, and has the commit of the release before."""
+    template = (service / "infrastructure/pipeline.yaml").read_text()
+    rolled_back = template.replace(
+        "        - Name: Dev\n", "        - Name: Dev\n          OnFailure: {Result: ROLLBACK}\n"
+    )
+    first = commit(service, infrastructure__environment_yaml=ENVIRONMENT, infrastructure__pipeline_yaml=rolled_back)
+    waiting = release(service)
+    assert waiting.release
+    decide(service, yes=True, execution=waiting.release.execution)
+    assert release(service).exit_code == 0
+    missing = f"{read(service).app_name}-missing"
+    commit(service, infrastructure__environment_yaml=IMPORTING % missing)
+    for _ in range(2):
+        with pytest.raises(ReleaseFailed) as failed:
+            release(service)
+        assert "in the action Environment of the stage Dev" in failed.value.happened
+        assert missing in failed.value.happened
+    assert "scaffold retry" not in failed.value.remedy
+    git("reset", "-q", "--hard", first, cwd=service)
+    found = look(service)
+    assert found.environments[0].commit == first
+
+
+def test_a_disabled_transition_is_named(service: Path) -> None:
+    commit(service, infrastructure__environment_yaml=ENVIRONMENT)
+    assert release(service).exit_code == 11
+    app = read(service).app_name
+    client("codepipeline").disable_stage_transition(
+        pipelineName=app, stageName="Dev", transitionType="Inbound", reason="a freeze"
+    )
+    commit(service, version_txt="v2\n")
+    with pytest.raises(ReleaseFailed) as failed:
+        release(service)
+    assert "the transition into the stage Dev is disabled: a freeze" in failed.value.happened
+    assert f"enable-stage-transition --region us-east-1 --pipeline-name {app} --stage-name Dev" in failed.value.remedy
+
+
+def test_signatures_shown_in_the_log_are_no_commits(service: Path) -> None:
+    git("config", "log.showSignature", "true", cwd=service)
+    head = commit(service, "Say more")
+    found = history.find(read(service), head)
+    assert found
+    assert found.subject == "Say more"
+
+
+def test_a_local_aws_that_runs_nothing_has_no_release(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCAFFOLD_LOCAL_RUNS", "0")
+    with pytest.raises(UsageError, match="no release to wait for"):
+        release(service)
