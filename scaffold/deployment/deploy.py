@@ -158,23 +158,26 @@ def _desired_stacks(service: Service, root_commit: str) -> list[StackSpec]:
 def _walk(
     steps: list[Step], find_quotas: Callable[[], tuple[Quota, ...]], *, plan: bool, console: Console
 ) -> tuple[list[StepResult], tuple[Quota, ...]]:
-    """Look at every step and, unless it is a plan, do it. Quotas are read before the pipeline's stack changes."""
+    """Look at every step and, unless it is a plan, do it. Quotas are read before a release starts: by a push, or by a
+    change of the pipeline's stack.
+    """
     results: list[StepResult] = []
-    quotas: tuple[Quota, ...] = ()
+    quotas: tuple[Quota, ...] | None = None
     for step in steps:
         step.check()
     for step in steps:
         if not plan:
             step.wait()
         pending = step.look()
-        if pending and isinstance(step, StackStep) and step.is_pipeline:
+        releases = isinstance(step, Push) or (isinstance(step, StackStep) and step.is_pipeline)
+        if pending and releases and quotas is None:
             quotas = find_quotas()
         if plan:
             step.release()
         else:
             _do(step, pending, console)
         results.append(_step_result(step, pending))
-    return results, quotas
+    return results, quotas or ()
 
 
 def _step_result(step: Step, pending: Pending | None) -> StepResult:

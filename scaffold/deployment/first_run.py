@@ -21,6 +21,8 @@ from scaffold.service.stack_kinds import NETWORK, SERVICE, Deployer, StackKind, 
 
 # A deployment runs the new tasks beside the old ones, with every strategy (MaximumPercent: 200).
 _TASKS_DURING_A_DEPLOYMENT = 2
+# One release may be built while an earlier one is checked: CodeBuild fails a build over the quota.
+_BUILDS = 2
 
 
 def quotas_too_small(
@@ -74,7 +76,7 @@ def quota_needs(service: Service, environments: Iterable[str]) -> dict[QuotaId, 
         needs[service_quotas.SPOT_VCPUS] += on_spot * vcpus
         needs[service_quotas.ON_DEMAND_VCPUS] += (tasks - on_spot) * vcpus
     builds = _build_environments(service) if new else set()
-    return {**needs, **{quota: 1 for kind, quota in service_quotas.BUILDS.items() if kind in builds}}
+    return {**needs, **{quota: _BUILDS for kind, quota in service_quotas.BUILDS.items() if kind in builds}}
 
 
 def _warning(session: Session, quota: Quota) -> str:

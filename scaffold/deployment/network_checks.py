@@ -45,7 +45,8 @@ class NetworkWarning:
             )
         return (
             f"The public subnet {self.resource} of {self.environment} has no default route to an internet gateway: "
-            "requests from the internet do not reach the load balancer there. Add the route to its route table."
+            "requests from the internet do not reach the load balancer there, and AWS refuses it in a VPC without an "
+            "internet gateway. Add the route to its route table."
         )
 
 
@@ -64,11 +65,13 @@ def check_networks(session: Session, service: Service, existing: Mapping[str, St
     if not given:
         return _overlaps(service, own, _visible_vpcs(session)) if own else ()
     vpcs = networks.vpcs(session)
-    subnets = networks.subnets(session, (subnet for network in given for subnet in network.subnets))
+    looked_up = (subnet for network in given for subnet in (*network.subnets, *network.running_subnets))
+    subnets = networks.subnets(session, looked_up)
     for network in given:
         _check_existence(session, network, vpcs, subnets)
         _check_load_balancer_zones(network, subnets)
         _check_task_zones(network, subnets)
+        _check_running_tasks(network, subnets)
     _check_free_addresses(given, subnets)
     return (*_overlaps(service, own, vpcs), *_unreachable(session, given))
 
@@ -147,6 +150,18 @@ def _check_task_zones(network: ExistingNetwork, subnets: Mapping[str, Subnet]) -
             "Zones to survive the loss of one.",
             "private_subnet_ids",
         )
+
+
+def _check_running_tasks(network: ExistingNetwork, subnets: Mapping[str, Subnet]) -> None:
+    """The load balancer leaves a zone before the service does, in production even before the approval."""
+    served = {subnets[subnet].zone for subnet in network.public_subnets}
+    for subnet in network.running_subnets:
+        if subnet in subnets and subnets[subnet].zone not in served:
+            raise ScaffoldError(
+                f"The tasks of {network.environment} run in {subnets[subnet].zone} until its next release has ended, "
+                "and the load balancer would leave that zone before.",
+                "Keep the public subnet of that zone in public_subnet_ids for one release, and remove it in the next.",
+            )
 
 
 def _check_free_addresses(given: Sequence[ExistingNetwork], subnets: Mapping[str, Subnet]) -> None:

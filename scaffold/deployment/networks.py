@@ -32,6 +32,7 @@ class ExistingNetwork:
     Attributes:
         new_public_subnets: Those in which the load balancer is not yet.
         new_tasks: Whether the tasks are in other subnets, or in none.
+        running_subnets: Those in which the tasks run until the release of the service has ended.
     """
 
     environment: str
@@ -41,6 +42,7 @@ class ExistingNetwork:
     max_tasks: int
     new_public_subnets: tuple[str, ...]
     new_tasks: bool
+    running_subnets: tuple[str, ...]
 
     @property
     def subnets(self) -> tuple[str, ...]:
@@ -85,7 +87,8 @@ def _existing_network(service: Service, environment: str, existing: Mapping[str,
         raise _moved(environment, deployed.get("VpcId", ""), vpc)
     public, tasks = _ids(placed.get("PublicSubnetIds", "")), _ids(run.get("SubnetIds", ""))
     public_before = _ids((deployed or {}).get("PublicSubnetIds", ""))
-    new_tasks = _ids((running or {}).get("SubnetIds", "")) != tasks
+    running_subnets = _ids((running or {}).get("SubnetIds", ""))
+    new_tasks = running_subnets != tasks
     if not vpc or not tasks or (public == public_before and not new_tasks):
         return None
     return ExistingNetwork(
@@ -96,6 +99,7 @@ def _existing_network(service: Service, environment: str, existing: Mapping[str,
         max_tasks=int(most) if (most := run.get("MaxTasks", "")).isdecimal() else 1,
         new_public_subnets=tuple(subnet for subnet in public if subnet not in public_before),
         new_tasks=new_tasks,
+        running_subnets=running_subnets,
     )
 
 

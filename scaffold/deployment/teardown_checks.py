@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from scaffold.aws import data
 from scaffold.aws.cloudformation.exports import importers
 from scaffold.aws.cloudformation.stacks import Stack
@@ -11,6 +13,9 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.deployment.deletion import Deletion
 from scaffold.deployment.teardown import StackGroup
 
+# The foundation's outputs with their ARNs.
+_POLICIES_FOR_PEOPLE = ("ApproverArn", "BranchProtectionArn")
+
 
 def check_deletable(session: Session, steps: list[Deletion], again: str) -> None:
     """Refuse a teardown that CloudFormation would refuse half-way.
@@ -19,12 +24,15 @@ def check_deletable(session: Session, steps: list[Deletion], again: str) -> None
         again: The command to repeat afterwards.
 
     Raises:
-        ScaffoldError: A stack has termination protection, is imported from, or has data that blocks its deletion.
+        ScaffoldError: A stack has termination protection, is imported from, has a policy that people use, or data that
+            blocks its deletion.
     """
     groups = [step for step in steps if isinstance(step, StackGroup)]
     stacks = [stack for group in groups for stack in group.group]
     _check_protection(session, stacks, again)
     _check_imports(session, stacks, again)
+    for stack in stacks:
+        _check_attachments(session, stack, again)
     for group in groups:
         for stack in group.group:
             _check_content(session, group, stack, again)
@@ -46,6 +54,21 @@ def _check_imports(session: Session, stacks: list[Stack], again: str) -> None:
             f"Nothing was deleted: an export of the stack {stack} is imported by {', '.join(others)}.",
             f"Delete that stack or its imports first, then run `{again}` again.",
         )
+
+
+def _check_attachments(session: Session, stack: Stack, again: str) -> None:
+    """IAM deletes no policy that is attached, and the foundation, which has those for people, is deleted last."""
+    for arn in filter(None, map(stack.outputs.get, _POLICIES_FOR_PEOPLE)):
+        pages = session.client("iam").get_paginator("list_entities_for_policy").paginate(PolicyArn=arn)
+        for page in pages:
+            for kind in ("role", "user", "group"):
+                for entity in page[f"Policy{kind.capitalize()}s"]:
+                    name = entity[f"{kind.capitalize()}Name"]
+                    raise ScaffoldError(
+                        f"Nothing was deleted: the policy {arn.rpartition('/')[2]} is attached to the {kind} {name}.",
+                        f"Detach it: `aws iam detach-{kind}-policy --{kind}-name {shlex.quote(name)} --policy-arn "
+                        f"{arn}`, then run `{again}` again.",
+                    )
 
 
 def _check_content(session: Session, group: StackGroup, stack: Stack, again: str) -> None:

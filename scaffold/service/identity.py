@@ -72,7 +72,7 @@ def another_service(service: Service, what: str, *, own: str, other: str, comman
             f"{before[:_SHOWN]}`, commit, and run the same command again."
         )
     elif command == "scaffold deploy":
-        remedy = "Give this service another name (`scaffold new`), or deploy it to another account or region."
+        remedy = "Give this service another name (`scaffold new`), or deploy it to another account."
     return ScaffoldError(
         f"{what} is not this service's: the root commit of its {names.BRANCH} is {other[:_SHOWN]}, and that of this "
         f"clone's {names.BRANCH} is {own[:_SHOWN]}.",

@@ -188,6 +188,23 @@ def test_only_new_subnets_of_a_load_balancer_need_addresses(service: Path, place
     assert f"The subnet {place.third} has 251 free addresses, and dev needs 252" in refusal(service, plan=True).happened
 
 
+def test_the_load_balancer_leaves_no_zone_in_which_tasks_run(service: Path, wire: Wire, place: Place) -> None:
+    """Its stack is updated before the service's, in production before the approval."""
+    put(service, "dev", place.vpc, place.public, place.private)
+    run(service)
+    for kind in ("environment", "service"):
+        create(service, "dev", kind)
+    moved = (place.public[0], place.third)
+    put(service, "dev", place.vpc, moved, moved)
+    wire.calls.clear()
+    error = refusal(service)
+    assert "The tasks of dev run in us-east-1b until its next release has ended" in error.happened
+    assert "for one release" in error.remedy
+    assert untouched(service, wire)
+    put(service, "dev", place.vpc, (*place.public, place.third), moved)
+    assert run(service, plan=True).networks == ()
+
+
 @pytest.mark.parametrize("own", ["before", "after", "neither"])
 def test_an_environment_cannot_move_to_another_vpc(service: Path, wire: Wire, place: Place, own: str) -> None:
     def into(is_own: bool, vpc: str) -> None:

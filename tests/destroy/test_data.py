@@ -30,6 +30,8 @@ from tests.deploy.services import (
 )
 from tests.destroy.test_destroy import READS, fill, make_environment, traces
 
+TRUST = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": "*"}]}'
+
 
 def name_of(service: Path) -> str:
     return read(service).app_name
@@ -156,6 +158,34 @@ def test_imports_by_other_stacks_are_checked_first(deployed: Path, wire: Wire) -
         assert f"an export of the stack {app}-dev-environment is imported by dashboard-of-{app}." in error.happened
     client("cloudformation").delete_stack(StackName=f"dashboard-of-{app}")
     assert remove(deployed, environment="dev").changes
+
+
+def test_an_attached_policy_for_people_is_checked_first(deployed: Path, wire: Wire) -> None:
+    """IAM does not delete it, and its stack is the last one."""
+    app = name_of(deployed)
+    policy = f"""\
+  Approver:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      ManagedPolicyName: {app}-approver
+      Path: /{app}/
+      PolicyDocument: {{Version: '2012-10-17', Statement: [{{Effect: Deny, Action: 'iam:*', Resource: '*'}}]}}
+Outputs:
+  ApproverArn: {{Value: !Ref Approver}}
+"""
+    commit(deployed, infrastructure__foundation_yaml=FOUNDATION.replace("Outputs:\n", policy))
+    run(deployed)
+    arn, role = f"arn:aws:iam::000000000000:policy/{app}/{app}-approver", f"{app}-lead"
+    client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=TRUST)
+    client("iam").attach_role_policy(RoleName=role, PolicyArn=arn)
+    error = refused(deployed, wire)
+    assert f"the policy {app}-approver is attached to the role {role}." in error.happened
+    assert f"detach-role-policy --role-name {role} --policy-arn {arn}`" in error.remedy
+    assert remove(deployed, environment="dev", plan=True).changes
+    client("iam").detach_role_policy(RoleName=role, PolicyArn=arn)
+    client("iam").delete_role(RoleName=role)
+    remove(deployed)
+    assert traces(app) == []
 
 
 def test_a_full_bucket_of_the_owner_is_checked_first(deployed: Path, wire: Wire) -> None:

@@ -58,8 +58,8 @@ SELDOM_DEPLOYING = {
 }
 # Local AWS has no ECS deployment in progress, and no unfinished stack of the test holds anything.
 SELDOM_REPAIRING = {"cloudformation:GetTemplate", "ecs:StopServiceDeployment"}
-# Or task definitions of an environment whose stacks are deleted already.
-SELDOM_DESTROYING = {"codepipeline:StopPipelineExecution", "ecs:DescribeTaskDefinition"}
+# Or task definitions of an environment whose stacks are deleted already, and the test's foundation has no policies.
+SELDOM_DESTROYING = {"codepipeline:StopPipelineExecution", "ecs:DescribeTaskDefinition", "iam:ListEntitiesForPolicy"}
 
 
 def by_cloudformation(statement: dict[str, Any]) -> bool:

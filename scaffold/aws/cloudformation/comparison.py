@@ -24,7 +24,7 @@ def check_usable(spec: StackSpec, stack: Stack) -> None:
         raise ScaffoldError(
             f"A stack named {spec.name} exists that is not this service's"
             + (f": it belongs to {owner}." if owner else f": it lacks the tag {names.TAG_SERVICE}={wanted}."),
-            "Give this service another name (`scaffold new`), or deploy it to another account or region.",
+            "Give this service another name (`scaffold new`), or deploy it to another account.",
         )
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         raise ScaffoldError(
