@@ -48,12 +48,12 @@ class Assembly:
     Attributes:
         router: The ASGI application.
         started: To be called with the event loop, in it, before the first request.
-        stop: Ends what the application has started: Git processes, actions of pipelines, builds.
+        stops: End what the application has started: Git processes, actions of pipelines, builds.
     """
 
     router: Router
     started: Callable[[asyncio.AbstractEventLoop], None]
-    stop: Callable[[], None]
+    stops: tuple[Callable[[], None], ...]
 
 
 def assemble(state: Path, region: str, api_address: str, git_address: str, speed: float | None = None) -> Assembly:
@@ -118,12 +118,7 @@ def assemble(state: Path, region: str, api_address: str, git_address: str, speed
         if engine:
             engine.start(loop)
 
-    def stop() -> None:
-        git.stop()
-        if engine:
-            engine.stop()
-
-    return Assembly(router, started, stop)
+    return Assembly(router, started, (git.stop, engine.stop) if engine else (git.stop,))
 
 
 def _engine(

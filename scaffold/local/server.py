@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -41,8 +42,9 @@ class Shutdown:
         """Delete the state directory and exit without waiting for open requests."""
         if not self._begun.acquire(blocking=False):
             return
-        for stop in self.before:
-            stop()
+        for stop in list(self.before):
+            with suppress(Exception):  # The state is deleted and the process ends whatever fails.
+                stop()
         for _attempt in range(20):  # A Git process that has just been killed may still write.
             shutil.rmtree(self._state, ignore_errors=True)
             if not self._state.exists():
@@ -101,7 +103,7 @@ def _serve(state: Path, region: str, speed: float | None, shutdown: Shutdown) ->
     except ministack_names.MinistackChanged as error:
         print(json.dumps({"changed": str(error)}), flush=True)
         return
-    shutdown.before.append(assembly.stop)
+    shutdown.before += assembly.stops
 
     authority = trustme.CA(organization_name="gitops-scaffold local AWS")
     certificate = authority.issue_cert("127.0.0.1", "localhost")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import zipfile
 import zlib
@@ -50,30 +51,43 @@ def archive(files: dict[str, Path]) -> bytes:
 def unpack(content: bytes, folder: Path) -> None:
     """Unpack a ZIP archive, with permissions and symbolic links where it has them.
 
+    Args:
+        folder: An empty one. Links out of it are not created.
+
     Raises:
-        zipfile.BadZipFile: It is none.
+        zipfile.BadZipFile: It is none, or an entry of it is below another one that is not a directory.
     """
+    links: dict[Path, str] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             for entry in packed.infolist():
-                _unpack_one(packed, entry, folder.resolve())
+                path = Path(packed.extract(entry, folder))
+                links.pop(path, None)  # Of an earlier entry with the same name.
+                mode = entry.external_attr >> 16
+                if mode & 0o170000 == 0o120000:
+                    links[path] = packed.read(entry).decode()
+                elif mode & 0o777 and not entry.is_dir():
+                    path.chmod(mode & 0o777 | 0o600)
+        _link(links, folder)
+    except OSError as error:
+        raise zipfile.BadZipFile(error.strerror or str(error)) from error
     except (RuntimeError, NotImplementedError, zlib.error, ValueError) as error:  # Encrypted, or of a new kind.
         raise zipfile.BadZipFile(str(error)) from error
 
 
-def _unpack_one(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, root: Path) -> None:
-    path = Path(packed.extract(entry, root))
-    mode = entry.external_attr >> 16
-    if mode & 0o170000 == 0o120000:
-        _link(path, packed.read(entry).decode(), root)
-    elif mode & 0o777 and not entry.is_dir():
-        path.chmod(mode & 0o777 | 0o600)
-
-
-def _link(path: Path, target: str, root: Path) -> None:
-    path.unlink()
-    if (path.parent / target).resolve().is_relative_to(root):
+def _link(links: dict[Path, str], root: Path) -> None:
+    """Replace files by links. Before, there is no link through which a file could be written elsewhere; and only with
+    all of them is it known where each leads.
+    """
+    for path, target in links.items():
+        path.unlink()
         path.symlink_to(target)
+    top = os.path.realpath(root)
+    left = list(links)
+    while outside := [path for path in left if not Path(os.path.realpath(path)).is_relative_to(top)]:
+        for path in outside:  # Without them, others may lead elsewhere.
+            path.unlink()
+        left = [path for path in left if path not in outside]
 
 
 def _expression(pattern: str) -> re.Pattern[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 _FLUSH_SECONDS = 0.5
 _BATCH = 1000
 _LONGEST = 250_000
+_SHORTEST_HIDDEN = 4
 
 #: Takes events of CloudWatch Logs, each with `timestamp` and `message`.
 Send = Callable[[list[dict[str, Any]]], None]
@@ -28,11 +30,18 @@ class BuildLog:
         self._waiting: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        #: Texts that are replaced by ***: the values of parameters and secrets.
-        self.hidden: set[str] = set()
+        self._hidden: list[str] = []
         self._reader: threading.Thread | None = None
         self._sender = threading.Thread(target=self._send_all, daemon=True)
         self._sender.start()
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Replace values of parameters and secrets by *** from now on, each line of them by itself, as commands print
+        them. Lines of less than four characters, such as `1`, are part of too many others: the log could not be read.
+        """
+        lines = {line.strip() for value in values for line in re.split(r"[\r\n]", value)}
+        # The longest first: of one that has another in it, nothing is left.
+        self._hidden = sorted((line for line in lines if len(line) >= _SHORTEST_HIDDEN), key=len, reverse=True)
 
     def say(self, text: str) -> None:
         """Write a line of the engine, in CodeBuild's form."""
@@ -60,8 +69,8 @@ class BuildLog:
                 self._add(line.rstrip("\n"))
 
     def _add(self, line: str) -> None:
-        for text in self.hidden:
-            line = line.replace(text, "***") if text else line
+        for text in self._hidden:
+            line = line.replace(text, "***")
         event = {"timestamp": int(time.time() * 1000), "message": (line or " ")[:_LONGEST]}
         with self._lock:
             self._waiting.append(event)

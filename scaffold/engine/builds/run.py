@@ -157,7 +157,7 @@ class BuildRun:
             return phases.PhaseFailed("NOT_REHEARSED", str(error))
         except variables.Undefined as error:
             return phases.PhaseFailed("Decrypted Variables Error", str(error))
-        self._log.hidden |= reader.hidden
+        self._log.hide(reader.hidden)
         for note in self._spec.notes:
             self._log.say(f"Not rehearsed, and ignored: {note} of the buildspec")
         environment = {**self._environment(), **extra, **own}

@@ -110,11 +110,11 @@ class StackOperations:
         for event in self._events(stack_id):
             if event["EventId"] == before:
                 break
-            cancelled = "cancelled" in event.get("ResourceStatusReason", "").lower()
-            if event["ResourceStatus"].endswith("_FAILED") and event["ResourceStatusReason"] and not cancelled:
+            reason = event.get("ResourceStatusReason", "")
+            if event["ResourceStatus"].endswith("_FAILED") and reason and "cancelled" not in reason.lower():
                 failed.append(event)
-            if event["PhysicalResourceId"] == stack_id and event["ResourceStatus"].endswith("ROLLBACK_IN_PROGRESS"):
-                rolled_back = event.get("ResourceStatusReason", "")
+            if event.get("PhysicalResourceId") == stack_id and event["ResourceStatus"].endswith("ROLLBACK_IN_PROGRESS"):
+                rolled_back = reason
         prefix = f"The stack {self.name} has the status {status}"
         if not failed:
             return f"{prefix}: {rolled_back}" if rolled_back else f"{prefix}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -153,7 +153,7 @@ class Builder:
         match instruction.keyword:
             case "WORKDIR":
                 directory = posixpath.normpath(posixpath.join(settings.directory, rest))
-                path = tree.path(directory)
+                path = tree.directory(directory)
                 if not path.exists():
                     path.mkdir(parents=True)
                     tree.record(str(instruction), [path], [])
@@ -215,16 +215,16 @@ class Builder:
 
 def _targets(
     source: str, target: str, into: bool, available: Mapping[str, Path], tree: Tree, directory: str
-) -> list[tuple[str, Path]]:
-    """The files that a source of COPY means, each with its path on disk."""
+) -> Iterator[tuple[str, Path]]:
+    """The files that a source of COPY means, each with its path on disk, checked when those before it are there: one of
+    them may be a link, and on the way to the next one.
+    """
     found, of_directory = _select(source, available)
     if not found:
         raise BuildFailed(f"COPY {source}: not found")
     into = into or of_directory or len(found) > 1 or tree.path(target, directory).is_dir()
-    return [
-        (name, tree.path(posixpath.join(target, relative) if into else target, directory))
-        for name, relative in found.items()
-    ]
+    for name, relative in found.items():
+        yield name, tree.path(posixpath.join(target, relative) if into else target, directory)
 
 
 def _select(source: str, available: Mapping[str, Path]) -> tuple[dict[str, str], bool]:

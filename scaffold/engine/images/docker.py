@@ -153,7 +153,7 @@ class Docker:
         node.find(self._settings["path"]).install(programs)
         environment = dict(word.partition("=")[::2] for word in [*config["Env"], *options.env])
         environment |= {"HOME": str(container / "home"), "PATH": os.pathsep.join([str(programs), os.defpath])}
-        directory = Tree(container / "root").path(".", config["WorkingDir"])
+        directory = Tree(container / "root").directory(".", config["WorkingDir"])
         done = subprocess.run(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, check=False)
         if options.rm:
             shutil.rmtree(container)

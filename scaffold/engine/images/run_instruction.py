@@ -91,7 +91,8 @@ def _known(name: str, words: list[str]) -> bool:
 
 
 def _install(flags: list[str], place: Place) -> list[Path]:
-    directory = place.tree.path(".", place.directory)
+    directory = place.tree.directory(".", place.directory)
+    modules = place.tree.directory("node_modules", place.directory)  # npm deletes what is in it, also through a link.
     environment = {
         **{name: value for name, value in place.environment.items() if name != "PATH"},
         **place.downloads,
@@ -104,7 +105,6 @@ def _install(flags: list[str], place: Place) -> list[Path]:
     done = subprocess.run(words, cwd=directory, env=environment, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise BuildFailed(f"npm ci: exit code {done.returncode}")
-    modules = directory / "node_modules"
     return place.tree.below(modules) if modules.exists() else []
 
 
@@ -126,9 +126,8 @@ def _remove(patterns: list[str], place: Place) -> list[str]:
     removed = []
     for pattern in patterns:
         path = place.tree.path(pattern, place.directory)
-        inside = place.tree.inside(path)
-        found = place.tree.root.glob(inside) if _GLOB.search(inside) else [path]
-        for one in sorted(found):
+        found = place.tree.matches(path) if _GLOB.search(place.tree.inside(path)) else [path]
+        for one in found:
             if one == place.tree.root or not os.path.lexists(one):
                 continue
             removed.append(place.tree.inside(one))

@@ -48,9 +48,37 @@ class Tree:
         """
         absolute = posixpath.normpath(posixpath.join("/", working_directory, inside)).lstrip("/")
         path = self.root / absolute
-        if not path.parent.resolve().is_relative_to(self.root.resolve()):
-            raise BuildFailed(f"{inside} leads out of the image")
+        self._check_parent(path, inside)
         return path
+
+    def directory(self, inside: str, working_directory: str = "/") -> Path:
+        """The path on disk of a directory in which a program is to work. It need not exist.
+
+        Raises:
+            BuildFailed: It leads out of the image: it is a symbolic link itself, or is below one.
+        """
+        path = self.path(inside, working_directory)
+        self._check(path, inside)
+        return path
+
+    def matches(self, pattern: Path) -> list[Path]:
+        """The paths on disk that match a pattern, sorted. The pattern itself has been through `path`.
+
+        Raises:
+            BuildFailed: A symbolic link that matches a part of the pattern leads out of the image.
+        """
+        found = sorted(self.root.glob(self.inside(pattern)))
+        for path in found:
+            self._check_parent(path, self.inside(pattern))
+        return found
+
+    def _check_parent(self, path: Path, inside: str) -> None:
+        self._check(path if path == self.root else path.parent, inside)
+
+    def _check(self, path: Path, inside: str) -> None:
+        # Before Python 3.13, Path.resolve raises a RuntimeError for a loop of links.
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root)):
+            raise BuildFailed(f"{inside} leads out of the image")
 
     def inside(self, path: Path) -> str:
         """The path in the image, without the leading slash."""

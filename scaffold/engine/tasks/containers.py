@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 import re
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -77,11 +78,13 @@ def program_of(
             environment["PORT"] = str(own)
     if node:  # For health checks in a shell.
         environment["PATH"] = os.pathsep.join([str(Path(node).parent), environment.get("PATH", os.defpath)])
-    folder = container.get("workingDirectory") or config.get("WorkingDir") or "/"
+    folder = PurePosixPath(container.get("workingDirectory") or config.get("WorkingDir") or "/")
+    if not folder.is_absolute():
+        raise CannotStart(f"CannotStartContainerError: the working directory {folder} is not an absolute path")
     return Program(
         command=_on_host([*entry, *command], image.root, node, container["image"]),
         environment=environment,
-        folder=str(image.root / PurePosixPath(folder).relative_to("/")) if folder != "/" else str(image.root),
+        folder=str(image.root / posixpath.normpath(folder).lstrip("/")),
         stop_timeout=float(container.get("stopTimeout", _STOP_SECONDS)),
         health=_health_check(container.get("healthCheck"), image, node, container["image"], ports),
     )

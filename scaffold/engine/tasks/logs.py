@@ -34,6 +34,8 @@ class LogStream:
             return
         if configuration.get("logDriver") != "awslogs":
             raise CannotStart(f"CannotStartContainerError: not rehearsed: log driver {configuration.get('logDriver')}")
+        if "awslogs-group" not in options:
+            raise CannotStart("CannotStartContainerError: the log driver awslogs needs the option awslogs-group")
         self._client = clients("logs", options.get("awslogs-region"))
         self._group = options["awslogs-group"]
         self._stream = f"{options.get('awslogs-stream-prefix', 'ecs')}/{container['name']}/{task}"

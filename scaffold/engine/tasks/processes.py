@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import os
 import shutil
 import socket
 import struct
@@ -20,6 +21,8 @@ from typing import IO, Any
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _NAMESPACES = ("--net", "--pid", "--fork", "--kill-child")
 _CONNECT_SECONDS = 5.0
+# What `unshare` and Python may need to start. Local AWS has more, such as npm's tokens, which are not for tasks.
+_NEEDED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Process:
         with control, connections:
             self._supervisor = subprocess.Popen(
                 command,
+                env={name: os.environ[name] for name in _NEEDED if name in os.environ},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

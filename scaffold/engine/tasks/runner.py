@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -90,6 +91,9 @@ class Runner:
             reason = str(error)
         except (OSError, ClientError, BotoCoreError) as error:
             reason = f"CannotStartContainerError: {error}"
+        except Exception as error:  # Without an end of the task, its deployment waits for hours.
+            traceback.print_exc()  # The log of local AWS.
+            reason = f"CannotStartContainerError: {type(error).__name__}: {error}"
         else:
             code, reason = ("EssentialContainerExited", _DEFAULT_REASON)
         finally:
@@ -112,9 +116,10 @@ class Runner:
             if self._ordered is not None:
                 return
             process = self._process = Process(program, aws.address[1])
-        relay = self._open_relay(process)
-        copying = logs.copy(process.log)
+        relay = None
         try:
+            relay = self._open_relay(process)
+            copying = logs.copy(process.log)
             self._host.balancers.route(order.ip, lambda port: process.connect(ports.get(port, port)))
             process.listen(functools.partial(self._heard, image.digest, program.health is not None))
             self._deregister()

@@ -43,7 +43,7 @@ class RunningCodePipeline(CodePipeline):
 
     def stop(self) -> None:
         """End the actions of all pipelines."""
-        for runner in self._runners.values():
+        for runner in list(self._runners.values()):  # Requests go on, in another thread.
             runner.stop()
 
     def start_for_event(self, pipeline_arn: str, rule_arn: str) -> None:

@@ -49,8 +49,8 @@ class GitEndpoint:
 
     def stop(self) -> None:
         """Kill the Git processes of open requests."""
-        for group in self._running:
-            with contextlib.suppress(ProcessLookupError):
+        for group in list(self._running):  # The event loop goes on, in another thread.
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS permits no signal to a zombie.
                 os.killpg(group, signal.SIGKILL)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:

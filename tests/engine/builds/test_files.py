@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -107,6 +109,70 @@ def test_an_archive_stays_in_its_folder(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "outside").exists()
     assert not Path("/outside").exists()
     assert not (tmp_path / "a/b/link").exists()
+
+
+Entry = tuple[str, str, bool]
+
+
+def zipped(*entries: Entry) -> bytes:
+    """An archive of entries with name, content or target, and whether they are links."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Names that are there twice.
+        for name, text, is_link in entries:
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = (0o120777 if is_link else 0o100644) << 16
+            archive.writestr(entry, text)
+    return content.getvalue()
+
+
+def unpack_or_refuse(content: bytes, top: Path) -> None:
+    """Unpack an archive into a folder two levels below `top`, and see that it stays there."""
+    folder = top / "a/b"
+    folder.mkdir(parents=True)
+    with contextlib.suppress(zipfile.BadZipFile):
+        files.unpack(content, folder)
+    assert [path.name for path in top.iterdir()] == ["a"]
+    assert [path.name for path in (top / "a").iterdir()] == ["b"]
+    for path in folder.rglob("*"):
+        assert Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)), path
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [("a", "d1/d2/b/../..", True), ("d1/d2/b", "../..", True), ("a/evil", "text", False)],
+        [("a", "d1/d2/b/../..", True), ("d1/d2/b", "../..", True)],
+        [("a", "..", True), ("a/evil", "text", False)],
+        [("a", "..", True), ("a", "text", False)],
+        [("a", "text", False), ("a", "/", True)],
+        [("a", "b", True), ("b", "..", True), ("c", "a/x", True)],
+        [("a", "b/../..", True), ("b", "c/d", True), ("c/d/e", "text", False)],
+        [("a", "a", True)],
+        [("a", "", True)],
+        [("a", "x" * 5000, True)],
+    ],
+)
+def test_links_do_not_lead_out_of_the_folder(tmp_path: Path, entries: list[Entry]) -> None:
+    unpack_or_refuse(zipped(*entries), tmp_path)
+
+
+names = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join)
+targets = st.lists(st.sampled_from([*"abc", "..", "."]), min_size=1, max_size=5).map("/".join)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(names, targets, st.booleans()), max_size=6))
+def test_no_order_of_links_leads_out_of_the_folder(entries: list[Entry]) -> None:
+    with tempfile.TemporaryDirectory() as top:
+        unpack_or_refuse(zipped(*entries), Path(top))
+
+
+def test_links_are_kept(tmp_path: Path) -> None:
+    entries = ("bin/tool", "../lib/tool.js", True), ("lib/tool.js", "text", False), ("current", "lib", True)
+    files.unpack(zipped(*entries), tmp_path)
+    assert (tmp_path / "bin/tool").read_text() == "text"
+    assert (tmp_path / "current").readlink() == Path("lib")
 
 
 @settings(deadline=None, max_examples=50)

@@ -170,6 +170,55 @@ def test_no_file_is_written_outside(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "instructions",
+    [
+        "RUN rm -rf app/*/cache",
+        "RUN rm -rf /app/data*/cache /app/da?a/kept",
+        "RUN rm -rf app/[d]ata/*",
+        "RUN rm -rf /app/data/cache",
+        "RUN mkdir -p app/data/new",
+        "WORKDIR /app/data",
+        "WORKDIR /app/data\nRUN npm ci",
+        "WORKDIR /app/data/cache\nRUN npm ci",
+        "COPY modules /srv/node_modules\nWORKDIR /srv\nRUN npm ci",
+        "COPY a.txt app/data/a.txt",
+        "COPY a.txt app/data",
+        "COPY one two /both/",
+        "COPY part* /both/",
+    ],
+)
+def test_a_link_out_of_the_image_is_not_followed(tmp_path: Path, instructions: str) -> None:
+    """The npm of these tests fails; it is not started."""
+    write(tmp_path, "a.txt", "part2/x/evil.txt", "two/x/evil.txt")
+    data = tmp_path / "data"
+    (data / "cache").mkdir(parents=True)
+    (data / "kept").touch()
+    for link in ("app/data", "modules", "part1/x", "one/x"):
+        (tmp_path / "context" / link).parent.mkdir(exist_ok=True)
+        (tmp_path / "context" / link).symlink_to(data)
+    with pytest.raises(BuildFailed, match="leads out of the image"):
+        build(tmp_path, f"FROM node:24\nCOPY app /app\n{instructions}\n")
+    assert sorted(path.name for path in data.rglob("*")) == ["cache", "kept"]
+
+
+@pytest.mark.parametrize("pattern", ["/app/link", "/app/l*", "/app/*", "/a*/link"])
+def test_a_link_is_removed_and_not_its_target(tmp_path: Path, pattern: str) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "kept").touch()
+    write(tmp_path, "a.txt")
+    (tmp_path / "context/link").symlink_to(data)
+    built = build(tmp_path, f"FROM node:24\nCOPY . /app\nRUN rm -rf {pattern} /absent/*\n")
+    assert not (built.tree.root / "app/link").is_symlink()
+    assert [path.name for path in data.iterdir()] == ["kept"]
+
+
+def test_the_root_is_a_directory_like_others(tmp_path: Path) -> None:
+    write(tmp_path, "a.txt")
+    assert files(build(tmp_path, "FROM node:24\nWORKDIR /\nCOPY a.txt b\nRUN mkdir c && rm -rf c*\n")) == ["b"]
+
+
+@pytest.mark.parametrize(
     ("ignore", "left"),
     [
         ("*.log", {"a", "b/c.log", "b/d"}),

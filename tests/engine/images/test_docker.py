@@ -137,6 +137,19 @@ def test_what_needs_no_network(docker):
     assert docker("login", "--username", "AWS", "--password-stdin", "public.ecr.aws").returncode == 1
 
 
+def test_a_container_does_not_run_in_a_folder_of_the_host(docker: Docker, app: Path, tmp_path: Path) -> None:
+    (tmp_path / "host").mkdir()
+    (app / "link").symlink_to(tmp_path / "host")
+    (app / "Dockerfile").write_text(BASE + 'COPY link /later\nWORKDIR /work\nCMD ["sh", "-c", "touch ran"]\n')
+    succeeded(docker("buildx", "build", "--load", "--tag", "a:1", app))
+    (tagged,) = (tmp_path / "build/docker/images").iterdir()
+    image = json.loads(tagged.read_text())
+    tagged.write_text(json.dumps(image | {"config": image["config"] | {"WorkingDir": "/later"}}))
+    done = docker("run", "a:1")
+    assert (done.returncode, "leads out of the image" in done.stderr) == (1, True)
+    assert list((tmp_path / "host").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -62,6 +62,18 @@ def test_variables_of_the_task_definition_win_over_the_image(image: Image) -> No
     assert made.environment["A"] == "2"
 
 
+@pytest.mark.parametrize(
+    ("given", "folder"), [("/", "."), ("/app/", "app"), ("/app/../app", "app"), ("/../../app", "app"), ("/..", ".")]
+)
+def test_the_working_directory_is_in_the_image(image: Image, given: str, folder: str) -> None:
+    assert program(image, workingDirectory=given).folder == str(image.root / folder)
+
+
+def test_a_relative_working_directory_is_refused(image: Image) -> None:
+    with pytest.raises(CannotStart, match="the working directory app is not an absolute path"):
+        program(image, workingDirectory="app")
+
+
 @pytest.mark.parametrize("command", [["python", "x"], ["sh", "-c", "node main.js"]])
 def test_another_runtime_needs_a_container_engine(image: Image, command: list[str]) -> None:
     with pytest.raises(CannotStart, match=f"starts {command[0]}, which needs a container engine"):

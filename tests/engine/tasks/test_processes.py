@@ -84,6 +84,18 @@ def test_the_exit_code_and_the_output_arrive(run: Callable[..., Run]) -> None:
     assert sorted(made.process.log.read().split()) == [b"err", b"out"]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the variables of another process are read in /proc")
+def test_neither_the_task_nor_what_watches_it_has_variables_of_local_aws(
+    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCAFFOLD_DOWNLOADS", "a-token")
+    made = run("import os, time; print(*os.environ, flush=True); time.sleep(60)", NODE_ENV="production")
+    own = made.process.log.readline().decode().split()
+    supervisor = Path(f"/proc/{made.process._supervisor.pid}/environ").read_text().split("\0")
+    assert set(own) - {"LC_CTYPE"} == {"NODE_ENV", "PATH"}  # Python sets LC_CTYPE.
+    assert {one.partition("=")[0] for one in supervisor if one} <= {"PATH", "LD_LIBRARY_PATH"}
+
+
 def test_a_program_that_cannot_start_says_so(run: Callable[..., Run], tmp_path: Path) -> None:
     made = Run(Program(["/absent/node"], {}, str(tmp_path), 1))
     made.wait({"failed": "No such file or directory: /absent/node"})

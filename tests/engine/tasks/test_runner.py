@@ -1,0 +1,89 @@
+"""A task that cannot be started reports its end, whatever the reason."""
+
+from __future__ import annotations
+
+import queue
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from scaffold.engine.tasks import runner
+from scaffold.engine.tasks.aws import Aws
+from scaffold.engine.tasks.images import Image
+from scaffold.engine.tasks.runner import Host, Order, Runner
+
+
+class Images:
+    """Has one image, or a registry whose manifests lack a key."""
+
+    def __init__(self, image: Image | None) -> None:
+        self._image = image
+
+    def pull(self, name: str) -> Image:
+        if self._image is None:
+            raise KeyError("config")
+        return self._image
+
+
+class Balancers:
+    def delete_route(self, ip: str) -> None:
+        assert ip == "10.0.0.1"
+
+
+def ends(image: Image | None, **container: Any) -> dict[str, Any]:
+    """The last report of a task."""
+    definition = {"containerDefinitions": [{"name": "app", "image": "shop", **container}]}
+    host = Host(Aws("http://127.0.0.1:9", "a", "b"), cast(Any, Images(image)), cast(Any, Balancers()))
+    said: queue.Queue[dict[str, Any]] = queue.Queue()
+    Runner(host, Order("0123456789", "us-east-1", definition, "10.0.0.1"), lambda **change: said.put(change))
+    while (change := said.get(timeout=20))["status"] != "STOPPED":
+        pass
+    return change
+
+
+@pytest.mark.parametrize(
+    ("container", "reason"),
+    [
+        ({"workingDirectory": "app"}, "the working directory app is not an absolute path"),
+        ({"logConfiguration": {"logDriver": "awslogs"}}, "the log driver awslogs needs the option awslogs-group"),
+        ({"portMappings": [{}]}, "KeyError: 'containerPort'"),
+        ({"stopTimeout": "soon"}, "ValueError: could not convert string to float: 'soon'"),
+        ({"secrets": [{"name": "A"}]}, "KeyError: 'valueFrom'"),
+    ],
+)
+def test_a_definition_that_cannot_run(tmp_path: Path, container: dict[str, Any], reason: str) -> None:
+    image = Image("sha256:0", tmp_path, {"Entrypoint": ["node"], "Cmd": ["main.js"]})
+    assert ends(image, **container) == {
+        "status": "STOPPED",
+        "stop_code": "TaskFailedToStart",
+        "reason": f"CannotStartContainerError: {reason}",
+        "exit_code": None,
+    }
+
+
+def test_an_image_that_cannot_be_read() -> None:
+    assert ends(None)["reason"] == "CannotStartContainerError: KeyError: 'config'"
+
+
+def test_a_process_without_relay_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = []
+
+    class Process:
+        log = listener = None
+
+        def __init__(self, *_: object) -> None: ...
+
+        def kill(self) -> None:
+            killed.append(self)
+
+        def close(self) -> None: ...
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("the event loop is closed")
+
+    monkeypatch.setattr(runner, "Process", Process)
+    monkeypatch.setattr(Runner, "_open_relay", fails)
+    image = Image("sha256:0", tmp_path, {"Entrypoint": ["node"], "Cmd": ["main.js"]})
+    assert ends(image)["reason"] == "CannotStartContainerError: RuntimeError: the event loop is closed"
+    assert len(killed) == 1
