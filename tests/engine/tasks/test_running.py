@@ -315,12 +315,12 @@ def test_what_cannot_run_says_why(account: Account, image: str) -> None:
         account.ecs.run_task(cluster="foreign", taskDefinition="foreign")
     with pytest.raises(ClientError, match="not rehearsed: the scheduling strategy DAEMON"):
         account.ecs.create_service(
-            cluster="shop", serviceName="x", taskDefinition="foreign", schedulingStrategy="DAEMON"
+            cluster="foreign", serviceName="x", taskDefinition="foreign", schedulingStrategy="DAEMON"
         )
     balancers = [{"containerName": "app", "containerPort": 8080, "targetGroupArn": "arn:aws:x"}]
     with pytest.raises(ClientError, match="does not have an associated load balancer"):
         account.ecs.create_service(
-            cluster="shop", serviceName="x", taskDefinition="foreign", desiredCount=1, loadBalancers=balancers
+            cluster="foreign", serviceName="x", taskDefinition="foreign", desiredCount=1, loadBalancers=balancers
         )
 
 
