@@ -86,7 +86,14 @@ def test_an_account_shows_where_the_pipeline_is_and_what_to_push(
     caller = f"arn:{partition}:iam::123456789012:user/ann"
     session = Session("123456789012", caller, configured_target(region), boto=None)
     result = _result(
-        session, read(service), [StepResult("stack", "orders", "create")], (), "origin", ("qa",), notifies=False
+        session,
+        read(service),
+        "0" * 40,
+        [StepResult("stack", "orders", "create")],
+        (),
+        "origin",
+        ("qa",),
+        notifies=False,
     )
     shown = text(result)
     assert "The environment qa is no longer in the answers" in shown

@@ -69,7 +69,8 @@ def by_cloudformation(statement: dict[str, Any]) -> bool:
 
 def actions(*policies: dict[str, Any], foundation: bool = True) -> set[str]:
     statements = [one for policy in policies for one in policy["Statement"]]
-    return {action for one in statements if foundation or not by_cloudformation(one) for action in one["Action"]}
+    allowing = [one for one in statements if one["Effect"] == "Allow" and (foundation or not by_cloudformation(one))]
+    return {action for one in allowing for action in one["Action"]}
 
 
 @pytest.mark.slow
@@ -312,3 +313,28 @@ def test_every_stack_can_be_examined_by_who_repairs_or_destroys_it() -> None:
             for action in ("DescribeStackEvents", "GetTemplate", "ListStackResources"):
                 assert allowed(statements, f"cloudformation:{action}", arn), f"{action} on {arn}"
             assert allowed(filled(DESTROY), "cloudformation:DeleteStack", arn)
+
+
+def test_stacks_of_services_with_longer_names_are_denied() -> None:
+    """`shop-admin` and its environment `dev` have names that begin like those of an environment of `shop`."""
+    changes = {
+        "deploy": (
+            "cloudformation:CreateChangeSet",
+            "cloudformation:ExecuteChangeSet",
+            "cloudformation:SetStackPolicy",
+        ),
+        "destroy": ("cloudformation:DeleteStack",),
+        "repair": ("cloudformation:CancelUpdateStack", "cloudformation:ContinueUpdateRollback"),
+        "release": ("cloudformation:DescribeChangeSet",),
+    }
+    for name, made in changes.items():
+        statements = filled(POLICIES[name], "shop")
+        for kind in STACK_KINDS:
+            other = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/shop-admin-dev-{kind.name}/1"
+            for action in made:
+                assert not allowed(statements, action, other), (name, action, kind.name)
+    own = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/shop-dev-deploy-role/1"
+    assert allowed(filled(DESTROY, "shop"), "cloudformation:DeleteStack", own)
+    # With the policy for deploying, CloudFormation could not change what is in such a stack.
+    for role in ("shop-admin/deploy/shop-admin-dev-deploy", "shop-admin/dev/any"):
+        assert not allowed(filled(DEPLOY, "shop"), "iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/{role}")

@@ -302,6 +302,7 @@ DEPLOYMENT = DeployResult(
     account="123456789012",
     region="us-east-1",
     local=False,
+    commit="0" * 40,
     planned=False,
     steps=(StepResult("stack", "orders-pipeline", "create"),),
     quotas=(),
