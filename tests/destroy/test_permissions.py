@@ -318,11 +318,6 @@ def test_every_stack_can_be_examined_by_who_repairs_or_destroys_it() -> None:
 def test_stacks_of_services_with_longer_names_are_denied() -> None:
     """`shop-admin` and its environment `dev` have names that begin like those of an environment of `shop`."""
     changes = {
-        "deploy": (
-            "cloudformation:CreateChangeSet",
-            "cloudformation:ExecuteChangeSet",
-            "cloudformation:SetStackPolicy",
-        ),
         "destroy": ("cloudformation:DeleteStack",),
         "repair": ("cloudformation:CancelUpdateStack", "cloudformation:ContinueUpdateRollback"),
         "release": ("cloudformation:DescribeChangeSet",),
