@@ -19,6 +19,7 @@ from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
 from scaffold.deployment.ownership import check_stacks
+from scaffold.deployment.scope import check_environment
 from scaffold.service import history, identity, names
 from scaffold.service.history import Commit
 from scaffold.service.service import Service
@@ -113,11 +114,7 @@ def decide(
         ScaffoldError: Nothing waits, several releases wait, another person has decided, or another service of the
             same name is deployed.
     """
-    if environment is not None and environment not in service.environments:
-        raise UsageError(
-            f"{service.app_name} has no environment {environment!r}.",
-            f"Its environments are {', '.join(service.environments)}.",
-        )
+    check_environment(service, service.environments, environment)
     if len(message) > _LONGEST_MESSAGE:
         raise UsageError(
             f"The message has {len(message)} characters; CodePipeline accepts {_LONGEST_MESSAGE}.", "Shorten it."

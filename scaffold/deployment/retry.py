@@ -73,9 +73,7 @@ def retry(service: Service, target: Target, *, stage: str | None, all_actions: b
         check_stacks(service, root_commit, find_all(session).values(), "scaffold retry")
         failed = _failed(session, service, stage)
         # A stage that was stopped, or that a condition failed, has no failed action.
-        runs = pipeline_state.action_runs(session, service.app_name, str(failed.execution))
-        actions = tuple(run.name for run in runs if run.stage == failed.name and run.status == "Failed")
-        actions = () if all_actions else actions
+        actions = () if all_actions else _failed_actions(session, service, failed)
         _retry(session, service, failed, "FAILED_ACTIONS" if actions else "ALL_ACTIONS")
         return RetryResult(
             service.app_name,
@@ -110,6 +108,11 @@ def _failed(session: Session, service: Service, wanted: str | None) -> StageStat
             f"Several stages have failed: {', '.join(stage.name for stage in failed)}.", "Add the stage to the command."
         )
     return failed[0]
+
+
+def _failed_actions(session: Session, service: Service, stage: StageState) -> tuple[str, ...]:
+    runs = pipeline_state.action_runs(session, service.app_name, str(stage.execution))
+    return tuple(run.name for run in runs if run.stage == stage.name and run.status == "Failed")
 
 
 def _retry(session: Session, service: Service, stage: StageState, mode: str) -> None:
