@@ -189,7 +189,7 @@ def test_nothing_survives_kill_9(tmp_path: Path, isolated: bool, victim: str) ->
         from scaffold.engine.tasks import processes
         if not {isolated}: processes.namespaces = tuple
         made = processes.Process(processes.Program({program!r}, {{"PATH": "/bin"}}, {str(tmp_path)!r}, 5), 4566)
-        threading.Thread(target=made.listen, args=(print,), daemon=True).start()
+        threading.Thread(target=made.listen, args=(lambda report: None,), daemon=True).start()
         print(made._supervisor.pid, flush=True)
         time.sleep(60)
     """
