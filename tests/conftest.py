@@ -35,6 +35,7 @@ def isolated(home: Path, environment: dict[str, str] | None = None) -> dict[str,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": str(home / ".aws" / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(home / ".aws" / "credentials"),
+        "SCAFFOLD_CONTAINER_ENGINE": "none",  # Tests behave the same on a machine that has one.
         "LC_ALL": "C.UTF-8",
         "TERM": "xterm",
     }

@@ -18,6 +18,10 @@ from scaffold.core.target import RUNS_VARIABLE
 from scaffold.local.environment import inside, running_local_aws
 from scaffold.service.service import read
 
+#: The variable that chooses a container engine.
+ENGINE_VARIABLE = "SCAFFOLD_CONTAINER_ENGINE"
+
+_ENGINES = ("podman", "none")
 _SHELL_SIGNAL_BASE = 128
 
 
@@ -61,7 +65,10 @@ def run(command: list[str], console: Console, *, runs: bool = False, speed: floa
             )
         console.note("Already inside local AWS: using it.")
         return _run(command, {})
-    with running_local_aws(_region(), runs=runs, speed=speed) as aws:
+    with running_local_aws(_region(), runs=runs, speed=speed, containers=_container_engine()) as aws:
+        if runs:
+            engine = aws.containers or "this machine's Node, without a container engine"
+            console.note(f"Images are built and run by {engine}.")
         if command:
             return _run(command, aws.variables)
         print("\n".join(_exports(aws.variables)), flush=True)
@@ -73,6 +80,17 @@ def run(command: list[str], console: Console, *, runs: bool = False, speed: floa
         except KeyboardInterrupt:
             return 0
         raise ScaffoldError("Local AWS ended unexpectedly.", "Start it again with `scaffold local`.")
+
+
+def _container_engine() -> str:
+    """The choice of the environment variable; empty for podman where it works."""
+    choice = os.environ.get(ENGINE_VARIABLE, "")
+    if choice not in ("", *_ENGINES):
+        raise UsageError(
+            f"The environment variable {ENGINE_VARIABLE} is {choice!r}.",
+            f"Set it to {' or '.join(_ENGINES)}, or unset it.",
+        )
+    return choice
 
 
 def _region() -> str:

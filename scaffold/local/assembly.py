@@ -48,15 +48,19 @@ class Assembly:
     Attributes:
         router: The ASGI application.
         started: To be called with the event loop, in it, before the first request.
-        stops: End what the application has started: Git processes, actions of pipelines, builds.
+        stops: End what the application has started: Git processes, actions of pipelines, builds, containers.
+        containers: The container engine with its version; empty without one.
     """
 
     router: Router
     started: Callable[[asyncio.AbstractEventLoop], None]
     stops: tuple[Callable[[], None], ...]
+    containers: str = ""
 
 
-def assemble(state: Path, region: str, api_address: str, git_address: str, speed: float | None = None) -> Assembly:
+def assemble(
+    state: Path, region: str, api_address: str, git_address: str, speed: float | None = None, containers: str = "none"
+) -> Assembly:
     """Monkeypatch ministack and build the application.
 
     Args:
@@ -65,9 +69,10 @@ def assemble(state: Path, region: str, api_address: str, git_address: str, speed
         api_address: The host and port of the endpoint of all services.
         git_address: The host and port of the Git endpoint.
         speed: How many seconds of waiting pass in one second, for what was deployed to run. By default it does not.
+        containers: The choice of a container engine, for what runs.
     """
     repositories, reports = Repositories(state / "repositories"), ReportGroups()
-    engine = _engine(state, api_address, git_address, speed, repositories, reports) if speed else None
+    engine = _engine(state, api_address, git_address, speed, repositories, reports, containers) if speed else None
     git = GitEndpoint(repositories, region, engine.pushed if engine else None)
     codecommit = CodeCommit(repositories, git_address)
     codepipeline = engine.codepipeline if engine else CodePipeline()
@@ -118,12 +123,20 @@ def assemble(state: Path, region: str, api_address: str, git_address: str, speed
         if engine:
             engine.start(loop)
 
-    return Assembly(router, started, (git.stop, engine.stop) if engine else (git.stop,))
+    if engine is None:
+        return Assembly(router, started, (git.stop,))
+    return Assembly(router, started, (git.stop, engine.stop), engine.containers)
 
 
 def _engine(
-    state: Path, api_address: str, git_address: str, speed: float, repositories: Repositories, reports: ReportGroups
+    state: Path,
+    api_address: str,
+    git_address: str,
+    speed: float,
+    repositories: Repositories,
+    reports: ReportGroups,
+    containers: str,
 ) -> Engine:
     from scaffold.local.engine import Engine
 
-    return Engine(state, api_address, git_address, speed, repositories, reports)
+    return Engine(state, api_address, git_address, speed, repositories, reports, containers)

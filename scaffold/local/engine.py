@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from scaffold.engine.builds.builds import Builds
 from scaffold.engine.clock import Clock
+from scaffold.engine.containers import leftovers, podman
 from scaffold.engine.events import EventStream
 from scaffold.engine.executors.clients import Clients
 from scaffold.engine.executors.codebuild import BuildRefused
@@ -18,8 +20,9 @@ from scaffold.local.cloudformation import containers
 from scaffold.local.cloudformation.builds import CodeBuildProject
 from scaffold.local.cloudformation.resource_types import ResourceType
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.folder import CONTAINERS
 from scaffold.local.protocol import AwsService, Document, ServiceError
-from scaffold.local.services.build_surroundings import surroundings
+from scaffold.local.services.build_surroundings import downloads, surroundings
 from scaffold.local.services.codebuild import CodeBuild
 from scaffold.local.services.codepipeline_runs import RunningCodePipeline
 from scaffold.local.services.ecr_public import EcrPublic
@@ -38,6 +41,10 @@ class Engine:
         api_address: The host and port of the endpoint of all services.
         git_address: The host and port of the Git endpoint.
         speed: How many seconds of waiting pass in one second.
+        containers: The choice of a container engine.
+
+    Raises:
+        NoEngine: A container engine is required, and does not work.
     """
 
     def __init__(
@@ -48,16 +55,23 @@ class Engine:
         speed: float,
         repositories: Repositories,
         reports: ReportGroups,
+        containers: str,
     ) -> None:
+        self._podman = podman.find(containers, state / CONTAINERS, os.environ.get("PATH", os.defpath), downloads())
         endpoint, clock, stream = f"http://{api_address}", Clock(speed), EventStream()
         self._rules = EventRules(stream)
-        builds = Builds(surroundings(state, endpoint, git_address), stream, reports.store)
+        builds = Builds(surroundings(state, endpoint, git_address, self._podman), stream, reports.store)
         self._codebuild = CodeBuild(builds, reports)
-        self._services = run_services(state, endpoint, clock, stream)
+        self._services = run_services(state, endpoint, clock, stream, self._podman)
         clients = Clients(endpoint, ACCESS_KEY, SECRET_KEY)
         providers = executors(clients, SourceArchives(repositories), clock, self._start_build)
         self.codepipeline = RunningCodePipeline(lambda state: Runner(state, providers, clock, stream))
         self._rules.start_pipelines(self.codepipeline.start_for_event)
+
+    @property
+    def containers(self) -> str:
+        """The container engine with its version; empty without one."""
+        return f"podman {self._podman.version}" if self._podman else ""
 
     @property
     def pushed(self) -> Callable[..., None]:
@@ -86,9 +100,11 @@ class Engine:
         self._rules.attach(loop)
 
     def stop(self) -> None:
-        """End the actions of pipelines, and builds."""
+        """End the actions of pipelines, builds and containers."""
         self.codepipeline.stop()
         self._codebuild.stop()
+        if self._podman is not None:
+            leftovers.remove(self._podman.folder)
 
     def _start_build(self, region: str, given: Document, initiator: str, commit: str) -> Document:
         try:

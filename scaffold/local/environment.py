@@ -43,11 +43,13 @@ class LocalAws:
         region: The region of its clients. All regions are served.
         variables: Environment variables with which AWS clients and Git reach it. They override the process's own.
         process: The server.
+        containers: The container engine with its version; empty without one.
     """
 
     region: str
     variables: dict[str, str]
     process: subprocess.Popen[str]
+    containers: str = ""
 
     @property
     def target(self) -> Target:
@@ -85,16 +87,19 @@ def local_aws(region: str = "us-east-1") -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def running_local_aws(region: str = "us-east-1", runs: bool = False, speed: float = 1.0) -> Iterator[LocalAws]:
+def running_local_aws(
+    region: str = "us-east-1", runs: bool = False, speed: float = 1.0, containers: str = "none"
+) -> Iterator[LocalAws]:
     """Run local AWS for the time of a `with` block.
 
     Args:
         region: The region of its clients.
         runs: Whether what is deployed to it runs: pipelines, builds and tasks. Otherwise it is only stored.
         speed: How many seconds of waiting, such as for an approval's timeout, pass in one second.
+        containers: The container engine of what runs: `podman`, `none`, or empty for podman where it works.
 
     Raises:
-        ScaffoldError: The extra is not installed, or local AWS does not start.
+        ScaffoldError: The extra or the container engine is not installed, or local AWS does not start.
     """
     _require_extra()
     with own_folder() as state:
@@ -102,9 +107,10 @@ def running_local_aws(region: str = "us-east-1", runs: bool = False, speed: floa
             (state / folder).mkdir()
         log = state / "server.log"
         with log.open("w") as output:
-            server = _start(state, region, output, speed if runs else None)
+            server = _start(state, region, output, [str(speed), containers] if runs else [])
         try:
-            yield LocalAws(region, _variables(state, region, _wait_until_ready(server, log), runs=runs), server)
+            said = _wait_until_ready(server, log)
+            yield LocalAws(region, _variables(state, region, said, runs=runs), server, said["containers"])
         finally:
             _end(server)
 
@@ -118,7 +124,7 @@ def _require_extra() -> None:
         )
 
 
-def _start(state: Path, region: str, log: IO[str], speed: float | None) -> subprocess.Popen[str]:
+def _start(state: Path, region: str, log: IO[str], running: list[str]) -> subprocess.Popen[str]:
     """Start the server in a session of its own, which the terminal's Ctrl-C does not reach."""
     package_parent = str(Path(__file__).resolve().parents[2])
     inherited_path = os.environ.get("PYTHONPATH")
@@ -139,8 +145,7 @@ def _start(state: Path, region: str, log: IO[str], speed: float | None) -> subpr
         DOWNLOADS: json.dumps(downloads(os.environ)),
     }
     # -P: modules in the current directory must not be imported in place of packages.
-    command = [sys.executable, "-P", "-m", "scaffold.local.server", str(state), region]
-    command += [str(speed)] if speed else []
+    command = [sys.executable, "-P", "-m", "scaffold.local.server", str(state), region, *running]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, stdin=pipe, stdout=pipe, stderr=log, text=True, env=variables, cwd=state, start_new_session=True
@@ -165,6 +170,12 @@ def _wait_until_ready(server: subprocess.Popen[str], log: Path) -> dict[str, str
         server.wait()
         raise ScaffoldError(
             f"Local AWS did not start: {said['changed']}.", f"Install that one: pip install 'ministack=={TESTED}'"
+        )
+    if "no_engine" in said:
+        server.wait()
+        raise ScaffoldError(
+            f"Local AWS did not start: {said['no_engine']}.",
+            "Run it as root with podman and runc installed, or set SCAFFOLD_CONTAINER_ENGINE=none.",
         )
     return said
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scaffold.core.folder_lock import is_abandoned, locked
+
+#: The folder in the state directory with the storage of a container engine.
+CONTAINERS = "containers"
 
 _PREFIX = "gitops-scaffold-local-"
 
@@ -18,10 +24,21 @@ def own_folder() -> Iterator[Path]:
     """Create a directory for a `with` block, which only this user can read; delete those of killed runs."""
     for found in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         if is_abandoned(found):
-            shutil.rmtree(found, ignore_errors=True)
+            _delete(found)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
         with locked(folder):
             yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _delete(folder)
+
+
+def _delete(state: Path) -> None:
+    """Delete a state directory, with the containers that a killed server has left."""
+    storage = state / CONTAINERS
+    with suppress(OSError):
+        if storage.stat().st_uid == os.geteuid():  # Another user's names programs to start.
+            package_parent = str(Path(__file__).resolve().parents[2])
+            command = [sys.executable, "-P", "-m", "scaffold.engine.containers.leftovers", str(storage)]
+            subprocess.run(command, env={**os.environ, "PYTHONPATH": package_parent}, check=False)
+    shutil.rmtree(state, ignore_errors=True)

@@ -57,16 +57,16 @@ def main() -> None:
     """Run local AWS.
 
     The arguments are the state directory, the default region and, for what was deployed to run, how many seconds of
-    waiting pass in one second.
+    waiting pass in one second, and the choice of a container engine.
     """
     state, region = Path(sys.argv[1]), sys.argv[2]
-    speed = float(sys.argv[3]) if sys.argv[3:] else None
+    speed, containers = (float(sys.argv[3]), sys.argv[4]) if sys.argv[3:] else (None, "none")
     shutdown = Shutdown(state)
     # Ctrl-C in the terminal is for the parent, which closes the pipe when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, shutdown)
     threading.Thread(target=_exit_with_parent, args=(shutdown, os.getppid()), daemon=True).start()
-    _serve(state, region, speed, shutdown)
+    _serve(state, region, speed, containers, shutdown)
 
 
 def _exit_with_parent(shutdown: Shutdown, parent: int) -> None:
@@ -78,10 +78,10 @@ def _exit_with_parent(shutdown: Shutdown, parent: int) -> None:
     shutdown()
 
 
-def _serve(state: Path, region: str, speed: float | None, shutdown: Shutdown) -> None:
+def _serve(state: Path, region: str, speed: float | None, containers: str, shutdown: Shutdown) -> None:
     """Bind free ports, build the application, print the addresses as one line of JSON, and serve.
 
-    With a ministack that has changed, print what has changed instead.
+    With a ministack that has changed, or without the required container engine, print that instead.
     """
     api, git = _listen(), _listen()
     api_address, git_address = (f"127.0.0.1:{s.getsockname()[1]}" for s in (api, git))
@@ -93,13 +93,17 @@ def _serve(state: Path, region: str, speed: float | None, shutdown: Shutdown) ->
     from hypercorn.config import Config
     from hypercorn.typing import Framework
 
+    from scaffold.engine.containers.podman import NoEngine
     from scaffold.local import ministack_names
 
     try:
         ministack_names.check()
         from scaffold.local.assembly import assemble
 
-        assembly = assemble(state, region, api_address, git_address, speed)
+        assembly = assemble(state, region, api_address, git_address, speed, containers)
+    except NoEngine as error:
+        print(json.dumps({"no_engine": str(error)}), flush=True)
+        return
     except ministack_names.MinistackChanged as error:
         print(json.dumps({"changed": str(error)}), flush=True)
         return
@@ -119,6 +123,7 @@ def _serve(state: Path, region: str, speed: float | None, shutdown: Shutdown) ->
 
     async def run() -> None:
         ready = {"api": api_address, "git": git_address, "authority": authority.cert_pem.bytes().decode()}
+        ready["containers"] = assembly.containers
         assembly.started(asyncio.get_running_loop())
         print(json.dumps(ready), flush=True)
         await serve(cast(Framework, assembly.router), config, shutdown_trigger=asyncio.Event().wait)

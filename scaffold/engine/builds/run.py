@@ -82,7 +82,9 @@ class BuildRun:
         timer.daemon = True
         timer.start()
         try:
-            self._log.say("This build runs on this machine, without a container engine, for local AWS")
+            podman = self._surroundings.podman
+            engine = f"with podman {podman.version} for its images" if podman else "without a container engine"
+            self._log.say(f"This build runs on this machine, {engine}, for local AWS")
             effect = self._advance(phases.Submitted())
             while effect is not None and not isinstance(effect, phases.Finish):
                 effect = self._advance(self._safely_do(effect))

@@ -11,6 +11,8 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
+from scaffold.engine.containers.podman import Podman
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -20,6 +22,7 @@ class Surroundings:
         root: The folder in which each build has its own.
         variables: Environment variables with which the commands of builds reach AWS and Git, and their PATH.
         downloads: Environment variables with which this machine's package managers reach their registries.
+        podman: Builds images; without it, they are built without a container engine.
     """
 
     root: Path
@@ -27,6 +30,7 @@ class Surroundings:
     endpoint: str
     variables: Mapping[str, str]
     downloads: Mapping[str, str] = field(default_factory=dict)
+    podman: Podman | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, service: str, region: str) -> Any:

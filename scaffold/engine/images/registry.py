@@ -8,6 +8,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterable
 from typing import Any
 
 from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
@@ -17,6 +18,11 @@ _HOST = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIG = "application/vnd.docker.container.image.v1+json"
 _LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+
+
+def is_local(name: str) -> bool:
+    """Whether an image belongs to an ECR registry, for which local AWS answers."""
+    return bool(_HOST.fullmatch(name.partition("/")[0]))
 
 
 class Repository:
@@ -32,7 +38,7 @@ class Repository:
 
     def __init__(self, endpoint: str, name: str) -> None:
         host, _, repository = name.partition("/")
-        if not _HOST.fullmatch(host):
+        if not is_local(name):
             raise NeedsEngine(f"A push to {host or name}")
         self._base = f"{endpoint}/v2/{repository}"
         self._host = host
@@ -50,11 +56,15 @@ class Repository:
             "rootfs": {"type": "layers", "diff_ids": [digest(archive) for archive in archives]},
             "history": [{"created": "1970-01-01T00:00:00Z", "created_by": layer.made_by} for layer in tree.layers],
         }
+        return self.push_layers(tag, json.dumps(document, sort_keys=True).encode(), map(compress, archives))
+
+    def push_layers(self, tag: str, config: bytes, layers: Iterable[bytes]) -> str:
+        """Push an image with this configuration and these compressed layers, and return its digest."""
         manifest = {
             "schemaVersion": 2,
             "mediaType": _MANIFEST,
-            "config": self._blob(json.dumps(document, sort_keys=True).encode(), _CONFIG),
-            "layers": [self._blob(compress(archive), _LAYER) for archive in archives],
+            "config": self._blob(config, _CONFIG),
+            "layers": [self._blob(layer, _LAYER) for layer in layers],
         }
         content = json.dumps(manifest, sort_keys=True).encode()
         self._send("PUT", f"/manifests/{tag}", content, _MANIFEST)

@@ -6,6 +6,7 @@ import json
 import os
 import posixpath
 import re
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,7 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from scaffold.engine.tasks.images import CannotStart, Image
 from scaffold.engine.tasks.processes import HealthCheck, Program
 
-_STOP_SECONDS = 30
+#: The stop timeout of a container that has none.
+STOP_SECONDS = 30
+_SHELL = "/bin/sh"
 _INTERVAL, _TIMEOUT, _RETRIES = 30, 5, 3
 
 
@@ -85,8 +88,13 @@ def program_of(
         command=_on_host([*entry, *command], image.root, node, container["image"]),
         environment=environment,
         folder=str(image.root / posixpath.normpath(folder).lstrip("/")),
-        stop_timeout=float(container.get("stopTimeout", _STOP_SECONDS)),
-        health=_health_check(container.get("healthCheck"), image, node, container["image"], ports),
+        stop_timeout=float(container.get("stopTimeout", STOP_SECONDS)),
+        health=health_check(
+            container.get("healthCheck"),
+            lambda words: _on_port(
+                words if words[0] == _SHELL else _on_host(words, image.root, node, container["image"]), ports
+            ),
+        ),
     )
 
 
@@ -107,20 +115,29 @@ def _on_host(command: list[str], root: Path, node: str | None, name: str) -> lis
     return [node, *inside[1:]]
 
 
-def _health_check(
-    check: dict[str, Any] | None, image: Image, node: str | None, name: str, ports: dict[int, int]
-) -> HealthCheck | None:
+def _on_port(command: list[str], ports: dict[int, int]) -> list[str]:
+    """The command of a health check with the ports that the process has in place of the container's."""
+    for given, own in ports.items():
+        command = [re.sub(rf"\b(127\.0\.0\.1|localhost):{given}\b", rf"\g<1>:{own}", word) for word in command]
+    return command
+
+
+def health_check(check: dict[str, Any] | None, within: Callable[[list[str]], list[str]]) -> HealthCheck | None:
+    """The health check of a container.
+
+    Args:
+        check: Its definition.
+        within: Returns the command that runs a command in the container.
+    """
     kind, *words = (check or {}).get("command") or ["NONE"]
     if check is None or kind == "NONE":
         return None
     if kind == "CMD-SHELL":
-        command = ["/bin/sh", "-c", *words]
-    else:
-        command = _on_host(words if kind == "CMD" else [kind, *words], image.root, node, name)
-    for given, own in ports.items():
-        command = [re.sub(rf"\b(127\.0\.0\.1|localhost):{given}\b", rf"\g<1>:{own}", word) for word in command]
+        words = [_SHELL, "-c", *words]
+    elif kind != "CMD":
+        words = [kind, *words]
     return HealthCheck(
-        command,
+        within(words),
         float(check.get("interval", _INTERVAL)),
         float(check.get("timeout", _TIMEOUT)),
         int(check.get("retries", _RETRIES)),

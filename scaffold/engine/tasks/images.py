@@ -1,4 +1,4 @@
-"""Pulls images from local AWS's registry, and unpacks those that run without a container engine."""
+"""Pulls images from local AWS's registry: unpacks those that run as processes, loads others into podman's storage."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
+
+from scaffold.engine.containers import archives
+from scaffold.engine.containers.podman import Podman, PodmanFailed
 
 LABEL = "io.gitops-scaffold.process"
 _MANIFESTS = (
@@ -33,29 +36,33 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True)
 class Image:
-    """An unpacked image.
+    """An image.
 
     Attributes:
-        root: The folder with its files.
+        root: The folder with its files, where it is unpacked.
         config: The part of its configuration that containers use: Entrypoint, Cmd, Env, WorkingDir and so on.
+        container: Its name in podman's storage; empty for an image that runs as a process.
     """
 
     digest: str
     root: Path
     config: dict[str, Any]
+    container: str = ""
 
 
 class Images:
-    """The images of one local AWS, each unpacked once.
+    """The images of one local AWS, each unpacked or loaded once.
 
     Args:
         endpoint: The URL of local AWS.
         folder: Where images are unpacked.
+        podman: Loads images that do not run as processes; without it, they do not run.
     """
 
-    def __init__(self, endpoint: str, folder: Path) -> None:
+    def __init__(self, endpoint: str, folder: Path, podman: Podman | None = None) -> None:
         self._endpoint = endpoint
         self._folder = folder
+        self._podman = podman
         self._lock = threading.Lock()
         self._open = build_opener(ProxyHandler({})).open
 
@@ -75,6 +82,8 @@ class Images:
         blob = self._blob(name, repository, manifest["config"]["digest"])
         config: dict[str, Any] = json.loads(blob).get("config") or {}
         if (config.get("Labels") or {}).get(LABEL) != "node":
+            if self._podman is not None:
+                return Image(digest, self._folder, config, self._load(name, repository, digest, manifest))
             raise CannotStart(
                 f"CannotStartContainerError: {name} needs a container engine, which local AWS does not use; "
                 f"it runs images with the label {LABEL}=node"
@@ -84,6 +93,14 @@ class Images:
             if not root.exists():
                 self._unpack(name, repository, manifest["layers"], root)
         return Image(digest, root, config)
+
+    def _load(self, name: str, repository: str, digest: str, manifest: dict[str, Any]) -> str:
+        assert self._podman is not None  # noqa: S101
+        try:
+            with self._lock:
+                return archives.load(self._podman, digest, manifest, lambda blob: self._blob(name, repository, blob))
+        except PodmanFailed as error:
+            raise CannotStart(f"CannotPullContainerError: {name} cannot be loaded: {error}") from error
 
     def _manifest(self, name: str, repository: str, reference: str) -> tuple[str, dict[str, Any]]:
         body = self._get(name, f"/v2/{repository}/manifests/{reference}")

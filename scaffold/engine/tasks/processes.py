@@ -1,4 +1,7 @@
-"""Starts the processes of tasks. On Linux each has its own network and process namespaces, where that is permitted."""
+"""Starts the processes of tasks. On Linux each has its own network and process namespaces, where that is permitted.
+
+A container has the network namespace of the process that starts it, and podman makes its other ones.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from typing import IO, Any
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _NAMESPACES = ("--net", "--pid", "--fork", "--kill-child")
+_NETWORK = ("--net", "--fork", "--kill-child")
 _CONNECT_SECONDS = 5.0
 # What `unshare` and Python may need to start. Local AWS has more, such as npm's tokens, which are not for tasks.
 _NEEDED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -37,12 +41,22 @@ class HealthCheck:
 
 
 @dataclass(frozen=True)
+class Container:
+    """A container that an engine has created: the commands that prepare, stop and remove it."""
+
+    prepare: list[str]
+    stop: list[str]
+    remove: list[str]
+
+
+@dataclass(frozen=True)
 class Program:
     """What a container runs.
 
     Attributes:
         folder: The working directory.
         stop_timeout: Seconds from SIGTERM to SIGKILL.
+        container: The container that `command` starts; None for a process.
     """
 
     command: list[str]
@@ -50,6 +64,7 @@ class Program:
     folder: str
     stop_timeout: float
     health: HealthCheck | None = None
+    container: Container | None = None
 
 
 class Process:
@@ -65,7 +80,7 @@ class Process:
         self._control, control = socket.socketpair()
         self._connections, connections = socket.socketpair()
         self._one_at_a_time = threading.Lock()
-        prefix = namespaces()
+        prefix = ("unshare", *_NETWORK) if program.container else namespaces()
         self.isolated = bool(prefix)
         self.listener: socket.socket | None = None
         sockets = (control.fileno(), connections.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import subprocess
 import threading
 import time
 import traceback
@@ -13,11 +14,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scaffold.engine.balancer.balancers import Balancers
+from scaffold.engine.containers.podman import Podman
+from scaffold.engine.tasks import engine_containers
 from scaffold.engine.tasks.aws import Aws
 from scaffold.engine.tasks.containers import program_of, read_secrets
-from scaffold.engine.tasks.images import CannotStart, Images
+from scaffold.engine.tasks.images import CannotStart, Image, Images
 from scaffold.engine.tasks.logs import LogStream
-from scaffold.engine.tasks.processes import Process, free_port, namespaces, node
+from scaffold.engine.tasks.processes import Process, Program, free_port, namespaces, node
 from scaffold.engine.tasks.relay import close_relay, open_relay
 
 _DRAIN_POLL_SECONDS = 0.1
@@ -26,11 +29,16 @@ _DEFAULT_REASON = "Essential container in task exited"
 
 @dataclass(frozen=True)
 class Host:
-    """What all tasks share."""
+    """What all tasks share.
+
+    Attributes:
+        podman: Runs images that do not run as processes; None where there is no container engine.
+    """
 
     aws: Aws
     images: Images
     balancers: Balancers
+    podman: Podman | None = None
 
 
 @dataclass(frozen=True)
@@ -109,13 +117,12 @@ class Runner:
         image = self._host.images.pull(container["image"])
         secrets = read_secrets(container, functools.partial(_client, aws, order.region))
         logs = LogStream(container, order.identifier, functools.partial(_client, aws, order.region))
-        mapped = [int(one["containerPort"]) for one in container.get("portMappings", [])]
-        ports = {} if namespaces() else {port: free_port() for port in mapped}
-        program = program_of(container, image, aws.variables(order.region) | secrets, node(), ports)
+        program, ports = self._program(container, image, aws.variables(order.region) | secrets)
         with self._lock:
-            if self._ordered is not None:
-                return
-            process = self._process = Process(program, aws.address[1])
+            process = self._process = None if self._ordered else Process(program, aws.address[1])
+        if process is None:
+            self._discard(program)
+            return
         relay = None
         try:
             relay = self._open_relay(process)
@@ -129,6 +136,22 @@ class Runner:
             if relay is not None:
                 self._host.balancers.run(close_relay(relay))
             process.close()
+
+    def _discard(self, program: Program) -> None:
+        """Remove the container of a task that was stopped before its start."""
+        if program.container is not None:
+            subprocess.run(program.container.remove, env=program.environment, capture_output=True, check=False)
+
+    def _program(
+        self, container: dict[str, Any], image: Image, variables: dict[str, str]
+    ) -> tuple[Program, dict[int, int]]:
+        """What to start, and the ports that it gets in place of its containerPorts."""
+        if image.container and self._host.podman is not None:
+            name = f"task-{self._order.identifier}"
+            return engine_containers.create(self._host.podman, name, container, image.container, variables), {}
+        mapped = [int(one["containerPort"]) for one in container.get("portMappings", [])]
+        ports = {} if namespaces() else {port: free_port() for port in mapped}
+        return program_of(container, image, variables, node(), ports), ports
 
     def _open_relay(self, process: Process) -> Any:
         if process.listener is None:

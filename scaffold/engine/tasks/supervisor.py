@@ -1,4 +1,6 @@
-"""Runs one container as a process: the program that `processes` starts, often in namespaces of its own.
+"""Runs one container: the program that `processes` starts, often in namespaces of its own.
+
+The container is a process or, where the task says so, one of a container engine.
 
 It uses the standard library only and no other module of this package, so that it starts quickly. It is told what to
 run as one line of JSON on the control socket, and reports there: `started`, `health`, `exited`. The line `stop` stops
@@ -27,6 +29,7 @@ _IFF_UP, _SIOCGIFFLAGS, _SIOCSIFFLAGS = 1, 0x8913, 0x8914
 _STARTING_PAUSE = 1.0
 _CONNECT_SECONDS = 5.0
 _POLL_SECONDS = 0.2
+_ENGINE_SECONDS = 60.0
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -43,7 +46,8 @@ def main() -> None:
         _loopback_up()
         _hand_over_listener(connections, task["endpoint_port"])
         threading.Thread(target=_connect_on_request, args=(connections,), daemon=True).start()
-    sys.exit(_Container(control, task).run())
+    kind = _EngineContainer if task.get("container") else _Container
+    sys.exit(kind(control, task).run())
 
 
 def _read_task(control: socket.socket) -> dict[str, Any] | None:
@@ -79,17 +83,17 @@ class _Container:
         self._say(exited=code)
         return code
 
-    def _popen(self, command: list[str], **more: Any) -> subprocess.Popen[bytes]:
+    def _popen(self, command: list[str], quiet: bool = False) -> subprocess.Popen[bytes]:
+        output = subprocess.DEVNULL if quiet else 2  # The supervisor's stderr is the container's log.
         return subprocess.Popen(
             command,
             env=self._task["environment"],
             cwd=self._task["folder"],
             stdin=subprocess.DEVNULL,
-            stdout=2,  # The supervisor's stderr is the container's log.
-            stderr=2,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
             preexec_fn=_prepare,
-            **more,
         )
 
     def _say(self, **said: Any) -> None:
@@ -109,12 +113,21 @@ class _Container:
                 if not self._control.recv(64):  # Local AWS has ended.
                     break
                 if deadline is None:
-                    _signal(process, signal.SIGTERM, group=False)
-                    deadline = time.monotonic() + self._task["stop_timeout"]
+                    deadline = time.monotonic() + self._stop(process)
             if deadline is not None and time.monotonic() >= deadline:
                 break
-        _signal(process, signal.SIGKILL, group=True)
+        self._end(process)
         return _exit_code(process.wait())
+
+    def _stop(self, process: subprocess.Popen[bytes]) -> float:
+        """Ask the process to end, and return how many seconds it has for that."""
+        _signal(process, signal.SIGTERM, group=False)
+        timeout: float = self._task["stop_timeout"]
+        return timeout
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """End the process and those that it has started."""
+        _signal(process, signal.SIGKILL, group=True)
 
     def _watch_health(self, process: subprocess.Popen[bytes]) -> None:
         """Run the health check as Docker does; until the first success it is repeated each second."""
@@ -146,6 +159,36 @@ class _Container:
             _signal(process, signal.SIGKILL, group=True)
             process.wait()
             return False
+
+
+class _EngineContainer(_Container):
+    """A container of a container engine: the process is the engine's program, which passes the output on."""
+
+    def run(self) -> int:
+        engine = self._task["container"]
+        prepared = subprocess.run(
+            engine["prepare"], env=self._task["environment"], stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        if prepared.returncode:
+            lines = prepared.stderr.decode(errors="replace").strip().splitlines() or ["the container engine gave none"]
+            self._say(failed=lines[-1].removeprefix("Error: "))
+            self._remove()
+            return 127
+        return super().run()
+
+    def _stop(self, process: subprocess.Popen[bytes]) -> float:  # noqa: ARG002 (the engine stops it)
+        """Let the engine send the stop signal and, after the stop timeout, SIGKILL."""
+        self._popen(self._task["container"]["stop"], quiet=True)
+        timeout: float = self._task["stop_timeout"]
+        return timeout + _ENGINE_SECONDS
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is None:
+            self._remove()
+            _signal(process, signal.SIGKILL, group=True)
+
+    def _remove(self) -> None:
+        self._popen(self._task["container"]["remove"], quiet=True).wait()
 
 
 def _signal(process: subprocess.Popen[bytes], number: int, group: bool) -> None:

@@ -7,18 +7,20 @@ import os
 from pathlib import Path
 
 from scaffold.engine.builds.surroundings import Surroundings
+from scaffold.engine.containers.podman import Podman
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.downloads import DOWNLOADS
 from scaffold.local.protocol import ACCOUNT
 
 
-def surroundings(state: Path, endpoint: str, git_address: str) -> Surroundings:
+def surroundings(state: Path, endpoint: str, git_address: str, podman: Podman | None) -> Surroundings:
     """The place of builds.
 
     Args:
         state: The state directory.
         endpoint: The address of local AWS.
         git_address: The host and port of the Git endpoint.
+        podman: Builds images; None to build them without a container engine.
     """
     root = state / "builds"
     root.mkdir()
@@ -38,4 +40,10 @@ def surroundings(state: Path, endpoint: str, git_address: str) -> Surroundings:
         "LANG": "C.UTF-8",
         "PATH": os.pathsep.join([str(state / "bin"), os.environ.get("PATH", os.defpath)]),
     }
-    return Surroundings(root, ACCOUNT, endpoint, variables, json.loads(os.environ.get(DOWNLOADS, "{}")))
+    return Surroundings(root, ACCOUNT, endpoint, variables, downloads(), podman)
+
+
+def downloads() -> dict[str, str]:
+    """Environment variables with which this machine reaches the registries of packages and images."""
+    found: dict[str, str] = json.loads(os.environ.get(DOWNLOADS, "{}"))
+    return found

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scaffold.engine.balancer.balancers import Balancers
 from scaffold.engine.clock import Clock
+from scaffold.engine.containers.podman import Podman
 from scaffold.engine.events import EventStream
 from scaffold.engine.tasks.aws import Aws
 from scaffold.engine.tasks.images import Images
@@ -16,15 +17,16 @@ from scaffold.local.services.ecs import EcsServices
 from scaffold.local.services.load_balancing import LoadBalancing
 
 
-def run_services(state: Path, endpoint: str, clock: Clock, events: EventStream) -> EcsServices:
+def run_services(state: Path, endpoint: str, clock: Clock, events: EventStream, podman: Podman | None) -> EcsServices:
     """Run services and load balancers from now on.
 
     Args:
         state: The state directory.
         endpoint: The URL of local AWS.
+        podman: Runs the images that do not run as processes.
     """
     balancers = Balancers()
-    host = Host(Aws(endpoint, ACCESS_KEY, SECRET_KEY), Images(endpoint, state / "images"), balancers)
+    host = Host(Aws(endpoint, ACCESS_KEY, SECRET_KEY), Images(endpoint, state / "images", podman), balancers, podman)
     LoadBalancing(balancers).install()
     api = EcsServices(Services(host, clock, events))
     api.install()

@@ -1,0 +1,169 @@
+"""The `docker` of builds with podman: the calls of build scripts in podman's words, and pushes to local AWS.
+
+docker FOLDER ARGUMENTS…        FOLDER has settings.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from scaffold.engine.containers.archives import push
+from scaffold.engine.containers.podman import Podman, PodmanFailed
+from scaffold.engine.images.needs_engine import BuildFailed
+from scaffold.engine.images.registry import Repository, is_local
+from scaffold.engine.tasks.images import CannotStart, Images
+
+# What podman calls as Docker does.
+_SAME = ("cp", "exec", "images", "inspect", "kill", "logs", "ps", "rm", "rmi", "stop", "tag", "version", "wait")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Fails without explaining its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the call."""
+        raise BuildFailed(f"docker {self.prog}: {message}")
+
+
+class Docker:
+    """The commands.
+
+    Args:
+        folder: The folder of the build's `docker`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        settings: dict[str, Any] = json.loads((folder / "settings.json").read_text())
+        described = settings["podman"]
+        self._podman = Podman(**{**described, "folder": Path(described["folder"])})
+        self._endpoint: str = settings["endpoint"]
+        self._images = Images(self._endpoint, folder / "unpacked", self._podman)
+
+    def call(self, words: Sequence[str]) -> int:
+        """Run a command line, and return its exit code."""
+        commands: dict[tuple[str, ...], Callable[[Sequence[str]], int]] = {
+            ("buildx", "imagetools", "inspect"): self.inspect,
+            ("buildx", "build"): self.build,
+            ("build",): self.build,
+            ("login",): self.login,
+            ("pull",): self.pull,
+            ("push",): self.push,
+            ("run",): self.run,
+        }
+        for names, command in commands.items():
+            if tuple(words[: len(names)]) == names:
+                return command(words[len(names) :])
+        if words and words[0] in _SAME:
+            return self._podman_call(*words)
+        raise BuildFailed(f"not rehearsed: docker {' '.join(words[:2])}")
+
+    def inspect(self, words: Sequence[str]) -> int:
+        """Print the digest of an image, which is pulled for it once."""
+        parser = _Parser("buildx imagetools inspect")
+        parser.add_argument("image")
+        parser.add_argument("--format", choices=["{{.Manifest.Digest}}"], required=True)
+        image = parser.parse_args(words).image
+        self._fetch(image)
+        print(self._podman.run("image", "inspect", "--format", "{{.Digest}}", image))
+        return 0
+
+    def login(self, words: Sequence[str]) -> int:
+        """Read a password, and use it nowhere: local AWS asks for none, and its passwords are of no use elsewhere."""
+        parser = _Parser("login")
+        parser.add_argument("--username", "-u", required=True)
+        parser.add_argument("--password-stdin", action="store_true", required=True)
+        parser.add_argument("registry", nargs="?")
+        parser.parse_args(words)
+        if not sys.stdin.read().strip():
+            raise BuildFailed("password is empty")
+        print("Login Succeeded")
+        return 0
+
+    def pull(self, words: Sequence[str]) -> int:
+        """Pull an image, unless it is there."""
+        parser = _Parser("pull")
+        parser.add_argument("--quiet", "-q", action="store_true")
+        parser.add_argument("--platform", default="")
+        parser.add_argument("image")
+        options = parser.parse_args(words)
+        self._fetch(options.image, options.platform)
+        print(options.image)
+        return 0
+
+    def build(self, words: Sequence[str]) -> int:
+        """Build a stage with podman, and push it where asked to."""
+        parser = _Parser("buildx build", allow_abbrev=False)
+        for flag in ("--load", "--push"):
+            parser.add_argument(flag, action="store_true")
+        for option in ("--provenance", "--sbom", "--progress"):  # They change what is printed and attested.
+            parser.add_argument(option)
+        parser.add_argument("--build-context", action="append", default=[])
+        parser.add_argument("--tag", "-t", action="append", default=[])
+        options, others = parser.parse_known_args(words)
+        for context in options.build_context:
+            name, _, image = context.partition("=")
+            if image.startswith(f"docker-image://{name}@sha256:"):  # The digest that `inspect` said; it is there.
+                self._fetch(name)
+            else:
+                others = ["--build-context", context, *others]
+        tags = [word for tag in options.tag for word in ("--tag", tag)]
+        # The host's network, as the registries of packages may be on it; --layers reuses those of earlier builds.
+        code = self._podman_call("build", "--network=host", "--layers", *tags, *others)
+        if code == 0 and options.push:
+            for tag in options.tag:
+                self._push(tag)
+        return code
+
+    def push(self, words: Sequence[str]) -> int:
+        """Push an image."""
+        parser = _Parser("push")
+        parser.add_argument("--quiet", "-q", action="store_true")
+        parser.add_argument("image")
+        self._push(parser.parse_args(words).image)
+        return 0
+
+    def run(self, words: Sequence[str]) -> int:
+        """Run a container without a network, unless the call names one."""
+        network = [] if any(word.startswith(("--network", "--net=")) for word in words) else ["--network=none"]
+        return self._podman_call("run", "--http-proxy=false", *network, *words)
+
+    def _fetch(self, image: str, platform: str = "") -> None:
+        """Have an image in the storage."""
+        if self._podman.has(image):
+            return
+        if is_local(image):
+            self._podman.run("tag", self._images.pull(image).container, image)
+            return
+        print(f"Pulling {image} with podman", file=sys.stderr, flush=True)
+        self._podman.run("pull", "--quiet", *(["--platform", platform] if platform else []), image)
+
+    def _push(self, image: str) -> None:
+        repository, sign, tag = image.rpartition(":")
+        if not sign or "/" in tag:
+            repository, tag = image, "latest"
+        if not is_local(image):
+            raise BuildFailed(f"not rehearsed: a push to {image.partition('/')[0]}")
+        pushed = push(self._podman, image, Repository(self._endpoint, repository), tag)
+        print(f"pushed {pushed} as {tag}, built by podman {self._podman.version}", file=sys.stderr)
+
+    def _podman_call(self, *words: str) -> int:
+        command = [self._podman.program, *words]
+        code = subprocess.run(command, env=self._podman.environment, check=False).returncode
+        return code if code >= 0 else 128 - code
+
+
+def main() -> int:
+    """Run the command line of this process."""
+    os.umask(0o022)
+    try:
+        return Docker(Path(sys.argv[1])).call(sys.argv[2:])
+    except (BuildFailed, CannotStart, PodmanFailed) as error:
+        print(f"ERROR: {error}.", file=sys.stderr)
+        return 1
