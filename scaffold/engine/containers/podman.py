@@ -18,7 +18,8 @@ AUTOMATIC, PODMAN, NONE = "", "podman", "none"
 _RUNTIMES = ("runc", "crun")
 _DRIVERS = ("overlay", "vfs")  # The first one does not work on every file system.
 _SECONDS = 120
-_OPEN_FILES = 65535  # The limit of Fargate.
+# Open files as on Fargate. Podman lowers its own number of processes to the largest process id.
+_LIMITS = {"nofile": (resource.RLIMIT_NOFILE, 65535), "nproc": (resource.RLIMIT_NPROC, 8192)}
 
 
 class NoEngine(Exception):
@@ -154,7 +155,7 @@ def _write_settings(folder: Path, driver: str, runtime: str) -> None:
     for name, lines in {
         "containers.conf": [
             "[containers]",
-            f"default_ulimits = {json.dumps(_limits())}",
+            f"default_ulimits = {json.dumps([f'{name}={limit}' for name, limit in limits().items()])}",
             "[engine]",
             'cgroup_manager = "cgroupfs"',
             f"runtime = {json.dumps(Path(runtime).name)}",
@@ -178,9 +179,11 @@ def _write_settings(folder: Path, driver: str, runtime: str) -> None:
         (folder / name).write_text("\n".join(lines) + "\n")
 
 
-def _limits() -> list[str]:
-    """Limits of containers that are not above this process's own, which podman's defaults may be."""
-    files, processes = (resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC))
-    open_files = _OPEN_FILES if files == resource.RLIM_INFINITY else min(files, _OPEN_FILES)
-    found = [f"nofile={open_files}:{open_files}"]
-    return found if processes == resource.RLIM_INFINITY else [*found, f"nproc={processes}:{processes}"]
+def limits() -> dict[str, str]:
+    """Limits of containers that a root user without the capability to raise limits may set, in the form SOFT:HARD."""
+    found = {}
+    for name, (kind, most) in _LIMITS.items():
+        own = resource.getrlimit(kind)[1]
+        limit = most if own == resource.RLIM_INFINITY else min(own, most)
+        found[name] = f"{limit}:{limit}"
+    return found

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scaffold.engine.containers.podman import Podman, PodmanFailed
+from scaffold.engine.containers.podman import Podman, PodmanFailed, limits
 from scaffold.engine.tasks.containers import STOP_SECONDS, health_check
 from scaffold.engine.tasks.images import CannotStart
 from scaffold.engine.tasks.processes import Container, Program
@@ -61,7 +61,7 @@ def create(podman: Podman, name: str, container: dict[str, Any], image: str, var
 
 def _options(container: dict[str, Any]) -> Iterator[str]:
     # The network is that of the process that starts the container: it has a namespace of its own.
-    yield from ("--rm", "--network=host", "--http-proxy=false", "--log-driver=none", "--read-only-tmpfs=false")
+    yield from ("--network=host", "--http-proxy=false", "--log-driver=none", "--read-only-tmpfs=false")
     if container.get("readonlyRootFilesystem"):
         yield "--read-only"
     for key, option in (("user", "user"), ("workingDirectory", "workdir"), ("hostname", "hostname")):
@@ -69,8 +69,9 @@ def _options(container: dict[str, Any]) -> Iterator[str]:
             yield f"--{option}={container[key]}"
     if container.get("entryPoint"):
         yield f"--entrypoint={json.dumps(container['entryPoint'])}"
-    for limit in container.get("ulimits", []):
-        yield f"--ulimit={limit['name']}={limit['softLimit']}:{limit['hardLimit']}"
+    given = {one["name"]: f"{one['softLimit']}:{one['hardLimit']}" for one in container.get("ulimits", [])}
+    for key, limit in {**limits(), **given}.items():  # One that is given makes podman forget its other defaults.
+        yield f"--ulimit={key}={limit}"
     parameters = container.get("linuxParameters") or {}
     if parameters.get("initProcessEnabled"):
         yield "--init"

@@ -183,9 +183,8 @@ class _EngineContainer(_Container):
         return timeout + _ENGINE_SECONDS
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
-        if process.poll() is None:
-            self._remove()
-            _signal(process, signal.SIGKILL, group=True)
+        self._remove()
+        _signal(process, signal.SIGKILL, group=True)
 
     def _remove(self) -> None:
         self._popen(self._task["container"]["remove"], quiet=True).wait()

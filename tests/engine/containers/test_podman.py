@@ -1,0 +1,45 @@
+"""The choice of a container engine."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from scaffold.core.errors import ScaffoldError
+from scaffold.engine.containers.podman import AUTOMATIC, NONE, PODMAN, NoEngine, find
+from scaffold.local.environment import running_local_aws
+
+
+def test_without_podman_there_is_no_container_engine(tmp_path: Path) -> None:
+    assert find(AUTOMATIC, tmp_path / "a", str(tmp_path), {}) is None
+    assert find(NONE, tmp_path / "a", str(tmp_path), {}) is None
+    with pytest.raises(NoEngine, match="podman is not installed"):
+        find(PODMAN, tmp_path / "a", str(tmp_path), {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_podman_that_does_not_work_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    for name, text in {"podman": "echo 'Error: broken' >&2; exit 125", "runc": "", "unshare": ""}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find(AUTOMATIC, tmp_path / "a", str(tmp_path), {}) is None
+    with pytest.raises(NoEngine, match="broken" if sys.platform == "linux" else "Linux only"):
+        find(PODMAN, tmp_path / "a", str(tmp_path), {})
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.slow
+def test_local_aws_does_not_start_without_the_required_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "git").symlink_to(shutil.which("git") or "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        pytest.raises(ScaffoldError, match="podman is not installed") as refused,
+        running_local_aws(runs=True, containers="podman"),
+    ):
+        pass
+    assert "SCAFFOLD_CONTAINER_ENGINE=none" in refused.value.remedy

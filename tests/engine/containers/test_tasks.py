@@ -1,0 +1,164 @@
+"""Tasks as containers of podman: what their definitions say, their end, and that nothing is left of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaffold.engine.containers.archives import local_name, push
+from scaffold.engine.images.registry import Repository
+from scaffold.engine.tasks.engine_containers import create
+from scaffold.engine.tasks.images import CannotStart
+from scaffold.engine.tasks.processes import Process
+from scaffold.local.environment import local_aws
+from tests.engine.containers.conftest import Containers, base_name
+from tests.engine.tasks.test_running import Account, template, wait
+
+pytestmark = pytest.mark.slow
+HOST = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
+SERVER = """
+const http = require('node:http'), fs = require('node:fs'), os = require('node:os');
+const attempt = (path) => { try { fs.writeFileSync(path, ''); } catch (error) { return error.code; } };
+http.createServer((request, response) => {
+  if (request.url === '/health') { response.end('{}'); return; }
+  if (request.url === '/aws') {
+    http.get(process.env.AWS_ENDPOINT_URL + '/_ministack/health', (answer) => response.end(`${answer.statusCode}`));
+    return;
+  }
+  response.end(JSON.stringify({
+    version: process.env.APP_VERSION, secret: process.env.SECRET, lines: process.env.LINES, user: process.getuid(),
+    folder: process.cwd(), write: attempt('/tmp/a'), interfaces: Object.keys(os.networkInterfaces()),
+    files: fs.readFileSync('/proc/self/limits', 'utf8').match(/open files +(\\d+)/)[1],
+  }));
+}).listen(8080, () => console.log('listening'));
+process.on('SIGTERM', () => { console.log('stopping'); process.exit(0); });
+"""
+
+
+@pytest.fixture(scope="module")
+def account(containers: Containers) -> Account:
+    return Account(containers.aws)
+
+
+@pytest.fixture(scope="module")
+def image(containers: Containers, account: Account, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image in the registry that podman does not have."""
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "main.js").write_text(SERVER)
+    entry = '["node", "main.js"]'
+    (folder / "Dockerfile").write_text(f"FROM {base_name()}\nWORKDIR /app\nCOPY main.js ./\nENTRYPOINT {entry}\n")
+    containers.podman.run("build", "--tag", "server", folder)
+    digest = push(containers.podman, "server", Repository(account.endpoint, f"{HOST}/shop"), "1")
+    containers.podman.run("rmi", local_name(digest), "server")
+    return f"{HOST}/shop@{digest}"
+
+
+def test_a_container_is_what_its_definition_says(containers: Containers, account: Account, image: str) -> None:
+    secret = account.client("secretsmanager").create_secret(Name="s", SecretString="quiet # 'one'")["ARN"]
+    body = template("shop", image, APP_VERSION="1", LINES="a\nb")
+    (container,) = body["Resources"]["Definition"]["Properties"]["ContainerDefinitions"]
+    container |= {
+        "User": "1000",
+        "ReadonlyRootFilesystem": True,
+        "Secrets": [{"Name": "SECRET", "ValueFrom": secret}],
+        "Ulimits": [{"Name": "nofile", "SoftLimit": 512, "HardLimit": 512}],
+    }
+    account.stacks.create_stack(StackName="shop", TemplateBody=json.dumps(body))
+    assert account.settled("shop") == "CREATE_COMPLETE"
+    answer = json.loads(account.get("shop"))
+    assert answer == {
+        "version": "1",
+        "secret": "quiet # 'one'",
+        "lines": "a\nb",
+        "user": 1000,
+        "folder": "/app",
+        "write": "EROFS",
+        "interfaces": ["lo"],
+        "files": "512",
+    }
+    assert account.get("shop", "/aws") == "200"
+    (task,) = account.tasks("shop")
+    assert task["containers"][0]["imageDigest"] == image.rpartition("@")[2]
+    wait(lambda: account.tasks("shop")[0]["healthStatus"] == "HEALTHY")
+    account.delete("shop")
+    wait(lambda: containers.podman.run("ps", "--all", "--quiet") == "")
+    found = account.client("logs").filter_log_events(logGroupName="/shop")["events"]
+    assert [event["message"] for event in found] == ["listening", "stopping"]
+
+
+def reports(program: Any, stop: bool = False) -> Iterator[dict[str, Any]]:
+    """What a container says until its end."""
+    process, said = Process(program, 1), []
+
+    def heard(report: dict[str, Any]) -> None:
+        said.append(report)
+        if stop and "started" in report:
+            process.stop()
+
+    process.listen(heard)
+    process.close()
+    yield from ({key: report[key] for key in report if key != "started"} for report in said)
+
+
+def test_the_start_and_the_end_of_a_container(containers: Containers) -> None:
+    podman = containers.podman
+    missing = create(podman, "missing", {"command": ["nothere"]}, base_name(), {})
+    (said,) = reports(missing)
+    assert 'exec: "nothere": executable file not found' in said["failed"]
+
+    with pytest.raises(CannotStart, match="not rehearsed: mountPoints"):
+        create(podman, "mounted", {"mountPoints": [{"sourceVolume": "a"}]}, base_name(), {})
+    with pytest.raises(CannotStart, match=r"CannotStartContainerError: .*nothing"):
+        create(podman, "nothing", {}, "localhost/nothing:latest", {})
+
+    code = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)"
+    stubborn = create(podman, "stubborn", {"command": ["node", "-e", code], "stopTimeout": 2}, base_name(), {})
+    assert list(reports(stubborn, stop=True)) == [{}, {"exited": 137}]
+    wait(lambda: podman.run("ps", "--all", "--quiet") == "")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from scaffold.engine.containers.podman import Podman
+from scaffold.local.environment import running_local_aws
+with running_local_aws(runs=True, containers="podman") as aws:
+    folder = Path(aws.variables["AWS_CONFIG_FILE"]).parent / "containers"
+    podman = Podman(sys.argv[1], folder)
+    podman.run("import", sys.argv[2], "base")
+    wait = ["/usr/local/bin/node", "-e", "setInterval(() => {}, 1000)"]
+    podman.run("run", "--detach", "--network=none", "--name=a", "base", *wait)
+    print(podman.run("inspect", "--format", "{{.State.Pid}}", "a"), flush=True)
+    os.kill(aws.process.pid, signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_containers_of_a_killed_local_aws_are_gone_at_the_next_start(
+    base: Path, containers: Containers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, containers.podman.program, base],
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    container = Path("/proc", done.stdout.strip() or done.stderr)
+    left = list(tmp_path.glob("gitops-scaffold-local-*"))
+    assert container.exists(), done.stderr
+    assert len(left) == 1
+    with local_aws():
+        assert not container.exists()
+        assert not left[0].exists()
+    assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
+    assert list(tmp_path.glob("gitops-scaffold-local-*")) == []
