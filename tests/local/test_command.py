@@ -48,6 +48,19 @@ def test_a_command_runs_inside_and_its_exit_code_is_passed_on(environment: dict[
     assert done.stderr == ""
 
 
+def test_an_unknown_container_engine_is_refused(environment: dict[str, str]) -> None:
+    done = run(environment | {"SCAFFOLD_CONTAINER_ENGINE": "rkt"}, "--run", "--", "true")
+    assert done.returncode == 2
+    assert "Set it to podman or none, or unset it." in done.stderr
+
+
+@pytest.mark.slow
+def test_what_runs_says_whether_there_is_a_container_engine(environment: dict[str, str]) -> None:
+    done = run(environment, "--run", "--", "true")
+    assert done.returncode == 0
+    assert "without a container engine" in done.stderr
+
+
 @pytest.mark.slow
 def test_the_region_of_the_shell_is_kept(environment: dict[str, str]) -> None:
     done = run(environment | {"AWS_REGION": "eu-central-1"}, "--", "sh", "-c", "echo $AWS_DEFAULT_REGION")
