@@ -74,6 +74,6 @@ def test_the_demo_ends_with_production_answering_and_says_what_to_type_next(tmp_
     assert "waits for approval in the stage Prod" in done.stdout
     assert '"message":"Hello from hello-service"' in done.stdout
     assert '"environment":"prod"' in done.stdout
-    assert "scaffold local --run -- bash" in done.stdout
+    assert "scaffold local -- bash" in done.stdout
     (service,) = tmp_path.glob("*/hello-service")
     assert (service / "infrastructure" / "pipeline.yaml").is_file()
