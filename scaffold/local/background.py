@@ -27,7 +27,7 @@ from scaffold.local.reach import RunningService, answers, kill, running_services
 
 _NAME = "gitops-scaffold"
 _RECORD = "local-aws.json"
-_END_SECONDS = 20.0
+_END_SECONDS = 10.0
 _PAUSE = 0.05
 
 
