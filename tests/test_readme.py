@@ -26,8 +26,9 @@ def shell_blocks(document: Path) -> list[str]:
 
 
 def run_inside_local_aws(script: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    # Builds would need the npm registry.
     return subprocess.run(
-        [BIN / "scaffold", "local", "--", "bash", "-euo", "pipefail", "-c", script],
+        [BIN / "scaffold", "local", "--no-run", "--", "bash", "-euo", "pipefail", "-c", script],
         cwd=directory,
         env={**os.environ, **READER, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,

@@ -22,7 +22,7 @@ from pathlib import Path
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.folder_lock import is_abandoned, is_held, locked, one_at_a_time, open_lock
 from scaffold.local.environment import LocalAws, start, variables_for
-from scaffold.local.folder import delete_abandoned, new_folder
+from scaffold.local.folder import delete_abandoned, delete_folder, new_folder
 from scaffold.local.reach import RunningService, answers, kill, running_services
 
 _NAME = "gitops-scaffold"
@@ -109,9 +109,9 @@ def start_in_background(region: str, speed: float | None) -> Started:
         with ExitStack() as undo:
             undo.callback(_delete, folder)
             state = new_folder()
-            undo.callback(shutil.rmtree, state, ignore_errors=True)
+            undo.callback(delete_folder, state)
             with locked(state) as lock:
-                aws = start(state, region, speed, lock)
+                aws = start(state, region, [str(speed)] if speed else [], lock)
                 undo.callback(aws.end)
                 undo.callback(_delete, folder)  # First, since it ends a server that was left to its record.
                 _require_lock(state)
@@ -125,7 +125,12 @@ def start_in_background(region: str, speed: float | None) -> Started:
                     state=str(state),
                 )
                 _write(folder, background)
-                aws.leave_to(folder / _RECORD)
+                try:
+                    aws.leave_to(folder / _RECORD)
+                except BrokenPipeError:
+                    raise ScaffoldError(
+                        "Local AWS ended while it was starting.", "Run `scaffold local start` again."
+                    ) from None
             undo.pop_all()
         return Started(background, earlier=False)
 
@@ -142,7 +147,8 @@ def stop() -> Background | None:
     with suppress(FileNotFoundError), _exclusive(_folder()) as folder:
         found = _read(folder)
         if found:
-            _end(folder, found)
+            with suppress(FileNotFoundError):  # It has ended at this moment.
+                _end(folder, found)
         _delete(folder)
         return found
     return None
@@ -212,7 +218,7 @@ def _delete(folder: Path) -> None:
     with suppress(OSError, ValueError, TypeError):
         state = Path(Background(**json.loads((folder / _RECORD).read_text())).state)
         if is_abandoned(state):
-            shutil.rmtree(state, ignore_errors=True)
+            delete_folder(state)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -229,7 +235,7 @@ def _end(folder: Path, background: Background) -> None:
                     "If it runs in a container, run the same command there; otherwise end the process.",
                 )
     _becomes_true(lambda: not answers(background.endpoint))  # The lock may be released before the ports.
-    shutil.rmtree(state, ignore_errors=True)
+    delete_folder(state)
 
 
 def _require_lock(state: Path) -> None:

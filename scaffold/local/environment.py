@@ -74,7 +74,7 @@ class OwnLocalAws(LocalAws):
     def leave_to(self, record: Path) -> None:
         """Let the server outlive this process. It ends when the file is deleted."""
         assert self.process.stdin is not None  # noqa: S101
-        self.process.stdin.write(f"{record}\n")
+        os.write(self.process.stdin.fileno(), os.fsencode(f"{record}\n"))
         self.process.stdin.close()
 
 
@@ -112,19 +112,19 @@ def running_local_aws(region: str = "us-east-1", runs: bool = False, speed: floa
         ScaffoldError: The extra is not installed, or local AWS does not start.
     """
     with own_folder() as state:
-        aws = start(state, region, speed if runs else None)
+        aws = start(state, region, [str(speed)] if runs else [])
         try:
             yield aws
         finally:
             aws.end()
 
 
-def start(state: Path, region: str, speed: float | None, lock: IO[str] | None = None) -> OwnLocalAws:
+def start(state: Path, region: str, running: list[str], lock: IO[str] | None = None) -> OwnLocalAws:
     """Start local AWS, and wait until it answers.
 
     Args:
         state: An empty folder of its own.
-        speed: How many seconds of waiting pass in one second; None if nothing runs.
+        running: The server's arguments about what runs; none where nothing does.
         lock: An open file that the server keeps open, and so locked.
 
     Raises:
@@ -135,14 +135,14 @@ def start(state: Path, region: str, speed: float | None, lock: IO[str] | None = 
         (state / folder).mkdir()
     log = state / "server.log"
     with log.open("w") as output:
-        server = _start(state, region, output, speed, lock)
+        server = _start(state, region, output, running, lock)
     try:
         addresses = _wait_until_ready(server, log)
         _write_files(state, region, addresses["authority"])
     except BaseException:
         _end(server)
         raise
-    variables = variables_for(state, region, addresses["api"], addresses["git"], runs=speed is not None)
+    variables = variables_for(state, region, addresses["api"], addresses["git"], runs=bool(running))
     return OwnLocalAws(region, variables, addresses["git"], server)
 
 
@@ -155,7 +155,7 @@ def _require_extra() -> None:
         )
 
 
-def _start(state: Path, region: str, log: IO[str], speed: float | None, lock: IO[str] | None) -> subprocess.Popen[str]:
+def _start(state: Path, region: str, log: IO[str], running: list[str], lock: IO[str] | None) -> subprocess.Popen[str]:
     """Start the server in a session of its own, which the terminal's Ctrl-C does not reach."""
     package_parent = str(Path(__file__).resolve().parents[2])
     inherited_path = os.environ.get("PYTHONPATH")
@@ -176,8 +176,7 @@ def _start(state: Path, region: str, log: IO[str], speed: float | None, lock: IO
         DOWNLOADS: json.dumps(downloads(os.environ)),
     }
     # -P: modules in the current directory must not be imported in place of packages.
-    command = [sys.executable, "-P", "-m", "scaffold.local.server", str(state), region]
-    command += [str(speed)] if speed else []
+    command = [sys.executable, "-P", "-m", "scaffold.local.server", str(state), region, *running]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command,

@@ -21,7 +21,7 @@ def own_folder() -> Iterator[Path]:
         with locked(folder):
             yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        delete_folder(folder)
 
 
 def new_folder() -> Path:
@@ -34,4 +34,9 @@ def delete_abandoned() -> None:
     """Delete the directories of killed runs."""
     for found in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         if is_abandoned(found):
-            shutil.rmtree(found, ignore_errors=True)
+            delete_folder(found)
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete a state directory, as far as that is possible."""
+    shutil.rmtree(folder, ignore_errors=True)

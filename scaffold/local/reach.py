@@ -38,7 +38,7 @@ def answers(address: str) -> bool:
     """Whether something listens on a host and port."""
     host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), _CONNECT_SECONDS):
+        with socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS):
             return True
     except (OSError, ValueError):
         return False
