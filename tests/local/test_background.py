@@ -6,17 +6,21 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scaffold.cli.app import run
+from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.folder_lock import locked
 from scaffold.local import background
+from scaffold.local.background import Background
 from scaffold.local.reach import kill
 from tests.cli.running import COMMAND, assert_refused
 from tests.engine.tasks.test_running import Account, tasks_of
@@ -74,7 +78,8 @@ class Machine:
 def machine(tmp_path: Path) -> Iterator[Machine]:
     found = Machine(tmp_path)
     yield found
-    found.run("stop")
+    if not found.is_empty():
+        found.run("stop")
     assert eventually(found.is_empty), list(found.temporary.rglob("*"))
 
 
@@ -139,39 +144,46 @@ def test_a_killed_server_is_noticed(machine: Machine, command: str) -> None:
     assert machine.is_empty()
 
 
-def test_what_a_reboot_has_left_is_deleted_and_another_process_with_the_id_stays(machine: Machine) -> None:
-    state = machine.temporary / "gitops-scaffold-local-before"
-    state.mkdir()
-    with locked(state):
-        pass
-    with subprocess.Popen(["sleep", "300"]) as other:
-        leave_record(machine, state, other.pid)
-        assert machine.status()["running"] is False
-        assert machine.is_empty()
-        assert other.poll() is None
-        other.kill()
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files of this process."""
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
 
 
-def leave_record(machine: Machine, state: Path, pid: int) -> None:
-    machine.folder.mkdir(mode=0o700)
-    record = {
-        "endpoint": "127.0.0.1:1",
-        "git": "127.0.0.1:1",
-        "region": "us-east-1",
-        "speed": None,
-        "pid": pid,
-        "started_at": "2026-01-01T00:00:00+00:00",
-        "state": str(state),
-    }
-    (machine.folder / "local-aws.json").write_text(json.dumps(record))
+@pytest.fixture
+def folder(temporary: Path) -> Path:
+    """Where the folder of the record will be."""
+    return temporary / f"gitops-scaffold-{os.geteuid()}"
+
+
+def test_what_a_reboot_has_left_is_deleted_and_another_process_with_the_id_stays(folder: Path) -> None:
+    for command in (background.find, background.stop):
+        state = folder.with_name("gitops-scaffold-local-before")
+        state.mkdir()
+        with locked(state):
+            pass
+        with subprocess.Popen(["sleep", "300"]) as other:
+            leave_record(folder, state, other.pid)
+            assert command() is None
+            assert not any(folder.parent.iterdir())
+            assert other.poll() is None
+            other.kill()
+
+
+def leave_record(folder: Path, state: Path, pid: int) -> None:
+    folder.mkdir(mode=0o700)
+    record = Background("127.0.0.1:1", "127.0.0.1:2", "us-east-1", None, pid, "2026-01-01T00:00:00+00:00", str(state))
+    (folder / "local-aws.json").write_text(json.dumps(asdict(record)))
 
 
 @pytest.mark.parametrize("record", ["", "[]", '{"version": 9}'])
-def test_a_record_that_cannot_be_read_is_deleted(machine: Machine, record: str) -> None:
-    machine.folder.mkdir(mode=0o700)
-    (machine.folder / "local-aws.json").write_text(record)
-    assert machine.run("stop").returncode == 0
-    assert machine.is_empty()
+def test_a_record_that_cannot_be_read_is_deleted(folder: Path, record: str) -> None:
+    folder.mkdir(mode=0o700)
+    (folder / "local-aws.json").write_text(record)
+    assert background.stop() is None
+    assert not folder.exists()
 
 
 def test_only_a_process_that_was_started_with_the_state_directory_is_killed(tmp_path: Path) -> None:
@@ -201,21 +213,23 @@ def _of_another_user(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [_link, Path.touch, _others_may_write, _of_another_user])
-def test_a_folder_that_others_can_access_is_refused(machine: Machine, make: Callable[[Path], None]) -> None:
-    make(machine.folder)
-    for command in ("start", "status"):
-        assert_refused(machine.run(command), 1, "not a folder that only you can access", "XDG_RUNTIME_DIR")
-    shutil.rmtree(machine.folder, ignore_errors=True)
-    with suppress(FileNotFoundError):
-        machine.folder.unlink()
-    shutil.rmtree(machine.folder.with_name("elsewhere"), ignore_errors=True)
+def test_a_folder_that_others_can_access_is_refused(folder: Path, make: Callable[[Path], None]) -> None:
+    make(folder)
+    for command in (background.find, background.stop, lambda: background.start_in_background("us-east-1", None)):
+        with pytest.raises(ScaffoldError, match="not a folder that only you can access") as refused:
+            command()
+        assert "XDG_RUNTIME_DIR" in refused.value.remedy
+    assert folder.lstat()
 
 
-def test_the_runtime_folder_is_used_if_it_is_the_users_own(machine: Machine, tmp_path: Path) -> None:
-    runtime = tmp_path / "run"
+def test_the_runtime_folder_is_used_if_it_is_the_users_own(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = temporary / "run"
     (runtime / "gitops-scaffold").mkdir(mode=0o755, parents=True)
-    assert_refused(machine.run("status", XDG_RUNTIME_DIR=str(runtime)), 1, str(runtime))
-    assert machine.run("status", XDG_RUNTIME_DIR=str(tmp_path / "absent")).returncode == 0
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    with pytest.raises(ScaffoldError, match=str(runtime)):
+        background.find()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(temporary / "absent"))
+    assert background.find() is None
 
 
 def test_without_one_the_shell_that_evaluates_its_variables_stops(machine: Machine) -> None:
@@ -297,9 +311,10 @@ def test_after_two_dashes_start_is_a_command(machine: Machine, tmp_path: Path) -
     program.parent.mkdir()
     program.write_text('#!/bin/sh\necho "started $*"; exit 3\n')
     program.chmod(0o755)
-    done = machine.run(
-        "--no-run", "--", "start", "--speed", "--", "x", PATH=f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-    )
+    with socket.create_server(("127.0.0.1", 0)) as server:  # As if inside local AWS, whose start is not tested here.
+        inside = {"SCAFFOLD_LOCAL": "1", "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.getsockname()[1]}"}
+        inside["PATH"] = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+        done = machine.run("--no-run", "--", "start", "--speed", "--", "x", **inside)
     assert (done.returncode, done.stdout) == (3, "started --speed -- x\n")
 
 
@@ -312,8 +327,10 @@ def test_after_two_dashes_start_is_a_command(machine: Machine, tmp_path: Path) -
         (["--speed", "3", "stop"], "before `stop`"),
         (["--no-run", "--speed", "3", "--", "true"], "--speed is about what runs"),
         (["start", "--no-run", "--speed", "3"], "--speed is about what runs"),
-        (["start", "--spede", "3"], "--speed"),
+        (["start", "--spede", "3"], "Did you mean --speed"),
     ],
 )
-def test_what_the_command_line_cannot_mean_is_refused(machine: Machine, arguments: list[str], said: str) -> None:
-    assert_refused(machine.run(*arguments), 2, said)
+def test_what_the_command_line_cannot_mean_is_refused(arguments: list[str], said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        run(["local", *arguments])
+    assert said in f"{refused.value.happened} {refused.value.remedy}"
