@@ -53,7 +53,7 @@ class Engine:
         self._rules = EventRules(stream)
         builds = Builds(surroundings(state, endpoint, git_address), stream, reports.store)
         self._codebuild = CodeBuild(builds, reports)
-        self._services = run_services(state, endpoint, clock, stream)
+        self._services, self.service_list = run_services(state, endpoint, clock, stream)
         clients = Clients(endpoint, ACCESS_KEY, SECRET_KEY)
         providers = executors(clients, SourceArchives(repositories), clock, self._start_build)
         self.codepipeline = RunningCodePipeline(lambda state: Runner(state, providers, clock, stream))

@@ -14,9 +14,10 @@ from scaffold.engine.tasks.services import Services
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.services.ecs import EcsServices
 from scaffold.local.services.load_balancing import LoadBalancing
+from scaffold.local.services.service_list import ServiceList
 
 
-def run_services(state: Path, endpoint: str, clock: Clock, events: EventStream) -> EcsServices:
+def run_services(state: Path, endpoint: str, clock: Clock, events: EventStream) -> tuple[EcsServices, ServiceList]:
     """Run services and load balancers from now on.
 
     Args:
@@ -26,6 +27,7 @@ def run_services(state: Path, endpoint: str, clock: Clock, events: EventStream) 
     balancers = Balancers()
     host = Host(Aws(endpoint, ACCESS_KEY, SECRET_KEY), Images(endpoint, state / "images"), balancers)
     LoadBalancing(balancers).install()
-    api = EcsServices(Services(host, clock, events))
+    services = Services(host, clock, events)
+    api = EcsServices(services)
     api.install()
-    return api
+    return api, ServiceList(services, balancers)
