@@ -30,6 +30,8 @@ def isolated(home: Path, environment: dict[str, str] | None = None) -> dict[str,
     }
     return kept | {
         "HOME": str(home),
+        # A local AWS that runs in the background on this machine is not used.
+        "XDG_RUNTIME_DIR": str(home),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -17,6 +17,7 @@ from tools import questions_table
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+SUBCOMMANDS = {f"local {name}": command for name, command in COMMANDS["local"].commands.items()}
 
 
 def documents() -> list[Path]:
@@ -29,9 +30,9 @@ def test_every_command_is_in_the_readme(name: str) -> None:
     assert f"scaffold {name}" in README
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, *SUBCOMMANDS])
 def test_every_command_and_option_has_help(name: str) -> None:
-    command = COMMANDS[name]
+    command = {**COMMANDS, **SUBCOMMANDS}[name]
     assert command.help
     assert command.help.splitlines()[0].endswith(".")
     for parameter in command.params:
@@ -46,10 +47,11 @@ def test_every_documented_command_and_option_exists(path: Path) -> None:
             for found in re.finditer(r"(?:^|[\s;&|(])scaffold +([a-z]+)([^\n;&|`]*)", line):
                 name, arguments = found.groups()
                 assert name in COMMANDS, f"{path.name}: {line}"
+                word = arguments.split()[0] if arguments.split() else ""
+                assert name != "local" or not word.isalpha() or f"local {word}" in SUBCOMMANDS, f"{path.name}: {line}"
+                command = SUBCOMMANDS.get(f"{name} {word}", COMMANDS[name])
                 known = {
-                    option
-                    for parameter in COMMANDS[name].params
-                    for option in (*parameter.opts, *parameter.secondary_opts)
+                    option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
                 }
                 used = set(re.findall(r"(?<!\S)(--[a-z-]+)", arguments.split(" -- ")[0]))
                 assert used <= known | {"--help"}, f"{path.name}: {line}"

@@ -74,11 +74,12 @@ def disabled_stages(states: list[dict[str, Any]]) -> list[str]:
 
 
 def enable_transitions(session: Session, app_name: str, stages: Iterable[str]) -> None:
-    """Enable the transitions into stages again."""
+    """Enable the transitions into stages again, unless the pipeline has updated itself and has a stage no longer."""
     for stage in stages:
-        session.client("codepipeline").enable_stage_transition(
-            pipelineName=names.pipeline(app_name), stageName=stage, transitionType="Inbound"
-        )
+        with suppress_code("StageNotFoundException"):
+            session.client("codepipeline").enable_stage_transition(
+                pipelineName=names.pipeline(app_name), stageName=stage, transitionType="Inbound"
+            )
 
 
 def _states(client: Any, name: str) -> list[dict[str, Any]]:

@@ -15,6 +15,9 @@ from scaffold.service import names
 
 #: The statuses of a stage whose execution can be retried.
 RETRYABLE = ("Failed", "Stopped")
+#: Those of an execution that has ended in favour of another one: an update of the pipeline ends its execution, and
+#: starts another one for the same commit.
+REPLACED = ("Stopped", "Cancelled", "Superseded")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Any
@@ -13,7 +13,8 @@ from typer.core import TyperGroup
 from scaffold import __version__
 from scaffold.core.errors import UsageError
 
-# Each command's function has its name, in a module of its name. Its docstring begins with this sentence.
+# Each command's function has its name, in a module of its name. Its docstring begins with this sentence. A module with
+# subcommands has an `app`.
 COMMANDS = {
     "new": "Generate a service.",
     "deploy": "Deploy a service.",
@@ -41,10 +42,10 @@ class _LazyCommands(MutableMapping[str, Any]):
             raise KeyError(name)
         if name not in self._loaded:
             module = import_module(f"scaffold.cli.{name}")
-            settings = {**_HELP_OPTIONS, **getattr(module, "CONTEXT_SETTINGS", {})}
-            app = typer.Typer(add_completion=False, rich_markup_mode=None)
-            app.command(name, context_settings=settings)(getattr(module, name))
-            self._loaded[name] = typer.main.get_command(app)
+            app = getattr(module, "app", None) or _app(name, getattr(module, name))
+            command = typer.main.get_command(app)
+            command.name, command.context_settings = name, _HELP_OPTIONS
+            self._loaded[name] = command
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -58,6 +59,12 @@ class _LazyCommands(MutableMapping[str, Any]):
 
     def __delitem__(self, name: str) -> None:
         del self._loaded[name]
+
+
+def _app(name: str, function: Callable[..., Any]) -> typer.Typer:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name)(function)
+    return app
 
 
 class _Commands(TyperGroup):

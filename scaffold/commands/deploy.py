@@ -39,7 +39,7 @@ def run(options: DeployOptions, console: Console) -> DeployResult:
     if options.wait and not target.runs:
         raise UsageError(
             "This local AWS runs no pipelines, so there is no release to wait for.",
-            "Leave --wait out, or start another local AWS with `scaffold local --run -- bash`.",
+            "Leave --wait out, or leave this shell and start another local AWS without `--no-run`.",
         )
     result = deploy(service, target, plan=options.plan, console=console)
     if not options.wait:

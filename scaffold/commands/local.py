@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 from scaffold.console.console import Console
-from scaffold.core.errors import ScaffoldError, UsageError
+from scaffold.core.errors import ScaffoldError
 from scaffold.core.signals import handled_signals
 from scaffold.core.target import RUNS_VARIABLE
 from scaffold.local.environment import inside, running_local_aws
-from scaffold.service.service import read
+from scaffold.local.shell import container_engine, default_region, export_lines
 
-#: The variable that chooses a container engine.
-ENGINE_VARIABLE = "SCAFFOLD_CONTAINER_ENGINE"
-
-_ENGINES = ("podman", "none")
 _SHELL_SIGNAL_BASE = 128
 
 
@@ -37,13 +31,13 @@ class CommandNotExecutable(ScaffoldError):
     exit_code = 126
 
 
-def run(command: list[str], console: Console, *, runs: bool = False, speed: float = 1) -> int:
+def run(command: list[str], console: Console, *, runs: bool = True, speed: float | None = None) -> int:
     """Run local AWS until Ctrl-C, or for as long as a command runs.
 
     Args:
         command: The command and its arguments; empty to run in the foreground.
         runs: Whether pipelines, builds and services run.
-        speed: How many seconds of waiting, such as a bake, pass in one second.
+        speed: How many seconds of waiting, such as a bake, pass in one second; None for one.
 
     Returns:
         The command's exit code, or 128 and the number of the signal that ended it; 0 after Ctrl-C in the foreground.
@@ -51,28 +45,16 @@ def run(command: list[str], console: Console, *, runs: bool = False, speed: floa
     Raises:
         ScaffoldError: Local AWS does not start, or it is running already and there is no command.
     """
-    if speed != 1 and not runs:
-        raise UsageError("--speed is about what runs.", "Add --run, or leave --speed out.")
     if inside():
-        if not command:
-            raise ScaffoldError(
-                f"Local AWS is running already, at {os.environ['AWS_ENDPOINT_URL']}.",
-                "Use it, or leave this shell to start another local AWS.",
-            )
-        if runs and os.environ.get(RUNS_VARIABLE) != "1":
-            raise ScaffoldError(
-                "The local AWS of this shell runs no pipelines.", "Leave this shell, and start another with `--run`."
-            )
-        console.note("Already inside local AWS: using it.")
-        return _run(command, {})
-    with running_local_aws(_region(), runs=runs, speed=speed, containers=_container_engine()) as aws:
+        return _run_inside(command, console, runs=runs, speed=speed)
+    with running_local_aws(default_region(), runs=runs, speed=speed or 1, containers=container_engine()) as aws:
+        if command:
+            return _run(command, aws.variables)
+        print("\n".join(export_lines(aws.variables)), flush=True)
+        console.step(f"Local AWS is running at {aws.variables['AWS_ENDPOINT_URL']}.")
         if runs:
             engine = aws.containers or "this machine's Node, without a container engine"
             console.note(f"Images are built and run by {engine}.")
-        if command:
-            return _run(command, aws.variables)
-        print("\n".join(_exports(aws.variables)), flush=True)
-        console.step(f"Local AWS is running at {aws.variables['AWS_ENDPOINT_URL']}.")
         console.note("Paste the lines above into another terminal to use it there. Its state is lost when it ends.")
         console.note("Press Ctrl-C to end it.")
         try:
@@ -82,34 +64,19 @@ def run(command: list[str], console: Console, *, runs: bool = False, speed: floa
         raise ScaffoldError("Local AWS ended unexpectedly.", "Start it again with `scaffold local`.")
 
 
-def _container_engine() -> str:
-    """The choice of the environment variable; empty for podman where it works."""
-    choice = os.environ.get(ENGINE_VARIABLE, "")
-    if choice not in ("", *_ENGINES):
-        raise UsageError(
-            f"The environment variable {ENGINE_VARIABLE} is {choice!r}.",
-            f"Set it to {' or '.join(_ENGINES)}, or unset it.",
+def _run_inside(command: list[str], console: Console, *, runs: bool, speed: float | None) -> int:
+    """Run a command with the local AWS of this shell."""
+    if not command:
+        raise ScaffoldError(
+            f"Local AWS is running already, at {os.environ['AWS_ENDPOINT_URL']}.",
+            "Use it, or leave this shell to start another local AWS.",
         )
-    return choice
-
-
-def _region() -> str:
-    """The region of the environment variables, else of the service in the current directory."""
-    if configured := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
-        return configured
-    try:
-        return read(Path.cwd()).region
-    except ScaffoldError:
-        return "us-east-1"
-
-
-def _exports(variables: Mapping[str, str]) -> Iterator[str]:
-    """The variables as lines for a shell. The line for PATH adds a directory to the PATH of that shell."""
-    for name, value in sorted(variables.items()):
-        if name == "PATH":
-            yield f'export PATH={shlex.quote(value.split(os.pathsep)[0])}{os.pathsep}"$PATH"'
-        else:
-            yield f"export {name}={shlex.quote(value)}"
+    if not runs and os.environ.get(RUNS_VARIABLE) == "1":
+        raise ScaffoldError(
+            "The local AWS of this shell runs pipelines.", "Leave --no-run out, or leave this shell to start another."
+        )
+    console.note(f"Already inside local AWS: using it{'' if speed is None else ', with its own speed'}.")
+    return _run(command, {})
 
 
 def _run(command: Sequence[str], variables: Mapping[str, str]) -> int:

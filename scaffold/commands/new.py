@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +25,9 @@ from scaffold.kit.rendering import Kit, check_destination, first_commit, open_ki
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import stack_ids
 
-_IN_LOCAL = "scaffold local -- scaffold deploy"
+# What comes before a command that works on a local AWS of its own, or on the one in the background.
+_OWN = "scaffold local -- "
+_BACKGROUND = 'eval "$(scaffold local env)" && '
 _ALONE = re.compile(r"(?<!-- )\bscaffold (?=(?:deploy|repair|destroy)\b)")
 
 
@@ -41,7 +43,8 @@ class NewOptions:
         kit: The kit's source; None for $SCAFFOLD_KIT, or the embedded kit.
         kit_version: The kit's tag or commit; None for the newest.
         deploy: Whether to deploy; None asks, or with `defaults` means no.
-        local: Deploy to local AWS; implies `deploy` unless that is false.
+        local: Deploy to local AWS: that of this shell, the one in the background, or one that ends with the command;
+            implies `deploy` unless that is false.
         profile: The AWS profile to deploy with.
         dry_run: Write nothing.
     """
@@ -71,6 +74,8 @@ class NewResult(Result):
         commit: The first commit; None in a dry run.
         deployment: The deployment; None where there was none.
         deployment_ended: Whether it was deployed to a local AWS that ended with this command.
+        deployment_in_background: Whether it was deployed to the local AWS in the background, which this shell does
+            not use.
         outer_repository: The Git work tree that the folder is in and that would record it as a submodule without an
             address; None for none.
     """
@@ -89,6 +94,7 @@ class NewResult(Result):
     commit: str | None
     deployment: DeployResult | None = None
     deployment_ended: bool = False
+    deployment_in_background: bool = False
     outer_repository: str | None = None
 
 
@@ -126,10 +132,10 @@ def run(options: NewOptions, console: Console) -> NewResult:
             f"{' and '.join(unset)} of Git {'is' if len(unset) == 1 else 'are'} not set, so the author of the first "
             f"commit is a placeholder. Before you commit, run {commands}."
         )
-    deployment, ended = None, False
+    deployment, prefix = None, ""
     if deploy:
-        deployment, ended = _deploy(_service(answers, destination), options, console)
-    return _result(kit, answers, destination, files, commit=commit, deployment=deployment, ended=ended)
+        deployment, prefix = _deploy(_service(answers, destination), options, console)
+    return _result(kit, answers, destination, files, commit=commit, deployment=deployment, prefix=prefix)
 
 
 def _answers(questionnaire: Questionnaire, options: NewOptions, dest: Path | None) -> Answers:
@@ -180,7 +186,7 @@ def _interrupted(destination: Path | None, options: NewOptions) -> Interrupted:
     if destination and (destination / ".git").exists():
         return Interrupted(
             f"Interrupted: {destination} is complete, and not deployed.",
-            f"Continue with `{enter(destination)} && {_IN_LOCAL if options.local else 'scaffold deploy'}`.",
+            f"Continue with `{enter(destination)} && {_OWN if options.local else ''}scaffold deploy`.",
         )
     return Interrupted("Interrupted: nothing was written.", "Run the same command again to start over.")
 
@@ -199,7 +205,7 @@ def _result(
     *,
     commit: str | None,
     deployment: DeployResult | None = None,
-    ended: bool = False,
+    prefix: str = "",
 ) -> NewResult:
     app_name = _app_name(answers)
     environments = [name.strip() for name in str(answers.recorded.get("environments", "")).split(",") if name.strip()]
@@ -215,7 +221,8 @@ def _result(
         dry_run=commit is None,
         commit=commit,
         deployment=deployment,
-        deployment_ended=ended,
+        deployment_ended=prefix == _OWN,
+        deployment_in_background=prefix == _BACKGROUND,
         outer_repository=outer_work_tree(destination),
     )
 
@@ -250,30 +257,41 @@ def _ask_to_deploy(options: NewOptions, answers: Answers, destination: Path, con
     return confirm(f"Deploy to {session.title} now?")
 
 
-def _deploy(service: Service, options: NewOptions, console: Console) -> tuple[DeployResult, bool]:
+def _deploy(service: Service, options: NewOptions, console: Console) -> tuple[DeployResult, str]:
     """Deploy; after any failure the service is kept, and the error says how to continue.
 
     Returns:
-        The deployment, and whether local AWS ended with it.
+        The deployment, and what has to come before a command that works on it in this shell.
     """
     from scaffold.deployment.deploy import deploy
+    from scaffold.local import background
     from scaffold.local.environment import inside, running_local_aws
 
-    own_local = options.local and not inside()
-    again = f"{enter(service.root)} && {_IN_LOCAL if own_local else 'scaffold deploy'}"
+    outside = options.local and not inside()
+    prefix = _OWN if outside else ""
     try:
-        if own_local:
+        if outside and (running := background.find()):
+            prefix = _BACKGROUND
+            target = replace(running, region=service.region).aws.target
+        elif outside:
+            # Nothing runs there: it ends with this command, before a release could get anywhere.
             with running_local_aws(service.region) as aws:
-                return deploy(service, aws.target, plan=False, console=console), True
-        # Inside local AWS, the environment variables select it; it has no other profile than `default`.
-        target = configured_target(service.region, None if options.local else options.profile)
-        return deploy(service, target, plan=False, console=console), False
+                return deploy(service, aws.target, plan=False, console=console), prefix
+        else:
+            # Inside local AWS, the environment variables select it; it has no other profile than `default`.
+            target = configured_target(service.region, None if options.local else options.profile)
+        return deploy(service, target, plan=False, console=console), prefix
     except (KeyboardInterrupt, Interrupted):
-        kept = "the service is generated" if own_local else "the service and its resources in AWS are kept"
+        kept = "the service is generated" if prefix == _OWN else "the service and its resources in AWS are kept"
+        again = _again(service, prefix)
         raise Interrupted(f"Interrupted while deploying; {kept}.", f"Continue with `{again}`.") from None
     except ScaffoldError as error:
         # Alone, a command would work on the account that the user's configuration selects.
-        remedy = _ALONE.sub("scaffold local -- scaffold ", error.remedy) if own_local else error.remedy
+        remedy, again = _ALONE.sub(f"{prefix}scaffold ", error.remedy), _again(service, prefix)
         if again not in remedy:
             remedy += f" The service is generated: to repeat the deployment alone, run `{again}`."
         raise error.with_remedy(remedy) from error
+
+
+def _again(service: Service, prefix: str) -> str:
+    return f"{enter(service.root)} && {prefix}scaffold deploy"

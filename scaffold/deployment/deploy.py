@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -23,7 +22,8 @@ from scaffold.deployment.follow import Release
 from scaffold.deployment.inventory import left_environments
 from scaffold.deployment.network_checks import NetworkWarning, check_networks
 from scaffold.deployment.ownership import check_stacks
-from scaffold.deployment.stack_step import ExistingStacks, StackStep
+from scaffold.deployment.release_start import ReleaseStart
+from scaffold.deployment.stack_step import ExistingStacks
 from scaffold.deployment.step import Pending, Step
 from scaffold.deployment.steps import Push, deployment_steps
 from scaffold.service import contract, identity, names, preflight
@@ -67,7 +67,7 @@ class DeployResult(Result):
         commit: The commit of main that is deployed.
         planned: Whether this is a plan and nothing was changed.
         steps: Every step, in order.
-        quotas: Quotas that are too small for the first run of new environments; read when the pipeline's stack changes.
+        quotas: Quotas that are too small for the first run of new environments; read when a release starts.
         clone_url: The URL of the repository for `git clone`.
         pipeline_url: The pipeline's page in the AWS console; None on local AWS.
         remote: The Git remote of the repository; None in a plan.
@@ -130,17 +130,14 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
             networks = check_networks(session, service, existing.stacks)
             for warning in networks:
                 console.warn(warning.sentence)
-            results, quotas = _walk(
-                steps,
-                lambda: quotas_too_small(session, service, existing.stacks, console),
-                plan=plan,
-                console=console,
-            )
+            ahead = _ReleaseAhead(session, service, commit, existing, console, plan=plan)
+            results = _walk(steps, ahead, plan=plan, console=console)
+            ahead.ensure_started()
             remote = next((step.remote_name for step in steps if isinstance(step, Push)), None)
             if not plan and (hint := helper_hint()):
                 console.note(hint)
             left = left_environments(service, existing.stacks.values())
-            result = _result(session, service, commit, results, quotas, remote, left, notifies=_notifies(specs))
+            result = _result(session, service, commit, results, ahead.quotas, remote, left, notifies=_notifies(specs))
             return replace(result, networks=networks)
     except KeyboardInterrupt as interruption:
         raise Interrupted(
@@ -155,29 +152,53 @@ def _desired_stacks(service: Service, root_commit: str) -> list[StackSpec]:
     return [spec.with_parameter(names.ROOT_COMMIT, root_commit) if spec.kind is FOUNDATION else spec for spec in specs]
 
 
-def _walk(
-    steps: list[Step], find_quotas: Callable[[], tuple[Quota, ...]], *, plan: bool, console: Console
-) -> tuple[list[StepResult], tuple[Quota, ...]]:
-    """Look at every step and, unless it is a plan, do it. Quotas are read before a release starts: by a push, or by a
-    change of the pipeline's stack.
+class _ReleaseAhead:
+    """The release that a deployment starts: what limits it is asked before, and whether it has started after.
+
+    Attributes:
+        quotas: Quotas that are too small for the first run of new environments.
     """
+
+    def __init__(
+        self, session: Session, service: Service, commit: str, existing: ExistingStacks, console: Console, *, plan: bool
+    ) -> None:
+        self.quotas: tuple[Quota, ...] = ()
+        self._session, self._service, self._existing, self._console = session, service, existing, console
+        self._start = None if plan or not session.target.runs else ReleaseStart(session, service, commit, console)
+        self._comes = False
+
+    def announce(self) -> None:
+        """To be called before each change that starts a release."""
+        if self._comes:
+            return
+        self._comes = True
+        self.quotas = quotas_too_small(self._session, self._service, self._existing.stacks, self._console)
+        if self._start:
+            self._start.expect()
+
+    def ensure_started(self) -> None:
+        """Wait for the start of the release, if there is one."""
+        if self._start:
+            self._start.ensure()
+
+
+def _walk(steps: list[Step], ahead: _ReleaseAhead, *, plan: bool, console: Console) -> list[StepResult]:
+    """Look at every step and, unless it is a plan, do it."""
     results: list[StepResult] = []
-    quotas: tuple[Quota, ...] | None = None
     for step in steps:
         step.check()
     for step in steps:
         if not plan:
             step.wait()
         pending = step.look()
-        releases = isinstance(step, Push) or (isinstance(step, StackStep) and step.is_pipeline)
-        if pending and releases and quotas is None:
-            quotas = find_quotas()
+        if pending and step.starts_release(pending):
+            ahead.announce()
         if plan:
             step.release()
         else:
             _do(step, pending, console)
         results.append(_step_result(step, pending))
-    return results, quotas or ()
+    return results
 
 
 def _step_result(step: Step, pending: Pending | None) -> StepResult:

@@ -20,8 +20,6 @@ from scaffold.service.service import Service
 # EventBridge delivers a push within seconds; longer means that the event was lost.
 _START_SECONDS = 120
 _MARKS = {"Succeeded": "✓", "Failed": "✗", "InProgress": "…"}
-# An update of the pipeline ends its execution, and starts another one for the same commit.
-_REPLACED = {"Stopped", "Cancelled", "Superseded"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def follow(session: Session, service: Service, commit: str, console: Console) ->
             executions = pipeline_state.latest_executions(session, service.app_name)
             # A rollback has the commit of an earlier release.
             execution = next((one for one in executions if one.commit == commit and not one.rollback), None)
-            if execution and execution.status not in _REPLACED:
+            if execution and execution.status not in pipeline_state.REPLACED:
                 runs = pipeline_state.action_runs(session, service.app_name, execution.id)
                 live.update(_lines(runs))
                 if execution.status == "Succeeded":

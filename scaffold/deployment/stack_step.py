@@ -20,6 +20,7 @@ from scaffold.service import names
 from scaffold.service.stack_kinds import FOUNDATION, PIPELINE, Deployer
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
+_PIPELINE_TYPE = "AWS::CodePipeline::Pipeline"
 
 
 class ExistingStacks:
@@ -160,6 +161,10 @@ class StackStep(Step):
             self.release()
             return None
         return Pending("update", changes, self._change_set.warnings)
+
+    def starts_release(self, pending: Pending) -> bool:
+        """The creation of a pipeline does, and so does an update."""
+        return any(change.type == _PIPELINE_TYPE for change in pending.changes)
 
     def do(self) -> None:
         """Create, replace or update the stack, and wait for it."""

@@ -45,6 +45,11 @@ class Step(ABC):
     def wait(self) -> None:  # noqa: B027 (a hook that most steps do not need)
         """Wait for operations in progress, before `look` in a deployment. A plan does not wait."""
 
+    def starts_release(self, pending: Pending) -> bool:
+        """Whether the pipeline starts when that is done."""
+        del pending
+        return False
+
     @abstractmethod
     def look(self) -> Pending | None:
         """Compare the desired with the actual state, reading only; None where they are the same.

@@ -157,6 +157,11 @@ class Push(Step):
         action = "create" if remote.remote is None else "update"
         return Pending(action, (Change("commit", self._commit, "push", count=remote.ahead),))
 
+    def starts_release(self, pending: Pending) -> bool:
+        """A push does."""
+        del pending
+        return True
+
     def do(self) -> None:
         """Push the commit."""
         git_remote.push(self._session, self._service, self._commit)

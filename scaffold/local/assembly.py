@@ -118,6 +118,8 @@ def assemble(
         services |= {f"{_ECS}.{operation}": deployments for operation in ServiceDeployments.operations}
     router = Router(ministack_bridge.app, services, git, region)
     router.controls["/_local/image-scans"] = scans.control
+    if engine:
+        router.controls["/_local/services"] = engine.service_list.control
 
     def started(loop: asyncio.AbstractEventLoop) -> None:
         if engine:

@@ -62,7 +62,7 @@ class Engine:
         self._rules = EventRules(stream)
         builds = Builds(surroundings(state, endpoint, git_address, self._podman), stream, reports.store)
         self._codebuild = CodeBuild(builds, reports)
-        self._services = run_services(state, endpoint, clock, stream, self._podman)
+        self._services, self.service_list = run_services(state, endpoint, clock, stream, self._podman)
         clients = Clients(endpoint, ACCESS_KEY, SECRET_KEY)
         providers = executors(clients, SourceArchives(repositories), clock, self._start_build)
         self.codepipeline = RunningCodePipeline(lambda state: Runner(state, providers, clock, stream))

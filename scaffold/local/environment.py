@@ -7,7 +7,6 @@ import json
 import os
 import select
 import shlex
-import socket
 import ssl
 import subprocess
 import sys
@@ -26,8 +25,10 @@ from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.downloads import DOWNLOADS, downloads
 from scaffold.local.folder import own_folder
 from scaffold.local.ministack_names import TESTED
+from scaffold.local.reach import answers
 
 _EXTRA = ("hypercorn", "ministack", "trustme")
+_BUNDLE, _CONFIG, _CREDENTIALS = "authorities.pem", "aws-config", "aws-credentials"
 _START_SECONDS = 60.0
 _END_SECONDS = 10.0
 
@@ -42,14 +43,10 @@ class LocalAws:
     Attributes:
         region: The region of its clients. All regions are served.
         variables: Environment variables with which AWS clients and Git reach it. They override the process's own.
-        process: The server.
-        containers: The container engine with its version; empty without one.
     """
 
     region: str
     variables: dict[str, str]
-    process: subprocess.Popen[str]
-    containers: str = ""
 
     @property
     def target(self) -> Target:
@@ -58,17 +55,35 @@ class LocalAws:
         return Target(self.region, endpoint=endpoint, local=True, runs=self.variables[RUNS_VARIABLE] == "1")
 
 
+@dataclass(frozen=True)
+class OwnLocalAws(LocalAws):
+    """Local AWS that this process has started.
+
+    Attributes:
+        git_address: The host and port of the Git endpoint.
+        process: The server, which ends with this process.
+        containers: The container engine with its version; empty without one.
+    """
+
+    git_address: str
+    process: subprocess.Popen[str]
+    containers: str
+
+    def end(self) -> None:
+        """End the server."""
+        _end(self.process)
+
+    def leave_to(self, record: Path) -> None:
+        """Let the server outlive this process. It ends when the file is deleted."""
+        assert self.process.stdin is not None  # noqa: S101
+        os.write(self.process.stdin.fileno(), os.fsencode(f"{record}\n"))
+        self.process.stdin.close()
+
+
 def inside() -> bool:
     """Whether the environment variables of this process select a local AWS that is still running."""
     endpoint = local_endpoint()
-    if endpoint is None:
-        return False
-    address = urlsplit(endpoint)
-    try:
-        with socket.create_connection((address.hostname or "", address.port or 0), timeout=1):
-            return True
-    except (OSError, ValueError):
-        return False
+    return endpoint is not None and answers(urlsplit(endpoint).netloc)
 
 
 @contextmanager
@@ -89,7 +104,7 @@ def local_aws(region: str = "us-east-1") -> Iterator[dict[str, str]]:
 @contextmanager
 def running_local_aws(
     region: str = "us-east-1", runs: bool = False, speed: float = 1.0, containers: str = "none"
-) -> Iterator[LocalAws]:
+) -> Iterator[OwnLocalAws]:
     """Run local AWS for the time of a `with` block.
 
     Args:
@@ -101,18 +116,39 @@ def running_local_aws(
     Raises:
         ScaffoldError: The extra or the container engine is not installed, or local AWS does not start.
     """
-    _require_extra()
     with own_folder() as state:
-        for folder in ("home", "tmp", "bin"):
-            (state / folder).mkdir()
-        log = state / "server.log"
-        with log.open("w") as output:
-            server = _start(state, region, output, [str(speed), containers] if runs else [])
+        aws = start(state, region, [str(speed), containers] if runs else [])
         try:
-            said = _wait_until_ready(server, log)
-            yield LocalAws(region, _variables(state, region, said, runs=runs), server, said["containers"])
+            yield aws
         finally:
-            _end(server)
+            aws.end()
+
+
+def start(state: Path, region: str, running: list[str], lock: IO[str] | None = None) -> OwnLocalAws:
+    """Start local AWS, and wait until it answers.
+
+    Args:
+        state: An empty folder of its own.
+        running: The server's arguments about what runs; none where nothing does.
+        lock: An open file that the server keeps open, and so locked.
+
+    Raises:
+        ScaffoldError: The extra is not installed, or local AWS does not start.
+    """
+    _require_extra()
+    for folder in ("home", "tmp", "bin"):
+        (state / folder).mkdir()
+    log = state / "server.log"
+    with log.open("w") as output:
+        server = _start(state, region, output, running, lock)
+    try:
+        addresses = _wait_until_ready(server, log)
+        _write_files(state, region, addresses["authority"])
+    except BaseException:
+        _end(server)
+        raise
+    variables = variables_for(state, region, addresses["api"], addresses["git"], runs=bool(running))
+    return OwnLocalAws(region, variables, addresses["git"], server, addresses["containers"])
 
 
 def _require_extra() -> None:
@@ -124,7 +160,7 @@ def _require_extra() -> None:
         )
 
 
-def _start(state: Path, region: str, log: IO[str], running: list[str]) -> subprocess.Popen[str]:
+def _start(state: Path, region: str, log: IO[str], running: list[str], lock: IO[str] | None) -> subprocess.Popen[str]:
     """Start the server in a session of its own, which the terminal's Ctrl-C does not reach."""
     package_parent = str(Path(__file__).resolve().parents[2])
     inherited_path = os.environ.get("PYTHONPATH")
@@ -148,7 +184,15 @@ def _start(state: Path, region: str, log: IO[str], running: list[str]) -> subpro
     command = [sys.executable, "-P", "-m", "scaffold.local.server", str(state), region, *running]
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=log, text=True, env=variables, cwd=state, start_new_session=True
+        command,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=log,
+        text=True,
+        env=variables,
+        cwd=state,
+        start_new_session=True,
+        pass_fds=[lock.fileno()] if lock else [],
     )
 
 
@@ -194,15 +238,27 @@ def _end(server: subprocess.Popen[str]) -> None:
     server.stdout.close()
 
 
-def _variables(state: Path, region: str, addresses: dict[str, str], *, runs: bool) -> dict[str, str]:
-    """Write the files that the variables name, and return the variables."""
-    endpoint = f"http://{addresses['api']}"
-    bundle, config, credentials = state / "authorities.pem", state / "aws-config", state / "aws-credentials"
-    bundle.write_text(_trusted_authorities() + addresses["authority"])
-    config.write_text(f"[default]\nregion = {region}\n")
-    credentials.write_text(f"[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n")
+def _write_files(state: Path, region: str, authority: str) -> None:
+    """Write the files that the variables name."""
+    (state / _BUNDLE).write_text(_trusted_authorities() + authority)
+    (state / _CONFIG).write_text(f"[default]\nregion = {region}\n")
+    (state / _CREDENTIALS).write_text(
+        f"[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
+    )
     _write_git_helper(state / "bin" / "git-remote-codecommit")
-    no_proxy = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
+
+
+def variables_for(state: Path, region: str, api: str, git: str, *, runs: bool) -> dict[str, str]:
+    """Environment variables with which the children of this process reach a local AWS.
+
+    Args:
+        state: Its state directory.
+        api: The host and port of the endpoint of all services.
+        git: The host and port of the Git endpoint.
+    """
+    endpoint = f"http://{api}"
+    exempt = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
+    no_proxy = ",".join(dict.fromkeys(filter(None, [*exempt, "127.0.0.1", "localhost"])))
     return {
         **{name: endpoint for name in os.environ if name.startswith("AWS_ENDPOINT_URL_")},
         "AWS_ENDPOINT_URL": endpoint,
@@ -216,13 +272,13 @@ def _variables(state: Path, region: str, addresses: dict[str, str], *, runs: boo
         # Both files have a `default` profile for local AWS, and no profile of the machine.
         "AWS_PROFILE": "default",
         "AWS_DEFAULT_PROFILE": "default",
-        "AWS_CONFIG_FILE": str(config),
-        "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
+        "AWS_CONFIG_FILE": str(state / _CONFIG),
+        "AWS_SHARED_CREDENTIALS_FILE": str(state / _CREDENTIALS),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_USE_FIPS_ENDPOINT": "false",
         "AWS_USE_DUALSTACK_ENDPOINT": "false",
-        "CODE_COMMIT_ENDPOINT": addresses["git"],
-        "GIT_SSL_CAINFO": str(bundle),
+        "CODE_COMMIT_ENDPOINT": git,
+        "GIT_SSL_CAINFO": str(state / _BUNDLE),
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
         "PATH": os.pathsep.join(filter(None, [str(state / "bin"), os.environ.get("PATH", os.defpath)])),

@@ -22,23 +22,33 @@ _PREFIX = "gitops-scaffold-local-"
 @contextmanager
 def own_folder() -> Iterator[Path]:
     """Create a directory for a `with` block, which only this user can read; delete those of killed runs."""
-    for found in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        if is_abandoned(found):
-            _delete(found)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    folder = new_folder()
     try:
         with locked(folder):
             yield folder
     finally:
-        _delete(folder)
+        delete_folder(folder)
 
 
-def _delete(state: Path) -> None:
-    """Delete a state directory, with the containers that a killed server has left."""
-    storage = state / CONTAINERS
+def new_folder() -> Path:
+    """Create a directory, which only this user can read and which is not locked; delete those of killed runs."""
+    delete_abandoned()
+    return Path(tempfile.mkdtemp(prefix=_PREFIX))
+
+
+def delete_abandoned() -> None:
+    """Delete the directories of killed runs."""
+    for found in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        if is_abandoned(found):
+            delete_folder(found)
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete a state directory, as far as that is possible, with the containers that a killed server has left."""
+    storage = folder / CONTAINERS
     with suppress(OSError):
         if storage.stat().st_uid == os.geteuid():  # Another user's names programs to start.
             package_parent = str(Path(__file__).resolve().parents[2])
             command = [sys.executable, "-P", "-m", "scaffold.engine.containers.leftovers", str(storage)]
             subprocess.run(command, env={**os.environ, "PYTHONPATH": package_parent}, check=False)
-    shutil.rmtree(state, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)

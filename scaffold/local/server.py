@@ -1,7 +1,7 @@
-"""The server process of local AWS, which `environment.local_aws` starts and ends.
+"""The server process of local AWS, which `environment.start` starts.
 
 It exits by itself when its parent process has ended, also after a SIGKILL: its standard input is a pipe, and
-the parent has the other end.
+the parent has the other end. A parent that leaves it running names a file, and it exits when that file is deleted.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import cast
 
 _PARENT_CHECK_SECONDS = 1.0
+_RECORD_CHECK_SECONDS = 0.25
 _BACKLOG = 128
 
 
@@ -65,17 +66,30 @@ def main() -> None:
     # Ctrl-C in the terminal is for the parent, which closes the pipe when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, shutdown)
-    threading.Thread(target=_exit_with_parent, args=(shutdown, os.getppid()), daemon=True).start()
+    threading.Thread(target=_exit_with_owner, args=(shutdown, os.getppid()), daemon=True).start()
     _serve(state, region, speed, containers, shutdown)
 
 
-def _exit_with_parent(shutdown: Shutdown, parent: int) -> None:
-    """Wait for the pipe to close or the parent to change: a fork of the parent may have the pipe open."""
-    while os.getppid() == parent:
-        readable, _, _ = select.select([0], [], [], _PARENT_CHECK_SECONDS)
-        if readable and not os.read(0, 1):
+def _exit_with_owner(shutdown: Shutdown, parent: int) -> None:
+    """Wait for the pipe to close or the parent to change: a fork of the parent may have the pipe open.
+
+    Once the parent has written the path of a file to the pipe, wait until that file is deleted instead.
+    """
+    orphaned = False
+    while not orphaned:
+        orphaned = os.getppid() != parent  # Before the pipe is looked at: what the parent has written last counts.
+        readable, _, _ = select.select([0], [], [], 0 if orphaned else _PARENT_CHECK_SECONDS)
+        if readable:
+            if record := os.fsdecode(os.read(0, select.PIPE_BUF)).rstrip("\n"):
+                _wait_for_deletion(Path(record))
             break
     shutdown()
+
+
+def _wait_for_deletion(record: Path) -> None:
+    os.dup2(2, 1)  # The parent, which may have ended, reads no more of the standard output.
+    while record.exists():
+        time.sleep(_RECORD_CHECK_SECONDS)
 
 
 def _serve(state: Path, region: str, speed: float | None, containers: str, shutdown: Shutdown) -> None:

@@ -59,6 +59,8 @@ def _next_steps(result: NewResult) -> list[str]:
     if result.deployment_ended:
         steps.append(("scaffold local -- bash", "a shell in a new local AWS: run `scaffold deploy` there"))
     elif result.deployment:
+        if result.deployment_in_background:
+            steps.append(('eval "$(scaffold local env)"', "uses the local AWS in the background in this shell"))
         steps.append(deploy.next_step(result.deployment))
     else:
         steps.append(("scaffold deploy", "creates repository, foundation, permissions and pipeline on AWS"))

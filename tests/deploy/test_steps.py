@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
+from scaffold.aws import codepipeline
 from scaffold.service import names, stack_kinds
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import Deployer, StackKind
@@ -171,3 +175,14 @@ def test_a_new_kind_of_environment_stack_is_found_and_deleted(service: Path, mon
     deleted = [change.name for change in remove(service).changes if change.type == "stack"]
     assert deleted[:2] == [f"{app}-dev-tables", pipeline_stack(app)]
     assert deleted[-1] == foundation_stack(app)
+
+
+def test_a_stage_that_the_pipeline_has_removed_meanwhile_is_passed_over() -> None:
+    keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
+    api = boto3.session.Session().client("codepipeline", region_name="us-east-1", **keys)
+    session = cast(Any, SimpleNamespace(client=lambda _: api))
+    with Stubber(api) as stubber:
+        stubber.add_client_error("enable_stage_transition", "StageNotFoundException")
+        stubber.add_response("enable_stage_transition", {})
+        codepipeline.enable_transitions(session, "orders", ["Staging", "Prod"])
+        stubber.assert_no_pending_responses()

@@ -50,11 +50,15 @@ ACTIONS = {
 }
 GIT = {"codecommit:GitPull", "codecommit:GitPush"}
 # Made by the code, and by none of the situations below: an export that is removed, a repository that exists without
-# tags, an execution that runs.
+# tags, an execution that runs. What makes sure that a release has started needs a pipeline that runs: tests/release.
 SELDOM_DEPLOYING = {
     "cloudformation:ListImports",
     "codecommit:ListTagsForResource",
     "codepipeline:EnableStageTransition",
+    "codepipeline:ListActionExecutions",
+    "codepipeline:ListPipelineExecutions",
+    "codepipeline:RetryStageExecution",
+    "codepipeline:StartPipelineExecution",
 }
 # Local AWS has no ECS deployment in progress, and no unfinished stack of the test holds anything.
 SELDOM_REPAIRING = {"cloudformation:GetTemplate", "ecs:StopServiceDeployment"}

@@ -70,7 +70,8 @@ def isolated(home: Path) -> dict[str, str]:
     """The environment without the machine's settings, with an identity for Git."""
     (home / ".gitconfig").write_text("[user]\nname = Test\nemail = test@example.com\n")
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
-    return kept | {"HOME": str(home), "PYTHONPATH": str(ROOT), "GIT_CONFIG_NOSYSTEM": "1"}
+    chosen = {"GIT_CONFIG_NOSYSTEM": "1", "SCAFFOLD_CONTAINER_ENGINE": "none"}
+    return kept | {"HOME": str(home), "PYTHONPATH": str(ROOT), **chosen}
 
 
 class Stack:

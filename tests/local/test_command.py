@@ -37,9 +37,21 @@ def run(environment: dict[str, str], *command: str) -> subprocess.CompletedProce
     )
 
 
+def test_by_default_what_is_deployed_runs(environment: dict[str, str]) -> None:
+    inner = shlex.join([*SCAFFOLD, "local", "--no-run", "--", "true"])
+    done = run(environment, "--", "sh", "-c", f"echo $SCAFFOLD_LOCAL_RUNS; {inner}")
+    assert (done.returncode, done.stdout) == (1, "1\n")
+    assert "runs pipelines" in done.stderr
+
+
 def test_a_command_runs_inside_and_its_exit_code_is_passed_on(environment: dict[str, str]) -> None:
     done = run(
-        environment, "--", "sh", "-c", "echo $SCAFFOLD_LOCAL $AWS_REGION; command -v git-remote-codecommit; exit 7"
+        environment,
+        "--no-run",
+        "--",
+        "sh",
+        "-c",
+        "echo $SCAFFOLD_LOCAL $AWS_REGION; command -v git-remote-codecommit; exit 7",
     )
     assert done.returncode == 7
     first, helper = done.stdout.splitlines()
@@ -49,21 +61,14 @@ def test_a_command_runs_inside_and_its_exit_code_is_passed_on(environment: dict[
 
 
 def test_an_unknown_container_engine_is_refused(environment: dict[str, str]) -> None:
-    done = run(environment | {"SCAFFOLD_CONTAINER_ENGINE": "rkt"}, "--run", "--", "true")
+    done = run(environment | {"SCAFFOLD_CONTAINER_ENGINE": "rkt"}, "--", "true")
     assert done.returncode == 2
     assert "Set it to podman or none, or unset it." in done.stderr
 
 
 @pytest.mark.slow
-def test_what_runs_says_whether_there_is_a_container_engine(environment: dict[str, str]) -> None:
-    done = run(environment, "--run", "--", "true")
-    assert done.returncode == 0
-    assert "without a container engine" in done.stderr
-
-
-@pytest.mark.slow
 def test_the_region_of_the_shell_is_kept(environment: dict[str, str]) -> None:
-    done = run(environment | {"AWS_REGION": "eu-central-1"}, "--", "sh", "-c", "echo $AWS_DEFAULT_REGION")
+    done = run(environment | {"AWS_REGION": "eu-central-1"}, "--no-run", "--", "sh", "-c", "echo $AWS_DEFAULT_REGION")
     assert done.stdout == "eu-central-1\n"
 
 
@@ -72,7 +77,7 @@ def test_inside_a_service_its_region_is_named(environment: dict[str, str], tmp_p
     answers = {"app_name": "orders", "aws_region": "eu-central-1", "environments": "dev,prod"}
     (tmp_path / ".copier-answers.yml").write_text("".join(f"{key}: {value}\n" for key, value in answers.items()))
     done = subprocess.run(
-        [*SCAFFOLD, "local", "--", "sh", "-c", "echo $AWS_REGION"],
+        [*SCAFFOLD, "local", "--no-run", "--", "sh", "-c", "echo $AWS_REGION"],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -84,7 +89,7 @@ def test_inside_a_service_its_region_is_named(environment: dict[str, str], tmp_p
 
 
 def test_a_command_ended_by_a_signal_gives_the_shells_exit_code(environment: dict[str, str]) -> None:
-    assert run(environment, "--", "sh", "-c", "kill -KILL $$").returncode == 128 + 9
+    assert run(environment, "--no-run", "--", "sh", "-c", "kill -KILL $$").returncode == 128 + 9
 
 
 @pytest.mark.parametrize(
@@ -100,7 +105,7 @@ def test_what_cannot_be_run_is_named(
     program = tmp_path / "program"
     if make:
         program.write_text(make)
-    done = run(environment, "--", str(program))
+    done = run(environment, "--no-run", "--", str(program))
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -108,14 +113,14 @@ def test_what_cannot_be_run_is_named(
 
 def test_inside_one_a_command_uses_that_one(environment: dict[str, str]) -> None:
     inner = shlex.join([*SCAFFOLD, "local", "--", "sh", "-c", "echo $AWS_ENDPOINT_URL; exit 4"])
-    done = run(environment, "--", "sh", "-c", f"echo $AWS_ENDPOINT_URL; {inner}")
+    done = run(environment, "--no-run", "--", "sh", "-c", f"echo $AWS_ENDPOINT_URL; {inner}")
     assert done.returncode == 4
     assert len(set(done.stdout.split())) == 1
     assert "using it" in done.stderr
 
 
 def test_inside_one_another_is_not_started_in_the_foreground(environment: dict[str, str]) -> None:
-    done = run(environment, "--", *SCAFFOLD, "local")
+    done = run(environment, "--no-run", "--", *SCAFFOLD, "local")
     assert done.returncode == 1
     assert "running already" in done.stderr
 
@@ -127,7 +132,7 @@ def test_the_foreground_prints_what_a_shell_evaluates(
     environment: dict[str, str], number: signal.Signals, code: int
 ) -> None:
     with subprocess.Popen(
-        [*SCAFFOLD, "local"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*SCAFFOLD, "local", "--no-run"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as foreground:
         assert foreground.stdout is not None
         assert foreground.stderr is not None
@@ -151,7 +156,7 @@ def test_the_foreground_prints_what_a_shell_evaluates(
 @pytest.mark.slow
 def test_a_server_that_dies_is_reported(environment: dict[str, str]) -> None:
     with subprocess.Popen(
-        [*SCAFFOLD, "local"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*SCAFFOLD, "local", "--no-run"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as foreground:
         assert foreground.stdout is not None
         assert foreground.stderr is not None
@@ -166,7 +171,7 @@ def test_a_server_that_dies_is_reported(environment: dict[str, str]) -> None:
 def test_a_signal_to_scaffold_reaches_the_command(environment: dict[str, str]) -> None:
     script = "trap 'echo told; exit 5' TERM; echo ready; for _ in $(seq 200); do sleep 0.1; done"
     with subprocess.Popen(
-        [*SCAFFOLD, "local", "--", "sh", "-c", script], env=environment, stdout=subprocess.PIPE, text=True
+        [*SCAFFOLD, "local", "--no-run", "--", "sh", "-c", script], env=environment, stdout=subprocess.PIPE, text=True
     ) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "ready\n"
@@ -178,7 +183,7 @@ def test_a_signal_to_scaffold_reaches_the_command(environment: dict[str, str]) -
 def test_ctrl_c_in_a_terminal_reaches_the_command_once(environment: dict[str, str]) -> None:
     # Not `wait`: the signal may come before it.
     script = "trap 'echo told; got=1' INT; echo ready; while [ -z \"$got\" ]; do sleep 0.1; done; echo ending; exit 6"
-    command = [*SCAFFOLD, "local", "--", "sh", "-c", script]
+    command = [*SCAFFOLD, "local", "--no-run", "--", "sh", "-c", script]
     terminal = pexpect.spawn(command[0], command[1:], env=environment, encoding="utf-8", timeout=30)
     terminal.expect("ready")
     terminal.sendintr()

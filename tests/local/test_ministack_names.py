@@ -92,7 +92,7 @@ def test_the_command_says_what_has_changed(change: Change, tmp_path: Path) -> No
     change("from ministack.services import ecs\ndel ecs._dispatch_action")
     environment = isolated(tmp_path) | {"NO_COLOR": "1"}
     environment["PYTHONPATH"] += f"{os.pathsep}{tmp_path}"
-    command = [sys.executable, "-P", "-m", "scaffold", "local", "--", "true"]
+    command = [sys.executable, "-P", "-m", "scaffold", "local", "--no-run", "--", "true"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     said = " ".join(done.stderr.split())

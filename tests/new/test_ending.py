@@ -17,6 +17,8 @@ import pytest
 
 from scaffold.core.errors import Interrupted, ScaffoldError
 from scaffold.core.git import git
+from scaffold.core.target import Target
+from scaffold.local.background import Background
 from scaffold.views.new import text
 from tests.cli.running import COMMAND, ROOT
 from tests.kits import kit_repository
@@ -51,6 +53,25 @@ def test_what_failed_on_local_aws_never_advises_a_command_for_an_account(
     assert "scaffold local -- scaffold local" not in remedy
     assert not re.search("scaffold (deploy|repair|destroy)", remedy.replace("scaffold local -- scaffold", ""))
     assert caught.value.exit_code == (1 if type(failure) is ScaffoldError else 130)
+
+
+def test_what_failed_on_the_local_aws_in_the_background_advises_commands_for_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deploy(_service: Any, target: Target, **_: Any) -> None:
+        assert (target.local, target.region) == (True, "us-east-1")
+        assert target.endpoint
+        assert target.endpoint.url == "http://127.0.0.1:1"
+        raise ScaffoldError("A stack is stuck.", "Run `scaffold repair dev`, then `scaffold deploy` again.")
+
+    running = Background("127.0.0.1:1", "127.0.0.1:2", "eu-west-1", None, 1, "2026-01-01T00:00:00+00:00", "/state")
+    monkeypatch.setattr("scaffold.local.background.find", lambda: running)
+    monkeypatch.setattr("scaffold.deployment.deploy.deploy", deploy)
+    with pytest.raises(ScaffoldError) as caught:
+        run_new(tmp_path / "orders", local=True)
+    bare = re.sub(r'eval "\$\(scaffold local env\)" && scaffold', "", caught.value.remedy)
+    assert bare.count("repair") == 1
+    assert not re.search("scaffold (deploy|repair|destroy)", bare)
 
 
 # ---- inside another repository ----

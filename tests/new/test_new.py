@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from scaffold.deployment.deploy import DeployResult, StepResult
 from scaffold.kit.rendering import workspace
 from scaffold.service.service import Service, read
 from scaffold.views.new import text as view
-from tests.cli.running import scaffold
+from tests.cli.running import COMMAND, scaffold
 from tests.kits import commit_all, copy_kit, generate, kit_repository
 from tests.new.running import contents, run_new
 
@@ -263,6 +264,7 @@ def test_the_json_of_the_result_is_pinned(tmp_path: Path) -> None:
         "commit": "str",
         "deployment": "NoneType",
         "deployment_ended": "bool",
+        "deployment_in_background": "bool",
         "outer_repository": "NoneType",
     }
     assert document["directory"] == str(tmp_path / "orders")
@@ -365,6 +367,25 @@ def test_local_deploys_to_a_local_aws_of_its_own(tmp_path: Path, monkeypatch: py
     assert result.deployment.local is True
     assert "scaffold local -- bash" in view(result)
     assert "console.aws.amazon.com" not in view(result)
+
+
+@pytest.mark.slow
+def test_local_deploys_to_the_local_aws_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert scaffold("local", "start", "--no-run", cwd=tmp_path).returncode == 0
+    try:
+        shown = scaffold(
+            *("new", "orders", "--defaults", "--local", "--data", "aws_region=eu-west-1", "--kit", kit_repository()),
+            cwd=tmp_path,
+        )
+        assert shown.returncode == 0, shown.stderr
+        assert 'eval "$(scaffold local env)"' in shown.stdout
+        script = 'eval "$("$@" local env)" && "$@" deploy orders'
+        again = subprocess.run(["sh", "-c", script, "sh", *COMMAND], cwd=tmp_path, capture_output=True, text=True)
+        assert again.returncode == 0, again.stderr
+        assert "up to date in local AWS, eu-west-1" in again.stdout
+    finally:
+        assert scaffold("local", "stop", cwd=tmp_path).returncode == 0
 
 
 def test_an_interruption_after_the_service_is_there_does_not_deny_it(

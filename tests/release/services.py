@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from scaffold.deployment.status import StatusResult
 from scaffold.views import releases
 from scaffold.views import status as status_view
 
+ROOT = Path(__file__).resolve().parents[2]
 BUILD = """\
 AWSTemplateFormatVersion: '2010-09-09'
 Parameters:
@@ -140,3 +142,9 @@ def try_again(root: Path, **options: Any) -> RetryResult:
 def look(root: Path) -> StatusResult:
     """The status."""
     return status.run(StatusOptions(root), Console(), status_view.text)
+
+
+def actions(name: str) -> set[str]:
+    """The actions that a policy of `docs/` allows."""
+    statements = json.loads((ROOT / "docs" / f"{name}.json").read_text())["Statement"]
+    return {action for one in statements for action in one["Action"]}

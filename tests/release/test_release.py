@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.commands import deploy
+from scaffold.commands.deploy import DeployOptions
+from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import git
 from scaffold.deployment.approval import Rejection
@@ -15,7 +18,7 @@ from scaffold.service.service import read
 from scaffold.views import deploy as deploy_view
 from scaffold.views import releases
 from tests.deploy.services import Wire, client, commit, make_service
-from tests.release.services import ENVIRONMENT, IMPORTING, decide, look, release, try_again
+from tests.release.services import ENVIRONMENT, IMPORTING, actions, decide, look, release, try_again
 
 
 def test_a_release_waits_for_approval_and_reaches_production(service: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,13 +150,39 @@ def test_nothing_is_deployed(service: Path) -> None:
         assert "`scaffold deploy`" in failed.value.remedy
 
 
-def test_a_push_that_starts_nothing(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_push_is_made_up_for(
+    service: Path, wire: Wire, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit(service, infrastructure__environment_yaml=ENVIRONMENT)
+    waiting = release(service)
+    assert waiting.release
+    decide(service, yes=True, execution=waiting.release.execution)
+    assert release(service).exit_code == 0
+    events, app = client("events"), read(service).app_name
+    rule = next(rule["Name"] for rule in events.list_rules()["Rules"] if f":{app}" in rule.get("EventPattern", ""))
+    events.disable_rule(Name=rule)
+    head = commit(service, version_txt="v2\n")
+    monkeypatch.setattr("scaffold.deployment.release_start._START_SECONDS", 1)
+    wire.calls.clear()
+    deploy.run(DeployOptions(service), Console())
+    calls = {call for call in wire.calls if call.startswith("codepipeline:")}
+    assert "codepipeline:StartPipelineExecution" in calls
+    assert calls | {"codepipeline:RetryStageExecution"} <= actions("operator-policy")
+    executions = client("codepipeline").list_pipeline_executions(pipelineName=app)["pipelineExecutionSummaries"]
+    commits = [one["sourceRevisions"][0]["revisionId"] for one in executions]
+    assert commits.count(head) == 1
+    assert f"has not started for commit {head[:7]}: starting it" in capsys.readouterr().err
+    assert release(service).exit_code == 11
+
+
+def test_a_push_by_git_that_starts_nothing(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(service, infrastructure__environment_yaml=ENVIRONMENT)
     assert release(service).exit_code == 11
     events, app = client("events"), read(service).app_name
     rule = next(rule["Name"] for rule in events.list_rules()["Rules"] if f":{app}" in rule.get("EventPattern", ""))
     events.disable_rule(Name=rule)
     commit(service, version_txt="v2\n")
+    git("push", "-q", "origin", "main", cwd=service)
     monkeypatch.setattr("scaffold.deployment.follow._START_SECONDS", 1)
     with pytest.raises(ScaffoldError) as failed:
         release(service)

@@ -41,6 +41,19 @@ class Balancers:
         """Replace the configuration of a region."""
         self.run(self._configure(region, configuration))
 
+    def port(self, group: str) -> int | None:
+        """The port of a listener that sends requests to a target group; None for none."""
+
+        async def find() -> int | None:
+            for listener in self._listeners():
+                if group in listener.groups:
+                    first = self._first_listener(listener.load_balancer) == listener
+                    opened = self._ports.get(listener.load_balancer if first else listener.arn)
+                    return opened[0] if opened else None
+            return None
+
+        return self.run(find())
+
     def route(self, ip: str, connect: Callable[[int], socket.socket]) -> None:
         """Reach an IP address through a function, which takes a port and returns a socket that does not block."""
         self._routes[ip] = connect

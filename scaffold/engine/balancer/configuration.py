@@ -26,6 +26,11 @@ class Listener:
     protocol: str
     rules: tuple[Rule, ...]
 
+    @property
+    def groups(self) -> set[str]:
+        """The target groups that it sends requests to."""
+        return {group for rule in self.rules for action in rule.actions for group in _groups(action)}
+
 
 @dataclass(frozen=True)
 class TargetGroup:
@@ -67,14 +72,10 @@ def read(
         groups: Each target group with its attributes and its targets.
     """
     by_listener: dict[str, list[Rule]] = {}
-    used: set[str] = set()
     for rule in rules:
         number = None if rule["Priority"] == "default" else int(rule["Priority"])
         own = by_listener.setdefault(rule["ListenerArn"], [])
         own.append(Rule(number, tuple(rule["Conditions"]), tuple(rule["Actions"])))
-        for action in rule["Actions"]:
-            used |= {one["TargetGroupArn"] for one in (action.get("ForwardConfig") or {}).get("TargetGroups") or []}
-            used.add(action.get("TargetGroupArn", ""))
     found = [
         Listener(
             one["ListenerArn"],
@@ -85,11 +86,17 @@ def read(
         )
         for one in listeners
     ]
+    used = {group for listener in found for group in listener.groups}
     return Configuration(
         frozenset(one["LoadBalancerArn"] for one in load_balancers),
         tuple(sorted(found, key=lambda one: (one.port, one.arn))),
         tuple(_group(group, attributes, targets, used) for group, attributes, targets in groups),
     )
+
+
+def _groups(action: Document) -> set[str]:
+    weighted = (action.get("ForwardConfig") or {}).get("TargetGroups") or []
+    return {one["TargetGroupArn"] for one in [*weighted, action] if "TargetGroupArn" in one}
 
 
 def _group(group: Document, attributes: Iterable[Document], targets: Iterable[Document], used: set[str]) -> TargetGroup:

@@ -116,6 +116,11 @@ class Services:
             found = [(arn, one) for arn, one in self._records.items() if not one.deleted]
             return [arn for arn, one in found if one.settings["clusterArn"] == cluster]
 
+    def active(self) -> list[Document]:
+        """The services of all regions that are not deleted, as DescribeServices returns them."""
+        with self._lock:
+            return [found for arn, one in self._records.items() if not one.deleted and (found := self.describe(arn))]
+
     def deployments(self, arn: str) -> list[Document]:
         """The deployments of a service, the newest first."""
         with self._lock:

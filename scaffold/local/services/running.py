@@ -15,9 +15,12 @@ from scaffold.engine.tasks.services import Services
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.services.ecs import EcsServices
 from scaffold.local.services.load_balancing import LoadBalancing
+from scaffold.local.services.service_list import ServiceList
 
 
-def run_services(state: Path, endpoint: str, clock: Clock, events: EventStream, podman: Podman | None) -> EcsServices:
+def run_services(
+    state: Path, endpoint: str, clock: Clock, events: EventStream, podman: Podman | None
+) -> tuple[EcsServices, ServiceList]:
     """Run services and load balancers from now on.
 
     Args:
@@ -28,6 +31,7 @@ def run_services(state: Path, endpoint: str, clock: Clock, events: EventStream, 
     balancers = Balancers()
     host = Host(Aws(endpoint, ACCESS_KEY, SECRET_KEY), Images(endpoint, state / "images", podman), balancers, podman)
     LoadBalancing(balancers).install()
-    api = EcsServices(Services(host, clock, events))
+    services = Services(host, clock, events)
+    api = EcsServices(services)
     api.install()
-    return api
+    return api, ServiceList(services, balancers)

@@ -115,6 +115,7 @@ def exported(build: dict[str, Any]) -> dict[str, str]:
     return {one["name"]: one["value"] for one in build["exportedEnvironmentVariables"]}
 
 
+@pytest.mark.slow
 def test_a_release_and_a_second_one(small, scans):
     scans(small.name)
     first = small.build.build(small.folder)
@@ -182,6 +183,7 @@ class _Answer(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@pytest.mark.slow
 def test_the_smoke_test(small):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
