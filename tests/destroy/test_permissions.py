@@ -320,7 +320,7 @@ def test_stacks_of_services_with_longer_names_are_denied() -> None:
     changes = {
         "destroy": ("cloudformation:DeleteStack",),
         "repair": ("cloudformation:CancelUpdateStack", "cloudformation:ContinueUpdateRollback"),
-        "release": ("cloudformation:DescribeChangeSet",),
+        "release": ("cloudformation:DescribeChangeSet", "cloudformation:GetTemplate"),
     }
     for name, made in changes.items():
         statements = filled(POLICIES[name], "shop")

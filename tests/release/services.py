@@ -137,6 +137,6 @@ def try_again(root: Path, **options: Any) -> RetryResult:
     return retry.run(RetryOptions(root, **options), Console())
 
 
-def look(root: Path) -> StatusResult:
+def look(root: Path, **options: Any) -> StatusResult:
     """The status."""
-    return status.run(StatusOptions(root), Console(), status_view.text)
+    return status.run(StatusOptions(root, **options), Console(), status_view.text)
