@@ -21,6 +21,8 @@ COMMANDS = {
     "approve": "Approve the release that waits in the pipeline.",
     "reject": "Reject the release that waits in the pipeline.",
     "retry": "Retry a failed stage of the pipeline.",
+    "releases": "List the past releases of an environment.",
+    "logs": "Show the log of an environment or of a build.",
     "repair": "Repair a service whose stacks are stuck.",
     "destroy": "Delete a service from AWS.",
     "local": "Run local AWS.",

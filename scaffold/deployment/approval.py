@@ -181,7 +181,7 @@ def _described(
         action.name,
         execution,
         action.changed,
-        variables.get("Build", {}).get("IMAGE_TAG"),
+        pipeline_state.version_of(runs),
         commit,
         commits,
         _changes(session, service, stage.name),

@@ -134,7 +134,7 @@ def _environment(
     release = pipeline_state.last_success(session, app, names.pipeline_stage(name))
     commit = release.commit if release else None
     behind = history.between(service, commit, head) if commit and head else None
-    answers, no_answer = _answer(url)
+    answers, no_answer = endpoint.answer(url)
     return EnvironmentStatus(
         name=name,
         production=name == service.production,
@@ -154,12 +154,3 @@ def _environment(
             if stack_id.environment == name and stack.unsettled
         },
     )
-
-
-def _answer(url: str | None) -> tuple[str | None, str | None]:
-    if url is None:
-        return None, None
-    try:
-        return endpoint.version(url), None
-    except endpoint.NoAnswer as reason:
-        return None, str(reason)

@@ -30,6 +30,14 @@ def between(service: Service, old: str, new: str) -> tuple[Commit, ...] | None:
     return None if found is None else tuple(found)
 
 
+def tags(service: Service, commit: str) -> tuple[str, ...]:
+    """The tags of a commit in the clone."""
+    try:
+        return tuple(git("tag", "--points-at", commit, cwd=service.root).split())
+    except GitFailed:  # the clone lacks the commit
+        return ()
+
+
 def touching(service: Service, revisions: str, paths: Iterable[str], limit: int) -> list[str]:
     """The commits that change one of these files, the newest first; none where the clone lacks a revision.
 

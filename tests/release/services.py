@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.commands import decision, deploy, retry, status
+from scaffold.commands import releases as list_command
 from scaffold.commands.decision import DecisionOptions
 from scaffold.commands.deploy import DeployOptions
+from scaffold.commands.releases import ReleasesOptions
 from scaffold.commands.retry import RetryOptions
 from scaffold.commands.status import StatusOptions
 from scaffold.console.console import Console
 from scaffold.deployment.approval import Approval, Decision
 from scaffold.deployment.deploy import DeployResult
+from scaffold.deployment.releases import ReleasesResult
 from scaffold.deployment.retry import RetryResult
 from scaffold.deployment.status import StatusResult
 from scaffold.views import releases
@@ -140,3 +143,8 @@ def try_again(root: Path, **options: Any) -> RetryResult:
 def look(root: Path, **options: Any) -> StatusResult:
     """The status."""
     return status.run(StatusOptions(root, **options), Console(), status_view.text)
+
+
+def list_releases(root: Path, environment: str, **options: Any) -> ReleasesResult:
+    """The past releases."""
+    return list_command.run(ReleasesOptions(environment, root, **options), Console())

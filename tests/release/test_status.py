@@ -110,8 +110,13 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
         *actions("operator-policy"),
         "codepipeline:PutApprovalResult",
     }
-    # Of approve and reject.
-    assert policy - made == {"cloudformation:DescribeChangeSet"}
+    # Of approve and reject, and of logs.
+    assert policy - made == {
+        "cloudformation:DescribeChangeSet",
+        "codebuild:BatchGetBuilds",
+        "codebuild:ListBuildsForProject",
+        "logs:FilterLogEvents",
+    }
 
 
 def released(service: Path) -> str:
