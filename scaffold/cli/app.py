@@ -23,6 +23,7 @@ COMMANDS = {
     "retry": "Retry a failed stage of the pipeline.",
     "releases": "List the past releases of an environment.",
     "logs": "Show the log of an environment or of a build.",
+    "open": "Open a service in the browser, or its page in the AWS console.",
     "repair": "Repair a service whose stacks are stuck.",
     "destroy": "Delete a service from AWS.",
     "local": "Run local AWS.",

@@ -20,6 +20,7 @@ from scaffold.core import durations
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.service import names
 from scaffold.service.service import read
+from tests.cli.running import COMMAND
 from tests.deploy.services import Wire, client, commit
 from tests.release.services import ENVIRONMENT, release
 
@@ -87,7 +88,7 @@ def test_logs_of_an_environment_and_of_a_build(
         show(LogsOptions(service, "dev", follow=True), Console(json=True))
 
     # The reader of a pipe leaves while nothing is written.
-    command = [sys.executable, "-m", "scaffold", "logs", "dev", "--follow", "--directory", os.fspath(service)]
+    command = [*COMMAND, "logs", "dev", "--follow", "--directory", os.fspath(service)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stderr
