@@ -168,6 +168,15 @@ def action_runs(session: Session, app_name: str, execution: str) -> list[ActionR
     return list(reversed(found.values()))
 
 
+def source_runs(session: Session, app_name: str, execution: str) -> list[ActionRun]:
+    """What the actions have done whose artifacts and variables an execution has: a rollback has those of its target."""
+    runs = action_runs(session, app_name, execution)
+    if any(run.category == "Source" for run in runs):
+        return runs
+    found = next((one for one in latest_executions(session, app_name) if one.id == execution), None)
+    return action_runs(session, app_name, found.target) if found and found.target else runs
+
+
 def _executions(session: Session, app_name: str, **arguments: Any) -> list[Execution]:
     client = session.client("codepipeline")
     answer = client.list_pipeline_executions(pipelineName=names.pipeline(app_name), **arguments)

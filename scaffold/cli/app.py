@@ -20,6 +20,7 @@ COMMANDS = {
     "status": "Show what a service's pipeline and environments are doing.",
     "approve": "Approve the release that waits in the pipeline.",
     "reject": "Reject the release that waits in the pipeline.",
+    "rollback": "Roll an environment back.",
     "retry": "Retry a failed stage of the pipeline.",
     "releases": "List the past releases of an environment.",
     "logs": "Show the log of an environment or of a build.",

@@ -38,6 +38,16 @@ def tags(service: Service, commit: str) -> tuple[str, ...]:
         return ()
 
 
+def revert_commands(service: Service, commit: str | None) -> str:
+    """The commands that revert every commit of HEAD after another one; the newest one only, where it is unknown."""
+    after = None if commit is None else between(service, commit, "HEAD")
+    if not after:
+        return "git revert HEAD && git push"
+    merges = git("rev-list", "--merges", "--max-count=1", f"{commit}..HEAD", "--", cwd=service.root)
+    commits = f"-m 1 $(git rev-list --first-parent {commit}..HEAD)" if merges else f"{commit}..HEAD"
+    return f"git revert --no-edit {commits} && git push"
+
+
 def touching(service: Service, revisions: str, paths: Iterable[str], limit: int) -> list[str]:
     """The commits that change one of these files, the newest first; none where the clone lacks a revision.
 

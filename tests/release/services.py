@@ -7,18 +7,22 @@ from typing import Any
 
 from scaffold.commands import decision, deploy, retry, status
 from scaffold.commands import releases as list_command
+from scaffold.commands import rollback as rollback_command
 from scaffold.commands.decision import DecisionOptions
 from scaffold.commands.deploy import DeployOptions
 from scaffold.commands.releases import ReleasesOptions
 from scaffold.commands.retry import RetryOptions
+from scaffold.commands.rollback import RollbackOptions
 from scaffold.commands.status import StatusOptions
 from scaffold.console.console import Console
 from scaffold.deployment.approval import Approval, Decision
 from scaffold.deployment.deploy import DeployResult
 from scaffold.deployment.releases import ReleasesResult
 from scaffold.deployment.retry import RetryResult
+from scaffold.deployment.rollback import RollbackResult
 from scaffold.deployment.status import StatusResult
 from scaffold.views import releases
+from scaffold.views import rollback as rollback_view
 from scaffold.views import status as status_view
 
 BUILD = """\
@@ -148,3 +152,9 @@ def look(root: Path, **options: Any) -> StatusResult:
 def list_releases(root: Path, environment: str, **options: Any) -> ReleasesResult:
     """The past releases."""
     return list_command.run(ReleasesOptions(environment, root, **options), Console())
+
+
+def roll_back(root: Path, environment: str | None = None, **options: Any) -> RollbackResult:
+    """Roll an environment back."""
+    options = {"yes": True, **options}
+    return rollback_command.run(RollbackOptions(root, environment, **options), Console(), rollback_view.describe)
