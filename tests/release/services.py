@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from scaffold.views import releases
 from scaffold.views import rollback as rollback_view
 from scaffold.views import status as status_view
 
+ROOT = Path(__file__).resolve().parents[2]
 BUILD = """\
 AWSTemplateFormatVersion: '2010-09-09'
 Parameters:
@@ -127,6 +129,12 @@ Resources:
 """
 # Nothing exports it.
 IMPORTING = ENVIRONMENT + "Outputs:\n  Missing: {Value: !ImportValue %s}\n"
+
+
+def actions(name: str) -> set[str]:
+    """The actions that a policy of docs/ allows."""
+    statements = json.loads((ROOT / "docs" / f"{name}.json").read_text())["Statement"]
+    return {action for one in statements for action in one["Action"]}
 
 
 def release(root: Path) -> DeployResult:

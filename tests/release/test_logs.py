@@ -22,7 +22,7 @@ from scaffold.service import names
 from scaffold.service.service import read
 from tests.cli.running import COMMAND
 from tests.deploy.services import Wire, client, commit
-from tests.release.services import ENVIRONMENT, release
+from tests.release.services import ENVIRONMENT, actions, release
 
 
 def put(app: str, stream: str, *messages: str) -> None:
@@ -44,6 +44,7 @@ def test_logs_of_an_environment_and_of_a_build(
     app = read(service).app_name
     commit(service, infrastructure__environment_yaml=ENVIRONMENT)
     assert release(service).exit_code == 11
+    wire.calls.clear()
     with pytest.raises(ScaffoldError, match="nothing has been released to it"):
         show(LogsOptions(service, "dev"), Console())
     client("logs").create_log_group(logGroupName=names.log_group(app, "dev"))
@@ -86,6 +87,10 @@ def test_logs_of_an_environment_and_of_a_build(
         show(LogsOptions(service), Console())
     with pytest.raises(UsageError, match="--follow prints no JSON"):
         show(LogsOptions(service, "dev", follow=True), Console(json=True))
+
+    made = {call for call in wire.calls if not call.startswith("sts:")}
+    assert made <= actions("operator-policy-release")
+    assert "codebuild:ListBuildsForProject" in made
 
     # The reader of a pipe leaves while nothing is written.
     command = [*COMMAND, "logs", "dev", "--follow", "--directory", os.fspath(service)]

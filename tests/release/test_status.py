@@ -14,9 +14,8 @@ from scaffold.service.service import read
 from scaffold.views import deploy as deploy_view
 from scaffold.views.status import text
 from tests.deploy.services import Wire, client, commit
-from tests.release.services import ENVIRONMENT, IMPORTING, decide, look, release, try_again
+from tests.release.services import ENVIRONMENT, IMPORTING, actions, decide, look, release, try_again
 
-ROOT = Path(__file__).resolve().parents[2]
 DIGEST = f"sha256:{'0' * 64}"
 TASK_DEFINITION = """\
 Parameters:
@@ -130,11 +129,6 @@ def released(service: Path) -> str:
         assert waiting
         if not waiting.behind:
             return waiting.execution
-
-
-def actions(name: str) -> set[str]:
-    statements = json.loads((ROOT / "docs" / f"{name}.json").read_text())["Statement"]
-    return {action for one in statements for action in one["Action"]}
 
 
 def test_what_runs_is_described_in_words(service: Path) -> None:
