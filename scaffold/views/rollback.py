@@ -32,7 +32,7 @@ def text(result: RollbackResult) -> str:
         lines = [f"ECS rolls the deployment of {result.service}/{plan.environment} back in {where}."]
     else:
         version = one_line(plan.target.version or plan.target.execution)
-        lines = [f"{result.service}/{plan.environment} is rolled back to {version} in {where}."]
+        lines = [f"{result.service}/{plan.environment} rolls back to {version} in {where}."]
         lines.append(f"  execution  {result.execution}")
     lines.append("Next:")
     if plan.target and plan.target.approved_by:

@@ -28,6 +28,7 @@ def update(name: str, **request: object) -> None:
     client("cloudformation").get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1})
 
 
+@pytest.mark.slow
 def test_unreleased_commits_and_changes_in_aws(service: Path, tmp_path: Path) -> None:
     app = read(service).app_name
     first = commit(service, infrastructure__environment_yaml=WITH_SIZE)

@@ -28,12 +28,13 @@ def shown(root: Path, *chosen: str, **options: Any) -> OpenResult:
     return open_page(OpenOptions(root, chosen=chosen, **options), Console())
 
 
-def create(app: str, environment: str, url: str) -> None:
-    name = f"{app}-{environment}-environment"
-    body = ENVIRONMENT + f"Outputs:\n  ServiceUrl: {{Value: '{url}'}}\n"
+def put(app: str, url: str, operation: str = "create") -> None:
+    """Create or update the environment stack of prod, as the pipeline does after an approval."""
+    cloudformation = client("cloudformation")
+    name, body = f"{app}-prod-environment", ENVIRONMENT + f"Outputs:\n  ServiceUrl: {{Value: '{url}'}}\n"
     tags = [{"Key": names.TAG_SERVICE, "Value": app}]
-    client("cloudformation").create_stack(StackName=name, TemplateBody=body, Tags=tags)
-    client("cloudformation").get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1})
+    getattr(cloudformation, f"{operation}_stack")(StackName=name, TemplateBody=body, Tags=tags)
+    cloudformation.get_waiter(f"stack_{operation}_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1})
 
 
 def test_the_service_is_opened(
@@ -45,8 +46,7 @@ def test_the_service_is_opened(
     app = read(service).app_name
     with pytest.raises(ScaffoldError, match="has no URL in local AWS"):
         shown(service)
-    # The pipeline does not create this stack before an approval.
-    create(app, "prod", "http://127.0.0.1:9")
+    put(app, "http://127.0.0.1:9")
     opened, browser = tmp_path / "opened", tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
     browser.chmod(0o755)
@@ -66,6 +66,10 @@ def test_the_service_is_opened(
         with pytest.raises(ScaffoldError, match=f"Local AWS has no console, so there is no page of the {page}"):
             shown(service, page)
 
+    put(app, "file:///etc/passwd", "update")
+    with pytest.raises(ScaffoldError, match="is no HTTP address"):
+        shown(service)
+
 
 def test_pages_that_exclude_each_other(service: Path) -> None:
     with pytest.raises(UsageError, match="Only one page"):
@@ -74,13 +78,6 @@ def test_pages_that_exclude_each_other(service: Path) -> None:
         shown(service, "pipeline", environment="dev")
     with pytest.raises(UsageError, match="has no environment 'test'"):
         shown(service, environment="test")
-
-
-def test_only_web_pages_are_opened(service: Path) -> None:
-    run(service)
-    create(read(service).app_name, "prod", "file:///etc/passwd")
-    with pytest.raises(ScaffoldError, match="is no HTTP address"):
-        shown(service)
 
 
 @pytest.mark.parametrize(

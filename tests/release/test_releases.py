@@ -44,6 +44,7 @@ def url() -> Iterator[str]:
     thread.join()
 
 
+@pytest.mark.slow
 def test_past_releases_of_an_environment(service: Path, url: str) -> None:
     with pytest.raises(ScaffoldError, match="has no pipeline in local AWS"):
         list_releases(service, "dev")

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from scaffold.commands.rollback import RollbackOptions
-from scaffold.commands.rollback import run as run_rollback
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import git
+from scaffold.core.target import Target
 from scaffold.deployment.follow import ReleaseFailed
 from scaffold.deployment.releases import PastRelease
+from scaffold.deployment.rollback import rollback
 from scaffold.service import history, names
 from scaffold.service.service import read
 from scaffold.views import retry as retry_view
@@ -92,7 +92,7 @@ def test_an_earlier_release_is_released_again(service: Path, wire: Wire) -> None
     rolled = roll_back(service)
     made = {call for call in wire.calls if not call.startswith("sts:")}
     assert transition(app, "Prod")["disabledReason"] == "scaffold rollback"
-    assert f"{app}/prod is rolled back to v1 in local AWS" in text(rolled)
+    assert f"{app}/prod rolls back to v1 in local AWS" in text(rolled)
     assert "scaffold approve prod" in text(rolled)
     assert any(line.startswith("The transition into the stage Prod is disabled") for line in describe(rolled.plan))
     json.dumps(rolled.document(), default=str)
@@ -138,6 +138,10 @@ def test_an_earlier_release_is_released_again(service: Path, wire: Wire) -> None
 
 def test_a_deployment_under_way_is_rolled_back(service: Path, wire: Wire) -> None:
     run(service)
+    with pytest.raises(UsageError, match="has no environment 'test'"):
+        roll_back(service, "test")
+    with pytest.raises(ScaffoldError, match="No release has reached prod"):
+        roll_back(service)
     app, ecs = read(service).app_name, client("ecs")
     name = names.cluster(app, "prod")
     ecs.create_cluster(clusterName=name)
@@ -157,6 +161,11 @@ def test_a_deployment_under_way_is_rolled_back(service: Path, wire: Wire) -> Non
     try:
         with pytest.raises(ScaffoldError, match="has to be rolled back first"):
             roll_back(service, to="v1")
+        with pytest.raises(ScaffoldError, match="Nothing was rolled back in prod"):
+            rollback(
+                read(service), Target("us-east-1"), environment=None, version=None, confirm=lambda _plan: False,
+                console=Console(),
+            )  # fmt: skip
         wire.lose_answer("StopServiceDeployment")
         rolled = roll_back(service)
         assert wire.lost == ["StopServiceDeployment"]
@@ -166,14 +175,6 @@ def test_a_deployment_under_way_is_rolled_back(service: Path, wire: Wire) -> Non
         assert describe(rolled.plan)[0] == "The ECS deployment of prod under way is stopped, and ECS rolls it back."
     finally:
         ecs.delete_service(cluster=name, service=name, force=True)
-
-
-def test_the_question_can_be_declined(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(service)
-    with pytest.raises(UsageError, match="has no environment 'test'"):
-        roll_back(service, "test")
-    with pytest.raises(ScaffoldError, match="No release has reached prod"):
-        run_rollback(RollbackOptions(service), Console(), describe)
 
 
 def test_commits_that_are_merges_are_reverted_too(service: Path) -> None:
