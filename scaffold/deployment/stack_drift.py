@@ -20,6 +20,7 @@ from scaffold.aws.cloudformation.stacks import UNFINISHED, Stack
 from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
+from scaffold.deployment.releases import SUCCEEDED, past_releases
 from scaffold.service import history
 from scaffold.service.committed_files import CommittedFiles
 from scaffold.service.service import Service
@@ -86,12 +87,33 @@ def find_drift(
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         deployed = pool.map(partial(comparison.template_of, session), [stacks[one] for one in compared])
         bodies = dict(zip(compared, deployed, strict=True))
+    commits = _release_commits(session, service, stacks, [one for one in declared if one not in stacks], released)
     return tuple(
         _compare(service, files, one, stacks[one], bodies[one], main)
         if one in bodies
-        else _not_compared(service, files, one, stacks.get(one), main, released)
+        else _not_compared(service, files, one, stacks.get(one), main, commits)
         for one in declared
     )
+
+
+def _release_commits(
+    session: Session,
+    service: Service,
+    stacks: Mapping[StackId, Stack],
+    missing: Sequence[StackId],
+    released: Mapping[str, str | None],
+) -> dict[str, str | None]:
+    """The commit of each environment's last successful release, as far as it says something about missing stacks.
+
+    After a change of the pipeline's structure, CodePipeline no longer lists it; the actions of the executions tell it.
+    """
+    commits = dict(released)
+    deployed = {one.environment for one in stacks if one.kind.deployer is Deployer.PIPELINE}
+    for environment in {one.environment for one in missing if one.environment in deployed}:
+        if environment and commits.get(environment) is None:
+            past = past_releases(session, service, environment)
+            commits[environment] = next((one.commit for one in past if one.outcome == SUCCEEDED), None)
+    return commits
 
 
 def _comparable(stack: Stack) -> bool:

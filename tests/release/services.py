@@ -25,7 +25,10 @@ from scaffold.deployment.status import StatusResult
 from scaffold.views import releases
 from scaffold.views import rollback as rollback_view
 from scaffold.views import status as status_view
+from tests.deploy.services import Wire
 
+# For waiters: looks often, and for a minute.
+PATIENT = {"Delay": 0.2, "MaxAttempts": 300}
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = """\
 AWSTemplateFormatVersion: '2010-09-09'
@@ -166,3 +169,10 @@ def roll_back(root: Path, environment: str | None = None, **options: Any) -> Rol
     """Roll an environment back."""
     options = {"yes": True, **options}
     return rollback_command.run(RollbackOptions(root, environment, **options), Console(), rollback_view.describe)
+
+
+def forget_successes(wire: Wire) -> None:
+    """List no execution that succeeded in a stage, as AWS does after a change of the pipeline's structure."""
+    wire.touched["ListPipelineExecutions"] = lambda parsed: (
+        parsed["pipelineExecutionSummaries"].clear() if "succeededInStage" in str(wire.requests[-1]["body"]) else None
+    )

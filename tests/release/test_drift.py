@@ -10,10 +10,11 @@ import pytest
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import git
 from scaffold.deployment.stack_drift import StackDrift
+from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.views.status import text
-from tests.deploy.services import client, commit
-from tests.release.services import ENVIRONMENT, look, release
+from tests.deploy.services import Wire, client, commit
+from tests.release.services import ENVIRONMENT, PATIENT, forget_successes, look, release
 
 WITH_SIZE = "Parameters:\n  Size: {Type: String, Default: small}\n" + ENVIRONMENT
 
@@ -25,11 +26,16 @@ def drift(root: Path) -> dict[str, StackDrift]:
 
 def update(name: str, **request: object) -> None:
     client("cloudformation").update_stack(StackName=name, **request)
-    client("cloudformation").get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1})
+    client("cloudformation").get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig=PATIENT)
+
+
+def delete(name: str) -> None:
+    client("cloudformation").delete_stack(StackName=name)
+    client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=PATIENT)
 
 
 @pytest.mark.slow
-def test_unreleased_commits_and_changes_in_aws(service: Path, tmp_path: Path) -> None:
+def test_unreleased_commits_and_changes_in_aws(service: Path, tmp_path: Path, wire: Wire) -> None:
     app = read(service).app_name
     first = commit(service, infrastructure__environment_yaml=WITH_SIZE)
     assert release(service).exit_code == 11
@@ -53,10 +59,7 @@ def test_unreleased_commits_and_changes_in_aws(service: Path, tmp_path: Path) ->
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
-    client("cloudformation").delete_stack(StackName=f"{app}-prod-deploy-role")
-    client("cloudformation").get_waiter("stack_delete_complete").wait(
-        StackName=f"{app}-prod-deploy-role", WaiterConfig={"Delay": 0.1}
-    )
+    delete(f"{app}-prod-deploy-role")
     changed = look(service, drift=True)
     assert changed.exit_code == 12
     by_name = {one.stack.removeprefix(f"{app}-"): one for one in changed.drift or ()}
@@ -75,6 +78,13 @@ def test_unreleased_commits_and_changes_in_aws(service: Path, tmp_path: Path) ->
 
     with pytest.raises(UsageError, match="--watch does not look for drift"):
         look(service, watch=True, drift=True)
+
+    tags = [{"Key": names.TAG_SERVICE, "Value": app}]
+    client("cloudformation").create_stack(StackName=f"{app}-dev-alarms", TemplateBody=ENVIRONMENT, Tags=tags)
+    delete(f"{app}-dev-environment")
+    forget_successes(wire)
+    assert drift(service)["dev-environment"].state == "deleted"
+    wire.touched.clear()
 
     # A clone that is behind, and one that has not even fetched.
     git("reset", "-q", "--hard", f"{first}~2", cwd=service)

@@ -21,7 +21,7 @@ from scaffold.service import names
 from scaffold.service.service import read
 from tests.cli.running import scaffold
 from tests.deploy.services import client, run
-from tests.release.services import ENVIRONMENT
+from tests.release.services import ENVIRONMENT, PATIENT
 
 
 def shown(root: Path, *chosen: str, **options: Any) -> OpenResult:
@@ -34,7 +34,7 @@ def put(app: str, url: str, operation: str = "create") -> None:
     name, body = f"{app}-prod-environment", ENVIRONMENT + f"Outputs:\n  ServiceUrl: {{Value: '{url}'}}\n"
     tags = [{"Key": names.TAG_SERVICE, "Value": app}]
     getattr(cloudformation, f"{operation}_stack")(StackName=name, TemplateBody=body, Tags=tags)
-    cloudformation.get_waiter(f"stack_{operation}_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1})
+    cloudformation.get_waiter(f"stack_{operation}_complete").wait(StackName=name, WaiterConfig=PATIENT)
 
 
 def test_the_service_is_opened(
