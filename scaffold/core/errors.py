@@ -15,6 +15,7 @@ from typing import Self
 EXIT_DONE = 0
 EXIT_PLAN_HAS_CHANGES = 10
 EXIT_WAITS_FOR_APPROVAL = 11
+EXIT_DRIFT = 12
 
 
 class ScaffoldError(Exception):

@@ -171,7 +171,7 @@ def _described(
     session: Session, service: Service, stage: pipeline_state.StageState, action: pipeline_state.ActionState
 ) -> WaitingRelease:
     execution = str(stage.execution)
-    runs = pipeline_state.action_runs(session, service.app_name, execution)
+    runs = pipeline_state.source_runs(session, service.app_name, execution)
     variables = {run.name: run.variables for run in runs if run.stage == run.name}
     commit = variables.get("Source", {}).get("CommitId")
     last = pipeline_state.last_success(session, service.app_name, stage.name)
@@ -181,7 +181,7 @@ def _described(
         action.name,
         execution,
         action.changed,
-        variables.get("Build", {}).get("IMAGE_TAG"),
+        pipeline_state.version_of(runs),
         commit,
         commits,
         _changes(session, service, stage.name),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scaffold.aws import pipeline_state
+from scaffold.aws import codepipeline, pipeline_state
 from scaffold.aws.cloudformation.stack_events import pauses
 from scaffold.aws.pipeline_state import ActionRun, Execution, StageState
 from scaffold.aws.session import Session, signed_in
@@ -148,6 +148,8 @@ def _disabled(session: Session, service: Service, stage: StageState) -> ReleaseF
         f"--region {service.region} --pipeline-name {names.pipeline(service.app_name)}",
         f"--stage-name {stage.name} --transition-type Inbound",
     )
+    if stage.disabled_reason == codepipeline.ROLLBACK_REASON:
+        enable = command_for(session.target, f"scaffold retry {stage.name}")
     reason = one_line(stage.disabled_reason or "")
     return ReleaseFailed(
         f"The release waits: the transition into the stage {stage.name} is disabled{reason and f': {reason}'}.",

@@ -9,6 +9,7 @@ from scaffold.aws.running_service import Image, ServiceDeployment
 from scaffold.console.console import one_line
 from scaffold.console.titles import count
 from scaffold.deployment.status import EnvironmentStatus, StatusResult
+from scaffold.views import drift
 from scaffold.views.place import moment, place
 
 _SHORT = 12
@@ -25,6 +26,8 @@ def text(result: StatusResult) -> str:
     for environment in result.environments:
         title = f"{environment.name} (production)" if environment.production else environment.name
         lines += ["", title, *(f"  {name:<10}  {value}" for name, value in _environment(environment))]
+    if result.drift is not None:
+        lines += ["", *drift.lines(result.drift)]
     return "\n".join(lines)
 
 
