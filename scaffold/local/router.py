@@ -60,7 +60,7 @@ class Router:
                 body = await _body(receive)
                 if answer := await self._guard.answer(replace(request, body=body), self._ask):
                     return await _send(send, answer)
-                receive = _received(body)
+                receive = _received(body, receive)
             prefix, _, operation = headers.get("x-amz-target", "").partition(".")
             service = self._services.get(f"{prefix}.{operation}") or self._services.get(prefix)
             if service:
@@ -88,7 +88,7 @@ class Router:
             headers.update({name.decode().lower(): value.decode() for name, value in message.get("headers", [])})
             content.extend(message.get("body", b""))
 
-        await self._ministack(scope, _received(b""), send)
+        await self._ministack(scope, _received(b"", _disconnected), send)
         return headers, bytes(content)
 
 
@@ -118,14 +118,18 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _received(body: bytes) -> Receive:
-    """What receives a body that has been read already."""
+def _received(body: bytes, then: Receive) -> Receive:
+    """What receives a body that has been read already, and afterwards what else arrives."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return messages.pop() if messages else {"type": "http.disconnect"}
+        return messages.pop() if messages else await then()
 
     return receive
+
+
+async def _disconnected() -> dict[str, Any]:
+    return {"type": "http.disconnect"}
 
 
 async def _send(send: Send, response: Response | Answer) -> None:

@@ -60,10 +60,6 @@ _RESOURCES: dict[str, dict[str, str]] = {
         "DescribeImages ListImages DescribeImageScanFindings StartImageScan BatchDeleteImage": _ECR,
     },
     "ecr-public": {"GetAuthorizationToken": _ANY},
-    "ecs": {
-        "DescribeTaskDefinition": _ANY,
-        "DescribeServices": "arn:aws:ecs:{region}:{account}:service/{cluster}/{services}",
-    },
     "elasticloadbalancing": {
         "DescribeListeners DescribeLoadBalancers DescribeRules DescribeTags DescribeTargetGroups": _ANY,
         "DescribeTargetHealth": _ANY,
@@ -93,10 +89,10 @@ _BY_OPERATION = {
     for operation in operations.split()
 }
 #: Parameters that may be missing.
-_DEFAULTS = {"StackName": _ANY, "cluster": "default"}
+_DEFAULTS = {"StackName": _ANY}
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
-
+#: The ARN of a secret, by its name and region.
 SecretArn = Callable[[str, str], str]
 
 
@@ -116,16 +112,13 @@ class Need:
 def needs_of(request: ApiRequest, secret_arn: SecretArn) -> list[Need]:
     """The permissions that a request to a service other than S3 needs.
 
-    Args:
-        secret_arn: The ARN of a secret, by its name and region.
-
     Raises:
         NotRehearsed: They are not known.
     """
     operation = request.operation
     template = _BY_OPERATION.get((request.service, operation))
     prefix = _PREFIXES.get(request.service, request.service)
-    if template is None:
+    if template is None or "IndexName" in request.parameters:  # The index of a table is a resource of its own.
         raise NotRehearsed(f"the permissions of {prefix} {operation or f'{request.method} {request.path}'}")
     context = _context(request)
     resources = _resources(template, request)

@@ -117,6 +117,7 @@ def test_requests_have_condition_keys() -> None:
     "request_",
     [
         json_request("dynamodb", "CreateTable", TableName="shop"),
+        json_request("dynamodb", "Query", TableName="shop", IndexName="by-date"),
         json_request("kms", "Decrypt", KeyId="alias/shop"),
         json_request("logs", "PutLogEvents", logEvents=[]),
         form_request("sts", "AssumeRole", RoleArn="arn:r"),
