@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from scaffold.local.services.repositories import Repositories
 from scaffold.local.services.running import run_services
 from scaffold.local.services.source_archives import SourceArchives
 
+_START = "codepipeline:StartPipelineExecution"
 _REPORTING = ("codebuild:CreateReport", "codebuild:BatchPutTestCases", "codebuild:UpdateReport")
 
 
@@ -72,7 +74,7 @@ class Engine:
 
         providers = with_roles(executors_of)
         self.codepipeline = RunningCodePipeline(lambda state: Runner(state, providers, clock, stream))
-        self._rules.start_pipelines(self.codepipeline.start_for_event)
+        self._rules.start_pipelines(self._start_pipeline)
 
     @property
     def pushed(self) -> Callable[..., None]:
@@ -117,6 +119,15 @@ class Engine:
 
     def _codebuild_tags(self, arn: str) -> dict[str, str]:
         return self._codebuild.tags_of(arn)
+
+    def _start_pipeline(self, pipeline: str, rule: str, role: str) -> None:
+        """Start a pipeline for a rule. EventBridge has only a metric for targets that it may not invoke."""
+        try:
+            Actor(self.guard, role, "events").require(pipeline.split(":")[3], pipeline, _START)
+        except Denied as error:
+            print(f"{rule}: {error}", file=sys.stderr)  # The log of local AWS.
+        else:
+            self.codepipeline.start_for_event(pipeline, rule)
 
     def _start_build(self, actor: Actor, region: str, given: Document, initiator: str, commit: str) -> Document:
         try:

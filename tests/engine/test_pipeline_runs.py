@@ -61,7 +61,7 @@ class Pipeline:
         }
         events = self._client("events")
         events.put_rule(Name=self.name, EventPattern=json.dumps(pattern))
-        events.put_targets(Rule=self.name, Targets=[{"Id": "pipeline", "Arn": arn, "RoleArn": ROLE}])
+        events.put_targets(Rule=self.name, Targets=[{"Id": "pipeline", "Arn": arn, "RoleArn": self.role}])
 
     def declaration(self, *stages: dict[str, Any]) -> dict[str, Any]:
         source = action(

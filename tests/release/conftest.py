@@ -25,7 +25,7 @@ def running_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
     with running_local_aws(runs=True, speed=100) as aws:
         keys = aws.variables["AWS_ACCESS_KEY_ID"], aws.variables["AWS_SECRET_ACCESS_KEY"]
         session = boto3.session.Session(*keys, region_name=aws.region)
-        create_roles(session.client("iam", endpoint_url=aws.variables["AWS_ENDPOINT_URL"]), "build", "pipeline")
+        create_roles(session.client("iam", endpoint_url=aws.variables["AWS_ENDPOINT_URL"]), "build", "pipeline", "push")
         isolated = {"HOME": os.fspath(home), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
         yield aws.variables | isolated
 

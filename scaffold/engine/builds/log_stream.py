@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -46,24 +47,27 @@ class LogStream:
     def open(self) -> str:
         """Create the stream once, and its group if there is none. Returns why that is denied, or an empty text."""
         with self._lock:
-            if self._group and self._client is None:
-                client = self._connect()
+            if self._group and self._client is None and not self._denied:
                 try:
+                    client = self._connect()
                     self._create_stream(client)
-                except ClientError as error:
-                    if error.response["Error"]["Code"] != "AccessDeniedException":
-                        raise
-                    self._denied = error.response["Error"]["Message"]
-                self._client = client
+                    self._client = client
+                except (ClientError, BotoCoreError) as error:
+                    self._denied = _denial(error)
+                    self._say(error)
             return self._denied
 
     def __call__(self, events: list[Document]) -> None:
         """Send events. What cannot be sent is lost, and the build goes on, as on AWS."""
+        if self.open() or self._client is None:
+            return
         try:
-            if self._group and not self.open():
-                self._client.put_log_events(**self._names, logEvents=events)
+            self._client.put_log_events(**self._names, logEvents=events)
         except (ClientError, BotoCoreError) as error:
-            print(f"{self._group}: {error}")
+            self._say(error)
+
+    def _say(self, error: Exception) -> None:
+        print(f"{self._group}: {error}", file=sys.stderr)  # The log of local AWS.
 
     def _create_stream(self, client: Any) -> None:
         try:
@@ -81,3 +85,9 @@ def _create(operation: Callable[..., Any], **names: str) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
             raise
+
+
+def _denial(error: Exception) -> str:
+    """The message of a denied call; an empty text for another failure."""
+    found = error.response["Error"] if isinstance(error, ClientError) else {}
+    return str(found.get("Message")) if found.get("Code") == "AccessDeniedException" else ""

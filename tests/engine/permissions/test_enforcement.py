@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scaffold.local.permissions.guard import EVALUATED
-from tests.engine.conftest import BUCKET, REGION, Client, Repository, name_of
+from tests.engine.conftest import BUCKET, REGION, Client, Repository, eventually, name_of
 from tests.engine.roles import EVERYTHING, create_role, policy
 from tests.engine.test_pipeline_runs import Pipeline, action, stack, stage, template
 from tests.engine.test_rehearsal import ROWS
@@ -165,6 +166,23 @@ def test_calls_of_a_build_need_permissions_of_its_role(
     }
     invalid = "The security token included in the request is invalid."
     assert said["token"] == error % ("UnrecognizedClientException", "DescribeImages") + invalid
+
+
+def test_a_rule_starts_a_pipeline_with_its_role(
+    pipeline: Pipeline, repository: Repository, client: Client, variables: dict[str, str]
+) -> None:
+    pipeline.create(stage("Test", stack("Started")))
+    pipeline.wait_for("Source", "Failed")  # Of the execution that the creation starts.
+    start = {"Effect": "Deny", "Action": "codepipeline:StartPipelineExecution", "Resource": "*"}
+    allow(client, pipeline.name, EVERYTHING, start)
+    denied = repository.push("Denied", t__json=template("one"))
+    log = Path(variables["AWS_CONFIG_FILE"]).parent / "server.log"
+    why = "with an explicit deny in an identity-based policy"
+    arn = f"arn:aws:codepipeline:{REGION}:000000000000:{pipeline.name}"
+    assert eventually(lambda: f"codepipeline:StartPipelineExecution on resource: {arn} {why}" in log.read_text())
+    allow(client, pipeline.name, EVERYTHING)
+    assert pipeline.started_by(repository.push("Allowed"))["status"] == "Succeeded"
+    assert denied not in [one["revisionId"] for run in pipeline.executions() for one in run["sourceRevisions"]]
 
 
 SERVICE_ROLE = "The service role or action role doesn't have the permissions required to access the AWS CodeCommit"
