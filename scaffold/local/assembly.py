@@ -68,7 +68,8 @@ def assemble(state: Path, region: str, api_address: str, git_address: str, speed
     """
     repositories, reports = Repositories(state / "repositories"), ReportGroups()
     engine = _engine(state, api_address, git_address, speed, repositories, reports) if speed else None
-    git = GitEndpoint(repositories, region, engine.pushed if engine else None)
+    guard = engine.guard if engine else None
+    git = GitEndpoint(repositories, region, engine.pushed if engine else None, guard)
     codecommit = CodeCommit(repositories, git_address)
     codepipeline = engine.codepipeline if engine else CodePipeline()
     autoscaling = ApplicationAutoScaling(engine.hold_limits if engine else None)
@@ -111,7 +112,7 @@ def assemble(state: Path, region: str, api_address: str, git_address: str, speed
         services |= engine.services
     else:
         services |= {f"{_ECS}.{operation}": deployments for operation in ServiceDeployments.operations}
-    router = Router(ministack_bridge.app, services, git, region)
+    router = Router(ministack_bridge.app, services, git, region, guard)
     router.controls["/_local/image-scans"] = scans.control
     if engine:
         router.controls["/_local/services"] = engine.service_list.control
