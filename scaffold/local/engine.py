@@ -11,6 +11,7 @@ from scaffold.engine.clock import Clock
 from scaffold.engine.events import EventStream
 from scaffold.engine.executors.clients import Clients
 from scaffold.engine.executors.codebuild import BuildRefused
+from scaffold.engine.executors.failing import with_failing_action
 from scaffold.engine.executors.providers import executors
 from scaffold.engine.pipeline.runner import Runner
 from scaffold.local import ministack_bridge
@@ -38,6 +39,7 @@ class Engine:
         api_address: The host and port of the endpoint of all services.
         git_address: The host and port of the Git endpoint.
         speed: How many seconds of waiting pass in one second.
+        failing: The pipeline action that fails, as STAGE/ACTION; empty for none.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Engine:
         api_address: str,
         git_address: str,
         speed: float,
+        failing: str,
         repositories: Repositories,
         reports: ReportGroups,
     ) -> None:
@@ -56,6 +59,8 @@ class Engine:
         self._services, self.service_list = run_services(state, endpoint, clock, stream)
         clients = Clients(endpoint, ACCESS_KEY, SECRET_KEY)
         providers = executors(clients, SourceArchives(repositories), clock, self._start_build)
+        if failing:
+            providers = with_failing_action(providers, failing)
         self.codepipeline = RunningCodePipeline(lambda state: Runner(state, providers, clock, stream))
         self._rules.start_pipelines(self.codepipeline.start_for_event)
 
