@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scaffold.aws import builds
 from scaffold.aws.errors import suppress_code
 from scaffold.aws.session import Session
 from scaffold.service import names
@@ -14,13 +15,11 @@ _CODEBUILD = "[Container] "
 
 def of_build(session: Session, build: str) -> tuple[str, ...]:
     """The last lines that a build's commands have printed; none where there is no such build, or it has no log."""
-    with suppress_code("InvalidInputException"):
-        for one in session.client("codebuild").batch_get_builds(ids=[build])["builds"]:
-            logs = one.get("logs", {})
-            if group := logs.get("groupName"):
-                lines = _last_lines(session, group, logs["streamName"])
-                return tuple(line for line in lines if not line.startswith(_CODEBUILD))[-_LINES:]
-    return ()
+    found = builds.find(session, build)
+    if found is None or found.group is None or found.stream is None:
+        return ()
+    lines = _last_lines(session, found.group, found.stream)
+    return tuple(line for line in lines if not line.startswith(_CODEBUILD))[-_LINES:]
 
 
 def of_newest_task(session: Session, app_name: str, environment: str) -> tuple[str, ...]:

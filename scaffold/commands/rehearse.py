@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,8 @@ from scaffold.deployment import pipeline_names
 from scaffold.deployment.approval import WaitingRelease
 from scaffold.deployment.networks import new_networks
 from scaffold.deployment.rehearsal import RehearsalResult, rehearse
-from scaffold.local.environment import LocalAws, running_local_aws
+from scaffold.local.environment import OwnLocalAws, running_local_aws
+from scaffold.local.shell import export_lines
 from scaffold.service import identity, preflight
 from scaffold.service.clone import clone
 from scaffold.service.service import Service, read
@@ -181,7 +180,7 @@ def _remedy(remedy: str, copy: Service, service: Service) -> str:
     return remedy.replace(str(copy.root), str(service.root)).replace("scaffold deploy", "scaffold rehearse")
 
 
-def _keep(aws: LocalAws, copy: Service, console: Console) -> None:
+def _keep(aws: OwnLocalAws, copy: Service, console: Console) -> None:
     """Keep local AWS running until Ctrl-C, and the clone, which may have further commits by then, for good.
 
     Raises:
@@ -189,7 +188,7 @@ def _keep(aws: LocalAws, copy: Service, console: Console) -> None:
     """
     kept = copy.root.rename(Path(tempfile.mkdtemp(prefix=_PREFIX)) / copy.root.name)
     # With --json, the document has stdout for itself.
-    print("\n".join(_exports(aws.variables)), file=sys.stderr if console.json else sys.stdout, flush=True)
+    print("\n".join(export_lines(aws.variables)), file=sys.stderr if console.json else sys.stdout, flush=True)
     console.step(f"Local AWS is running at {aws.variables['AWS_ENDPOINT_URL']}; the clone is {kept}.")
     console.note("Paste the lines above into another terminal to use it there. Its state is lost when it ends.")
     console.note("Press Ctrl-C to end it; the clone stays.")
@@ -198,11 +197,3 @@ def _keep(aws: LocalAws, copy: Service, console: Console) -> None:
     except KeyboardInterrupt:
         return
     raise ScaffoldError("Local AWS ended unexpectedly.", "Run the same command again.")
-
-
-def _exports(variables: Mapping[str, str]) -> Iterator[str]:
-    for name, value in sorted(variables.items()):
-        if name == "PATH":
-            yield f'export PATH={shlex.quote(value.split(os.pathsep)[0])}{os.pathsep}"$PATH"'
-        else:
-            yield f"export {name}={shlex.quote(value)}"

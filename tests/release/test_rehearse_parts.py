@@ -210,7 +210,8 @@ def test_remedies_are_for_the_users_repository(service: Path, tmp_path: Path) ->
 def ran(stage: str, name: str, status: str, started: float, length: float, **more: Any) -> ActionRun:
     start = NOW + timedelta(seconds=started)
     given: dict[str, Any] = {"category": "Deploy", "reason": "", "variables": {}} | more
-    return ActionRun(stage, name, status=status, started=start, updated=start + timedelta(seconds=length), **given)
+    ended = None if status == "InProgress" else start + timedelta(seconds=length)
+    return ActionRun(stage, name, status=status, started=start, ended=ended, **given)
 
 
 def test_a_release_as_lines() -> None:
