@@ -77,6 +77,7 @@ class ActionRun:
         started: When it started.
         ended: When its status changed last; None while it is in progress.
         by: The ARN of who decided, of an approval; None of another action.
+        external: What its provider calls its work, such as the id of a build; None while it is in progress.
     """
 
     stage: str
@@ -88,6 +89,7 @@ class ActionRun:
     started: datetime | None = None
     ended: datetime | None = None
     by: str | None = None
+    external: str | None = None
 
 
 @dataclass(frozen=True)
@@ -240,4 +242,5 @@ def _run(details: dict[str, Any]) -> ActionRun:
         details.get("startTime"),
         None if details["status"] == "InProgress" else details.get("lastUpdateTime"),
         details.get("updatedBy") if category == "Approval" else None,
+        result.get("externalExecutionId"),
     )

@@ -28,6 +28,7 @@ COMMANDS = {
     "open": "Open a service in the browser, or its page in the AWS console.",
     "repair": "Repair a service whose stacks are stuck.",
     "destroy": "Delete a service from AWS.",
+    "rehearse": "Release a commit on a local AWS of its own.",
     "local": "Run local AWS.",
 }
 # How alike a misspelt option has to be. Less would suggest --yes for --env.

@@ -56,7 +56,9 @@ class Assembly:
     stops: tuple[Callable[[], None], ...]
 
 
-def assemble(state: Path, region: str, api_address: str, git_address: str, speed: float | None = None) -> Assembly:
+def assemble(
+    state: Path, region: str, api_address: str, git_address: str, speed: float | None = None, failing: str = ""
+) -> Assembly:
     """Monkeypatch ministack and build the application.
 
     Args:
@@ -65,9 +67,10 @@ def assemble(state: Path, region: str, api_address: str, git_address: str, speed
         api_address: The host and port of the endpoint of all services.
         git_address: The host and port of the Git endpoint.
         speed: How many seconds of waiting pass in one second, for what was deployed to run. By default it does not.
+        failing: The pipeline action that fails, as STAGE/ACTION; empty for none.
     """
     repositories, reports = Repositories(state / "repositories"), ReportGroups()
-    engine = _engine(state, api_address, git_address, speed, repositories, reports) if speed else None
+    engine = _engine(state, api_address, git_address, speed, failing, repositories, reports) if speed else None
     guard = engine.guard if engine else None
     git = GitEndpoint(repositories, region, engine.pushed if engine else None, guard)
     codecommit = CodeCommit(repositories, git_address)
@@ -125,8 +128,14 @@ def assemble(state: Path, region: str, api_address: str, git_address: str, speed
 
 
 def _engine(
-    state: Path, api_address: str, git_address: str, speed: float, repositories: Repositories, reports: ReportGroups
+    state: Path,
+    api_address: str,
+    git_address: str,
+    speed: float,
+    failing: str,
+    repositories: Repositories,
+    reports: ReportGroups,
 ) -> Engine:
     from scaffold.local.engine import Engine
 
-    return Engine(state, api_address, git_address, speed, repositories, reports)
+    return Engine(state, api_address, git_address, speed, failing, repositories, reports)

@@ -15,6 +15,7 @@ from scaffold.engine.clock import Clock
 from scaffold.engine.events import EventStream
 from scaffold.engine.executors.clients import Clients
 from scaffold.engine.executors.codebuild import BuildRefused
+from scaffold.engine.executors.failing import with_failing_action
 from scaffold.engine.executors.providers import executors, with_roles
 from scaffold.engine.pipeline.jobs import Executor
 from scaffold.engine.pipeline.runner import Runner
@@ -47,6 +48,7 @@ class Engine:
         api_address: The host and port of the endpoint of all services.
         git_address: The host and port of the Git endpoint.
         speed: How many seconds of waiting pass in one second.
+        failing: The pipeline action that fails, as STAGE/ACTION; empty for none.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Engine:
         api_address: str,
         git_address: str,
         speed: float,
+        failing: str,
         repositories: Repositories,
         reports: ReportGroups,
     ) -> None:
@@ -73,6 +76,8 @@ class Engine:
             return executors(Clients(endpoint, actor.credentials), SourceArchives(repositories, actor), clock, start)
 
         providers = with_roles(executors_of)
+        if failing:
+            providers = with_failing_action(providers, failing)
         self.codepipeline = RunningCodePipeline(lambda state: Runner(state, providers, clock, stream))
         self._rules.start_pipelines(self._start_pipeline)
 

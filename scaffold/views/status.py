@@ -59,7 +59,7 @@ def _since(action: ActionState) -> str:
 
 def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
     yield "url", one.url or "none before the first release"
-    yield "version", _version(one)
+    yield "version", version_line(one)
     yield "commit", _commit(one)
     if one.image:
         yield "image", _image(one.image)
@@ -75,7 +75,8 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
         yield "stack", f"{name} is {status}"
 
 
-def _version(one: EnvironmentStatus) -> str:
+def version_line(one: EnvironmentStatus) -> str:
+    """The version that answers in an environment, or why none does."""
     if one.answers and one.answers == one.version:
         return f"{one.answers} answers"
     if one.answers:
