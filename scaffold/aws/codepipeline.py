@@ -12,6 +12,8 @@ from scaffold.aws.session import Session
 from scaffold.service import names
 
 REASON = "scaffold destroy"
+#: The reason of a transition that a rollback has disabled; `scaffold retry` enables it.
+ROLLBACK_REASON = "scaffold rollback"
 
 
 def enabled_stages(session: Session, app_name: str, environment: str | None = None) -> list[str]:
@@ -20,10 +22,10 @@ def enabled_stages(session: Session, app_name: str, environment: str | None = No
     return [state["stageName"] for state in states if state.get("inboundTransitionState", {}).get("enabled", True)]
 
 
-def disable_transition(session: Session, app_name: str, stage: str) -> None:
+def disable_transition(session: Session, app_name: str, stage: str, reason: str = REASON) -> None:
     """Disable the transition into a stage."""
     session.client("codepipeline").disable_stage_transition(
-        pipelineName=names.pipeline(app_name), stageName=stage, transitionType="Inbound", reason=REASON
+        pipelineName=names.pipeline(app_name), stageName=stage, transitionType="Inbound", reason=reason
     )
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
+from botocore.exceptions import ConnectionError as ConnectionFailed
 
 from scaffold.aws.botocore_failures import SIGN_IN, explain, sentence
 from scaffold.aws.quotas import remedy_for
@@ -114,6 +115,13 @@ def says_role_exists(error: ClientError) -> bool:
     """Whether IAM says that a service-linked role exists already."""
     code = code_of(error)
     return code == "EntityAlreadyExists" or (code == "InvalidInput" and "taken" in message_of(error))
+
+
+def may_pass(error: BotoCoreError | ClientError) -> bool:
+    """Whether a failure may pass by itself: AWS throttles, is unavailable or cannot be reached at the moment."""
+    if isinstance(error, ClientError):
+        return code_of(error) in _THROTTLED or _status_of(error) >= _SERVER_ERROR
+    return isinstance(error, (HTTPClientError, ConnectionFailed)) and not isinstance(error, SSLError)
 
 
 def translate(error: BotoCoreError | ClientError) -> ScaffoldError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -73,6 +74,10 @@ class ActionRun:
         status: As CodePipeline names it: `InProgress`, `Succeeded`, `Failed` or `Abandoned`.
         reason: Why it failed, or what the provider says about it.
         variables: Its output variables.
+        started: When it started.
+        ended: When its status changed last; None while it is in progress.
+        by: The ARN of who decided, of an approval; None of another action.
+        external: What its provider calls its work, such as the id of a build; None while it is in progress.
     """
 
     stage: str
@@ -81,6 +86,10 @@ class ActionRun:
     status: str
     reason: str
     variables: dict[str, str]
+    started: datetime | None = None
+    ended: datetime | None = None
+    by: str | None = None
+    external: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,13 +98,19 @@ class Execution:
 
     Attributes:
         commit: The commit of its source; None before its source action has ended.
-        rollback: Whether it runs a stage of an earlier execution again, after a failure there.
+        rollback: Whether it runs a stage of an earlier execution again.
+        target: The id of that earlier execution.
+        trigger: What started it, as CodePipeline names it, such as `CloudWatchEvent` or `StartPipelineExecution`.
+        started_by: The ARN of that rule, user or role; None where CodePipeline does not say.
     """
 
     id: str
     status: str
     commit: str | None
     rollback: bool
+    target: str | None = None
+    trigger: str | None = None
+    started_by: str | None = None
 
 
 def stages(session: Session, app_name: str) -> tuple[StageState, ...]:
@@ -126,6 +141,23 @@ def last_success(session: Session, app_name: str, stage: str) -> Execution | Non
     return next(iter(_executions(session, app_name, maxResults=1, **chosen)), None)
 
 
+def succeeded(session: Session, app_name: str, stage: str) -> list[Execution]:
+    """The newest hundred executions of the pipeline's current structure that succeeded in a stage, the newest first."""
+    return _executions(session, app_name, maxResults=100, filter={"succeededInStage": {"stageName": stage}})
+
+
+def executions(session: Session, app_name: str) -> Iterator[Execution]:
+    """All executions that CodePipeline remembers, the newest first; pages are read as they are needed."""
+    pages = session.client("codepipeline").get_paginator("list_pipeline_executions")
+    for page in pages.paginate(pipelineName=names.pipeline(app_name)):
+        yield from map(_execution, page["pipelineExecutionSummaries"])
+
+
+def version_of(runs: Iterable[ActionRun]) -> str | None:
+    """The version that an execution releases: the image's tag; None before its build, and where it exports none."""
+    return next((run.variables.get("IMAGE_TAG") for run in runs if run.stage == run.name == "Build"), None)
+
+
 def action_runs(session: Session, app_name: str, execution: str) -> list[ActionRun]:
     """What an execution's actions have done, in the order in which they started."""
     pages = (
@@ -141,6 +173,15 @@ def action_runs(session: Session, app_name: str, execution: str) -> list[ActionR
     return list(reversed(found.values()))
 
 
+def source_runs(session: Session, app_name: str, execution: str) -> list[ActionRun]:
+    """What the actions have done whose artifacts and variables an execution has: a rollback has those of its target."""
+    runs = action_runs(session, app_name, execution)
+    if any(run.category == "Source" for run in runs):
+        return runs
+    found = next((one for one in latest_executions(session, app_name) if one.id == execution), None)
+    return action_runs(session, app_name, found.target) if found and found.target else runs
+
+
 def _executions(session: Session, app_name: str, **arguments: Any) -> list[Execution]:
     client = session.client("codepipeline")
     answer = client.list_pipeline_executions(pipelineName=names.pipeline(app_name), **arguments)
@@ -149,8 +190,16 @@ def _executions(session: Session, app_name: str, **arguments: Any) -> list[Execu
 
 def _execution(summary: dict[str, Any]) -> Execution:
     revisions = summary.get("sourceRevisions") or [{}]
-    rollback = summary.get("executionType") == "ROLLBACK"
-    return Execution(summary["pipelineExecutionId"], summary["status"], revisions[0].get("revisionId"), rollback)
+    trigger = summary.get("trigger", {})
+    return Execution(
+        summary["pipelineExecutionId"],
+        summary["status"],
+        revisions[0].get("revisionId"),
+        summary.get("executionType") == "ROLLBACK",
+        summary.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId"),
+        trigger.get("triggerType"),
+        trigger.get("triggerDetail"),
+    )
 
 
 def _stage(state: dict[str, Any]) -> StageState:
@@ -182,11 +231,16 @@ def _action(state: dict[str, Any]) -> ActionState:
 def _run(details: dict[str, Any]) -> ActionRun:
     output = details.get("output", {})
     result = output.get("executionResult", {})
+    category = details.get("input", {}).get("actionTypeId", {}).get("category", "")
     return ActionRun(
         details["stageName"],
         details["actionName"],
-        details.get("input", {}).get("actionTypeId", {}).get("category", ""),
+        category,
         details["status"],
         result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary") or "",
         output.get("outputVariables", {}),
+        details.get("startTime"),
+        None if details["status"] == "InProgress" else details.get("lastUpdateTime"),
+        details.get("updatedBy") if category == "Approval" else None,
+        result.get("externalExecutionId"),
     )

@@ -17,11 +17,13 @@ def in_progress(session: Session, cluster: str, service: str) -> list[str]:
     return []
 
 
-def roll_back(session: Session, deployment: str) -> None:
-    """Stop a deployment and roll the service back; a deployment that has ended meanwhile is no error.
+def roll_back(session: Session, deployment: str) -> bool:
+    """Stop a deployment and roll the service back; return whether it was still in progress.
 
     Args:
         deployment: Its ARN.
     """
     with suppress_code("ConflictException", "ServiceDeploymentNotFoundException"):
         session.client("ecs").stop_service_deployment(serviceDeploymentArn=deployment, stopType="ROLLBACK")
+        return True
+    return False

@@ -21,9 +21,14 @@ COMMANDS = {
     "status": "Show what a service's pipeline and environments are doing.",
     "approve": "Approve the release that waits in the pipeline.",
     "reject": "Reject the release that waits in the pipeline.",
+    "rollback": "Roll an environment back.",
     "retry": "Retry a failed stage of the pipeline.",
+    "releases": "List the past releases of an environment.",
+    "logs": "Show the log of an environment or of a build.",
+    "open": "Open a service in the browser, or its page in the AWS console.",
     "repair": "Repair a service whose stacks are stuck.",
     "destroy": "Delete a service from AWS.",
+    "rehearse": "Release a commit on a local AWS of its own.",
     "local": "Run local AWS.",
 }
 # How alike a misspelt option has to be. Less would suggest --yes for --env.

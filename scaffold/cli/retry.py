@@ -28,6 +28,7 @@ def retry(
     """Retry a failed stage of the pipeline.
 
     The execution continues with the actions that failed, and after them with the later stages.
+    After `scaffold rollback` it enables the transition into the stage instead.
     """
     from scaffold.commands.retry import RetryOptions, run
     from scaffold.views.retry import text

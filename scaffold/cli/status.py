@@ -14,6 +14,9 @@ from scaffold.console.console import Console
 def status(
     directory: ServiceDirectory = Path(),
     watch: Annotated[bool, typer.Option("--watch", help="Look again every five seconds, until Ctrl-C.")] = False,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Compare the stacks with the commits; exit 12 if they were changed in AWS.")
+    ] = False,
     profile: Profile = None,
     as_json: Json = False,
 ) -> int:
@@ -26,4 +29,4 @@ def status(
     from scaffold.views.status import text
 
     console = Console(json=as_json)
-    return console.render(run(StatusOptions(directory, profile, watch), console, text), text)
+    return console.render(run(StatusOptions(directory, profile, watch, drift), console, text), text)

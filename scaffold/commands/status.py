@@ -28,11 +28,13 @@ class StatusOptions:
         directory: The service's directory, or one inside it.
         profile: The AWS profile; None for the standard configuration chain.
         watch: Look again until Ctrl-C.
+        drift: Compare the stacks with the commits too.
     """
 
     directory: Path = Path()
     profile: str | None = None
     watch: bool = False
+    drift: bool = False
 
 
 def run(options: StatusOptions, console: Console, text: Callable[[StatusResult], str]) -> StatusResult:
@@ -43,9 +45,11 @@ def run(options: StatusOptions, console: Console, text: Callable[[StatusResult],
     """
     if options.watch and console.json:
         raise UsageError("--watch prints no JSON.", "Leave one of --watch and --json out.")
+    if options.watch and options.drift:
+        raise UsageError("--watch does not look for drift.", "Leave one of --watch and --drift out.")
     service = read(options.directory)
     with signed_in(service, configured_target(service.region, options.profile), console) as session:
-        result = look(session, service)
+        result = look(session, service, drift=options.drift)
         if not options.watch:
             return result
         with console.live() as live:

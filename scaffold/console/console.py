@@ -45,12 +45,13 @@ class Live:
 
     Args:
         display: Rich's display on a terminal; None elsewhere.
+        printed: Lines that were printed before.
     """
 
-    def __init__(self, stream: TextIO, display: rich.live.Live | None) -> None:
+    def __init__(self, stream: TextIO, display: rich.live.Live | None, printed: set[str]) -> None:
         self._stream = stream
         self._display = display
-        self._printed: set[str] = set()
+        self._printed = printed
 
     @property
     def redraws(self) -> bool:
@@ -102,16 +103,21 @@ class Console:
         self._print(self._paint("!", _YELLOW) + f" {visible(text)}")
 
     @contextmanager
-    def live(self) -> Iterator[Live]:
-        """Lines that change while work goes on; call `update` with all of them."""
+    def live(self, printed: set[str] | None = None) -> Iterator[Live]:
+        """Lines that change while work goes on; call `update` with all of them.
+
+        Args:
+            printed: Where printed lines are remembered, for work that goes on in a second block; unused on a terminal.
+        """
+        printed = set() if printed is None else printed
         if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-            yield Live(sys.stderr, None)
+            yield Live(sys.stderr, None, printed)
             return
         from rich.console import Console as RichConsole
         from rich.live import Live as RichLive
 
         with RichLive(console=RichConsole(stderr=True), auto_refresh=False, vertical_overflow="visible") as display:
-            yield Live(sys.stderr, display)
+            yield Live(sys.stderr, display, printed)
 
     def render(self, result: _Result, text: Callable[[_Result], str]) -> int:
         """Print a command's result on stdout.

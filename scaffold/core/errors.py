@@ -13,8 +13,10 @@ from __future__ import annotations
 from typing import Self
 
 EXIT_DONE = 0
+EXIT_RELEASE_FAILED = 1
 EXIT_PLAN_HAS_CHANGES = 10
 EXIT_WAITS_FOR_APPROVAL = 11
+EXIT_DRIFT = 12
 
 
 class ScaffoldError(Exception):

@@ -123,18 +123,46 @@ def decide(
     try:
         with signed_in(service, target, console) as session:
             check_stacks(service, root_commit, find_all(session).values(), f"scaffold {decision.command}")
-            stage, action = _waiting(session, service, environment, execution)
-            release = _described(session, service, stage, action)
-            if not confirm(release):
-                raise ScaffoldError(
-                    "Nothing was decided: the release still waits.", "Run the same command again to decide."
-                )
-            _put(session, service, release, str(action.token), decision, message)
-            return decision(service.app_name, session.account, session.region, target.local, message, release)
+            made = decide_in(
+                session,
+                service,
+                decision,
+                environment=environment,
+                execution=execution,
+                message=message,
+                confirm=confirm,
+            )
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Interrupted before the decision was confirmed.", "`scaffold status` shows whether the release still waits."
         ) from interruption
+    if made is None:
+        raise ScaffoldError("Nothing was decided: the release still waits.", "Run the same command again to decide.")
+    return made
+
+
+def decide_in(
+    session: Session,
+    service: Service,
+    decision: type[Decision],
+    *,
+    environment: str | None,
+    execution: str | None,
+    message: str,
+    confirm: Callable[[WaitingRelease], bool],
+) -> Decision | None:
+    """Decide as `decide` does, in a session for stacks that are known to be this service's.
+
+    Returns:
+        The decision; None where it was not confirmed.
+    """
+    stage, action = _waiting(session, service, environment, execution)
+    release = _described(session, service, stage, action)
+    if not confirm(release):
+        return None
+    _put(session, service, release, str(action.token), decision, message)
+    local = session.target.local
+    return decision(service.app_name, session.account, session.region, local, message, release)
 
 
 def _waiting(
@@ -171,7 +199,7 @@ def _described(
     session: Session, service: Service, stage: pipeline_state.StageState, action: pipeline_state.ActionState
 ) -> WaitingRelease:
     execution = str(stage.execution)
-    runs = pipeline_state.action_runs(session, service.app_name, execution)
+    runs = pipeline_state.source_runs(session, service.app_name, execution)
     variables = {run.name: run.variables for run in runs if run.stage == run.name}
     commit = variables.get("Source", {}).get("CommitId")
     last = pipeline_state.last_success(session, service.app_name, stage.name)
@@ -181,7 +209,7 @@ def _described(
         action.name,
         execution,
         action.changed,
-        variables.get("Build", {}).get("IMAGE_TAG"),
+        pipeline_state.version_of(runs),
         commit,
         commits,
         _changes(session, service, stage.name),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from scaffold.aws import console_pages
 from scaffold.aws.cloudformation import templates, validation
 from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.cloudformation.validation import Finding
@@ -239,7 +240,7 @@ def _result(
         steps=tuple(steps),
         quotas=quotas,
         clone_url=names.remote_url(service.app_name, session.region),
-        pipeline_url=None if local else _console_url(session, names.pipeline(service.app_name)),
+        pipeline_url=None if local else console_pages.pipeline(session, service.app_name),
         remote=remote,
         push_profile=outside_url(session),
         left_environments=left,
@@ -251,9 +252,3 @@ def _result(
 def _notifies(specs: list[StackSpec]) -> bool:
     foundation = next(spec for spec in specs if spec.kind is FOUNDATION)
     return bool(foundation.parameters.get("NotificationEmail", "unknown"))
-
-
-def _console_url(session: Session, pipeline: str) -> str:
-    domain = "amazonaws-us-gov.com" if session.partition == "aws-us-gov" else "aws.amazon.com"
-    path = f"codesuite/codepipeline/pipelines/{pipeline}/view?region={session.region}"
-    return f"https://{session.region}.console.{domain}/{path}"

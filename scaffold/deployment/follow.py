@@ -6,20 +6,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scaffold.aws import pipeline_state
+from scaffold.aws import codepipeline, pipeline_state
 from scaffold.aws.cloudformation.stack_events import pauses
 from scaffold.aws.pipeline_state import ActionRun, Execution, StageState
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console, one_line
 from scaffold.core.errors import Interrupted, ScaffoldError
 from scaffold.core.target import Target
+from scaffold.deployment import release_tree
 from scaffold.deployment.scope import command_for, start_command
 from scaffold.service import names
 from scaffold.service.service import Service
 
 # EventBridge delivers a push within seconds; longer means that the event was lost.
 _START_SECONDS = 120
-_MARKS = {"Succeeded": "✓", "Failed": "✗", "InProgress": "…"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,15 @@ class Release:
 
 
 class ReleaseFailed(ScaffoldError):
-    """The release of a commit has failed or was stopped."""
+    """The release of a commit has failed or was stopped.
+
+    Attributes:
+        execution: The id of the pipeline execution that failed; None for one that was stopped, replaced or kept back.
+        action: The action that failed; None where it was a condition of its stage.
+    """
+
+    execution: str | None = None
+    action: ActionRun | None = None
 
 
 def wait_for_release(service: Service, target: Target, commit: str, console: Console) -> Release:
@@ -57,8 +65,20 @@ def wait_for_release(service: Service, target: Target, commit: str, console: Con
         raise Interrupted("Interrupted; the release continues on AWS.", f"`{status}` shows it.") from interruption
 
 
-def follow(session: Session, service: Service, commit: str, console: Console) -> Release:
+def follow(
+    session: Session,
+    service: Service,
+    commit: str,
+    console: Console,
+    *,
+    until: str | None = None,
+    printed: set[str] | None = None,
+) -> Release:
     """Follow the release of a commit until it has succeeded, or waits for a decision.
+
+    Args:
+        until: The stage after whose success the release is followed no further; None for the last one.
+        printed: As `Console.live` takes it, for a release that is followed again after a decision.
 
     Raises:
         ReleaseFailed: It failed, was rejected, stopped or replaced by a newer one, or waits for a disabled transition.
@@ -67,15 +87,15 @@ def follow(session: Session, service: Service, commit: str, console: Console) ->
     wait = pauses()
     deadline = time.monotonic() + _START_SECONDS
     failed = False
-    with console.live() as live:
+    with console.live(printed) as live:
         while True:
             executions = pipeline_state.latest_executions(session, service.app_name)
             # A rollback has the commit of an earlier release.
             execution = next((one for one in executions if one.commit == commit and not one.rollback), None)
             if execution and execution.status not in pipeline_state.REPLACED:
                 runs = pipeline_state.action_runs(session, service.app_name, execution.id)
-                live.update(_lines(runs))
-                if execution.status == "Succeeded":
+                live.update(release_tree.lines(runs, redrawn=live.redraws))
+                if execution.status == "Succeeded" or (until and _has_passed(session, service, execution, until)):
                     return Release(execution.id, commit, None)
                 # A stage that is retried by itself may be shown as failed for a moment.
                 if execution.status == "Failed" and failed:
@@ -112,21 +132,21 @@ def _waiting(session: Session, service: Service, execution: Execution, runs: Seq
     return None
 
 
-def _lines(runs: Sequence[ActionRun]) -> list[str]:
-    lines = []
-    for stage in dict.fromkeys(run.stage for run in runs):
-        actions = [run for run in runs if run.stage == stage]
-        lines += [stage, *(f"  {_MARKS.get(run.status, '-')} {run.name}{_detail(run)}" for run in actions)]
-    return lines
-
-
-def _detail(run: ActionRun) -> str:
-    if run.category == "Approval" and run.status == "InProgress":
-        return ": waits for approval"
-    return f": {one_line(run.reason)}" if run.status == "Failed" and run.reason else ""
+def _has_passed(session: Session, service: Service, execution: Execution, stage: str) -> bool:
+    return any(
+        (one.name, one.execution, one.status) == (stage, execution.id, "Succeeded")
+        for one in pipeline_state.stages(session, service.app_name)
+    )
 
 
 def _failed(session: Session, service: Service, execution: Execution, runs: Sequence[ActionRun]) -> ReleaseFailed:
+    failure = _explained(session, service, execution, runs)
+    failure.execution = execution.id
+    failure.action = next((run for run in runs if run.status == "Failed"), None)
+    return failure
+
+
+def _explained(session: Session, service: Service, execution: Execution, runs: Sequence[ActionRun]) -> ReleaseFailed:
     status = command_for(session.target, "scaffold status")
     run = next((run for run in runs if run.status == "Failed"), None)
     if run is None:
@@ -148,6 +168,8 @@ def _disabled(session: Session, service: Service, stage: StageState) -> ReleaseF
         f"--region {service.region} --pipeline-name {names.pipeline(service.app_name)}",
         f"--stage-name {stage.name} --transition-type Inbound",
     )
+    if stage.disabled_reason == codepipeline.ROLLBACK_REASON:
+        enable = command_for(session.target, f"scaffold retry {stage.name}")
     reason = one_line(stage.disabled_reason or "")
     return ReleaseFailed(
         f"The release waits: the transition into the stage {stage.name} is disabled{reason and f': {reason}'}.",

@@ -1,4 +1,4 @@
-"""Retrying a failed stage of the pipeline."""
+"""Retrying a failed stage of the pipeline, or enabling the transition that a rollback has disabled."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from botocore.exceptions import ClientError
 
-from scaffold.aws import pipeline_state
+from scaffold.aws import codepipeline, pipeline_state
 from scaffold.aws.cloudformation.stacks import find_all
 from scaffold.aws.errors import code_of
 from scaffold.aws.pipeline_state import StageState
@@ -42,8 +42,10 @@ class RetryResult(Result):
     """A retried stage.
 
     Attributes:
-        execution: The id of the pipeline execution that goes on.
+        execution: The id of the pipeline execution that goes on; None where none waits for an enabled transition.
         actions: The actions that run again; empty for all of the stage.
+        enabled: Whether the transition into the stage was enabled, and nothing runs again.
+        failed: Whether the stage still shows a failure that can be retried.
     """
 
     command: ClassVar[str] = "retry"
@@ -53,15 +55,19 @@ class RetryResult(Result):
     region: str
     local: bool
     stage: str
-    execution: str
+    execution: str | None
     actions: tuple[str, ...]
+    enabled: bool = False
+    failed: bool = False
 
 
 def retry(service: Service, target: Target, *, stage: str | None, all_actions: bool, console: Console) -> RetryResult:
-    """Retry the failed actions of a stage, or all of its actions.
+    """Retry the failed actions of a stage, or all of its actions; after a rollback, enable the transition into it.
+
+    A stage that has failed and was rolled back is not run again at the same time: that would undo the rollback.
 
     Args:
-        stage: The name of the stage, or of its environment; None for the only one that failed.
+        stage: The name of the stage, or of its environment; None for the only one that failed or was rolled back.
 
     Raises:
         UsageError: No such stage.
@@ -71,7 +77,10 @@ def retry(service: Service, target: Target, *, stage: str | None, all_actions: b
     root_commit = identity.root_commit(service)
     with signed_in(service, target, console) as session:
         check_stacks(service, root_commit, find_all(session).values(), "scaffold retry")
-        failed = _failed(session, service, stage)
+        failed = _chosen(session, service, stage)
+        if _rolled_back(failed):
+            codepipeline.enable_transitions(session, service.app_name, [failed.name])
+            return _enabled(session, service, failed)
         # A stage that was stopped, or that a condition failed, has no failed action.
         actions = () if all_actions else _failed_actions(session, service, failed)
         _retry(session, service, failed, "FAILED_ACTIONS" if actions else "ALL_ACTIONS")
@@ -86,7 +95,25 @@ def retry(service: Service, target: Target, *, stage: str | None, all_actions: b
         )
 
 
-def _failed(session: Session, service: Service, wanted: str | None) -> StageState:
+def _rolled_back(stage: StageState) -> bool:
+    return stage.disabled_reason == codepipeline.ROLLBACK_REASON
+
+
+def _enabled(session: Session, service: Service, stage: StageState) -> RetryResult:
+    return RetryResult(
+        service.app_name,
+        session.account,
+        session.region,
+        session.target.local,
+        stage.name,
+        next(iter(stage.inbound), None),
+        (),
+        enabled=True,
+        failed=stage.status in pipeline_state.RETRYABLE,
+    )
+
+
+def _chosen(session: Session, service: Service, wanted: str | None) -> StageState:
     stages = pipeline_state.stages(session, service.app_name)
     if wanted is not None:
         chosen = [stage for stage in stages if stage.name.casefold() == wanted.casefold()]
@@ -96,7 +123,7 @@ def _failed(session: Session, service: Service, wanted: str | None) -> StageStat
                 f"Its stages are {', '.join(stage.name for stage in stages)}.",
             )
         stages = tuple(chosen)
-    failed = [stage for stage in stages if stage.status in pipeline_state.RETRYABLE]
+    failed = [stage for stage in stages if stage.status in pipeline_state.RETRYABLE or _rolled_back(stage)]
     if not failed:
         happened = "No stage has failed" if wanted is None else f"The stage {stages[0].name} has not failed"
         raise ScaffoldError(
@@ -105,7 +132,8 @@ def _failed(session: Session, service: Service, wanted: str | None) -> StageStat
         )
     if len(failed) > 1:
         raise ScaffoldError(
-            f"Several stages have failed: {', '.join(stage.name for stage in failed)}.", "Add the stage to the command."
+            f"Several stages have failed or were rolled back: {', '.join(stage.name for stage in failed)}.",
+            "Add the stage to the command.",
         )
     return failed[0]
 

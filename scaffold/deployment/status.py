@@ -13,8 +13,10 @@ from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.pipeline_state import StageState
 from scaffold.aws.running_service import Image, ServiceDeployment, Tasks
 from scaffold.aws.session import Session
+from scaffold.core.errors import EXIT_DONE, EXIT_DRIFT
 from scaffold.core.results import Result
 from scaffold.deployment.inventory import live_stacks
+from scaffold.deployment.stack_drift import StackDrift, find_drift
 from scaffold.service import endpoint, history, identity, names
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import ALARMS, ENVIRONMENT, TASK_DEFINITION, StackId
@@ -58,6 +60,7 @@ class StatusResult(Result):
         subject: The first line of that commit's message; None where the local clone lacks the commit.
         commits: The commits of the executions in the stages, by execution.
         unpushed: How many commits the local main has and the repository's has not; None where the clone cannot tell.
+        drift: The stacks compared with the commits; None where they were not compared.
     """
 
     command: ClassVar[str] = "status"
@@ -72,10 +75,19 @@ class StatusResult(Result):
     stages: tuple[StageState, ...]
     commits: Mapping[str, str | None]
     environments: tuple[EnvironmentStatus, ...]
+    drift: tuple[StackDrift, ...] | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """12 if stacks were changed in AWS, else 0."""
+        return EXIT_DRIFT if any(one.drifted for one in self.drift or ()) else EXIT_DONE
 
 
-def look(session: Session, service: Service) -> StatusResult:
+def look(session: Session, service: Service, *, drift: bool = False) -> StatusResult:
     """The state of a service now: four calls, and six for each environment.
+
+    Args:
+        drift: Compare every stack with the commits too, with one more call for each.
 
     Raises:
         ScaffoldError: It is not deployed, or another service of its name is.
@@ -107,6 +119,7 @@ def look(session: Session, service: Service) -> StatusResult:
         stages=stages,
         commits={one.id: one.commit for one in executions if one.id in {stage.execution for stage in stages}},
         environments=found,
+        drift=find_drift(session, service, stacks, head, {one.name: one.commit for one in found}) if drift else None,
     )
 
 
@@ -121,7 +134,7 @@ def _environment(
     release = pipeline_state.last_success(session, app, names.pipeline_stage(name))
     commit = release.commit if release else None
     behind = history.between(service, commit, head) if commit and head else None
-    answers, no_answer = _answer(url)
+    answers, no_answer = endpoint.answer(url)
     return EnvironmentStatus(
         name=name,
         production=name == service.production,
@@ -141,12 +154,3 @@ def _environment(
             if stack_id.environment == name and stack.unsettled
         },
     )
-
-
-def _answer(url: str | None) -> tuple[str | None, str | None]:
-    if url is None:
-        return None, None
-    try:
-        return endpoint.version(url), None
-    except endpoint.NoAnswer as reason:
-        return None, str(reason)

@@ -59,7 +59,13 @@ class Assembly:
 
 
 def assemble(
-    state: Path, region: str, api_address: str, git_address: str, speed: float | None = None, containers: str = "none"
+    state: Path,
+    region: str,
+    api_address: str,
+    git_address: str,
+    speed: float | None = None,
+    containers: str = "none",
+    failing: str = "",
 ) -> Assembly:
     """Monkeypatch ministack and build the application.
 
@@ -70,10 +76,14 @@ def assemble(
         git_address: The host and port of the Git endpoint.
         speed: How many seconds of waiting pass in one second, for what was deployed to run. By default it does not.
         containers: The choice of a container engine, for what runs.
+        failing: The pipeline action that fails, as STAGE/ACTION; empty for none.
     """
     repositories, reports = Repositories(state / "repositories"), ReportGroups()
-    engine = _engine(state, api_address, git_address, speed, repositories, reports, containers) if speed else None
-    git = GitEndpoint(repositories, region, engine.pushed if engine else None)
+    engine = (
+        _engine(state, api_address, git_address, speed, containers, failing, repositories, reports) if speed else None
+    )
+    guard = engine.guard if engine else None
+    git = GitEndpoint(repositories, region, engine.pushed if engine else None, guard)
     codecommit = CodeCommit(repositories, git_address)
     codepipeline = engine.codepipeline if engine else CodePipeline()
     autoscaling = ApplicationAutoScaling(engine.hold_limits if engine else None)
@@ -116,7 +126,7 @@ def assemble(
         services |= engine.services
     else:
         services |= {f"{_ECS}.{operation}": deployments for operation in ServiceDeployments.operations}
-    router = Router(ministack_bridge.app, services, git, region)
+    router = Router(ministack_bridge.app, services, git, region, guard)
     router.controls["/_local/image-scans"] = scans.control
     if engine:
         router.controls["/_local/services"] = engine.service_list.control
@@ -135,10 +145,11 @@ def _engine(
     api_address: str,
     git_address: str,
     speed: float,
+    containers: str,
+    failing: str,
     repositories: Repositories,
     reports: ReportGroups,
-    containers: str,
 ) -> Engine:
     from scaffold.local.engine import Engine
 
-    return Engine(state, api_address, git_address, speed, repositories, reports, containers)
+    return Engine(state, api_address, git_address, speed, containers, failing, repositories, reports)

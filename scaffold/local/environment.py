@@ -10,11 +10,12 @@ import shlex
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from scaffold.core.errors import ScaffoldError
@@ -31,6 +32,7 @@ _EXTRA = ("hypercorn", "ministack", "trustme")
 _BUNDLE, _CONFIG, _CREDENTIALS = "authorities.pem", "aws-config", "aws-credentials"
 _START_SECONDS = 60.0
 _END_SECONDS = 10.0
+_ANSWER_SECONDS = 30.0
 
 # The environment variables that the server inherits. No AWS setting, proxy or Docker address reaches it.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "SYSTEMROOT", "COVERAGE_PROCESS_CONFIG")
@@ -53,6 +55,12 @@ class LocalAws:
         """This local AWS as a target."""
         endpoint = Endpoint(self.variables["AWS_ENDPOINT_URL"], ACCESS_KEY, SECRET_KEY, self.variables)
         return Target(self.region, endpoint=endpoint, local=True, runs=self.variables[RUNS_VARIABLE] == "1")
+
+    def script_image_scans(self, script: Mapping[str, Any]) -> None:
+        """Let image scans find something; docs/local-aws.md describes scripts."""
+        url, body = f"{self.variables['AWS_ENDPOINT_URL']}/_local/image-scans", json.dumps(script).encode()
+        request = urllib.request.Request(url, body, method="PUT")  # noqa: S310
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=_ANSWER_SECONDS).close()
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,7 @@ def local_aws(region: str = "us-east-1") -> Iterator[dict[str, str]]:
 
 @contextmanager
 def running_local_aws(
-    region: str = "us-east-1", runs: bool = False, speed: float = 1.0, containers: str = "none"
+    region: str = "us-east-1", runs: bool = False, speed: float = 1.0, failing: str = "", containers: str = "none"
 ) -> Iterator[OwnLocalAws]:
     """Run local AWS for the time of a `with` block.
 
@@ -111,13 +119,14 @@ def running_local_aws(
         region: The region of its clients.
         runs: Whether what is deployed to it runs: pipelines, builds and tasks. Otherwise it is only stored.
         speed: How many seconds of waiting, such as for an approval's timeout, pass in one second.
+        failing: The pipeline action that fails whenever it is executed, as STAGE/ACTION; empty for none.
         containers: The container engine of what runs: `podman`, `none`, or empty for podman where it works.
 
     Raises:
         ScaffoldError: The extra or the container engine is not installed, or local AWS does not start.
     """
     with own_folder() as state:
-        aws = start(state, region, [str(speed), containers] if runs else [])
+        aws = start(state, region, [str(speed), containers, failing] if runs else [])
         try:
             yield aws
         finally:

@@ -58,16 +58,17 @@ def main() -> None:
     """Run local AWS.
 
     The arguments are the state directory, the default region and, for what was deployed to run, how many seconds of
-    waiting pass in one second, and the choice of a container engine.
+    waiting pass in one second, the choice of a container engine, and the action that fails, if one does.
     """
     state, region = Path(sys.argv[1]), sys.argv[2]
     speed, containers = (float(sys.argv[3]), sys.argv[4]) if sys.argv[3:] else (None, "none")
+    failing = sys.argv[5] if sys.argv[5:] else ""
     shutdown = Shutdown(state)
     # Ctrl-C in the terminal is for the parent, which closes the pipe when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, shutdown)
     threading.Thread(target=_exit_with_owner, args=(shutdown, os.getppid()), daemon=True).start()
-    _serve(state, region, speed, containers, shutdown)
+    _serve(state, region, speed, containers, failing, shutdown)
 
 
 def _exit_with_owner(shutdown: Shutdown, parent: int) -> None:
@@ -92,7 +93,7 @@ def _wait_for_deletion(record: Path) -> None:
         time.sleep(_RECORD_CHECK_SECONDS)
 
 
-def _serve(state: Path, region: str, speed: float | None, containers: str, shutdown: Shutdown) -> None:
+def _serve(state: Path, region: str, speed: float | None, containers: str, failing: str, shutdown: Shutdown) -> None:
     """Bind free ports, build the application, print the addresses as one line of JSON, and serve.
 
     With a ministack that has changed, or without the required container engine, print that instead.
@@ -114,7 +115,7 @@ def _serve(state: Path, region: str, speed: float | None, containers: str, shutd
         ministack_names.check()
         from scaffold.local.assembly import assemble
 
-        assembly = assemble(state, region, api_address, git_address, speed, containers)
+        assembly = assemble(state, region, api_address, git_address, speed, containers, failing)
     except NoEngine as error:
         print(json.dumps({"no_engine": str(error)}), flush=True)
         return

@@ -15,6 +15,16 @@ class NoAnswer(Exception):
     """No version was answered; the message says why, as the end of a sentence."""
 
 
+def answer(url: str | None) -> tuple[str | None, str | None]:
+    """The version that a service answers, or why it answers none; neither where it has no URL yet."""
+    if url is None:
+        return None, None
+    try:
+        return version(url), None
+    except NoAnswer as reason:
+        return None, str(reason)
+
+
 def version(url: str) -> str:
     """The version that a service answers.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scaffold.core.git import git
@@ -27,6 +28,41 @@ def between(service: Service, old: str, new: str) -> tuple[Commit, ...] | None:
     """The commits that `new` has and `old` has not, the newest first; None where the clone lacks one of the two."""
     found = _log(service, f"{old}..{new}")
     return None if found is None else tuple(found)
+
+
+def tags(service: Service, commit: str) -> tuple[str, ...]:
+    """The tags of a commit in the clone."""
+    try:
+        return tuple(git("tag", "--points-at", commit, cwd=service.root).split())
+    except GitFailed:  # the clone lacks the commit
+        return ()
+
+
+def revert_commands(service: Service, commit: str | None) -> str:
+    """The commands that revert every commit of HEAD after another one; the newest one only, where it is unknown."""
+    after = None if commit is None else between(service, commit, "HEAD")
+    if not after:
+        return "git revert HEAD && git push"
+    merges = git("rev-list", "--merges", "--max-count=1", f"{commit}..HEAD", "--", cwd=service.root)
+    commits = f"-m 1 $(git rev-list --first-parent {commit}..HEAD)" if merges else f"{commit}..HEAD"
+    return f"git revert --no-edit {commits} && git push"
+
+
+def touching(service: Service, revisions: str, paths: Iterable[str], limit: int) -> list[str]:
+    """The commits that change one of these files, the newest first; none where the clone lacks a revision.
+
+    Args:
+        revisions: A commit, for it and those before it, or a range.
+        limit: The most commits to list.
+    """
+    try:
+        log = git(
+            "log", "--no-show-signature", "--format=%H", f"--max-count={limit}", "--end-of-options", revisions, "--",
+            *paths, cwd=service.root,
+        )  # fmt: skip
+    except GitFailed:
+        return []
+    return log.split()
 
 
 def _log(service: Service, *revisions: str) -> list[Commit] | None:

@@ -77,6 +77,11 @@ def log_group(app: str, environment: str) -> str:
     return f"/{app}/{environment}"
 
 
+def dashboard(app: str, environment: str) -> str:
+    """An environment's CloudWatch dashboard."""
+    return f"{app}-{environment}"
+
+
 def container_insights_log_group(app: str, environment: str) -> str:
     """The log group that ECS itself creates for a cluster with Container Insights."""
     return f"/aws/ecs/containerinsights/{cluster(app, environment)}/performance"

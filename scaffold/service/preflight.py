@@ -24,18 +24,18 @@ def deployable_commit(service: Service) -> str:
     check_repository(service)
     _check_branch(service)
     check_upstream(service)
-    check_merged(service)
-    status = ("-c", "core.quotePath=false", "status", "--porcelain", "--untracked-files=all")
-    changed = git(*status, cwd=service.root).splitlines()
-    if changed:
-        first, more = changed[0][3:], len(changed) - 1
-        files = f"{first} and {more} more" if more else first
-        raise ScaffoldError(
-            f"There are uncommitted changes: {files}.",
-            "Commit them (`git add -A && git commit`) or stash them (`git stash -u`): only commits are deployed.",
-        )
-    check_shipped(service)
-    return git("rev-parse", "HEAD", cwd=service.root)
+    return _complete_commit(service, "deployed")
+
+
+def rehearsable_commit(service: Service) -> str:
+    """The commit to rehearse: HEAD of any branch or of none, with a clean working tree.
+
+    Raises:
+        ScaffoldError: As `deployable_commit`, except that another branch may be checked out.
+    """
+    check_repository(service)
+    _check_commit(service)
+    return _complete_commit(service, "rehearsed")
 
 
 def check_repository(service: Service) -> None:
@@ -59,6 +59,26 @@ def check_repository(service: Service) -> None:
         )
 
 
+def _complete_commit(service: Service, done: str) -> str:
+    """HEAD, once everything is committed.
+
+    Args:
+        done: What happens to commits, as a participle.
+    """
+    check_merged(service)
+    status = ("-c", "core.quotePath=false", "status", "--porcelain", "--untracked-files=all")
+    changed = git(*status, cwd=service.root).splitlines()
+    if changed:
+        first, more = changed[0][3:], len(changed) - 1
+        files = f"{first} and {more} more" if more else first
+        raise ScaffoldError(
+            f"There are uncommitted changes: {files}.",
+            f"Commit them (`git add -A && git commit`) or stash them (`git stash -u`): only commits are {done}.",
+        )
+    check_shipped(service)
+    return git("rev-parse", "HEAD", cwd=service.root)
+
+
 def _check_branch(service: Service) -> None:
     try:
         branch = git("symbolic-ref", "--quiet", "--short", "HEAD", cwd=service.root)
@@ -67,14 +87,18 @@ def _check_branch(service: Service) -> None:
             "HEAD is detached: no branch is checked out.",
             f"Check out {BRANCH} (`git switch {BRANCH}`), then run the same command again.",
         ) from error
+    _check_commit(service)
+    if branch != BRANCH:
+        raise ScaffoldError(
+            f"The branch {branch} is checked out, but only {BRANCH} is deployed.",
+            f"Merge it (`git switch {BRANCH} && git merge {shlex.quote(branch)}`), then run the same command again.",
+        )
+
+
+def _check_commit(service: Service) -> None:
     try:
         git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", cwd=service.root)
     except GitFailed as error:
         raise ScaffoldError(
             "The repository has no commit yet.", "Commit the service first: `git add -A && git commit`."
         ) from error
-    if branch != BRANCH:
-        raise ScaffoldError(
-            f"The branch {branch} is checked out, but only {BRANCH} is deployed.",
-            f"Merge it (`git switch {BRANCH} && git merge {shlex.quote(branch)}`), then run the same command again.",
-        )

@@ -9,6 +9,7 @@ from scaffold.aws.running_service import Image, ServiceDeployment
 from scaffold.console.console import one_line
 from scaffold.console.titles import count
 from scaffold.deployment.status import EnvironmentStatus, StatusResult
+from scaffold.views import drift
 from scaffold.views.place import moment, place
 
 _SHORT = 12
@@ -25,6 +26,8 @@ def text(result: StatusResult) -> str:
     for environment in result.environments:
         title = f"{environment.name} (production)" if environment.production else environment.name
         lines += ["", title, *(f"  {name:<10}  {value}" for name, value in _environment(environment))]
+    if result.drift is not None:
+        lines += ["", *drift.lines(result.drift)]
     return "\n".join(lines)
 
 
@@ -56,7 +59,7 @@ def _since(action: ActionState) -> str:
 
 def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
     yield "url", one.url or "none before the first release"
-    yield "version", _version(one)
+    yield "version", version_line(one)
     yield "commit", _commit(one)
     if one.image:
         yield "image", _image(one.image)
@@ -72,7 +75,8 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
         yield "stack", f"{name} is {status}"
 
 
-def _version(one: EnvironmentStatus) -> str:
+def version_line(one: EnvironmentStatus) -> str:
+    """The version that answers in an environment, or why none does."""
     if one.answers and one.answers == one.version:
         return f"{one.answers} answers"
     if one.answers:

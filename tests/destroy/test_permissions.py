@@ -179,6 +179,42 @@ def test_a_policy_fits_into_one_managed_policy_in_every_region(name: str) -> Non
         assert size(moved(document, partition, region)) <= 6144, (partition, region)
 
 
+def test_who_releases_reads_logs_and_rolls_back_in_one_service_only() -> None:
+    """Not in `shop-admin`, whose names begin like those of `shop`."""
+    statements = filled(RELEASE, "shop")
+    for own, other, action in (
+        (
+            "logs:REGION:ACCOUNT:log-group:/shop/prod:*",
+            "logs:REGION:ACCOUNT:log-group:/shop-admin/prod:*",
+            "FilterLogEvents",
+        ),
+        (
+            "codebuild:REGION:ACCOUNT:project/shop-build",
+            "codebuild:REGION:ACCOUNT:project/shop-admin-build",
+            "BatchGetBuilds",
+        ),
+        ("codepipeline:REGION:ACCOUNT:shop/Prod", "codepipeline:REGION:ACCOUNT:shop-admin/Prod", "RollbackStage"),
+        (
+            "codepipeline:REGION:ACCOUNT:shop/Prod",
+            "codepipeline:REGION:ACCOUNT:shop-admin/Prod",
+            "DisableStageTransition",
+        ),
+        (
+            "ecs:REGION:ACCOUNT:service-deployment/shop-prod/shop-prod/1",
+            "ecs:REGION:ACCOUNT:service-deployment/cart-prod/cart-prod/1",
+            "StopServiceDeployment",
+        ),
+    ):
+        arns = [f"arn:aws:{one}".replace("REGION", REGION).replace("ACCOUNT", ACCOUNT) for one in (own, other)]
+        found = [allowed(statements, f"{own.partition(':')[0]}:{action}", arn) for arn in arns]
+        assert found == [True, False], action
+    for kind in STACK_KINDS:
+        stack = f"shop-dev-{kind.name}" if kind.per_environment else f"shop-{kind.name}"
+        assert allowed(
+            statements, "cloudformation:GetTemplate", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/1"
+        )
+
+
 def test_no_statement_is_wider_than_its_reason() -> None:
     for statement in STATEMENTS:
         assert not any(action.endswith(":*") or action == "*" for action in statement["Action"])
@@ -324,7 +360,7 @@ def test_stacks_of_services_with_longer_names_are_denied() -> None:
     changes = {
         "destroy": ("cloudformation:DeleteStack",),
         "repair": ("cloudformation:CancelUpdateStack", "cloudformation:ContinueUpdateRollback"),
-        "release": ("cloudformation:DescribeChangeSet",),
+        "release": ("cloudformation:DescribeChangeSet", "cloudformation:GetTemplate"),
     }
     for name, made in changes.items():
         statements = filled(POLICIES[name], "shop")

@@ -7,18 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.commands import decision, deploy, retry, status
+from scaffold.commands import releases as list_command
+from scaffold.commands import rollback as rollback_command
 from scaffold.commands.decision import DecisionOptions
 from scaffold.commands.deploy import DeployOptions
+from scaffold.commands.releases import ReleasesOptions
 from scaffold.commands.retry import RetryOptions
+from scaffold.commands.rollback import RollbackOptions
 from scaffold.commands.status import StatusOptions
 from scaffold.console.console import Console
 from scaffold.deployment.approval import Approval, Decision
 from scaffold.deployment.deploy import DeployResult
+from scaffold.deployment.releases import ReleasesResult
 from scaffold.deployment.retry import RetryResult
+from scaffold.deployment.rollback import RollbackResult
 from scaffold.deployment.status import StatusResult
 from scaffold.views import releases
+from scaffold.views import rollback as rollback_view
 from scaffold.views import status as status_view
+from tests.deploy.services import Wire
 
+# For waiters: looks often, and for a minute.
+PATIENT = {"Delay": 0.2, "MaxAttempts": 300}
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = """\
 AWSTemplateFormatVersion: '2010-09-09'
@@ -124,6 +134,12 @@ Resources:
 IMPORTING = ENVIRONMENT + "Outputs:\n  Missing: {Value: !ImportValue %s}\n"
 
 
+def actions(name: str) -> set[str]:
+    """The actions that a policy of docs/ allows."""
+    statements = json.loads((ROOT / "docs" / f"{name}.json").read_text())["Statement"]
+    return {action for one in statements for action in one["Action"]}
+
+
 def release(root: Path) -> DeployResult:
     """Deploy and wait."""
     return deploy.run(DeployOptions(root, wait=True), Console())
@@ -139,12 +155,24 @@ def try_again(root: Path, **options: Any) -> RetryResult:
     return retry.run(RetryOptions(root, **options), Console())
 
 
-def look(root: Path) -> StatusResult:
+def look(root: Path, **options: Any) -> StatusResult:
     """The status."""
-    return status.run(StatusOptions(root), Console(), status_view.text)
+    return status.run(StatusOptions(root, **options), Console(), status_view.text)
 
 
-def actions(name: str) -> set[str]:
-    """The actions that a policy of `docs/` allows."""
-    statements = json.loads((ROOT / "docs" / f"{name}.json").read_text())["Statement"]
-    return {action for one in statements for action in one["Action"]}
+def list_releases(root: Path, environment: str, **options: Any) -> ReleasesResult:
+    """The past releases."""
+    return list_command.run(ReleasesOptions(environment, root, **options), Console())
+
+
+def roll_back(root: Path, environment: str | None = None, **options: Any) -> RollbackResult:
+    """Roll an environment back."""
+    options = {"yes": True, **options}
+    return rollback_command.run(RollbackOptions(root, environment, **options), Console(), rollback_view.describe)
+
+
+def forget_successes(wire: Wire) -> None:
+    """List no execution that succeeded in a stage, as AWS does after a change of the pipeline's structure."""
+    wire.touched["ListPipelineExecutions"] = lambda parsed: (
+        parsed["pipelineExecutionSummaries"].clear() if "succeededInStage" in str(wire.requests[-1]["body"]) else None
+    )

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
 
 from scaffold.aws.cloudformation.stacks import Stack
-from scaffold.aws.cloudformation.templates import StackSpec
+from scaffold.aws.cloudformation.templates import StackSpec, parse
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
 from scaffold.service import names
 from scaffold.service.stack_kinds import FOUNDATION, StackKind
+
+# Those of the owner and of the deployer; no file has them.
+_NOT_IN_FILES = {names.ROOT_COMMIT, names.TEMPLATE_DIGEST}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where a stack differs from its spec.
+
+    Attributes:
+        kind: `resource`, `parameter` or `tag`; `template` for another part of the template.
+        name: Which one; empty for `template`.
+        deployed: The value in AWS; None where there is none, and for parts of a template.
+        committed: The value of the spec; None as for `deployed`.
+    """
+
+    kind: str
+    name: str
+    deployed: str | None = None
+    committed: str | None = None
 
 
 def check_usable(spec: StackSpec, stack: Stack) -> None:
@@ -58,10 +81,24 @@ def up_to_date(session: Session, spec: StackSpec, stack: Stack) -> bool:
         return False
     if known:
         return True
-    body = session.client("cloudformation").get_template(StackName=stack.id, TemplateStage="Original")["TemplateBody"]
-    # CloudFormation returns a question mark for every character outside ASCII.
-    same = body == spec.parsed if isinstance(body, dict) else body in (spec.body, _ascii(spec.body))
-    return same and not policy_differs(session, spec, stack)
+    return _same_template(template_of(session, stack), spec) and not policy_differs(session, spec, stack)
+
+
+def template_of(session: Session, stack: Stack) -> Any:
+    """The template of a stack as it was deployed: its text, or the mapping that botocore makes of a JSON template."""
+    return session.client("cloudformation").get_template(StackName=stack.id, TemplateStage="Original")["TemplateBody"]
+
+
+def differences(spec: StackSpec, stack: Stack, deployed: Any) -> tuple[Difference, ...]:
+    """Where a stack differs from its spec. Parameters that a release gives their values are not compared.
+
+    Args:
+        deployed: What `template_of` returns.
+    """
+    ignored = _NOT_IN_FILES | spec.released
+    parameters = _different("parameter", stack.parameters, spec.parameters, ignored)
+    tags = _different("tag", {key: one for key, one in stack.tags.items() if not key.startswith("aws:")}, spec.tags)
+    return (*_template_differences(deployed, spec), *parameters, *tags)
 
 
 def policy_differs(session: Session, spec: StackSpec, stack: Stack) -> bool:
@@ -73,10 +110,46 @@ def policy_differs(session: Session, spec: StackSpec, stack: Stack) -> bool:
 
 
 def _same_parameters(wanted: dict[str, str], deployed: dict[str, str]) -> bool:
-    # CloudFormation shows the value of a NoEcho parameter as asterisks.
-    return wanted.keys() == deployed.keys() and all(
-        deployed[key] == value or set(deployed[key]) == {"*"} for key, value in wanted.items()
-    )
+    return not _different("parameter", deployed, wanted)
+
+
+def _different(
+    kind: str, deployed: dict[str, str], wanted: dict[str, str], ignored: Collection[str] = ()
+) -> list[Difference]:
+    names = sorted((deployed.keys() | wanted.keys()) - set(ignored))
+    found = [Difference(kind, name, deployed.get(name), wanted.get(name)) for name in names]
+    return [one for one in found if one.deployed != one.committed and not _hidden(one)]
+
+
+def _hidden(one: Difference) -> bool:
+    """Whether CloudFormation hides the value: it shows that of a NoEcho parameter as asterisks."""
+    return None not in (one.deployed, one.committed) and set(str(one.deployed)) == {"*"}
+
+
+def _same_template(deployed: Any, spec: StackSpec) -> bool:
+    if isinstance(deployed, dict):
+        return deployed == spec.parsed
+    # CloudFormation returns a question mark for every character outside ASCII.
+    wanted = _normal(spec.body)
+    return _normal(deployed) in (wanted, _ascii(wanted))
+
+
+def _template_differences(deployed: Any, spec: StackSpec) -> list[Difference]:
+    if _same_template(deployed, spec):
+        return []
+    text = _ascii(deployed) if isinstance(deployed, str) else deployed
+    before, after = _resources(parse(text)), _resources(parse(_ascii(spec.body)))
+    found = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+    return [Difference("resource", key) for key in found] or [Difference("template", "")]
+
+
+def _resources(template: dict[str, Any]) -> dict[str, Any]:
+    declared = template.get("Resources")
+    return declared if isinstance(declared, dict) else {}
+
+
+def _normal(text: str) -> str:
+    return text.replace("\r\n", "\n").rstrip("\n")
 
 
 def _ascii(text: str) -> str:

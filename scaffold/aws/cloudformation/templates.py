@@ -149,6 +149,11 @@ class StackSpec:
         return replace(self, given=self.given | {name: value}) if name in declared else self
 
     @property
+    def released(self) -> set[str]:
+        """The parameters that neither file gives a value: the release does, such as the version of the image."""
+        return _mapping(self.parsed.get("Parameters")).keys() - self.parameters.keys()
+
+    @property
     def exports(self) -> dict[str, str | None]:
         """The names of the exports, by output; None for a name that is not evaluated here."""
         outputs = _mapping(self.parsed.get("Outputs")).items()
@@ -183,7 +188,15 @@ def load(service: Service, stack: StackId) -> StackSpec:
     kind, folder = stack.kind, service.infrastructure
     body = _read(service.root, folder / f"{kind.name}.yaml")
     configuration = _configuration(service.root, folder / (stack.environment or "") / f"{kind.name}.json")
-    spec = StackSpec(
+    spec = from_files(service, stack, body, configuration)
+    _check(f"infrastructure/{kind.name}.yaml", spec)
+    return spec.with_parameter(names.TEMPLATE_DIGEST, spec.digest)
+
+
+def from_files(service: Service, stack: StackId, body: str, configuration: dict[str, Any]) -> StackSpec:
+    """The desired state that a template's text and the content of its configuration file describe."""
+    kind = stack.kind
+    return StackSpec(
         name=stack.name(service.app_name),
         kind=kind,
         deploy_role=names.deploy_role(service.app_name, stack.environment) if kind.service_role else None,
@@ -192,8 +205,6 @@ def load(service: Service, stack: StackId) -> StackSpec:
         tags={key: _as_text(value) for key, value in _mapping(configuration.get("Tags")).items()},
         policy=configuration.get("StackPolicy") or None,
     )
-    _check(f"infrastructure/{kind.name}.yaml", spec)
-    return spec.with_parameter(names.TEMPLATE_DIGEST, spec.digest)
 
 
 def given_parameters(service: Service, stack: StackId) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import botocore.session
 from botocore.config import Config
 
 from scaffold.engine.containers.podman import Podman
+from scaffold.engine.credentials import AssumeRole
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Surroundings:
         variables: Environment variables with which the commands of builds reach AWS and Git, and their PATH.
         downloads: Environment variables with which this machine's package managers reach their registries.
         podman: Builds images; without it, they are built without a container engine.
+        assume: Gives builds the credentials of their project's role; without it they have those of `variables`.
     """
 
     root: Path
@@ -31,7 +33,14 @@ class Surroundings:
     variables: Mapping[str, str]
     downloads: Mapping[str, str] = field(default_factory=dict)
     podman: Podman | None = None
+    assume: AssumeRole | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of_role(self, role_arn: str, session: str) -> Surroundings:
+        """The surroundings of a build that has assumed a role."""
+        if self.assume is None:
+            return self
+        return replace(self, variables={**self.variables, **self.assume(role_arn, session).variables})
 
     def client(self, service: str, region: str) -> Any:
         """A client of AWS, with nothing of the machine's AWS settings."""
@@ -42,5 +51,6 @@ class Surroundings:
                 endpoint_url=self.endpoint,
                 aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
                 aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
+                aws_session_token=self.variables.get("AWS_SESSION_TOKEN"),
                 config=Config(retries={"max_attempts": 0}, proxies={}, s3={"addressing_style": "path"}),
             )

@@ -18,6 +18,7 @@ from scaffold.engine.containers.archives import push
 from scaffold.engine.containers.podman import Podman, PodmanFailed
 from scaffold.engine.images.needs_engine import BuildFailed
 from scaffold.engine.images.registry import Repository, is_local
+from scaffold.engine.images.store import Store
 from scaffold.engine.tasks.images import CannotStart, Images
 
 # What podman calls as Docker does.
@@ -44,6 +45,7 @@ class Docker:
         described = settings["podman"]
         self._podman = Podman(**{**described, "folder": Path(described["folder"])})
         self._endpoint: str = settings["endpoint"]
+        self._store = Store(folder)
         self._images = Images(self._endpoint, folder / "unpacked", self._podman)
 
     def call(self, words: Sequence[str]) -> int:
@@ -75,14 +77,16 @@ class Docker:
         return 0
 
     def login(self, words: Sequence[str]) -> int:
-        """Read a password, and use it nowhere: local AWS asks for none, and its passwords are of no use elsewhere."""
+        """Keep a password for the registry of local AWS. Those of local AWS are of no use elsewhere."""
         parser = _Parser("login")
         parser.add_argument("--username", "-u", required=True)
         parser.add_argument("--password-stdin", action="store_true", required=True)
         parser.add_argument("registry", nargs="?")
-        parser.parse_args(words)
-        if not sys.stdin.read().strip():
+        options = parser.parse_args(words)
+        password = sys.stdin.read().strip()
+        if not password:
             raise BuildFailed("password is empty")
+        self._store.sign_in(options.registry or "docker.io", options.username, password)
         print("Login Succeeded")
         return 0
 
@@ -139,7 +143,8 @@ class Docker:
         if self._podman.has(image):
             return
         if is_local(image):
-            self._podman.run("tag", self._images.pull(image).container, image)
+            token = self._store.tokens().get(image.partition("/")[0], "")
+            self._podman.run("tag", self._images.pull(image, token).container, image)
             return
         print(f"Pulling {image} with podman", file=sys.stderr, flush=True)
         self._podman.run("pull", "--quiet", *(["--platform", platform] if platform else []), image)
@@ -150,7 +155,7 @@ class Docker:
             repository, tag = image, "latest"
         if not is_local(image):
             raise BuildFailed(f"not rehearsed: a push to {image.partition('/')[0]}")
-        pushed = push(self._podman, image, Repository(self._endpoint, repository), tag)
+        pushed = push(self._podman, image, Repository(self._endpoint, repository, self._store.tokens()), tag)
         print(f"pushed {pushed} as {tag}, built by podman {self._podman.version}", file=sys.stderr)
 
     def _podman_call(self, *words: str) -> int:

@@ -112,12 +112,17 @@ class Runner:
         self._changed(status="STOPPED", stop_code=code, reason=reason, exit_code=self._exit_code)
 
     def _start_and_wait(self) -> None:
-        container, aws, order = self._container(), self._host.aws, self._order
+        container, order = self._container(), self._order
+        # The agent pulls, reads secrets and logs with the execution role; the application has the task role.
+        aws = self._host.aws.of_role(order.definition.get("executionRoleArn", ""), order.identifier)
         self._changed(status="PENDING")
-        image = self._host.images.pull(container["image"])
+        token = _registry_token(aws, order.region) if "executionRoleArn" in order.definition else ""
+        image = self._host.images.pull(container["image"], token)
         secrets = read_secrets(container, functools.partial(_client, aws, order.region))
         logs = LogStream(container, order.identifier, functools.partial(_client, aws, order.region))
-        program, ports = self._program(container, image, aws.variables(order.region) | secrets)
+        task_role = order.definition.get("taskRoleArn", "")
+        variables = aws.variables(order.region, task_role, order.identifier) | secrets
+        program, ports = self._program(container, image, variables)
         with self._lock:
             process = self._process = None if self._ordered else Process(program, aws.address[1])
         if process is None:
@@ -198,6 +203,19 @@ class Runner:
         except (ClientError, BotoCoreError):
             return False
         return True
+
+
+def _registry_token(aws: Aws, region: str) -> str:
+    """The authorization token for the registry."""
+    try:
+        (data,) = aws.client("ecr", region).get_authorization_token()["authorizationData"]
+    except ClientError as error:
+        reason = error.response["Error"].get("Message", "")
+        raise CannotStart(
+            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve ecr registry "
+            f"auth: service call has been retried 1 time(s): AccessDeniedException: {reason}"
+        ) from error
+    return str(data["authorizationToken"])
 
 
 def _client(aws: Aws, region: str, service: str, other_region: str | None = None) -> Any:

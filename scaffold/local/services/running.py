@@ -7,6 +7,7 @@ from pathlib import Path
 from scaffold.engine.balancer.balancers import Balancers
 from scaffold.engine.clock import Clock
 from scaffold.engine.containers.podman import Podman
+from scaffold.engine.credentials import AssumeRole, Credentials
 from scaffold.engine.events import EventStream
 from scaffold.engine.tasks.aws import Aws
 from scaffold.engine.tasks.images import Images
@@ -19,17 +20,19 @@ from scaffold.local.services.service_list import ServiceList
 
 
 def run_services(
-    state: Path, endpoint: str, clock: Clock, events: EventStream, podman: Podman | None
+    state: Path, endpoint: str, clock: Clock, events: EventStream, assume: AssumeRole, podman: Podman | None
 ) -> tuple[EcsServices, ServiceList]:
     """Run services and load balancers from now on.
 
     Args:
         state: The state directory.
         endpoint: The URL of local AWS.
+        assume: Gives tasks the credentials of their roles.
         podman: Runs the images that do not run as processes.
     """
     balancers = Balancers()
-    host = Host(Aws(endpoint, ACCESS_KEY, SECRET_KEY), Images(endpoint, state / "images", podman), balancers, podman)
+    aws = Aws(endpoint, Credentials(ACCESS_KEY, SECRET_KEY), assume)
+    host = Host(aws, Images(endpoint, state / "images", podman), balancers, podman)
     LoadBalancing(balancers).install()
     services = Services(host, clock, events)
     api = EcsServices(services)

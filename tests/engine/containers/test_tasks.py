@@ -56,7 +56,8 @@ def image(containers: Containers, account: Account, tmp_path_factory: pytest.Tem
     entry = '["node", "main.js"]'
     (folder / "Dockerfile").write_text(f"FROM {base_name()}\nWORKDIR /app\nCOPY main.js ./\nENTRYPOINT {entry}\n")
     containers.podman.run("build", "--tag", "server", folder)
-    digest = push(containers.podman, "server", Repository(account.endpoint, f"{HOST}/shop"), "1")
+    token = account.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    digest = push(containers.podman, "server", Repository(account.endpoint, f"{HOST}/shop", {HOST: token}), "1")
     containers.podman.run("rmi", local_name(digest), "server")
     return f"{HOST}/shop@{digest}"
 

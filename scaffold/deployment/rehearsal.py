@@ -1,0 +1,227 @@
+"""A rehearsal: deploying a service to an AWS of its own and following its pipeline to the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from scaffold.aws import codepipeline, pipeline_state, release_logs
+from scaffold.aws.pipeline_state import ActionRun
+from scaffold.aws.session import Session, signed_in
+from scaffold.console.console import Console
+from scaffold.core.errors import EXIT_DONE, EXIT_RELEASE_FAILED, EXIT_WAITS_FOR_APPROVAL
+from scaffold.core.results import Result
+from scaffold.core.target import Target
+from scaffold.deployment import pipeline_names, release_tree
+from scaffold.deployment.approval import Approval, WaitingRelease, decide_in
+from scaffold.deployment.deploy import deploy
+from scaffold.deployment.follow import ReleaseFailed, follow
+from scaffold.deployment.status import EnvironmentStatus, StatusResult, look
+from scaffold.service import names
+from scaffold.service.service import Service
+
+_EXIT_CODES = {"succeeded": EXIT_DONE, "failed": EXIT_RELEASE_FAILED, "waiting": EXIT_WAITS_FOR_APPROVAL}
+_MESSAGE = "scaffold rehearse"
+
+
+@dataclass(frozen=True)
+class RehearsedAction:
+    """An action of the pipeline in a rehearsal.
+
+    Attributes:
+        status: As CodePipeline names it.
+        seconds: How long it took.
+    """
+
+    name: str
+    status: str
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class RehearsedStage:
+    """A stage of the pipeline in a rehearsal.
+
+    Attributes:
+        status: As CodePipeline names it; None where the release has not entered it.
+        seconds: How long it took.
+        actions: Those that were started.
+    """
+
+    name: str
+    status: str | None
+    seconds: float | None
+    actions: tuple[RehearsedAction, ...]
+
+
+@dataclass(frozen=True)
+class FailedAction:
+    """The action that ended a rehearsal.
+
+    Attributes:
+        reason: Why it failed, in the words of its provider.
+        log: The last lines of its build, or of the tasks of its environment.
+    """
+
+    stage: str
+    action: str
+    reason: str
+    log: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RehearsalResult(Result):
+    """How far a commit came.
+
+    Attributes:
+        commit: The commit that was rehearsed.
+        outcome: `succeeded`, `failed`, or `waiting` for an approval.
+        execution: The id of the pipeline execution.
+        until: The stage after which the rehearsal was to end; None for the last one.
+        waiting: The stage that waits for approval; None where none does.
+        failed: The action that failed; None where none did, but for example a condition of a stage.
+        seconds: How long it all took, without the start of local AWS.
+        kept: Whether local AWS is still running.
+        container_engine: Whether images were built and run as containers.
+    """
+
+    command: ClassVar[str] = "rehearse"
+
+    service: str
+    region: str
+    local: bool
+    commit: str
+    outcome: str
+    execution: str
+    until: str | None
+    waiting: str | None
+    failed: FailedAction | None
+    seconds: float
+    stages: tuple[RehearsedStage, ...]
+    environments: tuple[EnvironmentStatus, ...]
+    kept: bool = False
+    container_engine: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 for the end that was asked for, 1 for a release that failed, 11 for one that waits."""
+        return _EXIT_CODES[self.outcome]
+
+
+def rehearse(
+    service: Service,
+    target: Target,
+    *,
+    until: str | None,
+    failing: str | None,
+    approve: Callable[[WaitingRelease], bool],
+    console: Console,
+) -> RehearsalResult:
+    """Deploy a service, and follow the release of its commit to the end.
+
+    Args:
+        service: With its commit checked out.
+        target: An AWS in which nothing of the service exists.
+        until: The stage after whose success the rehearsal ends; None for the last one.
+        failing: The action that the target makes fail, as STAGE/ACTION; None for none.
+        approve: Called with each release that waits for approval; false ends the rehearsal.
+
+    Raises:
+        UsageError: The deployed pipeline has no such stage or action.
+        ScaffoldError: The deployment failed, or the pipeline did not start.
+    """
+    began = time.monotonic()
+    commit = deploy(service, target, plan=False, console=console).commit
+    with signed_in(service, target, console) as session:
+        until = _prepare(session, service, until, failing)
+        waiting, failed = None, None
+        try:
+            execution, waiting = _follow(session, service, commit, until, approve, console)
+            outcome = "waiting" if waiting else "succeeded"
+        except ReleaseFailed as failure:
+            if failure.execution is None:
+                raise
+            execution, outcome = failure.execution, "failed"
+            failed = _failed(session, service, failure.action) if failure.action else None
+        state = look(session, service)
+        runs = pipeline_state.action_runs(session, service.app_name, execution)
+        return RehearsalResult(
+            service=service.app_name,
+            region=session.region,
+            local=target.local,
+            commit=commit,
+            outcome=outcome,
+            execution=execution,
+            until=until,
+            waiting=waiting,
+            failed=failed,
+            seconds=time.monotonic() - began,
+            stages=_stages(state, execution, runs),
+            environments=state.environments,
+        )
+
+
+def _prepare(session: Session, service: Service, until: str | None, failing: str | None) -> str | None:
+    """Check the names once more, against the pipeline that was really deployed, and keep releases from the stages after
+    the last one; return that stage's name.
+    """
+    stages = pipeline_names.deployed(pipeline_state.stages(session, service.app_name))
+    if failing:
+        pipeline_names.chosen_action(service, stages, failing)
+    if until is None:
+        return None
+    last = pipeline_names.chosen_stage(service, stages, until)
+    in_order = list(stages)
+    for following in in_order[in_order.index(last) + 1 :][:1]:
+        reason = f"scaffold rehearse --until {last}"
+        codepipeline.disable_transition(session, service.app_name, following, reason)
+    return last
+
+
+def _follow(
+    session: Session,
+    service: Service,
+    commit: str,
+    until: str | None,
+    approve: Callable[[WaitingRelease], bool],
+    console: Console,
+) -> tuple[str, str | None]:
+    """Follow the release through its approvals; return its execution, and the stage in which it waits at the end."""
+    printed: set[str] = set()
+    while True:
+        release = follow(session, service, commit, console, until=until, printed=printed)
+        if release.waiting is None:
+            return release.execution, None
+        decided = decide_in(
+            session,
+            service,
+            Approval,
+            environment=None,
+            execution=release.execution,
+            message=_MESSAGE,
+            confirm=approve,
+        )
+        if decided is None:
+            return release.execution, release.waiting
+
+
+def _failed(session: Session, service: Service, run: ActionRun) -> FailedAction:
+    environment = next((one for one in service.environments if names.pipeline_stage(one) == run.stage), None)
+    log: tuple[str, ...] = ()
+    if run.category in ("Build", "Test"):
+        log = release_logs.of_build(session, run.external) if run.external else ()
+    elif environment:
+        log = release_logs.of_newest_task(session, service.app_name, environment)
+    return FailedAction(run.stage, run.name, run.reason, log)
+
+
+def _stages(state: StatusResult, execution: str, runs: Sequence[ActionRun]) -> tuple[RehearsedStage, ...]:
+    found = []
+    for stage in state.stages:
+        own = [run for run in runs if run.stage == stage.name]
+        actions = tuple(RehearsedAction(run.name, run.status, release_tree.seconds([run])) for run in own)
+        status = stage.status if stage.execution == execution else None
+        found.append(RehearsedStage(stage.name, status, release_tree.seconds(own), actions))
+    return tuple(found)

@@ -1,0 +1,306 @@
+"""`scaffold rehearse`: a commit on a local AWS of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from scaffold.core.git import git
+from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.service import names
+from tests.cli.running import COMMAND, ROOT
+from tests.deploy.services import IMPOSSIBLE, commit, make_service
+from tests.release.rehearsals import APPLICATION, DOCKERFILE, rehearse, result_of, small_service, statuses, trap
+from tests.release.services import BUILD, ENVIRONMENT, PIPELINE
+
+# A release takes half a minute, and on a busy machine several.
+pytestmark = pytest.mark.timeout(600)
+
+# In the form of real ones.
+KEY, SECRET = "AKIAQ3EGRT5ZPLANTED0", "p1an7ed/Secret+Access+Key/0123456789abcdef"
+LOGIN = "cGxhbnRlZDpyZWdpc3RyeS1wYXNzd29yZA=="
+
+
+def plant(folder: Path, trapped: str) -> dict[str, str]:
+    """Settings and credentials of a real account wherever tools look for them, and a Git that records its variables."""
+    home, bin_folder = folder / "home", folder / "bin"
+    files = {
+        ".aws/credentials": f"[default]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n",
+        ".aws/config": f"[default]\nregion = eu-west-3\nendpoint_url = http://{trapped}\n",
+        ".docker/config.json": json.dumps({"auths": {trapped: {"auth": LOGIN}}}),
+        ".gitconfig": f"[credential]\nhelper = \"!touch '{folder}/asked'\"\n[core]\nhooksPath = {folder}/hooks\n"
+        f'[url "http://{trapped}/"]\ninsteadOf = codecommit::\n',
+    }
+    for name, text in files.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text)
+    programs = {
+        "hooks/pre-push": f"#!/bin/sh\ntouch '{folder}/hooked'\n",
+        "bin/git": f"#!/bin/sh\nenv > '{folder}'/git-$$\nexec '{shutil.which('git')}' \"$@\"\n",
+    }
+    for name, text in programs.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return {
+        "HOME": str(home),
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_SESSION_TOKEN": SECRET,
+        "AWS_PROFILE": "default",
+        "AWS_REGION": "eu-west-3",
+        "AWS_ENDPOINT_URL": f"http://{trapped}",
+        "AWS_ENDPOINT_URL_CODEPIPELINE": f"http://{trapped}",
+        "AWS_CONFIG_FILE": str(home / ".aws/config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(home / ".aws/credentials"),
+        "DOCKER_CONFIG": str(home / ".docker"),
+        "DOCKER_HOST": f"tcp://{trapped}",
+        "HTTPS_PROXY": f"http://{trapped}",
+        "HTTP_PROXY": f"http://{trapped}",
+        "REGISTRY_PASSWORD": SECRET,
+    }
+
+
+def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
+    """Of a service that belongs to an account, with credentials of that account all around."""
+    root = small_service(tmp_path / "orders", aws_account_id="123456789012")
+    git("switch", "-q", "-c", "change", cwd=root)
+    git("remote", "add", "origin", "https://example.com/orders.git", cwd=root)
+    before = {path: path.read_bytes() for path in (root / ".git").rglob("*") if path.is_file()}
+    with trap() as (trapped, connections):
+        done = rehearse(root, "--yes", "--json", **plant(tmp_path, trapped))
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    document = json.loads(done.stdout)
+    # Also after an approval, at which the release is followed again, each line is printed once.
+    assert done.stderr.count("✓ Build: Build") == 1
+    head = git("rev-parse", "HEAD", cwd=root)
+    assert (document["command"], document["outcome"], document["commit"]) == ("rehearse", "succeeded", head)
+    assert set(statuses(document).values()) == {"Succeeded"}
+    (live,) = document["environments"]
+    assert (live["production"], live["commit"]) == (True, head)
+    assert live["answers"] == live["version"] is not None
+    assert {action["name"] for stage in document["stages"] for action in stage["actions"]} >= {"Service", "Approval"}
+
+    assert connections == []
+    assert not (tmp_path / "asked").exists()
+    assert not (tmp_path / "hooked").exists()
+    recorded = [path.read_text() for path in tmp_path.glob("git-*")]
+    pushing = [variables for variables in recorded if "CODE_COMMIT_ENDPOINT=" in variables]
+    assert pushing
+    assert [
+        planted for planted in (KEY, SECRET, LOGIN, str(tmp_path / "home")) for one in pushing if planted in one
+    ] == []
+    # Reading Git may refresh its index; everything else is as before.
+    now = {path: path.read_bytes() for path in (root / ".git").rglob("*") if path.is_file()}
+    assert {path.name for path in {**before, **now} if before.get(path) != now.get(path)} <= {"index"}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A service whose pipeline has a short build, a stack in dev, and in prod an approval and a stack."""
+    root = make_service(tmp_path / "tiny", "tiny")
+    files = {"infrastructure__build_yaml": BUILD, "infrastructure__pipeline_yaml": PIPELINE, "version_txt": "v1\n"}
+    tags = json.dumps({"Tags": {names.TAG_SERVICE: "tiny"}})
+    commit(root, **files, infrastructure__environment_yaml=ENVIRONMENT, infrastructure__environment_json=tags)
+    return root
+
+
+@pytest.mark.slow
+def test_a_rehearsal_ends_at_an_approval_without_a_terminal(tiny: Path) -> None:
+    done = rehearse(tiny)
+    assert done.returncode == 11, done.stderr
+    assert "waits for approval in the stage Prod" in done.stdout
+    assert "`scaffold rehearse --yes` approves it" in done.stdout
+    assert "without a container engine" in done.stdout
+    assert "docs/rehearsal.md" in done.stdout
+    assert "URLs" not in done.stdout.replace("Local AWS has ended, and the URLs with it.", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("answer", "code", "status"), [("y", 0, "Succeeded"), ("n", 11, "InProgress")])
+def test_a_terminal_asks_and_shows_what_it_approves(tiny: Path, answer: str, code: int, status: str) -> None:
+    child = pexpect.spawn(
+        COMMAND[0],
+        [*COMMAND[1:], "rehearse"],
+        cwd=str(tiny),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PROMPT_TOOLKIT_NO_CPR": "1"},
+        encoding="utf-8",
+        timeout=250,
+        dimensions=(50, 150),
+    )
+    child.expect("version +v1")
+    child.expect("Approve this release")
+    child.send(f"{answer}\r")
+    child.expect(f"Prod +{status}")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == code
+
+
+@pytest.mark.slow
+def test_an_action_fails_on_request(tiny: Path) -> None:
+    document = result_of(tiny, 1, "--yes", "--fail", "prod/environment")
+    assert document["failed"]["stage"] == "Prod"
+    assert document["failed"]["action"] == "Environment"
+    assert "requested to fail" in document["failed"]["reason"]
+    dev, prod = document["environments"]
+    assert (dev["commit"], prod["commit"]) == (document["commit"], None)
+    assert list(statuses(document).values()) == ["Succeeded", "Succeeded", "Succeeded", "Failed"]
+
+
+@pytest.mark.slow
+def test_the_end_is_a_stage_and_the_next_one_is_not_entered(tiny: Path) -> None:
+    document = result_of(tiny, 0, "--until", "dev")
+    assert (document["outcome"], document["until"]) == ("succeeded", "Dev")
+    assert statuses(document) == {"Source": "Succeeded", "Build": "Succeeded", "Dev": "Succeeded", "Prod": None}
+    assert document["stages"][-1]["actions"] == []
+
+
+@pytest.mark.slow
+def test_a_stage_that_only_the_deployed_pipeline_names(tiny: Path) -> None:
+    template = (tiny / "infrastructure/pipeline.yaml").read_text()
+    computed = template.replace("- Name: Dev\n", "- Name: !Sub 'Dev'\n")
+    assert computed != template
+    commit(tiny, infrastructure__pipeline_yaml=computed)
+    done = rehearse(tiny, "--until", "test")
+    assert done.returncode == 2, done.stderr
+    assert "has no stage 'test'.\n  Its stages are Source, Build, Dev, Prod." in done.stderr
+    assert result_of(tiny, 0, "--until", "DEV")["until"] == "Dev"
+
+
+@pytest.mark.slow
+def test_what_is_kept_can_be_used_until_ctrl_c(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    child = pexpect.spawn(
+        COMMAND[0],
+        [*COMMAND[1:], "rehearse", "--until", "Source", "--keep"],
+        cwd=str(tiny),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TMPDIR": str(tmp_path / "tmp")},
+        encoding="utf-8",
+        timeout=250,
+        dimensions=(50, 250),
+    )
+    child.expect("export AWS_ENDPOINT_URL=(http://[0-9.:]+)")
+    assert child.match
+    endpoint = child.match[1]
+    child.expect("the clone is (/[^ \r\n]+/tiny)[.]")
+    clone = Path(child.match[1])
+    child.expect("Ctrl-C to end it")
+    state = subprocess.run(
+        [*COMMAND, "status", "--json"],
+        cwd=clone,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "SCAFFOLD_LOCAL": "1",
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        },
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert json.loads(state.stdout)["stages"][1]["disabled_reason"] == "scaffold rehearse --until Source", state.stderr
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert (clone / "version.txt").is_file()
+    assert [path.name for path in (tmp_path / "tmp").iterdir()] == [clone.parent.name]
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_nothing(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    child = pexpect.spawn(
+        COMMAND[0],
+        [*COMMAND[1:], "rehearse", "--keep"],
+        cwd=str(tiny),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TMPDIR": str(tmp_path / "tmp")},
+        encoding="utf-8",
+        timeout=250,
+        dimensions=(50, 250),
+    )
+    child.expect("Signed in")
+    child.sendintr()
+    child.expect("Interrupted: the rehearsal and its local AWS have ended")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_deployment_that_fails_names_the_users_repository(tiny: Path) -> None:
+    template = (tiny / "infrastructure/foundation.yaml").read_text()
+    commit(tiny, infrastructure__foundation_yaml=template.replace("Outputs:\n", f"{IMPOSSIBLE}Outputs:\n"))
+    done = rehearse(tiny)
+    assert done.returncode == 1, done.stdout
+    assert "scaffold-rehearse-" not in done.stderr.split("Error: ")[1]
+    assert "scaffold deploy" not in done.stderr.split("Error: ")[1]
+
+
+@pytest.mark.slow
+def test_a_failing_unit_test_stops_the_release(tmp_path: Path) -> None:
+    root = small_service(tmp_path / "orders")
+    test = "FROM ${BASE_IMAGE} AS test\nWORKDIR /app\nRUN mkdir reports && chown 1000:1000 reports\nCOPY test ./test\n"
+    test += 'USER 1000:1000\nCMD ["node", "--test", "--test-reporter=junit", '
+    test += '"--test-reporter-destination=reports/junit.xml", "test/app_test.mjs"]\n\n'
+    failing = "import test from 'node:test';\ntest('adds', () => { throw new Error('2 + 2 is 5'); });\n"
+    dockerfile = DOCKERFILE.replace("# tests: none\n", "").replace("FROM", f"{test}FROM", 1)
+    (root / "app" / "Dockerfile").write_text(dockerfile)
+    commit(root, app__test__app_test_mjs=failing)
+    document = result_of(root, 1, "--yes")
+    assert (document["failed"]["stage"], document["failed"]["action"]) == ("Build", "Build")
+    assert "the tests failed" in "\n".join(document["failed"]["log"])
+    assert statuses(document)["Live"] is None
+    assert document["environments"][0]["url"] is None
+
+
+@pytest.mark.slow
+def test_a_scan_finding_stops_the_release(tmp_path: Path) -> None:
+    root = small_service(tmp_path / "orders", scan_gate="high")
+    findings = tmp_path / "findings.json"
+    finding = {"name": "CVE-2026-0001", "severity": "HIGH", "attributes": [{"key": "package_name", "value": "openssl"}]}
+    findings.write_text(json.dumps({"imageScanFindings": {"findings": [finding]}}))
+    document = result_of(root, 1, "--yes", "--scan-findings", findings)
+    assert document["failed"]["stage"] == "Build"
+    assert "CVE-2026-0001" in "\n".join(document["failed"]["log"])
+
+
+@pytest.mark.slow
+def test_a_scan_finding_below_the_threshold_stops_nothing(tmp_path: Path) -> None:
+    root = small_service(tmp_path / "orders", scan_gate="high")
+    findings = tmp_path / "findings.json"
+    findings.write_text(json.dumps({"findings": [{"name": "CVE-2026-0001", "severity": "LOW"}]}))
+    assert result_of(root, 0, "--until", "Build", "--scan-findings", findings)["outcome"] == "succeeded"
+
+
+@pytest.mark.slow
+def test_a_failing_smoke_test_leaves_the_next_environment_untouched(tmp_path: Path) -> None:
+    wrong = APPLICATION.replace("{ version, environment }", "{ version: 'another', environment }")
+    root = small_service(tmp_path / "orders", wrong, environments="dev,live")
+    document = result_of(root, 1, "--yes")
+    assert (document["failed"]["stage"], document["failed"]["action"]) == ("Dev", "SmokeTest")
+    assert "returns version 'another'" in "\n".join(document["failed"]["log"])
+    dev, live = document["environments"]
+    assert (dev["answers"], dev["commit"]) == ("another", None)
+    assert (live["url"], statuses(document)["Live"]) == (None, None)
+
+
+@pytest.mark.slow
+def test_a_task_that_exits_at_start_is_shown_with_its_last_words(tmp_path: Path) -> None:
+    root = small_service(tmp_path / "orders", "console.log('no database'); process.exit(1);\n")
+    document = result_of(root, 1, "--yes")
+    assert (document["failed"]["stage"], document["failed"]["action"]) == ("Live", "Service")
+    assert "no database" in document["failed"]["log"]
+    assert "Circuit Breaker" in document["failed"]["reason"]
