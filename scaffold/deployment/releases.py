@@ -36,7 +36,7 @@ class PastRelease:
         trigger: What started the execution, as CodePipeline names it; `ManualRollback` or `AutomatedRollback` of a
             rollback.
         started_by: The ARN of that rule, user or role.
-        approved_by: The ARN of who approved or rejected it; None where nobody had to.
+        approved_by: The ARN of who approved or rejected it; None where no decision was needed.
         outcome: The outcome of the stage as CodePipeline names it, such as `Succeeded`, `Failed` or `InProgress`.
         waits: Whether it waits for approval.
         reason: Why it failed, with the action.

@@ -266,6 +266,6 @@ def _changed(release: PastRelease) -> str:
 
 
 def _revert(service: Service, happened: str, commit: str | None) -> ScaffoldError:
-    """The error where the pipeline has no way back: new commits that undo the others are released as any other."""
+    """The error where the pipeline cannot roll back: commits that revert the others are released as any commit."""
     commands = history.revert_commands(service, commit)
     return ScaffoldError(f"{happened}.", f"Revert the commits instead, and the pipeline releases that: `{commands}`.")

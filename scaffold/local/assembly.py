@@ -71,7 +71,8 @@ def assemble(
     """
     repositories, reports = Repositories(state / "repositories"), ReportGroups()
     engine = _engine(state, api_address, git_address, speed, failing, repositories, reports) if speed else None
-    git = GitEndpoint(repositories, region, engine.pushed if engine else None)
+    guard = engine.guard if engine else None
+    git = GitEndpoint(repositories, region, engine.pushed if engine else None, guard)
     codecommit = CodeCommit(repositories, git_address)
     codepipeline = engine.codepipeline if engine else CodePipeline()
     autoscaling = ApplicationAutoScaling(engine.hold_limits if engine else None)
@@ -114,7 +115,7 @@ def assemble(
         services |= engine.services
     else:
         services |= {f"{_ECS}.{operation}": deployments for operation in ServiceDeployments.operations}
-    router = Router(ministack_bridge.app, services, git, region)
+    router = Router(ministack_bridge.app, services, git, region, guard)
     router.controls["/_local/image-scans"] = scans.control
     if engine:
         router.controls["/_local/services"] = engine.service_list.control

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from scaffold.engine.builds.builds import Builds
+from scaffold.engine.builds.reports import Report, ReportRefused
+from scaffold.engine.builds.request import session_name
 from scaffold.engine.clock import Clock
 from scaffold.engine.events import EventStream
 from scaffold.engine.executors.clients import Clients
 from scaffold.engine.executors.codebuild import BuildRefused
 from scaffold.engine.executors.failing import with_failing_action
-from scaffold.engine.executors.providers import executors
+from scaffold.engine.executors.providers import executors, with_roles
+from scaffold.engine.pipeline.jobs import Executor
 from scaffold.engine.pipeline.runner import Runner
 from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation import containers
 from scaffold.local.cloudformation.builds import CodeBuildProject
 from scaffold.local.cloudformation.resource_types import ResourceType
-from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.permissions.actor import Actor
+from scaffold.local.permissions.guard import Denied, Guard
 from scaffold.local.protocol import AwsService, Document, ServiceError
 from scaffold.local.services.build_surroundings import surroundings
-from scaffold.local.services.codebuild import CodeBuild
+from scaffold.local.services.codebuild import CodeBuild, project_arn
 from scaffold.local.services.codepipeline_runs import RunningCodePipeline
 from scaffold.local.services.ecr_public import EcrPublic
 from scaffold.local.services.event_rules import EventRules
-from scaffold.local.services.report_groups import ReportGroups
+from scaffold.local.services.report_groups import ReportGroups, group_arn
 from scaffold.local.services.repositories import Repositories
 from scaffold.local.services.running import run_services
 from scaffold.local.services.source_archives import SourceArchives
+
+_START = "codepipeline:StartPipelineExecution"
+_REPORTING = ("codebuild:CreateReport", "codebuild:BatchPutTestCases", "codebuild:UpdateReport")
 
 
 class Engine:
@@ -52,17 +61,25 @@ class Engine:
         repositories: Repositories,
         reports: ReportGroups,
     ) -> None:
+        self.guard = Guard({"cloudformation": ministack_bridge.stack_tags, "codebuild": self._codebuild_tags})
+        self._reports = reports
         endpoint, clock, stream = f"http://{api_address}", Clock(speed), EventStream()
         self._rules = EventRules(stream)
-        builds = Builds(surroundings(state, endpoint, git_address), stream, reports.store)
+        place = surroundings(state, endpoint, git_address, self.guard.assume)
+        builds = Builds(place, stream, self._store_report)
         self._codebuild = CodeBuild(builds, reports)
-        self._services, self.service_list = run_services(state, endpoint, clock, stream)
-        clients = Clients(endpoint, ACCESS_KEY, SECRET_KEY)
-        providers = executors(clients, SourceArchives(repositories), clock, self._start_build)
+        self._services, self.service_list = run_services(state, endpoint, clock, stream, self.guard.assume)
+
+        def executors_of(role: str) -> dict[str, Executor]:
+            actor = Actor(self.guard, role)
+            start = functools.partial(self._start_build, actor)
+            return executors(Clients(endpoint, actor.credentials), SourceArchives(repositories, actor), clock, start)
+
+        providers = with_roles(executors_of)
         if failing:
             providers = with_failing_action(providers, failing)
         self.codepipeline = RunningCodePipeline(lambda state: Runner(state, providers, clock, stream))
-        self._rules.start_pipelines(self.codepipeline.start_for_event)
+        self._rules.start_pipelines(self._start_pipeline)
 
     @property
     def pushed(self) -> Callable[..., None]:
@@ -95,8 +112,33 @@ class Engine:
         self.codepipeline.stop()
         self._codebuild.stop()
 
-    def _start_build(self, region: str, given: Document, initiator: str, commit: str) -> Document:
+    def _store_report(self, region: str, build: Document, group: str, report: Report) -> str:
+        arn = group_arn(region, group)
+        actor = Actor(self.guard, build.get("serviceRole", ""), session_name(build["id"]))
+        created = () if self._reports.find(arn) else ("codebuild:CreateReportGroup",)
         try:
+            actor.require(region, arn, *created, *_REPORTING)
+        except Denied as error:
+            raise ReportRefused(f"error processing report: AccessDeniedException: {error}") from error
+        return self._reports.store(region, build, group, report)
+
+    def _codebuild_tags(self, arn: str) -> dict[str, str]:
+        return self._codebuild.tags_of(arn)
+
+    def _start_pipeline(self, pipeline: str, rule: str, role: str) -> None:
+        """Start a pipeline for a rule. EventBridge has only a metric for targets that it may not invoke."""
+        try:
+            Actor(self.guard, role, "events").require(pipeline.split(":")[3], pipeline, _START)
+        except Denied as error:
+            print(f"{rule}: {error}", file=sys.stderr)  # The log of local AWS.
+        else:
+            self.codepipeline.start_for_event(pipeline, rule)
+
+    def _start_build(self, actor: Actor, region: str, given: Document, initiator: str, commit: str) -> Document:
+        try:
+            actor.require(region, project_arn(region, given["projectName"]), "codebuild:StartBuild")
             return self._codebuild.start(region, given, initiator, commit)
+        except Denied as error:
+            raise BuildRefused(f"Error code: AccessDeniedException, message: {error}") from error
         except ServiceError as error:
             raise BuildRefused(f"Error code: {error.code}, message: {error.message}") from error

@@ -28,6 +28,7 @@ from ministack.services import (  # type: ignore[import-untyped]
     eventbridge,
     iam,
     s3,
+    secretsmanager,
     sns,
 )
 from ministack.services.cloudformation import engine, handlers, helpers, provisioners, stacks  # type: ignore[import-untyped]
@@ -53,6 +54,7 @@ _TARGETS = {
     "ecr": "AmazonEC2ContainerRegistry_V20150921",
     "events": "AWSEvents",
     "logs": "Logs_20140328",
+    "secretsmanager": "secretsmanager",
 }
 _MODULES = {
     "cloudwatch": cloudwatch,
@@ -62,6 +64,7 @@ _MODULES = {
     "events": eventbridge,
     "iam": iam,
     "logs": cloudwatch_logs,
+    "secretsmanager": secretsmanager,
     "sns": sns,
 }
 
@@ -240,6 +243,22 @@ def add_stack_event(stack: Document, status: str, reason: str) -> None:
 def stack_records() -> list[Document]:
     """The stacks of the current request's region: ministack's own dictionaries, not copies."""
     return list(cloudformation._stacks.values())
+
+
+def stack_tags(arn: str) -> dict[str, str]:
+    """The tags of a stack, by an ARN that need not have the stack's id; none if it does not exist."""
+    _, _, _, region, _, resource = arn.split(":", 5)
+    with request_scope(ACCOUNT, region):
+        stack = cloudformation._stacks.get(resource.split("/")[1]) or {}
+    return {tag["Key"]: tag["Value"] for tag in stack.get("Tags") or []}
+
+
+def secret_arn(name: str, region: str) -> str:
+    """The ARN of a secret, which has a random suffix; without it if the secret does not exist."""
+    try:
+        return str(call("secretsmanager", "DescribeSecret", {"SecretId": name}, region)["ARN"])
+    except ServiceError:
+        return f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:{name}"
 
 
 def keep_deleted_stack(name: str) -> None:

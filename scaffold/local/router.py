@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+from scaffold.local.credentials import ACCESS_KEY
+from scaffold.local.permissions.answers import Answer
+from scaffold.local.permissions.api_requests import ApiRequest
+from scaffold.local.permissions.guard import Guard
 from scaffold.local.protocol import AwsService, Call, Response
 from scaffold.local.services.git_endpoint import GitEndpoint, Receive, Send
 
-_SIGNED_REGION = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/")
+# The signature of local AWS's own requests, which nothing verifies.
+_ROOT = f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20000101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
 
 
 class Router:
@@ -22,13 +28,22 @@ class Router:
             dot, matches that operation only.
         git: The Git endpoint, for all requests over TLS.
         region: The region of unsigned requests.
+        guard: Checks the calls of roles; without it there are no roles that call.
     """
 
-    def __init__(self, ministack: Any, services: Mapping[str, AwsService], git: GitEndpoint, region: str) -> None:
+    def __init__(
+        self,
+        ministack: Any,
+        services: Mapping[str, AwsService],
+        git: GitEndpoint,
+        region: str,
+        guard: Guard | None = None,
+    ) -> None:
         self._ministack = ministack
         self._services = services
         self._git = git
         self._region = region
+        self._guard = guard
         #: Endpoints outside AWS's APIs, by path. Each takes an HTTP method and a JSON document.
         self.controls: dict[str, Callable[[str, Any], Response]] = {}
 
@@ -39,15 +54,42 @@ class Router:
         if scope["type"] == "http":
             if control := self.controls.get(scope["path"]):
                 return await _send(send, _call_control(control, scope["method"], await _body(receive)))
-            headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-            prefix, _, operation = headers.get(b"x-amz-target", "").partition(".")
+            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+            request = ApiRequest.read(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers)
+            if self._guard and self._guard.concerns(request):
+                body = await _body(receive)
+                if answer := await self._guard.answer(replace(request, body=body), self._ask):
+                    return await _send(send, answer)
+                receive = _received(body, receive)
+            prefix, _, operation = headers.get("x-amz-target", "").partition(".")
             service = self._services.get(f"{prefix}.{operation}") or self._services.get(prefix)
             if service:
-                signed = _SIGNED_REGION.search(headers.get(b"authorization", ""))
-                region = signed["region"] if signed else self._region
+                region = request.region or self._region
                 return await _send(send, _call_service(service, operation, region, await _body(receive)))
         await self._ministack(scope, receive, send)
         return None
+
+    async def _ask(self, method: str, path: str) -> tuple[dict[str, str], bytes]:
+        """Ask ministack's S3 without permissions: the headers and the body of its response."""
+        found, headers, content = urlsplit(path), {}, bytearray()
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "http",
+            "method": method,
+            "path": unquote(found.path),
+            "raw_path": found.path.encode(),
+            "query_string": found.query.encode(),
+            "headers": [(b"host", b"127.0.0.1"), (b"authorization", _ROOT.encode())],
+        }
+
+        async def send(message: dict[str, Any]) -> None:
+            headers.update({name.decode().lower(): value.decode() for name, value in message.get("headers", [])})
+            content.extend(message.get("body", b""))
+
+        await self._ministack(scope, _received(b"", _disconnected), send)
+        return headers, bytes(content)
 
 
 def _call_service(service: AwsService, operation: str, region: str, body: bytes) -> Response:
@@ -76,13 +118,28 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _send(send: Send, response: Response) -> None:
+def _received(body: bytes, then: Receive) -> Receive:
+    """What receives a body that has been read already, and afterwards what else arrives."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop() if messages else await then()
+
+    return receive
+
+
+async def _disconnected() -> dict[str, Any]:
+    return {"type": "http.disconnect"}
+
+
+async def _send(send: Send, response: Response | Answer) -> None:
     content = response.content
-    headers = [
-        (b"content-type", b"application/x-amz-json-1.1"),
-        (b"content-length", str(len(content)).encode()),
-        (b"x-amzn-requestid", b"00000000-0000-0000-0000-000000000000"),
-        *((name.lower().encode(), value.encode()) for name, value in response.headers.items()),
-    ]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    headers = {
+        "content-type": "application/x-amz-json-1.1",
+        "content-length": str(len(content)),
+        "x-amzn-requestid": "00000000-0000-0000-0000-000000000000",
+        **{name.lower(): value for name, value in response.headers.items()},
+    }
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": response.status, "headers": encoded})
     await send({"type": "http.response.body", "body": content})

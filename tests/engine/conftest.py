@@ -19,6 +19,7 @@ from botocore.config import Config
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.environment import running_local_aws
 from tests.conftest import isolated
+from tests.engine.roles import create_roles
 
 Client = Callable[[str], Any]
 REGION = "us-east-1"
@@ -43,6 +44,7 @@ def client(variables: dict[str, str]) -> Client:
         return session.client(service, REGION, endpoint_url=variables["AWS_ENDPOINT_URL"], config=config)
 
     make("s3").create_bucket(Bucket=BUCKET)
+    create_roles(make("iam"), "pipeline", "builds")
     return make
 
 

@@ -15,6 +15,7 @@ import pytest
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.environment import running_local_aws
 from tests.engine.conftest import BUCKET, REGION, Client, Repository, eventually, name_of
+from tests.engine.roles import create_roles
 
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
 BROKEN = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": {"Version": "1066-10-14"}}}
@@ -44,6 +45,7 @@ class Pipeline:
 
     def __init__(self, name: str, client: Client) -> None:
         self.name = name
+        self.role = ROLE
         self.api = client("codepipeline")
         self._client = client
 
@@ -59,7 +61,7 @@ class Pipeline:
         }
         events = self._client("events")
         events.put_rule(Name=self.name, EventPattern=json.dumps(pattern))
-        events.put_targets(Rule=self.name, Targets=[{"Id": "pipeline", "Arn": arn, "RoleArn": ROLE}])
+        events.put_targets(Rule=self.name, Targets=[{"Id": "pipeline", "Arn": arn, "RoleArn": self.role}])
 
     def declaration(self, *stages: dict[str, Any]) -> dict[str, Any]:
         source = action(
@@ -67,7 +69,7 @@ class Pipeline:
         )
         return {
             "name": self.name,
-            "roleArn": ROLE,
+            "roleArn": self.role,
             "pipelineType": "V2",
             "executionMode": "QUEUED",
             "artifactStore": {"type": "S3", "location": BUCKET},
@@ -409,6 +411,7 @@ def test_no_thread_keeps_local_aws_from_ending(tmp_path: Path) -> None:
             return session.client(service, REGION, endpoint_url=aws.variables["AWS_ENDPOINT_URL"])
 
         client("s3").create_bucket(Bucket=BUCKET)
+        create_roles(client("iam"), "pipeline")
         made = Repository.create("ends", aws.variables, client, tmp_path)
         pipeline = Pipeline("ends", client)
         pipeline.create(stage("Prod", action("Approval", "Manual")))

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 import scaffold.aws.session
@@ -14,6 +15,7 @@ from scaffold.local.environment import running_local_aws
 from scaffold.service import names
 from scaffold.service.service import read
 from tests.deploy.services import Wire, commit, make_service, sharing_models
+from tests.engine.roles import create_roles
 from tests.release.services import BUILD, PIPELINE
 
 
@@ -21,6 +23,9 @@ from tests.release.services import BUILD, PIPELINE
 def running_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     home = tmp_path_factory.mktemp("home")
     with running_local_aws(runs=True, speed=100) as aws:
+        keys = aws.variables["AWS_ACCESS_KEY_ID"], aws.variables["AWS_SECRET_ACCESS_KEY"]
+        session = boto3.session.Session(*keys, region_name=aws.region)
+        create_roles(session.client("iam", endpoint_url=aws.variables["AWS_ENDPOINT_URL"]), "build", "pipeline", "push")
         isolated = {"HOME": os.fspath(home), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
         yield aws.variables | isolated
 

@@ -116,7 +116,7 @@ def test_an_earlier_release_is_released_again(service: Path, wire: Wire) -> None
     with pytest.raises(ScaffoldError, match="with the version, tag or commit v9 has succeeded"):
         roll_back(service, to="v9")
 
-    # Later releases stop before production, until it is opened again.
+    # Later releases wait before production, until the transition is enabled again.
     commit(service, version_txt="v3\n")
     with pytest.raises(
         ReleaseFailed, match="the transition into the stage Prod is disabled: scaffold rollback"
@@ -130,7 +130,7 @@ def test_an_earlier_release_is_released_again(service: Path, wire: Wire) -> None
     assert "is enabled again" in retry_view.text(opened)
     assert release(service).exit_code == 11
 
-    # A change of the pipeline's structure ends the way back.
+    # After a change of the pipeline's structure, no earlier release is eligible.
     template = (service / "infrastructure/pipeline.yaml").read_text()
     commit(service, infrastructure__pipeline_yaml=template.replace("Name: Environment\n", "Name: Stack\n"))
     run(service)

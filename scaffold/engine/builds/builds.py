@@ -11,7 +11,7 @@ from typing import Any
 from scaffold.engine.builds import phases
 from scaffold.engine.builds.log_stream import LogStream, destination
 from scaffold.engine.builds.reports import Report
-from scaffold.engine.builds.request import artifact_key, combine
+from scaffold.engine.builds.request import artifact_key, combine, session_name
 from scaffold.engine.builds.run import BuildRun, Watcher
 from scaffold.engine.builds.state_change import state_change
 from scaffold.engine.builds.surroundings import Surroundings
@@ -126,6 +126,7 @@ class Builds:
 
     def _make_run(self, build: Document, artifacts: Document, region: str, resolved_version: str) -> BuildRun:
         run: BuildRun
+        surroundings = self._surroundings.of_role(build.get("serviceRole", ""), session_name(build["id"]))
 
         def changed() -> None:
             self._tell(run, region)
@@ -134,10 +135,9 @@ class Builds:
             group = name if name.startswith("arn:") else f"{build['projectName']}-{name}"
             return self._store_report(region, run.build, group, report)
 
-        watcher = Watcher(
-            changed, reported, LogStream(build["logs"], lambda: self._surroundings.client("logs", region))
-        )
-        run = BuildRun(build, artifacts, region, self._surroundings, resolved_version, watcher)
+        log = LogStream(build["logs"], lambda: surroundings.client("logs", region))
+        watcher = Watcher(changed, reported, log, log.open)
+        run = BuildRun(build, artifacts, region, surroundings, resolved_version, watcher)
         return run
 
     def _tell(self, run: BuildRun, region: str) -> None:

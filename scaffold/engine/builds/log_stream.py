@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +29,7 @@ def destination(config: Document, region: str, account: str, project: str, numbe
 
 
 class LogStream:
-    """Sends lines. Group and stream are created with the first ones.
+    """Sends lines. Its methods may be called from any thread.
 
     Args:
         logs: Where the log goes.
@@ -38,20 +40,43 @@ class LogStream:
         self._group = logs.get("groupName", "")
         self._names = {"logGroupName": self._group, "logStreamName": logs.get("streamName", "")}
         self._connect = connect
+        self._lock = threading.Lock()
         self._client: Any = None
+        self._denied = ""
+
+    def open(self) -> str:
+        """Create the stream once, and its group if there is none. Returns why that is denied, or an empty text."""
+        with self._lock:
+            if self._group and self._client is None and not self._denied:
+                try:
+                    client = self._connect()
+                    self._create_stream(client)
+                    self._client = client
+                except (ClientError, BotoCoreError) as error:
+                    self._denied = _denial(error)
+                    self._say(error)
+            return self._denied
 
     def __call__(self, events: list[Document]) -> None:
         """Send events. What cannot be sent is lost, and the build goes on, as on AWS."""
-        if not self._group:
+        if self.open() or self._client is None:
             return
         try:
-            if self._client is None:
-                self._client = self._connect()
-                _create(self._client.create_log_group, logGroupName=self._group)
-                _create(self._client.create_log_stream, **self._names)
             self._client.put_log_events(**self._names, logEvents=events)
         except (ClientError, BotoCoreError) as error:
-            print(f"{self._group}: {error}")
+            self._say(error)
+
+    def _say(self, error: Exception) -> None:
+        print(f"{self._group}: {error}", file=sys.stderr)  # The log of local AWS.
+
+    def _create_stream(self, client: Any) -> None:
+        try:
+            _create(client.create_log_stream, **self._names)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            _create(client.create_log_group, logGroupName=self._group)
+            _create(client.create_log_stream, **self._names)
 
 
 def _create(operation: Callable[..., Any], **names: str) -> None:
@@ -60,3 +85,9 @@ def _create(operation: Callable[..., Any], **names: str) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
             raise
+
+
+def _denial(error: Exception) -> str:
+    """The message of a denied call; an empty text for another failure."""
+    found = error.response["Error"] if isinstance(error, ClientError) else {}
+    return str(found.get("Message")) if found.get("Code") == "AccessDeniedException" else ""

@@ -11,6 +11,10 @@ from xml.etree import ElementTree
 _STATUSES = {"failure": "FAILED", "error": "ERROR", "skipped": "SKIPPED"}
 
 
+class ReportRefused(Exception):
+    """CodeBuild does not store a report."""
+
+
 class InvalidReport(Exception):
     """A file is no JUnit XML."""
 

@@ -37,6 +37,11 @@ class Refused(Exception):
     """StartBuild refuses the request."""
 
 
+def session_name(identifier: str) -> str:
+    """The name of the session in which a build has assumed its role."""
+    return f"AWSCodeBuild-{identifier.rpartition(':')[2]}"
+
+
 def artifact_key(artifacts: Document) -> str:
     """The key of an archive in its bucket, or the prefix of the files."""
     return "/".join(filter(None, [artifacts.get("path", "").strip("/"), artifacts.get("name", "").strip("/")]))

@@ -34,11 +34,13 @@ class Watcher:
         changed: Called after each change of its phase or status.
         reported: Takes a report, and returns its ARN.
         send: Takes lines of its log.
+        open_log: Creates its log stream, and returns why that is denied, or an empty text.
     """
 
     changed: Callable[[], None]
     reported: Callable[[str, reports.Report], str]
     send: Callable[[list[Document]], None]
+    open_log: Callable[[], str] = str
 
 
 class BuildRun:
@@ -143,6 +145,10 @@ class BuildRun:
         """Fetch the sources, read the buildspec, start the shell."""
         for name in ("home", "tmp", "shell"):
             (self._folder / name).mkdir(parents=True)
+        if denied := self._watcher.open_log():
+            role, arn = self.build.get("serviceRole"), self.build["arn"]
+            what = f"to create Amazon CloudWatch Logs log streams for build {arn}. Error message: {denied}"
+            return phases.PhaseFailed("ACCESS_DENIED", f"Service role {role} does not allow AWS CodeBuild {what}")
         reader = variables.Variables(lambda service: self._surroundings.client(service, self._region))
         try:
             extra = self._fetch()
@@ -217,7 +223,7 @@ class BuildRun:
                 self._log.say(f"Report {name}: {report.status}, {len(report.cases)} tests")
                 self.add(reportArns=[*self.build.get("reportArns", []), self._watcher.reported(name, report)])
             self._upload_artifacts()
-        except (files.NoFiles, reports.InvalidReport) as error:
+        except (files.NoFiles, reports.InvalidReport, reports.ReportRefused) as error:
             return phases.PhaseFailed("CLIENT_ERROR", str(error))
         except (ClientError, BotoCoreError) as error:
             return phases.PhaseFailed("CLIENT_ERROR", f"Error in UPLOAD_ARTIFACTS phase: {error}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import botocore.session
 from botocore.config import Config
+
+from scaffold.engine.credentials import AssumeRole
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Surroundings:
         root: The folder in which each build has its own.
         variables: Environment variables with which the commands of builds reach AWS and Git, and their PATH.
         downloads: Environment variables with which this machine's package managers reach their registries.
+        assume: Gives builds the credentials of their project's role; without it they have those of `variables`.
     """
 
     root: Path
@@ -27,7 +30,14 @@ class Surroundings:
     endpoint: str
     variables: Mapping[str, str]
     downloads: Mapping[str, str] = field(default_factory=dict)
+    assume: AssumeRole | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of_role(self, role_arn: str, session: str) -> Surroundings:
+        """The surroundings of a build that has assumed a role."""
+        if self.assume is None:
+            return self
+        return replace(self, variables={**self.variables, **self.assume(role_arn, session).variables})
 
     def client(self, service: str, region: str) -> Any:
         """A client of AWS, with nothing of the machine's AWS settings."""
@@ -38,5 +48,6 @@ class Surroundings:
                 endpoint_url=self.endpoint,
                 aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
                 aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
+                aws_session_token=self.variables.get("AWS_SESSION_TOKEN"),
                 config=Config(retries={"max_attempts": 0}, proxies={}, s3={"addressing_style": "path"}),
             )

@@ -6,8 +6,15 @@ import threading
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.loaders import Loader
+
+from scaffold.engine.credentials import Credentials
+
+#: The models of AWS's APIs, which all sessions share: each role has a session, and reading the models takes time.
+_MODELS = Loader()
 
 
 class Clients:
@@ -15,13 +22,15 @@ class Clients:
 
     Args:
         endpoint: The URL of the endpoint of all services.
-        access_key: The access key id.
-        secret_key: The secret access key.
+        credentials: With which it is called.
     """
 
-    def __init__(self, endpoint: str, access_key: str, secret_key: str) -> None:
+    def __init__(self, endpoint: str, credentials: Credentials) -> None:
         self.endpoint = endpoint
-        self._session = boto3.session.Session(access_key, secret_key)
+        core = botocore.session.get_session()
+        core.register_component("data_loader", _MODELS)
+        keys = credentials.access_key, credentials.secret_key, credentials.token or None
+        self._session = boto3.session.Session(*keys, botocore_session=core)
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str], Any] = {}
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import threading
+from collections.abc import Callable, Mapping
+
 from scaffold.engine.clock import Clock
 from scaffold.engine.executors.approval import ManualApproval
 from scaffold.engine.executors.artifacts import Artifacts
@@ -11,7 +15,7 @@ from scaffold.engine.executors.codebuild import CodeBuildAction, StartBuild
 from scaffold.engine.executors.deployment_window import DeploymentWindow
 from scaffold.engine.executors.rules import variable_check
 from scaffold.engine.executors.source import CodeCommitSource, SourceControl
-from scaffold.engine.pipeline.jobs import Executor
+from scaffold.engine.pipeline.jobs import Executor, Job, Outcome
 
 
 def executors(
@@ -34,3 +38,22 @@ def executors(
         "VariableCheck": variable_check,
         "DeploymentWindow": DeploymentWindow(clock),
     }
+
+
+def with_roles(make: Callable[[str], Mapping[str, Executor]]) -> dict[str, Executor]:
+    """Executors each of which acts with the role of its action.
+
+    Args:
+        make: Makes the executors of a role, by provider; those of actions and rules without one for an empty text.
+    """
+    of_role, lock = functools.cache(make), threading.Lock()
+
+    def executor(provider: str) -> Executor:
+        def execute(job: Job) -> Outcome:
+            with lock:
+                chosen = of_role(job.assignment.role)[provider]
+            return chosen(job)
+
+        return execute
+
+    return {provider: executor(provider) for provider in of_role("")}

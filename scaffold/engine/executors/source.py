@@ -24,6 +24,10 @@ class SourceUnavailable(Exception):
     """A repository, branch or commit does not exist. The text is for people."""
 
 
+class SourceDenied(Exception):
+    """The role lacks a permission. The text is for people."""
+
+
 class SourceControl(Protocol):
     """What CodePipeline gets from CodeCommit without its public API."""
 
@@ -62,6 +66,8 @@ class CodeCommitSource:
             archive = self._source.archive(assignment.region, repository, commit.identifier)
             for name in assignment.outputs:
                 self._artifacts.store(assignment, name, archive)
+        except SourceDenied as error:
+            return Failed("PermissionError", str(error))
         except (SourceUnavailable, ArtifactProblem) as error:
             return Failed("RevisionUnavailable", str(error))
         job.report(Progress(identifier=commit.identifier))

@@ -73,14 +73,16 @@ class Docker:
         return 0
 
     def login(self, words: Sequence[str]) -> int:
-        """Accept a password. The registry of local AWS asks for none, and no other one is called."""
+        """Keep a password for the registry. It is not checked before it is used."""
         parser = _Parser("login")
         parser.add_argument("--username", "-u", required=True)
         parser.add_argument("--password-stdin", action="store_true", required=True)
         parser.add_argument("registry", nargs="?")
-        parser.parse_args(words)
-        if not sys.stdin.read().strip():
+        options = parser.parse_args(words)
+        password = sys.stdin.read().strip()
+        if not password:
             raise BuildFailed("password is empty")
+        self._store.sign_in(options.registry or "docker.io", options.username, password)
         print("Login Succeeded")
         return 0
 
@@ -127,7 +129,7 @@ class Docker:
 
     def _repository(self, name: str) -> tuple[Repository, str]:
         repository, _, tag = name.rpartition(":")
-        return Repository(self._settings["endpoint"], repository), tag
+        return Repository(self._settings["endpoint"], repository, self._store.tokens()), tag
 
     def run(self, words: Sequence[str]) -> int:
         """Run an image's command as a process of this machine, in a copy of the image's files."""

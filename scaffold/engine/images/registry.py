@@ -8,6 +8,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 
 from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
@@ -25,17 +26,22 @@ class Repository:
     Args:
         endpoint: The address of local AWS.
         name: The image's name: the host of an ECR registry, and the repository.
+        tokens: Authorization tokens by the hosts of registries.
 
     Raises:
         NeedsEngine: It belongs to another registry.
+        BuildFailed: Nobody has signed in to the registry.
     """
 
-    def __init__(self, endpoint: str, name: str) -> None:
+    def __init__(self, endpoint: str, name: str, tokens: Mapping[str, str]) -> None:
         host, _, repository = name.partition("/")
         if not _HOST.fullmatch(host):
             raise NeedsEngine(f"A push to {host or name}")
         self._base = f"{endpoint}/v2/{repository}"
         self._host = host
+        if host not in tokens:
+            raise BuildFailed(f"failed to push {name}: no basic auth credentials")
+        self._token = tokens[host]
         # 127.0.0.1 is never reached through a proxy.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -62,17 +68,23 @@ class Repository:
 
     def _blob(self, content: bytes, media_type: str) -> dict[str, Any]:
         found = digest(content)
-        self._send("POST", f"/blobs/uploads/?digest={found}", content, "application/octet-stream")
+        if not self._send("HEAD", f"/blobs/{found}"):
+            self._send("POST", f"/blobs/uploads/?digest={found}", content, "application/octet-stream")
         return {"mediaType": media_type, "size": len(content), "digest": found}
 
-    def _send(self, method: str, path: str, content: bytes, media_type: str) -> None:
+    def _send(self, method: str, path: str, content: bytes | None = None, media_type: str = "") -> bool:
+        """Send a request; false if what it asks for does not exist."""
         query = f"{'&' if '?' in path else '?'}ns={self._host}"
+        headers = {"Authorization": f"Basic {self._token}"} | ({"Content-Type": media_type} if media_type else {})
         request = urllib.request.Request(  # noqa: S310 (the endpoint of local AWS)
-            f"{self._base}{path}{query}", content, {"Content-Type": media_type}, method=method
+            f"{self._base}{path}{query}", content, headers, method=method
         )
         try:
             self._opener.open(request, timeout=60).close()
         except urllib.error.HTTPError as error:
+            if (method, error.code) == ("HEAD", 404):
+                return False
             raise BuildFailed(f"failed to push: {error.code} {error.read(500).decode(errors='replace')}") from error
         except (OSError, http.client.HTTPException) as error:
             raise BuildFailed(f"failed to push: {error}") from error
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -35,6 +36,17 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._logins = folder / "logins.json"
+
+    def sign_in(self, registry: str, user: str, password: str) -> None:
+        """Keep an authorization token for a registry."""
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._logins.write_text(json.dumps(self.tokens() | {registry: token}))
+
+    def tokens(self) -> dict[str, str]:
+        """The authorization tokens by registry."""
+        found: dict[str, str] = json.loads(self._logins.read_text()) if self._logins.exists() else {}
+        return found
 
     def new_folder(self) -> Path:
         """A folder for the stages of a build of an image."""

@@ -81,6 +81,7 @@ class Assignment:
         revision: The commit that the execution was started for, in place of the branch's head.
         token: What PutApprovalResult needs to answer an approval.
         commits: The commits of input artifacts that a source action stored.
+        role: The ARN of the action's role, otherwise of the pipeline's; empty for rules, which call nothing.
     """
 
     identifier: str
@@ -96,6 +97,7 @@ class Assignment:
     revision: str = ""
     token: str = ""
     commits: dict[str, str] = field(default_factory=dict)
+    role: str = ""
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,7 @@ def _start(draft: Draft, execution: Execution, run: StageRun, declared: Document
         execution.overrides.get(action.name, ""),
         action.token,
         {name: execution.commits[name] for name in action.inputs if name in execution.commits},
+        declared.get("roleArn") or draft.state.declaration.get("roleArn", ""),
     )
     draft.effects.append(RunAction(assignment))
     return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from scaffold.engine.credentials import AssumeRole, Credentials
 from scaffold.engine.executors.clients import Clients
 
 
@@ -15,14 +16,20 @@ class Aws:
 
     Attributes:
         endpoint: Its URL.
+        credentials: With which it is called.
+        assume: Gives the credentials of a role.
     """
 
     endpoint: str
-    access_key: str
-    secret_key: str
+    credentials: Credentials
+    assume: AssumeRole
 
     def __post_init__(self) -> None:
-        self._clients = Clients(self.endpoint, self.access_key, self.secret_key)
+        self._clients = Clients(self.endpoint, self.credentials)
+
+    def of_role(self, role_arn: str, session: str) -> Aws:
+        """The same with the credentials of a role; without a role, with its own."""
+        return replace(self, credentials=self.assume(role_arn, session)) if role_arn else self
 
     @property
     def address(self) -> tuple[str, int]:
@@ -34,13 +41,17 @@ class Aws:
         """A boto3 client, without the machine's AWS settings."""
         return self._clients(service, region)
 
-    def variables(self, region: str) -> dict[str, str]:
-        """The environment variables with which a task calls AWS. Fargate sets the first three."""
+    def variables(self, region: str, task_role: str, session: str) -> dict[str, str]:
+        """The environment variables with which a task calls AWS. Fargate sets the first three.
+
+        Args:
+            task_role: The ARN of the task's role. A task without one has no credentials.
+        """
+        credentials = self.assume(task_role, session).variables if task_role else {}
         return {
             "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": self.access_key,
-            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            **credentials,
         }

@@ -45,6 +45,58 @@ class Image:
     config: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Source:
+    """A repository in the registry.
+
+    Attributes:
+        name: The image's name in the task definition.
+        token: The authorization token.
+    """
+
+    endpoint: str
+    name: str
+    repository: str
+    token: str
+
+    def manifest(self, reference: str) -> tuple[str, dict[str, Any]]:
+        """The digest of an image, and its manifest for Linux."""
+        body = self._get(f"/v2/{self.repository}/manifests/{reference}")
+        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        if reference.startswith("sha256:") and digest != reference:
+            raise CannotStart(f"CannotPullContainerError: the manifest of {self.name} has another digest")
+        manifest: dict[str, Any] = json.loads(body)
+        for entry in manifest.get("manifests", []):
+            if entry.get("platform", {}).get("os", "linux") == "linux":
+                return self.manifest(entry["digest"])
+        return digest, manifest
+
+    def blob(self, digest: str) -> bytes:
+        """A layer, or the configuration."""
+        body = self._get(f"/v2/{self.repository}/blobs/{digest}")
+        if f"sha256:{hashlib.sha256(body).hexdigest()}" != digest:
+            raise CannotStart(f"CannotPullContainerError: a layer of {self.name} has another digest")
+        return body
+
+    def _get(self, path: str) -> bytes:
+        headers = {"Accept": ", ".join(_MANIFESTS)} | ({"Authorization": f"Basic {self.token}"} if self.token else {})
+        request = Request(self.endpoint + path, headers=headers)  # noqa: S310
+        try:
+            with build_opener(ProxyHandler({})).open(request, timeout=_SECONDS) as answer:
+                body: bytes = answer.read()
+                return body
+        except HTTPError as error:
+            raise CannotStart(f"CannotPullContainerError: {self.name}: {_reason(error)}") from error
+        except (URLError, OSError) as error:
+            raise CannotStart(f"CannotPullContainerError: {self.name}: the registry does not answer") from error
+
+
+def _reason(error: HTTPError) -> str:
+    if error.code == 403:
+        return f"denied: {json.loads(error.read())['errors'][0]['message']}"
+    return "not found" if error.code == 404 else f"the registry answers {error.code}"
+
+
 class Images:
     """The images of one local AWS, each unpacked once.
 
@@ -57,10 +109,12 @@ class Images:
         self._endpoint = endpoint
         self._folder = folder
         self._lock = threading.Lock()
-        self._open = build_opener(ProxyHandler({})).open
 
-    def pull(self, name: str) -> Image:
+    def pull(self, name: str, token: str = "") -> Image:
         """Pull an image by the name that a task definition has for it.
+
+        Args:
+            token: The authorization token for the registry.
 
         Raises:
             CannotStart: The image does not exist, or needs a container engine.
@@ -71,8 +125,9 @@ class Images:
             repository, _, reference = path.partition(":")
         if not repository:
             raise CannotStart(f"CannotPullContainerError: {name} is not an image of local AWS's registry")
-        digest, manifest = self._manifest(name, repository, reference or "latest")
-        blob = self._blob(name, repository, manifest["config"]["digest"])
+        source = _Source(self._endpoint, name, repository, token)
+        digest, manifest = source.manifest(reference or "latest")
+        blob = source.blob(manifest["config"]["digest"])
         config: dict[str, Any] = json.loads(blob).get("config") or {}
         if (config.get("Labels") or {}).get(LABEL) != "node":
             raise CannotStart(
@@ -82,48 +137,19 @@ class Images:
         with self._lock:
             root = self._folder / digest.partition(":")[2]
             if not root.exists():
-                self._unpack(name, repository, manifest["layers"], root)
+                self._unpack(source, manifest["layers"], root)
         return Image(digest, root, config)
 
-    def _manifest(self, name: str, repository: str, reference: str) -> tuple[str, dict[str, Any]]:
-        body = self._get(name, f"/v2/{repository}/manifests/{reference}")
-        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
-        if reference.startswith("sha256:") and digest != reference:
-            raise CannotStart(f"CannotPullContainerError: the manifest of {name} has another digest")
-        manifest: dict[str, Any] = json.loads(body)
-        for entry in manifest.get("manifests", []):
-            if entry.get("platform", {}).get("os", "linux") == "linux":
-                return self._manifest(name, repository, entry["digest"])
-        return digest, manifest
-
-    def _blob(self, name: str, repository: str, digest: str) -> bytes:
-        body = self._get(name, f"/v2/{repository}/blobs/{digest}")
-        if f"sha256:{hashlib.sha256(body).hexdigest()}" != digest:
-            raise CannotStart(f"CannotPullContainerError: a layer of {name} has another digest")
-        return body
-
-    def _get(self, name: str, path: str) -> bytes:
-        request = Request(self._endpoint + path, headers={"Accept": ", ".join(_MANIFESTS)})  # noqa: S310
-        try:
-            with self._open(request, timeout=_SECONDS) as answer:
-                body: bytes = answer.read()
-                return body
-        except HTTPError as error:
-            reason = "not found" if error.code == 404 else f"the registry answers {error.code}"
-            raise CannotStart(f"CannotPullContainerError: {name}: {reason}") from error
-        except (URLError, OSError) as error:
-            raise CannotStart(f"CannotPullContainerError: {name}: the registry does not answer") from error
-
-    def _unpack(self, name: str, repository: str, layers: list[dict[str, Any]], root: Path) -> None:
+    def _unpack(self, source: _Source, layers: list[dict[str, Any]], root: Path) -> None:
         """Unpack the layers to a new folder, which gets its name when it is complete."""
         self._folder.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=self._folder))
         try:
             for layer in layers:
-                apply_layer(self._blob(name, repository, layer["digest"]), unfinished)
+                apply_layer(source.blob(layer["digest"]), unfinished)
             unfinished.rename(root)
         except (tarfile.TarError, OSError, ValueError) as error:
-            raise CannotStart(f"CannotPullContainerError: {name} cannot be unpacked: {error}") from error
+            raise CannotStart(f"CannotPullContainerError: {source.name} cannot be unpacked: {error}") from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -104,14 +104,20 @@ class Runner:
         self._changed(status="STOPPED", stop_code=code, reason=reason, exit_code=self._exit_code)
 
     def _start_and_wait(self) -> None:
-        container, aws, order = self._container(), self._host.aws, self._order
+        container, order = self._container(), self._order
+        # The agent pulls, reads secrets and logs with the execution role; the application has the task role.
+        aws = self._host.aws.of_role(order.definition.get("executionRoleArn", ""), order.identifier)
         self._changed(status="PENDING")
-        image = self._host.images.pull(container["image"])
+        token = _registry_token(aws, order.region) if "executionRoleArn" in order.definition else ""
+        image = self._host.images.pull(container["image"], token)
         secrets = read_secrets(container, functools.partial(_client, aws, order.region))
         logs = LogStream(container, order.identifier, functools.partial(_client, aws, order.region))
+        task_role = order.definition.get("taskRoleArn", "")
         mapped = [int(one["containerPort"]) for one in container.get("portMappings", [])]
         ports = {} if namespaces() else {port: free_port() for port in mapped}
-        program = program_of(container, image, aws.variables(order.region) | secrets, node(), ports)
+        program = program_of(
+            container, image, aws.variables(order.region, task_role, order.identifier) | secrets, node(), ports
+        )
         with self._lock:
             if self._ordered is not None:
                 return
@@ -175,6 +181,19 @@ class Runner:
         except (ClientError, BotoCoreError):
             return False
         return True
+
+
+def _registry_token(aws: Aws, region: str) -> str:
+    """The authorization token for the registry."""
+    try:
+        (data,) = aws.client("ecr", region).get_authorization_token()["authorizationData"]
+    except ClientError as error:
+        reason = error.response["Error"].get("Message", "")
+        raise CannotStart(
+            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve ecr registry "
+            f"auth: service call has been retried 1 time(s): AccessDeniedException: {reason}"
+        ) from error
+    return str(data["authorizationToken"])
 
 
 def _client(aws: Aws, region: str, service: str, other_region: str | None = None) -> Any:

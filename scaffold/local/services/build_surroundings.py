@@ -7,28 +7,27 @@ import os
 from pathlib import Path
 
 from scaffold.engine.builds.surroundings import Surroundings
-from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.engine.credentials import AssumeRole
 from scaffold.local.downloads import DOWNLOADS
 from scaffold.local.protocol import ACCOUNT
 
 
-def surroundings(state: Path, endpoint: str, git_address: str) -> Surroundings:
+def surroundings(state: Path, endpoint: str, git_address: str, assume: AssumeRole) -> Surroundings:
     """The place of builds.
 
     Args:
         state: The state directory.
         endpoint: The address of local AWS.
         git_address: The host and port of the Git endpoint.
+        assume: Gives builds the credentials of their roles.
     """
     root = state / "builds"
     root.mkdir()
     variables = {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_CONFIG_FILE": str(state / "aws-config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(state / "aws-credentials"),
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,  # A build has only the credentials of its role.
         "AWS_EC2_METADATA_DISABLED": "true",
         "CODE_COMMIT_ENDPOINT": git_address,
         "GIT_SSL_CAINFO": str(state / "authorities.pem"),
@@ -38,4 +37,4 @@ def surroundings(state: Path, endpoint: str, git_address: str) -> Surroundings:
         "LANG": "C.UTF-8",
         "PATH": os.pathsep.join([str(state / "bin"), os.environ.get("PATH", os.defpath)]),
     }
-    return Surroundings(root, ACCOUNT, endpoint, variables, json.loads(os.environ.get(DOWNLOADS, "{}")))
+    return Surroundings(root, ACCOUNT, endpoint, variables, json.loads(os.environ.get(DOWNLOADS, "{}")), assume)

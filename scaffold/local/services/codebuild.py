@@ -28,6 +28,12 @@ class CodeBuild(AwsService):
         """The method for an operation, here or of the report groups."""
         return super().method(operation) or self._reports.method(operation)
 
+    def tags_of(self, arn: str) -> dict[str, str]:
+        """The tags of a project or report group; none if it does not exist."""
+        region = arn.split(":")[3]
+        found = self._projects.get((region, _name(arn))) or self._reports.find(arn) or {}
+        return {tag["key"]: tag["value"] for tag in found.get("tags", [])}
+
     def stop(self) -> None:
         """Stop all builds."""
         self._builds.stop_all()
@@ -36,7 +42,7 @@ class CodeBuild(AwsService):
         """Create a project."""
         name = call.parameters["name"]
         if (call.region, name) in self._projects:
-            arn = _project_arn(call.region, name)
+            arn = project_arn(call.region, name)
             raise ServiceError("ResourceAlreadyExistsException", f"Project already exists: {arn}")
         now = time.time()
         self._projects[call.region, name] = _project(call) | {"created": now, "lastModified": now}
@@ -114,7 +120,7 @@ class CodeBuild(AwsService):
         name = call.parameters[parameter]
         project = self._projects.get((call.region, _name(name)))
         if project is None:
-            arn = _project_arn(call.region, _name(name))
+            arn = project_arn(call.region, _name(name))
             raise ServiceError("ResourceNotFoundException", f"Project cannot be found: {arn}")
         return project
 
@@ -131,12 +137,13 @@ def _project(call: Call) -> Document:
         "encryptionKey": f"arn:aws:kms:{call.region}:{ACCOUNT}:alias/aws/s3",
         "tags": [],
         **given,
-        "arn": _project_arn(call.region, name),
+        "arn": project_arn(call.region, name),
         "badge": {"badgeEnabled": False},
     }
 
 
-def _project_arn(region: str, name: str) -> str:
+def project_arn(region: str, name: str) -> str:
+    """The ARN of a project."""
     return f"arn:aws:codebuild:{region}:{ACCOUNT}:project/{name}"
 
 

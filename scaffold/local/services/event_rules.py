@@ -32,14 +32,15 @@ class EventRules:
         self._loop = loop
 
     @staticmethod
-    def start_pipelines(start: Callable[[str, str], None]) -> None:
+    def start_pipelines(start: Callable[[str, str, str], None]) -> None:
         """Let rules whose target is a pipeline start it, which ministack does not.
 
         Args:
-            start: Takes the ARNs of the pipeline and of the rule.
+            start: Takes the ARNs of the pipeline, of the rule and of the target's role.
         """
         ministack_bridge.wrap_rule_targets(
-            "codepipeline", lambda target, rule: start(target["Arn"], rule.get("Arn", ""))
+            "codepipeline",
+            lambda target, rule: start(target["Arn"], rule.get("Arn", ""), target.get("RoleArn", "")),
         )
 
     def pushed(self, repository: Repository, changes: list[Document]) -> None:

@@ -17,7 +17,10 @@ from typing import Any
 from botocore.loaders import Loader
 
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
-from scaffold.local.protocol import Document
+from scaffold.local.permissions.guard import Denied, Guard
+from scaffold.local.permissions.needs import Need
+from scaffold.local.permissions.sessions import Session
+from scaffold.local.protocol import ACCOUNT, Document
 from scaffold.local.services.repositories import Repositories, Repository
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -34,6 +37,7 @@ class GitEndpoint:
         repositories: The repositories of the API.
         region: The region to try first when a signature is checked.
         pushed: Called with a repository and the changes of its references after a push.
+        guard: Checks the calls of roles; without it there are no roles that call.
     """
 
     def __init__(
@@ -41,10 +45,12 @@ class GitEndpoint:
         repositories: Repositories,
         region: str,
         pushed: Callable[[Repository, list[Document]], None] | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self._repositories = repositories
         self._region = region
         self._pushed = pushed
+        self._guard = guard
         self._running: set[int] = set()
 
     def stop(self) -> None:
@@ -64,6 +70,8 @@ class GitEndpoint:
         region = self._signed_region(match["name"], headers["authorization"], headers.get("host", ""))
         if region is None:
             return await _refuse(send, 403, "The signature does not match")
+        if denied := self._denied(match, scope, headers["authorization"], region):
+            return await _refuse(send, 403, denied)
         repository = self._repositories.find(region, match["name"])
         if repository is None:
             return await _refuse(send, 404, f"Repository {match['name']} does not exist")
@@ -72,12 +80,34 @@ class GitEndpoint:
     def _signed_region(self, name: str, authorization: str, host: str) -> str | None:
         """The region that a request is signed for, or None if the signature is wrong. The URL names no region."""
         user, password = _basic(authorization)
-        if user != ACCESS_KEY:
+        session = self._session(user)
+        if user != ACCESS_KEY and session is None:
             return None
+        secret = session.credentials.secret_key if session else SECRET_KEY
         for region in (self._region, *self._repositories.regions(), *_aws_regions()):
-            if _is_signature(password, host, f"/v1/repos/{name}", region):
+            if _is_signature(password, secret, host, f"/v1/repos/{name}", region):
                 return region
         return None
+
+    def _session(self, user: str) -> Session | None:
+        """The session of a role, whose user name is `access key%session token`."""
+        key, _, token = user.partition("%")
+        session = self._guard.session_of(key) if self._guard else None
+        return session if session and session.credentials.token == token else None
+
+    def _denied(self, match: re.Match[str], scope: dict[str, Any], authorization: str, region: str) -> str:
+        """Why a role may not clone, fetch or push; an empty text if it may."""
+        session = self._session(_basic(authorization)[0])
+        if session is None or self._guard is None:
+            return ""
+        pushes = b"git-receive-pack" in (match["rest"].encode(), scope["query_string"].partition(b"service=")[2])
+        action = "codecommit:GitPush" if pushes else "codecommit:GitPull"
+        need = Need(action, f"arn:aws:codecommit:{region}:{ACCOUNT}:{match['name']}")
+        try:
+            self._guard.require(session.role_arn, session.name, region, [need])
+        except Denied as error:
+            return str(error)
+        return ""
 
     async def _serve(
         self,
@@ -152,14 +182,14 @@ def _basic(authorization: str) -> tuple[str, str]:
     return "", ""
 
 
-def _is_signature(password: str, host: str, path: str, region: str) -> bool:
+def _is_signature(password: str, secret: str, host: str, path: str, region: str) -> bool:
     """Check the Signature Version 4 that git-remote-codecommit sends as the password, `<time>Z<signature>`."""
     time, _, signature = password.partition("Z")
     date, service = time[:8], "codecommit"
     canonical = f"GIT\n{path}\n\nhost:{host}\n\nhost\n"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     to_sign = f"AWS4-HMAC-SHA256\n{time}\n{date}/{region}/{service}/aws4_request\n{digest}"
-    key = f"AWS4{SECRET_KEY}".encode()
+    key = f"AWS4{secret}".encode()
     for part in (date, region, service, "aws4_request", to_sign):
         key = hmac.digest(key, part.encode(), "sha256")
     return hmac.compare_digest(key.hex().encode(), signature.encode())

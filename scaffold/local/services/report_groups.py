@@ -37,6 +37,10 @@ class ReportGroups(AwsService):
         self._reports: dict[str, Document] = {}
         self._cases: dict[str, list[Document]] = {}
 
+    def find(self, arn: str) -> Document | None:
+        """A report group."""
+        return self._all.get(arn)
+
     def create_report_group(self, call: Call) -> Document:
         """Create a report group."""
         arn = f"arn:aws:codebuild:{call.region}:{ACCOUNT}:report-group/{call.parameters['name']}"
@@ -119,12 +123,12 @@ class ReportGroups(AwsService):
         Returns:
             The ARN of the report.
         """
-        group_arn = group if group.startswith("arn:") else f"arn:aws:codebuild:{region}:{ACCOUNT}:report-group/{group}"
-        if group_arn not in self._all:
-            name = group_arn.rpartition("/")[2]
+        found = group_arn(region, group)
+        if found not in self._all:
+            name = found.rpartition("/")[2]
             given = {"name": name, "type": "TEST", "exportConfig": {"exportConfigType": "NO_EXPORT"}}
             self.create_report_group(Call("CreateReportGroup", given, region))
-        arn = f"{group_arn.replace(':report-group/', ':report/')}:{uuid.uuid4()}"
+        arn = f"{found.replace(':report-group/', ':report/')}:{uuid.uuid4()}"
         now = time.time()
         self._cases[arn] = [
             {
@@ -149,12 +153,12 @@ class ReportGroups(AwsService):
             "arn": arn,
             "type": "TEST",
             "name": report.name,
-            "reportGroupArn": group_arn,
+            "reportGroupArn": found,
             "executionId": build["arn"],
             "status": report.status,
             "created": now,
             "expired": now + _EXPIRES_SECONDS,
-            "exportConfig": self._all[group_arn].get("exportConfig", {"exportConfigType": "NO_EXPORT"}),
+            "exportConfig": self._all[found].get("exportConfig", {"exportConfigType": "NO_EXPORT"}),
             "truncated": False,
             "testSummary": summary,
         }
@@ -177,6 +181,11 @@ class ReportGroups(AwsService):
     def _forget(self, arn: str) -> None:
         self._reports.pop(arn, None)
         self._cases.pop(arn, None)
+
+
+def group_arn(region: str, group: str) -> str:
+    """The ARN of a report group by its name or ARN."""
+    return group if group.startswith("arn:") else f"arn:aws:codebuild:{region}:{ACCOUNT}:report-group/{group}"
 
 
 def _page(call: Call, name: str, found: list[str] | list[Document]) -> Document:

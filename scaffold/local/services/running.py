@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scaffold.engine.balancer.balancers import Balancers
 from scaffold.engine.clock import Clock
+from scaffold.engine.credentials import AssumeRole, Credentials
 from scaffold.engine.events import EventStream
 from scaffold.engine.tasks.aws import Aws
 from scaffold.engine.tasks.images import Images
@@ -17,15 +18,19 @@ from scaffold.local.services.load_balancing import LoadBalancing
 from scaffold.local.services.service_list import ServiceList
 
 
-def run_services(state: Path, endpoint: str, clock: Clock, events: EventStream) -> tuple[EcsServices, ServiceList]:
+def run_services(
+    state: Path, endpoint: str, clock: Clock, events: EventStream, assume: AssumeRole
+) -> tuple[EcsServices, ServiceList]:
     """Run services and load balancers from now on.
 
     Args:
         state: The state directory.
         endpoint: The URL of local AWS.
+        assume: Gives tasks the credentials of their roles.
     """
     balancers = Balancers()
-    host = Host(Aws(endpoint, ACCESS_KEY, SECRET_KEY), Images(endpoint, state / "images"), balancers)
+    aws = Aws(endpoint, Credentials(ACCESS_KEY, SECRET_KEY), assume)
+    host = Host(aws, Images(endpoint, state / "images"), balancers)
     LoadBalancing(balancers).install()
     services = Services(host, clock, events)
     api = EcsServices(services)

@@ -20,6 +20,7 @@ from botocore.config import Config
 
 from scaffold.local.downloads import downloads
 from scaffold.local.environment import LocalAws, running_local_aws
+from tests.engine.roles import create_roles
 from tests.kits import generate
 
 # The environment at the start of the session, which other tests reduce: npm needs some of it.
@@ -74,6 +75,7 @@ def client(aws: LocalAws) -> Callable[[str], Any]:
             config=Config(retries={"max_attempts": 0}, proxies={}),
         )
 
+    create_roles(make("iam"), "builds")
     return make
 
 

@@ -61,7 +61,8 @@ def test_a_build_has_codebuilds_variables_and_nothing_of_the_user(aws, project):
     assert found["CODEBUILD_BUILD_SUCCEEDING"] == "1"
     assert found["CODEBUILD_SRC_DIR"] in project.log(build).splitlines()  # pwd
     assert found["AWS_ENDPOINT_URL"] == aws.variables["AWS_ENDPOINT_URL"]
-    assert found["AWS_ACCESS_KEY_ID"] == aws.variables["AWS_ACCESS_KEY_ID"]
+    assert found["AWS_ACCESS_KEY_ID"].startswith("ASIA")  # Of the project's role.
+    assert aws.variables["AWS_SECRET_ACCESS_KEY"] not in project.log(build)
     log = project.log(build)
     assert SECRET not in log
     assert KEY not in log

@@ -48,8 +48,7 @@ class Service:
     def _deploy(self) -> None:
         """Deploy build.yaml, with a stack that exports what it imports from the foundation and the permissions."""
         name, cloudformation = self.name, self.client("cloudformation")
-        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
-        managed = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": policy}}
+        policies = {name: managed_policy(action) for name, action in (("Policy", "s3:*"), ("Boundary", "*"))}
         template = (self.folder / "infrastructure/build.yaml").read_text()
         imported = dict.fromkeys(re.findall(r"\$\{AppName\}-((?:foundation|permissions)-\w+)", template), "any")
         exports = imported | {
@@ -59,13 +58,13 @@ class Service:
             "foundation-RepositoryArn": f"arn:aws:ecr:us-east-1:000000000000:repository/{name}",
             "foundation-ArtifactBucketArn": f"arn:aws:s3:::{name}-artifacts",
             "foundation-ReadArtifactsPolicyArn": {"Ref": "Policy"},
-            "permissions-BoundaryArn": {"Ref": "Policy"},
+            "permissions-BoundaryArn": {"Ref": "Boundary"},
         }
         outputs = {
             f"Output{index}": {"Value": value, "Export": {"Name": f"{name}-{key}"}}
             for index, (key, value) in enumerate(exports.items())
         }
-        body = json.dumps({"Resources": {"Policy": managed}, "Outputs": outputs})
+        body = json.dumps({"Resources": policies, "Outputs": outputs})
         for stack, text in (("imports", body), ("build", template)):
             parameters = [{"ParameterKey": "AppName", "ParameterValue": name}] if stack == "build" else []
             cloudformation.create_stack(
@@ -87,6 +86,13 @@ class Service:
         (arn,) = build["reportArns"]
         cases = self.client("codebuild").describe_test_cases(reportArn=arn)["testCases"]
         return {case["name"]: case["status"] for case in cases}
+
+
+def managed_policy(action: str) -> dict[str, Any]:
+    """A resource of a template."""
+    statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    return {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from scaffold.engine.credentials import Credentials
 from scaffold.engine.tasks import runner
 from scaffold.engine.tasks.aws import Aws
 from scaffold.engine.tasks.images import Image
@@ -20,7 +21,7 @@ class Images:
     def __init__(self, image: Image | None) -> None:
         self._image = image
 
-    def pull(self, name: str) -> Image:
+    def pull(self, name: str, token: str) -> Image:
         if self._image is None:
             raise KeyError("config")
         return self._image
@@ -34,7 +35,8 @@ class Balancers:
 def ends(image: Image | None, **container: Any) -> dict[str, Any]:
     """The last report of a task."""
     definition = {"containerDefinitions": [{"name": "app", "image": "shop", **container}]}
-    host = Host(Aws("http://127.0.0.1:9", "a", "b"), cast(Any, Images(image)), cast(Any, Balancers()))
+    keys = Credentials("a", "b")
+    host = Host(Aws("http://127.0.0.1:9", keys, lambda *_: keys), cast(Any, Images(image)), cast(Any, Balancers()))
     said: queue.Queue[dict[str, Any]] = queue.Queue()
     Runner(host, Order("0123456789", "us-east-1", definition, "10.0.0.1"), lambda **change: said.put(change))
     while (change := said.get(timeout=20))["status"] != "STOPPED":

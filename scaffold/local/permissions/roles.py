@@ -1,0 +1,60 @@
+"""The policies of a role, as IAM has them now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from scaffold.local import ministack_bridge
+from scaffold.local.permissions.policies import Statement, as_list
+from scaffold.local.protocol import ServiceError
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """What a role has.
+
+    Attributes:
+        identity: The statements of its inline and managed policies.
+        boundary: Those of its permissions boundary, if it has one.
+    """
+
+    identity: list[Statement]
+    boundary: list[Statement] | None
+
+
+def permissions_of(role: str, region: str) -> Permissions:
+    """The permissions of a role. One that does not exist has none."""
+
+    def call(operation: str, **parameters: str) -> Any:
+        found = ministack_bridge.call("iam", operation, parameters, region)
+        return found[f"{operation}Result"]
+
+    def managed(arn: str) -> Iterator[Statement]:
+        with suppress(ServiceError):  # It was deleted meanwhile.
+            version = call("GetPolicy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            found = call("GetPolicyVersion", PolicyArn=arn, VersionId=version)
+            yield from _statements(found["PolicyVersion"]["Document"])
+
+    def inline() -> Iterator[Statement]:
+        for name in call("ListRolePolicies", RoleName=role)["PolicyNames"] or []:
+            yield from _statements(call("GetRolePolicy", RoleName=role, PolicyName=name)["PolicyDocument"])
+
+    try:
+        boundary = (call("GetRole", RoleName=role)["Role"].get("PermissionsBoundary") or {}).get(
+            "PermissionsBoundaryArn"
+        )
+        attached = call("ListAttachedRolePolicies", RoleName=role)["AttachedPolicies"] or []
+        identity = [*inline(), *(one for policy in attached for one in managed(policy["PolicyArn"]))]
+    except ServiceError:
+        return Permissions([], None)
+    return Permissions(identity, list(managed(boundary)) if boundary else None)
+
+
+def _statements(document: str) -> list[Statement]:
+    found: list[Statement] = as_list(json.loads(unquote(document)).get("Statement", []))
+    return found

@@ -1,0 +1,101 @@
+"""Tasks on local AWS: the agent has the execution role, the application the task role."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from scaffold.local.environment import running_local_aws
+from tests.engine.roles import create_role
+from tests.engine.tasks.test_running import Account, template, wait
+
+PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
+IMAGE = "arn:aws:ecr:us-east-1:000000000000:repository/shop"
+STREAM = "arn:aws:logs:us-east-1:000000000000:log-group:/shop:log-stream:tasks/app/TASK"
+
+
+def allowing(*actions: str) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": actions, "Resource": "*"}
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    with running_local_aws(runs=True) as aws:
+        yield Account(aws)
+
+
+@pytest.fixture(scope="module")
+def image(account: Account) -> str:
+    return account.registry.push_server("shop")
+
+
+def test_a_task_has_the_credentials_of_its_role(account: Account, image: str) -> None:
+    iam = account.client("iam")
+    described = template("roles", image, APP_VERSION="1")
+    definition = described["Resources"]["Definition"]["Properties"]
+    execution = create_role(iam, "execution", allowing("ecr:GetAuthorizationToken", *PULL, *LOG))
+    definition["ExecutionRoleArn"] = execution
+    definition["TaskRoleArn"] = create_role(iam, "task", allowing("ecr:DescribeImages"))
+    account.stacks.create_stack(StackName="roles", TemplateBody=json.dumps(described))
+    assert account.settled("roles") == "CREATE_COMPLETE"
+    found = json.loads(account.get("roles", "/environment"))
+    keys = found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"], found["AWS_SESSION_TOKEN"]
+
+    def client(service: str) -> Any:
+        return boto3.session.Session(*keys).client(service, "us-east-1", endpoint_url=account.endpoint)
+
+    (task,) = account.tasks("roles")
+    expected = f"arn:aws:sts::000000000000:assumed-role/task/{task['taskArn'].rpartition('/')[2]}"
+    assert client("sts").get_caller_identity()["Arn"] == expected
+    assert client("ecr").describe_images(repositoryName="shop")["imageDetails"]
+    with pytest.raises(ClientError) as denied:
+        client("ecr").list_images(repositoryName="shop")
+    assert denied.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
+def test_a_task_does_not_start_without_permissions_of_its_execution_role(account: Account, image: str) -> None:
+    ecs, iam = account.ecs, account.client("iam")
+    ecs.create_cluster(clusterName="denied")
+    roles = {
+        "sign-in": (allowing(*PULL, *LOG), "ecr:GetAuthorizationToken on resource: *"),
+        "pull": (allowing("ecr:GetAuthorizationToken", *LOG), f"ecr:BatchGetImage on resource: {IMAGE}"),
+        "log": (allowing("ecr:GetAuthorizationToken", *PULL), f"logs:CreateLogStream on resource: {STREAM}"),
+    }
+    for name, (statement, _) in roles.items():
+        definition = template(name, image)["Resources"]["Definition"]["Properties"]
+        container = definition["ContainerDefinitions"][0]
+        registered = ecs.register_task_definition(
+            family=name,
+            networkMode="awsvpc",
+            requiresCompatibilities=["FARGATE"],
+            cpu="256",
+            memory="512",
+            executionRoleArn=create_role(iam, f"execution-{name}", statement),
+            containerDefinitions=[
+                {
+                    "name": "app",
+                    "image": image,
+                    "logConfiguration": {
+                        "logDriver": "awslogs",
+                        "options": container["LogConfiguration"]["Options"],
+                    },
+                }
+            ],
+        )["taskDefinition"]["taskDefinitionArn"]
+        ecs.create_service(cluster="denied", serviceName=name, taskDefinition=registered, desiredCount=1)
+
+    def stopped(name: str) -> list[str]:
+        arns = ecs.list_tasks(cluster="denied", serviceName=name, desiredStatus="STOPPED")["taskArns"]
+        found = ecs.describe_tasks(cluster="denied", tasks=arns)["tasks"] if arns else []
+        return [one["stoppedReason"].replace(one["taskArn"].rpartition("/")[2], "TASK") for one in found]
+
+    for name, (_, expected) in roles.items():
+        wait(lambda: bool(stopped(name)))  # noqa: B023 (called at once)
+        assert f"is not authorized to perform: {expected} because no identity-based" in stopped(name)[0]
+        ecs.delete_service(cluster="denied", service=name, force=True)
