@@ -95,13 +95,13 @@ def follow(
             if execution and execution.status not in pipeline_state.REPLACED:
                 runs = pipeline_state.action_runs(session, service.app_name, execution.id)
                 live.update(release_tree.lines(runs, redrawn=live.redraws))
-                if execution.status == "Succeeded" or (until and _has_passed(session, service, execution, until)):
+                if execution.status == "Succeeded":
                     return Release(execution.id, commit, None)
                 # A stage that is retried by itself may be shown as failed for a moment.
                 if execution.status == "Failed" and failed:
                     raise _failed(session, service, execution, runs)
                 failed = execution.status == "Failed"
-                if not failed and (release := _waiting(session, service, execution, runs)):
+                if not failed and (release := _reached(session, service, execution, runs, until)):
                     return release
                 deadline = time.monotonic() + _START_SECONDS
             elif time.monotonic() > deadline:
@@ -113,8 +113,11 @@ def follow(
             wait()
 
 
-def _waiting(session: Session, service: Service, execution: Execution, runs: Sequence[ActionRun]) -> Release | None:
-    """What an execution waits for: a decision about itself, or about the one in the stage before which it waits.
+def _reached(
+    session: Session, service: Service, execution: Execution, runs: Sequence[ActionRun], until: str | None
+) -> Release | None:
+    """Where a release is followed no further: at a decision about itself, or about the one in the stage before which it
+    waits, or after the last stage that counts.
 
     Raises:
         ReleaseFailed: It waits for a transition that is disabled.
@@ -122,7 +125,11 @@ def _waiting(session: Session, service: Service, execution: Execution, runs: Seq
     for run in runs:
         if run.category == "Approval" and run.status == "InProgress":
             return Release(execution.id, str(execution.commit), run.stage)
-    for stage in pipeline_state.stages(session, service.app_name):
+    # Read once: the last stage may succeed at any moment, and then the next one has the release before it.
+    stages = pipeline_state.stages(session, service.app_name)
+    if any((stage.name, stage.execution, stage.status) == (until, execution.id, "Succeeded") for stage in stages):
+        return Release(execution.id, str(execution.commit), None)
+    for stage in stages:
         if execution.id not in stage.inbound:
             continue
         if stage.disabled_reason is not None:
@@ -130,13 +137,6 @@ def _waiting(session: Session, service: Service, execution: Execution, runs: Seq
         if stage.waits_for_approval:
             return Release(execution.id, str(execution.commit), stage.name, stage.execution)
     return None
-
-
-def _has_passed(session: Session, service: Service, execution: Execution, stage: str) -> bool:
-    return any(
-        (one.name, one.execution, one.status) == (stage, execution.id, "Succeeded")
-        for one in pipeline_state.stages(session, service.app_name)
-    )
 
 
 def _failed(session: Session, service: Service, execution: Execution, runs: Sequence[ActionRun]) -> ReleaseFailed:
