@@ -112,8 +112,13 @@ class DeployResult(Result):
         return EXIT_PLAN_HAS_CHANGES if self.planned and self.changed else EXIT_DONE
 
 
-def deploy(service: Service, target: Target, *, plan: bool, console: Console) -> DeployResult:
+def deploy(
+    service: Service, target: Target, *, plan: bool, console: Console, ensure_start: bool = True
+) -> DeployResult:
     """Deploy a service's committed files, or with `plan` only find out what that would change.
+
+    Args:
+        ensure_start: Wait until the release has started, where the target runs pipelines.
 
     Raises:
         ScaffoldError: Something has to be fixed first. Finished steps are kept, and a repetition continues after them.
@@ -133,7 +138,8 @@ def deploy(service: Service, target: Target, *, plan: bool, console: Console) ->
                 console.warn(warning.sentence)
             ahead = _ReleaseAhead(session, service, commit, existing, console, plan=plan)
             results = _walk(steps, ahead, plan=plan, console=console)
-            ahead.ensure_started()
+            if ensure_start:
+                ahead.ensure_started()
             remote = next((step.remote_name for step in steps if isinstance(step, Push)), None)
             if not plan and (hint := helper_hint()):
                 console.note(hint)

@@ -133,7 +133,8 @@ def rehearse(
         ScaffoldError: The deployment failed, or the pipeline did not start.
     """
     began = time.monotonic()
-    commit = deploy(service, target, plan=False, console=console).commit
+    # The release is followed from its first stage on, and may have to end there.
+    commit = deploy(service, target, plan=False, console=console, ensure_start=False).commit
     with signed_in(service, target, console) as session:
         until = _prepare(session, service, until, failing)
         waiting, failed = None, None
