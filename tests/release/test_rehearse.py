@@ -102,11 +102,32 @@ def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
     assert {path.name for path in {**before, **now} if before.get(path) != now.get(path)} <= {"index"}
 
 
+# What the templates of the small pipeline name.
+ROLE = """\
+  Role{name}:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: {name}
+      AssumeRolePolicyDocument:
+        Version: '2012-10-17'
+        Statement:
+          - Effect: Allow
+            Principal: {{Service: [codebuild.amazonaws.com, codepipeline.amazonaws.com, events.amazonaws.com]}}
+            Action: sts:AssumeRole
+      Policies:
+        - PolicyName: all
+          PolicyDocument:
+            Version: '2012-10-17'
+            Statement: [{{Effect: Allow, Action: '*', Resource: '*'}}]
+"""
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """A service whose pipeline has a short build, a stack in dev, and in prod an approval and a stack."""
     root = make_service(tmp_path / "tiny", "tiny")
-    files = {"infrastructure__build_yaml": BUILD, "infrastructure__pipeline_yaml": PIPELINE, "version_txt": "v1\n"}
+    build = BUILD + "".join(ROLE.format(name=name) for name in ("build", "pipeline", "push"))
+    files = {"infrastructure__build_yaml": build, "infrastructure__pipeline_yaml": PIPELINE, "version_txt": "v1\n"}
     tags = json.dumps({"Tags": {names.TAG_SERVICE: "tiny"}})
     commit(root, **files, infrastructure__environment_yaml=ENVIRONMENT, infrastructure__environment_json=tags)
     return root
