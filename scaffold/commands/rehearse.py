@@ -21,7 +21,7 @@ from scaffold.deployment.approval import WaitingRelease
 from scaffold.deployment.networks import new_networks
 from scaffold.deployment.rehearsal import RehearsalResult, rehearse
 from scaffold.local.environment import OwnLocalAws, running_local_aws
-from scaffold.local.shell import export_lines
+from scaffold.local.shell import container_engine, export_lines
 from scaffold.service import identity, preflight
 from scaffold.service.clone import clone
 from scaffold.service.service import Service, read
@@ -109,7 +109,9 @@ def _rehearse(
     console.step(f"Cloned commit {commit[:7]} of {service.app_name}")
     until, failing = _names(copy, options)
     _check_networks(copy)
-    with running_local_aws(copy.region, runs=True, speed=options.speed, failing=failing or "") as aws:
+    with running_local_aws(
+        copy.region, runs=True, speed=options.speed, failing=failing or "", containers=container_engine()
+    ) as aws:
         if findings:
             aws.script_image_scans(findings)
         try:
@@ -123,7 +125,7 @@ def _rehearse(
                     approve=_approval(options, console, describe),
                     console=console,
                 )
-            code = report(replace(result, kept=options.keep))
+            code = report(replace(result, kept=options.keep, container_engine=aws.containers or None))
         except (Interrupted, UsageError):
             raise
         except ScaffoldError as error:

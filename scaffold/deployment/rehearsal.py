@@ -84,7 +84,7 @@ class RehearsalResult(Result):
         failed: The action that failed; None where none did, but for example a condition of a stage.
         seconds: How long it all took, without the start of local AWS.
         kept: Whether local AWS is still running.
-        container_engine: Whether images were built and run as containers.
+        container_engine: With its version; None where images were stood in for.
     """
 
     command: ClassVar[str] = "rehearse"
@@ -102,7 +102,7 @@ class RehearsalResult(Result):
     stages: tuple[RehearsedStage, ...]
     environments: tuple[EnvironmentStatus, ...]
     kept: bool = False
-    container_engine: bool = False
+    container_engine: str | None = None
 
     @property
     def exit_code(self) -> int:

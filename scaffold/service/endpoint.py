@@ -42,6 +42,7 @@ def version(url: str) -> str:
         with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310
             answer = json.loads(response.read(_LARGEST_ANSWER))
     except urllib.error.HTTPError as error:
+        error.close()
         raise NoAnswer(f"answers {error.code}") from error
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(f"cannot be reached: {getattr(error, 'reason', None) or error}") from error

@@ -32,9 +32,9 @@ def text(result: RehearsalResult) -> str:
 def _limits(result: RehearsalResult) -> Iterator[str]:
     if not result.kept:
         yield "Local AWS has ended, and the URLs with it. With --keep it goes on."
-    engine = "with containers" if result.container_engine else "without a container engine"
+    engine = f"with {result.container_engine}" if result.container_engine else "without a container engine"
     yield f"Rehearsed {engine}. What was not rehearsed is in {_PAGE} of gitops-scaffold. Whether AWS"
-    yield "accepts the templates, and whether permissions and quotas suffice, only an account can tell."
+    yield "accepts the templates, and whether the deploy roles and quotas suffice, only an account can tell."
 
 
 def _headline(result: RehearsalResult) -> str:

@@ -91,9 +91,10 @@ class Repository:
         try:
             self._opener.open(request, timeout=60).close()
         except urllib.error.HTTPError as error:
-            if (method, error.code) == ("HEAD", 404):
-                return False
-            raise BuildFailed(f"failed to push: {error.code} {error.read(500).decode(errors='replace')}") from error
+            with error:
+                if (method, error.code) == ("HEAD", 404):
+                    return False
+                raise BuildFailed(f"failed to push: {error.code} {error.read(500).decode(errors='replace')}") from error
         except (OSError, http.client.HTTPException) as error:
             raise BuildFailed(f"failed to push: {error}") from error
         return True

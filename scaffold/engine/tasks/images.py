@@ -91,7 +91,8 @@ class _Source:
                 body: bytes = answer.read()
                 return body
         except HTTPError as error:
-            raise CannotStart(f"CannotPullContainerError: {self.name}: {_reason(error)}") from error
+            with error:
+                raise CannotStart(f"CannotPullContainerError: {self.name}: {_reason(error)}") from error
         except (URLError, OSError) as error:
             raise CannotStart(f"CannotPullContainerError: {self.name}: the registry does not answer") from error
 
