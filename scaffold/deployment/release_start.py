@@ -23,6 +23,8 @@ from scaffold.service.service import Service
 _START_SECONDS = 60
 # A stage that waits for a disabled transition or for another release is not waited for.
 _SELF_UPDATE_SECONDS = 300
+# An update of the pipeline cancels its execution, and starts another one. A person stops one.
+_REPLACED, _STOPPED = ("Cancelled", "Superseded"), ("Stopping", "Stopped")
 # What CloudFormation says of a stack that has another operation in progress.
 _BUSY = "_IN_PROGRESS state"
 
@@ -39,32 +41,32 @@ class ReleaseStart:
 
     def expect(self) -> None:
         """Remember what has started already; to be called before the change that starts a release."""
-        try:
-            executions = pipeline_state.latest_executions(self._session, self._app)
-        except ClientError as error:
-            if code_of(error) != "PipelineNotFoundException":
-                raise
-            executions = []
-        self._before = {execution.id for execution in executions}
+        self._before = {execution.id for execution in self._executions() or ()}
 
     def ensure(self) -> None:
         """Wait until the expected release has got past the pipeline's update of itself, if one is expected.
 
         The pipeline is started where no execution follows, and its failed actions are retried once where they met an
-        operation in progress on their stack. Any other failure is left to `follow` and `scaffold status`.
+        operation in progress on their stack. Any other failure, and an execution that a person stops, is left to
+        `follow` and `scaffold status`.
         """
         if self._before is None:
             return
         wait, retried, started = pauses(), False, False
         begun = no_execution_since = time.monotonic()
         while time.monotonic() - begun < _SELF_UPDATE_SECONDS:
-            execution = self._execution()
+            executions = self._executions()
+            if executions is None:
+                return
+            execution = self._release(executions)
             if execution is None:
                 if started or time.monotonic() - no_execution_since < _START_SECONDS:
                     wait()
                     continue
                 self._start()
                 started = True
+            elif execution.status in _STOPPED:
+                return
             else:
                 no_execution_since = time.monotonic()
                 runs = pipeline_state.action_runs(self._session, self._app, execution.id)
@@ -77,16 +79,24 @@ class ReleaseStart:
                     return
             wait()
 
-    def _execution(self) -> Execution | None:
+    def _executions(self) -> list[Execution] | None:
+        """The newest executions; None where there is no pipeline."""
+        try:
+            return pipeline_state.latest_executions(self._session, self._app)
+        except ClientError as error:
+            if code_of(error) != "PipelineNotFoundException":
+                raise
+            return None
+
+    def _release(self, executions: list[Execution]) -> Execution | None:
         """The newest execution of the commit since; None where there is none, or where it was replaced by another."""
-        executions = pipeline_state.latest_executions(self._session, self._app)
         return next(
             (
                 one
                 for one in executions
                 if one.id not in (self._before or ())
                 and not one.rollback
-                and one.status not in pipeline_state.REPLACED
+                and one.status not in _REPLACED
                 and one.commit in (self._commit, None)
             ),
             None,

@@ -87,13 +87,18 @@ def test_other_failures_are_not_retried(ensure: Any, runs: list[ActionRun]) -> N
     assert ensure(([execution("Failed")], runs)) == []
 
 
-@pytest.mark.parametrize("status", ["Stopped", "Cancelled", "Superseded"])
+@pytest.mark.parametrize("status", ["Cancelled", "Superseded"])
 def test_the_execution_that_an_update_of_the_pipeline_ends_has_to_be_followed_by_another(
     ensure: Any, status: str
 ) -> None:
     ended = execution(status)
     assert ensure(([execution(status), execution(name="2")], DONE)) == []
     assert ensure(([ended], UPDATING), ([ended, execution(name="2")], DONE)) == ["start"]
+
+
+def test_what_a_person_stops_is_not_started_again(ensure: Any) -> None:
+    assert ensure(([execution("Stopped")], [SOURCE])) == []
+    assert ensure(([execution("Stopping")], UPDATING)) == []
 
 
 def test_executions_of_before_of_others_and_rollbacks_are_no_release(ensure: Any) -> None:

@@ -15,6 +15,7 @@ from scaffold.engine.builds.run import BuildRun, Watcher
 from scaffold.engine.builds.surroundings import Surroundings
 from scaffold.local.environment import LocalAws, running_local_aws
 from tests.engine.builds.test_shell import alive
+from tests.engine.roles import create_roles
 
 
 def run(folder: Path, buildspec: str, minutes: float = 1.0) -> tuple[BuildRun, list[str]]:
@@ -89,13 +90,12 @@ def test_output_of_any_kind_reaches_the_log(tmp_path: Path) -> None:
 
 def start_build(aws: LocalAws, pids: Path) -> int:
     """Start a build whose command has a session of its own, and return the command's process."""
-    codebuild = boto3.Session().client(
-        "codebuild",
-        region_name="us-east-1",
-        endpoint_url=aws.variables["AWS_ENDPOINT_URL"],
-        aws_access_key_id=aws.variables["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=aws.variables["AWS_SECRET_ACCESS_KEY"],
+    session = boto3.Session(
+        aws.variables["AWS_ACCESS_KEY_ID"], aws.variables["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
     )
+    endpoint = aws.variables["AWS_ENDPOINT_URL"]
+    create_roles(session.client("iam", endpoint_url=endpoint), "builds")
+    codebuild = session.client("codebuild", endpoint_url=endpoint)
     codebuild.create_project(
         name="shop",
         source={"type": "NO_SOURCE", "buildspec": spec(f"setsid sh -c 'echo $$ >{pids}; exec sleep 300'")},
