@@ -14,6 +14,7 @@ from scaffold.aws import scan_findings
 from scaffold.console.console import Console
 from scaffold.console.prompt import confirm
 from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
+from scaffold.core.git import git
 from scaffold.core.isolation import isolated
 from scaffold.core.temporary import temporary_folder
 from scaffold.deployment import pipeline_names
@@ -29,7 +30,7 @@ from scaffold.service.service import Service, read
 _PREFIX = "scaffold-rehearse-"
 _SCAN_POLICY = "config/policies/scan-policy.toml"
 # What is left to do after a rehearsal is never done in the local AWS that has ended with it.
-_OTHER_COMMANDS = re.compile(r"`[^`]*\bscaffold (?!deploy\b|rehearse\b)[^`]*`")
+_OTHER_COMMANDS = re.compile(r"`[^`]*\b(?:aws |scaffold (?!deploy\b|rehearse\b))[^`]*`")
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,7 @@ def _keep(aws: OwnLocalAws, copy: Service, console: Console) -> None:
         ScaffoldError: It ended by itself.
     """
     kept = copy.root.rename(Path(tempfile.mkdtemp(prefix=_PREFIX)) / copy.root.name)
+    _forget_remotes(kept)
     # With --json, the document has stdout for itself.
     print("\n".join(export_lines(aws.variables)), file=sys.stderr if console.json else sys.stdout, flush=True)
     console.step(f"Local AWS is running at {aws.variables['AWS_ENDPOINT_URL']}; the clone is {kept}.")
@@ -198,4 +200,12 @@ def _keep(aws: OwnLocalAws, copy: Service, console: Console) -> None:
         aws.process.wait()
     except KeyboardInterrupt:
         return
+    finally:
+        _forget_remotes(kept)
     raise ScaffoldError("Local AWS ended unexpectedly.", "Run the same command again.")
+
+
+def _forget_remotes(clone: Path) -> None:
+    """Without the variables of local AWS, a push would reach the repository of the same name in an account."""
+    for remote in git("remote", cwd=clone).split():
+        git("remote", "remove", remote, cwd=clone)

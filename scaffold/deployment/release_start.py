@@ -25,6 +25,7 @@ _START_SECONDS = 60
 _SELF_UPDATE_SECONDS = 300
 # An update of the pipeline cancels its execution, and starts another one. A person stops one.
 _REPLACED, _STOPPED = ("Cancelled", "Superseded"), ("Stopping", "Stopped")
+_RETRY_REFUSALS = ("ConflictException", "NotLatestPipelineExecutionException", "StageNotRetryableException")
 # What CloudFormation says of a stack that has another operation in progress.
 _BUSY = "_IN_PROGRESS state"
 
@@ -38,10 +39,13 @@ class ReleaseStart:
         self._commit = commit
         self._console = console
         self._before: set[str] | None = None
+        self._earlier_commits: set[str | None] = set()
 
     def expect(self) -> None:
         """Remember what has started already; to be called before the change that starts a release."""
-        self._before = {execution.id for execution in self._executions() or ()}
+        executions = self._executions() or []
+        self._before = {execution.id for execution in executions}
+        self._earlier_commits = {execution.commit for execution in executions} - {self._commit, None}
 
     def ensure(self) -> None:
         """Wait until the expected release has got past the pipeline's update of itself, if one is expected.
@@ -89,7 +93,10 @@ class ReleaseStart:
             return None
 
     def _release(self, executions: list[Execution]) -> Execution | None:
-        """The newest execution of the commit since; None where there is none, or where it was replaced by another."""
+        """The newest execution since; None where there is none, or where it was replaced by another.
+
+        It may have a later commit, which contains this one.
+        """
         return next(
             (
                 one
@@ -97,7 +104,7 @@ class ReleaseStart:
                 if one.id not in (self._before or ())
                 and not one.rollback
                 and one.status not in _REPLACED
-                and one.commit in (self._commit, None)
+                and one.commit not in self._earlier_commits
             ),
             None,
         )
@@ -116,8 +123,8 @@ class ReleaseStart:
                 retryMode="FAILED_ACTIONS",
             )
         except ClientError as error:
-            # Another person retries it already, or a newer execution is in the stage.
-            if code_of(error) not in ("ConflictException", "NotLatestPipelineExecutionException"):
+            # A person retries it already, a newer execution is in the stage, or the pipeline was updated meanwhile.
+            if code_of(error) not in _RETRY_REFUSALS:
                 raise
 
 

@@ -114,8 +114,12 @@ def find_releases(session: Session, service: Service, environment: str, limit: i
 def past_releases(session: Session, service: Service, environment: str) -> Iterator[PastRelease]:
     """The releases of an environment, the newest first; each costs a call, so take no more than needed."""
     app, stage = service.app_name, names.pipeline_stage(environment)
-    succeeded = {one.id for one in pipeline_state.succeeded(session, app, stage)}
-    for execution in islice(pipeline_state.executions(session, app), _MOST_EXECUTIONS):
+    successes = pipeline_state.succeeded(session, app, stage)
+    succeeded = {one.id for one in successes}
+    newest = list(islice(pipeline_state.executions(session, app), _MOST_EXECUTIONS))
+    known = {one.id for one in newest}
+    # With many pushes between two approvals, none of the newest executions may have reached production.
+    for execution in (*newest, *(one for one in successes if one.id not in known)):
         runs = pipeline_state.action_runs(session, app, execution.id)
         here = [run for run in runs if run.stage == stage]
         if here:

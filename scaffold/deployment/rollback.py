@@ -119,6 +119,8 @@ def _plan(session: Session, service: Service, environment: str, version: str | N
     disables = service.environments.index(environment) >= production and stage.disabled_reason is None
     cluster = names.cluster(service.app_name, environment)
     under_way = service_deployments.in_progress(session, cluster, cluster)
+    if under_way and _is_rolled_back(session, service, stage):
+        raise ScaffoldError(f"A rollback of {environment} is under way.", "`scaffold status` shows its end.")
     if under_way and version:
         raise ScaffoldError(
             f"A deployment of {environment} is under way; it has to be rolled back first.",
@@ -136,6 +138,12 @@ def _plan(session: Session, service: Service, environment: str, version: str | N
         )
     earlier = _target(session, service, environment, version)
     return RollbackPlan(environment, stage.name, RELEASE_AGAIN, None, earlier, disables)
+
+
+def _is_rolled_back(session: Session, service: Service, stage: StageState) -> bool:
+    """Whether the pipeline is releasing an earlier release in a stage: to stop that would undo the rollback."""
+    found = pipeline_state.latest_executions(session, service.app_name)
+    return any(one.id == stage.execution and one.rollback and one.status == "InProgress" for one in found)
 
 
 def _stage(session: Session, service: Service, environment: str) -> StageState:
@@ -159,16 +167,16 @@ def _target(session: Session, service: Service, environment: str, version: str |
     newest = next(releases, None)
     if newest is None:
         raise ScaffoldError(
-            f"No release has reached {environment} of {service.app_name} yet.",
+            f"No release has reached {environment} of {service.app_name}, as far as CodePipeline remembers.",
             "`scaffold status` shows what the pipeline is doing.",
         )
-    # After a failed release, what ran before is the last one that succeeded.
-    in_effect = (newest.rollback_of or newest.execution) if newest.outcome == SUCCEEDED else None
-    candidates = _originals(newest, releases)
-    if version is None:
-        earlier = next(_before(candidates, in_effect), None)
+    in_effect = _original(newest) if newest.outcome == SUCCEEDED else None
+    if version is None and in_effect and newest.rollback_of:
+        earlier = next(_before(_originals(newest, releases), in_effect), None)
+    elif version is None:
+        earlier = _last_success(releases)
     else:
-        earlier = next((one for one in candidates if _has_version(one, version)), None)
+        earlier = next((one for one in _originals(newest, releases) if _has_version(one, version)), None)
         if earlier is None:
             raise ScaffoldError(
                 f"No release of {environment} with the version, tag or commit {version} has succeeded.",
@@ -196,12 +204,24 @@ def _originals(newest: PastRelease, others: Iterator[PastRelease]) -> Iterator[P
             yield one
 
 
-def _before(releases: Iterator[PastRelease], execution: str | None) -> Iterator[PastRelease]:
-    """The releases before an execution; all of them for None."""
-    if execution is not None:
-        for one in releases:
-            if one.execution == execution:
-                break
+def _original(release: PastRelease) -> str:
+    """The execution that a release or a rollback has put into effect."""
+    return release.rollback_of or release.execution
+
+
+def _last_success(releases: Iterator[PastRelease]) -> PastRelease | None:
+    """What ran before: the newest success of these, or the release to which it has rolled back."""
+    newest = next((one for one in releases if one.outcome == SUCCEEDED), None)
+    if newest is None:
+        return None
+    return next((one for one in _originals(newest, releases) if one.execution == _original(newest)), None)
+
+
+def _before(releases: Iterator[PastRelease], execution: str) -> Iterator[PastRelease]:
+    """The releases before an execution."""
+    for one in releases:
+        if one.execution == execution:
+            break
     yield from releases
 
 
@@ -268,4 +288,6 @@ def _changed(release: PastRelease) -> str:
 def _revert(service: Service, happened: str, commit: str | None) -> ScaffoldError:
     """The error where the pipeline cannot roll back: commits that revert the others are released as any commit."""
     commands = history.revert_commands(service, commit)
+    if commands is None:
+        return ScaffoldError(f"{happened}.", "Run `git switch main && git pull`, then the same command again.")
     return ScaffoldError(f"{happened}.", f"Revert the commits instead, and the pipeline releases that: `{commands}`.")

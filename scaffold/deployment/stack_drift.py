@@ -73,7 +73,7 @@ def find_drift(
         released: The commit of each environment's last successful release.
 
     Raises:
-        ScaffoldError: The clone lacks the commit of main.
+        ScaffoldError: The clone lacks the commit of main, or files of HEAD cannot be read.
     """
     if main and history.find(service, main) is None:
         raise ScaffoldError(
@@ -81,7 +81,13 @@ def find_drift(
             "Run `git fetch`, then the same command again.",
         )
     files = CommittedFiles(service)
-    declared = [one for one in stack_ids(service.environments) if _spec(service, files, one, files.head)]
+    declared = [one for one in stack_ids(service.environments) if files.template(one, files.head) is not None]
+    for one in declared:
+        if _spec(service, files, one, files.head) is None:
+            raise ScaffoldError(
+                f"The stack {one.name(service.app_name)} cannot be compared: HEAD has no valid files for it.",
+                f"Fix {' or '.join(files.paths(one))} with a commit, then run the same command again.",
+            )
     compared = [one for one in declared if one in stacks and _comparable(stacks[one])]
     session.client("cloudformation")
     with ThreadPoolExecutor(_AT_ONCE) as pool:

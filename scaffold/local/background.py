@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from scaffold.local.shell import container_engine
 
 _NAME = "gitops-scaffold"
 _RECORD = "local-aws.json"
-_END_SECONDS = 10.0
+_END_SECONDS = 30.0
 _PAUSE = 0.05
 
 
@@ -199,11 +199,23 @@ def _exclusive(folder: Path) -> Iterator[Path]:
 
 
 def _read(folder: Path) -> Background | None:
-    """What the record describes, if it runs."""
-    with suppress(OSError, ValueError, TypeError):  # No record, no lock any more, or the record of another version.
-        background = Background(**json.loads((folder / _RECORD).read_text()))
-        with open_lock(Path(background.state)) as lock:
-            return background if is_held(lock) else None
+    """What the record describes, if it runs.
+
+    Raises:
+        ScaffoldError: It runs, and another version of scaffold has written the record.
+    """
+    record = folder / _RECORD
+    with suppress(OSError, ValueError, LookupError, TypeError):  # No record, none of ours, or no lock any more.
+        described = json.loads(record.read_text())
+        with open_lock(Path(described["state"])) as lock:
+            if not is_held(lock):
+                return None
+        if set(described) != {field.name for field in fields(Background)}:
+            raise ScaffoldError(
+                "The local AWS in the background was started by another version of scaffold.",
+                f"End it with that version, or delete {record}, which ends it too.",
+            )
+        return Background(**described)
     return None
 
 

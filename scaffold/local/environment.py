@@ -31,7 +31,7 @@ from scaffold.local.reach import answers
 _EXTRA = ("hypercorn", "ministack", "trustme")
 _BUNDLE, _CONFIG, _CREDENTIALS = "authorities.pem", "aws-config", "aws-credentials"
 _START_SECONDS = 60.0
-_END_SECONDS = 10.0
+_END_SECONDS = 30.0
 _ANSWER_SECONDS = 30.0
 
 # The environment variables that the server inherits. No AWS setting, proxy or Docker address reaches it.

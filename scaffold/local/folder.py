@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -47,8 +48,15 @@ def delete_folder(folder: Path) -> None:
     """Delete a state directory, as far as that is possible, with the containers that a killed server has left."""
     storage = folder / CONTAINERS
     with suppress(OSError):
-        if storage.stat().st_uid == os.geteuid():  # Another user's names programs to start.
+        # The settings in it name programs to start, so another user must not be able to replace it.
+        if _is_own(folder) and _is_own(storage):
             package_parent = str(Path(__file__).resolve().parents[2])
             command = [sys.executable, "-P", "-m", "scaffold.engine.containers.leftovers", str(storage)]
             subprocess.run(command, env={**os.environ, "PYTHONPATH": package_parent}, check=False)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether it is a folder of this user's, and no link."""
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()

@@ -38,11 +38,15 @@ def tags(service: Service, commit: str) -> tuple[str, ...]:
         return ()
 
 
-def revert_commands(service: Service, commit: str | None) -> str:
-    """The commands that revert every commit of HEAD after another one; the newest one only, where it is unknown."""
-    after = None if commit is None else between(service, commit, "HEAD")
-    if not after:
+def revert_commands(service: Service, commit: str | None) -> str | None:
+    """The commands that revert every commit of HEAD after another one; without another one, the newest commit only.
+
+    None where HEAD has no commit after it, or the clone lacks it.
+    """
+    if commit is None:
         return "git revert HEAD && git push"
+    if not between(service, commit, "HEAD"):
+        return None
     merges = git("rev-list", "--merges", "--max-count=1", f"{commit}..HEAD", "--", cwd=service.root)
     commits = f"-m 1 $(git rev-list --first-parent {commit}..HEAD)" if merges else f"{commit}..HEAD"
     return f"git revert --no-edit {commits} && git push"

@@ -41,7 +41,7 @@ def _now(result: ReleasesResult) -> str:
 
 
 def _release(one: PastRelease) -> Iterator[str]:
-    version = one.version or "unknown version"
+    version = one_line(one.version or "unknown version")
     yield f"{version}  {_outcome(one)}{', answers now' if one.answers else ''}"
     tags = one_line(", ".join(one.tags))
     yield f"  commit     {one.commit[:7] if one.commit else 'unknown'}{f' ({tags})' if tags else ''}"

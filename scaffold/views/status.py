@@ -77,13 +77,14 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
 
 def version_line(one: EnvironmentStatus) -> str:
     """The version that answers in an environment, or why none does."""
+    version = one_line(one.version or "none")
     if one.answers and one.answers == one.version:
-        return f"{one.answers} answers"
+        return f"{version} answers"
     if one.answers:
-        return f"{one_line(one.answers)} answers; its task definition says {one.version}"
+        return f"{one_line(one.answers)} answers; its task definition says {version}"
     if one.url:
-        return f"{one.version or 'none'}; the URL {one_line(one.no_answer or '')}"
-    return one.version or "none"
+        return f"{version}; the URL {one_line(one.no_answer or '')}"
+    return version
 
 
 def _commit(one: EnvironmentStatus) -> str:

@@ -125,3 +125,4 @@ def test_other_durations_are_refused(text: str) -> None:
 
 def test_durations() -> None:
     assert [durations.parse(text).total_seconds() for text in ("30s", "15m", "2h", "1d")] == [30, 900, 7200, 86400]
+    assert durations.parse("999999d").days == 3653  # Before it there is no date that CloudWatch knows.

@@ -231,10 +231,14 @@ def test_what_is_kept_can_be_used_until_ctrl_c(tiny: Path, tmp_path: Path) -> No
         check=False,
     )
     assert json.loads(state.stdout)["stages"][1]["disabled_reason"] == "scaffold rehearse --until Source", state.stderr
+    assert git("remote", cwd=clone) == ""
+    git("remote", "add", "origin", "codecommit::us-east-1://tiny", cwd=clone)
     child.sendintr()
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
+    # No push from the clone reaches an account.
+    assert git("remote", cwd=clone) == ""
     assert (clone / "version.txt").is_file()
     assert [path.name for path in (tmp_path / "tmp").iterdir()] == [clone.parent.name]
 

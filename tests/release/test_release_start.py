@@ -102,10 +102,15 @@ def test_what_a_person_stops_is_not_started_again(ensure: Any) -> None:
 
 
 def test_executions_of_before_of_others_and_rollbacks_are_no_release(ensure: Any) -> None:
-    before, other = execution("Succeeded", "0"), execution(name="2", commit="d" * 40)
-    rollback = execution(name="3", rollback=True)
-    known = [before, other, rollback]
-    assert ensure((known, DONE), ([*known, execution(name="4")], DONE), before=(before,)) == ["start"]
+    before, earlier = execution("Succeeded", "0"), execution("Succeeded", "1", commit="d" * 40)
+    late, rollback = execution(name="2", commit="d" * 40), execution(name="3", rollback=True)
+    known = [rollback, late, before, earlier]
+    started = [execution(name="4"), *known]
+    assert ensure((known, DONE), (started, DONE), before=(before, earlier)) == ["start"]
+
+
+def test_a_later_commit_contains_the_deployed_one(ensure: Any) -> None:
+    assert ensure(([execution(commit="e" * 40)], DONE)) == []
 
 
 def test_nothing_is_waited_for_without_a_change(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import git
 from scaffold.core.target import Target
+from scaffold.deployment import rollback as rollback_module
 from scaffold.deployment.follow import ReleaseFailed
 from scaffold.deployment.releases import PastRelease
 from scaffold.deployment.rollback import rollback
@@ -183,6 +185,60 @@ def test_a_deployment_under_way_is_rolled_back(service: Path, wire: Wire) -> Non
         ecs.delete_service(cluster=name, service=name, force=True)
 
 
+def past(execution: str, outcome: str, rollback_of: str | None = None) -> PastRelease:
+    nothing = dict.fromkeys(("commit", "started", "ended", "trigger", "started_by", "approved_by", "reason"))
+    return PastRelease(
+        execution=execution, version=execution.lower(), tags=(), outcome=outcome, waits=False, rollback_of=rollback_of,
+        **nothing,
+    )  # fmt: skip
+
+
+A, B = past("A", "Succeeded"), past("B", "Succeeded")
+BACK_TO_A = past("R", "Succeeded", "A")
+FAILED = past("C", "Failed")
+
+
+@pytest.mark.parametrize(
+    ("releases", "target"),
+    [
+        ([B, A], "A"),
+        ([FAILED, A], "A"),
+        ([FAILED, B, A], "B"),
+        ([FAILED, BACK_TO_A, B, A], "A"),
+        ([past("S", "Failed", "B"), FAILED, BACK_TO_A, B, A], "A"),
+        ([past("D", "Succeeded"), BACK_TO_A, B, A], "A"),
+        ([past("Q", "Succeeded", "B"), past("D", "Succeeded"), B, A], "A"),
+    ],
+)
+def test_what_ran_before(
+    service: Path, monkeypatch: pytest.MonkeyPatch, releases: list[PastRelease], target: str
+) -> None:
+    monkeypatch.setattr(rollback_module, "past_releases", lambda *_: iter(releases))
+    eligible = [SimpleNamespace(id=one) for one in "ABD"]
+    monkeypatch.setattr(rollback_module.pipeline_state, "succeeded", lambda *_: eligible)
+    session = SimpleNamespace(target=Target("us-east-1"))
+    found = rollback_module._target(session, read(service), "dev", None)  # type: ignore[arg-type]
+    assert found.execution == target
+
+
+def test_a_rollback_under_way_is_not_undone(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = SimpleNamespace(
+        execution="R", status="InProgress", disabled_reason=None, waits_for_approval=False, name="Dev"
+    )
+    monkeypatch.setattr(rollback_module, "_stage", lambda *_: stage)
+    monkeypatch.setattr(rollback_module.service_deployments, "in_progress", lambda *_: ["arn"])
+    session = SimpleNamespace(target=Target("us-east-1"))
+    for rolls_back in (True, False):
+        running = SimpleNamespace(id="R", rollback=rolls_back, status="InProgress")
+        monkeypatch.setattr(rollback_module.pipeline_state, "latest_executions", lambda *_, one=running: [one])
+        if rolls_back:
+            with pytest.raises(ScaffoldError, match="A rollback of dev is under way"):
+                rollback_module._plan(session, read(service), "dev", None)  # type: ignore[arg-type]
+        else:
+            plan = rollback_module._plan(session, read(service), "dev", None)  # type: ignore[arg-type]
+            assert plan.deployment == "arn"
+
+
 def test_commits_that_are_merges_are_reverted_too(service: Path) -> None:
     """The command that is shown is run."""
     first = commit(service, a__b_txt="1\n")
@@ -193,9 +249,13 @@ def test_commits_that_are_merges_are_reverted_too(service: Path) -> None:
     git("merge", "-q", "--no-ff", "-m", "Merge", "feature", cwd=service, env=IDENTITY)
     commit(service, a__b_txt="4\n")
     shown = history.revert_commands(read(service), first)
+    assert shown
     assert shown.startswith("git revert --no-edit -m 1 $(")
     revert, push = shown.split(" && ")
     assert push == "git push"
     git("-c", f"alias.undo=!{revert}", "undo", cwd=service, env=IDENTITY)
     assert (service / "a/b.txt").read_text() == "1\n"
     assert not (service / "a/c.txt").exists()
+    head = git("rev-parse", "HEAD", cwd=service)
+    assert history.revert_commands(read(service), head) is None
+    assert history.revert_commands(read(service), "c0ffee" + "0" * 34) is None

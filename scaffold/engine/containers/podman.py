@@ -17,7 +17,7 @@ AUTOMATIC, PODMAN, NONE = "", "podman", "none"
 
 _RUNTIMES = ("runc", "crun")
 _DRIVERS = ("overlay", "vfs")  # The first one does not work on every file system.
-_SECONDS = 120
+_INFO_SECONDS = 30.0
 # Open files as on Fargate. Podman lowers its own number of processes to the largest process id.
 _LIMITS = {"nofile": (resource.RLIMIT_NOFILE, 65535), "nproc": (resource.RLIMIT_NPROC, 8192)}
 
@@ -59,8 +59,12 @@ class Podman:
             "REGISTRY_AUTH_FILE": str(self.folder / "auth.json"),
         }
 
-    def run(self, *words: str | Path) -> str:
+    def run(self, *words: str | Path, seconds: float | None = None, variables: Mapping[str, str] | None = None) -> str:
         """Run a command of podman, and return what it prints.
+
+        Args:
+            seconds: How long it may take; None for any time.
+            variables: Further environment variables, which cannot replace its own.
 
         Raises:
             PodmanFailed: It has failed.
@@ -69,15 +73,18 @@ class Podman:
         try:
             done = subprocess.run(
                 command,
-                env=self.environment,
+                env={**(variables or {}), **self.environment},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 errors="replace",
+                timeout=seconds,
                 check=False,
             )
         except OSError as error:
             raise PodmanFailed(str(error)) from error
+        except subprocess.TimeoutExpired as error:
+            raise PodmanFailed(f"podman {words[0]} has not ended within {seconds:g} seconds") from error
         if done.returncode:
             lines = done.stderr.strip().splitlines() or [f"podman {words[0]} has failed"]
             raise PodmanFailed(lines[-1].removeprefix("Error: "))
@@ -134,14 +141,16 @@ def _prepare(folder: Path, path: str, downloads: Mapping[str, str]) -> Podman:
     if runtime is None:
         raise NoEngine("podman has neither runc nor crun")
     # The namespaces of a task; `unshare` fails where this machine is itself a container without privileges.
-    if subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True, check=False).returncode:
+    unshare = shutil.which("unshare", path=path)
+    command = [unshare, "--net", "--mount", "true"] if unshare else ["false"]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
         raise NoEngine("this machine does not permit namespaces")
     proxies = {name: value for name, value in downloads.items() if name.lower().endswith(("_proxy", "ssl_cert_file"))}
     reason = ""
     for driver in _DRIVERS:
         _write_settings(folder, driver, runtime)
         try:
-            version = Podman(program, folder).run("info", "--format", "{{.Version.Version}}")
+            version = Podman(program, folder).run("info", "--format", "{{.Version.Version}}", seconds=_INFO_SECONDS)
             return Podman(program, folder, version, proxies)
         except PodmanFailed as error:
             reason = str(error)

@@ -32,15 +32,17 @@ def create(podman: Podman, name: str, container: dict[str, Any], image: str, var
     if refused:
         raise CannotStart(f"CannotStartContainerError: not rehearsed: {refused[0]} of a container")
     environment = {one["name"]: one.get("value", "") for one in container.get("environment", [])} | variables
-    # Not on the command line, which other users of this machine can read. A file cannot have values of several lines.
+    # Not on the command line, which other users of this machine can read. A file cannot have values of several lines;
+    # podman takes those from its own environment.
     in_file = {key: value for key, value in environment.items() if "\n" not in value}
-    several = [f"--env={key}={value}" for key, value in environment.items() if key not in in_file]
+    several = {key: value for key, value in environment.items() if key not in in_file}
     with tempfile.NamedTemporaryFile("w", dir=podman.folder / "tmp") as file:
         file.writelines(f"{key}={value}\n" for key, value in in_file.items())
         file.flush()
-        options = [f"--env-file={file.name}", *several, *_options(container)]
+        options = [f"--env-file={file.name}", *(f"--env={key}" for key in several), *_options(container)]
+        command = ["create", "--name", name, *options, image, *container.get("command", [])]
         try:
-            podman.run("create", "--name", name, *options, image, *container.get("command", []))
+            podman.run(*command, variables=several)
         except PodmanFailed as error:
             raise CannotStart(f"CannotStartContainerError: {error}") from error
     stop_timeout = float(container.get("stopTimeout", STOP_SECONDS))
