@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
-import random
 import string
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -154,9 +155,18 @@ def environment_stack(app: str, environment: str, kind: str) -> str:
     return f"{app}-{environment}-{kind}"
 
 
+_names_of_tests: Counter[str] = Counter()
+
+
 def unused_name() -> str:
-    """A service name that no other test has: all tests of a process share one local AWS."""
-    return "t" + "".join(random.choices(string.ascii_lowercase, k=10))
+    """A service name that no other test has: all tests of a process share one local AWS.
+
+    Each run of a test has the same one, since the networks that the kit derives from a name may overlap.
+    """
+    test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
+    _names_of_tests[test] += 1
+    digest = hashlib.sha256(f"{test} {_names_of_tests[test]}".encode()).hexdigest()
+    return "t" + "".join(string.ascii_lowercase[int(digit, 16)] for digit in digest[:10])
 
 
 def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
