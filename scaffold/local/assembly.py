@@ -79,9 +79,11 @@ def assemble(
         failing: The pipeline action that fails, as STAGE/ACTION; empty for none.
     """
     repositories, reports = Repositories(state / "repositories"), ReportGroups()
-    engine = (
-        _engine(state, api_address, git_address, speed, containers, failing, repositories, reports) if speed else None
-    )
+    engine: Engine | None = None
+    if speed:
+        from scaffold.local.engine import Engine  # Its imports take time.
+
+        engine = Engine(state, api_address, git_address, speed, containers, failing, repositories, reports)
     guard = engine.guard if engine else None
     git = GitEndpoint(repositories, region, engine.pushed if engine else None, guard)
     codecommit = CodeCommit(repositories, git_address)
@@ -138,18 +140,3 @@ def assemble(
     if engine is None:
         return Assembly(router, started, (git.stop,))
     return Assembly(router, started, (git.stop, engine.stop), engine.containers)
-
-
-def _engine(
-    state: Path,
-    api_address: str,
-    git_address: str,
-    speed: float,
-    containers: str,
-    failing: str,
-    repositories: Repositories,
-    reports: ReportGroups,
-) -> Engine:
-    from scaffold.local.engine import Engine
-
-    return Engine(state, api_address, git_address, speed, containers, failing, repositories, reports)

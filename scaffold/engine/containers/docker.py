@@ -10,12 +10,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from scaffold.engine.containers.archives import push
 from scaffold.engine.containers.podman import Podman, PodmanFailed
+from scaffold.engine.images import docker_commands
+from scaffold.engine.images.docker_commands import Command
 from scaffold.engine.images.needs_engine import BuildFailed
 from scaffold.engine.images.registry import Repository, is_local
 from scaffold.engine.images.store import Store
@@ -50,7 +52,7 @@ class Docker:
 
     def call(self, words: Sequence[str]) -> int:
         """Run a command line, and return its exit code."""
-        commands: dict[tuple[str, ...], Callable[[Sequence[str]], int]] = {
+        commands: dict[tuple[str, ...], Command] = {
             ("buildx", "imagetools", "inspect"): self.inspect,
             ("buildx", "build"): self.build,
             ("build",): self.build,
@@ -59,9 +61,9 @@ class Docker:
             ("push",): self.push,
             ("run",): self.run,
         }
-        for names, command in commands.items():
-            if tuple(words[: len(names)]) == names:
-                return command(words[len(names) :])
+        code = docker_commands.call(commands, words)
+        if code is not None:
+            return code
         if words and words[0] in _SAME:
             return self._podman_call(*words)
         raise BuildFailed(f"not rehearsed: docker {' '.join(words[:2])}")
@@ -78,17 +80,7 @@ class Docker:
 
     def login(self, words: Sequence[str]) -> int:
         """Keep a password for the registry of local AWS. Those of local AWS are of no use elsewhere."""
-        parser = _Parser("login")
-        parser.add_argument("--username", "-u", required=True)
-        parser.add_argument("--password-stdin", action="store_true", required=True)
-        parser.add_argument("registry", nargs="?")
-        options = parser.parse_args(words)
-        password = sys.stdin.read().strip()
-        if not password:
-            raise BuildFailed("password is empty")
-        self._store.sign_in(options.registry or "docker.io", options.username, password)
-        print("Login Succeeded")
-        return 0
+        return docker_commands.login(_Parser("login"), self._store, words)
 
     def pull(self, words: Sequence[str]) -> int:
         """Pull an image, unless it is there."""
@@ -160,8 +152,8 @@ class Docker:
 
     def _podman_call(self, *words: str) -> int:
         command = [self._podman.program, *words]
-        code = subprocess.run(command, env=self._podman.environment, check=False).returncode
-        return code if code >= 0 else 128 - code
+        done = subprocess.run(command, env=self._podman.environment, check=False)
+        return docker_commands.exit_code(done.returncode)
 
 
 def main() -> int:

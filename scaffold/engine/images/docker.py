@@ -12,13 +12,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
-from scaffold.engine.images import node
+from scaffold.engine.images import docker_commands, node
 from scaffold.engine.images.build import PROCESS_LABEL, Builder
 from scaffold.engine.images.context import Context
+from scaffold.engine.images.docker_commands import Command
 from scaffold.engine.images.dockerfile import parse
 from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
 from scaffold.engine.images.registry import Repository
@@ -49,7 +50,7 @@ class Docker:
 
     def call(self, words: Sequence[str]) -> int:
         """Run a command line, and return its exit code."""
-        commands: dict[tuple[str, ...], Callable[[Sequence[str]], int]] = {
+        commands: dict[tuple[str, ...], Command] = {
             ("buildx", "imagetools", "inspect"): self.inspect,
             ("buildx", "build"): self.build,
             ("build",): self.build,
@@ -59,9 +60,9 @@ class Docker:
             ("cp",): self.copy,
             ("rm",): self.remove,
         }
-        for names, command in commands.items():
-            if tuple(words[: len(names)]) == names:
-                return command(words[len(names) :])
+        code = docker_commands.call(commands, words)
+        if code is not None:
+            return code
         raise NeedsEngine(f"docker {' '.join(words[:2])}")
 
     def inspect(self, words: Sequence[str]) -> int:
@@ -74,17 +75,7 @@ class Docker:
 
     def login(self, words: Sequence[str]) -> int:
         """Keep a password for the registry. It is not checked before it is used."""
-        parser = _Parser("login")
-        parser.add_argument("--username", "-u", required=True)
-        parser.add_argument("--password-stdin", action="store_true", required=True)
-        parser.add_argument("registry", nargs="?")
-        options = parser.parse_args(words)
-        password = sys.stdin.read().strip()
-        if not password:
-            raise BuildFailed("password is empty")
-        self._store.sign_in(options.registry or "docker.io", options.username, password)
-        print("Login Succeeded")
-        return 0
+        return docker_commands.login(_Parser("login"), self._store, words)
 
     def pull(self, words: Sequence[str]) -> int:
         """Nothing is pulled: base images have no files here."""
@@ -159,7 +150,7 @@ class Docker:
         done = subprocess.run(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, check=False)
         if options.rm:
             shutil.rmtree(container)
-        return done.returncode if done.returncode >= 0 else 128 - done.returncode
+        return docker_commands.exit_code(done.returncode)
 
     def copy(self, words: Sequence[str]) -> int:
         """Copy a file out of a container."""

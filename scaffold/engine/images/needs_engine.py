@@ -1,4 +1,4 @@
-"""The one error of this package that is nobody's fault."""
+"""Why an image is not built."""
 
 
 class NeedsEngine(Exception):
