@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from scaffold.aws import codepipeline, lost_data, service_deployments
+from scaffold.aws import lost_data, service_deployments
 from scaffold.aws.cloudformation import change_sets, comparison, drift, rollbacks, stacks
 from scaffold.aws.cloudformation.rollbacks import FailedResource
 from scaffold.aws.cloudformation.stack_events import explain
@@ -20,7 +20,7 @@ from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.teardown import StackGroup
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import FOUNDATION, SERVICE, STACK_KINDS, Deployer, StackId
+from scaffold.service.stack_kinds import FOUNDATION, SERVICE, STACK_KINDS, StackId
 
 
 class FailedRollback(Repair):
@@ -245,12 +245,10 @@ def repair_step(
         if stack_id.kind is FOUNDATION:
             raise comparison.unfinished_deletion(stack, FOUNDATION)
         return UnusableStack(session, stack, again)
-    if stack.status == "REVIEW_IN_PROGRESS":
-        # The change set of a first release waits for its approval.
-        waits = codepipeline.stage_is_running(session, service.app_name, stack_id.environment)
-        return None if waits else UnusableStack(session, stack, again)
-    unfinished = stack.status in stacks.UNFINISHED and stack_id.kind.deployer is Deployer.PIPELINE
-    return UnusableStack(session, stack, again) if unfinished else None
+    # `scaffold deploy` replaces a stack whose creation has failed, but none of an environment that left the answers.
+    left = stack_id.environment not in (None, *service.environments)
+    unusable = stack.status == "REVIEW_IN_PROGRESS" or (left and stack.status in stacks.UNFINISHED)
+    return UnusableStack(session, stack, again) if unusable else None
 
 
 def in_order_of_repair(found: dict[StackId, Stack]) -> list[StackId]:
