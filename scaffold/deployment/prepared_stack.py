@@ -8,15 +8,24 @@ from scaffold.aws.cloudformation.stacks import UNFINISHED, Stack
 from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
+from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
 from scaffold.deployment.inventory import owned
 from scaffold.deployment.stack_step import STACK_TYPE, ExistingStacks
 from scaffold.deployment.step import Pending, Step
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import StackId
+from scaffold.service.stack_kinds import Deployer, StackId, StackKind
 
 # The operations after which a stack may have to be created. An update is the pipeline's.
 _TO_WAIT_FOR = {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"}
+
+
+def replaceable(kind: StackKind, stack: Stack) -> bool:
+    """Whether `scaffold deploy` replaces a stack whose creation has failed.
+
+    Of the pipeline's stacks only one without resources: there is nothing to ask before its deletion.
+    """
+    return kind.deployer is not Deployer.PIPELINE or stack.status in ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS")
 
 
 class PreparedStack(Step):
@@ -52,11 +61,11 @@ class PreparedStack(Step):
         self._creation: Watch | None = None
 
     def check(self) -> None:
-        """Refuse a stack of another owner, or one whose deletion did not finish."""
+        """Refuse a stack of another owner, or one that only `scaffold repair` deletes."""
         self._stack = self._existing.stacks.get(self.name)
         if self._stack is not None and not owned(self._service, self._stack):
             raise comparison.foreign(self._stack, self._service.app_name)
-        self._check_deletion()
+        self._check_usable()
 
     def wait(self) -> None:
         """Wait for the end of a creation or deletion that another command has started."""
@@ -67,7 +76,7 @@ class PreparedStack(Step):
         """Pending where there is no stack, or one whose creation has failed."""
         if self._stack is None:
             return Pending("create")
-        self._check_deletion()
+        self._check_usable()
         if self._stack.status in _TO_WAIT_FOR:
             raise comparison.unplannable(self._stack)
         if self._stack.status in UNFINISHED:
@@ -89,6 +98,14 @@ class PreparedStack(Step):
         if self._creation is not None:
             self._stack = stacks.finish_creation(self._creation, self._console)
 
-    def _check_deletion(self) -> None:
-        if self._stack is not None and self._stack.status == "DELETE_FAILED":
-            raise comparison.unfinished_deletion(self._stack, self._id.kind)
+    def _check_usable(self) -> None:
+        stack = self._stack
+        if stack is None:
+            return
+        if stack.status == "DELETE_FAILED":
+            raise comparison.unfinished_deletion(stack, self._id.kind)
+        if stack.status in UNFINISHED and not replaceable(self._id.kind, stack):
+            raise ScaffoldError(
+                f"The stack {stack.name} is {stack.status}: its creation failed, and may have left resources.",
+                "Run `scaffold repair`, which deletes it, then `scaffold deploy` again.",
+            )

@@ -16,6 +16,7 @@ from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
 from scaffold.deployment.deletion import Report
+from scaffold.deployment.prepared_stack import replaceable
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.teardown import StackGroup
 from scaffold.service import names
@@ -245,10 +246,10 @@ def repair_step(
         if stack_id.kind is FOUNDATION:
             raise comparison.unfinished_deletion(stack, FOUNDATION)
         return UnusableStack(session, stack, again)
-    # `scaffold deploy` replaces a stack whose creation has failed, but none of an environment that left the answers.
-    left = stack_id.environment not in (None, *service.environments)
-    unusable = stack.status == "REVIEW_IN_PROGRESS" or (left and stack.status in stacks.UNFINISHED)
-    return UnusableStack(session, stack, again) if unusable else None
+    if stack.status == "REVIEW_IN_PROGRESS":
+        return UnusableStack(session, stack, again)
+    replaced = stack_id.environment in (None, *service.environments) and replaceable(stack_id.kind, stack)
+    return UnusableStack(session, stack, again) if stack.status in stacks.UNFINISHED and not replaced else None
 
 
 def in_order_of_repair(found: dict[StackId, Stack]) -> list[StackId]:
