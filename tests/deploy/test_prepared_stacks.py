@@ -16,7 +16,6 @@ from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import deployed_by_pipeline
 from tests.deploy.services import (
-    IMPOSSIBLE,
     PLACEHOLDER,
     Wire,
     client,
@@ -30,6 +29,7 @@ from tests.deploy.services import (
     run,
     without_pages,
 )
+from tests.repair.situations import BROKEN, create, status
 
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
 POLICY = {
@@ -78,10 +78,10 @@ def prepared(root: Path, **options: Any) -> dict[str, str]:
     return {step.name.removeprefix(f"{app}-"): step.action for step in steps if step.type == "prepared-stack"}
 
 
-def fail_creation(stack: str, **more: Any) -> None:
-    """Leave a stack whose creation has failed."""
-    client("cloudformation").create_stack(StackName=stack, TemplateBody="Resources:\n" + IMPOSSIBLE, **more)
-    waiter = client("cloudformation").get_waiter("stack_rollback_complete")
+def delete(stack: str) -> None:
+    """Delete a stack and wait for the end."""
+    client("cloudformation").delete_stack(StackName=stack)
+    waiter = client("cloudformation").get_waiter("stack_delete_complete")
     waiter.wait(StackName=stack, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
 
 
@@ -127,24 +127,28 @@ def test_the_creations_are_started_together(service: Path, wire: Wire) -> None:
     assert wire.calls[ours[0] : ours[-1] + 1] == ["cloudformation:CreateStack"] * 14
 
 
-def test_prepared_and_released_stacks_cost_a_deployment_no_call(service: Path, wire: Wire) -> None:
-    run(service)
+def test_prepared_and_released_stacks_cost_a_deployment_no_call(service: Path, tmp_path: Path, wire: Wire) -> None:
+    without = make_service(tmp_path / "without", environments="dev,prod,dr", production="prod")
+    run(service), run(without)
     release_stack(environment_stack(read(service).app_name, "dev", "service"), RELEASED)
-    wire.calls.clear()
-    result = run(service)
-    assert not result.changed
-    assert len(without_pages(wire.calls)) <= 12
+
+    def calls(root: Path) -> list[str]:
+        wire.calls.clear()
+        assert not run(root).changed
+        return without_pages(wire.calls)
+
+    assert calls(service) == calls(without)
 
 
-@pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"])
-def test_a_stack_that_exists_is_left_to_the_pipeline(service: Path, wire: Wire, status: str) -> None:
+@pytest.mark.parametrize("state", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"])
+def test_a_stack_that_exists_is_left_to_the_pipeline(service: Path, wire: Wire, state: str) -> None:
     run(service)
     stack = environment_stack(read(service).app_name, "prod", "service")
     commit(service, infrastructure__placeholder_yaml=PLACEHOLDER + "  More: {Value: more}\n")
 
     def describe(parsed: dict[str, Any]) -> None:
         for one in parsed["Stacks"]:
-            one["StackStatus"] = status if one["StackName"] == stack else one["StackStatus"]
+            one["StackStatus"] = state if one["StackName"] == stack else one["StackStatus"]
 
     wire.touched["DescribeStacks"] = describe
     wire.calls.clear()
@@ -155,15 +159,12 @@ def test_a_stack_that_exists_is_left_to_the_pipeline(service: Path, wire: Wire, 
 def test_a_failed_creation_is_replaced_with_its_protection(service: Path) -> None:
     run(service)
     app = read(service).app_name
-    tags = [{"Key": names.TAG_SERVICE, "Value": app}]
+    lift_protection(app)
     for environment in ("dev", "prod"):
         stack = environment_stack(app, environment, "alarms")
-        lift_protection(app)
-        client("cloudformation").delete_stack(StackName=stack)
-        client("cloudformation").get_waiter("stack_delete_complete").wait(
-            StackName=stack, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600}
-        )
-        fail_creation(stack, Tags=tags, EnableTerminationProtection=environment == "prod")
+        delete(stack)
+        create(stack, app, BROKEN, EnableTerminationProtection=environment == "prod")
+        assert status(stack) == "ROLLBACK_COMPLETE"
     planned = prepared(service, plan=True)
     assert {name for name, action in planned.items() if action == "replace"} == {"dev-alarms", "prod-alarms"}
     assert prepared(service) == planned
@@ -180,26 +181,23 @@ def test_a_stack_of_another_owner_is_refused_before_anything_is_created(service:
         stack = environment_stack(app, "dev", kind)
         release_stack(stack, RELEASED)
         assert f"A stack named {stack} exists that is not this service's" in refusal(service).happened
-        client("cloudformation").delete_stack(StackName=stack)
-        client("cloudformation").get_waiter("stack_delete_complete").wait(
-            StackName=stack, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600}
-        )
+        delete(stack)
     assert "cloudformation:CreateStack" not in wire.calls
 
 
-@pytest.mark.parametrize("status", ["CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"])
-def test_what_may_hold_resources_is_not_replaced(service: Path, wire: Wire, status: str) -> None:
+@pytest.mark.parametrize("state", ["CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"])
+def test_what_may_hold_resources_is_not_replaced(service: Path, wire: Wire, state: str) -> None:
     app = read(service).app_name
     stack = environment_stack(app, "dev", "alarms")
     release_stack(stack, RELEASED, Tags=[{"Key": names.TAG_SERVICE, "Value": app}])
 
     def describe(parsed: dict[str, Any]) -> None:
         for one in parsed["Stacks"]:
-            one["StackStatus"] = status if one["StackName"] == stack else one["StackStatus"]
+            one["StackStatus"] = state if one["StackName"] == stack else one["StackStatus"]
 
     wire.touched["DescribeStacks"] = describe
     error = refusal(service)
-    assert f"The stack {stack} is {status}" in error.happened
+    assert f"The stack {stack} is {state}" in error.happened
     assert error.remedy.startswith("Run `scaffold repair`")
     assert "cloudformation:CreateStack" not in wire.calls
 

@@ -147,12 +147,12 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
 
     deploying = needed(deploying) | GIT | SELDOM_DEPLOYING
     destroying = needed(set(wire.calls)) | SELDOM_DESTROYING
-    assert deploying - actions(DEPLOY) == set()
+    assert deploying - actions(DEPLOY, BY_CLOUDFORMATION) == set()
     assert actions(DEPLOY) - deploying == set()
     # With the policy for destroying, since a stack is deleted.
-    assert repairing - actions(DEPLOY, REPAIR, DESTROY) == set()
+    assert repairing - actions(DEPLOY, BY_CLOUDFORMATION, REPAIR, DESTROY) == set()
     assert actions(REPAIR) - repairing == set()
-    assert destroying - actions(DEPLOY, DESTROY) == set()
+    assert destroying - actions(DEPLOY, BY_CLOUDFORMATION, DESTROY) == set()
     assert actions(DESTROY) - destroying == set()
 
 

@@ -198,6 +198,7 @@ def test_a_failed_first_release_leaves_the_placeholder_and_the_next_one_succeeds
     aws, folder = account(**answers), generated(**answers) / "infrastructure"
     for kind in ("foundation", "permissions"):
         aws.apply(kind, f"{kind}.yaml", f"{kind}.json")
+    aws.apply("live-deploy-role", "deploy-role.yaml", "live/deploy-role.json")
     given = {"ImageUri": f"registry/{aws.app}@sha256:{'1' * 64}", "Version": "1" * 12}
     for kind in ("network", "environment", "alarms", "task-definition", "service"):
         name, configuration = f"live-{kind}", "" if kind == "task-definition" else f"live/{kind}.json"
