@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 
 from scaffold.aws.cloudformation.stacks import as_stack
+from scaffold.aws.session import signed_in
+from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git
+from scaffold.core.target import configured_target
 from scaffold.deployment.first_run import undeployed
-from scaffold.service import names
+from scaffold.deployment.inventory import live_stacks
+from scaffold.deployment.stack_drift import find_drift
+from scaffold.service import identity, names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import deployed_by_pipeline
+from scaffold.views.drift import lines
 from tests.deploy.services import (
     PLACEHOLDER,
     Wire,
@@ -242,6 +248,27 @@ def test_a_prepared_environment_is_not_a_deployed_one(service: Path) -> None:
     assert missing() == ("dev", "prod", "dr")
     release_stack(environment_stack(read(service).app_name, "prod", "network"), RELEASED)
     assert missing() == ("dev", "dr")
+
+
+def test_a_prepared_stack_is_neither_released_nor_changed_in_aws(service: Path) -> None:
+    (service / "infrastructure/service.yaml").write_text(RELEASED)
+    (service / "infrastructure/alarms.yaml").write_text(RELEASED)
+    head = commit(service)
+    run(service)
+    app, released = read(service).app_name, environment_stack(read(service).app_name, "dev", "service")
+    given = json.loads((service / "infrastructure/dev/service.json").read_text())["Tags"]
+    release_stack(released, RELEASED, Tags=[{"Key": key, "Value": value} for key, value in given.items()])
+    with signed_in(read(service), configured_target("us-east-1"), Console()) as session:
+        stacks, _ = live_stacks(session, read(service), identity.root_commit(read(service)), "scaffold status")
+        drift = find_drift(session, read(service), stacks, head, {"dev": None, "prod": head, "dr": head})
+    found = {one.stack.removeprefix(f"{app}-"): one for one in drift}
+    assert {name for name, one in found.items() if one.state == "prepared"} == {
+        f"{environment}-{kind}"
+        for environment in ("dev", "prod", "dr")
+        for kind in ("task-definition", "alarms", "service")
+    } - {"dev-service"}
+    assert not any(one.drifted for name, one in found.items() if name != "dev-service")
+    assert any(f"{app}-prod-alarms" in line and "not released yet" in line for line in lines(drift))
 
 
 def test_a_prepared_environment_owns_no_task_definitions(service: Path) -> None:
