@@ -181,6 +181,24 @@ def test_a_failed_creation_is_replaced_with_its_protection(service: Path) -> Non
         assert stack["EnableTerminationProtection"] is (environment == "prod")
 
 
+def test_a_creation_in_progress_is_waited_for_and_cannot_be_planned(service: Path, wire: Wire) -> None:
+    run(service)
+    stack, looks = environment_stack(read(service).app_name, "dev", "alarms"), [1]
+
+    def describe(parsed: dict[str, Any]) -> None:
+        for one in parsed["Stacks"]:
+            if one["StackName"] == stack and looks:
+                one["StackStatus"] = "CREATE_IN_PROGRESS"
+                looks.clear()
+
+    wire.touched["DescribeStacks"] = describe
+    with pytest.raises(ScaffoldError, match=rf"The stack {stack} is busy \(CREATE_IN_PROGRESS\)"):
+        run(service, plan=True)
+    looks.append(1)
+    assert set(prepared(service).values()) == {"none"}
+    assert looks == []
+
+
 def test_a_stack_of_another_owner_is_refused_before_anything_is_created(service: Path, wire: Wire) -> None:
     app = read(service).app_name
     for kind in ("alarms", "task-definition"):
