@@ -17,7 +17,7 @@ from scaffold.aws.service_quotas import Quota, QuotaId
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import NETWORK, SERVICE, Deployer, StackKind, stack_ids
+from scaffold.service.stack_kinds import BUILD, CHECKS, NETWORK, SERVICE, Deployer, StackKind, stack_ids
 
 # A deployment runs the new tasks beside the old ones, with every strategy (MaximumPercent: 200).
 _TASKS_DURING_A_DEPLOYMENT = 2
@@ -109,7 +109,11 @@ def _cpu_units(service: Service, environment: str) -> int:
 
 
 def _build_environments(service: Service) -> set[tuple[str, str]]:
-    projects = _resources(service, "build.yaml", "AWS::CodeBuild::Project")
+    projects = [
+        project
+        for kind in (BUILD, CHECKS)
+        for project in _resources(service, f"{kind.name}.yaml", "AWS::CodeBuild::Project")
+    ]
     environments = [_mapping(properties.get("Environment")) for properties in projects]
     return {(str(one.get("Type")), str(one.get("ComputeType"))) for one in environments}
 

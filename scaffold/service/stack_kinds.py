@@ -47,6 +47,7 @@ FOUNDATION = StackKind("foundation", Deployer.PERSON)
 PERMISSIONS = StackKind("permissions", Deployer.PERSON)
 DEPLOY_ROLE = StackKind("deploy-role", Deployer.PERSON, per_environment=True)
 BUILD = StackKind("build", Deployer.ITSELF)
+CHECKS = StackKind("checks", Deployer.ITSELF)
 PIPELINE = StackKind("pipeline", Deployer.ITSELF)
 NETWORK = StackKind("network", Deployer.PIPELINE, per_environment=True)
 ENVIRONMENT = StackKind("environment", Deployer.PIPELINE, per_environment=True)
@@ -61,6 +62,7 @@ STACK_KINDS = (
     PERMISSIONS,
     DEPLOY_ROLE,
     BUILD,
+    CHECKS,
     PIPELINE,
     NETWORK,
     ENVIRONMENT,

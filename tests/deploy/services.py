@@ -112,6 +112,8 @@ Resources:
   Builds: {{Type: AWS::SNS::Topic}}
 """
 
+CHECKS = BUILD.replace("Builds", "Checks")
+
 PIPELINE = f"""\
 AWSTemplateFormatVersion: '2010-09-09'
 Parameters:
@@ -185,6 +187,8 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
         **{f"infrastructure/{one}/deploy-role.json": of_environment(name, one) for one in environments},
         "infrastructure/build.yaml": BUILD,
         "infrastructure/build.json": json.dumps(configuration),
+        "infrastructure/checks.yaml": CHECKS,
+        "infrastructure/checks.json": json.dumps(configuration),
         "infrastructure/pipeline.yaml": PIPELINE,
         "infrastructure/pipeline.json": json.dumps(configuration | {"StackPolicy": {"Statement": [ALLOW]}}),
         "config/policies/approval-rule.json": json.dumps(RULE),

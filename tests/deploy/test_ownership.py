@@ -15,6 +15,7 @@ from scaffold.service import identity, names
 from scaffold.service.service import read
 from tests.deploy.services import (
     BUILD,
+    CHECKS,
     FOUNDATION,
     IDENTIFIED,
     IDENTITY,
@@ -193,6 +194,7 @@ def test_stacks_without_a_root_commit_are_told_apart_by_their_tag_alone(service:
         "infrastructure__permissions_yaml": PERMISSIONS.replace(IDENTIFIED, ""),
         "infrastructure__deploy-role_yaml": PERMISSIONS.replace(IDENTIFIED, ""),
         "infrastructure__build_yaml": BUILD.replace(IDENTIFIED, ""),
+        "infrastructure__checks_yaml": CHECKS.replace(IDENTIFIED, ""),
         "infrastructure__pipeline_yaml": PIPELINE.replace(IDENTIFIED, ""),
     }
     assert "RootCommit" not in "".join(plain.values())
