@@ -247,6 +247,8 @@ def _do(step: Step, pending: Pending | None, console: Console) -> None:
             console.warn(f"CloudFormation's validation warns of {validation.sentence(finding)}.")
         step.do()
     step.finish()
+    if step.quiet and not pending:
+        return
     what, past = title(step.type, step.name), _PAST[pending.action if pending else "none"]
     console.step(f"{what[:1].upper()}{what[1:]}: {past}")
 

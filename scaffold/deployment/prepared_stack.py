@@ -40,6 +40,7 @@ class PreparedStack(Step):
 
     type = "prepared-stack"
     together = True
+    quiet = True
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class PreparedStack(Step):
     def do(self) -> None:
         """Wait for the end of the creation."""
         if self._creation is not None:
-            self._stack = stacks.finish_creation(self._creation, self._console)
+            self._stack = stacks.finish_creation(self._creation, None)
 
     def _check_usable(self) -> None:
         stack = self._stack

@@ -31,10 +31,12 @@ class Step(ABC):
     Attributes:
         type: What kind of thing it is, for programs.
         together: Whether it is started together with its neighbours of which this is true, too.
+        quiet: Whether nothing is said where there is nothing to do.
     """
 
     type: ClassVar[str]
     together: ClassVar[bool] = False
+    quiet: ClassVar[bool] = False
     name: str
 
     def check(self) -> None:  # noqa: B027

@@ -196,8 +196,11 @@ def start_creation(
     return Watch(session, stack_id, spec.name, spec.resources, fresh=True)
 
 
-def finish_creation(watch: Watch, console: Console) -> Stack:
+def finish_creation(watch: Watch, console: Console | None) -> Stack:
     """Wait for the end of a creation.
+
+    Args:
+        console: Where to show its events; None to show none.
 
     Raises:
         ScaffoldError: CloudFormation failed.
@@ -288,7 +291,7 @@ def _created_with(session: Session, name: str, token: str, error: ClientError) -
     return next((str(event["StackId"]) for event in events if event.get("ClientRequestToken") == token), None)
 
 
-def _finish(watch: Watch, operation: str, console: Console) -> None:
+def _finish(watch: Watch, operation: str, console: Console | None) -> None:
     follow([watch], console)
     if watch.status not in _SUCCEEDED:
         error = explain(watch, operation, _DEPLOY)
