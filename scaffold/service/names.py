@@ -67,6 +67,11 @@ def approval_stage(environment: str) -> str:
     return f"Approve-{pipeline_stage(environment)}"
 
 
+def stages_of(environment: str) -> tuple[str, ...]:
+    """The pipeline's stages for an environment; before production, it has only the last of them."""
+    return plan_stage(environment), approval_stage(environment), pipeline_stage(environment)
+
+
 def approval_rule_template(app: str) -> str:
     """The CodeCommit approval rule template."""
     return f"{app}-approvals"
