@@ -222,6 +222,7 @@ class Production:
             assert request["filter"] == {"pipelineExecutionId": EXECUTION}
             return {"actionExecutionDetails": self.actions}
         assert operation == "stop-pipeline-execution"
+        self.stages["Approve-Prod"] = {}
         return {}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import sys
 from pathlib import Path
@@ -14,13 +13,11 @@ from hypothesis import strategies as st
 
 from tests.service.plans import COMMIT, EXECUTION, KINDS, SCRIPTS, Production, client, refused, topic
 
-_NUMBERS = itertools.count()
-
 
 @pytest.fixture
 def production(service: Path, local: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Production:
     """A production whose stacks are those of the source."""
-    made = Production(f"plan-{next(_NUMBERS)}", service, client(local), monkeypatch)
+    made = Production("plan", service, client(local), monkeypatch)
     made.write()
     made.release()
     return made
@@ -49,7 +46,6 @@ def test_a_release_that_changes_nothing_says_so_and_executes_nothing(production:
         "cloudformation:describe-change-set",
         "cloudformation:describe-stacks",
         "cloudformation:get-stack-policy",
-        "cloudformation:get-template",
         "codepipeline:get-pipeline-state",
     }
     for request in production.requests("cloudformation:create-change-set"):
@@ -144,7 +140,7 @@ def test_a_change_that_cloudformation_refuses_fails(production: Production) -> N
     failed(production, f"CloudFormation refuses the change of {production.name('alarms')}: ", "Needed", "with a commit")
 
 
-@pytest.mark.parametrize("operation", ["describe-change-set", "create-change-set", "get-template", "get-stack-policy"])
+@pytest.mark.parametrize("operation", ["describe-change-set", "create-change-set", "get-stack-policy"])
 def test_what_cannot_be_read_fails_and_leaves_no_change_set(production: Production, operation: str) -> None:
     refuse = refused("AccessDenied", "not authorized")
     production.faults[f"cloudformation:{operation}"] = lambda request: (
@@ -251,7 +247,13 @@ def test_no_other_release_is_stopped(production: Production, waiting: dict[str, 
 
 def test_a_release_that_has_ended_meanwhile_is_no_failure(production: Production) -> None:
     production.stages["Approve-Prod"] = running("execution-1")
-    production.faults["codepipeline:stop-pipeline-execution"] = refused("PipelineExecutionNotStoppableException")
+    refuse = refused("PipelineExecutionNotStoppableException")
+
+    def end(request: dict[str, Any]) -> None:
+        production.stages["Approve-Prod"] = running("execution-1", "Failed")
+        refuse(request)
+
+    production.faults["codepipeline:stop-pipeline-execution"] = end
     assert production.planned()["CHANGED"] == "no"
 
 
@@ -262,7 +264,7 @@ def test_a_release_that_is_approved_meanwhile_is_waited_for_and_planned_after(pr
     def go_on(_: dict[str, Any]) -> None:
         step = next(steps, "") if production.requests("codepipeline:stop-pipeline-execution") else ""
         if step == "approved":
-            production.stages["Prod"] = running("execution-1")
+            production.stages |= {"Approve-Prod": running("execution-1", "Succeeded"), "Prod": running("execution-1")}
         elif step == "ended":
             production.stages["Prod"] = running("execution-1", "Succeeded")
             production.templates["alarms"] = topic("louder")

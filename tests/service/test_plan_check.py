@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 from pathlib import Path
 
@@ -11,13 +10,12 @@ import pytest
 from tests.service.plans import Production, client, refused, topic
 
 OPEN, CLOSED_BY_CHANGE, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
-_NUMBERS = itertools.count()
 
 
 @pytest.fixture
 def production(service: Path, local: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Production:
     """A production whose stacks are those of the source, which was planned with a new version and other alarms."""
-    made = Production(f"check-{next(_NUMBERS)}", service, client(local), monkeypatch)
+    made = Production("check", service, client(local), monkeypatch)
     made.release()
     made.templates["alarms"] = topic("louder")
     made.image = "v2"
@@ -102,10 +100,12 @@ def test_a_retried_stage_is_not_compared(production: Production) -> None:
         "codepipeline:list-action-executions",
         "cloudformation:describe-stacks",
         "cloudformation:get-template",
+        "cloudformation:validate-template",
     ],
 )
 def test_what_cannot_be_read_stops_the_release(production: Production, operation: str) -> None:
     state = production.planned()["STATE"]
+    production.release("alarms")
     production.faults[operation] = refused("AccessDenied", "not authorized")
     closed(production.check(state), CLOSED_UNREAD, "not authorized", "`scaffold deploy`")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plan_aws import Problem, Refused, call
-from plan_stacks import UPDATABLE, Deployed, Source, side_by_side
+from plan_stacks import UPDATABLE, Deployed, Source, policy_of, side_by_side
 
 LARGEST_BODY = 51_200
 CHANGE_SET_SECONDS = 600
@@ -94,7 +94,7 @@ def _plan_one(
     # Change sets without tags need no permission to tag; a stack's tags are those of all its resources.
     if source.tags is not None and source.tags != stack.tags:
         changes.append("update the tags of all resources")
-    if source.policy is not None and source.policy != stack.policy:
+    if source.policy is not None and source.policy != policy_of(source):
         changes.append("update the stack policy")
     try:
         with _change_set(source, parameters, change_set, pause) as name:

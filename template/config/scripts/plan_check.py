@@ -15,7 +15,7 @@ import sys
 from typing import Any
 
 from plan_aws import Problem, call
-from plan_stacks import Deployed, Source, deployed, digest_of, side_by_side, sources
+from plan_stacks import Deployed, Source, deployed, plain, policy_of, side_by_side, sources, template_of
 
 OPEN, CLOSED_BY_CHANGE, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
 VARIABLES = ("APP_NAME", "ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE")
@@ -41,18 +41,17 @@ def exemption(app: str, environment: str, execution: str) -> str:
     return ""
 
 
-def changed_by_others(release: list[Source], planned: dict[str, str]) -> list[str]:
+def changed_by_others(release: list[Source], planned: dict[str, str], stacks: dict[str, Deployed]) -> list[str]:
     """The names of the stacks that are neither in the planned state nor in the one that this release gives them.
 
     Raises:
         Problem: A state cannot be read.
     """
-    stacks = dict(zip((one.kind for one in release), side_by_side(deployed, release), strict=True))
     task_definition = stacks["task-definition"].outputs.get("TaskDefinitionArn", "")
     return [
         source.name
         for source in release
-        if planned.get(source.kind) != stacks[source.kind].digest
+        if planned.get(source.kind) != stacks[source.kind].state
         and not _is_released(source, stacks[source.kind], task_definition)
     ]
 
@@ -64,8 +63,12 @@ def _is_released(source: Source, stack: Deployed, task_definition: str) -> bool:
         given["TaskDefinitionArn"] = task_definition
     declared = call("cloudformation", "validate-template", TemplateBody=source.template).get("Parameters", [])
     parameters = {one["ParameterKey"]: given.get(one["ParameterKey"], one.get("DefaultValue", "")) for one in declared}
-    tags = stack.tags if source.tags is None else source.tags
-    return stack.digest == digest_of(source.template, parameters, tags, source.policy)
+    return (
+        stack.parameters == parameters
+        and source.tags in (None, stack.tags)
+        and template_of(source) == plain(source.template)
+        and (source.policy is None or policy_of(source) == source.policy)
+    )
 
 
 def main() -> int:
@@ -75,11 +78,14 @@ def main() -> int:
         return USAGE_ERROR
     app, environment, execution = given["APP_NAME"], given["ENVIRONMENT_NAME"], given["EXECUTION"]
     try:
-        if why := exemption(app, environment, execution):
+        release = sources(app, environment, given["IMAGE_URI"], given["IMAGE_TAG"])
+        stacks = dict(zip((one.kind for one in release), side_by_side(deployed, release), strict=True))
+        planned = dict(part.partition("=")[::2] for part in given["STATE"].split(","))
+        differs = any(planned.get(kind) != stack.state for kind, stack in stacks.items())
+        if differs and (why := exemption(app, environment, execution)):
             print(f"Plan check open: not compared with the plan, since {why}.")
             return OPEN
-        planned = dict(part.partition("=")[::2] for part in given["STATE"].split(","))
-        changed = changed_by_others(sources(app, environment, given["IMAGE_URI"], given["IMAGE_TAG"]), planned)
+        changed = changed_by_others(release, planned, stacks)
     except Problem as problem:
         print(f"Plan check closed: {problem}.", file=sys.stderr)
         return CLOSED_UNREAD

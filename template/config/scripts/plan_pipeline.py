@@ -36,42 +36,51 @@ class Pipeline:
         Returns:
             What the stage has run so far; it differs once another release has run.
         """
+        return _runs(self._free_stages(pause)[self.stage])
+
+    def stop_older_approvals(self, commit: str, pause: Callable[[], None]) -> object:
+        """Stop the older releases that wait for the approval of this environment: this one has all of their commits.
+
+        Args:
+            commit: The commit of this release.
+            pause: As in `wait_for_turn`.
+
+        Returns:
+            As `wait_for_turn`: from then on, only this release or a newer one is approved.
+        """
+        while True:
+            stages = self._free_stages(pause)
+            waiting = list(self._others(stages[f"Approve-{self.stage}"]))
+            newer = self._newer() if waiting else set()
+            older = [execution for execution in waiting if execution not in newer]
+            if not older:
+                return _runs(stages[self.stage])
+            for execution in older:
+                self._stop(execution, commit)
+            pause()
+
+    def _free_stages(self, pause: Callable[[], None]) -> dict[str, dict[str, Any]]:
+        """The stages by their names, once no other release is in the environment's stage."""
         told = ""
         while True:
-            state = self._stages()[self.stage]
-            occupant = next(self._occupants(state), "")
+            stages = self._stages()
+            state = stages[self.stage]
+            # A release that waits for a disabled transition may wait for days.
+            enabled = state.get("inboundTransitionState", {}).get("enabled", True)
+            occupant = next(self._others(state if enabled else {**state, "inboundExecutions": []}), "")
             if not occupant:
-                runs = [state, *state.get("actionStates", [])]
-                return [one.get("latestExecution", {}) for one in runs]
+                return stages
             if occupant != told:
                 print(f"Waiting for the release {occupant} to leave the stage {self.stage}.", flush=True)
                 told = occupant
             pause()
 
-    def _occupants(self, state: dict[str, Any]) -> Iterator[str]:
-        """The other executions that run in a stage, or are about to."""
+    def _others(self, state: dict[str, Any]) -> Iterator[str]:
+        """The other executions that are in a stage, or wait to enter it."""
         latest = state.get("latestExecution", {})
-        found = [latest] if latest.get("status") in BUSY else []
-        # A release that waits for a disabled transition may wait for days.
-        if state.get("inboundTransitionState", {}).get("enabled", True):
-            found += state.get("inboundExecutions", [])
-        for one in found:
-            if one["pipelineExecutionId"] != self.execution:
+        for one in [*([latest] if latest.get("status") in BUSY else []), *state.get("inboundExecutions", [])]:
+            if one.get("pipelineExecutionId") != self.execution:
                 yield one["pipelineExecutionId"]
-
-    def stop_older_approvals(self, commit: str) -> None:
-        """Stop the older releases that wait for the approval of this environment: this one has all of their commits."""
-        state = self._stages()[f"Approve-{self.stage}"]
-        latest = state.get("latestExecution", {})
-        waiting = [latest] if latest.get("status") in BUSY else []
-        waiting += state.get("inboundExecutions", [])
-        others = [one["pipelineExecutionId"] for one in waiting if one["pipelineExecutionId"] != self.execution]
-        if not others:
-            return
-        newer = self._newer()
-        for execution in others:
-            if execution not in newer:
-                self._stop(execution, commit)
 
     def _stop(self, execution: str, commit: str) -> None:
         reason = f"The newer release {self.execution} of commit {commit} replaces it."[:LONGEST_REASON]
@@ -96,3 +105,8 @@ class Pipeline:
             if wanted not in stages:
                 raise Problem(f"the pipeline {self.name} has no stage {wanted}; restore it with a commit")
         return stages
+
+
+def _runs(state: dict[str, Any]) -> object:
+    """What a stage has run last."""
+    return [one.get("latestExecution", {}) for one in (state, *state.get("actionStates", []))]

@@ -42,16 +42,14 @@ def plan_release(given: dict[str, str], pause: Callable[[], None]) -> dict[str, 
     while True:
         stacks = list(zip(release, side_by_side(deployed, release), strict=True))
         found = plan(stacks, f"plan-{given['EXECUTION']}", pause)
-        # From here on, only this release or a newer one is approved.
-        pipeline.stop_older_approvals(given["COMMIT"])
-        after = pipeline.wait_for_turn(pause)
+        after = pipeline.stop_older_approvals(given["COMMIT"], pause)
         if after == before:
             break
         print(f"Planning again: another release has run in the stage {pipeline.stage}.", flush=True)
         before = after
     for one in found:
         print(f"{one.source.name}: {', '.join(one.changes) or 'no change'}")
-    state = ",".join(f"{source.kind}={stack.digest}" for source, stack in stacks)
+    state = ",".join(f"{source.kind}={stack.state}" for source, stack in stacks)
     return {"CHANGED": "yes" if any(one.changes for one in found) else "no", "SUMMARY": summary(found), "STATE": state}
 
 

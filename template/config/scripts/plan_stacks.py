@@ -57,21 +57,15 @@ class Deployed:
 
     Attributes:
         prepared: Whether it is the placeholder of `scaffold deploy`, and no release has filled it.
-        policy: The stack policy, if the source has one.
+        state: A digest that differs once anybody has updated the stack.
     """
 
     status: str
     prepared: bool
-    template: Any
     parameters: dict[str, str]
     tags: dict[str, str]
-    policy: Any
     outputs: dict[str, str]
-
-    @property
-    def digest(self) -> str:
-        """A digest of the stack's state: its template, parameters, tags and policy."""
-        return digest_of(self.template, self.parameters, self.tags, self.policy)
+    state: str
 
 
 def sources(app: str, environment: str, image: str, version: str) -> list[Source]:
@@ -110,18 +104,13 @@ def deployed(source: Source) -> Deployed:
     """
     try:
         (stack,) = call("cloudformation", "describe-stacks", StackName=source.name)["Stacks"]
-        template = call("cloudformation", "get-template", StackName=source.name, TemplateStage="Original")
-        policy = call("cloudformation", "get-stack-policy", StackName=source.name) if source.policy else {}
+        parameters = {one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", [])}
+        tags = {one["Key"]: one["Value"] for one in stack.get("Tags", [])}
         outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
-        return Deployed(
-            stack["StackStatus"],
-            "Prepared" in outputs,
-            template["TemplateBody"],
-            {one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", [])},
-            {one["Key"]: one["Value"] for one in stack.get("Tags", [])},
-            json.loads(policy["StackPolicyBody"]) if policy.get("StackPolicyBody") else None,
-            outputs,
-        )
+        changed = stack.get("LastUpdatedTime") or stack["CreationTime"]
+        content = json.dumps([stack["StackId"], changed, parameters, tags], sort_keys=True)
+        state = hashlib.sha256(content.encode()).hexdigest()[:DIGEST_LENGTH]
+        return Deployed(stack["StackStatus"], "Prepared" in outputs, parameters, tags, outputs, state)
     except Refused as refused:
         if "does not exist" not in refused.message:
             raise
@@ -129,18 +118,35 @@ def deployed(source: Source) -> Deployed:
             f"the stack {source.name} does not exist; run `scaffold deploy`, which prepares it, then retry the stage"
         ) from refused
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Problem(
-            f"CloudFormation's description of the stack {source.name} is incomplete; retry the stage"
-        ) from error
+        raise _incomplete(source) from error
 
 
-def digest_of(template: Any, parameters: dict[str, str], tags: dict[str, str], policy: Any) -> str:
-    """A digest of a stack's state."""
-    content = json.dumps([_plain(template), parameters, tags, policy], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:DIGEST_LENGTH]
+def policy_of(source: Source) -> Any:
+    """The policy of the stack that this source would change; None without one.
+
+    Raises:
+        Problem: CloudFormation does not return it.
+    """
+    try:
+        body = call("cloudformation", "get-stack-policy", StackName=source.name).get("StackPolicyBody")
+        return json.loads(body) if body else None
+    except (ValueError, TypeError) as error:
+        raise _incomplete(source) from error
 
 
-def _plain(template: Any) -> Any:
+def template_of(source: Source) -> Any:
+    """The template of the stack that this source would change, as `plain` returns it.
+
+    Raises:
+        Problem: CloudFormation does not return it.
+    """
+    answer = call("cloudformation", "get-template", StackName=source.name, TemplateStage="Original")
+    if "TemplateBody" not in answer:
+        raise _incomplete(source)
+    return plain(answer["TemplateBody"])
+
+
+def plain(template: Any) -> Any:
     """A template as it is compared: the AWS CLI returns one in JSON as a document, and CloudFormation trims lines."""
     if not isinstance(template, str):
         return template
@@ -148,6 +154,10 @@ def _plain(template: Any) -> Any:
         return json.loads(template)
     except ValueError:
         return [line.rstrip() for line in template.strip().splitlines()]
+
+
+def _incomplete(source: Source) -> Problem:
+    return Problem(f"CloudFormation's description of the stack {source.name} is incomplete; retry the stage")
 
 
 def side_by_side(function: Callable[[Item], Result], items: list[Item]) -> list[Result]:
