@@ -17,7 +17,7 @@ ROLLBACK_REASON = "scaffold rollback"
 
 
 def enabled_stages(session: Session, app_name: str, environment: str | None = None) -> list[str]:
-    """The stages whose inbound transition is enabled: an environment's, or all; the first stage has none."""
+    """The stages whose inbound transition is enabled: those of an environment, or all; the first stage has none."""
     states = _chosen(_states(session.client("codepipeline"), names.pipeline(app_name)), environment)
     return [state["stageName"] for state in states if state.get("inboundTransitionState", {}).get("enabled", True)]
 
@@ -30,7 +30,7 @@ def disable_transition(session: Session, app_name: str, stage: str, reason: str 
 
 
 def stop_executions(session: Session, app_name: str, environment: str | None = None) -> None:
-    """Stop the executions in an environment's stage, or all."""
+    """Stop the executions in an environment's stages, or all."""
     client, name = session.client("codepipeline"), names.pipeline(app_name)
     if states := _chosen(_states(client, name), environment):
         for execution in _running(client, name, states, everything=environment is None):
@@ -89,8 +89,7 @@ def _states(client: Any, name: str) -> list[dict[str, Any]]:
 
 
 def _chosen(states: list[dict[str, Any]], environment: str | None) -> list[dict[str, Any]]:
-    wanted = names.pipeline_stage(environment) if environment else None
-    return [state for state in states[1:] if wanted in (None, state["stageName"])]
+    return [state for state in states[1:] if environment is None or state["stageName"] in names.stages_of(environment)]
 
 
 def _running(client: Any, name: str, states: list[dict[str, Any]], *, everything: bool) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -10,20 +10,19 @@ from typing import ClassVar
 from botocore.exceptions import ClientError
 
 from scaffold.aws import pipeline_state
-from scaffold.aws.cloudformation import change_sets
 from scaffold.aws.cloudformation.stacks import find_all
 from scaffold.aws.errors import code_of
+from scaffold.aws.pipeline_state import ActionState, StageState
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
 from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
-from scaffold.core.results import Change, Result
+from scaffold.core.results import Result
 from scaffold.core.target import Target
 from scaffold.deployment.ownership import check_stacks
 from scaffold.deployment.scope import check_environment
 from scaffold.service import history, identity, names
 from scaffold.service.history import Commit
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import SERVICE, StackId
 
 # CodePipeline refuses longer summaries of a decision.
 _LONGEST_MESSAGE = 512
@@ -40,9 +39,9 @@ class WaitingRelease:
         execution: The id of the pipeline execution.
         since: When it began to wait.
         version: The image's tag; None where the pipeline's build exports none.
-        commits: What it has and the last successful release to this stage has not, the newest first; None where the
-            local clone cannot tell.
-        changes: What its change set of the service's stack changes; None where there is no such change set.
+        commits: What it has and the last successful release to the approved stage has not, the newest first; None where
+            the local clone cannot tell.
+        plan: The summary of what it would change; None where no action before the approval exports one.
     """
 
     stage: str
@@ -52,7 +51,7 @@ class WaitingRelease:
     version: str | None
     commit: str | None
     commits: tuple[Commit, ...] | None
-    changes: tuple[Change, ...] | None
+    plan: str | None
 
 
 @dataclass(frozen=True)
@@ -156,8 +155,9 @@ def decide_in(
     Returns:
         The decision; None where it was not confirmed.
     """
-    stage, action = _waiting(session, service, environment, execution)
-    release = _described(session, service, stage, action)
+    stages = pipeline_state.stages(session, service.app_name)
+    stage, action = _waiting(session, service, stages, environment, execution)
+    release = _described(session, service, stage, action, _approved_stage(stage, stages))
     if not confirm(release):
         return None
     _put(session, service, release, str(action.token), decision, message)
@@ -166,14 +166,18 @@ def decide_in(
 
 
 def _waiting(
-    session: Session, service: Service, environment: str | None, execution: str | None
-) -> tuple[pipeline_state.StageState, pipeline_state.ActionState]:
-    wanted = names.pipeline_stage(environment) if environment else None
+    session: Session,
+    service: Service,
+    stages: Sequence[StageState],
+    environment: str | None,
+    execution: str | None,
+) -> tuple[StageState, ActionState]:
+    wanted = names.stages_of(environment) if environment else None
     waiting = [
         (stage, action)
-        for stage in pipeline_state.stages(session, service.app_name)
+        for stage in stages
         for action in stage.actions
-        if action.token and wanted in (None, stage.name)
+        if action.token and (wanted is None or stage.name in wanted)
     ]
     if execution and waiting:
         others = [stage.execution for stage, _ in waiting if stage.execution != execution]
@@ -190,20 +194,24 @@ def _waiting(
             "`scaffold status` shows what the pipeline is doing.",
         )
     if len(waiting) > 1:
-        stages = ", ".join(stage.name for stage, _ in waiting)
-        raise ScaffoldError(f"Several releases wait for approval: in {stages}.", "Add the environment to the command.")
+        where = ", ".join(stage.name for stage, _ in waiting)
+        raise ScaffoldError(
+            f"Several releases wait for approval: in {where}.",
+            "Add the environment, or the option `--execution`, to the command.",
+        )
     return waiting[0]
 
 
 def _described(
-    session: Session, service: Service, stage: pipeline_state.StageState, action: pipeline_state.ActionState
+    session: Session, service: Service, stage: StageState, action: ActionState, approved_stage: str
 ) -> WaitingRelease:
     execution = str(stage.execution)
     runs = pipeline_state.source_runs(session, service.app_name, execution)
     variables = {run.name: run.variables for run in runs if run.stage == run.name}
     commit = variables.get("Source", {}).get("CommitId")
-    last = pipeline_state.last_success(session, service.app_name, stage.name)
+    last = pipeline_state.last_success(session, service.app_name, approved_stage)
     commits = history.between(service, last.commit, commit) if last and last.commit and commit else None
+    summaries = [run.variables["SUMMARY"] for run in runs if "SUMMARY" in run.variables]
     return WaitingRelease(
         stage.name,
         action.name,
@@ -212,17 +220,16 @@ def _described(
         pipeline_state.version_of(runs),
         commit,
         commits,
-        _changes(session, service, stage.name),
+        summaries[-1] if summaries else None,
     )
 
 
-def _changes(session: Session, service: Service, stage: str) -> tuple[Change, ...] | None:
-    environment = next((one for one in service.environments if names.pipeline_stage(one) == stage), None)
-    if environment is None:
-        return None
-    return change_sets.changes_of(
-        session, StackId(SERVICE, environment).name(service.app_name), names.RELEASE_CHANGE_SET
-    )
+def _approved_stage(stage: StageState, stages: Sequence[StageState]) -> str:
+    """The stage that an approval lets a release enter: its own, or the next where its own has nothing else."""
+    if len(stage.actions) > 1:
+        return stage.name
+    following = list(stages)[list(stages).index(stage) + 1 :]
+    return following[0].name if following else stage.name
 
 
 def _put(

@@ -25,7 +25,7 @@ _MOST_EXECUTIONS = 100
 
 @dataclass(frozen=True)
 class PastRelease:
-    """What an execution of the pipeline did in the stage of an environment.
+    """What an execution of the pipeline did in the stage of an environment, from its approval on.
 
     Attributes:
         execution: The id of the pipeline execution.
@@ -121,11 +121,11 @@ def past_releases(session: Session, service: Service, environment: str) -> Itera
     # With many pushes between two approvals, none of the newest executions may have reached production.
     for execution in (*newest, *(one for one in successes if one.id not in known)):
         runs = pipeline_state.action_runs(session, app, execution.id)
-        here = [run for run in runs if run.stage == stage]
+        here = [run for run in runs if run.stage in (names.approval_stage(environment), stage)]
         if here:
             # A rollback runs its stage only: the build is that of its target.
             built = pipeline_state.action_runs(session, app, execution.target) if execution.target else runs
-            outcome = _outcome(execution, runs, here, succeeded)
+            outcome = _outcome(execution, runs, here, stage, succeeded)
             yield _release(service, execution, here, pipeline_state.version_of(built), outcome)
 
 
@@ -151,8 +151,10 @@ def _release(
     )
 
 
-def _outcome(execution: Execution, runs: Sequence[ActionRun], here: Sequence[ActionRun], succeeded: set[str]) -> str:
-    """The outcome of a stage, by its actions: CodePipeline itself tells that of its newest execution only."""
+def _outcome(
+    execution: Execution, runs: Sequence[ActionRun], here: Sequence[ActionRun], stage: str, succeeded: set[str]
+) -> str:
+    """The outcome of a stage, by its actions and its approval: CodePipeline tells that of its newest execution only."""
     statuses = {run.status for run in here}
     if execution.id in succeeded:
         return SUCCEEDED
@@ -164,7 +166,7 @@ def _outcome(execution: Execution, runs: Sequence[ActionRun], here: Sequence[Act
         return "Stopped"
     # A later stage, or a newer execution in its place, begins after this one's success.
     passed = runs[-1].stage != here[-1].stage or execution.status == "Superseded"
-    return SUCCEEDED if passed else execution.status
+    return SUCCEEDED if passed and here[-1].stage == stage else execution.status
 
 
 def _with_answer(releases: Sequence[PastRelease], answers: str | None) -> Iterator[PastRelease]:

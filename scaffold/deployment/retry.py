@@ -45,7 +45,7 @@ class RetryResult(Result):
         execution: The id of the pipeline execution that goes on; None where none waits for an enabled transition.
         actions: The actions that run again; empty for all of the stage.
         enabled: Whether the transition into the stage was enabled, and nothing runs again.
-        failed: Whether the stage still shows a failure that can be retried.
+        failed: Of an enabled transition, the stage that shows a failure which can be retried; None without one.
     """
 
     command: ClassVar[str] = "retry"
@@ -58,7 +58,7 @@ class RetryResult(Result):
     execution: str | None
     actions: tuple[str, ...]
     enabled: bool = False
-    failed: bool = False
+    failed: str | None = None
 
 
 def retry(service: Service, target: Target, *, stage: str | None, all_actions: bool, console: Console) -> RetryResult:
@@ -77,10 +77,12 @@ def retry(service: Service, target: Target, *, stage: str | None, all_actions: b
     root_commit = identity.root_commit(service)
     with signed_in(service, target, console) as session:
         check_stacks(service, root_commit, find_all(session).values(), "scaffold retry")
-        failed = _chosen(session, service, stage)
-        if _rolled_back(failed):
-            codepipeline.enable_transitions(session, service.app_name, [failed.name])
-            return _enabled(session, service, failed)
+        chosen = _chosen(session, service, stage)
+        disabled = next(filter(_rolled_back, chosen), None)
+        if disabled:
+            codepipeline.enable_transitions(session, service.app_name, [disabled.name])
+            return _enabled(session, service, disabled, chosen)
+        failed = chosen[0]
         # A stage that was stopped, or that a condition failed, has no failed action.
         actions = () if all_actions else _failed_actions(session, service, failed)
         _retry(session, service, failed, "FAILED_ACTIONS" if actions else "ALL_ACTIONS")
@@ -99,7 +101,8 @@ def _rolled_back(stage: StageState) -> bool:
     return stage.disabled_reason == codepipeline.ROLLBACK_REASON
 
 
-def _enabled(session: Session, service: Service, stage: StageState) -> RetryResult:
+def _enabled(session: Session, service: Service, stage: StageState, chosen: list[StageState]) -> RetryResult:
+    failed = [one.name for one in chosen if one.status in pipeline_state.RETRYABLE]
     return RetryResult(
         service.app_name,
         session.account,
@@ -109,33 +112,51 @@ def _enabled(session: Session, service: Service, stage: StageState) -> RetryResu
         next(iter(stage.inbound), None),
         (),
         enabled=True,
-        failed=stage.status in pipeline_state.RETRYABLE,
+        failed=failed[-1] if failed else None,
     )
 
 
-def _chosen(session: Session, service: Service, wanted: str | None) -> StageState:
+def _chosen(session: Session, service: Service, wanted: str | None) -> list[StageState]:
+    """The stage to retry, and that into which a rollback of the same environment has disabled the transition.
+
+    Raises:
+        UsageError: No such stage.
+        ScaffoldError: There is nothing to retry, or several stages are.
+    """
     stages = pipeline_state.stages(session, service.app_name)
+    found: dict[str, list[StageState]] = {}
+    for stage in stages:
+        if _rolled_back(stage) or stage.status in pipeline_state.RETRYABLE:
+            leads_to = _deploying_stage(service, stage.name) if _rolled_back(stage) else stage.name
+            found.setdefault(leads_to, []).append(stage)
     if wanted is not None:
-        chosen = [stage for stage in stages if stage.name.casefold() == wanted.casefold()]
-        if not chosen:
+        names_of_stages = {stage.name.casefold(): stage.name for stage in stages}
+        if wanted.casefold() not in names_of_stages:
             raise UsageError(
                 f"The pipeline of {service.app_name} has no stage {wanted!r}.",
                 f"Its stages are {', '.join(stage.name for stage in stages)}.",
             )
-        stages = tuple(chosen)
-    failed = [stage for stage in stages if stage.status in pipeline_state.RETRYABLE or _rolled_back(stage)]
-    if not failed:
-        happened = "No stage has failed" if wanted is None else f"The stage {stages[0].name} has not failed"
+        name = names_of_stages[wanted.casefold()]
+        found = {key: group for key, group in found.items() if name in (key, *(one.name for one in group))}
+    if not found:
+        happened = "No stage has failed" if wanted is None else f"The stage {name} has not failed"
         raise ScaffoldError(
             f"{happened} in the pipeline of {service.app_name} in {session.title}.",
             "`scaffold status` shows what the pipeline is doing.",
         )
-    if len(failed) > 1:
+    if len(found) > 1:
         raise ScaffoldError(
-            f"Several stages have failed or were rolled back: {', '.join(stage.name for stage in failed)}.",
-            "Add the stage to the command.",
+            f"Several stages have failed or were rolled back: {', '.join(found)}.", "Add the stage to the command."
         )
-    return failed[0]
+    return next(iter(found.values()))
+
+
+def _deploying_stage(service: Service, stage: str) -> str:
+    """The stage that deploys to the environment to which a stage belongs; the stage itself where it belongs to none."""
+    for environment in service.environments:
+        if stage in names.stages_of(environment):
+            return names.pipeline_stage(environment)
+    return stage
 
 
 def _failed_actions(session: Session, service: Service, stage: StageState) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """Rolling an environment back: a deployment under way, or a release that has ended.
 
-In production, the transition into its stage is disabled: the next release would undo the rollback otherwise.
+In production, the transition into the stage that plans its releases is disabled: the next release would undo the
+rollback otherwise. A release that was planned before the rollback is stopped by the check of its plan.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
@@ -43,8 +44,7 @@ class RollbackPlan:
         action: `stop-deployment` for an ECS deployment under way, which ECS rolls back itself; `release-again` for an
             earlier release, with which the pipeline runs the stage again.
         deployment: The ARN of the deployment under way.
-        target: The earlier release.
-        disables: Whether the transition into the stage is disabled.
+        disables: The stage into which the transition is disabled; None where it stays as it is.
     """
 
     environment: str
@@ -52,7 +52,7 @@ class RollbackPlan:
     action: str
     deployment: str | None
     target: PastRelease | None
-    disables: bool
+    disables: str | None
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ def rollback(
 
 
 def _plan(session: Session, service: Service, environment: str, version: str | None) -> RollbackPlan:
-    stage = _stage(session, service, environment)
-    production = service.environments.index(service.production)
-    disables = service.environments.index(environment) >= production and stage.disabled_reason is None
+    stages = {stage.name: stage for stage in pipeline_state.stages(session, service.app_name)}
+    stage = _stage(service, environment, stages)
+    disables = _disables(service, environment, stages)
     cluster = names.cluster(service.app_name, environment)
     under_way = service_deployments.in_progress(session, cluster, cluster)
     if under_way and _is_rolled_back(session, service, stage):
@@ -146,11 +146,18 @@ def _is_rolled_back(session: Session, service: Service, stage: StageState) -> bo
     return any(one.id == stage.execution and one.rollback and one.status == "InProgress" for one in found)
 
 
-def _stage(session: Session, service: Service, environment: str) -> StageState:
+def _disables(service: Service, environment: str, stages: Mapping[str, StageState]) -> str | None:
+    """The stage into which the transition has to be disabled."""
+    if service.environments.index(environment) < service.environments.index(service.production):
+        return None
+    name = next(name for name in names.stages_of(environment) if name in stages)
+    return name if stages[name].disabled_reason is None else None
+
+
+def _stage(service: Service, environment: str, stages: Mapping[str, StageState]) -> StageState:
     wanted = names.pipeline_stage(environment)
-    for stage in pipeline_state.stages(session, service.app_name):
-        if stage.name == wanted:
-            return stage
+    if wanted in stages:
+        return stages[wanted]
     raise ScaffoldError(
         f"The pipeline of {service.app_name} has no stage {wanted} yet.",
         "`scaffold status` shows the stages of the pipeline.",
@@ -234,12 +241,12 @@ def _has_version(release: PastRelease, wanted: str) -> bool:
 def _disabled_transition(session: Session, service: Service, plan: RollbackPlan) -> Iterator[None]:
     """Disable the transition first: a release that waits would enter the stage as soon as it is free."""
     if plan.disables:
-        codepipeline.disable_transition(session, service.app_name, plan.stage, codepipeline.ROLLBACK_REASON)
+        codepipeline.disable_transition(session, service.app_name, plan.disables, codepipeline.ROLLBACK_REASON)
     try:
         yield
     except (ScaffoldError, BotoCoreError, ClientError):
         if plan.disables:
-            codepipeline.enable_transitions(session, service.app_name, [plan.stage])
+            codepipeline.enable_transitions(session, service.app_name, [plan.disables])
         raise
 
 

@@ -40,8 +40,6 @@ SERVICE_LINKED_ROLES = {
 DEPLOY_CHANGE_SET = "scaffold-deploy"
 PLAN_CHANGE_SET = "scaffold-plan"
 REPAIR_CHANGE_SET = "scaffold-repair"
-# The pipeline's own, of the service's stack in production.
-RELEASE_CHANGE_SET = "release"
 
 
 def repository(app: str) -> str:
@@ -57,6 +55,21 @@ def pipeline(app: str) -> str:
 def pipeline_stage(environment: str) -> str:
     """The pipeline's stage for an environment: its title."""
     return environment[:1].upper() + environment[1:]
+
+
+def plan_stage(environment: str) -> str:
+    """The pipeline's stage that plans a release to an environment, from production on."""
+    return f"Plan-{pipeline_stage(environment)}"
+
+
+def approval_stage(environment: str) -> str:
+    """The pipeline's stage in which a release to an environment waits for approval, from production on."""
+    return f"Approve-{pipeline_stage(environment)}"
+
+
+def stages_of(environment: str) -> tuple[str, ...]:
+    """The pipeline's stages for an environment; before production, it has only the last of them."""
+    return plan_stage(environment), approval_stage(environment), pipeline_stage(environment)
 
 
 def approval_rule_template(app: str) -> str:
@@ -97,6 +110,11 @@ def build_project(app: str) -> str:
 def checks_project(app: str) -> str:
     """The CodeBuild project that checks an environment before and after its deployment."""
     return f"{app}-checks"
+
+
+def plan_project(app: str) -> str:
+    """The CodeBuild project that plans releases."""
+    return f"{app}-plan"
 
 
 def report_group(app: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scaffold.console.titles import title
+from scaffold.console.console import one_line
 from scaffold.deployment.approval import Decision, WaitingRelease
 from scaffold.service.history import Commit
 from scaffold.views.place import moment, place
@@ -20,7 +20,8 @@ def describe(release: WaitingRelease) -> list[str]:
     if release.commit:
         lines.append(f"commit     {release.commit}")
     lines.append(f"execution  {release.execution}")
-    return [*lines, *_commits(release), *_changes(release)]
+    plan = [f"plan       {one_line(release.plan)}"] if release.plan else []
+    return [*lines, *_commits(release), *plan]
 
 
 def text(decision: Decision) -> str:
@@ -49,13 +50,3 @@ def _commits(release: WaitingRelease) -> list[str]:
     shown = [f"  {one_commit(commit)}" for commit in release.commits[:_SHOWN]]
     more = len(release.commits) - len(shown)
     return ["commits    since the last release to this stage:", *shown, *([f"  and {more} more"] if more else [])]
-
-
-def _changes(release: WaitingRelease) -> list[str]:
-    if release.changes is None:
-        return []
-    if not release.changes:
-        return ["changes    none in the service's stack"]
-    shown = [f"  {change.action} {title(change.type, change.name)}" for change in release.changes[:_SHOWN]]
-    more = len(release.changes) - len(shown)
-    return ["changes    in the service's stack:", *shown, *([f"  and {more} more"] if more else [])]

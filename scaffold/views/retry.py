@@ -30,5 +30,5 @@ def _enabled(result: RetryResult) -> list[str]:
         "  scaffold status  shows the stages of the pipeline",
     ]
     if result.failed and not result.execution:
-        lines.append(f"  scaffold retry {result.stage}  runs what failed before the rollback again")
+        lines.append(f"  scaffold retry {result.failed}  runs what failed before the rollback again")
     return lines

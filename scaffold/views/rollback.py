@@ -15,11 +15,9 @@ def describe(plan: RollbackPlan) -> list[str]:
         lines.append(f"The release that made it fails in the stage {plan.stage}.")
     else:
         lines = [f"The stage {plan.stage} runs again with an earlier release:", *_release(plan.target)]
-        if plan.target.approved_by:
-            lines.append("It waits for approval, as any release to this stage.")
     if plan.disables:
         lines.append(
-            f"The transition into the stage {plan.stage} is disabled: no release enters it until `scaffold retry "
+            f"The transition into the stage {plan.disables} is disabled: no release enters it until `scaffold retry "
             f"{plan.stage}`."
         )
     return lines
@@ -35,8 +33,6 @@ def text(result: RollbackResult) -> str:
         lines = [f"{result.service}/{plan.environment} rolls back to {version} in {where}."]
         lines.append(f"  execution  {result.execution}")
     lines.append("Next:")
-    if plan.target and plan.target.approved_by:
-        lines.append(f"  scaffold approve {plan.environment}  lets the rollback begin")
     lines.append("  scaffold status --watch  shows the stage and what answers")
     if plan.disables:
         lines.append(f"  scaffold retry {plan.stage}  enables the transition again, once main has the fix")

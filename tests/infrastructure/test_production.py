@@ -34,14 +34,14 @@ def split(answers: Answers) -> tuple[list[str], list[str]]:
 def renamed(value: Any, name: str) -> Any:
     """The same for an environment of the name `live`."""
     text = re.sub(rf"\b{name}\b", "live", json.dumps(value, default=str))
-    return json.loads(re.sub(rf"\b{name.capitalize()}", "Live", text))
+    return json.loads(re.sub(rf"(\bPlan|\b){name.capitalize()}", r"\1Live", text))
 
 
 def treatment(stacks: Stacks, root: Path, name: str) -> dict[str, Any]:
     """How an environment is treated: its stage, its parameters, and the pipeline's permissions for its stacks."""
     pipeline = one(stacks, "pipeline")
     ((_, properties),) = pipeline.of_type("AWS::CodePipeline::Pipeline")
-    (stage,) = [stage for stage in properties["Stages"] if stage["Name"] == name.capitalize()]
+    stages = [one for one in properties["Stages"] if one["Name"].rpartition("-")[2] == name.capitalize()]
     role = statements_of(one(stacks, "build"), "PipelineRole")
     environment, service = (
         json.loads((root / "infrastructure" / name / f"{kind}.json").read_text())["Parameters"]
@@ -49,7 +49,7 @@ def treatment(stacks: Stacks, root: Path, name: str) -> dict[str, Any]:
     )
     actions = ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet")
     return {
-        "stage": renamed(stage, name),
+        "stages": renamed(stages, name),
         "service": renamed(service, name),
         "insights": environment["ContainerInsights"],
         "permissions": {
@@ -73,7 +73,7 @@ def test_every_environment_from_production_on_is_treated_like_the_last_of_two(
     for name in later:
         assert treatment(stacks, root, name) == production, name
     for name in earlier:
-        assert treatment(stacks, root, name)["stage"] != production["stage"], name
+        assert treatment(stacks, root, name)["stages"] != production["stages"], name
 
 
 def test_production_has_approval_capacity_and_protection(
@@ -82,16 +82,21 @@ def test_production_has_approval_capacity_and_protection(
     answers = LISTS["dev,live,dr"]
     for name in ("live", "dr"):
         found = treatment(stacks_of(**answers), generated(**answers), name)
-        stage, service, permissions = found["stage"], found["service"], found["permissions"]
-        actions = {action["Name"]: action for action in stage["Actions"]}
-        assert actions["ChangeSet"]["RunOrder"] < actions["Approval"]["RunOrder"] < actions["Service"]["RunOrder"]
-        assert "OnFailure" not in stage
+        (plan, approval, stage), service = found["stages"], found["service"]
+        assert [one["Name"] for one in (plan, approval, stage)] == ["Plan-Live", "Approve-Live", "Live"]
+        (condition,) = approval["BeforeEntry"]["Conditions"]
+        (rule,) = condition["Rules"]
+        assert condition["Result"] == "SKIP"
+        assert rule["Configuration"] == {"Variable": "#{PlanLive.CHANGED}", "Operator": "EQ", "Value": "yes"}
+        (action,) = approval["Actions"]
+        assert action["TimeoutInMinutes"] == 7 * 24 * 60
+        assert "#{PlanLive.SUMMARY}" in action["Configuration"]["CustomData"]
+        assert min(stage["Actions"], key=lambda one: one["RunOrder"])["Name"] == "PlanCheck"
+        assert not {"OnFailure", "BeforeEntry"} & set(stage)
         assert (service["MinTasks"], service["MaxTasks"], service["Spot"]) == ("2", "10", "false")
         assert service["BakeMinutes"] == "10"
         assert found["insights"] == "enhanced"
-        assert not any(may for (_, action), may in permissions.items() if action == "DeleteStack")
-        assert not permissions["service", "UpdateStack"]
-        assert permissions["service", "ExecuteChangeSet"]
+        assert {action for (_, action), may in found["permissions"].items() if may} == {"UpdateStack"}
 
 
 @pytest.mark.parametrize("environments", LISTS)
@@ -104,7 +109,7 @@ def test_the_pipeline_creates_and_deletes_no_stack(stacks_of: Callable[..., Stac
         for action in stage["Actions"]
         if action["ActionTypeId"]["Provider"] == "CloudFormation"
     }
-    assert modes <= {"CREATE_UPDATE", "CHANGE_SET_REPLACE", "CHANGE_SET_EXECUTE"}
+    assert modes == {"CREATE_UPDATE"}
     (boundary,) = [
         properties["PolicyDocument"]["Statement"]
         for logical, properties in one(stacks, "permissions").of_type("AWS::IAM::ManagedPolicy")

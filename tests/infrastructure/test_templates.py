@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -25,6 +26,8 @@ Answers = dict[str, Any]
 VARIABLES = {
     "smoke_test": {"SERVICE_URL", "EXPECTED_VERSION"},
     "strategy_gate": {"PRODUCTION_RULE", "TARGET_GROUP"},
+    "plan_release": {"EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
+    "plan_check": {"EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
 }
 
 
@@ -137,7 +140,11 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
     root, stacks = generated(**answers), stacks_of(**answers)
     ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
     variables = {"Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST"}, "Source": {"CommitId", "BranchName"}}
+    variables["codepipeline"] = {"PipelineExecutionId"}
+    plan = yaml.safe_load((root / "config/buildspecs/plan.yml").read_text())["env"]["exported-variables"]
     for stage in pipeline["Stages"]:
+        for namespace, variable in re.findall(r"#\{(\w+)\.(\w+)\}", json.dumps(stage.get("BeforeEntry", {}))):
+            assert variable in variables[namespace]
         for action in sorted(stage["Actions"], key=lambda action: action.get("RunOrder", 1)):
             configuration = action.get("Configuration", {})
             for key in {"TemplatePath", "TemplateConfiguration"} & set(configuration):
@@ -150,7 +157,9 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                     variables[action["Namespace"]] = set(stacks[configuration["StackName"]].outputs)
             if "EnvironmentVariables" in configuration:
                 given = {item["name"]: item["value"] for item in json.loads(configuration["EnvironmentVariables"])}
-                check = given.pop("CHECK")
+                check = given.pop("CHECK", "plan_release")
+                if check == "plan_release":
+                    variables[action["Namespace"]] = set(plan)
                 assert (root / f"config/scripts/{check}.py").is_file()
                 assert set(given) == {"ENVIRONMENT_NAME", *VARIABLES[check]}
 
@@ -163,22 +172,23 @@ def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
     order = [name.strip().capitalize() for name in answers.get("environments", "dev,staging,prod").split(",")]
     production = order.index(answers["production"].capitalize()) if "production" in answers else len(order) - 1
     stages = {stage["Name"]: [action["Name"] for action in stage["Actions"]] for stage in pipeline["Stages"]}
-    assert list(stages) == ["Source", "SelfUpdate", "Build", *order]
-    before = ["Network", "Environment", "TaskDefinition"]
-    earlier = [*before, "StrategyGate", "Alarms", "Service", "SmokeTest"]
-    # The alarms decide whether a release is rolled back: those of production do not change before the approval.
-    approved = [*before, "ChangeSet", "Approval", "StrategyGate", "Alarms", "Service", "SmokeTest"]
+    # Nothing of production changes before the approval.
+    approved = [[f"Plan-{name}", f"Approve-{name}", name] for name in order[production:]]
+    assert list(stages) == ["Source", "SelfUpdate", "Build", *order[:production], *itertools.chain(*approved)]
+    deployments = ["Network", "Environment", "TaskDefinition", "StrategyGate", "Alarms", "Service", "SmokeTest"]
     # An environment in an existing VPC has no network of its own.
     app, deployed = answers.get("app_name", "hello-service"), stacks_of(**answers)
     for index, name in enumerate(order):
-        expected = approved if index >= production else earlier
         has_network = StackId(NETWORK, name.lower()).name(app) in deployed
-        assert stages[name] == (expected if has_network else expected[1:])
-    for stage in pipeline["Stages"][3:]:
-        names = [action["Name"] for action in stage["Actions"]]
-        # Gate and alarms do not need each other, nor, before production, the task definition.
-        orders = [1, 2, 3, 4, 5, 6, 6, 7, 8] if "Approval" in names else [1, 2, 3, 3, 3, 4, 5]
-        assert [action["RunOrder"] for action in stage["Actions"]] == orders[0 if "Network" in names else 1 :]
+        expected = deployments if has_network else deployments[1:]
+        assert stages[name] == (["PlanCheck", *expected] if index >= production else expected)
+        if index >= production:
+            assert (stages[f"Plan-{name}"], stages[f"Approve-{name}"]) == (["Plan"], ["Approval"])
+    for stage in pipeline["Stages"]:
+        if stage["Name"] in order:
+            # Gate, alarms and task definition do not need each other.
+            orders = dict(zip(["PlanCheck", *deployments], [1, 2, 3, 4, 4, 4, 5, 6], strict=True))
+            assert all(action["RunOrder"] == orders[action["Name"]] for action in stage["Actions"])
 
 
 def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templates(
@@ -187,7 +197,7 @@ def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templat
     two, three = (generated(environments=names) / "infrastructure" for names in ("dev,live", "dev,qa,live"))
     for path in sorted(path.relative_to(two) for path in two.rglob("*") if path.is_file()):
         same = (two / path).read_bytes() == (three / path).read_bytes()
-        assert same or path in (Path("build.yaml"), Path("pipeline.yaml"))
+        assert same or path in (Path("build.yaml"), Path("checks.yaml"), Path("pipeline.yaml"))
 
 
 @pytest.mark.parametrize("count", [1, 6, 8])
@@ -203,7 +213,8 @@ def test_every_template_is_short_enough_for_one_sitting(generated: Callable[...,
     root = generated(**answers)
     count = len(environments(root))
     for path in (root / "infrastructure").rglob("*.yaml"):
-        longest = 250 + 90 * count if path.name == "pipeline.yaml" else 350
+        approvals = path.read_text().count("- Name: Approval\n")
+        longest = 250 + 90 * count + 35 * approvals if path.name == "pipeline.yaml" else 350
         assert len(path.read_text().splitlines()) <= longest, path
 
 
@@ -341,7 +352,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
-    assert found == {names.build_project(app), names.checks_project(app)}
+    assert found == {names.build_project(app), names.checks_project(app), names.plan_project(app)}
     ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
     assert pipeline["Name"] == names.pipeline(app)
     for _, logical, policy in every(stacks, "AWS::IAM::ManagedPolicy"):
@@ -356,7 +367,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
             assert role["Path"] == names.role_path(app, environment), logical
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
-        *(f"/{app}/pipeline/{name}" for name in ("build", "checks")),
+        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "plan")),
         *(names.log_group(app, one) for one in environments),
     }
     for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup"):

@@ -51,11 +51,12 @@ Resources:
           version: 0.2
           env:
             shell: bash
-            exported-variables: [IMAGE_TAG]
+            exported-variables: [IMAGE_TAG, CHANGED, SUMMARY]
           phases:
             build:
               commands:
                 - export IMAGE_TAG=$(cat version.txt)
+                - if [ -f plan.env ]; then . ./plan.env; fi
 """
 
 PIPELINE = """\
@@ -123,6 +124,30 @@ Resources:
                 StackName: !Sub ${AppName}-prod-environment
                 TemplatePath: Source::infrastructure/environment.yaml
                 TemplateConfiguration: Source::infrastructure/environment.json
+"""
+
+# As in a generated service: nothing of production changes before its approval, which is skipped where nothing would.
+PLANNED = """\
+        - Name: Plan-Prod
+          Actions:
+            - Name: Plan
+              ActionTypeId: {Category: Test, Owner: AWS, Provider: CodeBuild, Version: '1'}
+              Namespace: PlanProd
+              InputArtifacts: [{Name: Source}]
+              Configuration: {ProjectName: !Sub '${AppName}-build'}
+        - Name: Approve-Prod
+          BeforeEntry:
+            Conditions:
+              - Result: SKIP
+                Rules:
+                  - Name: Changed
+                    RuleTypeId: {Category: Rule, Owner: AWS, Provider: VariableCheck, Version: '1'}
+                    Configuration: {Variable: '#{PlanProd.CHANGED}', Operator: EQ, Value: 'yes'}
+          Actions:
+            - Name: Approval
+              ActionTypeId: {Category: Approval, Owner: AWS, Provider: Manual, Version: '1'}
+        - Name: Prod
+          Actions:
 """
 
 ENVIRONMENT = """\

@@ -109,9 +109,8 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
         *actions("operator-policy"),
         "codepipeline:PutApprovalResult",
     }
-    # Of approve and reject, of logs, and of rollback, after which retry enables the transition.
+    # Of logs, and of rollback, after which retry enables the transition.
     assert policy - made == {
-        "cloudformation:DescribeChangeSet",
         "codebuild:BatchGetBuilds",
         "codebuild:ListBuildsForProject",
         "codepipeline:DisableStageTransition",

@@ -13,7 +13,7 @@ from scaffold.aws.cloudformation.request import stack_request
 from scaffold.aws.cloudformation.stack_events import pauses
 from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.cloudformation.validation import Finding
-from scaffold.aws.errors import code_of, says_no_such_stack, says_nothing_to_change, suppress_code
+from scaffold.aws.errors import code_of, says_nothing_to_change, suppress_code
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
@@ -71,18 +71,6 @@ def of_stack(session: Session, stack: str) -> list[ChangeSet]:
     """The change sets of a stack by its name, without their changes."""
     pages = session.client("cloudformation").get_paginator("list_change_sets").paginate(StackName=stack)
     return [ChangeSet(one["ChangeSetId"], ()) for page in pages for one in page["Summaries"]]
-
-
-def changes_of(session: Session, stack: str, name: str) -> tuple[Change, ...] | None:
-    """What a change set that another created would change; None where there is no such change set."""
-    client = session.client("cloudformation")
-    try:
-        described = client.describe_change_set(ChangeSetName=name, StackName=stack)
-    except ClientError as error:
-        if code_of(error) in ("ChangeSetNotFound", "ChangeSetNotFoundException") or says_no_such_stack(error):
-            return None
-        raise
-    return () if described["Status"] == "FAILED" else _changes(client, described, stack)
 
 
 def execute(session: Session, change_set: ChangeSet) -> None:

@@ -1,6 +1,7 @@
 """The part of the AWS CLI that the scripts of builds need, for machines without the AWS CLI.
 
-    aws ecr|ecr-public OPERATION [--OPTION VALUE…] [--query EXPRESSION] [--output json|text]
+    aws SERVICE OPERATION [--OPTION VALUE…] [--query EXPRESSION] [--output json|text]
+    aws SERVICE OPERATION --cli-input-json DOCUMENT --no-paginate [--output json]
 
 Anything else is an error that says so.
 """
@@ -19,8 +20,10 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, Shape, StructureShape
 
-_SERVICES = ("ecr", "ecr-public")
-_GLOBAL = ("region", "query", "output")
+_SERVICES = ("cloudformation", "codecommit", "codepipeline", "ecr", "ecr-public", "elbv2")
+_GLOBAL = ("region", "query", "output", "no-paginate")
+_DOCUMENT = "cli-input-json"
+_FLAGS = ("no-paginate",)
 
 
 class Unknown(Exception):
@@ -45,7 +48,7 @@ def main() -> int:
 
 def _call(words: list[str]) -> int:
     if len(words) < 2 or words[0] not in _SERVICES:
-        raise Unknown("only calls of ECR work without the AWS CLI")
+        raise Unknown(f"only calls of {', '.join(_SERVICES)} work without the AWS CLI")
     service, operation, *rest = words
     options = _options(rest)
     client: Any = botocore.session.Session().create_client(service, region_name=options.get("region", [None])[0])
@@ -59,8 +62,10 @@ def _call(words: list[str]) -> int:
         raise Unknown(f"there is no operation {operation}")
     shape: Any = client.meta.service_model.operation_model(names[operation]).input_shape
     members = {xform_name(name, "-"): name for name in shape.members}
-    given = {}
+    given = _document(options.get(_DOCUMENT, ["{}"])[0])
     for name, values in options.items():
+        if name == _DOCUMENT:
+            continue
         if name in members:
             given[members[name]] = _value(shape.members[members[name]], values)
         elif name not in _GLOBAL:
@@ -84,9 +89,19 @@ def _options(words: list[str]) -> dict[str, list[str]]:
             raise Unknown(f"{word} belongs to no option")
         else:
             current.append(word)
-    if empty := [name for name, values in options.items() if not values]:
+    if empty := [name for name, values in options.items() if not values and name not in _FLAGS]:
         raise Unknown(f"--{empty[0]} has no value")
     return options
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise Unknown(f"--{_DOCUMENT} is not valid JSON") from error
+    if not isinstance(found, dict):
+        raise Unknown(f"--{_DOCUMENT} is not a JSON object")
+    return found
 
 
 def _value(shape: Shape, values: list[str]) -> Any:

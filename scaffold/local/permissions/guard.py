@@ -130,12 +130,12 @@ class Guard:
             "aws:SecureTransport": "true",
             **need.context,
         }
-        known = EVALUATED
+        known = (*EVALUATED, _CHANGE_SET)
         find = self._tags.get(([*need.resource.split(":"), "", ""])[2])
         tags = find(need.resource) if find else None
         if tags is not None:
             context |= {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
-            known = (*EVALUATED, "aws:resourcetag/")
+            known = (*known, "aws:resourcetag/")
         if need.action == "cloudwatch:PutMetricData":
             return Request(need.action, need.resource, context, lambda key: not _listed(key, known))
         # Only PutMetricData has a namespace.
@@ -143,6 +143,7 @@ class Guard:
 
 
 _NAMESPACE = "cloudwatch:namespace"
+_CHANGE_SET = "cloudformation:changesetname"
 
 
 def _listed(key: str, known: Iterable[str]) -> bool:

@@ -153,6 +153,8 @@ def _context(request: ApiRequest) -> dict[str, str | list[str]]:
         context["aws:TagKeys"] = list(request.tags)
     if request.operation == "PutMetricData" and "Namespace" in request.parameters:
         context["cloudwatch:namespace"] = str(request.parameters["Namespace"])
+    if request.service == "cloudformation" and "ChangeSetName" in request.parameters:
+        context["cloudformation:ChangeSetName"] = str(request.parameters["ChangeSetName"])
     return context
 
 

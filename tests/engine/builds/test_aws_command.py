@@ -57,9 +57,34 @@ def test_the_calls_of_the_build_scripts(aws, client, call):
     assert described["imageId"] == {"imageDigest": found}
 
 
+def test_the_calls_of_the_plan_scripts(aws, client, call):
+    template = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    client("cloudformation").create_stack(StackName="without-cli", TemplateBody=template)
+
+    def document(service, operation, **request):
+        words = ("--cli-input-json", json.dumps(request), "--no-paginate", "--output", "json")
+        done = call(service, operation, *words)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else {}
+
+    stack = {"StackName": "without-cli"}
+    change_set = {**stack, "ChangeSetName": "plan-1"}
+    assert document("cloudformation", "describe-stacks", **stack)["Stacks"][0]["CreationTime"]
+    assert document("cloudformation", "get-template", **stack)["TemplateBody"]
+    assert document("cloudformation", "validate-template", TemplateBody=template)["Parameters"] == []
+    document("cloudformation", "create-change-set", **change_set, TemplateBody=template.replace("Topic", "News", 1))
+    assert document("cloudformation", "describe-change-set", **change_set)["ChangeSetName"] == "plan-1"
+    document("cloudformation", "delete-change-set", **change_set)
+    refused = call("codepipeline", "get-pipeline-state", "--cli-input-json", json.dumps({"name": "none"}))
+    assert refused.returncode == 254
+    assert "An error occurred (PipelineNotFoundException)" in refused.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [
+        ("cloudformation", "describe-stacks", "--cli-input-json", "no"),
+        ("cloudformation", "describe-stacks", "--cli-input-json", "[]"),
         ("s3", "ls"),
         ("ecr", "no-such-operation"),
         ("ecr", "describe-images", "--no-such-option", "x"),

@@ -111,6 +111,8 @@ def test_requests_have_condition_keys() -> None:
     assert needs(metric)[0] == Need("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "Shop"})
     passed = needs(form_request("cloudformation", "CreateStack", StackName="shop", RoleARN="arn:r"))[1]
     assert passed.context == {"iam:PassedToService": "cloudformation.amazonaws.com"}
+    named = form_request("cloudformation", "ExecuteChangeSet", StackName="shop", ChangeSetName="plan-1")
+    assert needs(named)[0].context == {"cloudformation:ChangeSetName": "plan-1"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,215 @@
+"""What a release would change in the stacks of an environment, from change sets that are never executed."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from plan_aws import Problem, Refused, call
+from plan_stacks import UPDATABLE, Deployed, Source, policy_of, side_by_side
+
+LARGEST_BODY = 51_200
+CHANGE_SET_SECONDS = 600
+NOTHING_CHANGES = ("didn't contain changes", "No updates are to be performed")
+MISSING_EXPORT = re.compile(r"No export named (\S+) found")
+ACTIONS = {"Add": "create", "Modify": "update", "Remove": "delete", "Import": "import", "Dynamic": "maybe change"}
+MOST_NAMES = 4
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan of a stack.
+
+    Attributes:
+        changes: What would change, or why that is not known yet; empty if nothing would change.
+        missing: The export that does not exist yet and that the stack imports.
+    """
+
+    source: Source
+    changes: tuple[str, ...]
+    missing: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The changes on one line."""
+        more = [f"{len(self.changes) - MOST_NAMES} more"] if len(self.changes) > MOST_NAMES else []
+        return f"{self.source.kind}: {', '.join([*self.changes[:MOST_NAMES], *more])}"
+
+
+def plan(stacks: list[tuple[Source, Deployed]], change_set: str, pause: Callable[[], None]) -> list[Planned]:
+    """Plan an environment's stacks.
+
+    Args:
+        change_set: The name of the change sets.
+        pause: Called between two looks at a change set that is being created.
+
+    Raises:
+        Problem: A stack cannot be updated, or CloudFormation refuses a change.
+    """
+    for source, stack in stacks:
+        _check_status(source, stack.status)
+    outputs = {source.kind: stack.outputs for source, stack in stacks}
+    task_definition = outputs.get("task-definition", {}).get("TaskDefinitionArn", "")
+
+    def look(pair: tuple[Source, Deployed]) -> Planned:
+        return _plan_one(*pair, task_definition, change_set, pause)
+
+    found = side_by_side(look, stacks)
+    changed = {one.source.kind for one in found if one.changes}
+    return [_complete(one, changed, [earlier.source for earlier in found[:index]]) for index, one in enumerate(found)]
+
+
+def _check_status(source: Source, status: str) -> None:
+    if status in UPDATABLE:
+        return
+    if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+        raise Problem(f"the stack {source.name} is being changed ({status}); retry the stage when that has ended")
+    environment = source.name.removesuffix(f"-{source.kind}").rpartition("-")[2]
+    raise Problem(
+        f"the stack {source.name} cannot be updated ({status}); run `scaffold repair {environment}`, then retry the"
+        " stage"
+    )
+
+
+def _plan_one(
+    source: Source, stack: Deployed, task_definition: str, change_set: str, pause: Callable[[], None]
+) -> Planned:
+    if stack.prepared:
+        return Planned(source, ("its first release creates everything",))
+    if len(source.template.encode()) > LARGEST_BODY:
+        return Planned(source, (f"not planned, since the template has more than {LARGEST_BODY} bytes",))
+    parameters = dict(source.parameters)
+    if source.kind == "service":
+        if not task_definition:
+            return Planned(source, ("not planned yet, since its task definition does not exist",))
+        parameters["TaskDefinitionArn"] = task_definition
+    changes = []
+    if source.kind == "task-definition" and stack.parameters.get("Version") != source.parameters["Version"]:
+        changes.append(f"version {stack.parameters.get('Version')} to {source.parameters['Version']}")
+    # Change sets without tags need no permission to tag; a stack's tags are those of all its resources.
+    if source.tags is not None and source.tags != stack.tags:
+        changes.append("update the tags of all resources")
+    if source.policy is not None and source.policy != policy_of(source):
+        changes.append("update the stack policy")
+    try:
+        with _change_set(source, parameters, change_set, pause) as name:
+            changes += _changes(source, name, pause)
+    except Refused as refused:
+        missing = MISSING_EXPORT.search(refused.message)
+        if missing is None and refused.code == "ValidationError":
+            raise _rejected(source, refused.message) from refused
+        if missing is None:
+            raise
+        return Planned(source, (*changes, f"not planned yet, since it imports {missing[1]}"), missing[1].rstrip("."))
+    return Planned(source, tuple(changes))
+
+
+@contextmanager
+def _change_set(source: Source, parameters: dict[str, str], name: str, pause: Callable[[], None]) -> Iterator[str]:
+    """A change set, which is deleted at the end."""
+    request = {
+        "StackName": source.name,
+        "ChangeSetName": name,
+        "TemplateBody": source.template,
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        "Capabilities": ["CAPABILITY_IAM"],
+    }
+    try:
+        try:
+            call("cloudformation", "create-change-set", **request)
+        except Refused as refused:
+            if refused.code != "AlreadyExistsException":
+                raise
+            # A retried stage finds what an interrupted plan has left.
+            _delete(source, name, pause)
+            call("cloudformation", "create-change-set", **request)
+        yield name
+    finally:
+        try:
+            _delete(source, name, pause)
+        except Problem as problem:
+            print(f"The change set {name} of {source.name} was not deleted: {problem}.", file=sys.stderr)
+
+
+def _delete(source: Source, change_set: str, pause: Callable[[], None]) -> None:
+    deadline = time.monotonic() + CHANGE_SET_SECONDS
+    while True:
+        try:
+            call("cloudformation", "delete-change-set", StackName=source.name, ChangeSetName=change_set)
+        except Refused as refused:
+            if refused.code.startswith("ChangeSetNotFound"):
+                return
+            # A change set that is being created cannot be deleted yet.
+            if not refused.code.startswith("InvalidChangeSetStatus") or time.monotonic() > deadline:
+                raise
+            pause()
+        else:
+            return
+
+
+def _changes(source: Source, change_set: str, pause: Callable[[], None]) -> list[str]:
+    """The changes of a change set, once it is created.
+
+    Raises:
+        Refused: It imports an export that does not exist.
+        Problem: CloudFormation refuses the change.
+    """
+    chosen = {"StackName": source.name, "ChangeSetName": change_set}
+    deadline = time.monotonic() + CHANGE_SET_SECONDS
+    answer = call("cloudformation", "describe-change-set", **chosen)
+    while answer.get("Status") in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+        if time.monotonic() > deadline:
+            raise Problem(
+                f"the change set of {source.name} was not created within {CHANGE_SET_SECONDS} s; retry the stage"
+            )
+        pause()
+        answer = call("cloudformation", "describe-change-set", **chosen)
+    reason = str(answer.get("StatusReason", "")).rstrip(".")
+    if answer.get("Status") == "FAILED" and any(words in reason for words in NOTHING_CHANGES):
+        return []
+    if MISSING_EXPORT.search(reason):
+        raise Refused("", reason)
+    if answer.get("Status") != "CREATE_COMPLETE":
+        raise _rejected(source, reason or f"its change set has the status {answer.get('Status')}")
+    changes = list(answer.get("Changes", []))
+    while answer.get("NextToken"):
+        answer = call("cloudformation", "describe-change-set", **chosen, NextToken=answer["NextToken"])
+        changes += answer.get("Changes", [])
+    # Without a change of a resource, something else changes, such as an output.
+    return [_phrase(change) for change in changes] or ["update outputs or parameters"]
+
+
+def _rejected(source: Source, why: str) -> Problem:
+    return Problem(f"CloudFormation refuses the change of {source.name}: {why}; fix it with a commit")
+
+
+def _phrase(change: Any) -> str:
+    resource = change.get("ResourceChange", {}) if isinstance(change, dict) else {}
+    action = ACTIONS.get(resource.get("Action", ""), "change")
+    replaced = {"True": "replace", "Conditional": "maybe replace"}
+    if action == "update":
+        action = replaced.get(str(resource.get("Replacement")), action)
+    return f"{action} {resource.get('LogicalResourceId', 'something')}"
+
+
+def _complete(planned: Planned, changed: set[str], earlier: list[Source]) -> Planned:
+    """Add to the plan of a stack what follows from the plans of the earlier ones.
+
+    Raises:
+        Problem: It imports what no earlier stack will create.
+    """
+    if planned.missing:
+        for source in earlier:
+            if source.kind in changed and planned.missing.startswith(f"{source.name}-"):
+                return planned
+        raise Problem(
+            f"the stack {planned.source.name} imports {planned.missing}, which no stack exports; fix it with a commit"
+        )
+    if planned.source.kind == "service" and "task-definition" in changed:
+        return Planned(planned.source, ("new task definition", *planned.changes))
+    return planned
