@@ -225,5 +225,31 @@ def test_a_template_without_the_parameter_is_given_none(spec: StackSpec) -> None
     ],
 )
 def test_a_pipeline_updates_itself_unless_it_failed_to(statuses: list[tuple[str, str | None]], expected: bool) -> None:
-    states = [{"stageName": name} | ({"latestExecution": {"status": one}} if one else {}) for name, one in statuses]
+    assert updates_itself([{"stageName": name, **latest(status)} for name, status in statuses]) is expected
+
+
+@pytest.mark.parametrize(
+    ("compare", "preflight", "approval", "expected"),
+    [
+        ("Succeeded", "Succeeded", None, True),
+        ("Succeeded", "Succeeded", "Failed", True),  # rejected
+        ("Succeeded", "Failed", None, True),  # stopped until the permissions are deployed
+        ("Failed", "Succeeded", None, False),  # broken
+    ],
+)
+def test_what_the_merge_gate_stops_is_not_shipped_by_a_deployment(
+    compare: str, preflight: str, approval: str | None, expected: bool
+) -> None:
+    actions = [{"actionName": "Compare", **latest(compare)}, {"actionName": "Preflight", **latest(preflight)}]
+    failed = "Failed" in (compare, preflight)
+    states = [
+        {"stageName": "Source", **latest("Succeeded")},
+        {"stageName": "Gate", **latest("Failed" if failed else "Succeeded"), "actionStates": actions},
+        {"stageName": "Approve-Gate", **latest(approval)},
+        {"stageName": "SelfUpdate", **latest("Succeeded")},
+    ]
     assert updates_itself(states) is expected
+
+
+def latest(status: str | None) -> dict[str, Any]:
+    return {"latestExecution": {"status": status}} if status else {}

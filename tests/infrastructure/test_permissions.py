@@ -582,12 +582,22 @@ def test_builds_cannot_scan_without_a_gate(stacks_of: Callable[..., Stacks]) -> 
 
 
 def test_checks_can_only_read_the_source_and_the_traffic_and_write_logs(stacks_of: Callable[..., Stacks]) -> None:
-    statements = build_role(one(stacks_of(), "build"), "ChecksRole")
+    statements = build_role(one(stacks_of(), "checks"), "ChecksRole")
     actions = sorted(action for statement in statements for action in as_list(statement["Action"]))
     bucket = "s3:GetBucketAcl s3:GetBucketLocation s3:GetObject s3:GetObjectVersion"
     rules = "elasticloadbalancing:DescribeRules"
     expected = f"{rules} kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
     assert actions == expected.split()
+
+
+def test_the_merge_gate_can_only_compare_commits_and_write_logs(stacks_of: Callable[..., Stacks]) -> None:
+    statements = build_role(one(stacks_of(), "checks"), "GateRole")
+    actions = sorted(action for statement in statements for action in as_list(statement["Action"]))
+    bucket = "s3:GetBucketAcl s3:GetBucketLocation s3:GetObject s3:GetObjectVersion"
+    expected = f"codecommit:GetDifferences kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
+    assert actions == expected.split()
+    assert allowed(statements, "codecommit:GetDifferences", REPOSITORY)
+    assert not allowed(statements, "codecommit:GetDifferences", REPOSITORY + "-two")
 
 
 def test_the_task_role_has_no_permissions(stacks_of: Callable[..., Stacks]) -> None:

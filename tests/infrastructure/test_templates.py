@@ -136,7 +136,11 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
 ) -> None:
     root, stacks = generated(**answers), stacks_of(**answers)
     ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
-    variables = {"Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST"}, "Source": {"CommitId", "BranchName"}}
+    variables = {
+        "Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST"},
+        "Gate": {"CHANGED", "SUMMARY"},
+        "Source": {"CommitId", "BranchName"},
+    }
     for stage in pipeline["Stages"]:
         for action in sorted(stage["Actions"], key=lambda action: action.get("RunOrder", 1)):
             configuration = action.get("Configuration", {})
@@ -150,9 +154,9 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                     variables[action["Namespace"]] = set(stacks[configuration["StackName"]].outputs)
             if "EnvironmentVariables" in configuration:
                 given = {item["name"]: item["value"] for item in json.loads(configuration["EnvironmentVariables"])}
-                check = given.pop("CHECK")
-                assert (root / f"config/scripts/{check}.py").is_file()
-                assert set(given) == {"ENVIRONMENT_NAME", *VARIABLES[check]}
+                check = given.pop("CHECK", None)
+                assert check is None or (root / f"config/scripts/{check}.py").is_file()
+                assert set(given) == ({"ENVIRONMENT_NAME", *VARIABLES[check]} if check else {"SOURCE_COMMIT"})
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -163,7 +167,7 @@ def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
     order = [name.strip().capitalize() for name in answers.get("environments", "dev,staging,prod").split(",")]
     production = order.index(answers["production"].capitalize()) if "production" in answers else len(order) - 1
     stages = {stage["Name"]: [action["Name"] for action in stage["Actions"]] for stage in pipeline["Stages"]}
-    assert list(stages) == ["Source", "SelfUpdate", "Build", *order]
+    assert list(stages) == ["Source", "Gate", "Approve-Gate", "SelfUpdate", "Build", *order]
     before = ["Network", "Environment", "TaskDefinition"]
     earlier = [*before, "StrategyGate", "Alarms", "Service", "SmokeTest"]
     # The alarms decide whether a release is rolled back: those of production do not change before the approval.
@@ -174,11 +178,38 @@ def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
         expected = approved if index >= production else earlier
         has_network = StackId(NETWORK, name.lower()).name(app) in deployed
         assert stages[name] == (expected if has_network else expected[1:])
-    for stage in pipeline["Stages"][3:]:
+    for stage in pipeline["Stages"][5:]:
         names = [action["Name"] for action in stage["Actions"]]
         # Gate and alarms do not need each other, nor, before production, the task definition.
         orders = [1, 2, 3, 4, 5, 6, 6, 7, 8] if "Approval" in names else [1, 2, 3, 3, 3, 4, 5]
         assert [action["RunOrder"] for action in stage["Actions"]] == orders[0 if "Network" in names else 1 :]
+
+
+def test_the_merge_gate_comes_before_whatever_a_commit_can_change(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of()
+    ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    _, gate, approval, update = pipeline["Stages"][:4]
+    compare = gate["Actions"][0]
+    project = one(stacks, "checks").resources["GateProject"]["Properties"]
+    assert compare["Configuration"]["ProjectName"] == project["Name"]
+    # Text of the stack; a path would be one of the source.
+    assert project["Source"]["BuildSpec"].startswith("version: 0.2\n")
+    assert "OnFailure" not in gate
+
+    (condition,) = approval["BeforeEntry"]["Conditions"]
+    (rule,) = condition["Rules"]
+    assert condition["Result"] == "SKIP"
+    assert rule["Configuration"] == {"Variable": "#{Gate.CHANGED}", "Operator": "NE", "Value": "no"}
+    (action,) = approval["Actions"]
+    assert (compare["Namespace"], action["ActionTypeId"]["Category"]) == ("Gate", "Approval")
+    # The longest summary, and a commit id of SHA-256.
+    text = action["Configuration"]["CustomData"].replace("#{Gate.SUMMARY}", "x" * 600)
+    assert len(text.replace("#{Source.CommitId}", "x" * 64)) <= 1000
+
+    overrides = {one["Name"]: one["Configuration"].get("ParameterOverrides", "{}") for one in update["Actions"]}
+    assert json.loads(overrides["Checks"]) == {names.SOURCE_COMMIT: "#{Source.CommitId}"}
+    deployed = {item["Name"]: item["Value"] for item in project["Environment"]["EnvironmentVariables"]}
+    assert deployed["DEPLOYED_COMMIT"] == names.UNKNOWN_DIGEST  # until a deployer says which commit it is
 
 
 def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templates(
@@ -341,7 +372,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
-    assert found == {names.build_project(app), names.checks_project(app)}
+    assert found == {names.build_project(app), names.checks_project(app), names.gate_project(app)}
     ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
     assert pipeline["Name"] == names.pipeline(app)
     for _, logical, policy in every(stacks, "AWS::IAM::ManagedPolicy"):
@@ -356,7 +387,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
             assert role["Path"] == names.role_path(app, environment), logical
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
-        *(f"/{app}/pipeline/{name}" for name in ("build", "checks")),
+        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate")),
         *(names.log_group(app, one) for one in environments),
     }
     for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup"):
