@@ -37,12 +37,6 @@ def stop_executions(session: Session, app_name: str, environment: str | None = N
             _stop(client, name, execution)
 
 
-def stage_is_running(session: Session, app_name: str, environment: str | None) -> bool:
-    """Whether an execution is in an environment's stage, at an approval too, or in any stage."""
-    states = _chosen(_states(session.client("codepipeline"), names.pipeline(app_name)), environment)
-    return any(state.get("latestExecution", {}).get("status") == "InProgress" for state in states)
-
-
 def stage_states(session: Session, app_name: str) -> list[dict[str, Any]]:
     """The states of the stages in order, as CodePipeline describes them; empty where there is no pipeline."""
     return _states(session.client("codepipeline"), names.pipeline(app_name))

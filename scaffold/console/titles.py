@@ -12,6 +12,7 @@ _TITLES = {
     "commit": "commit",
     "content": "content of",
     "log-group": "log group",
+    "prepared-stack": "prepared stack",
     "repository": "CodeCommit repository",
     "service-deployment": "ECS service deployment",
     "service-linked-role": "service-linked role",

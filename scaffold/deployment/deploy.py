@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import ClassVar
 
 from scaffold.aws import console_pages
@@ -29,7 +31,7 @@ from scaffold.deployment.step import Pending, Step
 from scaffold.deployment.steps import Push, deployment_steps
 from scaffold.service import contract, identity, names, preflight
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import CHECKS, FOUNDATION, deployed_by_scaffold
+from scaffold.service.stack_kinds import CHECKS, FOUNDATION, StackId, deployed_by_pipeline, deployed_by_scaffold
 
 _PAST = {
     "create": "created",
@@ -127,12 +129,15 @@ def deploy(
     root_commit = identity.root_commit(service)
     contract.check_dockerfile(service)
     specs = _desired_stacks(service, root_commit, commit)
+    placeholders = _placeholders(service)
     change_set = names.PLAN_CHANGE_SET if plan else names.DEPLOY_CHANGE_SET
     try:
         with signed_in(service, target, console) as session:
             existing = ExistingStacks(session)
             check_stacks(service, root_commit, existing.stacks.values(), "scaffold deploy")
-            steps = deployment_steps(session, service, commit, specs, existing, change_set=change_set, console=console)
+            steps = deployment_steps(
+                session, service, commit, specs, placeholders, existing, change_set=change_set, console=console
+            )
             networks = check_networks(session, service, existing.stacks)
             for warning in networks:
                 console.warn(warning.sentence)
@@ -160,6 +165,12 @@ def _desired_stacks(service: Service, root_commit: str, commit: str) -> list[Sta
     specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
     given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), CHECKS: (names.SOURCE_COMMIT, commit)}
     return [spec.with_parameter(*given[spec.kind]) if spec.kind in given else spec for spec in specs]
+
+
+def _placeholders(service: Service) -> dict[StackId, StackSpec]:
+    """The stacks of the environments, as they are before their first release."""
+    specs = {one: templates.load_placeholder(service, one) for one in deployed_by_pipeline(service.environments)}
+    return {one: spec for one, spec in specs.items() if spec}
 
 
 class _ReleaseAhead:
@@ -197,18 +208,34 @@ def _walk(steps: list[Step], ahead: _ReleaseAhead, *, plan: bool, console: Conso
     results: list[StepResult] = []
     for step in steps:
         step.check()
-    for step in steps:
+    for batch in _batches(steps):
+        found = [_look(step, ahead, plan=plan) for step in batch]
         if not plan:
-            step.wait()
-        pending = step.look()
-        if pending and step.starts_release(pending):
-            ahead.announce()
-        if plan:
-            step.release()
-        else:
-            _do(step, pending, console)
-        results.append(_step_result(step, pending))
+            for step, pending in zip(batch, found, strict=True):
+                if pending:
+                    step.start()
+        for step, pending in zip(batch, found, strict=True):
+            if plan:
+                step.release()
+            else:
+                _do(step, pending, console)
+            results.append(_step_result(step, pending))
     return results
+
+
+def _batches(steps: list[Step]) -> Iterator[list[Step]]:
+    """The steps that are started together, in lists; each other one in a list of its own."""
+    for _, batch in groupby(enumerate(steps), key=lambda one: "together" if one[1].together else one[0]):
+        yield [step for _, step in batch]
+
+
+def _look(step: Step, ahead: _ReleaseAhead, *, plan: bool) -> Pending | None:
+    if not plan:
+        step.wait()
+    pending = step.look()
+    if pending and step.starts_release(pending):
+        ahead.announce()
+    return pending
 
 
 def _step_result(step: Step, pending: Pending | None) -> StepResult:
@@ -223,6 +250,8 @@ def _do(step: Step, pending: Pending | None, console: Console) -> None:
             console.warn(f"CloudFormation's validation warns of {validation.sentence(finding)}.")
         step.do()
     step.finish()
+    if step.quiet and not pending:
+        return
     what, past = title(step.type, step.name), _PAST[pending.action if pending else "none"]
     console.step(f"{what[:1].upper()}{what[1:]}: {past}")
 

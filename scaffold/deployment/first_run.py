@@ -12,12 +12,12 @@ from typing import Any
 
 from scaffold.aws import service_quotas
 from scaffold.aws.cloudformation import templates
-from scaffold.aws.cloudformation.stacks import UNFINISHED, Stack
+from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.service_quotas import Quota, QuotaId
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import BUILD, CHECKS, NETWORK, SERVICE, Deployer, StackKind, stack_ids
+from scaffold.service.stack_kinds import BUILD, CHECKS, NETWORK, SERVICE, StackKind, deployed_by_pipeline
 
 # A deployment runs the new tasks beside the old ones, with every strategy (MaximumPercent: 200).
 _TASKS_DURING_A_DEPLOYMENT = 2
@@ -45,17 +45,15 @@ def quotas_too_small(
 
 
 def undeployed(service: Service, stacks: Mapping[str, Stack]) -> tuple[str, ...]:
-    """The environments of which the pipeline has created no stack yet.
+    """The environments to which nothing has been released yet.
 
     Args:
         stacks: The account's stacks by name.
     """
     deployed = {
         one.environment
-        for one in stack_ids(service.environments)
-        if one.kind.deployer is Deployer.PIPELINE
-        and (stack := stacks.get(one.name(service.app_name)))
-        and stack.status not in UNFINISHED
+        for one in deployed_by_pipeline(service.environments)
+        if (stack := stacks.get(one.name(service.app_name))) and stack.released
     }
     return tuple(name for name in service.environments if name not in deployed)
 

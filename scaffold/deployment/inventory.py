@@ -11,7 +11,7 @@ from scaffold.aws.session import Session
 from scaffold.deployment.ownership import check_stacks
 from scaffold.service import names, stack_kinds
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import StackId, identify
+from scaffold.service.stack_kinds import Deployer, StackId, identify
 
 
 @dataclass(frozen=True)
@@ -33,22 +33,31 @@ class Inventory:
     def owns(self, environment: str | None) -> bool:
         """Whether log groups and task definitions with an environment's names belong to the service.
 
-        They do if the service has or had stacks of the environment, and no other owner has one now.
+        They do if a release has filled a stack of the environment, now or before its deletion, and no other owner has
+        one now.
 
         Args:
             environment: None for the stacks that the service has once.
         """
-        own = any(one.environment == environment for one in (*self.stacks, *self.deleted))
+        if environment is None:
+            own = any(one.environment is None for one in (*self.stacks, *self.deleted))
+        else:
+            own = self._runs(environment) or bool(self._deletions(environment))
         return own and not any(one.environment == environment for one in self.foreign)
 
     def owned_until(self, environment: str) -> datetime | None:
-        """When an environment's last stack was deleted: what is created later under its names is not the service's.
-        None while it has stacks.
+        """When an environment's last stack was deleted that a release had filled: what is created later under its
+        names is not the service's. None while it has such stacks.
         """
-        if any(one.environment == environment for one in self.stacks):
-            return None
-        deleted = [stack for one, stacks in self.deleted.items() if one.environment == environment for stack in stacks]
-        return max((stack.deleted for stack in deleted if stack.deleted), default=None)
+        return None if self._runs(environment) else max(self._deletions(environment), default=None)
+
+    def _runs(self, environment: str) -> bool:
+        return any(_filled(one, stack) for one, stack in self.stacks.items() if one.environment == environment)
+
+    def _deletions(self, environment: str) -> list[datetime]:
+        ours = [(one, stack) for one, stacks in self.deleted.items() for stack in stacks]
+        filled = [stack for one, stack in ours if one.environment == environment and _filled(one, stack)]
+        return [stack.deleted for stack in filled if stack.deleted]
 
     def in_order_of_deletion(self, environments: Sequence[str], *, whole: bool) -> list[list[Stack]]:
         """Groups of stacks that can be deleted in parallel, one group after the other.
@@ -99,11 +108,16 @@ def take_inventory(session: Session, service: Service, root_commit: str, command
     stacks, foreign = live_stacks(session, service, root_commit, command)
     deleted: dict[StackId, list[Stack]] = {}
     for stack in find_deleted(session, lambda name: identify(app, name) is not None):
-        owned = _owned(service, stack) and stack.root_commit in (None, root_commit)
-        if owned and (stack_id := identify(app, stack.name)):
+        own = owned(service, stack) and stack.root_commit in (None, root_commit)
+        if own and (stack_id := identify(app, stack.name)):
             deleted.setdefault(stack_id, []).append(stack)
     others = (stack_id.environment for stack_id in (*stacks, *deleted) if stack_id.environment)
     return Inventory(stacks, deleted, tuple(dict.fromkeys((*service.environments, *others))), foreign)
+
+
+def _filled(stack_id: StackId, stack: Stack) -> bool:
+    """Whether a stack is of the pipeline's, and more than the placeholder."""
+    return stack_id.kind.deployer is Deployer.PIPELINE and stack.released
 
 
 def _by_owner(service: Service, existing: Iterable[Stack]) -> tuple[dict[StackId, Stack], dict[StackId, Stack]]:
@@ -111,11 +125,12 @@ def _by_owner(service: Service, existing: Iterable[Stack]) -> tuple[dict[StackId
     foreign: dict[StackId, Stack] = {}
     for stack in existing:
         if stack_id := identify(service.app_name, stack.name):
-            (own if _owned(service, stack) else foreign)[stack_id] = stack
+            (own if owned(service, stack) else foreign)[stack_id] = stack
     return own, foreign
 
 
-def _owned(service: Service, stack: Stack) -> bool:
+def owned(service: Service, stack: Stack) -> bool:
+    """Whether a stack with a name of the service is its own."""
     owner = stack.tags.get(names.TAG_SERVICE)
     if owner is not None:
         return owner == service.app_name

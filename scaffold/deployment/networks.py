@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from scaffold.aws.cloudformation import templates
-from scaffold.aws.cloudformation.stacks import UNFINISHED, Stack
+from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.core.errors import ScaffoldError
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, StackId, StackKind
@@ -110,9 +110,9 @@ def _parameters(service: Service, kind: StackKind, environment: str) -> dict[str
 def _deployed(
     service: Service, kind: StackKind, environment: str, existing: Mapping[str, Stack]
 ) -> dict[str, str] | None:
-    """The parameters of an environment's stack, if its creation has ever finished."""
+    """The parameters of an environment's stack, if it was ever released."""
     stack = existing.get(StackId(kind, environment).name(service.app_name))
-    return None if stack is None or stack.status in UNFINISHED else stack.parameters
+    return stack.parameters if stack and stack.released else None
 
 
 def _block(text: str) -> IPv4Network | None:

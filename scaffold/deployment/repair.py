@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from scaffold.aws.cloudformation.stacks import Stack
+from scaffold.aws.cloudformation.stacks import UNFINISHED, Stack
 from scaffold.aws.data import KEY
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
@@ -182,7 +182,7 @@ def _steps(
         )
         if step is not None:
             steps.append(step)
-        elif stack.status.endswith("_IN_PROGRESS"):
+        elif stack.status.endswith("_IN_PROGRESS") or stack.status in UNFINISHED:
             waiting.append(Waiting(stack.name, stack.status, one.environment, stack.since))
     foundation = own.get(StackId(FOUNDATION)) if environment is None else None
     if foundation is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from scaffold.aws import codepipeline, lost_data, service_deployments
+from scaffold.aws import lost_data, service_deployments
 from scaffold.aws.cloudformation import change_sets, comparison, drift, rollbacks, stacks
 from scaffold.aws.cloudformation.rollbacks import FailedResource
 from scaffold.aws.cloudformation.stack_events import explain
@@ -16,11 +16,12 @@ from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
 from scaffold.deployment.deletion import Report
+from scaffold.deployment.prepared_stack import replaceable
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.teardown import StackGroup
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import FOUNDATION, SERVICE, STACK_KINDS, Deployer, StackId
+from scaffold.service.stack_kinds import FOUNDATION, SERVICE, STACK_KINDS, StackId
 
 
 class FailedRollback(Repair):
@@ -246,11 +247,9 @@ def repair_step(
             raise comparison.unfinished_deletion(stack, FOUNDATION)
         return UnusableStack(session, stack, again)
     if stack.status == "REVIEW_IN_PROGRESS":
-        # The change set of a first release waits for its approval.
-        waits = codepipeline.stage_is_running(session, service.app_name, stack_id.environment)
-        return None if waits else UnusableStack(session, stack, again)
-    unfinished = stack.status in stacks.UNFINISHED and stack_id.kind.deployer is Deployer.PIPELINE
-    return UnusableStack(session, stack, again) if unfinished else None
+        return UnusableStack(session, stack, again)
+    replaced = stack_id.environment in (None, *service.environments) and replaceable(stack_id.kind, stack)
+    return UnusableStack(session, stack, again) if stack.status in stacks.UNFINISHED and not replaced else None
 
 
 def in_order_of_repair(found: dict[StackId, Stack]) -> list[StackId]:

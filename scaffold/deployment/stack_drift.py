@@ -28,6 +28,7 @@ from scaffold.service.stack_kinds import Deployer, StackId, stack_ids
 
 IN_SYNC, NOT_RELEASED, NEWER = "in-sync", "not-released", "newer"
 CHANGED, DELETED, NOT_CREATED, IN_PROGRESS = "changed", "deleted", "not-created", "in-progress"
+PREPARED = "prepared"
 # How many earlier versions of a stack's files are compared with it.
 _VERSIONS = 50
 _AT_ONCE = 8
@@ -39,7 +40,8 @@ class StackDrift:
 
     Attributes:
         state: `in-sync` with HEAD; `not-released`, as an earlier commit has it; `newer`, as a commit has it that HEAD
-            does not contain; `changed` or `deleted` in AWS; `not-created` yet; `in-progress`, so not compared.
+            does not contain; `changed` or `deleted` in AWS; `not-created` yet; `prepared` for its first release;
+            `in-progress`, so not compared.
         commit: The commit whose files it has; of a changed stack, the one that it differs least from.
         ahead: How many commits of HEAD change its files and are not released; None unless it is `not-released`.
         differences: Where a changed stack differs from `commit`.
@@ -114,7 +116,9 @@ def _release_commits(
     After a change of the pipeline's structure, CodePipeline no longer lists it; the actions of the executions tell it.
     """
     commits = dict(released)
-    deployed = {one.environment for one in stacks if one.kind.deployer is Deployer.PIPELINE}
+    deployed = {
+        one.environment for one, stack in stacks.items() if one.kind.deployer is Deployer.PIPELINE and stack.released
+    }
     for environment in {one.environment for one in missing if one.environment in deployed}:
         if environment and commits.get(environment) is None:
             past = past_releases(session, service, environment)
@@ -123,7 +127,7 @@ def _release_commits(
 
 
 def _comparable(stack: Stack) -> bool:
-    return not stack.busy and stack.status not in UNFINISHED
+    return not stack.busy and not stack.prepared and stack.status not in UNFINISHED
 
 
 def _not_compared(
@@ -136,7 +140,8 @@ def _not_compared(
 ) -> StackDrift:
     name, environment = stack_id.name(service.app_name), stack_id.environment
     if stack is not None:
-        return StackDrift(name, environment, IN_PROGRESS if stack.busy else NOT_CREATED)
+        unreleased = PREPARED if stack.prepared else NOT_CREATED
+        return StackDrift(name, environment, IN_PROGRESS if stack.busy else unreleased)
     by_pipeline = stack_id.kind.deployer is Deployer.PIPELINE
     # `scaffold deploy` creates its stacks before it pushes, so that whatever main declares has existed.
     created = released.get(environment or "") if by_pipeline else main

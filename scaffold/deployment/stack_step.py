@@ -12,7 +12,6 @@ from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
-from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
 from scaffold.deployment.foundation_data import check_data
 from scaffold.deployment.step import Pending, Step
@@ -144,10 +143,7 @@ class StackStep(Step):
         if self._left_to_pipeline:
             return None
         if stack.busy:
-            raise ScaffoldError(
-                f"The stack {self.name} is busy ({stack.status}), so its changes cannot be planned.",
-                "Run the same command again when the operation has ended, or `scaffold deploy`, which waits for it.",
-            )
+            raise comparison.unplannable(stack)
         if stack.status in stacks.UNFINISHED:
             return Pending("replace", (Change(STACK_TYPE, self.name, "delete"), *created))
         if comparison.up_to_date(self._session, self.spec, stack):

@@ -30,9 +30,13 @@ class Step(ABC):
 
     Attributes:
         type: What kind of thing it is, for programs.
+        together: Whether it is started together with its neighbours of which this is true, too.
+        quiet: Whether nothing is said where there is nothing to do.
     """
 
     type: ClassVar[str]
+    together: ClassVar[bool] = False
+    quiet: ClassVar[bool] = False
     name: str
 
     def check(self) -> None:  # noqa: B027
@@ -56,6 +60,13 @@ class Step(ABC):
 
         Raises:
             ScaffoldError: The step cannot be done, or nothing may be changed.
+        """
+
+    def start(self) -> None:  # noqa: B027
+        """Start what `do` waits for.
+
+        Raises:
+            ScaffoldError: It cannot be started.
         """
 
     @abstractmethod

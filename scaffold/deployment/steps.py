@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from scaffold.aws import approval_rules, codecommit, codepipeline, git_remote, service_linked_roles
@@ -10,11 +11,12 @@ from scaffold.aws.git_remote import RemoteState
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.results import Change
+from scaffold.deployment.prepared_stack import PreparedStack
 from scaffold.deployment.stack_step import ExistingStacks, Pipeline, StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import FOUNDATION
+from scaffold.service.stack_kinds import FOUNDATION, StackId
 
 
 class ServiceLinkedRole(Step):
@@ -200,6 +202,7 @@ def deployment_steps(
     service: Service,
     commit: str,
     specs: list[StackSpec],
+    placeholders: Mapping[StackId, StackSpec],
     existing: ExistingStacks,
     *,
     change_set: str,
@@ -208,7 +211,8 @@ def deployment_steps(
     """Every step of a deployment.
 
     Args:
-        specs: The stacks that `scaffold deploy` creates, in order.
+        specs: The stacks that `scaffold deploy` creates from their templates, in order.
+        placeholders: The stacks that it creates from the placeholder.
         change_set: The name for change sets.
     """
     missing = MissingRoles(session)
@@ -224,6 +228,7 @@ def deployment_steps(
     # The push starts a pipeline that exists: what its stages need has to be there before, and no stack that its first
     # stage updates may be busy.
     steps += [step for step in stacks if not step.is_pipeline]
+    steps += [PreparedStack(session, service, one, spec, existing, console) for one, spec in placeholders.items()]
     steps.append(Push(session, service, commit, repository, pipeline))
     steps += [step for step in stacks if step.is_pipeline]
     return [*steps, Transitions(session, service, pipeline)]

@@ -11,6 +11,7 @@ from scaffold.aws.session import Session
 from scaffold.console.titles import physical_title
 from scaffold.core.errors import ScaffoldError
 from scaffold.deployment.deletion import Deletion
+from scaffold.deployment.scope import command_for
 from scaffold.deployment.teardown import StackGroup
 
 # The foundation's outputs with their ARNs.
@@ -41,10 +42,17 @@ def check_deletable(session: Session, steps: list[Deletion], again: str) -> None
 def _check_protection(session: Session, stacks: list[Stack], again: str) -> None:
     protected = [stack.name for stack in stacks if stack.protected]
     if protected:
+        lift = command_for(
+            session.target,
+            "aws cloudformation update-termination-protection --no-enable-termination-protection",
+            f"--region {session.region} --stack-name",
+            protected[0] if len(protected) == 1 else '"$stack"',
+        )
         raise ScaffoldError(
             f"Nothing was deleted: termination protection is on for {', '.join(protected)}.",
-            "To lift it, run `aws cloudformation update-termination-protection --no-enable-termination-protection "
-            f"--region {session.region} --stack-name {protected[0]}`, then `{again}` again.",
+            "To lift it, run "
+            + (f"`{lift}`" if len(protected) == 1 else f"`for stack in {' '.join(protected)}; do {lift}; done`")
+            + f", then `{again}` again.",
         )
 
 

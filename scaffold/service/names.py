@@ -12,6 +12,8 @@ TAG_SERVICE = "gitops-scaffold:service"
 TAG_ENVIRONMENT = "gitops-scaffold:environment"
 # The parameter of the foundation, and the output of every stack, that holds the root commit of the service's main.
 ROOT_COMMIT = "RootCommit"
+# The output of the placeholder from which `scaffold deploy` creates an environment's stack; a released stack has none.
+PREPARED = "Prepared"
 # The parameter by which `scaffold deploy` recognises the template and the stack policy that it has deployed. Who else
 # deploys the stack, such as the pipeline, leaves it unknown.
 TEMPLATE_DIGEST = "TemplateDigest"

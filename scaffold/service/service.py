@@ -60,6 +60,11 @@ class Service:
         )
 
     @property
+    def from_production_on(self) -> tuple[str, ...]:
+        """Production and the environments after it, which are treated like it."""
+        return self.environments[self.environments.index(self.production) :]
+
+    @property
     def enter(self) -> str:
         """The shell command that changes to its directory."""
         return f"cd {shlex.quote(str(self.root))}"

@@ -14,13 +14,14 @@ from scaffold.service.names import ENVIRONMENT_NAME
 
 
 class Deployer(Enum):
-    """Who creates and updates a stack."""
+    """Who updates a stack. `scaffold deploy` creates all of them."""
 
     PERSON = "person"  # `scaffold deploy`, with the user's own permissions
     ITSELF = (
         "itself"  # `scaffold deploy` with the deploy role of the delivery, afterwards the pipeline's own first stage
     )
-    PIPELINE = "pipeline"  # the pipeline's stages, with the deploy role of the environment
+    # The pipeline's stages, with the deploy role of the environment; `scaffold deploy` creates it from a placeholder.
+    PIPELINE = "pipeline"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class StackKind:
 
     Attributes:
         name: The last part of the stack's name, and its template's file name.
-        deployer: Who creates and updates it.
+        deployer: Who updates it.
         per_environment: Whether each environment has one; otherwise the service has one.
     """
 
@@ -55,8 +56,8 @@ TASK_DEFINITION = StackKind("task-definition", Deployer.PIPELINE, per_environmen
 ALARMS = StackKind("alarms", Deployer.PIPELINE, per_environment=True)
 SERVICE = StackKind("service", Deployer.PIPELINE, per_environment=True)
 
-# In the order of creation. Deletion goes the other way: a stack needs the role that created it, and exports what later
-# ones import.
+# In the order of deployment. Deletion goes the other way: a stack needs the role that created it, and exports what
+# later ones import.
 STACK_KINDS = (
     FOUNDATION,
     PERMISSIONS,
@@ -89,7 +90,7 @@ class StackId:
 
 
 def stack_ids(environments: Iterable[str], in_existing_vpc: Collection[str] = ()) -> Iterator[StackId]:
-    """Every stack of a service with these environments, in the order of creation.
+    """Every stack of a service with these environments, in the order of deployment.
 
     Args:
         in_existing_vpc: The environments that have no network of their own.
@@ -101,8 +102,13 @@ def stack_ids(environments: Iterable[str], in_existing_vpc: Collection[str] = ()
 
 
 def deployed_by_scaffold(environments: Iterable[str]) -> tuple[StackId, ...]:
-    """The stacks that `scaffold deploy` creates, in order."""
+    """The stacks that `scaffold deploy` creates from their templates, in order."""
     return tuple(one for one in stack_ids(environments) if one.kind.deployer is not Deployer.PIPELINE)
+
+
+def deployed_by_pipeline(environments: Iterable[str]) -> tuple[StackId, ...]:
+    """The stacks that `scaffold deploy` creates from a placeholder, and the pipeline updates."""
+    return tuple(one for one in stack_ids(environments) if one.kind.deployer is Deployer.PIPELINE)
 
 
 def identify(app: str, stack: str) -> StackId | None:

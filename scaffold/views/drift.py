@@ -17,6 +17,7 @@ _WORDS = {
     stack_drift.IN_SYNC: "as HEAD",
     stack_drift.DELETED: "deleted in AWS",
     stack_drift.NOT_CREATED: "not created yet",
+    stack_drift.PREPARED: "not released yet",
     stack_drift.IN_PROGRESS: "in progress, not compared",
 }
 

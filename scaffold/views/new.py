@@ -33,7 +33,7 @@ def text(result: NewResult) -> str:
 
 def _preview(result: NewResult) -> str:
     lines = [f"{result.app_name} would be written to {result.directory} (dry run).", "", *tree(result.files), ""]
-    lines += ["Stacks, in the order of their creation", *(f"  {stack}" for stack in result.stacks)]
+    lines += ["Stacks, in the order of their deployment", *(f"  {stack}" for stack in result.stacks)]
     return "\n".join([*lines, "", result.estimate.text()] if result.estimate else lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from scaffold.aws.cloudformation.stacks import UNFINISHED
 from scaffold.console.console import one_line
 from scaffold.console.titles import describe_repair, physical_title
 from scaffold.deployment.repair import RepairResult, Waiting
@@ -52,8 +53,8 @@ def _waiting(one: Waiting, *, named: bool) -> str:
     # Where the environment was named, this rollback waits for no ECS deployment.
     if one.environment and one.status == "UPDATE_ROLLBACK_IN_PROGRESS" and not named:
         return f"{line}; `scaffold repair {one.environment}` rolls back an ECS deployment that it waits for."
-    if one.environment and one.status == "CREATE_IN_PROGRESS":
-        return f"{line}; `scaffold destroy --environment {one.environment}` ends that."
+    if one.status in UNFINISHED:
+        return f"{line}; `scaffold deploy` replaces it."
     return f"{line}; wait for its end."
 
 

@@ -103,6 +103,9 @@ Resources:
         Statement: [{{Effect: Allow, Principal: {{Service: cloudformation.amazonaws.com}}, Action: 'sts:AssumeRole'}}]
 """
 
+# The kit's own: it is small.
+PLACEHOLDER = (Path(__file__).parents[2] / "template/infrastructure/placeholder.yaml").read_text(encoding="utf-8")
+
 BUILD = f"""\
 AWSTemplateFormatVersion: '2010-09-09'
 Parameters:
@@ -185,6 +188,7 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
         "infrastructure/permissions.json": json.dumps(configuration),
         "infrastructure/deploy-role.yaml": PERMISSIONS,
         **{f"infrastructure/{one}/deploy-role.json": of_environment(name, one) for one in environments},
+        "infrastructure/placeholder.yaml": PLACEHOLDER,
         "infrastructure/build.yaml": BUILD,
         "infrastructure/build.json": json.dumps(configuration),
         "infrastructure/checks.yaml": CHECKS,

@@ -11,7 +11,7 @@ import pytest
 
 from scaffold.service import names
 from scaffold.service.service import read
-from scaffold.service.stack_kinds import STACK_KINDS, Deployer, stack_ids
+from scaffold.service.stack_kinds import STACK_KINDS, Deployer, deployed_by_pipeline, stack_ids
 from tests.deploy.services import MORE, Wire, client, commit, environment_stack, make_service, remove, run
 from tests.deploy.test_networks import put
 from tests.deploy.test_quotas import add_environments
@@ -26,10 +26,17 @@ from tests.repair.test_data import lose_bucket, lose_images, lose_key
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = json.loads((ROOT / "docs/operator-policy.json").read_text())
+BY_CLOUDFORMATION = json.loads((ROOT / "docs/operator-policy-cloudformation.json").read_text())
 REPAIR = json.loads((ROOT / "docs/operator-policy-repair.json").read_text())
 DESTROY = json.loads((ROOT / "docs/operator-policy-destroy.json").read_text())
 RELEASE = json.loads((ROOT / "docs/operator-policy-release.json").read_text())
-POLICIES = {"deploy": DEPLOY, "release": RELEASE, "repair": REPAIR, "destroy": DESTROY}
+POLICIES = {
+    "deploy": DEPLOY,
+    "cloudformation": BY_CLOUDFORMATION,
+    "release": RELEASE,
+    "repair": REPAIR,
+    "destroy": DESTROY,
+}
 STATEMENTS = [statement for policy in POLICIES.values() for statement in policy["Statement"]]
 SERVICE = "hello-service"
 
@@ -41,7 +48,13 @@ ACTIONS = {
     "s3:DeleteObjects": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
     # CloudFormation fetches the template with the caller's permissions.
     "s3:PutObject": {"s3:PutObject", "s3:GetObject", "kms:GenerateDataKey", "kms:Decrypt"},
-    "cloudformation:CreateStack": {"cloudformation:CreateStack", "cloudformation:TagResource", "iam:PassRole"},
+    "cloudformation:CreateStack": {
+        "cloudformation:CreateStack",
+        "cloudformation:SetStackPolicy",
+        "cloudformation:TagResource",
+        "cloudformation:UpdateTerminationProtection",
+        "iam:PassRole",
+    },
     "cloudformation:CreateChangeSet": {"cloudformation:CreateChangeSet", "cloudformation:UntagResource"},
     "service-quotas:GetServiceQuota": {"servicequotas:GetServiceQuota"},
     "service-quotas:GetAWSDefaultServiceQuota": {"servicequotas:GetAWSDefaultServiceQuota"},
@@ -66,15 +79,9 @@ SELDOM_REPAIRING = {"cloudformation:GetTemplate", "ecs:StopServiceDeployment"}
 SELDOM_DESTROYING = {"codepipeline:StopPipelineExecution", "ecs:DescribeTaskDefinition", "iam:ListEntitiesForPolicy"}
 
 
-def by_cloudformation(statement: dict[str, Any]) -> bool:
-    """Whether a statement is for what CloudFormation does with the caller's credentials."""
-    return bool(statement["Sid"].startswith("Foundation") or statement["Sid"] == "RolesAndPolicies")
-
-
-def actions(*policies: dict[str, Any], foundation: bool = True) -> set[str]:
+def actions(*policies: dict[str, Any]) -> set[str]:
     statements = [one for policy in policies for one in policy["Statement"]]
-    allowing = [one for one in statements if one["Effect"] == "Allow" and (foundation or not by_cloudformation(one))]
-    return {action for one in allowing for action in one["Action"]}
+    return {action for one in statements if one["Effect"] == "Allow" for action in one["Action"]}
 
 
 @pytest.mark.slow
@@ -129,7 +136,7 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     deploying = needed(deploying) | GIT | SELDOM_DEPLOYING
     destroying = needed(set(wire.calls)) | SELDOM_DESTROYING
     assert deploying - actions(DEPLOY) == set()
-    assert actions(DEPLOY, foundation=False) - deploying == set()
+    assert actions(DEPLOY) - deploying == set()
     # With the policy for destroying, since a stack is deleted.
     assert repairing - actions(DEPLOY, REPAIR, DESTROY) == set()
     assert actions(REPAIR) - repairing == set()
@@ -225,7 +232,7 @@ def test_no_statement_is_wider_than_its_reason() -> None:
 def test_documentation_names_every_statement() -> None:
     text = (ROOT / "docs/permissions.md").read_text()
     for statement in STATEMENTS:
-        assert f"`{statement['Sid']}`" in text or by_cloudformation(statement)
+        assert f"`{statement['Sid']}`" in text or statement["Sid"].startswith("Foundation")
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +299,7 @@ def calls_of(stack: Stack) -> Iterator[tuple[str, str, dict[str, str | list[str]
 
 
 def test_cloudformation_may_create_update_and_delete_what_a_person_deploys(by_a_person: list[Stack]) -> None:
-    statements = filled(DEPLOY)
+    statements = filled(BY_CLOUDFORMATION)
     denied = [
         f"{stack.name}: {action} on {arn}"
         for stack in by_a_person
@@ -304,15 +311,13 @@ def test_cloudformation_may_create_update_and_delete_what_a_person_deploys(by_a_
 
 def test_every_statement_for_cloudformation_is_used(by_a_person: list[Stack]) -> None:
     made = {action for stack in by_a_person for action, _, _ in calls_of(stack)}
-    for statement in DEPLOY["Statement"]:
-        if by_cloudformation(statement):
-            for pattern in statement["Action"]:
-                assert any(matches(pattern, action) for action in made), pattern
+    for pattern in actions(BY_CLOUDFORMATION):
+        assert any(matches(pattern, action) for action in made), pattern
 
 
 def test_keys_of_others_cannot_be_changed() -> None:
     key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/any"
-    both = [*filled(DEPLOY), *filled(DESTROY)]
+    both = [*filled(DEPLOY), *filled(BY_CLOUDFORMATION), *filled(DESTROY)]
     # A person who could set the tag on any key could then use and delete it.
     assert not allowed(both, "kms:TagResource", key, {TAG_IN_REQUEST: SERVICE})
     assert not allowed(both, "kms:TagResource", key, VIA_CLOUDFORMATION | {TAG_IN_REQUEST: "other-service"})
@@ -340,7 +345,7 @@ def test_data_is_deleted_with_the_policy_for_destroy_only(foundation: Stack) -> 
         f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{foundation.name}/1",
     )
     for action, arn in (("s3:DeleteObjectVersion", f"{bucket}/key"), ("cloudformation:DeleteStack", stack)):
-        assert not allowed(filled(DEPLOY), action, arn)
+        assert not allowed([*filled(DEPLOY), *filled(BY_CLOUDFORMATION)], action, arn)
         assert allowed(filled(DESTROY), action, arn)
 
 
@@ -358,6 +363,12 @@ def test_every_stack_can_be_examined_by_who_repairs_or_destroys_it() -> None:
 def test_stacks_of_services_with_longer_names_are_denied() -> None:
     """`shop-admin` and its environment `dev` have names that begin like those of an environment of `shop`."""
     changes = {
+        "deploy": (
+            "cloudformation:CreateStack",
+            "cloudformation:ExecuteChangeSet",
+            "cloudformation:SetStackPolicy",
+            "cloudformation:UpdateTerminationProtection",
+        ),
         "destroy": ("cloudformation:DeleteStack",),
         "repair": ("cloudformation:CancelUpdateStack", "cloudformation:ContinueUpdateRollback"),
         "release": ("cloudformation:DescribeChangeSet", "cloudformation:GetTemplate"),
@@ -370,6 +381,19 @@ def test_stacks_of_services_with_longer_names_are_denied() -> None:
                 assert not allowed(statements, action, other), (name, action, kind.name)
     own = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/shop-dev-deploy-role/1"
     assert allowed(filled(DESTROY, "shop"), "cloudformation:DeleteStack", own)
-    # With the policy for deploying, CloudFormation could not change what is in such a stack.
+    # Nor could CloudFormation change what is in such a stack.
     for role in ("shop-admin/deploy/shop-admin-dev-deploy", "shop-admin/dev/any"):
-        assert not allowed(filled(DEPLOY, "shop"), "iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/{role}")
+        statements = filled(BY_CLOUDFORMATION, "shop")
+        assert not allowed(statements, "iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/{role}")
+
+
+def test_who_deploys_creates_and_protects_the_stacks_of_environments_and_does_not_update_them() -> None:
+    statements = filled(DEPLOY)
+    for stack in deployed_by_pipeline(("dev", "prod")):
+        arn = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack.name(SERVICE)}/1"
+        for action in ACTIONS["cloudformation:CreateStack"] - {"iam:PassRole"} | {"cloudformation:DescribeStackEvents"}:
+            assert allowed(statements, action, arn), (action, arn)
+        for action in ("CreateChangeSet", "DeleteStack", "ExecuteChangeSet", "UpdateStack"):
+            assert not allowed(statements, f"cloudformation:{action}", arn), (action, arn)
+        role = f"arn:aws:iam::{ACCOUNT}:role{names.deploy_role(SERVICE, stack.environment)}"
+        assert allowed(statements, "iam:PassRole", role, {"iam:PassedToService": "cloudformation.amazonaws.com"})

@@ -185,26 +185,21 @@ def test_a_stack_in_review_is_deleted_with_its_change_set(service: Path, wire: W
     assert writes(wire) == ["cloudformation:DeleteChangeSet", "cloudformation:DeleteStack"]
 
 
-def test_a_change_set_that_waits_for_approval_is_left_alone(service: Path, wire: Wire) -> None:
+def test_a_failed_creation_is_left_to_the_next_deployment(service: Path, wire: Wire) -> None:
     app = app_of(service)
-    stack = environment_stack(app, "prod", "service")
-    in_review(stack, app)
-    stage = {"stageName": "Prod", "latestExecution": {"pipelineExecutionId": "1", "status": "InProgress"}}
-    source = {"stageName": "Source", "latestExecution": {"pipelineExecutionId": "1", "status": "Succeeded"}}
-    wire.faults["GetPipelineState"] = lambda: (
-        type("Response", (), {"status_code": 200})(),
-        {"stageStates": [source, stage], "ResponseMetadata": {}},
-    )
-    result = repair(service, "prod")
+    stack = environment_stack(app, "dev", "environment")
+    create(stack, app, {**TOPIC, **BROKEN})
+    assert status(stack) == "ROLLBACK_COMPLETE"
+    result = repair(service)
     assert result.problems == ()
-    assert [one.stack for one in result.waiting] == [stack]
-    assert f"Left alone: stack {stack} is REVIEW_IN_PROGRESS" in text(result)
-    assert status(stack) == "REVIEW_IN_PROGRESS"
+    assert f"Left alone: stack {stack} is ROLLBACK_COMPLETE" in text(result)
+    assert "`scaffold deploy` replaces it." in text(result)
+    assert writes(wire) == []
 
 
-def test_a_failed_creation_of_an_environment_is_deleted_and_others_stay(service: Path) -> None:
+def test_a_failed_creation_of_an_environment_that_left_the_answers_is_deleted_and_others_stay(service: Path) -> None:
     app = app_of(service)
-    stack, other = environment_stack(app, "dev", "environment"), environment_stack(app, "prod", "environment")
+    stack, other = environment_stack(app, "qa", "environment"), environment_stack(app, "prod", "environment")
     create(stack, app, {**TOPIC, **BROKEN})
     create(other, app, TOPIC)
     assert status(stack) == "ROLLBACK_COMPLETE"

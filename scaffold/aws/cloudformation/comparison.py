@@ -44,11 +44,7 @@ def check_usable(spec: StackSpec, stack: Stack) -> None:
     owner, wanted = stack.tags.get(names.TAG_SERVICE), spec.tags.get(names.TAG_SERVICE)
     in_review = owner is None and stack.status == "REVIEW_IN_PROGRESS"
     if owner != wanted and not in_review:
-        raise ScaffoldError(
-            f"A stack named {spec.name} exists that is not this service's"
-            + (f": it belongs to {owner}." if owner else f": it lacks the tag {names.TAG_SERVICE}={wanted}."),
-            "Give this service another name (`scaffold new`), or deploy it to another account.",
-        )
+        raise foreign(stack, wanted)
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         raise ScaffoldError(
             f"The stack {spec.name} is {stack.status}: an update failed, and so did its rollback.",
@@ -56,6 +52,24 @@ def check_usable(spec: StackSpec, stack: Stack) -> None:
         )
     if stack.status == "DELETE_FAILED":
         raise unfinished_deletion(stack, spec.kind)
+
+
+def foreign(stack: Stack, app: str | None) -> ScaffoldError:
+    """The error for a stack that has a name of the service, and another owner."""
+    owner = stack.tags.get(names.TAG_SERVICE)
+    return ScaffoldError(
+        f"A stack named {stack.name} exists that is not this service's"
+        + (f": it belongs to {owner}." if owner else f": it lacks the tag {names.TAG_SERVICE}={app}."),
+        "Give this service another name (`scaffold new`), or deploy it to another account.",
+    )
+
+
+def unplannable(stack: Stack) -> ScaffoldError:
+    """The error for a plan of a stack on which an operation is in progress."""
+    return ScaffoldError(
+        f"The stack {stack.name} is busy ({stack.status}), so its changes cannot be planned.",
+        "Run the same command again when the operation has ended, or `scaffold deploy`, which waits for it.",
+    )
 
 
 def unfinished_deletion(stack: Stack, kind: StackKind) -> ScaffoldError:

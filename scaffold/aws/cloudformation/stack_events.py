@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -168,14 +169,19 @@ class Watch:
         return max((until - _time(first)).total_seconds(), 0)
 
 
-def follow(watches: list[Watch], console: Console) -> None:
-    """Poll operations until each has ended, and show their events."""
+def follow(watches: list[Watch], console: Console | None) -> None:
+    """Poll operations until each has ended.
+
+    Args:
+        console: Where to show their events; None to show none.
+    """
     wait = pauses()
-    with console.live() as live:
+    with console.live() if console else nullcontext() as live:
         running = list(watches)
         while True:
             running = [watch for watch in running if not watch.poll()]
-            _show(watches, live)
+            if live:
+                _show(watches, live)
             if not running:
                 return
             wait()

@@ -25,6 +25,7 @@ from scaffold.service import names
 
 # Statuses of stacks that never finished their creation; they can be deleted.
 UNFINISHED = {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
+_BEING_CREATED = {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}
 _SUCCEEDED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 _DEPLOY = "scaffold deploy"
 # IAM is eventually consistent: a role that was created a moment ago may not be assumable yet.
@@ -65,6 +66,16 @@ class Stack:
     def root_commit(self) -> str | None:
         """The root commit of its service; None where it does not show it, as before its creation has finished."""
         return self.parameters.get(names.ROOT_COMMIT) or self.outputs.get(names.ROOT_COMMIT)
+
+    @property
+    def prepared(self) -> bool:
+        """Whether it is the placeholder that `scaffold deploy` has created, and no release has changed it."""
+        return names.PREPARED in self.outputs
+
+    @property
+    def released(self) -> bool:
+        """Whether a release has succeeded in creating what its template declares."""
+        return not self.prepared and self.status not in UNFINISHED | _BEING_CREATED
 
     @property
     def unsettled(self) -> bool:
@@ -144,6 +155,17 @@ def create(session: Session, spec: StackSpec, bucket: str | None, console: Conso
     Raises:
         ScaffoldError: CloudFormation failed.
     """
+    return finish_creation(start_creation(session, spec, bucket, console), console)
+
+
+def start_creation(
+    session: Session, spec: StackSpec, bucket: str | None, console: Console, *, protected: bool = False
+) -> Watch:
+    """Start the creation of a stack.
+
+    Args:
+        protected: Whether to turn termination protection on.
+    """
     client = session.client("cloudformation")
     request = {
         "StackName": spec.name,
@@ -154,6 +176,7 @@ def create(session: Session, spec: StackSpec, bucket: str | None, console: Conso
         # One token for all retries of this call: a lost answer does not become AlreadyExistsException.
         "ClientRequestToken": f"scaffold-{uuid.uuid4()}",
         **({"StackPolicyBody": json.dumps(spec.policy)} if spec.policy else {}),
+        **({"EnableTerminationProtection": True} if protected else {}),
     }
     deadline, waiting = time.monotonic() + _ROLE_SECONDS, False
     while True:
@@ -170,8 +193,20 @@ def create(session: Session, spec: StackSpec, bucket: str | None, console: Conso
                 console.note(f"Waiting until CloudFormation may assume its new role, at most {_ROLE_SECONDS} seconds")
             waiting = True
             time.sleep(3)
-    _finish(Watch(session, stack_id, spec.name, spec.resources, fresh=True), "created", console)
-    return _not_deleted(_described(session, stack_id))
+    return Watch(session, stack_id, spec.name, spec.resources, fresh=True)
+
+
+def finish_creation(watch: Watch, console: Console | None) -> Stack:
+    """Wait for the end of a creation.
+
+    Args:
+        console: Where to show its events; None to show none.
+
+    Raises:
+        ScaffoldError: CloudFormation failed.
+    """
+    _finish(watch, "created", console)
+    return _not_deleted(_described(watch.session, watch.stack_id))
 
 
 def update(
@@ -202,6 +237,13 @@ def cancel_update(session: Session, stack: Stack) -> None:
     except ClientError as error:
         if not says_not_updating(error):
             raise
+
+
+def lift_protection(session: Session, stack: Stack) -> None:
+    """Turn a stack's termination protection off."""
+    session.client("cloudformation").update_termination_protection(
+        StackName=stack.id, EnableTerminationProtection=False
+    )
 
 
 def delete(session: Session, stacks: list[Stack], console: Console, *, again: str) -> None:
@@ -249,7 +291,7 @@ def _created_with(session: Session, name: str, token: str, error: ClientError) -
     return next((str(event["StackId"]) for event in events if event.get("ClientRequestToken") == token), None)
 
 
-def _finish(watch: Watch, operation: str, console: Console) -> None:
+def _finish(watch: Watch, operation: str, console: Console | None) -> None:
     follow([watch], console)
     if watch.status not in _SUCCEEDED:
         error = explain(watch, operation, _DEPLOY)

@@ -193,6 +193,26 @@ def load(service: Service, stack: StackId) -> StackSpec:
     return spec.with_parameter(names.TEMPLATE_DIGEST, spec.digest)
 
 
+def load_placeholder(service: Service, stack: StackId) -> StackSpec | None:
+    """An environment's stack before its first release: the placeholder, with tags and stack policy of its own.
+
+    Returns:
+        None where the environment's folder declares no such stack.
+
+    Raises:
+        ScaffoldError: A file is missing or cannot be read.
+    """
+    own = service.infrastructure / (stack.environment or "")
+    file = own / f"{stack.kind.name}.json"
+    if not file.is_file() and not file.with_suffix(".yaml").is_file():
+        return None
+    body = _read(service.root, service.infrastructure / "placeholder.yaml")
+    configuration = _configuration(service.root, file) if file.is_file() else {}
+    spec = from_files(service, stack, body, configuration | {"Parameters": {"AppName": service.app_name}})
+    _check("infrastructure/placeholder.yaml", spec)
+    return spec
+
+
 def from_files(service: Service, stack: StackId, body: str, configuration: dict[str, Any]) -> StackSpec:
     """The desired state that a template's text and the content of its configuration file describe."""
     kind = stack.kind
