@@ -17,9 +17,21 @@ from scaffold.deployment.deploy import DeployResult
 from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import FOUNDATION, StackId
-from tests.deploy.services import BUILD, CHECKS, MORE, PERMISSIONS, PIPELINE, Wire, client, commit, make_service, run
+from tests.deploy.services import (
+    BUILD,
+    CHECKS,
+    EVENTS,
+    MORE,
+    PERMISSIONS,
+    PIPELINE,
+    Wire,
+    client,
+    commit,
+    make_service,
+    run,
+)
 
-ITSELF = ("build", "pipeline")
+ITSELF = ("build", "checks", "events", "pipeline")
 
 
 def with_digest(template: str) -> str:
@@ -32,7 +44,8 @@ def with_digest(template: str) -> str:
 def service(service: Path) -> Path:
     """A service whose templates have digests, and whose pipeline exists."""
     app = read(service).app_name
-    for kind, template in (("permissions", PERMISSIONS), ("build", BUILD), ("checks", CHECKS), ("pipeline", PIPELINE)):
+    templates = {"permissions": PERMISSIONS, "build": BUILD, "checks": CHECKS, "events": EVENTS, "pipeline": PIPELINE}
+    for kind, template in templates.items():
         commit(service, **{f"infrastructure__{kind}_yaml": with_digest(template)})
     for kind in ITSELF:
         path = service / "infrastructure" / f"{kind}.json"

@@ -507,7 +507,14 @@ def pipeline_role(stacks_of: Callable[..., Stacks]) -> list[Any]:
 def test_the_pipeline_can_only_update_its_own_stacks(pipeline_role: list[Any]) -> None:
     update = "cloudformation:UpdateStack"
     environment = ("network", "environment", "task-definition", "alarms")
-    for name in ("build", "pipeline", "dev-service", *(f"{e}-{kind}" for e in ("dev", "prod") for kind in environment)):
+    for name in (
+        "build",
+        "checks",
+        "events",
+        "pipeline",
+        "dev-service",
+        *(f"{e}-{kind}" for e in ("dev", "prod") for kind in environment),
+    ):
         assert allowed(pipeline_role, update, stack_arn(f"hello-service-{name}"))
     for name in ("foundation", "permissions", "dev-deploy-role", "qa-service", "dev-other"):
         assert not allowed(pipeline_role, update, stack_arn(f"hello-service-{name}"))

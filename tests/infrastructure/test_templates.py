@@ -15,16 +15,17 @@ from scaffold.service import names
 from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, STACK_KINDS, Deployer, StackId, stack_ids
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
-from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, as_list, environments, one
+from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, environments, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
 SOURCE = ROOT / "template" / "infrastructure"
 Answers = dict[str, Any]
-# Of each check of an environment, besides the environment's name.
+# Of each check.
 VARIABLES = {
-    "smoke_test": {"SERVICE_URL", "EXPECTED_VERSION"},
-    "strategy_gate": {"PRODUCTION_RULE", "TARGET_GROUP"},
+    "preflight": {"APP_NAME"},
+    "smoke_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
+    "strategy_gate": {"ENVIRONMENT_NAME", "ENVIRONMENT_STACK", "PRODUCTION_RULE", "TARGET_GROUP"},
 }
 
 
@@ -156,7 +157,7 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                 given = {item["name"]: item["value"] for item in json.loads(configuration["EnvironmentVariables"])}
                 check = given.pop("CHECK", None)
                 assert check is None or (root / f"config/scripts/{check}.py").is_file()
-                assert set(given) == ({"ENVIRONMENT_NAME", *VARIABLES[check]} if check else {"SOURCE_COMMIT"})
+                assert set(given) == (VARIABLES[check] if check else {"SOURCE_COMMIT"})
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -501,22 +502,6 @@ def test_the_bucket_is_closed_and_encrypted(stacks_of: Callable[..., Stacks]) ->
 def test_images_keep_their_tags(stacks_of: Callable[..., Stacks]) -> None:
     ((_, _, repository),) = every(stacks_of(), "AWS::ECR::Repository")
     assert repository["ImageTagMutability"] == "IMMUTABLE"
-
-
-def test_approvals_and_failures_are_notified(stacks_of: Callable[..., Stacks]) -> None:
-    stacks = stacks_of()
-    topic = one(stacks, "foundation").outputs["NotificationTopicArn"]
-    notified = {}
-    for _, logical, properties in every(stacks, "AWS::Events::Rule"):
-        for target in properties["Targets"]:
-            if target["Arn"] == topic:
-                notified[logical] = properties["EventPattern"]["detail"]["state"]
-                paths = set(re.findall(r"<([a-z]+)>", target["InputTransformer"]["InputTemplate"]))
-                assert paths == set(target["InputTransformer"]["InputPathsMap"])
-                assert isinstance(json.loads(target["InputTransformer"]["InputTemplate"]), str)
-    assert notified == {"ApprovalRule": ["STARTED"], "FailureRule": ["FAILED"]}
-    for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm"):
-        assert as_list(alarm["AlarmActions"]) == [topic]
 
 
 def test_environment_directories_are_those_of_the_answers(generated: Callable[..., Path]) -> None:

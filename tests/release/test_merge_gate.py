@@ -76,6 +76,10 @@ class Merges:
         )
         self.ended(made)
 
+    def failed(self, made: str) -> list[str]:
+        """The actions of a commit's release that have failed."""
+        return [one["actionName"] for one in self._actions(made) if one["status"] == "Failed"]
+
     def deployed(self) -> str:
         """The commit that the gate compares with."""
         (stack,) = self._cloudformation.describe_stacks(StackName=StackId(CHECKS).name(self.app))["Stacks"]
@@ -162,6 +166,21 @@ HOSTILE = {
     "the pipeline moved": moved(PIPELINE, "infrastructure/elsewhere.yaml"),
     "the folder as a link": linked,
 }
+
+
+MORE_PERMISSIONS = edited("infrastructure/permissions.yaml", "- logs:PutLogEvents", "- logs:PutLog*")
+
+
+def test_a_release_that_needs_more_permissions_waits_for_a_deployment(merges: Merges) -> None:
+    """The first release has continued: `scaffold deploy` has prepared the stacks of its environments."""
+    made = merges.merge(MORE_PERMISSIONS)
+    merges.ended(made)
+    (execution,) = merges.executions(made)
+    assert merges.failed(made) == ["Preflight"]
+    run(merges.root)
+    given = {"pipelineExecutionId": execution["pipelineExecutionId"], "retryMode": "FAILED_ACTIONS"}
+    merges.pipeline.retry_stage_execution(pipelineName=merges.app, stageName=names.GATE_STAGE, **given)
+    assert merges.asked(made) is None
 
 
 def test_a_change_of_the_pipeline_waits_for_a_person_and_a_change_of_the_application_does_not(merges: Merges) -> None:
