@@ -2,7 +2,7 @@
 
 Both commands of a pair run alternately, so that other load on the machine affects both. The
 median of the pairs' ratios is printed beside its limit; the exit code is 1 when one is exceeded. The last
-lines are the number of AWS calls of a repeated deployment with nothing to do, for three and for eight environments.
+lines are figures of local AWS: calls of commands, CPU time and memory.
 
     python bench/bench.py [--rounds N] [NAME...]
 """
@@ -21,7 +21,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
+
+import local_aws
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -64,10 +65,7 @@ PAIRS = (
     ),
 )
 
-
-NAMES = (*(pair.name for pair in PAIRS), "deploy")
-DEPLOY_CALLS = 12
-ENVIRONMENTS = ("dev,staging,prod", "dev,test,qa,load,staging,prod,dr,spare")
+NAMES = (*(pair.name for pair in PAIRS), *local_aws.NAMES)
 
 
 def tool(name: str) -> str:
@@ -107,33 +105,11 @@ def measure(pair: Pair, rounds: int) -> tuple[float, float, float]:
     return statistics.median(ours), statistics.median(theirs), statistics.median(a / b for a, b in runs)
 
 
-def calls_of_a_repeated_deployment(folder: Path, environments: str) -> int:
-    """How many calls a deployment with nothing to do makes, counted where boto3 makes them, against local AWS."""
-    sys.path.insert(0, str(ROOT))
-    from botocore.client import BaseClient
-
-    from scaffold.console.console import Console
-    from scaffold.deployment.deploy import deploy
-    from scaffold.local.environment import running_local_aws
-    from scaffold.service.service import read
-
-    calls = []
-    original = vars(BaseClient)["_make_api_call"]
-
-    def counted(client: BaseClient, operation: str, parameters: object) -> object:
-        calls.append(operation)
-        return original(client, operation, parameters)
-
-    answers = (*APP, "--data", f"environments={environments}")
-    seconds([*SCAFFOLD, "new", "--defaults", "--no-deploy", *answers, str(folder / "service")])
-    service = read(folder / "service")
-    with running_local_aws() as aws:
-        deploy(service, aws.target, plan=False, console=Console())
-        with patch.object(BaseClient, "_make_api_call", counted):
-            repeated = deploy(service, aws.target, plan=False, console=Console())
-    if repeated.changed:
-        sys.exit("The repeated deployment found something to do.")
-    return len(calls)
+def new_service(folder: Path, environments: str) -> None:
+    """Generate a service with a list of environments."""
+    seconds(
+        [*SCAFFOLD, "new", "--defaults", "--no-deploy", *APP, "--data", f"environments={environments}", str(folder)]
+    )
 
 
 def main() -> int:
@@ -158,14 +134,13 @@ def main() -> int:
             failed |= ratio > pair.limit
             verdict = "" if ratio <= pair.limit else "  exceeded"
             print(f"{pair.name:<10}{ours:>8.3f}s{theirs:>8.3f}s{ratio:>8.2f}{pair.limit:>8.2f}{verdict}", flush=True)
-        if not arguments.names or "deploy" in arguments.names:
-            for environments in ENVIRONMENTS:
-                with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-                    calls = calls_of_a_repeated_deployment(Path(folder), environments)
-                failed |= calls > DEPLOY_CALLS
-                verdict = "" if calls <= DEPLOY_CALLS else "  exceeded"
-                what = f"calls, {environments.count(',') + 1} environments"
-                print(f"{'deploy':<10}{calls:>8} {what:<26}{DEPLOY_CALLS:>8}{verdict}", flush=True)
+        if not arguments.names or set(arguments.names) & set(local_aws.NAMES):
+            for figure in local_aws.figures(set(arguments.names), new_service, Path(home)):
+                failed |= figure.exceeded
+                verdict = "  exceeded" if figure.exceeded else ""
+                print(
+                    f"{figure.name:<10}{figure.value:>8.0f} {figure.what:<50}{figure.limit:>8.0f}{verdict}", flush=True
+                )
     finally:
         shutil.rmtree(home, ignore_errors=True)
     return 1 if failed else 0

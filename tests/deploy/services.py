@@ -427,6 +427,26 @@ def _client(service: str, endpoint: str) -> Any:
     return session.client(service, endpoint_url=endpoint)
 
 
+def release_stack(name: str, template: str, parameters: dict[str, str] | None = None, **more: Any) -> None:
+    """Update a stack as the pipeline does, or create it where it was not prepared, and wait for the end."""
+    cloudformation = client("cloudformation")
+    exists = any(one["StackName"] == name for one in cloudformation.describe_stacks()["Stacks"])
+    operation = cloudformation.update_stack if exists else cloudformation.create_stack
+    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in (parameters or {}).items()]
+    operation(StackName=name, TemplateBody=template, Parameters=given, **more)
+    waiter = cloudformation.get_waiter("stack_update_complete" if exists else "stack_create_complete")
+    waiter.wait(StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
+
+
+def lift_protection(app: str) -> None:
+    """Turn the termination protection of a service's stacks off, as a person does before `scaffold destroy`."""
+    for stack in client("cloudformation").describe_stacks()["Stacks"]:
+        if stack["StackName"].startswith(f"{app}-") and stack["EnableTerminationProtection"]:
+            client("cloudformation").update_termination_protection(
+                StackName=stack["StackName"], EnableTerminationProtection=False
+            )
+
+
 def without_pages(calls: list[str]) -> list[str]:
     """Calls without the further pages of a listing of all stacks: their number depends on the other tests."""
     listing = "cloudformation:DescribeStacks"

@@ -14,7 +14,7 @@ import pytest
 from scaffold.deployment.network_checks import NetworkWarning
 from scaffold.service import names
 from scaffold.service.service import read
-from tests.deploy.services import Wire, client, commit, environment_stack, make_service, remove, run
+from tests.deploy.services import Wire, client, commit, environment_stack, make_service, release_stack, remove, run
 from tests.deploy.test_refusals import refusal
 
 NOWHERE = "vpc-00000000000000000"
@@ -87,19 +87,12 @@ def put(
 
 
 def create(service: Path, environment: str, kind: str) -> None:
-    """Create a stack of an environment with the parameters of its file, as the pipeline would."""
+    """Release a stack of an environment with the parameters of its file, as the pipeline would."""
     app = read(service).app_name
     given = json.loads((service / "infrastructure" / environment / f"{kind}.json").read_text())["Parameters"]
     name = environment_stack(app, environment, kind)
-    client("cloudformation").create_stack(
-        StackName=name,
-        TemplateBody=STACK,
-        Parameters=[
-            {"ParameterKey": key, "ParameterValue": value} for key, value in given.items() if key != "MaxTasks"
-        ],
-        Tags=[{"Key": names.TAG_SERVICE, "Value": app}],
-    )
-    client("cloudformation").get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1})
+    parameters = {key: value for key, value in given.items() if key != "MaxTasks"}
+    release_stack(name, STACK, parameters, Tags=[{"Key": names.TAG_SERVICE, "Value": app}])
 
 
 def looked_up(wire: Wire) -> set[str]:

@@ -11,7 +11,17 @@ import pytest
 from scaffold.aws.service_quotas import BUILDS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, VPCS, Quota, QuotaId
 from scaffold.deployment.first_run import quota_needs
 from scaffold.service.service import read
-from tests.deploy.services import MORE, PIPELINE, Wire, client, commit, environment_stack, make_service, run
+from tests.deploy.services import (
+    MORE,
+    PIPELINE,
+    Wire,
+    client,
+    commit,
+    environment_stack,
+    make_service,
+    release_stack,
+    run,
+)
 from tests.kits import generate
 
 LINUX, ARM = BUILDS["LINUX_CONTAINER", "BUILD_GENERAL1_SMALL"], BUILDS["ARM_CONTAINER", "BUILD_GENERAL1_SMALL"]
@@ -194,9 +204,7 @@ def test_only_environments_that_are_not_deployed_count(service: Path, wire: Wire
     run(service)
     app = read(service).app_name
     for name in ("dev", "prod"):
-        client("cloudformation").create_stack(
-            StackName=environment_stack(app, name, "network"), TemplateBody="Resources: {T: {Type: AWS::SNS::Topic}}"
-        )
+        release_stack(environment_stack(app, name, "network"), "Resources: {T: {Type: AWS::SNS::Topic}}")
         commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE + f"# {name}\n")
         wire.calls.clear()
         set_quotas(wire, F678F1CE=0)

@@ -22,7 +22,9 @@ from tests.deploy.services import (
     environment_stack,
     foundation_stack,
     in_child,
+    lift_protection,
     make_service,
+    release_stack,
     remove,
     run,
     wait_for_next_second,
@@ -63,36 +65,19 @@ def name_of(service: Path) -> str:
 
 
 def make_environment(service: Path, environment: str) -> None:
-    """What the pipeline would create: three stacks with the deploy role, a second revision, and a log group of ECS."""
-    app, cloudformation = name_of(service), client("cloudformation")
+    """What the pipeline would release: three stacks with the deploy role, a second revision, and a log group of ECS."""
+    app = name_of(service)
     cluster = names.cluster(app, environment)
     role = f"arn:aws:iam::000000000000:role{names.deploy_role(app, environment)}"
     tags = [{"Key": names.TAG_SERVICE, "Value": app}, {"Key": names.TAG_ENVIRONMENT, "Value": environment}]
     first = environment_stack(app, environment, "environment")
     for kind, template in (("environment", ENVIRONMENT), ("task-definition", TASK), ("service", SERVICE % first)):
         parameters = {"Name": cluster} | ({"Environment": environment} if kind == "service" else {})
-        cloudformation.create_stack(
-            StackName=environment_stack(app, environment, kind),
-            TemplateBody=template,
-            RoleARN=role,
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            # The pipeline gives this kind no configuration file, so no tags either.
-            Tags=[] if kind == "task-definition" else tags,
-        )
-        cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=environment_stack(app, environment, kind), WaiterConfig={"Delay": 0.1}
-        )
-    cloudformation.update_stack(
-        StackName=environment_stack(app, environment, "task-definition"),
-        TemplateBody=TASK,
-        Parameters=[
-            {"ParameterKey": "Name", "ParameterValue": cluster},
-            {"ParameterKey": "Version", "ParameterValue": "b"},
-        ],
-    )
-    cloudformation.get_waiter("stack_update_complete").wait(
-        StackName=environment_stack(app, environment, "task-definition"), WaiterConfig={"Delay": 0.1}
-    )
+        # The pipeline gives this kind no configuration file, so no tags either.
+        tagged = [] if kind == "task-definition" else tags
+        release_stack(environment_stack(app, environment, kind), template, parameters, RoleARN=role, Tags=tagged)
+    task = environment_stack(app, environment, "task-definition")
+    release_stack(task, TASK, {"Name": cluster, "Version": "b"})
     client("logs").create_log_group(logGroupName=names.container_insights_log_group(app, environment))
 
 
@@ -164,6 +149,7 @@ def test_everything_is_deleted_in_order(deployed: Path, wire: Wire) -> None:
         *["task-definition"] * 2,
         *["environment"] * 2,
         "pipeline",
+        "checks",
         "build",
         *["deploy-role"] * 2,
         "permissions",
@@ -290,12 +276,14 @@ def test_transition_into_the_stage_is_disabled_until_the_next_deployment(tmp_pat
     run(service)
     assert not any(closed().values())
 
-    result = remove(service, environment="staging")  # which has no stack but its deploy role yet
-    deploy_role = Change("stack", f"{app}-staging-deploy-role", "delete")
-    assert result.changes == (Change("stage", "Staging", "disable"), deploy_role)
+    result = remove(service, environment="staging")  # to which nothing was released yet
+    kinds = ("service", "alarms", "task-definition", "environment", "network", "deploy-role")
+    stacks = (Change("stack", f"{app}-staging-{kind}", "delete") for kind in kinds)
+    assert result.changes == (Change("stage", "Staging", "disable"), *stacks)
     assert "--vcs-ref=:current: --data environments=dev,prod" in text(result)
     assert [stage for stage, shut in closed().items() if shut] == ["Staging"]
 
+    lift_protection(app)
     remove(service)
     assert traces(app) == []
 

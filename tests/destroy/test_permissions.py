@@ -12,7 +12,17 @@ import pytest
 from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import STACK_KINDS, Deployer, deployed_by_pipeline, stack_ids
-from tests.deploy.services import MORE, Wire, client, commit, environment_stack, make_service, remove, run
+from tests.deploy.services import (
+    MORE,
+    Wire,
+    client,
+    commit,
+    environment_stack,
+    lift_protection,
+    make_service,
+    remove,
+    run,
+)
 from tests.deploy.test_networks import put
 from tests.deploy.test_quotas import add_environments
 from tests.destroy.test_destroy import fill, make_environment
@@ -121,6 +131,7 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     wire.touched["CancelUpdateStack"] = lambda _: fail_wait_condition(stack)
     repair(service, "prod")
     repairing = needed(set(wire.calls)) | SELDOM_REPAIRING
+    lift_protection(app)
     for environment in ("prod", "dev"):
         remove(service, environment=environment)
     run(service)
@@ -130,17 +141,18 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     make_environment(service, "dev")
     fill(service)
     client("codepipeline").create_pipeline(pipeline=a_pipeline(read(service).app_name))
+    lift_protection(app)
     wire.calls.clear()
     remove(service)
 
     deploying = needed(deploying) | GIT | SELDOM_DEPLOYING
     destroying = needed(set(wire.calls)) | SELDOM_DESTROYING
-    assert deploying - actions(DEPLOY) == set()
+    assert deploying - actions(DEPLOY, BY_CLOUDFORMATION) == set()
     assert actions(DEPLOY) - deploying == set()
     # With the policy for destroying, since a stack is deleted.
-    assert repairing - actions(DEPLOY, REPAIR, DESTROY) == set()
+    assert repairing - actions(DEPLOY, BY_CLOUDFORMATION, REPAIR, DESTROY) == set()
     assert actions(REPAIR) - repairing == set()
-    assert destroying - actions(DEPLOY, DESTROY) == set()
+    assert destroying - actions(DEPLOY, BY_CLOUDFORMATION, DESTROY) == set()
     assert actions(DESTROY) - destroying == set()
 
 

@@ -183,6 +183,23 @@ def test_a_failed_first_creation_is_replaced(pipeline: Pipeline, repository: Rep
     assert outputs(client, "Replaced") == {"Title": "two"}
 
 
+def test_a_failed_first_release_is_rolled_back_to_the_placeholder(
+    pipeline: Pipeline, repository: Repository, client: Client
+) -> None:
+    """What `scaffold deploy` has created is there before and after, and the next release updates it."""
+    cloudformation = client("cloudformation")
+    cloudformation.create_stack(StackName="Prepared", TemplateBody=template("placeholder"))
+    waiter = cloudformation.get_waiter("stack_create_complete")
+    waiter.wait(StackName="Prepared", WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
+    pipeline.create(stage("Test", stack("Prepared")))
+    assert pipeline.started_by(repository.push(t__json=template("one", Broken=BROKEN)))["status"] == "Failed"
+    (described,) = cloudformation.describe_stacks(StackName="Prepared")["Stacks"]
+    assert described["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert outputs(client, "Prepared") == {"Title": "placeholder"}
+    assert pipeline.started_by(repository.push(t__json=template("two")))["status"] == "Succeeded"
+    assert outputs(client, "Prepared") == {"Title": "two"}
+
+
 def test_an_execution_without_changes_succeeds(pipeline: Pipeline, repository: Repository) -> None:
     change_set = {"ChangeSetName": "release"}
     plan = stack("Planned", 2, "CHANGE_SET_REPLACE", **change_set)

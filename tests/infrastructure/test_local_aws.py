@@ -18,7 +18,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scaffold.local.environment import local_aws
-from tests.infrastructure.stacks import ROOT_COMMIT, environments
+from scaffold.service import names
+from tests.infrastructure.stacks import ROOT_COMMIT, environments, parse
 
 pytest.importorskip("ministack")
 
@@ -90,6 +91,16 @@ class Account:
             for event in reversed(events)
             if event["ResourceStatus"].endswith("_FAILED")
         ]
+
+    def status(self, name: str) -> str:
+        return str(self.cloudformation.describe_stacks(StackName=f"{self.app}-{name}")["Stacks"][0]["StackStatus"])
+
+    def state(self, name: str) -> list[Any]:
+        """What a stack shows and holds, but its status."""
+        stack = self.cloudformation.describe_stacks(StackName=f"{self.app}-{name}")["Stacks"][0]
+        resources = self.cloudformation.describe_stack_resources(StackName=f"{self.app}-{name}")["StackResources"]
+        held = [one["LogicalResourceId"] for one in resources if one["ResourceStatus"] != "DELETE_COMPLETE"]
+        return [stack.get("Outputs"), stack.get("Parameters"), held]
 
     def stacks(self) -> list[str]:
         """The stacks of the service."""
@@ -179,6 +190,42 @@ def test_a_service_is_created_updated_and_deleted(
 
     # Data is retained; `scaffold destroy` deletes it.
     assert aws.client("ecr").describe_repositories(repositoryNames=[aws.app])["repositories"]
+
+
+def test_a_failed_first_release_leaves_the_placeholder_and_the_next_one_succeeds(
+    account: Callable[..., Account], generated: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Each stack fails after everything else that its template declares was created."""
+    answers = {"app_name": "first-release", "environments": "live"}
+    aws, folder = account(**answers), generated(**answers) / "infrastructure"
+    for kind in ("foundation", "permissions"):
+        aws.apply(kind, f"{kind}.yaml", f"{kind}.json")
+    aws.apply("live-deploy-role", "deploy-role.yaml", "live/deploy-role.json")
+    given = {"ImageUri": f"registry/{aws.app}@sha256:{'1' * 64}", "Version": "1" * 12}
+    for kind in ("network", "environment", "alarms", "task-definition", "service"):
+        name, configuration = f"live-{kind}", "" if kind == "task-definition" else f"live/{kind}.json"
+        template = f"live/{kind}.yaml" if kind == "task-definition" else f"{kind}.yaml"
+        parameters = given if kind in ("task-definition", "service") else {}
+        aws.apply(name, "placeholder.yaml", AppName=aws.app)
+        before = aws.state(name)
+        with pytest.raises(AssertionError, match="Broken: "):
+            aws.apply(name, broken(folder / template, tmp_path), configuration, **parameters)
+        assert aws.state(name) == before
+        assert aws.status(name) == "UPDATE_ROLLBACK_COMPLETE"
+        released = aws.apply(name, template, configuration, **parameters)
+        assert names.PREPARED not in released
+        given = released if kind == "task-definition" else given
+
+
+def broken(template: Path, folder: Path) -> str:
+    """The path of a template with another resource, which fails after all the others."""
+    text = template.read_text()
+    others = [name for name, resource in parse(text)["Resources"].items() if "Condition" not in resource]
+    properties = "Properties: {MessageRetentionPeriod: 9}"
+    resource = f"  Broken: {{Type: AWS::SQS::Queue, DependsOn: [{', '.join(others)}], {properties}}}\n"
+    path = folder / template.name
+    path.write_text(text.replace("\nResources:\n", f"\nResources:\n{resource}", 1))
+    return str(path)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,6 @@ def test_production_has_approval_capacity_and_protection(
         actions = {action["Name"]: action for action in stage["Actions"]}
         assert actions["ChangeSet"]["RunOrder"] < actions["Approval"]["RunOrder"] < actions["Service"]["RunOrder"]
         assert "OnFailure" not in stage
-        assert "REPLACE_ON_FAILURE" not in json.dumps(stage)
         assert (service["MinTasks"], service["MaxTasks"], service["Spot"]) == ("2", "10", "false")
         assert service["BakeMinutes"] == "10"
         assert found["insights"] == "enhanced"
@@ -95,10 +94,24 @@ def test_production_has_approval_capacity_and_protection(
         assert permissions["service", "ExecuteChangeSet"]
 
 
-@pytest.mark.parametrize("answers", [LISTS["live"], LISTS["live,dev"]], ids=["live", "live,dev"])
-def test_without_an_environment_before_production_no_stack_is_deleted(
-    stacks_of: Callable[..., Stacks], answers: Answers
-) -> None:
-    statements = statements_of(one(stacks_of(**answers), "build"), "PipelineRole")
-    assert all(statement["Resource"] for statement in statements)
-    assert "cloudformation:DeleteStack" not in json.dumps(statements)
+@pytest.mark.parametrize("environments", LISTS)
+def test_the_pipeline_creates_and_deletes_no_stack(stacks_of: Callable[..., Stacks], environments: str) -> None:
+    stacks = stacks_of(**LISTS[environments])
+    modes = {
+        action["Configuration"].get("ActionMode")
+        for _, properties in one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
+        for stage in properties["Stages"]
+        for action in stage["Actions"]
+        if action["ActionTypeId"]["Provider"] == "CloudFormation"
+    }
+    assert modes <= {"CREATE_UPDATE", "CHANGE_SET_REPLACE", "CHANGE_SET_EXECUTE"}
+    (boundary,) = [
+        properties["PolicyDocument"]["Statement"]
+        for logical, properties in one(stacks, "permissions").of_type("AWS::IAM::ManagedPolicy")
+        if logical == "Boundary"
+    ]
+    for statements in (statements_of(one(stacks, "build"), "PipelineRole"), boundary):
+        assert all(statement["Resource"] for statement in statements)
+        for name in stacks:
+            for action in ("CreateStack", "DeleteStack"):
+                assert not allowed(statements, f"cloudformation:{action}", stack_arn(name)), (action, name)

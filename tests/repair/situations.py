@@ -91,9 +91,10 @@ def fail_wait_condition(stack: str) -> None:
 
 
 def create(stack: str, app: str, resources: dict[str, Any], **more: Any) -> None:
-    """Create a stack of the service and wait for its end, whatever that is."""
-    client("cloudformation").create_stack(StackName=stack, TemplateBody=template(resources), Tags=tags(app), **more)
-    wait_for(stack, "CREATE_COMPLETE", "CREATE_FAILED", "ROLLBACK_COMPLETE")
+    """Create a stack of the service, or update a prepared one, and wait for its end, whatever that is."""
+    change = client("cloudformation").update_stack if status(stack) else client("cloudformation").create_stack
+    change(StackName=stack, TemplateBody=template(resources), Tags=tags(app), **more)
+    wait_for(stack, "CREATE_COMPLETE", "CREATE_FAILED", "ROLLBACK_COMPLETE", "UPDATE_COMPLETE")
 
 
 def make_ecs_service(app: str, environment: str) -> dict[str, str]:

@@ -1,0 +1,162 @@
+"""Figures that local AWS gives: the calls of commands, and what a running local AWS needs itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+ENVIRONMENTS = ("dev,staging,prod", "dev,test,qa,load,staging,prod,dr,spare")
+NAMES = ("deploy", "status", "engine")
+_DEPLOY_CALLS = 12
+_STATUS_CALLS, _STATUS_CALLS_EACH = 5, 6
+_ENGINE_SHARE = 20
+_MEMORY = 600
+_WAITS_FOR_APPROVAL = 11
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number with the highest acceptable one.
+
+    Attributes:
+        name: The name by which it is asked for.
+        what: What is counted, with its unit.
+    """
+
+    name: str
+    what: str
+    value: float
+    limit: float
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether it is higher than acceptable."""
+        return self.value > self.limit
+
+
+def figures(names: set[str], new: Callable[[Path, str], None], folder: Path) -> Iterator[Figure]:
+    """The figures with these names, or all for none.
+
+    Args:
+        new: Generates a service with a list of environments in a folder.
+        folder: An empty folder.
+    """
+    asked = names or set(NAMES)
+    if "deploy" in asked:
+        for environments in ENVIRONMENTS:
+            amount = environments.count(",") + 1
+            root = folder / f"deploy-{amount}"
+            new(root, environments)
+            calls = _calls_of_a_repeated_deployment(root)
+            yield Figure("deploy", f"calls, {amount} environments", calls, _DEPLOY_CALLS)
+    if asked & {"status", "engine"}:
+        root = folder / "released"
+        new(root, ENVIRONMENTS[0])
+        amount = ENVIRONMENTS[0].count(",") + 1
+        with _background(root) as server:
+            share, calls = _release(root, server)
+            yield Figure("engine", "% of a release is CPU time of local AWS itself", share, _ENGINE_SHARE)
+            yield Figure("engine", "MB of memory of local AWS itself", server.memory(), _MEMORY)
+            limit = _STATUS_CALLS + _STATUS_CALLS_EACH * amount
+            yield Figure("status", f"calls, {amount} environments", calls, limit)
+
+
+def _calls_of_a_repeated_deployment(root: Path) -> int:
+    """How many calls a deployment with nothing to do makes, against local AWS that runs nothing."""
+    from scaffold.console.console import Console
+    from scaffold.deployment.deploy import deploy
+    from scaffold.local.environment import running_local_aws
+    from scaffold.service.service import read
+
+    service = read(root)
+    with running_local_aws() as aws:
+        deploy(service, aws.target, plan=False, console=Console())
+        with _counted() as calls:
+            repeated = deploy(service, aws.target, plan=False, console=Console())
+    if repeated.changed:
+        sys.exit("The repeated deployment found something to do.")
+    return len(calls)
+
+
+@contextlib.contextmanager
+def _counted() -> Iterator[list[str]]:
+    """The calls of this process in a `with` block, counted where boto3 makes them."""
+    from botocore.client import BaseClient
+
+    calls: list[str] = []
+    original = vars(BaseClient)["_make_api_call"]
+
+    def counted(client: BaseClient, operation: str, parameters: object) -> object:
+        calls.append(operation)
+        return original(client, operation, parameters)
+
+    with patch.object(BaseClient, "_make_api_call", counted):
+        yield calls
+
+
+class _Server:
+    """The process of a local AWS, without the builds and tasks that it starts. Linux only."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = Path(f"/proc/{pid}")
+
+    def seconds(self) -> float:
+        """Its CPU time."""
+        # The command's name in parentheses may have spaces.
+        fields = (self._process / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory(self) -> float:
+        """Its resident memory in MB."""
+        status = (self._process / "status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+@contextlib.contextmanager
+def _background(root: Path) -> Iterator[_Server]:
+    """A local AWS that runs, with the environment variables of this process set to reach it."""
+    from scaffold.local import background
+
+    with patch.dict(os.environ, {"XDG_RUNTIME_DIR": str(root.parent), "SCAFFOLD_CONTAINER_ENGINE": "none"}):
+        started = background.start_in_background("us-east-1", 60.0)
+        try:
+            with patch.dict(os.environ, started.background.aws.variables):
+                yield _Server(started.background.pid)
+        finally:
+            background.stop()
+
+
+def _release(root: Path, server: _Server) -> tuple[float, int]:
+    """Release a service to production; the server's CPU time in percent of the time, and the calls of `status`."""
+    from scaffold.commands.status import StatusOptions, run
+    from scaffold.console.console import Console
+
+    before, start = server.seconds(), time.monotonic()
+    waiting = _scaffold(root, "deploy", "--wait", "--json", code=_WAITS_FOR_APPROVAL)
+    execution = json.loads(waiting)["release"]["execution"]
+    _scaffold(root, "approve", "--yes", "--execution", execution)
+    _scaffold(root, "deploy", "--wait")
+    share = 100 * (server.seconds() - before) / (time.monotonic() - start)
+    with _counted() as calls:
+        run(StatusOptions(directory=root), Console(), str)
+    return share, len(calls)
+
+
+def _scaffold(root: Path, *arguments: str, code: int = 0) -> str:
+    """The output of a command, which has to end with this exit code."""
+    command = [sys.executable, "-m", "scaffold", *arguments]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != code:
+        sys.exit(f"scaffold {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
+    return done.stdout

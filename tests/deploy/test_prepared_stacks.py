@@ -1,0 +1,297 @@
+"""`scaffold deploy` creates each environment's stacks from the placeholder, and leaves them to the pipeline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaffold.aws.cloudformation.stacks import as_stack
+from scaffold.aws.session import signed_in
+from scaffold.console.console import Console
+from scaffold.core.errors import ScaffoldError
+from scaffold.core.git import git
+from scaffold.core.target import configured_target
+from scaffold.deployment.first_run import undeployed
+from scaffold.deployment.inventory import live_stacks
+from scaffold.deployment.stack_drift import find_drift
+from scaffold.service import identity, names
+from scaffold.service.service import read
+from scaffold.service.stack_kinds import deployed_by_pipeline
+from scaffold.views.drift import lines
+from tests.deploy.services import (
+    PLACEHOLDER,
+    Wire,
+    client,
+    commit,
+    dies_after,
+    environment_stack,
+    lift_protection,
+    make_service,
+    release_stack,
+    remove,
+    run,
+    without_pages,
+)
+from tests.repair.situations import BROKEN, create, status
+
+KINDS = ("network", "environment", "task-definition", "alarms", "service")
+POLICY = {
+    "Statement": [{"Effect": "Deny", "Action": "Update:*", "Principal": "*", "Resource": "LogicalResourceId/Rule"}]
+}
+RELEASED = "Resources: {Topic: {Type: AWS::SNS::Topic}}\n"
+
+
+@pytest.fixture
+def service(aws: None, tmp_path: Path) -> Path:
+    """A committed service with three environments, the last two of them protected; the first has no network."""
+    return with_stacks(make_service(tmp_path / "service", environments="dev,prod,dr", production="prod"), "dev")
+
+
+def with_stacks(root: Path, *in_existing_vpc: str) -> Path:
+    """Add the files that declare the stacks of a service's environments."""
+    app = read(root).app_name
+    for environment in read(root).environments:
+        folder = root / "infrastructure" / environment
+        (folder / "task-definition.yaml").write_text(RELEASED)
+        tags = {names.TAG_SERVICE: app, names.TAG_ENVIRONMENT: environment}
+        for kind in ("network", "environment", "alarms", "service"):
+            if kind != "network" or environment not in in_existing_vpc:
+                policy = {"StackPolicy": POLICY} if kind == "environment" else {}
+                given = {"Parameters": {"Unknown": "to the placeholder"}, "Tags": tags, **policy}
+                (folder / f"{kind}.json").write_text(json.dumps(given))
+    commit(root)
+    return root
+
+
+def stacks_of(root: Path) -> dict[str, dict[str, Any]]:
+    """The stacks of the environments, as CloudFormation describes them, by the end of their names."""
+    app, own = read(root).app_name, deployed_by_pipeline(read(root).environments)
+    found = {one["StackName"]: one for one in client("cloudformation").describe_stacks()["Stacks"]}
+    wanted = (one.name(app) for one in own)
+    return {name.removeprefix(f"{app}-"): found[name] for name in wanted if name in found}
+
+
+def outputs(stack: dict[str, Any]) -> dict[str, str]:
+    return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+
+
+def prepared(root: Path, **options: Any) -> dict[str, str]:
+    """The actions of the steps of prepared stacks in a deployment or its plan."""
+    app, steps = read(root).app_name, run(root, **options).steps
+    return {step.name.removeprefix(f"{app}-"): step.action for step in steps if step.type == "prepared-stack"}
+
+
+def delete(stack: str) -> None:
+    """Delete a stack and wait for the end."""
+    client("cloudformation").delete_stack(StackName=stack)
+    waiter = client("cloudformation").get_waiter("stack_delete_complete")
+    waiter.wait(StackName=stack, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
+
+
+def refusal(root: Path) -> ScaffoldError:
+    with pytest.raises(ScaffoldError) as caught:
+        run(root)
+    return caught.value
+
+
+def test_stacks_are_created_with_role_tags_policy_and_protection(service: Path, wire: Wire) -> None:
+    app, root_commit = read(service).app_name, git("rev-list", "--max-parents=0", "HEAD", cwd=service)
+    planned = prepared(service, plan=True)
+    assert stacks_of(service) == {}
+    assert planned == prepared(service)
+    found = stacks_of(service)
+    everything = {f"{environment}-{kind}" for environment in ("dev", "prod", "dr") for kind in KINDS}
+    assert set(found) == set(planned) == everything - {"dev-network"}
+    assert set(planned.values()) == {"create"}
+    for name, stack in found.items():
+        environment, _, kind = name.partition("-")
+        assert (stack["StackStatus"], outputs(stack)) == (
+            "CREATE_COMPLETE",
+            {names.PREPARED: "true", names.ROOT_COMMIT: root_commit},
+        )
+        assert stack["RoleARN"].endswith(f":role{names.deploy_role(app, environment)}")
+        assert stack["EnableTerminationProtection"] is (environment != "dev"), name
+        tags = {one["Key"]: one["Value"] for one in stack["Tags"]}
+        expected = {names.TAG_SERVICE: app, names.TAG_ENVIRONMENT: environment}
+        assert tags == ({} if kind == "task-definition" else expected)
+        policy = client("cloudformation").get_stack_policy(StackName=stack["StackName"]).get("StackPolicyBody")
+        assert (json.loads(policy) if policy else None) == (POLICY if kind == "environment" else None)
+    # Before the push and the pipeline, which start a release.
+    steps = [step.type for step in run(service, plan=True).steps]
+    assert max(index for index, kind in enumerate(steps) if kind == "prepared-stack") < steps.index("branch")
+
+
+def test_the_creations_are_started_together(service: Path, wire: Wire) -> None:
+    run(service)
+    created = [index for index, call in enumerate(wire.calls) if call == "cloudformation:CreateStack"]
+    # Foundation, permissions, three deploy roles, build and checks come before them, the pipeline after.
+    ours = created[7:-1]
+    assert len(ours) == 14
+    assert wire.calls[ours[0] : ours[-1] + 1] == ["cloudformation:CreateStack"] * 14
+
+
+def test_prepared_and_released_stacks_cost_a_deployment_no_call(service: Path, tmp_path: Path, wire: Wire) -> None:
+    without = make_service(tmp_path / "without", environments="dev,prod,dr", production="prod")
+    run(service), run(without)
+    release_stack(environment_stack(read(service).app_name, "dev", "service"), RELEASED)
+
+    def calls(root: Path) -> list[str]:
+        wire.calls.clear()
+        assert not run(root).changed
+        return without_pages(wire.calls)
+
+    assert calls(service) == calls(without)
+
+
+@pytest.mark.parametrize("state", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"])
+def test_a_stack_that_exists_is_left_to_the_pipeline(service: Path, wire: Wire, state: str) -> None:
+    run(service)
+    stack = environment_stack(read(service).app_name, "prod", "service")
+    commit(service, infrastructure__placeholder_yaml=PLACEHOLDER + "  More: {Value: more}\n")
+
+    def describe(parsed: dict[str, Any]) -> None:
+        for one in parsed["Stacks"]:
+            one["StackStatus"] = state if one["StackName"] == stack else one["StackStatus"]
+
+    wire.touched["DescribeStacks"] = describe
+    wire.calls.clear()
+    assert set(prepared(service).values()) == {"none"}
+    assert not {"CreateStack", "CreateChangeSet", "DeleteStack"} & {call.partition(":")[2] for call in wire.calls}
+
+
+def test_a_failed_creation_is_replaced_with_its_protection(service: Path) -> None:
+    run(service)
+    app = read(service).app_name
+    lift_protection(app)
+    for environment in ("dev", "prod"):
+        stack = environment_stack(app, environment, "alarms")
+        delete(stack)
+        create(stack, app, BROKEN, EnableTerminationProtection=environment == "prod")
+        assert status(stack) == "ROLLBACK_COMPLETE"
+    planned = prepared(service, plan=True)
+    assert {name for name, action in planned.items() if action == "replace"} == {"dev-alarms", "prod-alarms"}
+    assert prepared(service) == planned
+    found = stacks_of(service)
+    for environment in ("dev", "prod"):
+        stack = found[f"{environment}-alarms"]
+        assert (stack["StackStatus"], names.PREPARED in outputs(stack)) == ("CREATE_COMPLETE", True)
+        assert stack["EnableTerminationProtection"] is (environment == "prod")
+
+
+def test_a_stack_of_another_owner_is_refused_before_anything_is_created(service: Path, wire: Wire) -> None:
+    app = read(service).app_name
+    for kind in ("alarms", "task-definition"):
+        stack = environment_stack(app, "dev", kind)
+        release_stack(stack, RELEASED)
+        assert f"A stack named {stack} exists that is not this service's" in refusal(service).happened
+        delete(stack)
+    assert "cloudformation:CreateStack" not in wire.calls
+
+
+@pytest.mark.parametrize("state", ["CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"])
+def test_what_may_hold_resources_is_not_replaced(service: Path, wire: Wire, state: str) -> None:
+    app = read(service).app_name
+    stack = environment_stack(app, "dev", "alarms")
+    release_stack(stack, RELEASED, Tags=[{"Key": names.TAG_SERVICE, "Value": app}])
+
+    def describe(parsed: dict[str, Any]) -> None:
+        for one in parsed["Stacks"]:
+            one["StackStatus"] = state if one["StackName"] == stack else one["StackStatus"]
+
+    wire.touched["DescribeStacks"] = describe
+    error = refusal(service)
+    assert f"The stack {stack} is {state}" in error.happened
+    assert error.remedy.startswith("Run `scaffold repair`")
+    assert "cloudformation:CreateStack" not in wire.calls
+
+
+@pytest.mark.parametrize("creations", [1, pytest.param(5, marks=pytest.mark.slow), 14])
+def test_a_killed_deployment_is_completed_by_the_next(service: Path, wire: Wire, creations: int) -> None:
+    """Killed after that many creations were started."""
+    other = with_stacks(make_service(service.parent / "other", environments="dev,prod,dr", production="prod"), "dev")
+    run(other)
+    created = [index for index, call in enumerate(wire.calls) if call == "cloudformation:CreateStack"]
+    assert dies_after(service, created[6 + creations] + 1)
+    assert set(prepared(service).values()) <= {"none", "create"}
+    assert {one["StackStatus"] for one in stacks_of(service).values()} == {"CREATE_COMPLETE"}
+    assert len(stacks_of(service)) == 14
+    assert not run(service).changed
+
+
+def test_an_added_environment_is_prepared_before_the_push(service: Path) -> None:
+    run(service)
+    answers = service / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace("dev,prod,dr", "dev,qa,prod,dr"))
+    role = (service / "infrastructure/dev/deploy-role.json").read_text()
+    (service / "infrastructure/qa").mkdir()
+    (service / "infrastructure/qa/deploy-role.json").write_text(role.replace('"dev"', '"qa"'))
+    with_stacks(service, "dev")
+    result = run(service)
+    changed = [(step.type, step.name) for step in result.steps if step.action != "none"]
+    app = read(service).app_name
+    assert changed == [
+        ("stack", f"{app}-qa-deploy-role"),
+        *(("prepared-stack", environment_stack(app, "qa", kind)) for kind in KINDS),
+        ("branch", "main"),
+    ]
+
+
+def test_a_prepared_environment_is_not_a_deployed_one(service: Path) -> None:
+    def missing() -> tuple[str, ...]:
+        stacks = client("cloudformation").describe_stacks()["Stacks"]
+        return undeployed(read(service), {one["StackName"]: as_stack(one) for one in stacks})
+
+    run(service)
+    assert missing() == ("dev", "prod", "dr")
+    release_stack(environment_stack(read(service).app_name, "prod", "network"), RELEASED)
+    assert missing() == ("dev", "dr")
+
+
+def test_a_prepared_stack_is_neither_released_nor_changed_in_aws(service: Path) -> None:
+    (service / "infrastructure/service.yaml").write_text(RELEASED)
+    (service / "infrastructure/alarms.yaml").write_text(RELEASED)
+    head = commit(service)
+    run(service)
+    app, released = read(service).app_name, environment_stack(read(service).app_name, "dev", "service")
+    given = json.loads((service / "infrastructure/dev/service.json").read_text())["Tags"]
+    release_stack(released, RELEASED, Tags=[{"Key": key, "Value": value} for key, value in given.items()])
+    with signed_in(read(service), configured_target("us-east-1"), Console()) as session:
+        stacks, _ = live_stacks(session, read(service), identity.root_commit(read(service)), "scaffold status")
+        drift = find_drift(session, read(service), stacks, head, {"dev": None, "prod": head, "dr": head})
+    found = {one.stack.removeprefix(f"{app}-"): one for one in drift}
+    assert {name for name, one in found.items() if one.state == "prepared"} == {
+        f"{environment}-{kind}"
+        for environment in ("dev", "prod", "dr")
+        for kind in ("task-definition", "alarms", "service")
+    } - {"dev-service"}
+    assert not any(one.drifted for name, one in found.items() if name != "dev-service")
+    assert any(f"{app}-prod-alarms" in line and "not released yet" in line for line in lines(drift))
+
+
+def test_a_prepared_environment_owns_no_task_definitions(service: Path) -> None:
+    """Those of the same name were registered by another owner."""
+    run(service)
+    app = read(service).app_name
+    family = names.task_family(app, "dev")
+    task = client("ecs").register_task_definition(family=family, containerDefinitions=[{"name": "app", "image": "i"}])
+    arn = task["taskDefinition"]["taskDefinitionArn"]
+    result = remove(service, environment="dev")
+    assert {change.type for change in result.changes} == {"stack"}
+    assert client("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]["status"] == "ACTIVE"
+
+
+def test_protected_stacks_are_destroyed_after_the_command_that_is_shown(service: Path) -> None:
+    run(service)
+    app = read(service).app_name
+    with pytest.raises(ScaffoldError) as caught:
+        remove(service)
+    protected = [name for name, stack in stacks_of(service).items() if stack["EnableTerminationProtection"]]
+    assert len(protected) == 10
+    assert all(f"{app}-{name}" in caught.value.remedy for name in protected)
+    assert '--stack-name "$stack"; done`' in caught.value.remedy
+    lift_protection(app)
+    remove(service)
+    assert stacks_of(service) == {}
