@@ -21,8 +21,9 @@ from scaffold.service.stack_kinds import BUILD, CHECKS, NETWORK, SERVICE, StackK
 
 # A deployment runs the new tasks beside the old ones, with every strategy (MaximumPercent: 200).
 _TASKS_DURING_A_DEPLOYMENT = 2
-# One release may be built while an earlier one is checked: CodeBuild fails a build over the quota.
-_BUILDS = 2
+# The merge gate makes two builds of a release at once, while an earlier one may be in another: CodeBuild fails a build
+# over the quota.
+_BUILDS = 3
 
 
 def quotas_too_small(

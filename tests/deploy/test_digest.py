@@ -31,7 +31,7 @@ from tests.deploy.services import (
     run,
 )
 
-ITSELF = ("build", "checks", "events", "pipeline")
+ITSELF = ("build", "pipeline")
 
 
 def with_digest(template: str) -> str:

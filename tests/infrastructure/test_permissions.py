@@ -588,13 +588,30 @@ def test_builds_cannot_scan_without_a_gate(stacks_of: Callable[..., Stacks]) -> 
     assert not allowed(statements, "ecr:StartImageScan", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service")
 
 
-def test_checks_can_only_read_the_source_and_the_traffic_and_write_logs(stacks_of: Callable[..., Stacks]) -> None:
+def test_checks_can_only_read_the_source_the_traffic_and_stacks_and_write_logs(
+    stacks_of: Callable[..., Stacks],
+) -> None:
     statements = build_role(one(stacks_of(), "checks"), "ChecksRole")
     actions = sorted(action for statement in statements for action in as_list(statement["Action"]))
+    stacks = "cloudformation:DescribeStacks cloudformation:GetStackPolicy cloudformation:GetTemplate"
     bucket = "s3:GetBucketAcl s3:GetBucketLocation s3:GetObject s3:GetObjectVersion"
     rules = "elasticloadbalancing:DescribeRules"
-    expected = f"{rules} kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
+    expected = f"{stacks} {rules} kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
     assert actions == expected.split()
+
+
+def test_the_preflight_reads_the_stacks_of_its_service(stacks_of: Callable[..., Stacks]) -> None:
+    """Those that do not exist, which have no tags, too; not those of a service whose name starts alike."""
+    stacks = stacks_of()
+    statements = build_role(one(stacks, "checks"), "ChecksRole")
+    for name in ("foundation", "permissions", "prod-deploy-role", "prod-network", "prod-service"):
+        for action in ("cloudformation:DescribeStacks", "cloudformation:GetTemplate"):
+            for context in ({}, {TAG_OF_RESOURCE: "hello-service"}):
+                assert allowed(statements, action, stack_arn(f"hello-service-{name}"), context)
+                assert allowed(boundary(stacks, None), action, stack_arn(f"hello-service-{name}"), context)
+            other = {TAG_OF_RESOURCE: "hello-service-two"}
+            assert not allowed(statements, action, stack_arn(f"hello-service-two-{name}"), other)
+        assert not allowed(boundary(stacks, None), "cloudformation:UpdateStack", stack_arn("hello-service-permissions"))
 
 
 def test_the_merge_gate_can_only_compare_commits_and_write_logs(stacks_of: Callable[..., Stacks]) -> None:
@@ -670,7 +687,7 @@ def test_an_approver_decides_on_the_releases_from_production_on(
             assert allowed(approver(stacks), APPROVE, arn) is asks, arn
             assert not allowed(approver(stacks), APPROVE, arn.replace(pipeline["Name"], f"{pipeline['Name']}-two"))
             assert not allowed(approver(stacks), APPROVE, arn.replace(REGION, "eu-central-1"))
-            if asks:
+            if asks and stage["Name"] != "Approve-Gate":
                 stack = stack_arn(
                     re.search(r"change set \"release\" of the stack ([\w-]+)", action["Configuration"]["CustomData"])[1]
                 )
