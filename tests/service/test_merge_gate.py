@@ -88,6 +88,8 @@ class Gate:
         "infrastructure/build.json",
         "infrastructure/checks.yaml",
         "infrastructure/checks.json",
+        "infrastructure/events.yaml",
+        "infrastructure/events.json",
         "infrastructure",  # as a link, a submodule or a file
         "config",
         "config/scripts/plan_release.py",
