@@ -45,14 +45,15 @@ def stage_states(session: Session, app_name: str) -> list[dict[str, Any]]:
 def updates_itself(states: list[dict[str, Any]]) -> bool:
     """Whether the pipeline gets as far as updating its own stacks: neither that stage nor one before it has failed.
 
+    A merge gate that has stopped a commit has not failed: otherwise a deployment would ship what was rejected.
+
     Args:
         states: What `stage_states` returns.
     """
     stages = [state["stageName"] for state in states]
     if names.SELF_UPDATE_STAGE not in stages:
         return False
-    until = states[: stages.index(names.SELF_UPDATE_STAGE) + 1]
-    return all(state.get("latestExecution", {}).get("status") != "Failed" for state in until)
+    return not any(_broken(state) for state in states[: stages.index(names.SELF_UPDATE_STAGE) + 1])
 
 
 def disabled_stages(states: list[dict[str, Any]]) -> list[str]:
@@ -76,6 +77,15 @@ def enable_transitions(session: Session, app_name: str, stages: Iterable[str]) -
             session.client("codepipeline").enable_stage_transition(
                 pipelineName=names.pipeline(app_name), stageName=stage, transitionType="Inbound"
             )
+
+
+def _broken(state: dict[str, Any]) -> bool:
+    if state["stageName"] == names.GATE_APPROVAL_STAGE:
+        return False
+    looked_at = [state]
+    if state["stageName"] == names.GATE_STAGE:
+        looked_at = [one for one in state["actionStates"] if one["actionName"] == names.GATE_ACTION]
+    return any(one.get("latestExecution", {}).get("status") == "Failed" for one in looked_at)
 
 
 def _states(client: Any, name: str) -> list[dict[str, Any]]:

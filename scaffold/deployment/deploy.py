@@ -31,7 +31,7 @@ from scaffold.deployment.step import Pending, Step
 from scaffold.deployment.steps import Push, deployment_steps
 from scaffold.service import contract, identity, names, preflight
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import FOUNDATION, StackId, deployed_by_pipeline, deployed_by_scaffold
+from scaffold.service.stack_kinds import CHECKS, FOUNDATION, StackId, deployed_by_pipeline, deployed_by_scaffold
 
 _PAST = {
     "create": "created",
@@ -128,7 +128,7 @@ def deploy(
     commit = preflight.deployable_commit(service)
     root_commit = identity.root_commit(service)
     contract.check_dockerfile(service)
-    specs = _desired_stacks(service, root_commit)
+    specs = _desired_stacks(service, root_commit, commit)
     placeholders = _placeholders(service)
     change_set = names.PLAN_CHANGE_SET if plan else names.DEPLOY_CHANGE_SET
     try:
@@ -158,10 +158,13 @@ def deploy(
         ) from interruption
 
 
-def _desired_stacks(service: Service, root_commit: str) -> list[StackSpec]:
-    """The stacks as the service's files have them, and the foundation with the root commit, which no file can have."""
+def _desired_stacks(service: Service, root_commit: str, commit: str) -> list[StackSpec]:
+    """The stacks as the service's files have them, with the commits, which no file can have: the foundation with the
+    root commit, the checks with the one that is deployed.
+    """
     specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
-    return [spec.with_parameter(names.ROOT_COMMIT, root_commit) if spec.kind is FOUNDATION else spec for spec in specs]
+    given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), CHECKS: (names.SOURCE_COMMIT, commit)}
+    return [spec.with_parameter(*given[spec.kind]) if spec.kind in given else spec for spec in specs]
 
 
 def _placeholders(service: Service) -> dict[StackId, StackSpec]:

@@ -79,7 +79,7 @@ class ReleaseStart:
                         return
                     self._retry(execution)
                     retried = True
-                elif past_self_update(runs):
+                elif past_self_update(runs) or waits_at_gate(runs):
                     return
             wait()
 
@@ -140,4 +140,10 @@ def met_operation_in_progress(runs: list[ActionRun]) -> bool:
 
 def past_self_update(runs: list[ActionRun]) -> bool:
     """Whether an execution has entered a stage after the pipeline's update of itself."""
-    return any(run.category != "Source" and run.stage != names.SELF_UPDATE_STAGE for run in runs)
+    before = (names.GATE_STAGE, names.GATE_APPROVAL_STAGE, names.SELF_UPDATE_STAGE)
+    return any(run.category != "Source" and run.stage not in before for run in runs)
+
+
+def waits_at_gate(runs: list[ActionRun]) -> bool:
+    """Whether an execution waits for the approval of its changes of the pipeline itself."""
+    return any(run.stage == names.GATE_APPROVAL_STAGE and run.status == "InProgress" for run in runs)

@@ -18,6 +18,13 @@ PREPARED = "Prepared"
 # deploys the stack, such as the pipeline, leaves it unknown.
 TEMPLATE_DIGEST = "TemplateDigest"
 UNKNOWN_DIGEST = "unknown"
+# The parameter of the checks' stack with the commit that pipeline, builds and scripts were deployed from.
+SOURCE_COMMIT = "SourceCommit"
+# The stages before the pipeline's update of itself: the merge gate, and the approval of a commit that it stops.
+GATE_STAGE = "Gate"
+GATE_APPROVAL_STAGE = "Approve-Gate"
+# The action of the merge gate that runs what is deployed.
+GATE_ACTION = "Compare"
 # The pipeline's stage that updates its own stacks.
 SELF_UPDATE_STAGE = "SelfUpdate"
 # In place of an environment's name, where a name belongs to the pipeline and its builds; no environment has it.
@@ -115,6 +122,11 @@ def checks_project(app: str) -> str:
 def plan_project(app: str) -> str:
     """The CodeBuild project that plans releases."""
     return f"{app}-plan"
+
+
+def gate_project(app: str) -> str:
+    """The CodeBuild project of the merge gate."""
+    return f"{app}-gate"
 
 
 def report_group(app: str) -> str:

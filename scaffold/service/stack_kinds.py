@@ -49,6 +49,7 @@ PERMISSIONS = StackKind("permissions", Deployer.PERSON)
 DEPLOY_ROLE = StackKind("deploy-role", Deployer.PERSON, per_environment=True)
 BUILD = StackKind("build", Deployer.ITSELF)
 CHECKS = StackKind("checks", Deployer.ITSELF)
+EVENTS = StackKind("events", Deployer.ITSELF)
 PIPELINE = StackKind("pipeline", Deployer.ITSELF)
 NETWORK = StackKind("network", Deployer.PIPELINE, per_environment=True)
 ENVIRONMENT = StackKind("environment", Deployer.PIPELINE, per_environment=True)
@@ -64,6 +65,7 @@ STACK_KINDS = (
     DEPLOY_ROLE,
     BUILD,
     CHECKS,
+    EVENTS,
     PIPELINE,
     NETWORK,
     ENVIRONMENT,

@@ -116,6 +116,7 @@ Resources:
 """
 
 CHECKS = BUILD.replace("Builds", "Checks")
+EVENTS = BUILD.replace("Builds", "Events")
 
 PIPELINE = f"""\
 AWSTemplateFormatVersion: '2010-09-09'
@@ -193,6 +194,8 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
         "infrastructure/build.json": json.dumps(configuration),
         "infrastructure/checks.yaml": CHECKS,
         "infrastructure/checks.json": json.dumps(configuration),
+        "infrastructure/events.yaml": EVENTS,
+        "infrastructure/events.json": json.dumps(configuration),
         "infrastructure/pipeline.yaml": PIPELINE,
         "infrastructure/pipeline.json": json.dumps(configuration | {"StackPolicy": {"Statement": [ALLOW]}}),
         "config/policies/approval-rule.json": json.dumps(RULE),

@@ -17,7 +17,19 @@ from scaffold.deployment.deploy import DeployResult
 from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import FOUNDATION, StackId
-from tests.deploy.services import BUILD, CHECKS, MORE, PERMISSIONS, PIPELINE, Wire, client, commit, make_service, run
+from tests.deploy.services import (
+    BUILD,
+    CHECKS,
+    EVENTS,
+    MORE,
+    PERMISSIONS,
+    PIPELINE,
+    Wire,
+    client,
+    commit,
+    make_service,
+    run,
+)
 
 ITSELF = ("build", "pipeline")
 
@@ -32,7 +44,8 @@ def with_digest(template: str) -> str:
 def service(service: Path) -> Path:
     """A service whose templates have digests, and whose pipeline exists."""
     app = read(service).app_name
-    for kind, template in (("permissions", PERMISSIONS), ("build", BUILD), ("checks", CHECKS), ("pipeline", PIPELINE)):
+    templates = {"permissions": PERMISSIONS, "build": BUILD, "checks": CHECKS, "events": EVENTS, "pipeline": PIPELINE}
+    for kind, template in templates.items():
         commit(service, **{f"infrastructure__{kind}_yaml": with_digest(template)})
     for kind in ITSELF:
         path = service / "infrastructure" / f"{kind}.json"
@@ -225,5 +238,31 @@ def test_a_template_without_the_parameter_is_given_none(spec: StackSpec) -> None
     ],
 )
 def test_a_pipeline_updates_itself_unless_it_failed_to(statuses: list[tuple[str, str | None]], expected: bool) -> None:
-    states = [{"stageName": name} | ({"latestExecution": {"status": one}} if one else {}) for name, one in statuses]
+    assert updates_itself([{"stageName": name, **latest(status)} for name, status in statuses]) is expected
+
+
+@pytest.mark.parametrize(
+    ("compare", "preflight", "approval", "expected"),
+    [
+        ("Succeeded", "Succeeded", None, True),
+        ("Succeeded", "Succeeded", "Failed", True),  # rejected
+        ("Succeeded", "Failed", None, True),  # stopped until the permissions are deployed
+        ("Failed", "Succeeded", None, False),  # broken
+    ],
+)
+def test_what_the_merge_gate_stops_is_not_shipped_by_a_deployment(
+    compare: str, preflight: str, approval: str | None, expected: bool
+) -> None:
+    actions = [{"actionName": "Compare", **latest(compare)}, {"actionName": "Preflight", **latest(preflight)}]
+    failed = "Failed" in (compare, preflight)
+    states = [
+        {"stageName": "Source", **latest("Succeeded")},
+        {"stageName": "Gate", **latest("Failed" if failed else "Succeeded"), "actionStates": actions},
+        {"stageName": "Approve-Gate", **latest(approval)},
+        {"stageName": "SelfUpdate", **latest("Succeeded")},
+    ]
     assert updates_itself(states) is expected
+
+
+def latest(status: str | None) -> dict[str, Any]:
+    return {"latestExecution": {"status": status}} if status else {}

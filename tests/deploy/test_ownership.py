@@ -16,6 +16,7 @@ from scaffold.service.service import read
 from tests.deploy.services import (
     BUILD,
     CHECKS,
+    EVENTS,
     FOUNDATION,
     IDENTIFIED,
     IDENTITY,
@@ -195,6 +196,7 @@ def test_stacks_without_a_root_commit_are_told_apart_by_their_tag_alone(service:
         "infrastructure__deploy-role_yaml": PERMISSIONS.replace(IDENTIFIED, ""),
         "infrastructure__build_yaml": BUILD.replace(IDENTIFIED, ""),
         "infrastructure__checks_yaml": CHECKS.replace(IDENTIFIED, ""),
+        "infrastructure__events_yaml": EVENTS.replace(IDENTIFIED, ""),
         "infrastructure__pipeline_yaml": PIPELINE.replace(IDENTIFIED, ""),
     }
     assert "RootCommit" not in "".join(plain.values())

@@ -148,7 +148,7 @@ def deploy_all(account: Account, root: Path) -> None:
         account.apply(kind, f"{kind}.yaml", f"{kind}.json")
     for environment in environments(root):
         account.apply(f"{environment}-deploy-role", "deploy-role.yaml", f"{environment}/deploy-role.json")
-    for kind in ("build", "checks", "pipeline"):
+    for kind in ("build", "checks", "events", "pipeline"):
         account.apply(kind, f"{kind}.yaml", f"{kind}.json")
     for environment in environments(root):
         account.release(environment, "1")
@@ -160,7 +160,7 @@ def test_a_service_is_created_updated_and_deleted(
     answers = {"app_name": "lifecycle", "environments": "test,live"}
     aws = account(**answers)
     deploy_all(aws, generated(**answers))
-    assert len(aws.stacks()) == 5 + 2 * 6
+    assert len(aws.stacks()) == 6 + 2 * 6
 
     # The same again changes nothing.
     before = aws.service("live")["taskDefinition"]
@@ -182,7 +182,9 @@ def test_a_service_is_created_updated_and_deleted(
     for environment in ("live", "test"):
         for kind in ("service", "alarms", "task-definition", "environment", "network"):
             aws.delete(f"{environment}-{kind}")
-    for name in ("pipeline", "checks", "build", "live-deploy-role", "test-deploy-role", "permissions", "foundation"):
+    for name in ("pipeline", "events", "checks", "build", "live-deploy-role", "test-deploy-role"):
+        aws.delete(name)
+    for name in ("permissions", "foundation"):
         aws.delete(name)
     assert aws.stacks() == []
 

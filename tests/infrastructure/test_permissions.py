@@ -506,7 +506,8 @@ def pipeline_role(stacks_of: Callable[..., Stacks]) -> list[Any]:
 def test_the_pipeline_can_only_update_its_own_stacks(pipeline_role: list[Any]) -> None:
     update = "cloudformation:UpdateStack"
     environment = ("network", "environment", "task-definition", "alarms", "service")
-    for name in ("build", "checks", "pipeline", *(f"{e}-{kind}" for e in ("dev", "prod") for kind in environment)):
+    names = ("build", "checks", "events", "pipeline", *(f"{e}-{kind}" for e in ("dev", "prod") for kind in environment))
+    for name in names:
         assert allowed(pipeline_role, update, stack_arn(f"hello-service-{name}"))
     for name in ("foundation", "permissions", "dev-deploy-role", "qa-service", "dev-other"):
         assert not allowed(pipeline_role, update, stack_arn(f"hello-service-{name}"))
@@ -602,6 +603,30 @@ def test_checks_can_only_read_and_write_logs(stacks_of: Callable[..., Stacks]) -
     expected += " elasticloadbalancing:DescribeRules"
     expected += f" kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
     assert actions == expected.split()
+
+
+def test_the_preflight_reads_the_stacks_of_its_service(stacks_of: Callable[..., Stacks]) -> None:
+    """Those that do not exist, which have no tags, too; not those of a service whose name starts alike."""
+    stacks = stacks_of()
+    statements = build_role(one(stacks, "checks"), "ChecksRole")
+    for name in ("foundation", "permissions", "prod-deploy-role", "prod-network", "prod-service"):
+        for action in ("cloudformation:DescribeStacks", "cloudformation:GetTemplate"):
+            for context in ({}, {TAG_OF_RESOURCE: "hello-service"}):
+                assert allowed(statements, action, stack_arn(f"hello-service-{name}"), context)
+                assert allowed(boundary(stacks, None), action, stack_arn(f"hello-service-{name}"), context)
+            other = {TAG_OF_RESOURCE: "hello-service-two"}
+            assert not allowed(statements, action, stack_arn(f"hello-service-two-{name}"), other)
+        assert not allowed(boundary(stacks, None), "cloudformation:UpdateStack", stack_arn("hello-service-permissions"))
+
+
+def test_the_merge_gate_can_only_compare_commits_and_write_logs(stacks_of: Callable[..., Stacks]) -> None:
+    statements = build_role(one(stacks_of(), "checks"), "GateRole")
+    actions = sorted(action for statement in statements for action in as_list(statement["Action"]))
+    bucket = "s3:GetBucketAcl s3:GetBucketLocation s3:GetObject s3:GetObjectVersion"
+    expected = f"codecommit:GetDifferences kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
+    assert actions == expected.split()
+    assert allowed(statements, "codecommit:GetDifferences", REPOSITORY)
+    assert not allowed(statements, "codecommit:GetDifferences", REPOSITORY + "-two")
 
 
 def test_the_task_role_has_no_permissions(stacks_of: Callable[..., Stacks]) -> None:

@@ -16,18 +16,19 @@ from scaffold.service import names
 from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, STACK_KINDS, Deployer, StackId, stack_ids
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
-from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, as_list, environments, one
+from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, environments, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
 SOURCE = ROOT / "template" / "infrastructure"
 Answers = dict[str, Any]
-# Of each check of an environment, besides the environment's name.
+# Of each check.
 VARIABLES = {
-    "smoke_test": {"SERVICE_URL", "EXPECTED_VERSION"},
-    "strategy_gate": {"PRODUCTION_RULE", "TARGET_GROUP"},
-    "plan_release": {"EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
-    "plan_check": {"EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
+    "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
+    "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
+    "preflight": {"APP_NAME"},
+    "smoke_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
+    "strategy_gate": {"ENVIRONMENT_NAME", "ENVIRONMENT_STACK", "PRODUCTION_RULE", "TARGET_GROUP"},
 }
 
 
@@ -139,8 +140,12 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
 ) -> None:
     root, stacks = generated(**answers), stacks_of(**answers)
     ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
-    variables = {"Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST"}, "Source": {"CommitId", "BranchName"}}
-    variables["codepipeline"] = {"PipelineExecutionId"}
+    variables = {
+        "Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST"},
+        "Gate": {"CHANGED", "SUMMARY"},
+        "Source": {"CommitId", "BranchName"},
+        "codepipeline": {"PipelineExecutionId"},
+    }
     plan = yaml.safe_load((root / "config/buildspecs/plan.yml").read_text())["env"]["exported-variables"]
     for stage in pipeline["Stages"]:
         for namespace, variable in re.findall(r"#\{(\w+)\.(\w+)\}", json.dumps(stage.get("BeforeEntry", {}))):
@@ -157,11 +162,11 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                     variables[action["Namespace"]] = set(stacks[configuration["StackName"]].outputs)
             if "EnvironmentVariables" in configuration:
                 given = {item["name"]: item["value"] for item in json.loads(configuration["EnvironmentVariables"])}
-                check = given.pop("CHECK", "plan_release")
+                check = given.pop("CHECK", None if "SOURCE_COMMIT" in given else "plan_release")
                 if check == "plan_release":
                     variables[action["Namespace"]] = set(plan)
-                assert (root / f"config/scripts/{check}.py").is_file()
-                assert set(given) == {"ENVIRONMENT_NAME", *VARIABLES[check]}
+                assert check is None or (root / f"config/scripts/{check}.py").is_file()
+                assert set(given) == (VARIABLES[check] if check else {"SOURCE_COMMIT"})
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -174,7 +179,8 @@ def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
     stages = {stage["Name"]: [action["Name"] for action in stage["Actions"]] for stage in pipeline["Stages"]}
     # Nothing of production changes before the approval.
     approved = [[f"Plan-{name}", f"Approve-{name}", name] for name in order[production:]]
-    assert list(stages) == ["Source", "SelfUpdate", "Build", *order[:production], *itertools.chain(*approved)]
+    first = ["Source", "Gate", "Approve-Gate", "SelfUpdate", "Build"]
+    assert list(stages) == [*first, *order[:production], *itertools.chain(*approved)]
     deployments = ["Network", "Environment", "TaskDefinition", "StrategyGate", "Alarms", "Service", "SmokeTest"]
     # An environment in an existing VPC has no network of its own.
     app, deployed = answers.get("app_name", "hello-service"), stacks_of(**answers)
@@ -184,11 +190,42 @@ def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
         assert stages[name] == (["PlanCheck", *expected] if index >= production else expected)
         if index >= production:
             assert (stages[f"Plan-{name}"], stages[f"Approve-{name}"]) == (["Plan"], ["Approval"])
+    # Gate, alarms and task definition do not need each other.
+    together = {"TaskDefinition", "StrategyGate", "Alarms"}
     for stage in pipeline["Stages"]:
         if stage["Name"] in order:
-            # Gate, alarms and task definition do not need each other.
-            orders = dict(zip(["PlanCheck", *deployments], [1, 2, 3, 4, 4, 4, 5, 6], strict=True))
-            assert all(action["RunOrder"] == orders[action["Name"]] for action in stage["Actions"])
+            orders = [action["RunOrder"] for action in stage["Actions"]]
+            steps = [stages[stage["Name"]][0]]
+            for name in stages[stage["Name"]][1:]:
+                steps.append(steps[-1] if {name, steps[-1]} <= together else name)
+            assert orders == [1 + list(dict.fromkeys(steps)).index(one) for one in steps]
+
+
+def test_the_merge_gate_comes_before_whatever_a_commit_can_change(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of()
+    ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    _, gate, approval, update = pipeline["Stages"][:4]
+    compare = gate["Actions"][0]
+    project = one(stacks, "checks").resources["GateProject"]["Properties"]
+    assert compare["Configuration"]["ProjectName"] == project["Name"]
+    # Text of the stack; a path would be one of the source.
+    assert project["Source"]["BuildSpec"].startswith("version: 0.2\n")
+    assert "OnFailure" not in gate
+
+    (condition,) = approval["BeforeEntry"]["Conditions"]
+    (rule,) = condition["Rules"]
+    assert condition["Result"] == "SKIP"
+    assert rule["Configuration"] == {"Variable": "#{Gate.CHANGED}", "Operator": "NE", "Value": "no"}
+    (action,) = approval["Actions"]
+    assert (compare["Namespace"], action["ActionTypeId"]["Category"]) == ("Gate", "Approval")
+    # The longest summary, and a commit id of SHA-256.
+    text = action["Configuration"]["CustomData"].replace("#{Gate.SUMMARY}", "x" * 600)
+    assert len(text.replace("#{Source.CommitId}", "x" * 64)) <= 1000
+
+    overrides = {one["Name"]: one["Configuration"].get("ParameterOverrides", "{}") for one in update["Actions"]}
+    assert json.loads(overrides["Checks"]) == {names.SOURCE_COMMIT: "#{Source.CommitId}"}
+    deployed = {item["Name"]: item["Value"] for item in project["Environment"]["EnvironmentVariables"]}
+    assert deployed["DEPLOYED_COMMIT"] == names.UNKNOWN_DIGEST  # until a deployer says which commit it is
 
 
 def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templates(
@@ -352,7 +389,8 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
-    assert found == {names.build_project(app), names.checks_project(app), names.plan_project(app)}
+    own = (names.build_project, names.checks_project, names.gate_project, names.plan_project)
+    assert found == {find(app) for find in own}
     ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
     assert pipeline["Name"] == names.pipeline(app)
     for _, logical, policy in every(stacks, "AWS::IAM::ManagedPolicy"):
@@ -367,7 +405,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
             assert role["Path"] == names.role_path(app, environment), logical
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
-        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "plan")),
+        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan")),
         *(names.log_group(app, one) for one in environments),
     }
     for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup"):
@@ -481,22 +519,6 @@ def test_the_bucket_is_closed_and_encrypted(stacks_of: Callable[..., Stacks]) ->
 def test_images_keep_their_tags(stacks_of: Callable[..., Stacks]) -> None:
     ((_, _, repository),) = every(stacks_of(), "AWS::ECR::Repository")
     assert repository["ImageTagMutability"] == "IMMUTABLE"
-
-
-def test_approvals_and_failures_are_notified(stacks_of: Callable[..., Stacks]) -> None:
-    stacks = stacks_of()
-    topic = one(stacks, "foundation").outputs["NotificationTopicArn"]
-    notified = {}
-    for _, logical, properties in every(stacks, "AWS::Events::Rule"):
-        for target in properties["Targets"]:
-            if target["Arn"] == topic:
-                notified[logical] = properties["EventPattern"]["detail"]["state"]
-                paths = set(re.findall(r"<([a-z]+)>", target["InputTransformer"]["InputTemplate"]))
-                assert paths == set(target["InputTransformer"]["InputPathsMap"])
-                assert isinstance(json.loads(target["InputTransformer"]["InputTemplate"]), str)
-    assert notified == {"ApprovalRule": ["STARTED"], "FailureRule": ["FAILED"]}
-    for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm"):
-        assert as_list(alarm["AlarmActions"]) == [topic]
 
 
 def test_environment_directories_are_those_of_the_answers(generated: Callable[..., Path]) -> None:

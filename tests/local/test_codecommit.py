@@ -154,6 +154,43 @@ def test_only_smart_git_is_served(variables: dict[str, str], shell: Shell, name:
         assert done.stdout == "404", path
 
 
+def test_the_differences_of_two_commits(shell: Shell, codecommit: Any, name: str) -> None:
+    """Kinds of changes, both names of a renamed file, a changed mode, pages, and a branch with the name of a commit."""
+    script = f"""
+        git clone --quiet codecommit::us-east-1://{name} work && cd work && git config user.email d@example.com
+        mkdir config && echo 1 | tee kept changed deleted config/old > run.sh
+        git add . && git -c user.name=d commit --quiet --message one && git rev-parse HEAD
+        git mv config/old config/new && git rm --quiet deleted && echo 2 | tee changed > added && chmod +x run.sh
+        git add . && git -c user.name=d commit --quiet --message two && git rev-parse HEAD
+        git push --quiet origin HEAD:refs/heads/main HEAD:refs/heads/$(git rev-parse HEAD^)
+    """
+    pushed = shell(script)
+    assert pushed.returncode == 0, pushed.stderr
+    before, after = pushed.stdout.split()
+    given = {"repositoryName": name, "beforeCommitSpecifier": before, "afterCommitSpecifier": after}
+    pages = codecommit.get_paginator("get_differences").paginate(**given, PaginationConfig={"PageSize": 2})
+    found = [one for page in pages for one in page["differences"]]
+    paths = [
+        (one["changeType"], *(one[side]["path"] for side in ("beforeBlob", "afterBlob") if side in one))
+        for one in found
+    ]
+    assert paths == [
+        ("A", "added"),
+        ("M", "changed", "changed"),
+        ("A", "config/new"),
+        ("D", "config/old"),
+        ("D", "deleted"),
+        ("M", "run.sh", "run.sh"),
+    ]
+    assert (found[-1]["beforeBlob"]["mode"], found[-1]["afterBlob"]["mode"]) == ("100644", "100755")
+    assert found[-1]["beforeBlob"]["blobId"] == found[-1]["afterBlob"]["blobId"]
+    everything = codecommit.get_differences(repositoryName=name, afterCommitSpecifier="main")["differences"]
+    assert {one["changeType"] for one in everything} == {"A"}
+    for unknown in ("0" * 40, "main~1", after[:7], "nothing"):
+        with pytest.raises(codecommit.exceptions.CommitDoesNotExistException):
+            codecommit.get_differences(**{**given, "beforeCommitSpecifier": unknown})
+
+
 def test_tags(codecommit: Any, name: str) -> None:
     arn = codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["Arn"]
     codecommit.tag_resource(resourceArn=arn, tags={"a": "1", "b": "1"})

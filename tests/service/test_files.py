@@ -21,6 +21,7 @@ SCRIPTS = (
     "content_hash.py",
     "contract.py",
     "parse_dockerfile.py",
+    "preflight.py",
     "smoke_test.py",
     "strategy_gate.py",
 )

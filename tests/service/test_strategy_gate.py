@@ -20,8 +20,10 @@ from hypothesis import strategies as st
 from tests.kits import ROOT
 from tests.service.conftest import machine_environment
 
-OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
-RULE, PRIMARY, ALTERNATE = "arn:rule", "arn:primary", "arn:alternate"
+OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY = 0, 1, 2, 3, 4
+STACK, RULE, PRIMARY, ALTERNATE = "hello-service-prod-environment", "arn:rule", "arn:primary", "arn:alternate"
+PROTECTED = "AWS::ElasticLoadBalancingV2::ListenerRule"
+POLICY_CALL = ["aws", "cloudformation", "get-stack-policy", "--stack-name", STACK, "--output", "json"]
 REMEDY = (
     "release a new version with the previous deployment strategy, which shifts the traffic, then change the strategy"
 )
@@ -34,13 +36,19 @@ def weighted(**weights: int) -> dict[str, Any]:
 
 
 class Gate:
-    """The gate of a generated service, with responses of Elastic Load Balancing."""
+    """The gate of a generated service, with responses of Elastic Load Balancing.
+
+    Attributes:
+        policy: The response of CloudFormation; by default the stack policy that the service's file gives the stack.
+    """
 
     def __init__(self, service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.service = service
         self.script = service / "config/scripts/strategy_gate.py"
         self.monkeypatch = monkeypatch
         self.calls: list[list[str]] = []
+        given = json.loads((service / "infrastructure/prod/environment.json").read_text())["StackPolicy"]
+        self.policy: object = {"StackPolicyBody": json.dumps(given)}
 
     def strategy(self, name: object, environment: str = "prod") -> None:
         file = self.service / "infrastructure" / environment / "service.json"
@@ -58,11 +66,15 @@ class Gate:
             self.calls.append(command)
             if raised:
                 raise raised
-            output = answer if isinstance(answer, str) else json.dumps(answer)
+            given = self.policy if command == POLICY_CALL else answer
+            output = given if isinstance(given, str) else json.dumps(given)
+            if command == POLICY_CALL:
+                return subprocess.CompletedProcess(command, 0, output, "")
             return subprocess.CompletedProcess(command, 254 if error else 0, "" if error else output, error)
 
         output, errors = io.StringIO(), io.StringIO()
-        given = {"ENVIRONMENT_NAME": "prod", "PRODUCTION_RULE": RULE, "TARGET_GROUP": PRIMARY, **variables}
+        given = {"ENVIRONMENT_NAME": "prod", "ENVIRONMENT_STACK": STACK, "PRODUCTION_RULE": RULE}
+        given |= {"TARGET_GROUP": PRIMARY, **variables}
         with (
             self.monkeypatch.context() as patch,
             contextlib.redirect_stdout(output),
@@ -98,7 +110,7 @@ def closed(done: subprocess.CompletedProcess[str], code: int, *words: str) -> No
 
 def test_a_rolling_deployment_passes_while_the_primary_target_group_has_the_traffic(gate: Gate) -> None:
     opened(gate.run(weighted(primary=100, alternate=0)))
-    assert gate.calls == [["aws", "elbv2", "describe-rules", "--rule-arns", RULE, "--output", "json"]]
+    assert gate.calls == [POLICY_CALL, ["aws", "elbv2", "describe-rules", "--rule-arns", RULE, "--output", "json"]]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +134,7 @@ def test_a_rolling_deployment_stops_while_another_target_group_has_traffic(
 def test_deployments_that_shift_traffic_pass_without_a_look(gate: Gate, strategy: str) -> None:
     gate.strategy(strategy)
     opened(gate.run(weighted(primary=0, alternate=100)))
-    assert gate.calls == []
+    assert gate.calls == [POLICY_CALL]
 
 
 def test_each_environment_has_its_own_strategy(gate: Gate) -> None:
@@ -141,6 +153,64 @@ def test_all_the_traffic_is_all_the_weight(weights: dict[str, int]) -> None:
     percentage = runpy.run_path(str(ROOT / "template/config/scripts/strategy_gate.py"))["percentage"]
     others = sum(weight for group, weight in weights.items() if group != PRIMARY)
     assert (percentage(weights, PRIMARY) == 100) == (weights.get(PRIMARY, 0) > 0 and not others)
+
+
+def deny(**changes: Any) -> dict[str, Any]:
+    """A statement that protects the listener rule, but for these changes."""
+    condition = {"StringEquals": {"ResourceType": [PROTECTED]}}
+    whole = {"Effect": "Deny", "Action": "Update:*", "Principal": "*", "Resource": "*", "Condition": condition}
+    return {key: value for key, value in {**whole, **changes}.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        deny(),
+        deny(Action=["Update:*"], Resource=["*"]),
+        deny(Condition={"StringEquals": {"ResourceType": PROTECTED}}),
+        deny(Condition={"StringEquals": {"ResourceType": ["AWS::EC2::VPC", PROTECTED]}}),
+        deny(Condition=None),
+    ],
+)
+@pytest.mark.parametrize("strategy", ["ROLLING", "CANARY"])
+def test_a_stack_policy_that_protects_the_listener_rule_opens_the_gate(
+    gate: Gate, strategy: str, statement: dict[str, Any]
+) -> None:
+    gate.strategy(strategy)
+    allow = {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"}
+    gate.policy = {"StackPolicyBody": json.dumps({"Statement": [allow, statement]})}
+    opened(gate.run(weighted(primary=100)))
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {},  # the stack has none
+        [],
+        {"StackPolicyBody": "no JSON"},
+        {"StackPolicyBody": "{}"},
+        *(
+            {"StackPolicyBody": json.dumps({"Statement": [one]})}
+            for one in (
+                deny(Effect="Allow"),
+                deny(Action="Update:Replace"),
+                deny(Action=None),
+                deny(Resource="LogicalResourceId/Other"),
+                deny(NotResource="*", Resource=None),
+                deny(Condition={"StringEquals": {"ResourceType": ["AWS::EC2::VPC"]}}),
+                deny(Condition={"StringNotEquals": {"ResourceType": [PROTECTED]}}),
+                deny(Condition={}),
+            )
+        ),
+    ],
+)
+@pytest.mark.parametrize("strategy", ["ROLLING", "CANARY"])
+def test_a_stack_policy_that_does_not_closes_it(gate: Gate, strategy: str, policy: object) -> None:
+    gate.strategy(strategy)
+    gate.policy = policy
+    done = gate.run(weighted(primary=100))
+    closed(done, CLOSED_BY_POLICY, STACK, "set the StackPolicy of infrastructure/prod/environment.json")
+    assert gate.calls == [POLICY_CALL]
 
 
 class TestFailsClosed:
@@ -184,9 +254,9 @@ class TestFailsClosed:
             closed(gate.run(), CLOSED_UNREAD, "infrastructure/prod/service.json has no parameter DeploymentStrategy")
         file.unlink()
         closed(gate.run(), CLOSED_UNREAD, "infrastructure/prod/service.json has no parameter DeploymentStrategy")
-        assert gate.calls == []
+        assert gate.calls == [POLICY_CALL] * 5
 
-    @pytest.mark.parametrize("missing", ["ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP"])
+    @pytest.mark.parametrize("missing", ["ENVIRONMENT_NAME", "ENVIRONMENT_STACK", "PRODUCTION_RULE", "TARGET_GROUP"])
     def test_without_a_variable(self, gate: Gate, missing: str) -> None:
         done = gate.run(weighted(primary=100), **{missing: ""})
         assert done.returncode == USAGE_ERROR
@@ -221,11 +291,15 @@ def balancer(local: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
         elb.delete_target_group(TargetGroupArn=arn)
 
 
-def test_the_aws_cli_reads_the_live_rule(generated: Path, local: dict[str, str], balancer: Any) -> None:
+def test_the_aws_cli_reads_stack_policy_and_live_rule(generated: Path, local: dict[str, str], balancer: Any) -> None:
     elb, rule, primary, alternate = balancer
+    cloudformation = boto3.Session().client("cloudformation", region_name="us-east-1")
+    topic = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    cloudformation.create_stack(StackName=STACK, TemplateBody=topic)
 
     def run() -> subprocess.CompletedProcess[str]:
-        variables = {"ENVIRONMENT_NAME": "prod", "PRODUCTION_RULE": rule, "TARGET_GROUP": primary}
+        variables = {"ENVIRONMENT_NAME": "prod", "ENVIRONMENT_STACK": STACK, "PRODUCTION_RULE": rule}
+        variables["TARGET_GROUP"] = primary
         return subprocess.run(
             [sys.executable, generated / "config/scripts/strategy_gate.py"],
             env=machine_environment(**local, **variables),
@@ -234,6 +308,8 @@ def test_the_aws_cli_reads_the_live_rule(generated: Path, local: dict[str, str],
             check=False,
         )
 
+    closed(run(), CLOSED_BY_POLICY, STACK)
+    cloudformation.set_stack_policy(StackName=STACK, StackPolicyBody=json.dumps({"Statement": [deny()]}))
     opened(run())
     elb.modify_rule(RuleArn=rule, Actions=[{"Type": "forward", "TargetGroupArn": alternate}])
     closed(run(), CLOSED_BY_TRAFFIC, "has 0 % of the traffic")

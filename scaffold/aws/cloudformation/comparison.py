@@ -15,7 +15,7 @@ from scaffold.service import names
 from scaffold.service.stack_kinds import FOUNDATION, StackKind
 
 # Those of the owner and of the deployer; no file has them.
-_NOT_IN_FILES = {names.ROOT_COMMIT, names.TEMPLATE_DIGEST}
+_NOT_IN_FILES = {names.ROOT_COMMIT, names.SOURCE_COMMIT, names.TEMPLATE_DIGEST}
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ def policy_differs(session: Session, spec: StackSpec, stack: Stack) -> bool:
 
 
 def _same_parameters(wanted: dict[str, str], deployed: dict[str, str]) -> bool:
-    return not _different("parameter", deployed, wanted)
+    # Every release sets the commit, so that it alone is no reason for an update.
+    return not _different("parameter", deployed, wanted, {names.SOURCE_COMMIT})
 
 
 def _different(

@@ -15,8 +15,12 @@ _STATES = {"InProgress": "STARTED", "Cancelled": "CANCELED"}
 
 def pipeline_event(state: PipelineState, execution: Execution, now: float, resumed: bool = False) -> Event:
     """The state of an execution has changed."""
-    trigger = {"trigger-type": execution.trigger, "trigger-detail": execution.trigger_detail}
-    return _event(state, "Pipeline", execution, execution.status, now, {"execution-trigger": trigger}, resumed)
+    detail: dict[str, Any] = {
+        "execution-trigger": {"trigger-type": execution.trigger, "trigger-detail": execution.trigger_detail}
+    }
+    if execution.status == "Stopping" and execution.stop_reason:
+        detail["stop-execution-comments"] = execution.stop_reason
+    return _event(state, "Pipeline", execution, execution.status, now, detail, resumed)
 
 
 def stage_event(

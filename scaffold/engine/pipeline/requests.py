@@ -88,10 +88,11 @@ def stop(draft: Draft, message: Stop) -> None:
     if execution.status == "Stopping" and not message.abandon:
         raise Refused("DuplicatedStopRequestException", "The pipeline execution is already in the Stopping state")
     execution.stop_reason = message.reason
+    if execution.status != "Stopping":
+        draft.set_status(execution, "Stopping", message.reason)
     if message.abandon or execution.waiting:
         draft.end_work(execution, "Stopped")
         return draft.set_status(execution, "Stopped", message.reason)
-    draft.set_status(execution, "Stopping", message.reason)
     return draft.set_stage_status(execution, execution.stages[execution.stage["name"]], "Stopping")
 
 

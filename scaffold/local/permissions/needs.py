@@ -44,7 +44,7 @@ _RESOURCES: dict[str, dict[str, str]] = {
         "ListBuildsForProject": f"{_PROJECT}{{projectName}}",
         "ListProjects ListBuilds": _ANY,
     },
-    "codecommit": {"GetBranch GetCommit GetRepository GetFile GetFolder ListBranches": _CODECOMMIT},
+    "codecommit": {"GetBranch GetCommit GetDifferences GetFile GetFolder GetRepository ListBranches": _CODECOMMIT},
     "codepipeline": {
         "StartPipelineExecution GetPipeline GetPipelineState": f"{_PIPELINE}{{name}}",
         "GetPipelineExecution ListPipelineExecutions ListActionExecutions": f"{_PIPELINE}{{pipelineName}}",

@@ -8,6 +8,7 @@ from botocore import xform_name
 
 from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
 from scaffold.local.services.approval_rules import ApprovalRuleTemplates
+from scaffold.local.services.differences import get_differences
 from scaffold.local.services.repositories import Repositories, Repository
 
 
@@ -87,6 +88,10 @@ class CodeCommit(AwsService):
             raise ServiceError("BranchNameRequiredException", "A branch name is required")
         name = call.parameters["branchName"]
         return {"branch": {"branchName": name, "commitId": self._commit_of_branch(self._repository(call), name)}}
+
+    def get_differences(self, call: Call) -> Document:
+        """List the files that differ between two commits."""
+        return get_differences(self._repository(call), call.parameters)
 
     def _repository(self, call: Call) -> Repository:
         if "repositoryName" not in call.parameters:

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Stop a rolling deployment to an environment whose traffic is not on the primary target group.
+"""Stop a deployment that would lose traffic, or whose traffic an update of a stack could reset.
 
-    ENVIRONMENT_NAME=dev PRODUCTION_RULE=arn:... TARGET_GROUP=arn:... strategy_gate.py
+    ENVIRONMENT_NAME=dev ENVIRONMENT_STACK=... PRODUCTION_RULE=arn:... TARGET_GROUP=arn:... strategy_gate.py
 
-Deployments that shift traffic use the two target groups in turn. Rolling ones leave the listener rule as it is, and ECS
-may register their tasks in the primary target group while the other one has the traffic. The gate fails closed. Exit
-codes: 0 open, 1 closed by the traffic, 2 usage error, 3 closed because strategy or traffic could not be read.
+ECS sets the weights of the listener rule, and CloudFormation would reset them with an update of the rule: the stack
+policy of the environment's stack has to deny that. Deployments that shift traffic use the two target groups in turn.
+Rolling ones leave the rule as it is, and ECS may register their tasks in the primary target group while the other one
+has the traffic. The gate fails closed. Exit codes: 0 open, 1 closed by the traffic, 2 usage error, 3 closed because
+something could not be read, 4 closed by the stack policy.
 """
 
 from __future__ import annotations
@@ -15,15 +17,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
+OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY = 0, 1, 2, 3, 4
+PROTECTED = "AWS::ElasticLoadBalancingV2::ListenerRule"
 SHIFTING = {"BLUE_GREEN", "CANARY", "LINEAR"}
 CALL_SECONDS = 120
 ROOT = Path(__file__).resolve().parents[2]
+VARIABLES = ("ENVIRONMENT_NAME", "ENVIRONMENT_STACK", "PRODUCTION_RULE", "TARGET_GROUP")
 
 
 class Unread(Exception):
-    """The strategy or the traffic could not be read; the message says why, and what to do."""
+    """Stack policy, strategy or traffic could not be read; the message says why, and what to do."""
 
 
 def strategy_of(environment: str) -> str:
@@ -39,13 +44,13 @@ def strategy_of(environment: str) -> str:
         raise Unread(f"{name} has no parameter DeploymentStrategy; add it") from error
 
 
-def weights_of(rule: str) -> dict[str, int]:
-    """The weights of a listener rule's target groups, by ARN.
+def ask(service: str, operation: str, *options: str) -> Any:
+    """What AWS returns for a call; None for what is no JSON.
 
     Raises:
-        Unread: Elastic Load Balancing does not return them.
+        Unread: It does not answer.
     """
-    command = ["aws", "elbv2", "describe-rules", "--rule-arns", rule, "--output", "json"]
+    command = ["aws", service, operation, *options, "--output", "json"]
     environment = {"AWS_MAX_ATTEMPTS": "8", "AWS_RETRY_MODE": "standard", **os.environ, "AWS_PAGER": ""}
     try:
         done = subprocess.run(
@@ -54,13 +59,54 @@ def weights_of(rule: str) -> dict[str, int]:
     except FileNotFoundError as error:
         raise Unread("the AWS CLI is not installed; install it") from error
     except subprocess.TimeoutExpired as error:
-        raise Unread(f"`aws elbv2 describe-rules` timed out after {CALL_SECONDS} s; retry the stage") from error
+        raise Unread(f"`aws {service} {operation}` timed out after {CALL_SECONDS} s; retry the stage") from error
     if done.returncode:
         message = " ".join(done.stderr.split()).rstrip(".") or f"exit code {done.returncode}"
         first = "run `scaffold deploy`, which updates the permissions" if "AccessDenied" in message else "fix this"
         raise Unread(f"{message}; {first}, then retry the stage")
     try:
-        ((action,),) = [found["Actions"] for found in json.loads(done.stdout)["Rules"]]
+        return json.loads(done.stdout or "{}")
+    except ValueError:
+        return None
+
+
+def protects(policy: Any) -> bool:
+    """Whether a stack policy denies every update of listener rules.
+
+    Args:
+        policy: Its text; None where the stack has none.
+    """
+    try:
+        return any(_denies(statement) for statement in json.loads(policy)["Statement"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _denies(statement: dict[str, Any]) -> bool:
+    condition = statement.get("Condition", {"StringEquals": {"ResourceType": PROTECTED}})
+    return (
+        statement["Effect"] == "Deny"
+        and bool({"*", "Update:*"} & set(_listed(statement.get("Action"))))
+        and "*" in _listed(statement.get("Resource"))
+        and list(condition) == ["StringEquals"]
+        and list(condition["StringEquals"]) == ["ResourceType"]
+        and PROTECTED in _listed(condition["StringEquals"]["ResourceType"])
+    )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def weights_of(rule: str) -> dict[str, int]:
+    """The weights of a listener rule's target groups, by ARN.
+
+    Raises:
+        Unread: Elastic Load Balancing does not return them.
+    """
+    found = ask("elbv2", "describe-rules", "--rule-arns", rule)
+    try:
+        ((action,),) = [one["Actions"] for one in found["Rules"]]
         # With a single target group, the action may name it without a weight.
         groups = action.get("ForwardConfig", {}).get("TargetGroups") or [{**action, "Weight": 1}]
         return {group["TargetGroupArn"]: int(group["Weight"]) for group in groups}
@@ -74,8 +120,17 @@ def percentage(weights: dict[str, int], group: str) -> int:
     return 100 * weights.get(group, 0) // total if total else 0
 
 
-def judge(environment: str, rule: str, group: str) -> int:
-    """Compare strategy and traffic, and print the result; return the exit code."""
+def judge(environment: str, stack: str, rule: str, group: str) -> int:
+    """Look at stack policy, strategy and traffic, and print the result; return the exit code."""
+    found = ask("cloudformation", "get-stack-policy", "--stack-name", stack)
+    if not (isinstance(found, dict) and protects(found.get("StackPolicyBody"))):
+        print(
+            f"Strategy gate closed: the stack policy of {stack} does not deny updates of {PROTECTED}; set the"
+            f" StackPolicy of infrastructure/{environment}/environment.json with `aws cloudformation set-stack-policy`,"
+            " then retry the stage.",
+            file=sys.stderr,
+        )
+        return CLOSED_BY_POLICY
     strategy = strategy_of(environment)
     if strategy in SHIFTING:
         print(f"Strategy gate open: {strategy} shifts the traffic of {environment} itself.")
@@ -94,14 +149,12 @@ def judge(environment: str, rule: str, group: str) -> int:
 
 
 def main() -> int:
-    environment, rule, group = (
-        os.environ.get(name, "") for name in ("ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP")
-    )
-    if not (environment and rule and group):
-        print("Set ENVIRONMENT_NAME, PRODUCTION_RULE and TARGET_GROUP.", file=sys.stderr)
+    given = [os.environ.get(name, "") for name in VARIABLES]
+    if not all(given):
+        print(f"Set {', '.join(VARIABLES)}.", file=sys.stderr)
         return USAGE_ERROR
     try:
-        return judge(environment, rule, group)
+        return judge(*given)
     except Unread as unread:
         print(f"Strategy gate closed: {unread}.", file=sys.stderr)
         return CLOSED_UNREAD

@@ -124,13 +124,16 @@ class Driver:
 
     def events(self, subject: str = "Pipeline", name: str | None = None) -> list[str]:
         """The states of the events on pipelines, stages (with their name) or actions (with their name)."""
-        events: list[Event] = [one.event for one in self.effects if isinstance(one, Announce)]
-        kept = [one for one in events if one.detail_type == f"CodePipeline {subject} Execution State Change"]
-        kept = [one for one in kept if name is None or one.detail["execution-id"] == self.ids[name]]
+        kept = [one for one in self.announced(subject) if name is None or one.detail["execution-id"] == self.ids[name]]
         key = subject.lower()
         return [
             f"{one.detail[key]} {one.detail['state']}" if subject != "Pipeline" else one.detail["state"] for one in kept
         ]
+
+    def announced(self, subject: str) -> list[Event]:
+        """The events on pipelines, stages or actions."""
+        events: list[Event] = [one.event for one in self.effects if isinstance(one, Announce)]
+        return [one for one in events if one.detail_type == f"CodePipeline {subject} Execution State Change"]
 
 
 def drive(*stages: dict[str, Any], **more: Any) -> Driver:

@@ -101,6 +101,18 @@ def test_an_abandoned_execution_stops_at_once() -> None:
     assert (run["one"].status, abandoned.status) == ("Stopped", "Abandoned")
     assert abandoned.identifier in run.ended()
     assert run.events("Action")[-1] == "A ABANDONED"
+    assert run.events() == ["STARTED", "STOPPING", "STOPPED"]
+
+
+@pytest.mark.parametrize("abandon", [True, False])
+def test_a_stop_says_why(abandon: bool) -> None:
+    run = drive(stage("Deploy", action("A")))
+    run.start("one")
+    run.tell(Stop(run.ids["one"], abandon=abandon, reason="a newer one"))
+    if not abandon:
+        run.end("one", "A")
+    told = {one.detail["state"]: one.detail.get("stop-execution-comments") for one in run.announced("Pipeline")}
+    assert told == {"STARTED": None, "STOPPING": "a newer one", "STOPPED": None}
 
 
 def test_the_outcome_of_an_abandoned_action_changes_nothing() -> None:

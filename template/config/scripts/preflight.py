@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Stop a release that needs what only `scaffold deploy` creates: stacks of an environment, or permissions.
+
+    APP_NAME=orders-api preflight.py
+
+The pipeline updates stacks and creates none, and it changes neither foundation nor permissions. A stack of these is
+older than its template if the template has lines that the deployed one lacks. Lines that were removed are deployed
+after the release, since what runs may still need them. Nothing is changed. A stack that the role of this build may not
+read yet is passed over, since the release itself updates the role. Exit codes: 0 the release can continue, 1 it cannot,
+2 usage error, 3 AWS did not answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+READY, STOPPED, USAGE_ERROR, UNREAD = 0, 1, 2, 3
+CALL_SECONDS = 120
+CALLS_AT_ONCE = 8
+INFRASTRUCTURE = Path(__file__).resolve().parents[2] / "infrastructure"
+KINDS = ("network", "environment", "task-definition", "alarms", "service")
+# Of a stack that cannot be updated: its creation has not finished, or its deletion has begun.
+UNUSABLE = re.compile(r"(CREATE|ROLLBACK|DELETE|REVIEW)_(?!COMPLETE$).*|(ROLLBACK|DELETE)_COMPLETE")
+REMEDY = "run `scaffold deploy` with this commit, then `scaffold retry Gate`"
+
+
+class Unread(Exception):
+    """AWS did not answer; the message says why, and what to do."""
+
+
+class Denied(Exception):
+    """The role of this build may not read a stack."""
+
+
+def environments() -> list[str]:
+    """The environments of this source."""
+    return sorted(path.parent.name for path in INFRASTRUCTURE.glob("*/task-definition.yaml"))
+
+
+def expected(app: str) -> Iterator[str]:
+    """The stacks that the pipeline updates in the environments of this source."""
+    for environment in environments():
+        folder = INFRASTRUCTURE / environment
+        for kind in KINDS:
+            if any((folder / f"{kind}.{ending}").is_file() for ending in ("json", "yaml")):
+                yield f"{app}-{environment}-{kind}"
+
+
+def permissions(app: str) -> Iterator[tuple[str, str]]:
+    """The stacks that only `scaffold deploy` updates, each with the name of its template."""
+    for kind in ("foundation", "permissions"):
+        yield f"{app}-{kind}", kind
+    for environment in environments():
+        yield f"{app}-{environment}-deploy-role", "deploy-role"
+
+
+def read(operation: str, stack: str) -> dict[str, Any] | None:
+    """What CloudFormation says about a stack; None where there is no such stack.
+
+    Raises:
+        Unread: It does not answer.
+        Denied: This build may not ask.
+    """
+    command = ["aws", "cloudformation", operation, "--stack-name", stack, "--output", "json"]
+    environment = {"AWS_MAX_ATTEMPTS": "8", "AWS_RETRY_MODE": "standard", **os.environ, "AWS_PAGER": ""}
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=CALL_SECONDS, check=False
+        )
+    except FileNotFoundError as error:
+        raise Unread("the AWS CLI is not installed; install it") from error
+    except subprocess.TimeoutExpired as error:
+        raise Unread(f"`aws cloudformation {operation}` timed out after {CALL_SECONDS} s; retry the stage") from error
+    if done.returncode:
+        message = " ".join(done.stderr.split()).rstrip(".") or f"exit code {done.returncode}"
+        if "does not exist" in message:
+            return None
+        if "AccessDenied" in message:
+            raise Denied(message)
+        raise Unread(f"{message}; fix this, then retry the stage")
+    try:
+        return dict(json.loads(done.stdout))
+    except (ValueError, TypeError) as error:
+        raise Unread(f"`aws cloudformation {operation}` returned no description of {stack}; retry the stage") from error
+
+
+def usable(stack: str) -> bool:
+    """Whether a stack can be updated."""
+    found = read("describe-stacks", stack)
+    if found is None:
+        return False
+    try:
+        return not UNUSABLE.fullmatch(found["Stacks"][0]["StackStatus"])
+    except (KeyError, IndexError, TypeError) as error:
+        raise Unread(f"`aws cloudformation describe-stacks` returned no status of {stack}; retry the stage") from error
+
+
+def up_to_date(stack: str, template: str) -> bool:
+    """Whether a deployed stack has every line of its template."""
+    found = read("get-template", stack)
+    if found is None:
+        return False
+    # CloudFormation returns a question mark for every character outside ASCII.
+    wanted = (INFRASTRUCTURE / f"{template}.yaml").read_text("utf-8").encode("ascii", "replace").decode()
+    return not Counter(content(wanted)) - Counter(content(str(found.get("TemplateBody"))))
+
+
+def content(template: str) -> Iterator[str]:
+    """The lines of a template, without comments and descriptions."""
+    deeper_than = None
+    for line in template.splitlines():
+        text = line.strip()
+        indent = len(line) - len(line.lstrip())
+        if not text or text.startswith("#") or (deeper_than is not None and indent > deeper_than):
+            continue
+        deeper_than = indent if text.startswith("Description:") else None
+        if deeper_than is None:
+            yield text
+
+
+def look(app: str) -> list[str]:
+    """What keeps the release from continuing, as parts of a sentence."""
+    stacks, people = list(expected(app)), list(permissions(app))
+    with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+        ready = list(pool.map(unless_denied(usable), stacks))
+        current = list(pool.map(unless_denied(up_to_date), *zip(*people, strict=True)))
+    missing = [stack for stack, good in zip(stacks, ready, strict=True) if not good]
+    older = [stack for (stack, _), good in zip(people, current, strict=True) if not good]
+    found = [f"{listed(missing)} not prepared"] if missing else []
+    return found + (
+        [f"{listed(older)} older than {'its template' if len(older) == 1 else 'their templates'}"] if older else []
+    )
+
+
+def listed(stacks: list[str]) -> str:
+    """Stacks as the subject of a sentence."""
+    return f"the stack {stacks[0]} is" if len(stacks) == 1 else f"the stacks {', '.join(stacks)} are"
+
+
+def unless_denied(check: Any) -> Any:
+    """The check, passed where this build may not read the stack."""
+
+    def checked(stack: str, *more: str) -> bool:
+        try:
+            return bool(check(stack, *more))
+        except Denied as denied:
+            print(f"Not checked: {stack} ({denied}).")
+            return True
+
+    return checked
+
+
+def main() -> int:
+    app = os.environ.get("APP_NAME", "")
+    if not app:
+        print("Set APP_NAME.", file=sys.stderr)
+        return USAGE_ERROR
+    try:
+        problems = look(app)
+    except Unread as unread:
+        print(f"Preflight failed: {unread}.", file=sys.stderr)
+        return UNREAD
+    if problems:
+        print(f"Preflight failed: {', and '.join(problems)}; {REMEDY}.", file=sys.stderr)
+        return STOPPED
+    print("Preflight passed: the stacks are prepared, and their permissions are those of this commit.")
+    return READY
+
+
+if __name__ == "__main__":
+    sys.exit(main())
