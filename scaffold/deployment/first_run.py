@@ -21,8 +21,8 @@ from scaffold.service.stack_kinds import BUILD, CHECKS, NETWORK, SERVICE, StackK
 
 # A deployment runs the new tasks beside the old ones, with every strategy (MaximumPercent: 200).
 _TASKS_DURING_A_DEPLOYMENT = 2
-# The merge gate makes two builds of a release at once, while the plan of an earlier one may wait: CodeBuild fails a build
-# over the quota.
+# The merge gate makes two builds of a release at once, while the plan of an earlier one may wait: CodeBuild fails a
+# build over the quota.
 _BUILDS = 3
 
 
