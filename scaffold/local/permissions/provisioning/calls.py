@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,14 +149,16 @@ class ResourceCalls:
         yield from self._passed(change, change.properties.keys() if changed and self.passes_always else changed)
         yield from self._calls(self.read, change)
 
-    def _passed(self, change: Change, names: Any) -> Iterator[Need]:
+    def _passed(self, change: Change, names: Collection[str]) -> Iterator[Need]:
         for path, service in self.roles.items():
             name, *rest = path.split("/")
             if name in names:
                 for role in dict.fromkeys(texts_at(change.properties.get(name), rest)):
                     yield passed_role(role, f"{service}.amazonaws.com")
 
-    def _calls(self, text: str, change: Change, context: Context | None = None, own: Context | None = None) -> Any:
+    def _calls(
+        self, text: str, change: Change, context: Context | None = None, own: Context | None = None
+    ) -> Iterator[Need]:
         """The permissions for the calls of a text.
 
         Args:
