@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +14,7 @@ from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.results import Change
+from scaffold.deployment import boundaries
 from scaffold.deployment.foundation_data import check_data
 from scaffold.deployment.step import Pending, Step
 from scaffold.service import names
@@ -23,15 +25,23 @@ _PIPELINE_TYPE = "AWS::CodePipeline::Pipeline"
 
 
 class ExistingStacks:
-    """The stacks of the account, listed once."""
+    """The stacks of the account, listed once, and their templates, each read once."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._templates: dict[tuple[str, datetime | None], Any] = {}
 
     @cached_property
     def stacks(self) -> dict[str, Stack]:
         """Stack name → stack."""
         return stacks.find_all(self._session)
+
+    def template(self, stack: Stack) -> Any:
+        """The template of a stack, as `comparison.template_of` returns it."""
+        key = stack.id, stack.since
+        if key not in self._templates:
+            self._templates[key] = comparison.template_of(self._session, stack)
+        return self._templates[key]
 
 
 class Pipeline:
@@ -104,12 +114,13 @@ class StackStep(Step):
     def check(self) -> None:
         """Refuse a stack of another owner, one that CloudFormation cannot update, or a foundation without its data.
 
-        A template without an export that is in use is refused, too.
+        A template without an export that is in use, or whose boundary lacks a permission in use, is refused, too.
         """
         self._stack = self._existing.stacks.get(self.name)
         if self._stack is not None:
             comparison.check_usable(self.spec, self._stack)
             exports.check_kept(self._session, self.spec, self._stack)
+            boundaries.check_kept(self.spec, self._stack, self._existing.stacks, self._existing.template)
         if self.spec.kind is FOUNDATION:
             check_data(self._session, self._stack)
 
@@ -146,7 +157,7 @@ class StackStep(Step):
             raise comparison.unplannable(stack)
         if stack.status in stacks.UNFINISHED:
             return Pending("replace", (Change(STACK_TYPE, self.name, "delete"), *created))
-        if comparison.up_to_date(self._session, self.spec, stack):
+        if comparison.up_to_date(self._session, self.spec, stack, self._existing.template):
             return None
         self._change_set = change_sets.create(self._session, self.spec, stack.id, self._bucket(), self._change_set_name)
         changes = self._change_set.changes

@@ -18,6 +18,7 @@ from scaffold.local.cloudformation import (
     network,
     registration,
     runtime,
+    stack_roles,
     stack_rules,
 )
 from scaffold.local.protocol import AwsService
@@ -109,10 +110,12 @@ def assemble(
     ministack_bridge.refine_creation_times()
     existing_names.install()
     exports.install()
-    stack_rules.install()
+    role_of = stack_rules.install()
     drift.install()
     iam.install()
     iam_rules.install()
+    if engine:
+        stack_roles.StackRoles(engine.guard, role_of, engine.tags, autoscaling).install()
 
     services: dict[str, AwsService] = {
         "CodeCommit_20150413": codecommit,

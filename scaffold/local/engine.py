@@ -28,6 +28,7 @@ from scaffold.local.cloudformation.resource_types import ResourceType
 from scaffold.local.folder import CONTAINERS
 from scaffold.local.permissions.actor import Actor
 from scaffold.local.permissions.guard import Denied, Guard
+from scaffold.local.permissions.resource_tags import ResourceTags
 from scaffold.local.protocol import AwsService, Document, ServiceError
 from scaffold.local.services.build_surroundings import downloads, surroundings
 from scaffold.local.services.codebuild import CodeBuild, project_arn
@@ -70,7 +71,8 @@ class Engine:
         reports: ReportGroups,
     ) -> None:
         self._podman = podman.find(containers, state / CONTAINERS, os.environ.get("PATH", os.defpath), downloads())
-        self.guard = Guard({"cloudformation": ministack_bridge.stack_tags, "codebuild": self._codebuild_tags})
+        self.tags = ResourceTags({"codebuild": self._codebuild_tags, "codepipeline": self._pipeline_tags})
+        self.guard = Guard(self.tags.of)
         self._reports = reports
         endpoint, clock, stream = f"http://{api_address}", Clock(speed), EventStream()
         self._rules = EventRules(stream)
@@ -141,6 +143,9 @@ class Engine:
 
     def _codebuild_tags(self, arn: str) -> dict[str, str]:
         return self._codebuild.tags_of(arn)
+
+    def _pipeline_tags(self, arn: str) -> dict[str, str]:
+        return self.codepipeline.tags_of(arn)
 
     def _start_pipeline(self, pipeline: str, rule: str, role: str) -> None:
         """Start a pipeline for a rule. EventBridge has only a metric for targets that it may not invoke."""

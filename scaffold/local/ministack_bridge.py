@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, cast
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
@@ -42,6 +43,26 @@ Delete = Callable[[str, Document], None]
 Created = tuple[str, Document]
 #: Exports by their names, each with its StackId and Value.
 Exports = Mapping[str, Document]
+
+
+@dataclass(frozen=True)
+class Provisioning:
+    """A resource of a stack that is created, updated or deleted.
+
+    Attributes:
+        stack: The stack's name.
+        identifier: The physical id; empty before the resource exists.
+        old: The properties before; None for a creation, which a replacement is, too.
+        new: The properties after; None for a deletion.
+    """
+
+    stack: str
+    logical_id: str
+    type: str
+    identifier: str = ""
+    old: Document | None = None
+    new: Document | None = None
+
 
 _ACTIONS: dict[str, dict[str, Handler]] = {
     "cloudformation": handlers._ACTION_HANDLERS,
@@ -136,6 +157,20 @@ def answer_action(service: str, action: str, handler: Handler) -> None:
     _ACTIONS[service][action] = handler
 
 
+def after_changes(service: str, changed: Callable[[], None]) -> None:
+    """Call a function after each API action of a service in `_ACTIONS` that may have changed something."""
+
+    def respond(parameters: Document, original: Handler) -> Response:
+        try:
+            return original(parameters)
+        finally:
+            changed()
+
+    for action in list(_ACTIONS[service]):
+        if not action.startswith(("Get", "List")):
+            wrap_action(service, action, respond)
+
+
 def wrap_create(type_name: str, wrapper: Callable[[Document, Callable[[], Created]], Created]) -> None:
     """Monkeypatch how a type's resources are created. The wrapper takes the properties and the original creation."""
     functions, original = _function_of(type_name, "create")
@@ -154,6 +189,31 @@ def wrap_delete(type_name: str, wrapper: Callable[[str, Document, Delete], None]
     """
     functions, original = _function_of(type_name, "delete")
     functions["delete"] = lambda identifier, properties: wrapper(identifier, properties, original)
+
+
+def wrap_provisioning(wrapper: Callable[[Provisioning, Callable[[], Any]], Any]) -> None:
+    """Monkeypatch how the resources of all stacks are created, updated and deleted.
+
+    Args:
+        wrapper: Takes what happens, and the original call.
+    """
+    create, update, delete = stacks._provision_resource, stacks._update_resource, stacks._delete_resource
+
+    def provision(kind: str, logical_id: str, properties: Document, stack: str) -> Any:
+        happens = Provisioning(stack, logical_id, kind, new=properties)
+        return wrapper(happens, lambda: create(kind, logical_id, properties, stack))
+
+    def change(kind: str, identifier: str, old: Document, new: Document, stack: str, *more: Any) -> Any:
+        happens = Provisioning(stack, (more[0] if more else "") or identifier, kind, identifier, old, new)
+        if provisioners._replacing_change(kind, old, new):
+            happens = replace(happens, identifier="", old=None)
+        return wrapper(happens, lambda: update(kind, identifier, old, new, stack, *more))
+
+    def remove(kind: str, identifier: str, properties: Document, stack: str, logical_id: str) -> Any:
+        happens = Provisioning(stack, logical_id, kind, identifier, properties)
+        return wrapper(happens, lambda: delete(kind, identifier, properties, stack, logical_id))
+
+    stacks._provision_resource, stacks._update_resource, stacks._delete_resource = provision, change, remove
 
 
 def tag_buckets() -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from scaffold.local.permissions.policies import Statement as Statement
-from scaffold.local.permissions.policies import allowed as allowed
-from scaffold.local.permissions.policies import matches as matches
+from scaffold.iam.policies import Context, Request, refusal
+from scaffold.iam.policies import Statement as Statement
+from scaffold.iam.policies import matches as matches
 from tests.infrastructure.stacks import Stack
+
+
+def allowed(statements: Iterable[Statement], action: str, resource: str = "*", context: Context | None = None) -> bool:
+    """Whether the statements of all policies together allow a call. Keys that the context lacks are not in it."""
+    return not refusal(Request(action, resource, context or {}), statements)
 
 
 def statements_of(stack: Stack, role: str) -> list[Statement]:

@@ -46,7 +46,9 @@ class Account:
         document: dict[str, Any] = json.loads((self._folder / path).read_text())
         return document
 
-    def apply(self, name: str, template: str, configuration: str = "", **parameters: str) -> dict[str, str]:
+    def apply(
+        self, name: str, template: str, configuration: str = "", role: str = "", **parameters: str
+    ) -> dict[str, str]:
         """Create or update a stack by a change set, as the pipeline does, and return its outputs."""
         given = self._configuration(configuration) if configuration else {}
         parameters |= {"RootCommit": ROOT_COMMIT} if name == "foundation" else {}
@@ -64,6 +66,7 @@ class Account:
                 for key, value in {**given.get("Parameters", {}), **parameters}.items()
             ],
             Tags=[{"Key": key, "Value": value} for key, value in given.get("Tags", {}).items()],
+            **({"RoleARN": role} if role else {}),
         )
         change_set = self._settled(
             lambda: self.cloudformation.describe_change_set(StackName=stack, ChangeSetName=change), "Status"

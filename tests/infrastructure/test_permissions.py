@@ -11,9 +11,10 @@ import pytest
 import yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from scaffold.local.permissions.provisioning.table import CALLS
 from scaffold.service import names
 from scaffold.service.stack_kinds import DEPLOY_ROLE, PERMISSIONS, STACK_KINDS, Deployer, StackId
-from tests.infrastructure.handlers import CALLS, UNNAMED, calls
+from tests.infrastructure.handlers import UNNAMED, calls
 from tests.infrastructure.iam import allowed, boundary_of, matches, roles_of, statements_of
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, Stacks, as_list, one
@@ -123,6 +124,16 @@ def test_the_calls_of_a_resource_include_those_for_the_tags_of_its_stack(kind: s
     tagging = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, kind).schema.get("tagging", {})
     # Not an action of IAM: s3:PutBucketTagging also allows the API call DeleteBucketTagging.
     assert set(tagging.get("permissions", [])) - {"s3:DeleteBucketTagging"} <= set(calls(kind))
+
+
+def test_the_calls_are_those_of_the_handlers_of_the_types() -> None:
+    for kind, found in CALLS.items():
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, kind).schema
+        assert set(found.not_rehearsed) <= schema["properties"].keys(), kind
+        if kind.startswith("AWS::CodeBuild::"):  # Without handlers, or without the calls for reports.
+            continue
+        permitted = {action for handler in schema["handlers"].values() for action in handler.get("permissions", [])}
+        assert found.actions <= permitted | set(schema.get("tagging", {}).get("permissions", [])), kind
 
 
 def test_resources_get_their_tag_at_creation(stacks_of: Callable[..., Stacks]) -> None:

@@ -45,13 +45,14 @@ def image(account: Account, generated: Callable[..., Path]) -> str:
 
 
 def release(account: Account, image: str, version: str) -> str:
-    """Deploy a release; return the address of the environment."""
+    """Deploy a release with the deploy role, as the pipeline does; return the address of the environment."""
+    role = f"arn:aws:iam::000000000000:role/{account.app}/deploy/{account.app}-live-deploy"
     outputs = {
-        kind: account.apply(f"live-{kind}", f"{kind}.yaml", f"live/{kind}.json")
+        kind: account.apply(f"live-{kind}", f"{kind}.yaml", f"live/{kind}.json", role)
         for kind in ("network", "environment", "alarms")
     }
-    task = account.apply("live-task-definition", "live/task-definition.yaml", ImageUri=image, Version=version)
-    account.apply("live-service", "service.yaml", "live/service.json", **task)
+    task = account.apply("live-task-definition", "live/task-definition.yaml", "", role, ImageUri=image, Version=version)
+    account.apply("live-service", "service.yaml", "live/service.json", role, **task)
     return outputs["environment"]["ServiceUrl"]
 
 

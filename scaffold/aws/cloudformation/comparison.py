@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,10 +82,13 @@ def unfinished_deletion(stack: Stack, kind: StackKind) -> ScaffoldError:
     )
 
 
-def up_to_date(session: Session, spec: StackSpec, stack: Stack) -> bool:
+def up_to_date(session: Session, spec: StackSpec, stack: Stack, template: Callable[[Stack], Any] | None = None) -> bool:
     """Whether a stack's parameters, tags, template and stack policy are those of its spec.
 
     Template and stack policy are read only where the stack's parameters have no digest of them.
+
+    Args:
+        template: Reads the template, by default with `template_of`.
     """
     known = stack.parameters.get(names.TEMPLATE_DIGEST, names.UNKNOWN_DIGEST) != names.UNKNOWN_DIGEST
     wanted = spec.parameters
@@ -95,7 +98,8 @@ def up_to_date(session: Session, spec: StackSpec, stack: Stack) -> bool:
         return False
     if known:
         return True
-    return _same_template(template_of(session, stack), spec) and not policy_differs(session, spec, stack)
+    deployed = template(stack) if template else template_of(session, stack)
+    return _same_template(deployed, spec) and not policy_differs(session, spec, stack)
 
 
 def template_of(session: Session, stack: Stack) -> Any:

@@ -48,6 +48,7 @@ class Order:
     Attributes:
         ip: Its private address, which only the load balancers know.
         target_groups: The ARN of each target group with the name and port of the container that is its target.
+        balancing: How its target groups are changed; by default with local AWS's own permissions.
     """
 
     identifier: str
@@ -55,6 +56,7 @@ class Order:
     definition: dict[str, Any]
     ip: str
     target_groups: tuple[tuple[str, str, int], ...] = ()
+    balancing: Aws | None = None
 
 
 class Runner:
@@ -167,8 +169,10 @@ class Runner:
     def _heard(self, digest: str, checked: bool, said: dict[str, Any]) -> None:
         if "started" in said:
             self._changed(status="ACTIVATING", digest=digest)
-            self._register()
-            self._changed(status="RUNNING", health="UNKNOWN" if checked else None)
+            if refusal := self._register():
+                self.stop("TaskFailedToStart", refusal)
+            else:
+                self._changed(status="RUNNING", health="UNKNOWN" if checked else None)
         elif "health" in said:
             self._changed(health=said["health"])
         elif "exited" in said:
@@ -183,26 +187,37 @@ class Runner:
         container: dict[str, Any] = containers[0]
         return container
 
-    def _register(self) -> None:
+    def _register(self) -> str:
+        """Register the target; why not, where ECS may not do so."""
         for group, _, port in self._order.target_groups:
             target = [{"Id": self._order.ip, "Port": port}]
-            self._elb("register_targets", TargetGroupArn=group, Targets=target)
+            _, refusal = self._elb("register_targets", TargetGroupArn=group, Targets=target)
+            if refusal:
+                return f"failed to register targets in (target-group {group}) with (error {refusal})"
+        return ""
 
     def _deregister(self) -> None:
         """Deregister the target, and wait until its requests have ended or the deregistration delay has passed."""
         for group, _, port in self._order.target_groups:
             target = [{"Id": self._order.ip, "Port": port}]
-            deregistered = self._elb("deregister_targets", TargetGroupArn=group, Targets=target)
+            deregistered, _ = self._elb("deregister_targets", TargetGroupArn=group, Targets=target)
             while deregistered and (self._order.ip, port) in self._host.balancers.health(group):
                 time.sleep(_DRAIN_POLL_SECONDS)
 
-    def _elb(self, operation: str, **parameters: Any) -> bool:
-        """Call Elastic Load Balancing; false if the target group was deleted, or local AWS is ending."""
+    def _elb(self, operation: str, **parameters: Any) -> tuple[bool, str]:
+        """Call Elastic Load Balancing: whether it succeeded, and AWS's message where permissions are missing.
+
+        It fails, too, where the target group was deleted, or local AWS is ending.
+        """
+        aws = self._order.balancing or self._host.aws
         try:
-            getattr(self._host.aws.client("elbv2", self._order.region), operation)(**parameters)
-        except (ClientError, BotoCoreError):
-            return False
-        return True
+            getattr(aws.client("elbv2", self._order.region), operation)(**parameters)
+        except ClientError as error:
+            said = error.response["Error"]
+            return False, said.get("Message", "") if said.get("Code") == "AccessDenied" else ""
+        except BotoCoreError:
+            return False, ""
+        return True, ""
 
 
 def _registry_token(aws: Aws, region: str) -> str:

@@ -235,7 +235,8 @@ class Services:
         )
         for group, _, _ in groups:
             self._targets[group, ip] = (arn, start.task)
-        order = Order(start.task, record.region, definition, ip, groups)
+        balancing = self._host.aws.of_service(record.settings)
+        order = Order(start.task, record.region, definition, ip, groups, balancing=balancing)
 
         def changed(**change: Any) -> None:
             self._work.put(lambda: self._task_changed(arn, start.task, change))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 
 from scaffold.engine.tasks.services import DeploymentFailed
@@ -15,6 +14,7 @@ from scaffold.local.cloudformation.resource_types import (
     already_exists,
     call_ministack,
     call_service,
+    handler_failure,
     to_api,
 )
 from scaffold.local.protocol import Document, service_model
@@ -128,20 +128,15 @@ class Service(ResourceType):
         try:
             self._api.services.wait(arn, deployment, _STABLE_SECONDS)
         except DeploymentFailed as error:
-            raise _handler_failure(f"Error occurred during operation '{_operation(error)}'.") from error
+            raise handler_failure(f"Error occurred during operation '{_operation(error)}'.") from error
         except TimeoutError as error:
-            raise _handler_failure("Exceeded attempts to wait", "NotStabilized") from error
+            raise handler_failure("Exceeded attempts to wait", "NotStabilized") from error
         return arn, {"ServiceArn": arn, "Name": service["serviceName"]}
 
 
 def _operation(error: DeploymentFailed) -> str:
     broken = "circuit breaker" in str(error)
     return "ECS Deployment Circuit Breaker was triggered" if broken else "ECS Deployment was stopped"
-
-
-def _handler_failure(message: str, code: str = "GeneralServiceException") -> ValueError:
-    token = f"RequestToken: {uuid.uuid4()}, HandlerErrorCode: {code}"
-    return ValueError(f'Resource handler returned message: "{message}" ({token})')
 
 
 def _is_forced(request: Request) -> bool:

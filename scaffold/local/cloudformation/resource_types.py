@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import uuid
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -112,6 +113,12 @@ class Failed(ValueError):
     def __init__(self, service: str, error: ServiceError) -> None:
         super().__init__(f"{error.message} (Service: {service}, Error Code: {error.code})")
         self.code = error.code
+
+
+def handler_failure(message: str, code: str = "GeneralServiceException") -> ValueError:
+    """The failure of a resource with the message that its type's handler has returned."""
+    token = f"RequestToken: {uuid.uuid4()}, HandlerErrorCode: {code}"
+    return ValueError(f'Resource handler returned message: "{message}" ({token})')
 
 
 def already_exists(type_name: str, identifier: str) -> ValueError:

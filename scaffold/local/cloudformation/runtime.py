@@ -89,7 +89,7 @@ class ScalingPolicy(ResourceType):
     def create(self, request: Request) -> Created:
         """Create the policy."""
         given = {key: value for key, value in request.properties.items() if key != "ScalingTargetId"}
-        given |= self._resource(request.properties)
+        given |= target_of(request.properties)
         parameters = to_api("application-autoscaling", "PutScalingPolicyRequest", given)
         arn = call_service(self._service, "PutScalingPolicy", parameters, request.region)["PolicyARN"]
         return arn, {"Arn": arn}
@@ -101,18 +101,19 @@ class ScalingPolicy(ResourceType):
     def delete(self, request: Request) -> None:
         """Delete the policy. No error if it was deleted together with its target."""
         try:
-            given = self._resource(request.properties) | {"PolicyName": request.properties["PolicyName"]}
+            given = target_of(request.properties) | {"PolicyName": request.properties["PolicyName"]}
             call_service(self._service, "DeleteScalingPolicy", given, request.region)
         except Failed as error:
             if error.code != "ObjectNotFoundException":
                 raise
 
-    @staticmethod
-    def _resource(properties: Document) -> Document:
-        if "ScalingTargetId" in properties:
-            resource, dimension, namespace = properties["ScalingTargetId"].split("|")
-            return {"ResourceId": resource, "ScalableDimension": dimension, "ServiceNamespace": namespace}
-        return _target(properties)
+
+def target_of(properties: Document) -> Document:
+    """What identifies the scalable target of a scaling policy."""
+    if "ScalingTargetId" in properties:
+        resource, dimension, namespace = properties["ScalingTargetId"].split("|")
+        return {"ResourceId": resource, "ScalableDimension": dimension, "ServiceNamespace": namespace}
+    return _target(properties)
 
 
 def _target(properties: Document) -> Document:

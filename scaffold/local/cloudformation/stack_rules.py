@@ -26,8 +26,12 @@ _MISSING_EXPORT = re.compile("Export '(.*)' not found")
 NO_CHANGES = "The submitted information didn't contain changes"
 
 
-def install() -> None:
-    """Monkeypatch the rules into ministack's CloudFormation."""
+def install() -> Callable[[str], str]:
+    """Monkeypatch the rules into ministack's CloudFormation.
+
+    Returns:
+        A function that says by a stack's id as which role CloudFormation acts; an empty text where it has none.
+    """
     rules = _StackRules()
     for action in ("CreateStack", "UpdateStack", "CreateChangeSet", "ExecuteChangeSet", "DeleteStack"):
         ministack_bridge.wrap_action("cloudformation", action, rules.of(action))
@@ -35,6 +39,7 @@ def install() -> None:
     ministack_bridge.wrap_rollback(_reason_for_rollback)
     ministack_bridge.wrap_delete("AWS::S3::Bucket", _delete_empty_bucket)
     ministack_bridge.tag_buckets()
+    return rules.role
 
 
 class _StackRules:
@@ -63,10 +68,15 @@ class _StackRules:
             if action != "DeleteStack":
                 self._record(action, parameters, role, change_set)
             elif stack:
+                self._roles[stack["StackId"]] = role
                 self._deletions[stack["StackId"]] = datetime.now(UTC).isoformat()
             return response
 
         return respond
+
+    def role(self, stack_id: str) -> str:
+        """The role of a stack, by its id."""
+        return self._roles.get(stack_id, "")
 
     def describe_stacks(self, parameters: Document, original: Handler) -> Response:
         """Add the roles and deletion times to the stacks that ministack describes."""
@@ -90,7 +100,7 @@ class _StackRules:
         """The role that CloudFormation acts as: a change set's own role, also if it has none, else the stack's."""
         if change_set:
             return self._roles.get(change_set["ChangeSetId"], "")
-        return self._roles.get(stack["StackId"], "") if stack else ""
+        return self.role(stack["StackId"]) if stack else ""
 
     def _record(self, action: str, parameters: Document, role: str, executed: Document | None) -> None:
         """Keep the role of a stack or change set; let a change set be executed that changes nothing but outputs."""

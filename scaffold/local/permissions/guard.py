@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from scaffold.engine.credentials import Credentials
+from scaffold.iam.policies import NotEvaluated, Request, refusal
 from scaffold.local.ministack_bridge import secret_arn
 from scaffold.local.permissions import answers
 from scaffold.local.permissions.api_requests import ApiRequest
 from scaffold.local.permissions.bucket_needs import Ask, bucket_needs
 from scaffold.local.permissions.needs import Need, NotRehearsed, needs_of, registry_needs
-from scaffold.local.permissions.policies import NotEvaluated, Request, refusal
-from scaffold.local.permissions.roles import permissions_of
+from scaffold.local.permissions.roles import Permissions, Roles
 from scaffold.local.permissions.sessions import Session, Sessions
 from scaffold.local.protocol import ACCOUNT
 
@@ -21,6 +21,7 @@ TagsOf = Callable[[str], Mapping[str, str] | None]
 #: The condition keys that are evaluated, in lower case; a key with a slash at its end stands for all that start so.
 #: Those that a request does not set are not in it. `aws:ResourceTag/` is evaluated where the tags are known.
 EVALUATED: tuple[str, ...] = (
+    "application-autoscaling:service-namespace",
     "aws:calledvia",
     "aws:principalaccount",
     "aws:principalarn",
@@ -30,7 +31,11 @@ EVALUATED: tuple[str, ...] = (
     "aws:sourceaccount",
     "aws:sourcearn",
     "aws:tagkeys",
+    "ec2:createaction",
+    "ecs:createaction",
+    "elasticloadbalancing:createaction",
     "iam:passedtoservice",
+    "iam:permissionsboundary",
 )
 
 
@@ -42,11 +47,12 @@ class Guard:
     """Decides about the calls of roles. May be used from any thread.
 
     Args:
-        tags: How the tags of a service's resources are found, by the service in ARNs.
+        tags: How the tags of resources are found.
     """
 
-    def __init__(self, tags: Mapping[str, TagsOf]) -> None:
+    def __init__(self, tags: TagsOf) -> None:
         self._sessions = Sessions()
+        self._roles = Roles()
         self._tags = tags
 
     def assume(self, role_arn: str, session: str) -> Credentials:
@@ -65,7 +71,25 @@ class Guard:
         """
         found = self._sessions.assume(role_arn, session)
         try:
-            self._check(found, region, needs)
+            self._check(found, region, needs, self._roles.permissions_of(found.role, region))
+        except NotRehearsed as error:
+            raise Denied(_message(found, error)) from error
+
+    def require_all(self, role_arn: str, session: str, region: str, needs: Callable[[], Iterable[Need]]) -> None:
+        """Check the calls that CloudFormation makes with a role. A role that may do everything may make any call.
+
+        Args:
+            needs: Gives the permissions; raises NotRehearsed where they are not known.
+
+        Raises:
+            Denied: The role lacks a permission.
+        """
+        found = self._sessions.assume(role_arn, session)
+        permissions = self._roles.permissions_of(found.role, region)
+        if permissions.unlimited:
+            return
+        try:
+            self._check(found, region, needs(), permissions)
         except NotRehearsed as error:
             raise Denied(_message(found, error)) from error
 
@@ -92,7 +116,7 @@ class Guard:
             return answers.caller_identity(session)
         try:
             needs = await bucket_needs(request, ask) if request.service == "s3" else needs_of(request, secret_arn)
-            self._check(session, request.region, needs)
+            self._check(session, request.region, needs, self._roles.permissions_of(session.role, request.region))
         except (Denied, NotRehearsed) as error:
             return answers.access_denied(_message(session, error), request.protocol, request.method)
         if (request.service, request.operation) == ("ecr", "GetAuthorizationToken"):
@@ -105,13 +129,12 @@ class Guard:
             return None
         try:
             needs = registry_needs(request.method, request.path, request.arguments, region)
-            self._check(session, region, needs)
+            self._check(session, region, needs, self._roles.permissions_of(session.role, region))
         except (Denied, NotRehearsed) as error:
             return answers.registry_denied(_message(session, error))
         return None
 
-    def _check(self, session: Session, region: str, needs: Iterable[Need]) -> None:
-        permissions = permissions_of(session.role, region)
+    def _check(self, session: Session, region: str, needs: Iterable[Need], permissions: Permissions) -> None:
         for need in needs:
             request = self._request(session, region, need)
             try:
@@ -131,8 +154,7 @@ class Guard:
             **need.context,
         }
         known = (*EVALUATED, _CHANGE_SET)
-        find = self._tags.get(([*need.resource.split(":"), "", ""])[2])
-        tags = find(need.resource) if find else None
+        tags = self._tags(need.resource)
         if tags is not None:
             context |= {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
             known = (*known, "aws:resourcetag/")

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from scaffold.iam.policies import Context, as_list
 from scaffold.local.permissions.api_requests import ApiRequest
-from scaffold.local.permissions.policies import Context, as_list
 from scaffold.local.protocol import ACCOUNT
 
 #: The name of a service in IAM actions, where it is not that of its signatures.

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from scaffold.iam.policies import Statement, allows_everything, as_list
 from scaffold.local import ministack_bridge
-from scaffold.local.permissions.policies import Statement, as_list
 from scaffold.local.protocol import ServiceError
 
 
@@ -26,9 +26,35 @@ class Permissions:
     identity: list[Statement]
     boundary: list[Statement] | None
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether the role may make every call, whatever it is."""
+        return all(map(allows_everything, [self.identity, *([] if self.boundary is None else [self.boundary])]))
 
-def permissions_of(role: str, region: str) -> Permissions:
-    """The permissions of a role. One that does not exist has none."""
+
+class Roles:
+    """The permissions of all roles, read again after each change in IAM. May be used from any thread."""
+
+    def __init__(self) -> None:
+        self._changes = 0
+        self._read: dict[tuple[str, int], Permissions] = {}
+        ministack_bridge.after_changes("iam", self._changed)
+
+    def _changed(self) -> None:
+        self._changes += 1
+        self._read.clear()
+
+    def permissions_of(self, role: str, region: str) -> Permissions:
+        """The permissions of a role. One that does not exist has none."""
+        # What was read before a change, and is stored after it, has another key.
+        key = role, self._changes
+        found = self._read.get(key)
+        if found is None:
+            found = self._read[key] = _permissions_of(role, region)
+        return found
+
+
+def _permissions_of(role: str, region: str) -> Permissions:
 
     def call(operation: str, **parameters: str) -> Any:
         found = ministack_bridge.call("iam", operation, parameters, region)

@@ -27,6 +27,11 @@ class ApplicationAutoScaling(AwsService):
         self._policies: dict[Key, Document] = {}
         self._hold_limits = hold_limits
 
+    def target_arn(self, region: str, resource: Document) -> str:
+        """The ARN of a scalable target, which has a random id; empty if it is not registered."""
+        key = (region, *(resource[name] for name in _RESOURCE))
+        return str(self._targets[key]["ScalableTargetARN"]) if key in self._targets else ""
+
     def register_scalable_target(self, call: Call) -> Document:
         """Register or update a target."""
         given, key = call.parameters, _key(call)

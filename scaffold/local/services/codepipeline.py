@@ -64,6 +64,10 @@ class CodePipeline(AwsService):
     def __init__(self) -> None:
         self._all: dict[tuple[str, str], Pipeline] = {}
 
+    def tags_of(self, arn: str) -> dict[str, str]:
+        """The tags of a pipeline; none if it does not exist."""
+        return next((pipeline.tags for pipeline in self._all.values() if pipeline.arn == arn), {})
+
     def create_pipeline(self, call: Call) -> Document:
         """Create a pipeline and record its first execution."""
         declaration = _completed(call.parameters["pipeline"])

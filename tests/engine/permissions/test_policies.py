@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scaffold.local.permissions.policies import NotEvaluated, Request, refusal
+from scaffold.iam.policies import NotEvaluated, Request, refusal
 
 ROLE = {"aws:PrincipalArn": "arn:aws:iam::000000000000:role/shop"}
 

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scaffold.local.environment import running_local_aws
-from tests.engine.roles import create_role
+from tests.engine.roles import create_role, policy
 from tests.engine.tasks.test_running import Account, template, wait
 
 PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
@@ -99,3 +99,38 @@ def test_a_task_does_not_start_without_permissions_of_its_execution_role(account
         wait(lambda: bool(stopped(name)))  # noqa: B023 (called at once)
         assert f"is not authorized to perform: {expected} because no identity-based" in stopped(name)[0]
         ecs.delete_service(cluster="denied", service=name, force=True)
+
+
+def test_targets_are_registered_with_the_role_of_the_service(account: Account, image: str) -> None:
+    """A task that may not be registered is stopped."""
+    described, iam = template("balanced", image), account.client("iam")
+    del described["Resources"]["Service"]
+    account.stacks.create_stack(StackName="balanced", TemplateBody=json.dumps(described))
+    assert account.settled("balanced") == "CREATE_COMPLETE"
+    resources = account.stacks.describe_stack_resources(StackName="balanced")["StackResources"]
+    physical = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources}
+    arn, role = physical["Group"], create_role(iam, "balancing", allowing("elasticloadbalancing:Describe*"))
+    advanced = {"alternateTargetGroupArn": physical["Other"], "productionListenerRule": physical["Rule"]}
+    balancer = {"targetGroupArn": arn, "containerName": "app", "containerPort": 8080}
+    account.ecs.create_service(
+        cluster="balanced",
+        serviceName="balanced",
+        taskDefinition=physical["Definition"],
+        desiredCount=1,
+        loadBalancers=[balancer | {"advancedConfiguration": advanced | {"roleArn": role}}],
+    )
+    action = "elasticloadbalancing:RegisterTargets"
+
+    def reasons() -> list[str]:
+        found = [one.get("stoppedReason", "") for one in account.tasks("balanced", "STOPPED")]
+        return [one for one in found if action in one]
+
+    wait(lambda: bool(reasons()))
+    user = "User: arn:aws:sts::000000000000:assumed-role/balancing/ecs-service-scheduler"
+    denied = f"{user} is not authorized to perform: {action} on resource: {arn} because no identity-based policy"
+    assert reasons()[0].startswith(f"failed to register targets in (target-group {arn}) with (error {denied}")
+    allowed = policy(allowing("elasticloadbalancing:*"))
+    iam.put_role_policy(RoleName="balancing", PolicyName="given", PolicyDocument=allowed)
+    elb = account.client("elbv2")
+    wait(lambda: bool(elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]))
+    account.ecs.delete_service(cluster="balanced", service="balanced", force=True)

@@ -1,0 +1,162 @@
+"""A boundary may lose a permission only when no role uses it: refused before anything changes, in plans too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaffold.iam.grants import Grant, Limit
+from scaffold.service.service import read
+from tests.deploy.services import FOUNDATION, PERMISSIONS, Wire, client, commit, environment_stack, run
+from tests.deploy.test_digest import with_digest
+from tests.deploy.test_exports import refused
+
+BOUNDARY = """\
+  Boundary:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      ManagedPolicyName: !Sub ${AppName}-${EnvironmentName}-boundary
+      PolicyDocument:
+        Version: '2012-10-17'
+        Statement:
+          - Effect: Allow
+            Action: [ACTIONS]
+            Resource: !Sub 'arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/${AppName}/*'
+          - {Effect: Allow, Action: ['dynamodb:GetItem', 'sqs:*'], Resource: '*'}
+"""
+OUTPUT = "  BoundaryArn: {Value: !Ref Boundary, Export: {Name: !Sub '${AWS::StackName}-BoundaryArn'}}\n"
+WRITING = "'logs:CreateLogStream', 'logs:PutLogEvents'"
+
+
+def deploy_role(actions: str = WRITING, old: str = "", new: str = "") -> str:
+    template = with_digest(PERMISSIONS + BOUNDARY.replace("ACTIONS", actions)).replace(old or "none", new)
+    return template.replace("Outputs:\n", f"Outputs:\n{OUTPUT}", 1)
+
+
+def create_role(service: Path, actions: list[str], resource: Any = "*", **more: Any) -> str:
+    """Create or update the environment stack of dev, with a role under the boundary; return its name."""
+    app = read(service).app_name
+    trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    statement = {"Effect": "Allow", "Action": actions, "Resource": resource}
+    properties = {
+        "PermissionsBoundary": {"Fn::ImportValue": f"{app}-dev-deploy-role-BoundaryArn"},
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+        "Policies": [{"PolicyName": "use", "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}],
+        **more,
+    }
+    name, api = environment_stack(app, "dev", "environment"), client("cloudformation")
+    body = json.dumps({"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": properties}}})
+    exists = name in [one["StackName"] for one in api.describe_stacks()["Stacks"]]
+    (api.update_stack if exists else api.create_stack)(
+        StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+    done = "stack_update_complete" if exists else "stack_create_complete"
+    api.get_waiter(done).wait(StackName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
+    return name
+
+
+def commit_role(service: Path, template: str) -> None:
+    (service / "infrastructure" / "deploy-role.yaml").write_text(template)
+    commit(service)
+
+
+def test_a_permission_in_use_is_kept(service: Path, wire: Wire) -> None:
+    commit_role(service, deploy_role())
+    run(service)
+    user = create_role(service, ["logs:PutLogEvents"])
+    commit_role(service, deploy_role("'logs:CreateLogStream'"))
+    for plan in (True, False):
+        error = refused(service, wire, plan=plan)
+        assert error.happened == (
+            "The boundary in infrastructure/deploy-role.yaml no longer allows logs:PutLogEvents, "
+            f"which roles of {user} still have."
+        )
+        assert error.remedy.startswith("Restore it, release the commit that stops using it first")
+    create_role(service, ["logs:CreateLogStream"])
+    assert run(service).changed
+
+
+def test_templates_are_read_only_where_a_permission_is_removed(service: Path, wire: Wire) -> None:
+    commit_role(service, deploy_role())
+    run(service)
+    create_role(service, ["logs:PutLogEvents"])
+    reads = "cloudformation:GetTemplate"
+
+    def read_for(template: str) -> int:
+        """How many more templates a plan reads than one of the same template with a remark."""
+        commit_role(service, template)
+        wire.calls.clear()
+        run(service, plan=True)
+        return wire.calls.count(reads)
+
+    unchanged = read_for(deploy_role())
+    more = read_for(deploy_role(f"{WRITING}, 'logs:DescribeLogStreams'"))
+    # One deploy role for each environment: dev, staging, prod.
+    roles = sum(path.name == "deploy-role.json" for path in (service / "infrastructure").rglob("*"))
+    assert more == unchanged + roles
+    assert read_for(deploy_role(old="'dynamodb:GetItem', ")) == unchanged + roles + 1
+
+
+def test_resources_and_policies_of_other_stacks_count(service: Path, wire: Wire) -> None:
+    policy = """\
+  Shared:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      PolicyDocument:
+        Version: '2012-10-17'
+        Statement: [{Effect: Allow, Action: 'sqs:SendMessage', Resource: !GetAtt Key.Arn}]
+Outputs:
+  Shared: {Value: !Ref Shared, Export: {Name: !Sub '${AWS::StackName}-Shared'}}
+"""
+    commit(service, infrastructure__foundation_yaml=FOUNDATION.replace("Outputs:\n", policy))
+    commit_role(service, deploy_role())
+    run(service)
+    app = read(service).app_name
+    group = f"arn:aws:logs:us-east-1:000000000000:log-group:/{app}/dev"
+    create_role(
+        service,
+        ["logs:PutLogEvents"],
+        group,
+        ManagedPolicyArns=[{"Fn::ImportValue": f"{app}-foundation-Shared"}],
+    )
+    commit_role(service, deploy_role(old="log-group:/${AppName}/*", new="log-group:/${AppName}/live"))
+    assert f"no longer allows logs:PutLogEvents on {group}, which" in refused(service, wire, plan=True).happened
+    commit_role(service, deploy_role(old=", 'sqs:*'"))
+    assert "no longer allows sqs:SendMessage, which" in refused(service, wire, plan=True).happened
+    commit_role(service, deploy_role(old="'sqs:*'", new="'sqs:SendMessage*'"))
+    assert run(service, plan=True).changed
+
+
+def limit(*allowed: Grant, denied: tuple[Grant, ...] = ()) -> Limit:
+    return Limit(frozenset(allowed), frozenset(denied))
+
+
+GET, ANY = Grant("s3:GetObject", "arn:b/*"), Grant("s3:*", "*")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "used", "loses"),
+    [
+        (limit(GET), limit(GET), GET, False),
+        (limit(GET), limit(), GET, True),
+        (limit(GET), limit(), Grant("s3:PutObject", "arn:b/*"), False),
+        (limit(GET), limit(ANY), GET, False),
+        (limit(ANY), limit(GET), Grant("s3:getobject", "arn:b/key"), False),
+        (limit(ANY), limit(GET), Grant("s3:GetObject", "arn:c/key"), True),
+        (limit(ANY), limit(GET), Grant("s3:GetObject", None), False),
+        (limit(GET, ANY), limit(ANY), GET, False),
+        # A policy that allows more than the boundary.
+        (limit(GET, Grant("s3:PutObject", "*")), limit(GET), Grant("s3:*", "*"), True),
+        (limit(GET), limit(GET, Grant("s3:PutObject", "*")), Grant("s3:*", "*"), False),
+        # Under other conditions.
+        (limit(GET), limit(Grant(GET.action, GET.resource, "{}")), GET, True),
+        (limit(Grant(GET.action, GET.resource, "{}")), limit(GET), GET, False),
+        (limit(GET), limit(GET, denied=(ANY,)), GET, True),
+        (limit(GET), limit(GET, denied=(Grant("s3:Put*", "*"),)), GET, False),
+    ],
+)
+def test_what_a_boundary_loses(before: Limit, after: Limit, used: Grant, loses: bool) -> None:
+    assert (bool(before.removed(after)) and before.loses(after, used)) is loses
