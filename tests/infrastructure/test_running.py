@@ -20,7 +20,7 @@ GET = build_opener(ProxyHandler({})).open
 
 @pytest.fixture(scope="module")
 def account(generated: Callable[..., Path]) -> Iterator[Account]:
-    with running_local_aws(runs=True) as aws:
+    with running_local_aws(runs=True, speed=600) as aws:
         yield Account(aws.variables, generated(**ANSWERS))
 
 

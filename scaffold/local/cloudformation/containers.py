@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from scaffold.engine.tasks.services import DeploymentFailed
+from scaffold.engine.tasks.record import DeploymentFailed
 from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation.resource_types import (
     Created,
@@ -135,8 +135,9 @@ class Service(ResourceType):
 
 
 def _operation(error: DeploymentFailed) -> str:
-    broken = "circuit breaker" in str(error)
-    return "ECS Deployment Circuit Breaker was triggered" if broken else "ECS Deployment was stopped"
+    if "circuit breaker" in str(error):
+        return "ECS Deployment Circuit Breaker was triggered"
+    return "ECS Deployment Alarm was triggered" if "CloudWatch alarms" in str(error) else "ECS Deployment was stopped"
 
 
 def _handler_failure(message: str, code: str = "GeneralServiceException") -> ValueError:
