@@ -48,6 +48,11 @@ class Record:
         return tuple(found)
 
     @property
+    def newest(self) -> str:
+        """The ARN of the newest task definition, which a rollback does not change."""
+        return max(self.definitions, key=lambda arn: int(arn.rpartition(":")[2]))
+
+    @property
     def busy(self) -> bool:
         """Whether something can happen because time passes."""
         return not self.state.steady and (not self.deleted or bool(self.state.tasks))

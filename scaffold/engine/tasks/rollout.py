@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -89,3 +90,12 @@ class Deployment:
     shifted: int = 0
     until: float | None = None
     watch: Watch = _UNWATCHED
+
+
+def new_deployment(definition: str, now: float) -> Deployment:
+    """A deployment that starts now.
+
+    Args:
+        definition: The ARN of its task definition.
+    """
+    return Deployment(f"ecs-svc/{str(uuid.uuid4().int)[:19]}", definition, now, now)

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from scaffold.core.faults import Fault
 from scaffold.engine.balancer.configuration import Address
 from scaffold.engine.balancer.health import TargetHealth
 from scaffold.engine.clock import Clock
@@ -18,9 +19,10 @@ from scaffold.engine.tasks.addresses import Addresses
 from scaffold.engine.tasks.announcer import Announcer
 from scaffold.engine.tasks.deployment import begin, step
 from scaffold.engine.tasks.documents import Document, advance_task, new_task, service_document
+from scaffold.engine.tasks.faulty import Faults
 from scaffold.engine.tasks.record import Record, health_of, rules_of
 from scaffold.engine.tasks.revisions import service_deployment, service_revision
-from scaffold.engine.tasks.rollout import Deployment
+from scaffold.engine.tasks.rollout import new_deployment
 from scaffold.engine.tasks.runner import Host, Order, Runner
 from scaffold.engine.tasks.service import (
     AskAlarms,
@@ -60,6 +62,7 @@ class Services:
         self._records: dict[str, Record] = {}
         self._addresses = Addresses()
         self._traffic = Traffic(host.aws, clock)
+        self._faults = Faults(host.balancers)
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -70,7 +73,7 @@ class Services:
         """Create a service; return the id of its first deployment."""
         with self._lock:
             now = self._clock.now()
-            deployment = self._new_deployment(definition, now)
+            deployment = new_deployment(definition["taskDefinitionArn"], now)
             state, effects = begin(settings["serviceName"], desired, rules_of(settings, self._clock), deployment, now)
             record = Record(settings, {definition["taskDefinitionArn"]: definition}, state)
             self._records[settings["serviceArn"]] = record
@@ -92,7 +95,7 @@ class Services:
             deployment = None
             if definition is not None:
                 record.definitions[definition["taskDefinitionArn"]] = definition
-                deployment = self._new_deployment(definition, self._clock.now())
+                deployment = new_deployment(definition["taskDefinitionArn"], self._clock.now())
             wanted = record.state.desired if desired is None else desired
             self._handle(record, Updated(wanted, rules_of(record.settings, self._clock), deployment))
             return deployment.identifier if deployment else None
@@ -147,6 +150,13 @@ class Services:
         with self._lock:
             self._handle(self._records[arn], StopRequested(rollback))
 
+    def inject(self, service: str, fault: Fault | None) -> None:
+        """Let the newest version of the services with a name have a fault, or none."""
+        with self._lock:
+            self._faults.replace(service, fault)
+            for record in self._records.values():
+                self._faults.strike(record)
+
     def tasks(self, cluster: str) -> list[Document]:
         """The tasks of a cluster, by its ARN, those included that have stopped lately."""
         with self._lock:
@@ -176,11 +186,6 @@ class Services:
         """Wait until all tasks of a deleted service have stopped."""
         with self._changed:
             self._changed.wait_for(lambda: not self._records[arn].state.tasks, seconds)
-
-    @staticmethod
-    def _new_deployment(definition: Document, now: float) -> Deployment:
-        number = str(uuid.uuid4().int)[:19]
-        return Deployment(f"ecs-svc/{number}", definition["taskDefinitionArn"], now, now)
 
     def _loop(self) -> None:
         while True:
@@ -241,7 +246,9 @@ class Services:
         ip = self._addresses.give(arn, start.task, tuple(group for group, _, _ in groups))
         document = new_task(record.settings, start.task, start.deployment, definition, ip, self._clock.now())
         record.tasks[start.task] = document
-        order = Order(start.task, record.region, definition, ip, groups)
+        fault = self._faults.of(record, start.definition)
+        order = Order(start.task, record.region, definition, ip, groups, fault is not None and fault.exits)
+        self._faults.strike(record)
 
         def changed(**change: Any) -> None:
             self._work.put(lambda: self._task_changed(arn, start.task, change))
@@ -262,6 +269,7 @@ class Services:
                 self._handle(record, Running(identifier, container, self._known_target(identifier, target)))
             elif status == "STOPPED":
                 del record.runners[identifier]
+                self._faults.strike(record)
                 self._forget(record, identifier)
                 self._handle(record, Stopped(identifier, change["stop_code"] == "UserInitiated"))
             elif health:
@@ -270,9 +278,8 @@ class Services:
     def _known_target(self, identifier: str, default: Health) -> Health:
         """The health of a target that was checked before its task was reported to run."""
         for group, ip in self._addresses.targets(identifier):
-            for address, health in self._host.balancers.health(group).items():
-                if address[0] == ip:
-                    return health_of(health)
+            known = [one for address, one in self._host.balancers.health(group).items() if address[0] == ip]
+            return health_of(known[0]) if known else default
         return default
 
     def _forget(self, record: Record, identifier: str) -> None:

@@ -86,6 +86,9 @@ class Shop:
         assert found["targetServiceRevision"]["arn"] == listed[0]["targetServiceRevisionArn"]
         return found
 
+    def inject(self, *faults: str) -> None:
+        self.account.aws.inject_faults("shop", faults)
+
     def set_alarm(self, state: str) -> None:
         self.account.client("cloudwatch").set_alarm_state(AlarmName="errors", StateValue=state, StateReason="a test")
 
@@ -146,13 +149,36 @@ def test_a_shift_ends_on_request_and_the_server_leaves_nothing(shop: Shop) -> No
     assert (shop.weights(), shop.newest()["status"]) == ([0, 100], "ROLLBACK_SUCCESSFUL")
     with pytest.raises(shop.account.ecs.exceptions.ConflictException):
         shop.account.ecs.stop_service_deployment(serviceDeploymentArn=stopped)
+    shop.inject("errors:100%")  # A canary fails for its share only.
     shop.release("4", MARK="killed")
     wait(lambda: shop.weights() == [PERCENT, 100 - PERCENT])
+    with constant_client(shop.account.url("shop")) as client:
+        wait(lambda: client.outcomes["failed"] >= 3 and client.outcomes["answered"] >= 3)
+    assert client.answers == {"1"}
+    shop.inject()
+    with constant_client(shop.account.url("shop")) as client:
+        wait(lambda: client.answers == {"1", "4"})
+    assert client.failures == []
     server = shop.account.aws.process.pid
     pids = [*tasks_of(server, "APP_VERSION=1"), *tasks_of(server, "MARK=killed")]
     assert len(pids) >= 2
     os.kill(server, signal.SIGKILL)
     wait(lambda: not any(Path(f"/proc/{pid}/environ").exists() for pid in pids), 30)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fault", "reason"), [("exit", None), ("unhealthy", "Task failed ELB health checks")])
+def test_faults_of_the_tasks_trip_the_circuit_breaker(shop: Shop, fault: str, reason: str | None) -> None:
+    shop.inject(fault)
+    with constant_client(shop.account.url("shop")) as client:
+        shop.release("2")
+        assert shop.account.settled("shop") == "UPDATE_ROLLBACK_COMPLETE"
+    assert (client.failures, client.answers) == ([], {"1"})
+    assert "'ECS Deployment Circuit Breaker was triggered'" in shop.account.failure("shop")
+    stopped = shop.account.tasks("shop", "STOPPED")
+    assert len(stopped) >= 3
+    codes = {(one["stopCode"], one["containers"][0].get("exitCode")) for one in stopped}
+    assert codes == {("EssentialContainerExited", 1)} if reason is None else reason in str(stopped)
 
 
 def test_what_is_not_rehearsed_or_not_possible_is_refused() -> None:
