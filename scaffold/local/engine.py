@@ -70,7 +70,13 @@ class Engine:
         reports: ReportGroups,
     ) -> None:
         self._podman = podman.find(containers, state / CONTAINERS, os.environ.get("PATH", os.defpath), downloads())
-        self.guard = Guard({"cloudformation": ministack_bridge.stack_tags, "codebuild": self._codebuild_tags})
+        self.guard = Guard(
+            {
+                "cloudformation": ministack_bridge.stack_tags,
+                "codebuild": self._codebuild_tags,
+                "elasticloadbalancing": ministack_bridge.load_balancing_tags,
+            }
+        )
         self._reports = reports
         endpoint, clock, stream = f"http://{api_address}", Clock(speed), EventStream()
         self._rules = EventRules(stream)

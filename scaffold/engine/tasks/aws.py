@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from scaffold.engine.credentials import AssumeRole, Credentials
 from scaffold.engine.executors.clients import Clients
+
+#: The name of the session in which ECS assumes the role of a service.
+_SERVICE_SESSION = "ecs-service-scheduler"
 
 
 @dataclass
@@ -26,10 +30,22 @@ class Aws:
 
     def __post_init__(self) -> None:
         self._clients = Clients(self.endpoint, self.credentials)
+        self._of_services: dict[str, Aws] = {}
 
     def of_role(self, role_arn: str, session: str) -> Aws:
         """The same with the credentials of a role; without a role, with its own."""
         return replace(self, credentials=self.assume(role_arn, session)) if role_arn else self
+
+    def of_service(self, settings: Mapping[str, Any]) -> Aws:
+        """The same with the role with which ECS changes the load balancers of a service.
+
+        A service without `advancedConfiguration` has the service-linked role of ECS, which may make all of its calls.
+        """
+        given = [one.get("advancedConfiguration") or {} for one in settings.get("loadBalancers", [])]
+        role = next((one["roleArn"] for one in given if one.get("roleArn")), "")
+        if role not in self._of_services:
+            self._of_services[role] = self.of_role(role, _SERVICE_SESSION)
+        return self._of_services[role]
 
     @property
     def address(self) -> tuple[str, int]:

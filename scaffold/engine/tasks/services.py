@@ -227,8 +227,7 @@ class Services:
                 case StopTask():
                     record.runners[effect.task].stop("ServiceSchedulerInitiated", effect.reason)
                 case ShiftTraffic():
-                    (balancer,) = record.settings["loadBalancers"]
-                    self._traffic.shift(balancer, effect.alternate, functools.partial(self._later, record))
+                    self._traffic.shift(record.settings, effect.alternate, functools.partial(self._later, record))
                 case AskAlarms():
                     self._traffic.read_alarms(record.region, effect, functools.partial(self._later, record))
                 case Message():

@@ -16,7 +16,6 @@ from scaffold.engine.tasks.aws import Aws
 from scaffold.engine.tasks.service import AlarmsSeen, AskAlarms, Shifted, ShiftRefused
 
 _logger = logging.getLogger(__name__)
-_SESSION = "ecs-service-scheduler"
 _UNASSOCIATED = "Both targetGroup and alternateTargetGroup must be associated with the productionListenerRule."
 
 
@@ -30,21 +29,20 @@ class Traffic:
     def __init__(self, aws: Aws, clock: Clock) -> None:
         self._aws = aws
         self._clock = clock
-        self._by_role: dict[str, Aws] = {}
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="ecs-traffic", daemon=True).start()
 
     def shift(
-        self, balancer: Mapping[str, Any], alternate: float, done: Callable[[Shifted | ShiftRefused], None]
+        self, settings: Mapping[str, Any], alternate: float, done: Callable[[Shifted | ShiftRefused], None]
     ) -> None:
         """Change the weights of a production listener rule.
 
         Args:
-            balancer: The load balancer of a service, in the form of ECS's API.
+            settings: Of the service, whose only load balancer has this rule.
             alternate: The percentage of the alternate target group.
             done: Called with the result.
         """
-        self._calls.put(lambda: done(self._shift(balancer, alternate)))
+        self._calls.put(lambda: done(self._shift(settings, alternate)))
 
     def read_alarms(self, region: str, asked: AskAlarms, done: Callable[[AlarmsSeen], None]) -> None:
         """Read the states of alarms, and call a function with them."""
@@ -58,12 +56,13 @@ class Traffic:
             except Exception:  # One service must not end the deployments of all others.
                 _logger.exception("A call for a deployment has failed")
 
-    def _shift(self, balancer: Mapping[str, Any], alternate: float) -> Shifted | ShiftRefused:
+    def _shift(self, settings: Mapping[str, Any], alternate: float) -> Shifted | ShiftRefused:
         try:
+            (balancer,) = settings["loadBalancers"]
             advanced = balancer["advancedConfiguration"]
             groups = balancer["targetGroupArn"], advanced["alternateTargetGroupArn"]
             rule = advanced["productionListenerRule"]
-            elb = self._of_role(advanced["roleArn"]).client("elbv2", rule.split(":")[3])
+            elb = self._aws.of_service(settings).client("elbv2", rule.split(":")[3])
             found = [action for one in elb.describe_rules(RuleArns=[rule])["Rules"] for action in one["Actions"]]
             if not set(groups) <= {group for action in found for group in _groups(action)}:
                 return ShiftRefused(alternate, _UNASSOCIATED if found else "One or more rules not found")
@@ -73,11 +72,6 @@ class Traffic:
         except BotoCoreError as error:
             return ShiftRefused(alternate, str(error))
         return Shifted(alternate)
-
-    def _of_role(self, role: str) -> Aws:
-        if role not in self._by_role:
-            self._by_role[role] = self._aws.of_role(role, _SESSION)
-        return self._by_role[role]
 
     def _read_alarms(self, region: str, asked: AskAlarms) -> AlarmsSeen:
         moment = self._clock.now()

@@ -52,6 +52,7 @@ def shifting(image: str, strategy: str = "CANARY", **variables: str) -> dict[str
         EvaluationPeriods=1,
         Threshold=1,
         ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",  # It keeps the state that a test sets.
     )
     return made
 
