@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from scaffold.local.environment import LocalAws, running_local_aws
 from tests.engine.tasks.test_running import constant_client, wait
 from tests.infrastructure.test_local_aws import Account
 from tests.infrastructure.test_running import ANSWERS, prepared
+from tests.kits import generate
 
 SHORT, LONG = "2", "120"
 #: The percentage of the traffic that a new version gets first.
@@ -68,6 +68,22 @@ class Environment:
         (rule,) = self.account.client("elbv2").describe_rules(RuleArns=[self._rule])["Rules"]
         return [one["Weight"] for one in rule["Actions"][0]["ForwardConfig"]["TargetGroups"]]
 
+    def tag(self, key: str, value: str) -> None:
+        """Give the environment's stack, and so its listener rule, another tag."""
+        name = f"{self.name}-environment"
+        stacks = self.account.cloudformation
+        (stack,) = stacks.describe_stacks(StackName=name)["Stacks"]
+        stacks.update_stack(
+            StackName=name,
+            UsePreviousTemplate=True,
+            Parameters=[{"ParameterKey": one["ParameterKey"], "UsePreviousValue": True} for one in stack["Parameters"]],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            Tags=[*stack["Tags"], {"Key": key, "Value": value}],
+        )
+        wait(lambda: stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "UPDATE_COMPLETE")
+        (found,) = self.account.client("elbv2").describe_tags(ResourceArns=[self._rule])["TagDescriptions"]
+        assert {"Key": key, "Value": value} in found["Tags"]
+
     def newest(self) -> dict[str, Any]:
         listed = self.account.client("ecs").list_service_deployments(cluster=self.name, service=self.name)
         found: dict[str, Any] = listed["serviceDeployments"][0]
@@ -76,11 +92,10 @@ class Environment:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", SHARES)
-def test_a_good_release_fails_no_request_and_a_bad_one_is_taken_back(
-    generated: Callable[..., Path], strategy: str
-) -> None:
+def test_a_good_release_fails_no_request_and_a_bad_one_is_taken_back(tmp_path: Path, strategy: str) -> None:
+    root = generate(tmp_path / "really", **ANSWERS, deployment_strategy=strategy)
     with running_local_aws(runs=True, speed=60) as aws:
-        live = Environment(aws, generated(**ANSWERS, deployment_strategy=strategy), strategy)
+        live = Environment(aws, root, strategy)
         live.start(VERSIONS[0], SHORT)
         assert live.settled() == "CREATE_COMPLETE", live.account.failures(f"{live.name}-service")
         assert live.weights() == [0, 100]
@@ -93,6 +108,9 @@ def test_a_good_release_fails_no_request_and_a_bad_one_is_taken_back(
             *VERSIONS[:2]
         }
         assert (live.weights(), live.newest()["status"]) == ([100, 0], "SUCCESSFUL")
+
+        live.tag("team", "payments")
+        assert live.weights() == [100, 0]
 
         aws.inject_faults(live.name, ["errors:100%"])
         share = SHARES[strategy]
