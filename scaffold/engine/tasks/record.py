@@ -42,8 +42,8 @@ class Record:
         """
         found = []
         for one in self.settings.get("loadBalancers", []):
-            advanced = one.get("advancedConfiguration") or {}
-            arn = advanced["alternateTargetGroupArn"] if group else one["targetGroupArn"]
+            alternate = (one.get("advancedConfiguration") or {}).get("alternateTargetGroupArn")
+            arn = alternate if group and alternate else one["targetGroupArn"]
             found.append((arn, one["containerName"], int(one["containerPort"])))
         return tuple(found)
 

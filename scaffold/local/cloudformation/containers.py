@@ -21,6 +21,7 @@ from scaffold.local.protocol import Document, service_model
 from scaffold.local.services.ecs import EcsServices
 
 _STABLE_SECONDS = 3 * 3600.0
+_BAKED_SECONDS = 36 * 3600.0
 _ONLY_IN_TEMPLATES = ("ForceNewDeployment", "Role")
 
 
@@ -126,12 +127,19 @@ class Service(ResourceType):
     def _stable(self, service: Document, deployment: str | None) -> Created:
         arn = service["serviceArn"]
         try:
-            self._api.services.wait(arn, deployment, _STABLE_SECONDS)
+            self._api.services.wait(arn, deployment, _patience(service))
         except DeploymentFailed as error:
             raise _handler_failure(f"Error occurred during operation '{_operation(error)}'.") from error
         except TimeoutError as error:
             raise _handler_failure("Exceeded attempts to wait", "NotStabilized") from error
         return arn, {"ServiceArn": arn, "Name": service["serviceName"]}
+
+
+def _patience(service: Document) -> float:
+    """How long CloudFormation waits for a deployment."""
+    configuration = service.get("deploymentConfiguration") or {}
+    bakes = configuration.get("strategy", "ROLLING") != "ROLLING" or configuration.get("bakeTimeInMinutes")
+    return _BAKED_SECONDS if bakes else _STABLE_SECONDS
 
 
 def _operation(error: DeploymentFailed) -> str:

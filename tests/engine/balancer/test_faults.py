@@ -37,7 +37,7 @@ def test_answers_come_late(world: World) -> None:
     world.balancers.set_fault("127.0.0.1", Fault(latency=0.5))
     begun = time.monotonic()
     assert world.ask() == (200, b"blue")
-    assert time.monotonic() - begun >= 0.5
+    assert time.monotonic() - begun >= 0.45
     assert world.ask("/chunks") == (200, b"onetwo")
     assert world.ask(method="POST", body=b"ab" * 100_000) == (201, b"ba" * 100_000)
 

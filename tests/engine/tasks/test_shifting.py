@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaffold.engine.clock import Clock
-from scaffold.engine.tasks.record import rules_of
+from scaffold.engine.tasks.record import Record, rules_of
 from scaffold.engine.tasks.rollout import Strategy
 from scaffold.engine.tasks.service import (
     AlarmsSeen,
@@ -412,3 +412,12 @@ def test_whatever_happens_the_traffic_ends_where_the_tasks_are(events: list[str]
     assert len(world.service.tasks) == world.service.desired
     if "refuse" not in events:
         assert world.service.alternate == 100.0 * world.service.primary.group
+
+
+def test_tasks_of_the_alternate_target_group_have_another_one_without_it() -> None:
+    balancer = {"targetGroupArn": "primary", "containerName": "app", "containerPort": 8080}
+    advanced = {"advancedConfiguration": {"alternateTargetGroupArn": "alternate"}}
+    service = Shifting(CANARY).service
+    for more, group, expected in ((advanced, 0, "primary"), (advanced, 1, "alternate"), ({}, 1, "primary")):
+        record = Record({"loadBalancers": [balancer | more]}, {}, service)
+        assert record.target_groups(group) == ((expected, "app", 8080),)

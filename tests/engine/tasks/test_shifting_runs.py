@@ -20,7 +20,7 @@ PERCENT = 25
 
 
 def shifting(image: str, strategy: str = "CANARY", **variables: str) -> dict[str, Any]:
-    """A service whose deployments shift traffic: 25 % for 30 minutes, and a bake time of 2 minutes."""
+    """A service whose deployments shift traffic: 25 % for 2 hours, and a bake time of 2 minutes."""
     made = template("shop", image, grace=0, **variables)
     resources = made["Resources"]
     properties = resources["Service"]["Properties"]
@@ -32,7 +32,7 @@ def shifting(image: str, strategy: str = "CANARY", **variables: str) -> dict[str
     properties["DeploymentConfiguration"] |= {
         "Strategy": strategy,
         "BakeTimeInMinutes": "2",
-        "CanaryConfiguration": {"CanaryPercent": PERCENT, "CanaryBakeTimeInMinutes": 30},
+        "CanaryConfiguration": {"CanaryPercent": PERCENT, "CanaryBakeTimeInMinutes": 120},
         "Alarms": {"AlarmNames": [{"Ref": "Alarm"}], "Enable": True, "Rollback": True},
     }
     allowed = {"Effect": "Allow", "Action": "elasticloadbalancing:*", "Resource": "*"}

@@ -37,7 +37,7 @@ class World:
         self.now += 0.01
         self.service, effects = step(self.service, event, self.now)
         self.effects += effects
-        if started(effects):
+        if started(effects) and not self.service.shifting:  # Those that shift traffic run both versions.
             live = [task for task in self.service.tasks if not task.stopping]
             assert len(live) <= self.service.desired * self.service.rules.maximum_percent // 100
         return effects
