@@ -26,10 +26,6 @@ class Addresses:
         self._groups[ip] = groups
         return ip
 
-    def owner(self, ip: str) -> tuple[str, str] | None:
-        """The service and the task that have an address."""
-        return self._owners.get(ip)
-
     def target(self, group: str, ip: str) -> tuple[str, str] | None:
         """The service and the task of a target."""
         return self._owners[ip] if group in self._groups.get(ip, ()) else None
