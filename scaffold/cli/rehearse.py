@@ -25,6 +25,14 @@ def rehearse(
     fail: Annotated[
         str | None, typer.Option(metavar="STAGE/ACTION", help="Let this action fail.", show_default=False)
     ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ENVIRONMENT=FAULT",
+            help="Let the released version have a fault: errors:20%, latency:2s, exit or unhealthy. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     speed: Annotated[
         float, typer.Option(metavar="N", min=1, help="Let N seconds of bakes and pauses pass in one second.")
     ] = 60,
@@ -43,5 +51,5 @@ def rehearse(
     from scaffold.views.releases import describe
 
     console = Console(json=as_json)
-    options = RehearseOptions(directory, until, yes, scan_findings, fail, speed, keep)
+    options = RehearseOptions(directory, until, yes, scan_findings, fail, tuple(fault or ()), speed, keep)
     return run(options, console, describe, lambda result: console.render(result, text))

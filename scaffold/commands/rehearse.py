@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from scaffold.aws import scan_findings
 from scaffold.console.console import Console
 from scaffold.console.prompt import confirm
+from scaffold.core import faults
 from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
 from scaffold.core.git import git
 from scaffold.core.isolation import isolated
@@ -23,7 +24,7 @@ from scaffold.deployment.networks import new_networks
 from scaffold.deployment.rehearsal import RehearsalResult, rehearse
 from scaffold.local.environment import OwnLocalAws, running_local_aws
 from scaffold.local.shell import container_engine, export_lines
-from scaffold.service import identity, preflight
+from scaffold.service import identity, names, preflight
 from scaffold.service.clone import clone
 from scaffold.service.service import Service, read
 
@@ -43,6 +44,7 @@ class RehearseOptions:
         yes: Approve without asking.
         scan_findings: A file with what the image scan finds; None for nothing.
         fail: The action that fails, as STAGE/ACTION; None for none.
+        faults: Faults of the version that is released, each as ENVIRONMENT=FAULT.
         speed: How many seconds of waiting, such as a bake, pass in one second.
         keep: Keep local AWS running at the end, until Ctrl-C, and the clone for good.
     """
@@ -52,6 +54,7 @@ class RehearseOptions:
     yes: bool = False
     scan_findings: Path | None = None
     fail: str | None = None
+    faults: tuple[str, ...] = ()
     speed: float = 60
     keep: bool = False
 
@@ -69,16 +72,17 @@ def run(
         report: Prints the result, and returns its exit code.
 
     Raises:
-        UsageError: No such stage or action, or the scan findings cannot be used.
+        UsageError: No such stage, action, environment or fault, or the scan findings cannot be used.
         ScaffoldError: There are uncommitted changes, or the deployment failed.
     """
     service = read(options.directory)
     findings = _findings(service, options.scan_findings)
+    injected = _faults(service, options.faults)
     commit = preflight.rehearsable_commit(service)
     identity.check_not_shallow(service)
     try:
         with temporary_folder(_PREFIX) as folder:
-            return _rehearse(service, commit, folder, findings, options, console, describe, report)
+            return _rehearse(service, commit, folder, findings, injected, options, console, describe, report)
     except (KeyboardInterrupt, Interrupted):
         raise Interrupted(
             "Interrupted: the rehearsal and its local AWS have ended.", "Run the same command again to start over."
@@ -96,11 +100,32 @@ def _findings(service: Service, path: Path | None) -> Mapping[str, Any]:
     return scan_findings.read(path)
 
 
+def _faults(service: Service, given: Iterable[str]) -> dict[str, list[str]]:
+    """The faults by their environments."""
+    found: dict[str, list[str]] = {}
+    for text in given:
+        environment, _, fault = text.partition("=")
+        if environment not in service.environments:
+            raise UsageError(
+                f"{service.app_name} has no environment {environment!r}, which --fault {text} names.",
+                f"Write --fault ENVIRONMENT=FAULT; the environments are {', '.join(service.environments)}.",
+            )
+        try:
+            faults.parse([fault])
+        except ValueError:
+            raise UsageError(
+                f"--fault {text} names no fault that can be injected.", f"Use one of {faults.FORMS}."
+            ) from None
+        found.setdefault(environment, []).append(fault)
+    return found
+
+
 def _rehearse(
     service: Service,
     commit: str,
     folder: Path,
     findings: Mapping[str, Any],
+    injected: Mapping[str, Sequence[str]],
     options: RehearseOptions,
     console: Console,
     describe: Callable[[WaitingRelease], Iterable[str]],
@@ -115,6 +140,9 @@ def _rehearse(
     ) as aws:
         if findings:
             aws.script_image_scans(findings)
+        for environment, texts in injected.items():
+            aws.inject_faults(names.cluster(copy.app_name, environment), texts)
+            console.step(f"Injected {' and '.join(texts)} into {environment}")
         try:
             # What the service's own scripts and Git read of this machine has no credentials.
             with isolated(folder / "home", aws.variables):

@@ -135,6 +135,7 @@ def assemble(
     router.controls["/_local/image-scans"] = scans.control
     if engine:
         router.controls["/_local/services"] = engine.service_list.control
+        router.controls["/_local/faults"] = engine.faults.control
 
     def started(loop: asyncio.AbstractEventLoop) -> None:
         if engine:

@@ -80,7 +80,7 @@ class Engine:
         builds = Builds(place, stream, self._store_report)
         self._codebuild = CodeBuild(builds, reports)
         running = run_services(state, endpoint, clock, stream, self.guard.assume, self._podman)
-        self._services, self.service_list = running
+        self._services, self.service_list, self.faults = running
 
         def executors_of(role: str) -> dict[str, Executor]:
             actor = Actor(self.guard, role)

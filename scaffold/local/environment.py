@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +58,15 @@ class LocalAws:
 
     def script_image_scans(self, script: Mapping[str, Any]) -> None:
         """Let image scans find something; docs/local-aws.md describes scripts."""
-        url, body = f"{self.variables['AWS_ENDPOINT_URL']}/_local/image-scans", json.dumps(script).encode()
-        request = urllib.request.Request(url, body, method="PUT")  # noqa: S310
+        self._put("image-scans", script)
+
+    def inject_faults(self, service: str, faults: Sequence[str]) -> None:
+        """Let the newest version of an ECS service have faults; docs/local-aws.md describes them."""
+        self._put("faults", {"service": service, "faults": list(faults)})
+
+    def _put(self, control: str, document: Mapping[str, Any]) -> None:
+        url = f"{self.variables['AWS_ENDPOINT_URL']}/_local/{control}"
+        request = urllib.request.Request(url, json.dumps(document).encode(), method="PUT")  # noqa: S310
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=_ANSWER_SECONDS).close()
 
 

@@ -230,6 +230,31 @@ def tag_buckets() -> None:
     provisioners._STACK_TAG_PROPERTY["AWS::S3::Bucket"] = ("Tags", "list")
 
 
+def tag_listener_rules() -> None:
+    """Let ministack's CloudFormation set the tags of listener rules, those of the stack included, as for other types.
+
+    A change of nothing but tags leaves the weights as ECS has set them.
+    """
+    name = "AWS::ElasticLoadBalancingV2::ListenerRule"
+    functions, create = _function_of(name, "create")
+    _, update = _function_of(name, "update")
+
+    def tagged(made: Created, properties: Document) -> Created:
+        alb._tags[made[0]] = [dict(tag) for tag in properties.get("Tags") or []]
+        return made
+
+    def update_rule(
+        identifier: str, old: Document, new: Document, stack: str, logical_id: str | None = None
+    ) -> Created:
+        if {**old, "Tags": None} == {**new, "Tags": None}:
+            return tagged((identifier, {"RuleArn": identifier}), new)
+        return tagged(update(identifier, old, new, stack, logical_id), new)
+
+    functions["create"] = lambda logical_id, new, stack: tagged(create(logical_id, new, stack), new)
+    functions["update"] = update_rule
+    provisioners._STACK_TAG_PROPERTY[name] = ("Tags", "list")
+
+
 def _function_of(type_name: str, key: str) -> tuple[Document, Callable[..., Any]]:
     functions: Document = provisioners._RESOURCE_HANDLERS.get(type_name, {})
     if key not in functions:

@@ -20,16 +20,23 @@ GET = build_opener(ProxyHandler({})).open
 
 @pytest.fixture(scope="module")
 def account(generated: Callable[..., Path]) -> Iterator[Account]:
-    with running_local_aws(runs=True) as aws:
+    with running_local_aws(runs=True, speed=600) as aws:
         yield Account(aws.variables, generated(**ANSWERS))
 
 
 @pytest.fixture(scope="module")
 def image(account: Account, generated: Callable[..., Path]) -> str:
-    """An image with the kit's server, without the packages that it does not need to answer."""
+    return prepared(account, generated(**ANSWERS))
+
+
+def prepared(account: Account, root: Path) -> str:
+    """Create what an environment needs; return an image with the kit's server, without the packages that it does not
+    need to answer.
+    """
     for kind in ("foundation", "permissions"):
         account.apply(kind, f"{kind}.yaml", f"{kind}.json")
-    source = generated(**ANSWERS) / "app" / "src"
+    account.apply("live-deploy-role", "deploy-role.yaml", "live/deploy-role.json")
+    source = root / "app" / "src"
     server = "import { loadConfig } from './config.js'; import { createServer } from 'node:http';\n"
     server += """
         const { port, version, environment } = loadConfig();
@@ -57,7 +64,6 @@ def release(account: Account, image: str, version: str) -> str:
 
 
 def test_the_address_of_an_environment_answers_with_the_version(account: Account, image: str) -> None:
-    account.apply("live-deploy-role", "deploy-role.yaml", "live/deploy-role.json")
     for version in ("1" * 12, "2" * 12):
         url = release(account, image, version)
         with GET(url, timeout=10) as answer:

@@ -75,7 +75,7 @@ def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
     git("remote", "add", "origin", "https://example.com/orders.git", cwd=root)
     before = {path: path.read_bytes() for path in (root / ".git").rglob("*") if path.is_file()}
     with trap() as (trapped, connections):
-        done = rehearse(root, "--yes", "--json", **plant(tmp_path, trapped))
+        done = rehearse(root, "--yes", "--json", "--speed", "600", **plant(tmp_path, trapped))
     assert done.returncode == 0, (done.stdout, done.stderr)
     document = json.loads(done.stdout)
     # Also after an approval, at which the release is followed again, each line is printed once.
@@ -100,6 +100,17 @@ def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
     # Reading Git may refresh its index; everything else is as before.
     now = {path: path.read_bytes() for path in (root / ".git").rglob("*") if path.is_file()}
     assert {path.name for path in {**before, **now} if before.get(path) != now.get(path)} <= {"index"}
+
+
+@pytest.mark.slow
+def test_a_fault_of_the_released_version_ends_the_release(tmp_path: Path) -> None:
+    root = small_service(tmp_path / "orders")
+    document = result_of(root, 1, "--yes", "--speed", "600", "--fault", "live=latency:1s", "--fault", "live=exit")
+    failed = document["failed"]
+    assert (failed["stage"], failed["action"]) == ("Live", "Service")
+    assert "ECS Deployment Circuit Breaker was triggered" in failed["reason"]
+    assert "This task was requested to exit at its start" in failed["log"]
+    assert document["environments"][0]["answers"] is None
 
 
 # What the templates of the small pipeline name.

@@ -62,6 +62,21 @@ def test_an_unknown_stage_or_action_is_refused_with_the_known_ones(
     assert (action.exit_code, "Build/Build, Dev/Environment, Prod/Approval" in action.remedy) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("fault", "happened", "remedy"),
+    [
+        ("stage=exit", "has no environment 'stage'", "the environments are dev, prod."),
+        ("exit", "has no environment 'exit'", "Write --fault ENVIRONMENT=FAULT"),
+        ("prod=errors:20", "--fault prod=errors:20 names no fault", "errors:20%, latency:2s, exit or unhealthy"),
+    ],
+)
+def test_a_fault_that_cannot_be_injected_is_refused(
+    service: Path, monkeypatch: pytest.MonkeyPatch, fault: str, happened: str, remedy: str
+) -> None:
+    error = refused(service, monkeypatch, faults=("dev=latency:1s", fault))
+    assert (error.exit_code, happened in error.happened, remedy in error.remedy) == (2, True, True), error
+
+
 def test_only_commits_are_rehearsed(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (service / "notes.txt").write_text("later")
     error = refused(service, monkeypatch)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from scaffold.core.faults import Fault
 from scaffold.engine.balancer.configuration import Address, Configuration, Listener
+from scaffold.engine.balancer.faults import FaultyConnections
 from scaffold.engine.balancer.health import TargetHealth
 from scaffold.engine.balancer.proxy import Proxy
 from scaffold.engine.balancer.targets import Group
@@ -29,6 +32,8 @@ class Balancers:
         self._groups: dict[str, Group] = {}
         self._ports: dict[str, tuple[int, asyncio.Server]] = {}
         self._routes: dict[str, Callable[[int], socket.socket]] = {}
+        self._faults: dict[str, Fault] = {}
+        self._faulty = FaultyConnections(self._loop)
         self._subscribers: list[Callable[[str, Address, TargetHealth], None]] = []
         self._thread = threading.Thread(target=self._serve, name="load-balancers", daemon=True)
         self._thread.start()
@@ -61,6 +66,13 @@ class Balancers:
     def delete_route(self, ip: str) -> None:
         """Reach an IP address directly again."""
         self._routes.pop(ip, None)
+
+    def set_fault(self, ip: str, fault: Fault | None) -> None:
+        """Let the targets with an IP address have a fault from now on, or none."""
+        if fault is None:
+            self._faults.pop(ip, None)
+        else:
+            self._faults[ip] = fault
 
     def subscribe(self, subscriber: Callable[[str, Address, TargetHealth], None]) -> None:
         """Call a function with each change of a target's state. It must not block."""
@@ -105,7 +117,7 @@ class Balancers:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(("127.0.0.1", 0))
             port = bound.getsockname()[1]
-            proxy = Proxy(listener, self._groups.get, self._connect, port)
+            proxy = Proxy(listener, self._groups.get, self._connect_request, port)
             self._ports[key] = (port, await asyncio.start_server(proxy.serve, sock=bound, backlog=128))
         return self._ports[key][0]
 
@@ -117,7 +129,7 @@ class Balancers:
             self._groups.pop(arn).delete()
         for arn, settings in groups.items():
             if arn not in self._groups:
-                self._groups[arn] = Group(settings, self._connect, self._notify)
+                self._groups[arn] = Group(settings, self._connect_check, self._notify)
             self._groups[arn].configure(settings)
         balancers = {arn for each in everywhere for arn in each.load_balancers}
         others = {
@@ -144,6 +156,21 @@ class Balancers:
         made = socket.create_connection(address, _CONNECT_SECONDS)
         made.setblocking(False)
         return made
+
+    def _connect_request(self, address: Address) -> socket.socket:
+        """Connect for a request, which may have to fail or to come late."""
+        fault = self._faults.get(address[0])
+        if fault is None:
+            return self._connect(address)
+        if random.random() < fault.errors:  # noqa: S311
+            return self._faulty.fail(500, fault.latency)
+        made = self._connect(address)
+        return self._faulty.delay(made, fault.latency) if fault.latency else made
+
+    def _connect_check(self, address: Address) -> socket.socket:
+        """Connect for a health check, which may have to fail."""
+        fault = self._faults.get(address[0])
+        return self._faulty.fail(503, 0.0) if fault and fault.unhealthy else self._connect(address)
 
     def _notify(self, group: str, address: Address, health: TargetHealth) -> None:
         for subscriber in self._subscribers:

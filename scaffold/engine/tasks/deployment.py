@@ -1,17 +1,19 @@
-"""Rolling deployments of an ECS service, as a pure state machine.
+"""Deployments of an ECS service, as a pure state machine: what all strategies have in common.
 
-`docs/rehearsal.md` has the rules with their sources. Strategies that shift traffic are deployed like rolling ones.
+`docs/rehearsal.md` has the rules with their sources.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import replace
 
+from scaffold.engine.tasks import alarms, rolling, shifting
+from scaffold.engine.tasks.edits import edit_deployment, edit_task, live
+from scaffold.engine.tasks.rollout import Deployment, Stage
 from scaffold.engine.tasks.service import (
+    AlarmsSeen,
     Checked,
-    Deployment,
     Effect,
     Event,
     Health,
@@ -20,7 +22,8 @@ from scaffold.engine.tasks.service import (
     Rules,
     Running,
     Service,
-    StartTask,
+    Shifted,
+    ShiftRefused,
     Stopped,
     StopRequested,
     StopTask,
@@ -32,6 +35,8 @@ from scaffold.engine.tasks.service import (
 _FEWEST_FAILURES, _MOST_FAILURES = 3, 200
 _LONGEST_PAUSE = 27 * 60.0
 _ROLLING_BACK = "ECS deployment circuit breaker: rolling back to deploymentId {}."
+_ROLLED_BACK = "Service deployment rolled back because"
+_OPEN = ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
 
 
 def failure_threshold(desired: int) -> int:
@@ -41,6 +46,7 @@ def failure_threshold(desired: int) -> int:
 
 def begin(name: str, desired: int, rules: Rules, deployment: Deployment, now: float) -> tuple[Service, list[Effect]]:
     """A new service, with the effects of its first deployment."""
+    deployment = shifting.prepared(deployment, rules, None)
     service = Service(name, desired, rules, (deployment,))
     started: list[Effect] = [RolloutChanged(deployment.identifier, "SERVICE_DEPLOYMENT_IN_PROGRESS", "")]
     service, effects = step(service, Tick(), now)
@@ -53,8 +59,14 @@ def step(service: Service, event: Event, now: float) -> tuple[Service, list[Effe
     service = _apply(service, event, now, effects)
     service = _stop_unhealthy(service, now, effects)
     service = _break_circuit(service, now, effects)
-    service = _stop_tasks(service, now, effects)
-    service = _start_tasks(service, now, effects)
+    service = _heed_alarms(service, now, effects)
+    if isinstance(event, Tick | Updated):
+        service = alarms.ask(service, now, effects)
+    if service.shifting:
+        service = shifting.advance(service, now, effects)
+    else:
+        service = rolling.stop_tasks(service, now, effects)
+        service = rolling.start_tasks(service, now, effects)
     return _complete(service, now, effects), effects
 
 
@@ -64,32 +76,32 @@ def _apply(service: Service, event: Event, now: float, effects: list[Effect]) ->
             service = replace(service, desired=event.desired, rules=event.rules, steady=False)
             if event.deployment is None:
                 return service
-            older = [
-                replace(one, status="STOPPED") if one.rollout == "IN_PROGRESS" else one for one in service.deployments
-            ]
-            effects.append(RolloutChanged(event.deployment.identifier, "SERVICE_DEPLOYMENT_IN_PROGRESS", ""))
-            return replace(service, deployments=(event.deployment, *older), launch_failures=0, pause_until=0.0)
+            older = [replace(one, status="STOPPED") if one.status in _OPEN else one for one in service.deployments]
+            new = shifting.prepared(event.deployment, event.rules, service.last)
+            effects.append(RolloutChanged(new.identifier, "SERVICE_DEPLOYMENT_IN_PROGRESS", ""))
+            return replace(service, deployments=(new, *older), launch_failures=0, pause_until=0.0)
         case StopRequested():
-            if service.primary.rollout != "IN_PROGRESS":
+            if service.primary.rollout != "IN_PROGRESS" or service.rolling_back:
                 return service
             reason = "ECS deployment was stopped by a user."
             return _fail(service, reason, event.rollback, now, effects)
         case Running():
             ready = {"running_since": now, "container": event.container, "target": event.target}
-            return _note_healthy(_edit_task(service, event.task, **ready), event.task)
+            return _note_healthy(edit_task(service, event.task, **ready), event.task)
         case Checked():
             found = {"container": event.container, "target": event.target}
             known = {name: health for name, health in found.items() if health is not None}
-            return _note_healthy(_edit_task(service, event.task, **known), event.task)
+            return _note_healthy(edit_task(service, event.task, **known), event.task)
         case Stopped():
             return _remove_task(service, event, now)
+        case Shifted():
+            return _note_shift(service, event.alternate)
+        case ShiftRefused():
+            return _note_refusal(service, event, now, effects)
+        case AlarmsSeen():
+            return alarms.note(service, event)
         case Tick():
             return service
-
-
-def _edit_task(service: Service, identifier: str, **changes: object) -> Service:
-    tasks = tuple(replace(t, **changes) if t.identifier == identifier else t for t in service.tasks)  # type: ignore[arg-type]
-    return replace(service, tasks=tasks)
 
 
 def _note_healthy(service: Service, identifier: str) -> Service:
@@ -97,7 +109,7 @@ def _note_healthy(service: Service, identifier: str) -> Service:
     for task in service.tasks:
         if task.identifier == identifier and task.healthy:
             service = replace(service, launch_failures=0, pause_until=0.0)
-            return _edit_deployment(service, task.deployment, failed=0)
+            return edit_deployment(service, task.deployment, failed=0)
     return service
 
 
@@ -121,16 +133,8 @@ def _count_failure(service: Service, task: Task, now: float) -> Service:
         service = replace(service, launch_failures=failures, pause_until=now + pause)
     for one in service.deployments:
         if one.identifier == task.deployment and one.rollout == "IN_PROGRESS":
-            return _edit_deployment(service, one.identifier, failed=one.failed + 1)
+            return edit_deployment(service, one.identifier, failed=one.failed + 1)
     return service
-
-
-def _edit_deployment(service: Service, identifier: str, **changes: object) -> Service:
-    edited = (
-        replace(one, **changes) if one.identifier == identifier else one  # type: ignore[arg-type]
-        for one in service.deployments
-    )
-    return replace(service, deployments=tuple(edited))
 
 
 def _stop_unhealthy(service: Service, now: float, effects: list[Effect]) -> Service:
@@ -140,30 +144,56 @@ def _stop_unhealthy(service: Service, now: float, effects: list[Effect]) -> Serv
             continue
         deploying = task.deployment == service.primary.identifier and service.primary.rollout == "IN_PROGRESS"
         healthy = sum(one.healthy for one in service.tasks)
-        if not deploying and healthy < service.desired and len(_live(service)) < _most_tasks(service):
+        if not deploying and healthy < service.desired and len(live(service)) < rolling.most_tasks(service):
             continue
         kind = "ELB" if task.target is Health.UNHEALTHY else "container"
         effects.append(StopTask(task.identifier, f"Task failed {kind} health checks"))
-        service = _count_failure(_edit_task(service, task.identifier, stopping=True), task, now)
+        service = _count_failure(edit_task(service, task.identifier, stopping=True), task, now)
     return service
 
 
 def _break_circuit(service: Service, now: float, effects: list[Effect]) -> Service:
     primary, rules = service.primary, service.rules
-    rolling_back = any(one.status == "ROLLBACK_IN_PROGRESS" for one in service.deployments)
-    if not rules.breaker or rolling_back or primary.rollout != "IN_PROGRESS":
+    if not rules.breaker or service.rolling_back or primary.rollout != "IN_PROGRESS":
         return service
     if primary.failed < failure_threshold(service.desired):
         return service
     reason = "ECS deployment circuit breaker: tasks failed to start."
+    if primary.strategy.shifts:
+        reason = f"{_ROLLED_BACK} the circuit breaker threshold was exceeded."
     return _fail(service, reason, rules.rollback, now, effects)
+
+
+def _heed_alarms(service: Service, now: float, effects: list[Effect]) -> Service:
+    triggered = service.primary.watch.triggered
+    if not service.watching or not triggered:
+        return service
+    reason = f"{_ROLLED_BACK} of CloudWatch alarms: {', '.join(triggered)}."
+    return _fail(service, reason, service.primary.strategy.alarms_roll_back, now, effects)
+
+
+def _note_shift(service: Service, alternate: float) -> Service:
+    """Take note of the weights; those of an order that another one has replaced are not the last ones."""
+    return replace(service, alternate=alternate, ordered=None) if service.ordered == alternate else service
+
+
+def _note_refusal(service: Service, refused: ShiftRefused, now: float, effects: list[Effect]) -> Service:
+    """Roll a deployment back that cannot shift traffic; a rollback goes on without."""
+    if service.ordered != refused.alternate:
+        return service
+    service = replace(service, ordered=None)
+    if service.shifting and service.primary.rollout == "IN_PROGRESS" and not service.rolling_back:
+        why = f"{_ROLLED_BACK} of invalid networking configuration. {refused.reason}"
+        return _fail(service, why, True, now, effects)
+    effects.append(Message(f"(service {service.name}) was unable to shift traffic: {refused.reason}"))
+    return replace(service, alternate=refused.alternate)
 
 
 def _fail(service: Service, reason: str, rollback: bool, now: float, effects: list[Effect]) -> Service:
     """End the primary deployment; where asked and possible, return to the last completed one."""
     failed, target = service.primary, service.last if rollback else None
     status = "ROLLBACK_IN_PROGRESS" if target else "STOPPED"
-    service = _edit_deployment(service, failed.identifier, rollout="FAILED", reason=reason, status=status, updated=now)
+    service = edit_deployment(service, failed.identifier, rollout="FAILED", reason=reason, status=status, updated=now)
     effects.append(Message(f"(service {service.name}) (deployment {failed.identifier}) deployment failed: {reason}"))
     effects.append(RolloutChanged(failed.identifier, "SERVICE_DEPLOYMENT_FAILED", reason))
     if target is None:
@@ -175,50 +205,18 @@ def _fail(service: Service, reason: str, rollback: bool, now: float, effects: li
     return replace(service, deployments=(back, *others), launch_failures=0, pause_until=0.0)
 
 
-def _live(service: Service) -> list[Task]:
-    return [task for task in service.tasks if not task.stopping]
-
-
-def _most_tasks(service: Service) -> int:
-    return math.floor(service.desired * service.rules.maximum_percent / 100)
-
-
-def _start_tasks(service: Service, now: float, effects: list[Effect]) -> Service:
+def _baked(service: Service, now: float) -> tuple[Service, bool]:
+    """Whether nothing is left to wait for once the tasks are those of the primary deployment."""
     primary = service.primary
-    if primary.rollout == "FAILED" or now < service.pause_until:
-        return service
-    live = _live(service)
-    own = [t for t in live if t.deployment == primary.identifier and not t.unhealthy(now, service.rules.grace)]
-    for _ in range(min(service.desired - len(own), _most_tasks(service) - len(live))):
-        number = service.launched + 1
-        identifier = hashlib.sha256(f"{service.name}/{primary.created}/{number}".encode()).hexdigest()[:32]
-        effects.append(StartTask(identifier, primary.identifier, primary.definition))
-        task = Task(identifier, primary.identifier)
-        service = replace(service, tasks=(*service.tasks, task), launched=number, steady=False)
-    return service
-
-
-def _stop_tasks(service: Service, now: float, effects: list[Effect]) -> Service:
-    """Stop tasks of older deployments as far as enough healthy ones are left, and tasks above the desired count."""
-    primary = service.primary
-    least = math.ceil(service.desired * service.rules.minimum_percent / 100)
-    healthy = sum(task.healthy for task in service.tasks)
-    old = [task for task in _live(service) if task.deployment != primary.identifier]
-    for task in sorted(old, key=lambda one: one.healthy):
-        if task.healthy and healthy - 1 < least:
-            break
-        healthy -= task.healthy
-        effects.append(StopTask(task.identifier, f"Scaling activity initiated by (deployment {primary.identifier})"))
-        service = _edit_task(service, task.identifier, stopping=True)
-    own = [
-        t for t in _live(service) if t.deployment == primary.identifier and not t.unhealthy(now, service.rules.grace)
-    ]
-    newest_first = own[::-1]
-    surplus = sorted(newest_first, key=lambda one: one.healthy)[: max(0, len(own) - service.desired)]
-    for task in surplus:
-        effects.append(StopTask(task.identifier, f"Scaling activity initiated by (deployment {primary.identifier})"))
-        service = _edit_task(service, task.identifier, stopping=True)
-    return service
+    if primary.rollout != "IN_PROGRESS":
+        return service, True
+    if service.shifting:
+        return service, service.ordered is None and (service.rolling_back or primary.stage == Stage.CLEAN_UP)
+    if service.rolling_back or not (primary.strategy.bake or primary.strategy.alarms):
+        return service, True
+    if primary.stage is None:
+        service = edit_deployment(service, primary.identifier, stage=Stage.BAKE, until=now + primary.strategy.bake)
+    return service, alarms.waited(service, now)
 
 
 def _complete(service: Service, now: float, effects: list[Effect]) -> Service:
@@ -226,6 +224,9 @@ def _complete(service: Service, now: float, effects: list[Effect]) -> Service:
     if primary.rollout == "FAILED" or any(task.deployment != primary.identifier for task in service.tasks):
         return service
     if len(service.tasks) != service.desired or not all(task.healthy for task in service.tasks):
+        return service
+    service, baked = _baked(service, now)
+    if not baked:
         return service
     if primary.rollout == "IN_PROGRESS":
         reason = f"ECS deployment {primary.identifier} completed."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scaffold.engine.tasks.service import Deployment, Service, Task
+from scaffold.engine.tasks.rollout import Deployment
+from scaffold.engine.tasks.service import Service, Task
 
 Document = dict[str, Any]
 
@@ -57,24 +58,6 @@ def _counts(tasks: list[Task]) -> tuple[int, int]:
     live = [task for task in tasks if not task.stopping]
     running = sum(task.running_since is not None for task in live)
     return running, len(live) - running
-
-
-def service_deployment(settings: Document, deployment: Deployment) -> Document:
-    """A deployment as DescribeServiceDeployments returns it."""
-    arn = settings["serviceArn"].replace(":service/", ":service-deployment/", 1)
-    document = {
-        "serviceDeploymentArn": f"{arn}/{deployment.identifier.rpartition('/')[2]}",
-        "serviceArn": settings["serviceArn"],
-        "clusterArn": settings["clusterArn"],
-        "createdAt": deployment.created,
-        "startedAt": deployment.created,
-        "status": deployment.status,
-    }
-    if deployment.reason:
-        document["statusReason"] = deployment.reason
-    if deployment.status not in ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
-        document["finishedAt"] = deployment.updated or deployment.created
-    return document
 
 
 def new_task(settings: Document, task: str, deployment: str, definition: Document, ip: str, now: float) -> Document:

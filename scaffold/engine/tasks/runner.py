@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,6 +24,7 @@ from scaffold.engine.tasks.processes import Process, Program, free_port, namespa
 from scaffold.engine.tasks.relay import close_relay, open_relay
 
 _DRAIN_POLL_SECONDS = 0.1
+_REQUESTED_EXIT = "This task was requested to exit at its start"
 _DEFAULT_REASON = "Essential container in task exited"
 
 
@@ -47,6 +48,7 @@ class Order:
 
     Attributes:
         ip: Its private address, which only the load balancers know.
+        exits: Whether it exits at its start, in place of what it would run.
         target_groups: The ARN of each target group with the name and port of the container that is its target.
         balancing: How its target groups are changed; by default with local AWS's own permissions.
     """
@@ -57,6 +59,7 @@ class Order:
     ip: str
     target_groups: tuple[tuple[str, str, int], ...] = ()
     balancing: Aws | None = None
+    exits: bool = False
 
 
 class Runner:
@@ -125,6 +128,8 @@ class Runner:
         task_role = order.definition.get("taskRoleArn", "")
         variables = aws.variables(order.region, task_role, order.identifier) | secrets
         program, ports = self._program(container, image, variables)
+        if order.exits:
+            program = replace(program, command=["/bin/sh", "-c", f"echo '{_REQUESTED_EXIT}'; exit 1"])
         with self._lock:
             process = self._process = None if self._ordered else Process(program, aws.address[1])
         if process is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+
+from scaffold.engine.tasks.rollout import ROLLING, Deployment, Stage, Strategy
 
 
 class Health(Enum):
@@ -46,26 +49,6 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Deployment:
-    """A deployment of a service.
-
-    Attributes:
-        failed: The tasks that have failed one after the other.
-        rollout: IN_PROGRESS, COMPLETED or FAILED, as DescribeServices returns it.
-        status: As DescribeServiceDeployments returns it.
-    """
-
-    identifier: str
-    definition: str
-    created: float
-    updated: float = 0.0
-    failed: int = 0
-    rollout: str = "IN_PROGRESS"
-    reason: str = ""
-    status: str = "IN_PROGRESS"
-
-
-@dataclass(frozen=True)
 class Rules:
     """The deployment configuration of a service.
 
@@ -78,6 +61,7 @@ class Rules:
     breaker: bool = False
     rollback: bool = False
     grace: float = 0.0
+    strategy: Strategy = ROLLING
 
 
 @dataclass(frozen=True)
@@ -90,6 +74,8 @@ class Service:
         last: The deployment that was completed last, to roll back to.
         launch_failures: The tasks that have stopped one after the other before they were healthy.
         launched: How many tasks were started.
+        alternate: The percentage of the traffic that ECS has given to the alternate target group; None for none yet.
+        ordered: The percentage that it is about to have; None where nothing is under way.
     """
 
     name: str
@@ -103,11 +89,35 @@ class Service:
     pause_until: float = 0.0
     launched: int = 0
     steady: bool = False
+    alternate: float | None = None
+    ordered: float | None = None
 
     @property
     def primary(self) -> Deployment:
         """The deployment that tasks are started for."""
         return self.deployments[0]
+
+    @property
+    def rolling_back(self) -> bool:
+        """Whether the primary deployment takes the place of one that has failed."""
+        return any(one.status == "ROLLBACK_IN_PROGRESS" for one in self.deployments)
+
+    @property
+    def shifting(self) -> bool:
+        """Whether a deployment that shifts traffic is under way, rolled back, or has stopped where it was."""
+        decisive = [one for one in self.deployments if one.status == "ROLLBACK_IN_PROGRESS"] or [self.primary]
+        return self.primary.rollout != "COMPLETED" and bool(decisive[0].strategy.shifts)
+
+    @property
+    def watching(self) -> bool:
+        """Whether alarms fail the deployment under way."""
+        primary = self.primary
+        under_way = primary.rollout == "IN_PROGRESS" and primary.stage != Stage.CLEAN_UP and not self.rolling_back
+        return under_way and bool(primary.strategy.alarms) and not primary.watch.ignored
+
+    def of(self, deployment: str) -> tuple[Task, ...]:
+        """The tasks of a deployment that are not being stopped."""
+        return tuple(one for one in self.tasks if one.deployment == deployment and not one.stopping)
 
 
 @dataclass(frozen=True)
@@ -161,20 +171,62 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class Shifted:
+    """The production listener rule has these weights.
+
+    Attributes:
+        alternate: The percentage of the alternate target group.
+    """
+
+    alternate: float
+
+
+@dataclass(frozen=True)
+class ShiftRefused:
+    """The production listener rule could not be changed.
+
+    Attributes:
+        alternate: The percentage of the alternate target group that it was to have.
+    """
+
+    alternate: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class AlarmsSeen:
+    """The alarms of a deployment were read.
+
+    Attributes:
+        asked: The moment for which the answer holds.
+        ringing: The alarms in ALARM, with the moment since when; None where they could not be read.
+    """
+
+    deployment: str
+    asked: float
+    ringing: Mapping[str, float] | None
+
+
+@dataclass(frozen=True)
 class Tick:
     """Time has passed."""
 
 
-Event = Updated | StopRequested | Running | Checked | Stopped | Tick
+Event = Updated | StopRequested | Running | Checked | Stopped | Shifted | ShiftRefused | AlarmsSeen | Tick
 
 
 @dataclass(frozen=True)
 class StartTask:
-    """Start a task."""
+    """Start a task.
+
+    Attributes:
+        group: As of its deployment.
+    """
 
     task: str
     deployment: str
     definition: str
+    group: int = 0
 
 
 @dataclass(frozen=True)
@@ -183,6 +235,21 @@ class StopTask:
 
     task: str
     reason: str
+
+
+@dataclass(frozen=True)
+class ShiftTraffic:
+    """Give the alternate target group this percentage of the traffic, and the other one the rest."""
+
+    alternate: float
+
+
+@dataclass(frozen=True)
+class AskAlarms:
+    """Read the states of alarms."""
+
+    deployment: str
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -201,4 +268,4 @@ class RolloutChanged:
     reason: str
 
 
-Effect = StartTask | StopTask | Message | RolloutChanged
+Effect = StartTask | StopTask | ShiftTraffic | AskAlarms | Message | RolloutChanged

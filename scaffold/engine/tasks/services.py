@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import queue
 import threading
@@ -9,24 +10,30 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from scaffold.core.faults import Fault
 from scaffold.engine.balancer.configuration import Address
 from scaffold.engine.balancer.health import TargetHealth
 from scaffold.engine.clock import Clock
 from scaffold.engine.events import EventStream
+from scaffold.engine.tasks.addresses import Addresses
 from scaffold.engine.tasks.announcer import Announcer
 from scaffold.engine.tasks.deployment import begin, step
-from scaffold.engine.tasks.documents import Document, advance_task, new_task, service_deployment, service_document
+from scaffold.engine.tasks.documents import Document, advance_task, new_task, service_document
+from scaffold.engine.tasks.faulty import Faults
 from scaffold.engine.tasks.record import Record, health_of, rules_of
+from scaffold.engine.tasks.revisions import service_deployment, service_revision
+from scaffold.engine.tasks.rollout import new_deployment
 from scaffold.engine.tasks.runner import Host, Order, Runner
 from scaffold.engine.tasks.service import (
+    AskAlarms,
     Checked,
-    Deployment,
     Effect,
     Event,
     Health,
     Message,
     RolloutChanged,
     Running,
+    ShiftTraffic,
     StartTask,
     Stopped,
     StopRequested,
@@ -34,14 +41,11 @@ from scaffold.engine.tasks.service import (
     Tick,
     Updated,
 )
+from scaffold.engine.tasks.traffic import Traffic
 
 _logger = logging.getLogger(__name__)
 _TICK_SECONDS = 0.5
 _KEPT_TASKS = 50
-
-
-class DeploymentFailed(Exception):
-    """A deployment has failed."""
 
 
 class Services:
@@ -56,8 +60,9 @@ class Services:
         self._clock = clock
         self._announcer = Announcer(events, clock)
         self._records: dict[str, Record] = {}
-        self._targets: dict[tuple[str, str], tuple[str, str]] = {}
-        self._addresses = 0
+        self._addresses = Addresses()
+        self._traffic = Traffic(host.aws, clock)
+        self._faults = Faults(host.balancers)
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -68,8 +73,8 @@ class Services:
         """Create a service; return the id of its first deployment."""
         with self._lock:
             now = self._clock.now()
-            deployment = self._new_deployment(definition, now)
-            state, effects = begin(settings["serviceName"], desired, rules_of(settings), deployment, now)
+            deployment = new_deployment(definition["taskDefinitionArn"], now)
+            state, effects = begin(settings["serviceName"], desired, rules_of(settings, self._clock), deployment, now)
             record = Record(settings, {definition["taskDefinitionArn"]: definition}, state)
             self._records[settings["serviceArn"]] = record
             self._carry_out(record, effects)
@@ -90,9 +95,9 @@ class Services:
             deployment = None
             if definition is not None:
                 record.definitions[definition["taskDefinitionArn"]] = definition
-                deployment = self._new_deployment(definition, self._clock.now())
+                deployment = new_deployment(definition["taskDefinitionArn"], self._clock.now())
             wanted = record.state.desired if desired is None else desired
-            self._handle(record, Updated(wanted, rules_of(record.settings), deployment))
+            self._handle(record, Updated(wanted, rules_of(record.settings, self._clock), deployment))
             return deployment.identifier if deployment else None
 
     def delete(self, arn: str) -> None:
@@ -100,7 +105,7 @@ class Services:
         with self._lock:
             record = self._records[arn]
             record.deleted = True
-            self._handle(record, Updated(0, rules_of(record.settings)))
+            self._handle(record, Updated(0, rules_of(record.settings, self._clock)))
 
     def describe(self, arn: str) -> Document | None:
         """A service as DescribeServices returns it; None if there is none."""
@@ -128,12 +133,29 @@ class Services:
             ended = {one.identifier for one in record.state.history}
             current = [one for one in record.state.deployments if one.identifier not in ended]
             found = sorted([*current, *record.state.history], key=lambda one: one.created, reverse=True)
-            return [service_deployment(record.settings, one) for one in found]
+            return [service_deployment(record.settings, record.state, one) for one in found]
+
+    def revision(self, arn: str, deployment: str) -> Document | None:
+        """A service revision as DescribeServiceRevisions returns it; None if there is none.
+
+        Args:
+            deployment: The last part of the revision's ARN.
+        """
+        with self._lock:
+            record = self._records.get(arn)
+            return service_revision(record, deployment) if record else None
 
     def stop_deployment(self, arn: str, rollback: bool) -> None:
         """End the deployment that is in progress."""
         with self._lock:
             self._handle(self._records[arn], StopRequested(rollback))
+
+    def inject(self, service: str, fault: Fault | None) -> None:
+        """Let the newest version of the services with a name have a fault, or none."""
+        with self._lock:
+            self._faults.replace(service, fault)
+            for record in self._records.values():
+                self._faults.strike(record)
 
     def tasks(self, cluster: str) -> list[Document]:
         """The tasks of a cluster, by its ARN, those included that have stopped lately."""
@@ -157,32 +179,13 @@ class Services:
             TimeoutError: Neither has happened in time.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: self._settled(arn, deployment), seconds):
+            if not self._changed.wait_for(lambda: self._records[arn].settled(deployment), seconds):
                 raise TimeoutError
 
     def wait_deleted(self, arn: str, seconds: float) -> None:
         """Wait until all tasks of a deleted service have stopped."""
         with self._changed:
             self._changed.wait_for(lambda: not self._records[arn].state.tasks, seconds)
-
-    def _settled(self, arn: str, deployment: str | None) -> bool:
-        record = self._records[arn]
-        state = record.state
-        if deployment is None:
-            if state.primary.rollout == "FAILED":
-                raise DeploymentFailed(state.primary.reason)
-            return state.steady or record.deleted
-        for one in (*state.deployments, *state.history):
-            if one.identifier == deployment:
-                if one.rollout == "FAILED" or one.status == "STOPPED":
-                    raise DeploymentFailed(one.reason)
-                return one.rollout == "COMPLETED"
-        raise DeploymentFailed("")
-
-    @staticmethod
-    def _new_deployment(definition: Document, now: float) -> Deployment:
-        number = str(uuid.uuid4().int)[:19]
-        return Deployment(f"ecs-svc/{number}", definition["taskDefinitionArn"], now, now)
 
     def _loop(self) -> None:
         while True:
@@ -207,6 +210,15 @@ class Services:
         record.state, effects = step(record.state, event, self._clock.now())
         self._carry_out(record, effects)
 
+    def _later(self, record: Record, event: Event) -> None:
+        """Handle an event that comes from another thread."""
+
+        def handle() -> None:
+            with self._lock:
+                self._handle(record, event)
+
+        self._work.put(handle)
+
     def _carry_out(self, record: Record, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
@@ -214,6 +226,10 @@ class Services:
                     self._start(record, effect)
                 case StopTask():
                     record.runners[effect.task].stop("ServiceSchedulerInitiated", effect.reason)
+                case ShiftTraffic():
+                    self._traffic.shift(record.settings, effect.alternate, functools.partial(self._later, record))
+                case AskAlarms():
+                    self._traffic.read_alarms(record.region, effect, functools.partial(self._later, record))
                 case Message():
                     event = {"id": str(uuid.uuid4()), "createdAt": self._clock.now(), "message": effect.text}
                     record.events.insert(0, event)
@@ -224,19 +240,16 @@ class Services:
 
     def _start(self, record: Record, start: StartTask) -> None:
         definition = record.definitions[start.definition]
-        self._addresses += 1
-        ip = f"10.0.{self._addresses // 250 % 250}.{self._addresses % 250 + 4}"
+        arn = record.settings["serviceArn"]
+        groups = record.target_groups(start.group)
+        ip = self._addresses.give(arn, start.task, tuple(group for group, _, _ in groups))
         document = new_task(record.settings, start.task, start.deployment, definition, ip, self._clock.now())
         record.tasks[start.task] = document
-        arn = record.settings["serviceArn"]
-        groups = tuple(
-            (one["targetGroupArn"], one["containerName"], int(one["containerPort"]))
-            for one in record.settings.get("loadBalancers", [])
-        )
-        for group, _, _ in groups:
-            self._targets[group, ip] = (arn, start.task)
         balancing = self._host.aws.of_service(record.settings)
-        order = Order(start.task, record.region, definition, ip, groups, balancing=balancing)
+        fault = self._faults.of(record, start.definition)
+        exits = fault is not None and fault.exits
+        order = Order(start.task, record.region, definition, ip, groups, balancing=balancing, exits=exits)
+        self._faults.strike(record)
 
         def changed(**change: Any) -> None:
             self._work.put(lambda: self._task_changed(arn, start.task, change))
@@ -257,6 +270,7 @@ class Services:
                 self._handle(record, Running(identifier, container, self._known_target(identifier, target)))
             elif status == "STOPPED":
                 del record.runners[identifier]
+                self._faults.strike(record)
                 self._forget(record, identifier)
                 self._handle(record, Stopped(identifier, change["stop_code"] == "UserInitiated"))
             elif health:
@@ -264,16 +278,13 @@ class Services:
 
     def _known_target(self, identifier: str, default: Health) -> Health:
         """The health of a target that was checked before its task was reported to run."""
-        for (group, ip), (_, task) in self._targets.items():
-            if task == identifier:
-                for address, health in self._host.balancers.health(group).items():
-                    if address[0] == ip:
-                        return health_of(health)
+        for group, ip in self._addresses.targets(identifier):
+            known = [one for address, one in self._host.balancers.health(group).items() if address[0] == ip]
+            return health_of(known[0]) if known else default
         return default
 
     def _forget(self, record: Record, identifier: str) -> None:
-        for key in [key for key, (_, task) in self._targets.items() if task == identifier]:
-            del self._targets[key]
+        self._addresses.forget(identifier)
         stopped = [one for one, task in record.tasks.items() if task["lastStatus"] == "STOPPED"]
         for old in stopped[:-_KEPT_TASKS]:
             del record.tasks[old]
@@ -284,6 +295,7 @@ class Services:
 
     def _note_target(self, group: str, ip: str, health: TargetHealth) -> None:
         with self._lock:
-            arn, identifier = self._targets.get((group, ip), ("", ""))
-            if arn and health.state in ("healthy", "unhealthy"):
-                self._handle(self._records[arn], Checked(identifier, target=health_of(health)))
+            target = self._addresses.target(group, ip)
+            if target and health.state in ("healthy", "unhealthy"):
+                service, task = target
+                self._handle(self._records[service], Checked(task, target=health_of(health)))

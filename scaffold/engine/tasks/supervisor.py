@@ -75,11 +75,13 @@ class _Container:
         except OSError as error:
             self._say(failed=f"{error.strerror}: {self._task['command'][0]}")
             return 127
+        # Before anything looks at the process: one that has ended is gone then.
+        ended = [os.pidfd_open(process.pid)] if hasattr(os, "pidfd_open") else []
         self._say(started=process.pid)
         watcher = threading.Thread(target=self._watch_health, args=(process,), daemon=True)
         if self._task.get("health"):
             watcher.start()
-        code = self._wait(process)
+        code = self._wait(process, ended)
         self._say(exited=code)
         return code
 
@@ -100,10 +102,13 @@ class _Container:
         with contextlib.suppress(OSError):
             self._control.sendall(json.dumps(said).encode() + b"\n")
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> int:
-        """Wait for the end of the process, and for the order to stop it."""
+    def _wait(self, process: subprocess.Popen[bytes], ended: list[int]) -> int:
+        """Wait for the end of the process, and for the order to stop it.
+
+        Args:
+            ended: A file descriptor that is readable when the process has ended, where the system has one.
+        """
         deadline = None
-        ended = [os.pidfd_open(process.pid)] if hasattr(os, "pidfd_open") else []
         while process.poll() is None:
             remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
             patience = remaining if ended else _POLL_SECONDS

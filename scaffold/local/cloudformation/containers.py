@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scaffold.engine.tasks.services import DeploymentFailed
+from scaffold.engine.tasks.record import DeploymentFailed
 from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation.resource_types import (
     Created,
@@ -21,6 +21,7 @@ from scaffold.local.protocol import Document, service_model
 from scaffold.local.services.ecs import EcsServices
 
 _STABLE_SECONDS = 3 * 3600.0
+_BAKED_SECONDS = 36 * 3600.0
 _ONLY_IN_TEMPLATES = ("ForceNewDeployment", "Role")
 
 
@@ -126,7 +127,7 @@ class Service(ResourceType):
     def _stable(self, service: Document, deployment: str | None) -> Created:
         arn = service["serviceArn"]
         try:
-            self._api.services.wait(arn, deployment, _STABLE_SECONDS)
+            self._api.services.wait(arn, deployment, _patience(service))
         except DeploymentFailed as error:
             raise handler_failure(f"Error occurred during operation '{_operation(error)}'.") from error
         except TimeoutError as error:
@@ -134,9 +135,17 @@ class Service(ResourceType):
         return arn, {"ServiceArn": arn, "Name": service["serviceName"]}
 
 
+def _patience(service: Document) -> float:
+    """How long CloudFormation waits for a deployment."""
+    configuration = service.get("deploymentConfiguration") or {}
+    bakes = configuration.get("strategy", "ROLLING") != "ROLLING" or configuration.get("bakeTimeInMinutes")
+    return _BAKED_SECONDS if bakes else _STABLE_SECONDS
+
+
 def _operation(error: DeploymentFailed) -> str:
-    broken = "circuit breaker" in str(error)
-    return "ECS Deployment Circuit Breaker was triggered" if broken else "ECS Deployment was stopped"
+    if "circuit breaker" in str(error):
+        return "ECS Deployment Circuit Breaker was triggered"
+    return "ECS Deployment Alarm was triggered" if "CloudWatch alarms" in str(error) else "ECS Deployment was stopped"
 
 
 def _is_forced(request: Request) -> bool:

@@ -63,6 +63,7 @@ _RESOURCES: dict[str, dict[str, str]] = {
     "elasticloadbalancing": {
         "DescribeListeners DescribeLoadBalancers DescribeRules DescribeTags DescribeTargetGroups": _ANY,
         "DescribeTargetHealth": _ANY,
+        "ModifyRule": "{RuleArn}",
         "RegisterTargets DeregisterTargets": "{TargetGroupArn}",
     },
     "inspector2": {"ListCoverage ListFindings": _ANY},

@@ -6,10 +6,12 @@ import json
 import time
 from typing import ClassVar
 
+from scaffold.engine.tasks.revisions import BRIEF
 from scaffold.engine.tasks.services import Services
 from scaffold.local import ministack_bridge
 from scaffold.local.ministack_bridge import Handler
 from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
+from scaffold.local.services.ecs_checks import CHECKED, check
 from scaffold.local.wire import Response
 
 #: A change of one of these needs a new deployment.
@@ -35,6 +37,7 @@ class EcsServices(AwsService):
         "CreateService",
         "DeleteService",
         "DescribeServiceDeployments",
+        "DescribeServiceRevisions",
         "DescribeServices",
         "DescribeTasks",
         "ListServiceDeployments",
@@ -96,7 +99,7 @@ class EcsServices(AwsService):
         if existing and existing["status"] != "INACTIVE":
             raise ServiceError("InvalidParameterException", "Creation of service was not idempotent.")
         definition = _definition(given.get("taskDefinition", ""), call.region)
-        _check(given)
+        check(given)
         settings = {key: value for key, value in given.items() if key not in _NOT_SETTINGS} | {
             "serviceArn": arn,
             "clusterArn": cluster,
@@ -112,8 +115,8 @@ class EcsServices(AwsService):
     def update_service(self, call: Call) -> Document:
         """Change a service; start a deployment where the change needs one."""
         given, arn = call.parameters, self._known(call)
-        _check(given)
         service = self._service(arn)
+        check({name: service[name] for name in CHECKED if name in service} | given)
         changes = {key: value for key, value in given.items() if key not in _NOT_SETTINGS}
         wanted = _definition(given.get("taskDefinition") or service["taskDefinition"], call.region)
         needed = (
@@ -154,13 +157,27 @@ class EcsServices(AwsService):
     def list_service_deployments(self, call: Call) -> Document:
         """List the deployments of a service, the newest first."""
         wanted = call.parameters.get("status")
-        found = self.services.deployments(self._known(call))
-        return {"serviceDeployments": [one for one in found if not wanted or one["status"] in wanted]}
+        found = [one for one in self.services.deployments(self._known(call)) if not wanted or one["status"] in wanted]
+        return {"serviceDeployments": [{key: one[key] for key in BRIEF if key in one} for one in found]}
 
     def describe_service_deployments(self, call: Call) -> Document:
         """Describe deployments."""
         found = [self._deployment(arn) for arn in call.parameters["serviceDeploymentArns"]]
+        for one in found:
+            del one["targetServiceRevisionArn"]
         return {"serviceDeployments": found, "failures": []}
+
+    def describe_service_revisions(self, call: Call) -> Document:
+        """Describe what services were configured to run, with the target groups of their tasks."""
+        found, failures = [], []
+        for arn in call.parameters["serviceRevisionArns"]:
+            service, _, deployment = arn.replace(":service-revision/", ":service/").rpartition("/")
+            revision = self.services.revision(service, deployment)
+            if revision is None:
+                failures.append({"arn": arn, "reason": "MISSING"})
+            else:
+                found.append(revision)
+        return {"serviceRevisions": found, "failures": failures}
 
     def stop_service_deployment(self, call: Call) -> Document:
         """End a deployment, and roll it back unless told otherwise."""
@@ -253,25 +270,3 @@ def _definition(reference: str, region: str) -> Document:
     if found["status"] != "ACTIVE":
         raise ServiceError("ClientException", "TaskDefinition is inactive")
     return found
-
-
-def _check(given: Document) -> None:
-    """Refuse what is not rehearsed, and target groups that no listener sends requests to."""
-    if given.get("schedulingStrategy", "REPLICA") != "REPLICA":
-        raise ServiceError("UnsupportedFeatureException", "not rehearsed: the scheduling strategy DAEMON")
-    controller = (given.get("deploymentController") or {}).get("type", "ECS")
-    if controller != "ECS":
-        raise ServiceError("UnsupportedFeatureException", f"not rehearsed: the deployment controller {controller}")
-    used = {arn for rule in ministack_bridge.rule_records() for arn in _groups_of(rule)}
-    for balancer in given.get("loadBalancers", []):
-        if balancer.get("targetGroupArn") not in used:
-            raise ServiceError(
-                "InvalidParameterException",
-                f"The target group with targetGroupArn {balancer.get('targetGroupArn')} does not have an associated "
-                "load balancer.",
-            )
-
-
-def _groups_of(rule: Document) -> list[str]:
-    forwards = [(action.get("ForwardConfig") or {}).get("TargetGroups") or [action] for action in rule["Actions"]]
-    return [group.get("TargetGroupArn", "") for forward in forwards for group in forward]

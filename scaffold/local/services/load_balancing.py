@@ -37,6 +37,7 @@ class LoadBalancing:
     def install(self) -> None:
         """Monkeypatch ministack's Elastic Load Balancing, its API and its resource types."""
         ministack_bridge.keep_weights()
+        ministack_bridge.tag_listener_rules()
         for name in _TYPES:
             ministack_bridge.wrap_changes(f"AWS::ElasticLoadBalancingV2::{name}", self._change)
         for action in _ACTIONS:

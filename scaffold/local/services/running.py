@@ -15,13 +15,14 @@ from scaffold.engine.tasks.runner import Host
 from scaffold.engine.tasks.services import Services
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.services.ecs import EcsServices
+from scaffold.local.services.faults import FaultControl
 from scaffold.local.services.load_balancing import LoadBalancing
 from scaffold.local.services.service_list import ServiceList
 
 
 def run_services(
     state: Path, endpoint: str, clock: Clock, events: EventStream, assume: AssumeRole, podman: Podman | None
-) -> tuple[EcsServices, ServiceList]:
+) -> tuple[EcsServices, ServiceList, FaultControl]:
     """Run services and load balancers from now on.
 
     Args:
@@ -37,4 +38,4 @@ def run_services(
     services = Services(host, clock, events)
     api = EcsServices(services)
     api.install()
-    return api, ServiceList(services, balancers)
+    return api, ServiceList(services, balancers), FaultControl(services)

@@ -94,6 +94,10 @@ def pairs(needs: list[Need]) -> list[tuple[str, str]]:
             form_request("elasticloadbalancing", "DescribeRules", RuleArns_member_1="arn:x"),
             [("elasticloadbalancing:DescribeRules", "*")],
         ),
+        (
+            form_request("elasticloadbalancing", "ModifyRule", RuleArn="arn:x"),
+            [("elasticloadbalancing:ModifyRule", "arn:x")],
+        ),
         (ApiRequest.read("POST", "/findings/list", "", signed("inspector2")), [("inspector2:ListFindings", "*")]),
     ],
     ids=lambda value: f"{value.service}-{value.operation}" if isinstance(value, ApiRequest) else "",

@@ -17,6 +17,7 @@ if (process.env.FAIL === 'exit') { console.log('cannot start'); process.exit(3);
 let healthy = process.env.FAIL !== 'unhealthy';
 const server = http.createServer((request, response) => {
   if (request.url === '/health') { response.writeHead(healthy ? 200 : 500); response.end('{}'); return; }
+  if (process.env.FAIL === 'errors') { response.writeHead(500); response.end('{}'); return; }
   if (request.url === '/crash') { response.end('bye'); setTimeout(() => process.exit(7), 20); return; }
   if (request.url === '/environment') { response.end(JSON.stringify(process.env)); return; }
   if (request.url === '/headers') { response.end(JSON.stringify(request.headers)); return; }

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -191,6 +192,7 @@ class Client:
     def __init__(self, url: str) -> None:
         self.answers: set[str] = set()
         self.failures: list[str] = []
+        self.outcomes: Counter[str] = Counter()
         self.ended = threading.Event()
         self._url = url
 
@@ -199,8 +201,10 @@ class Client:
             try:
                 with GET(self._url, timeout=20) as answer:
                     self.answers.add(answer.read().decode())
+                self.outcomes["answered"] += 1
             except URLError as error:
                 self.failures.append(str(error))
+                self.outcomes["failed"] += 1
 
 
 @contextmanager

@@ -1,0 +1,158 @@
+"""Service deployments and service revisions in the form of ECS's API."""
+
+from __future__ import annotations
+
+from scaffold.engine.tasks.deployment import failure_threshold
+from scaffold.engine.tasks.documents import Document
+from scaffold.engine.tasks.record import Record
+from scaffold.engine.tasks.rollout import Deployment
+from scaffold.engine.tasks.service import Service
+
+#: What DescribeServiceDeployments returns; ListServiceDeployments returns these members only.
+BRIEF = (
+    "serviceDeploymentArn",
+    "serviceArn",
+    "clusterArn",
+    "createdAt",
+    "startedAt",
+    "finishedAt",
+    "targetServiceRevisionArn",
+    "status",
+    "statusReason",
+)
+_OPEN = ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
+_ALL = 100.0
+
+
+def service_deployment(settings: Document, service: Service, deployment: Deployment) -> Document:
+    """A deployment as DescribeServiceDeployments returns it, with the ARN of its revision for ListServiceDeployments.
+
+    Args:
+        settings: What CreateService and UpdateService were given, with the service's ARNs.
+    """
+    target = revision_arn(settings, deployment.identifier)
+    moment = deployment.updated or deployment.created
+    document = {
+        "serviceDeploymentArn": _arn(settings, "service-deployment", deployment.identifier),
+        "serviceArn": settings["serviceArn"],
+        "clusterArn": settings["clusterArn"],
+        "createdAt": deployment.created,
+        "startedAt": deployment.created,
+        "updatedAt": moment,
+        "status": deployment.status,
+        "targetServiceRevisionArn": target,
+        "targetServiceRevision": _summary(settings, service, deployment.identifier, deployment),
+        "sourceServiceRevisions": [],
+        "deploymentConfiguration": {
+            **(settings.get("deploymentConfiguration") or {}),
+            "strategy": deployment.strategy.name,
+        },
+        "deploymentCircuitBreaker": _circuit_breaker(service, deployment),
+        "alarms": _alarms(deployment),
+    }
+    if deployment.source:
+        document["sourceServiceRevisions"] = [_summary(settings, service, deployment.source, deployment)]
+    if deployment.reason:
+        document["statusReason"] = deployment.reason
+    if deployment.stage and deployment.status == "IN_PROGRESS":
+        document["lifecycleStage"] = deployment.stage.value
+    if deployment.status.startswith("ROLLBACK"):
+        back = revision_arn(settings, deployment.source)
+        document["rollback"] = {"reason": deployment.reason, "startedAt": moment, "serviceRevisionArn": back}
+    if deployment.status == "STOPPED":
+        document["stoppedAt"] = moment
+    if deployment.status not in _OPEN:
+        document["finishedAt"] = moment
+    return document
+
+
+def service_revision(record: Record, revision: str) -> Document | None:
+    """A service revision as DescribeServiceRevisions returns it; None if there is none.
+
+    Args:
+        revision: The last part of its ARN.
+    """
+    known = (*record.state.deployments, *record.state.history)
+    found = [one for one in known if one.identifier.rpartition("/")[2] == revision]
+    return _revision(record, found[0]) if found else None
+
+
+def _revision(record: Record, deployment: Deployment) -> Document:
+    settings, definition = record.settings, record.definitions[deployment.definition]
+    document = {
+        "serviceRevisionArn": revision_arn(settings, deployment.identifier),
+        "serviceArn": settings["serviceArn"],
+        "clusterArn": settings["clusterArn"],
+        "taskDefinition": deployment.definition,
+        "launchType": "FARGATE",
+        "createdAt": deployment.created,
+        "containerImages": [
+            {"containerName": one["name"], "image": one["image"]} for one in definition["containerDefinitions"]
+        ],
+    }
+    for name in ("capacityProviderStrategy", "loadBalancers", "networkConfiguration", "platformVersion"):
+        if name in settings:
+            document[name] = settings[name]
+    balancers = settings.get("loadBalancers", [])
+    groups = [group for group, _, _ in record.target_groups(deployment.group)]
+    rules = [(one.get("advancedConfiguration") or {}).get("productionListenerRule") for one in balancers]
+    document["resolvedConfiguration"] = {
+        "loadBalancers": [
+            {"targetGroupArn": group, **({"productionListenerRule": rule} if rule else {})}
+            for group, rule in zip(groups, rules, strict=True)
+        ]
+    }
+    return document
+
+
+def revision_arn(settings: Document, deployment: str) -> str:
+    """The ARN of the revision that a deployment brings."""
+    return _arn(settings, "service-revision", deployment)
+
+
+def _arn(settings: Document, kind: str, deployment: str) -> str:
+    arn = settings["serviceArn"].replace(":service/", f":{kind}/", 1)
+    return f"{arn}/{deployment.rpartition('/')[2]}"
+
+
+def _summary(settings: Document, service: Service, revision: str, deployment: Deployment) -> Document:
+    """A revision as a deployment names it: its tasks, and its share of the traffic where that is shifted."""
+    own = service.of(revision)
+    running = sum(task.running_since is not None for task in own)
+    is_primary = revision == service.primary.identifier
+    document = {
+        "arn": revision_arn(settings, revision),
+        "requestedTaskCount": service.desired if own or is_primary else 0,
+        "runningTaskCount": running,
+        "pendingTaskCount": len(own) - running,
+    }
+    if deployment.strategy.shifts and deployment.status in _OPEN:
+        alternate = service.alternate or 0.0
+        green = alternate if deployment.group else _ALL - alternate
+        if service.alternate is None:
+            green = 0.0
+        share = green if revision == deployment.identifier else _ALL - green
+        document["requestedProductionTrafficWeight"] = share
+    return document
+
+
+def _circuit_breaker(service: Service, deployment: Deployment) -> Document:
+    threshold = failure_threshold(service.desired)
+    if not service.rules.breaker:
+        status = "DISABLED"
+    elif deployment.failed >= threshold:
+        status = "TRIGGERED"
+    else:
+        status = "MONITORING" if deployment.status == "IN_PROGRESS" else "MONITORING_COMPLETE"
+    return {"status": status, "failureCount": deployment.failed, "threshold": threshold}
+
+
+def _alarms(deployment: Deployment) -> Document:
+    names, watch = deployment.strategy.alarms, deployment.watch
+    if not names or watch.ignored:
+        status = "DISABLED"
+    elif watch.triggered:
+        status = "TRIGGERED"
+    else:
+        status = "MONITORING" if deployment.status == "IN_PROGRESS" else "MONITORING_COMPLETE"
+    return {"status": status, "alarmNames": list(names), "triggeredAlarmNames": list(watch.triggered)}

@@ -1,0 +1,74 @@
+"""Refuses services that ECS refuses, and those that are not rehearsed."""
+
+from __future__ import annotations
+
+from scaffold.local import ministack_bridge
+from scaffold.local.protocol import Document, ServiceError
+
+#: The settings that UpdateService may change and that are checked together.
+CHECKED = ("deploymentConfiguration", "loadBalancers")
+
+_CONFIGURATIONS = {"canaryConfiguration": "CANARY", "linearConfiguration": "LINEAR"}
+_PERCENTAGES = {"canaryConfiguration": ("canaryPercent", 0.1), "linearConfiguration": ("stepPercent", 3.0)}
+_ADVANCED = ("alternateTargetGroupArn", "productionListenerRule", "roleArn")
+
+
+def check(given: Document) -> None:
+    """Check what CreateService or UpdateService were given.
+
+    Raises:
+        ServiceError: ECS refuses it, or it is not rehearsed.
+    """
+    if given.get("schedulingStrategy", "REPLICA") != "REPLICA":
+        raise _not_rehearsed("the scheduling strategy DAEMON")
+    controller = (given.get("deploymentController") or {}).get("type", "ECS")
+    if controller != "ECS":
+        raise _not_rehearsed(f"the deployment controller {controller}")
+    _check_strategy(given.get("deploymentConfiguration") or {}, given.get("loadBalancers", []))
+    used = {arn for rule in ministack_bridge.rule_records() for arn in _groups_of(rule)}
+    for balancer in given.get("loadBalancers", []):
+        if balancer.get("targetGroupArn") not in used:
+            raise _invalid(
+                f"The target group with targetGroupArn {balancer.get('targetGroupArn')} does not have an associated "
+                "load balancer."
+            )
+
+
+def _check_strategy(configuration: Document, balancers: list[Document]) -> None:
+    strategy = configuration.get("strategy", "ROLLING")
+    for name, member in (("lifecycleHooks", "lifecycle hooks"), ("earlySuccessCriteria", "early success criteria")):
+        if configuration.get(name):
+            raise _not_rehearsed(f"{member} of deployments")
+    for name, owner in _CONFIGURATIONS.items():
+        if name not in configuration:
+            continue
+        if strategy != owner:
+            raise _invalid(f"{name} can only be specified with the deployment strategy {owner}.")
+        member, least = _PERCENTAGES[name]
+        if not least <= configuration[name].get(member, least) <= 100:
+            raise _invalid(f"{member} must be between {least} and 100.0.")
+    if strategy == "ROLLING":
+        return
+    if len(balancers) != 1:
+        raise _not_rehearsed(f"the strategy {strategy} with {len(balancers)} load balancers")
+    advanced = balancers[0].get("advancedConfiguration") or {}
+    if not all(advanced.get(name) for name in _ADVANCED):
+        raise _invalid(
+            "advancedConfiguration field is required for all loadBalancers when using a non-ROLLING deployment "
+            "strategy."
+        )
+    if advanced.get("testListenerRule"):
+        raise _not_rehearsed("test listener rules")
+
+
+def _invalid(message: str) -> ServiceError:
+    return ServiceError("InvalidParameterException", message)
+
+
+def _not_rehearsed(what: str) -> ServiceError:
+    return ServiceError("UnsupportedFeatureException", f"not rehearsed: {what}")
+
+
+def _groups_of(rule: Document) -> list[str]:
+    forwards = [(action.get("ForwardConfig") or {}).get("TargetGroups") or [action] for action in rule["Actions"]]
+    return [group.get("TargetGroupArn", "") for forward in forwards for group in forward]

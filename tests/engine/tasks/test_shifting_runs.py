@@ -1,0 +1,207 @@
+"""Deployments on local AWS that shift traffic: a canary, its alarm, its API, and an end without a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from scaffold.local.environment import running_local_aws
+from tests.engine.tasks.test_running import Account, constant_client, resource, tasks_of, template, wait
+
+PERCENT = 25
+
+
+def shifting(image: str, strategy: str = "CANARY", **variables: str) -> dict[str, Any]:
+    """A service whose deployments shift traffic: 25 % for 2 hours, and a bake time of 2 minutes."""
+    made = template("shop", image, grace=0, **variables)
+    resources = made["Resources"]
+    properties = resources["Service"]["Properties"]
+    properties["LoadBalancers"][0]["AdvancedConfiguration"] = {
+        "AlternateTargetGroupArn": {"Ref": "Other"},
+        "ProductionListenerRule": {"Ref": "Rule"},
+        "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+    }
+    properties["DeploymentConfiguration"] |= {
+        "Strategy": strategy,
+        "BakeTimeInMinutes": "2",
+        "CanaryConfiguration": {"CanaryPercent": PERCENT, "CanaryBakeTimeInMinutes": 120},
+        "Alarms": {"AlarmNames": [{"Ref": "Alarm"}], "Enable": True, "Rollback": True},
+    }
+    allowed = {"Effect": "Allow", "Action": "elasticloadbalancing:*", "Resource": "*"}
+    trust = {"Effect": "Allow", "Principal": {"Service": "ecs.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    resources["Role"] = resource(
+        "AWS::IAM::Role",
+        AssumeRolePolicyDocument={"Version": "2012-10-17", "Statement": [trust]},
+        Policies=[{"PolicyName": "shift", "PolicyDocument": {"Version": "2012-10-17", "Statement": [allowed]}}],
+    )
+    resources["Alarm"] = resource(
+        "AWS::CloudWatch::Alarm",
+        AlarmName="errors",
+        Namespace="Tests",
+        MetricName="Errors",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",  # It keeps the state that a test sets.
+    )
+    return made
+
+
+class Shop:
+    """The service in a local AWS."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.image = account.registry.push_server("shop")
+
+    def release(self, version: str, **variables: str) -> None:
+        body = json.dumps(shifting(self.image, APP_VERSION=version, **variables))
+        exists = [one["StackName"] for one in self.account.stacks.describe_stacks()["Stacks"]]
+        act = self.account.stacks.update_stack if exists else self.account.stacks.create_stack
+        act(StackName="shop", TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
+
+    def weights(self) -> list[int]:
+        """Those of the target group and the alternate one."""
+        elb = self.account.client("elbv2")
+        rule = self.account.service("shop")["loadBalancers"][0]["advancedConfiguration"]["productionListenerRule"]
+        (action,) = elb.describe_rules(RuleArns=[rule])["Rules"][0]["Actions"]
+        return [one["Weight"] for one in action["ForwardConfig"]["TargetGroups"]]
+
+    def newest(self) -> dict[str, Any]:
+        """The newest service deployment."""
+        listed = self.account.ecs.list_service_deployments(cluster="shop", service="shop")["serviceDeployments"]
+        described = self.account.ecs.describe_service_deployments(
+            serviceDeploymentArns=[listed[0]["serviceDeploymentArn"]]
+        )
+        found: dict[str, Any] = described["serviceDeployments"][0]
+        assert found["targetServiceRevision"]["arn"] == listed[0]["targetServiceRevisionArn"]
+        return found
+
+    def inject(self, *faults: str) -> None:
+        self.account.aws.inject_faults("shop", faults)
+
+    def set_alarm(self, state: str) -> None:
+        self.account.client("cloudwatch").set_alarm_state(AlarmName="errors", StateValue=state, StateReason="a test")
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with running_local_aws(runs=True, speed=60) as aws:
+        made = Shop(Account(aws))
+        made.release("1")
+        assert made.account.settled("shop") == "CREATE_COMPLETE", made.account.failure("shop")
+        yield made
+
+
+def test_a_bad_canary_is_taken_back_by_its_alarm(shop: Shop) -> None:
+    assert shop.weights() == [0, 100]  # The first deployment is in the alternate target group.
+    assert shop.newest()["status"] == "SUCCESSFUL"
+    with constant_client(shop.account.url("shop")) as client:
+        shop.release("2", FAIL="errors")
+        wait(lambda: shop.weights() == [PERCENT, 100 - PERCENT])
+        deployment = shop.newest()
+        assert (deployment["status"], deployment["lifecycleStage"]) == ("IN_PROGRESS", "PRODUCTION_TRAFFIC_SHIFT")
+        assert deployment["deploymentConfiguration"]["strategy"] == "CANARY"
+        assert deployment["alarms"]["status"] == "MONITORING"
+        (source,), target = deployment["sourceServiceRevisions"], deployment["targetServiceRevision"]
+        assert (source["requestedProductionTrafficWeight"], source["runningTaskCount"]) == (75.0, 1)
+        assert (target["requestedProductionTrafficWeight"], target["runningTaskCount"]) == (25.0, 1)
+        (revision,) = shop.account.ecs.describe_service_revisions(serviceRevisionArns=[target["arn"]])[
+            "serviceRevisions"
+        ]
+        group = shop.account.service("shop")["loadBalancers"][0]["targetGroupArn"]
+        assert revision["resolvedConfiguration"]["loadBalancers"][0]["targetGroupArn"] == group
+        wait(lambda: client.outcomes["failed"] >= 3)
+        shop.set_alarm("ALARM")
+        assert shop.account.settled("shop") == "UPDATE_ROLLBACK_COMPLETE"
+        assert "'ECS Deployment Alarm was triggered'" in shop.account.failure("shop")
+        assert shop.weights() == [0, 100]
+        before = Counter(client.outcomes)
+        wait(lambda: client.outcomes["answered"] > before["answered"] + 20)
+    assert client.outcomes["failed"] == before["failed"]
+    assert client.answers == {"1"}
+    # At most its share, with the margin that so few random draws need.
+    assert before["failed"] / before.total() < 2 * PERCENT / 100
+    ended = shop.newest()
+    assert (ended["status"], ended["alarms"]["triggeredAlarmNames"]) == ("ROLLBACK_SUCCESSFUL", ["errors"])
+    assert ended["rollback"]["serviceRevisionArn"] == source["arn"]
+    assert [one["containers"][0]["name"] for one in shop.account.tasks("shop")] == ["app"]
+
+
+@pytest.mark.slow
+def test_a_shift_ends_on_request_and_the_server_leaves_nothing(shop: Shop) -> None:
+    shop.set_alarm("ALARM")  # Before the deployment, which ignores it.
+    shop.release("3", MARK="shifted")
+    wait(lambda: shop.weights() == [PERCENT, 100 - PERCENT])
+    assert shop.newest()["alarms"]["status"] == "DISABLED"
+    stopped = shop.newest()["serviceDeploymentArn"]
+    shop.account.ecs.stop_service_deployment(serviceDeploymentArn=stopped)
+    assert shop.account.settled("shop") == "UPDATE_ROLLBACK_COMPLETE"
+    assert (shop.weights(), shop.newest()["status"]) == ([0, 100], "ROLLBACK_SUCCESSFUL")
+    with pytest.raises(shop.account.ecs.exceptions.ConflictException):
+        shop.account.ecs.stop_service_deployment(serviceDeploymentArn=stopped)
+    shop.inject("errors:100%")  # A canary fails for its share only.
+    shop.release("4", MARK="killed")
+    wait(lambda: shop.weights() == [PERCENT, 100 - PERCENT])
+    with constant_client(shop.account.url("shop")) as client:
+        wait(lambda: client.outcomes["failed"] >= 3 and client.outcomes["answered"] >= 3)
+    assert client.answers == {"1"}
+    shop.inject()
+    with constant_client(shop.account.url("shop")) as client:
+        wait(lambda: client.answers == {"1", "4"})
+    assert client.failures == []
+    server = shop.account.aws.process.pid
+    pids = [*tasks_of(server, "APP_VERSION=1"), *tasks_of(server, "MARK=killed")]
+    assert len(pids) >= 2
+    os.kill(server, signal.SIGKILL)
+    wait(lambda: not any(Path(f"/proc/{pid}/environ").exists() for pid in pids), 30)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "reason", "code"),
+    [("exit", "Essential container in task exited", 1), ("unhealthy", "Task failed ELB health checks", 0)],
+)
+def test_faults_of_the_tasks_trip_the_circuit_breaker(shop: Shop, fault: str, reason: str, code: int) -> None:
+    shop.inject(fault)
+    with constant_client(shop.account.url("shop")) as client:
+        shop.release("2")
+        assert shop.account.settled("shop") == "UPDATE_ROLLBACK_COMPLETE"
+    assert (client.failures, client.answers) == ([], {"1"})
+    assert "'ECS Deployment Circuit Breaker was triggered'" in shop.account.failure("shop")
+    failed = [one for one in shop.account.tasks("shop", "STOPPED") if one.get("stoppedReason") == reason]
+    assert [one["containers"][0]["exitCode"] for one in failed[:3]] == [code] * 3
+
+
+def test_what_is_not_rehearsed_or_not_possible_is_refused() -> None:
+    with running_local_aws(runs=True) as aws:
+        account = Account(aws)
+        account.ecs.create_cluster(clusterName="shop")
+        account.ecs.register_task_definition(family="shop", containerDefinitions=[{"name": "app", "image": "x"}])
+        hook = {"hookTargetArn": "arn:aws:lambda:us-east-1:0:function:x", "roleArn": "arn:aws:iam::0:role/x"}
+        balancer = {"containerName": "app", "containerPort": 8080, "targetGroupArn": "arn:aws:x"}
+        for configuration, balancers, message in (
+            ({"lifecycleHooks": [hook | {"lifecycleStages": ["POST_SCALE_UP"]}]}, [], "not rehearsed: lifecycle hooks"),
+            ({"strategy": "LINEAR"}, [], "not rehearsed: the strategy LINEAR with 0 load balancers"),
+            ({"strategy": "CANARY"}, [balancer], "advancedConfiguration field is required"),
+            ({"strategy": "LINEAR", "canaryConfiguration": {}}, [balancer], "with the deployment strategy CANARY"),
+            ({"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 1}}, [balancer], "must be between 3.0"),
+        ):
+            with pytest.raises(ClientError, match=message):
+                account.ecs.create_service(
+                    cluster="shop",
+                    serviceName="shop",
+                    taskDefinition="shop",
+                    deploymentConfiguration=configuration,
+                    loadBalancers=balancers,
+                )
