@@ -23,4 +23,8 @@ class Clock:
 
     def wait(self, seconds: float, stopped: threading.Event) -> bool:
         """Wait as long as AWS would, shortened by the speed; return early, with true, when stopped."""
-        return stopped.wait(seconds / self.speed)
+        return stopped.wait(self.shortened(seconds))
+
+    def shortened(self, seconds: float) -> float:
+        """How long a time is here that AWS would wait."""
+        return seconds / self.speed
