@@ -107,6 +107,7 @@ def assemble(
         ]
     )
     ministack_bridge.refine_creation_times()
+    ministack_bridge.correct_target_group_names()
     existing_names.install()
     exports.install()
     stack_rules.install()

@@ -330,6 +330,11 @@ def refine_creation_times() -> None:
     ecr._create_repository = create_repository
 
 
+def correct_target_group_names() -> None:
+    """Give target groups the full name that metrics have as their dimension. ministack's lacks its first part."""
+    alb._target_group_full_name_from_arn = lambda arn: arn.rpartition(":")[2]
+
+
 def wait_for(type_name: str) -> None:
     """Let CloudFormation wait for a type's resources in a thread, and send a failed update back as AWS does."""
     in_thread, sent_back = stacks._runs_on_worker_thread, stacks._sends_back_failed_update

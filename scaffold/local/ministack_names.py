@@ -23,6 +23,7 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.services.alb", "_listeners"): None,
     ("ministack.services.alb", "_parse_actions"): 2,
     ("ministack.services.alb", "_rules"): None,
+    ("ministack.services.alb", "_target_group_full_name_from_arn"): 1,
     ("ministack.services.alb", "_targets"): None,
     ("ministack.services.alb", "_tg_attrs"): None,
     ("ministack.services.alb", "_tgs"): None,
