@@ -75,22 +75,27 @@ def newest_deployment(session: Session, app_name: str, environment: str) -> Serv
 
 
 def ringing_alarms(session: Session, stack: str) -> tuple[str, ...]:
-    """The names of a stack's alarms that are in the state ALARM.
+    """The names of a stack's alarms that are in the state ALARM."""
+    alarms = alarms_of(session, stack)
+    if not alarms:
+        return ()
+    # One call takes a hundred names.
+    answer = session.client("cloudwatch").describe_alarms(AlarmNames=list(alarms[:100]), StateValue="ALARM")
+    return tuple(alarm["AlarmName"] for alarm in answer["MetricAlarms"])
+
+
+def alarms_of(session: Session, stack: str) -> tuple[str, ...]:
+    """The names of a stack's alarms.
 
     They are found by their stack: other services may have alarms whose names begin alike.
     """
     resources = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-    alarms = [
+    return tuple(
         one["PhysicalResourceId"]
         for page in resources
         for one in page["StackResourceSummaries"]
         if one["ResourceType"] == "AWS::CloudWatch::Alarm" and one.get("PhysicalResourceId")
-    ]
-    if not alarms:
-        return ()
-    # One call takes a hundred names.
-    answer = session.client("cloudwatch").describe_alarms(AlarmNames=alarms[:100], StateValue="ALARM")
-    return tuple(alarm["AlarmName"] for alarm in answer["MetricAlarms"])
+    )
 
 
 def image(session: Session, app_name: str, digest: str) -> Image | None:
