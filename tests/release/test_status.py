@@ -37,6 +37,7 @@ Resources:
       Period: 60
       Statistic: Sum
       Threshold: 1
+      TreatMissingData: breaching
 """
 
 
@@ -61,7 +62,7 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
     # Begins like this service's, and is another service's.
     client("cloudwatch").put_metric_alarm(
         AlarmName=f"{app}-dev-prod-5xx", MetricName="E", Namespace="T", Period=60, EvaluationPeriods=1,
-        Statistic="Sum", Threshold=1, ComparisonOperator="GreaterThanThreshold",
+        Statistic="Sum", Threshold=1, ComparisonOperator="GreaterThanThreshold", TreatMissingData="breaching",
     )  # fmt: skip
     for alarm in (f"{app}-dev-5xx", f"{app}-dev-prod-5xx"):
         client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="test")
