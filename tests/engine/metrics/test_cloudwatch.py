@@ -249,15 +249,19 @@ def test_a_state_that_was_set_lasts_until_the_next_evaluation(cloudwatch: Any, n
         TreatMissingData="notBreaching",
         **given,
     )
+    cloudwatch.put_composite_alarm(AlarmName=f"{namespace}-any", AlarmRule=f'ALARM("{namespace}")')
     stored = state(cloudwatch, namespace)
     assert {name: stored[name] for name in given} == given
     assert eventually(lambda: state(cloudwatch, namespace)["StateValue"] == "OK")
     cloudwatch.set_alarm_state(AlarmName=namespace, StateValue="ALARM", StateReason="A drill")
-    summaries = ["Alarm updated from OK to ALARM", "Alarm updated from ALARM to OK"]
+    summaries = {"Alarm updated from OK to ALARM", "Alarm updated from ALARM to OK"}
 
-    def told() -> bool:
-        items = cloudwatch.describe_alarm_history(AlarmName=namespace)["AlarmHistoryItems"]
-        return set(summaries) <= {item["HistorySummary"] for item in items}
+    def told(name: str) -> bool:
+        given = {"AlarmName": name, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
+        items = cloudwatch.describe_alarm_history(**given)["AlarmHistoryItems"]
+        return summaries <= {item["HistorySummary"] for item in items}
 
-    assert eventually(told)
+    assert eventually(lambda: told(namespace))
     assert state(cloudwatch, namespace)["StateValue"] == "OK"
+    # A composite alarm follows it.
+    assert eventually(lambda: told(f"{namespace}-any"))
