@@ -61,8 +61,10 @@ def _value(node: Node, known: Mapping[str, Series], periods: range) -> Value:
     match node:
         case Number(value):
             return value
-        case Name(name):
+        case Name(name) if name in known:
             return known[name]
+        case Name(name):
+            raise NotRehearsed(f"the Id {name}, which no query has")
         case Array(items):
             return [_series(inner(item)) for item in items]
         case Operation(sign, left, right):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scaffold.engine.metrics.alarms import COMPARISONS, Verdict, assess, judge
 from scaffold.engine.metrics.expressions import NotRehearsed
@@ -43,6 +48,27 @@ COMPARED = {"metric1": series("30 20 0 0"), "metric2": series("20 - 20 -")}
 )
 def test_metric_math(expression: str, expected: str) -> None:
     assert evaluate(expression, METRICS, range(5)) == series(expected)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("+-*/"), st.sampled_from(["a", "b", "3", "0.5", "(a - b)", "-b"])), max_size=8)
+)
+def test_arithmetic_has_the_precedence_of_numbers(operations: list[tuple[str, str]]) -> None:
+    """Python's own arithmetic is the oracle; no operand is zero."""
+    expression = " ".join(["a", *(part for operation in operations for part in operation)])
+    known: dict[str, Series] = {"a": {0: 1.0, 1: 2.0}, "b": {0: 3.0, 1: 5.0}}
+    found = evaluate(expression, known, range(2))
+    for period in (0, 1):
+        expected = eval(expression, {name: points[period] for name, points in known.items()})
+        assert math.isclose(found[period], expected, abs_tol=1e-9), expression
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="abM()[],+-*/<>=&| 01.", max_size=12))
+def test_any_text_is_evaluated_or_not_rehearsed(expression: str) -> None:
+    with contextlib.suppress(NotRehearsed):
+        evaluate(expression, {"a": {0: 1.0}, "b": {}}, range(2))
 
 
 @pytest.mark.parametrize(("expression", "expected"), [("metric1 < metric2", "0 0 1 0"), ("metric1 >= 30", "1 0 0 0")])
