@@ -14,7 +14,6 @@ from typing import Any, cast
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
-from botocore import xform_name
 from botocore.model import Shape
 from ministack.app import app as app  # type: ignore[import-untyped]
 from ministack.core.responses import get_region as get_region  # type: ignore[import-untyped]
@@ -50,6 +49,14 @@ _ACTIONS: dict[str, dict[str, Handler]] = {
     "ecs": ecs._ACTION_MAP,
     "elbv2": alb._ACTION_MAP,
     "iam": iam._IAM_HANDLERS,
+}
+#: The functions of CloudWatch's operations that have another answer.
+_CLOUDWATCH: dict[str, Callable[..., Response]] = {
+    "GetMetricData": cloudwatch._get_metric_data,
+    "GetMetricStatistics": cloudwatch._get_metric_statistics,
+    "ListMetrics": cloudwatch._list_metrics,
+    "PutMetricAlarm": cloudwatch._put_metric_alarm,
+    "PutMetricData": cloudwatch._put_metric_data,
 }
 _TARGETS = {
     "cloudwatch": "GraniteServiceVersion20100801",
@@ -425,7 +432,7 @@ def ecs_tags() -> dict[str, list[Document]]:
 
 
 def answer_cloudwatch(operation: str, answer: Callable[[Document], Document]) -> None:
-    """Answer an operation of CloudWatch in place of ministack, in each of its protocols.
+    """Answer an operation of `_CLOUDWATCH` in place of ministack, in each protocol.
 
     Args:
         answer: Takes the input and returns the output, whose moments are seconds since the epoch.
@@ -444,7 +451,7 @@ def answer_cloudwatch(operation: str, answer: Callable[[Document], Document]) ->
         content = f"<{operation}Result>{xml_of(output)}</{operation}Result>"
         return cast(Response, cloudwatch._xml(200, f"{operation}Response", content))
 
-    setattr(cloudwatch, f"_{xform_name(operation)}", handle)
+    setattr(cloudwatch, _CLOUDWATCH[operation].__name__, handle)
 
 
 def wrap_alarm_settings(check: Callable[[Document], None], complete: Callable[[Document, Document], None]) -> None:
@@ -454,7 +461,7 @@ def wrap_alarm_settings(check: Callable[[Document], None], complete: Callable[[D
         check: Takes the input, and raises ServiceError to refuse it.
         complete: Takes the input and ministack's own record.
     """
-    original = cloudwatch._put_metric_alarm
+    original = _CLOUDWATCH["PutMetricAlarm"]
 
     def put(given: Document) -> Document:
         check(given)
