@@ -44,11 +44,11 @@ class StoredAlarms(AwsService):
 
     name = "cloudwatch"
     invalid_input = "ValidationError"
+    _loop: asyncio.AbstractEventLoop
 
     def __init__(self, clock: Clock, stream: EventStream) -> None:
         self._clock = clock
         self._stream = stream
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._regions: set[str] = set()
         self._states: dict[str, Document] = {}
 
@@ -89,7 +89,6 @@ class StoredAlarms(AwsService):
         async def run() -> _Result:
             return work()
 
-        assert self._loop is not None  # noqa: S101
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
     def _check(self, given: Document) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from botocore.utils import parse_to_aware_datetime
 
@@ -24,15 +24,19 @@ class MetricsApi(AwsService):
 
     name = "cloudwatch"
     invalid_input = "ValidationError"
-    operations: ClassVar[tuple[str, ...]] = ("GetMetricData", "GetMetricStatistics", "ListMetrics", "PutMetricData")
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     def install(self) -> None:
         """Monkeypatch ministack's CloudWatch to store and read metrics here."""
-        for operation in self.operations:
-            ministack_bridge.answer_cloudwatch(operation, self._answering(operation))
+        for operation, method in {
+            "GetMetricData": self.get_metric_data,
+            "GetMetricStatistics": self.get_metric_statistics,
+            "ListMetrics": self.list_metrics,
+            "PutMetricData": self.put_metric_data,
+        }.items():
+            ministack_bridge.answer_cloudwatch(operation, self._answering(operation, method))
         ministack_bridge.replace_recorded_metrics(self._record)
 
     def put_metric_data(self, call: Call) -> Document:
@@ -88,12 +92,10 @@ class MetricsApi(AwsService):
         returned = [query for query in queries if query.get("ReturnData", True)]
         return {"MetricDataResults": [self._result(query, found[query["Id"]], ascending) for query in returned]}
 
-    def _answering(self, operation: str) -> Callable[[Document], Document]:
+    def _answering(self, operation: str, method: Callable[[Call], Document]) -> Callable[[Document], Document]:
         def answer(parameters: Document) -> Document:
             call = Call(operation, parameters, ministack_bridge.get_region())
             self.check_input(call)
-            method = self.method(operation)
-            assert method is not None  # noqa: S101
             try:
                 return method(call)
             except NotRehearsed as error:
