@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from scaffold.service import names
 
 #: The AWS services whose clients these functions use.
 CLIENTS = ("cloudformation", "cloudwatch", "ecr", "ecs")
+_NAMES_IN_A_CALL = 100
 
 
 @dataclass(frozen=True)
@@ -74,23 +76,30 @@ def newest_deployment(session: Session, app_name: str, environment: str) -> Serv
     return None
 
 
-def ringing_alarms(session: Session, stack: str) -> tuple[str, ...]:
-    """The names of a stack's alarms that are in the state ALARM.
+def in_alarm(session: Session, alarms: Sequence[str]) -> set[str]:
+    """Those of some alarms that are in the state ALARM."""
+    found: set[str] = set()
+    for start in range(0, len(alarms), _NAMES_IN_A_CALL):
+        chunk = list(alarms[start : start + _NAMES_IN_A_CALL])
+        answer = session.client("cloudwatch").describe_alarms(
+            AlarmNames=chunk, StateValue="ALARM", MaxRecords=_NAMES_IN_A_CALL
+        )
+        found.update(alarm["AlarmName"] for alarm in answer["MetricAlarms"])
+    return found
+
+
+def alarms_of(session: Session, stack: str) -> tuple[str, ...]:
+    """The names of a stack's alarms.
 
     They are found by their stack: other services may have alarms whose names begin alike.
     """
     resources = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-    alarms = [
+    return tuple(
         one["PhysicalResourceId"]
         for page in resources
         for one in page["StackResourceSummaries"]
         if one["ResourceType"] == "AWS::CloudWatch::Alarm" and one.get("PhysicalResourceId")
-    ]
-    if not alarms:
-        return ()
-    # One call takes a hundred names.
-    answer = session.client("cloudwatch").describe_alarms(AlarmNames=alarms[:100], StateValue="ALARM")
-    return tuple(alarm["AlarmName"] for alarm in answer["MetricAlarms"])
+    )
 
 
 def image(session: Session, app_name: str, digest: str) -> Image | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import ClassVar
 
-from scaffold.aws import codepipeline, pipeline_state, release_logs
+from scaffold.aws import alarm_data, codepipeline, pipeline_state, release_logs, running_service
+from scaffold.aws.cloudformation import stacks
 from scaffold.aws.pipeline_state import ActionRun
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
@@ -18,9 +20,11 @@ from scaffold.deployment import pipeline_names, release_tree
 from scaffold.deployment.approval import Approval, WaitingRelease, decide_in
 from scaffold.deployment.deploy import deploy
 from scaffold.deployment.follow import ReleaseFailed, follow
+from scaffold.deployment.rehearsal_traffic import Traffic
 from scaffold.deployment.status import EnvironmentStatus, StatusResult, look
 from scaffold.service import names
 from scaffold.service.service import Service
+from scaffold.service.stack_kinds import ALARMS, ENVIRONMENT, SERVICE, StackId
 
 _EXIT_CODES = {"succeeded": EXIT_DONE, "failed": EXIT_RELEASE_FAILED, "waiting": EXIT_WAITS_FOR_APPROVAL}
 _MESSAGE = "scaffold rehearse"
@@ -85,6 +89,9 @@ class RehearsalResult(Result):
         seconds: How long it all took, without the start of local AWS.
         kept: Whether local AWS is still running.
         container_engine: With its version; None where images were stood in for.
+        requests: How many were sent to production during its release.
+        failed_requests: How many of them had no answer or an error.
+        alarms_without_data: Those of production that had nothing to judge; None where it was not released.
     """
 
     command: ClassVar[str] = "rehearse"
@@ -103,6 +110,9 @@ class RehearsalResult(Result):
     environments: tuple[EnvironmentStatus, ...]
     kept: bool = False
     container_engine: str | None = None
+    requests: int = 0
+    failed_requests: int = 0
+    alarms_without_data: tuple[str, ...] | None = None
 
     @property
     def exit_code(self) -> int:
@@ -138,8 +148,11 @@ def rehearse(
     with signed_in(service, target, console) as session:
         until = _prepare(session, service, until, failing)
         waiting, failed = None, None
+        traffic = Traffic(_url_of(session, service))
+        since = datetime.now(UTC)
         try:
-            execution, waiting = _follow(session, service, commit, until, approve, console)
+            with traffic.during():
+                execution, waiting = _follow(session, service, commit, until, approve, console)
             outcome = "waiting" if waiting else "succeeded"
         except ReleaseFailed as failure:
             if failure.execution is None:
@@ -161,7 +174,29 @@ def rehearse(
             seconds=time.monotonic() - began,
             stages=_stages(state, execution, runs),
             environments=state.environments,
+            requests=traffic.sent.requests,
+            failed_requests=traffic.sent.failed,
+            alarms_without_data=_alarms_without_data(session, service, since) if traffic.sent.requests else None,
         )
+
+
+def _url_of(session: Session, service: Service) -> Callable[[], str | None]:
+    """A function that finds the URL of production, in another thread."""
+    name = StackId(ENVIRONMENT, service.production).name(service.app_name)
+    session.client("cloudformation")  # Clients may be used in several threads, but not created there.
+
+    def find() -> str | None:
+        stack = stacks.find(session, name)
+        return stack.outputs.get("ServiceUrl") if stack else None
+
+    return find
+
+
+def _alarms_without_data(session: Session, service: Service, since: datetime) -> tuple[str, ...]:
+    of_production = [StackId(kind, service.production).name(service.app_name) for kind in (ALARMS, SERVICE)]
+    existing = [name for name in of_production if stacks.find(session, name)]
+    alarms = [alarm for stack in existing for alarm in running_service.alarms_of(session, stack)]
+    return alarm_data.without_data(session, alarms, since)
 
 
 def _prepare(session: Session, service: Service, until: str | None, failing: str | None) -> str | None:

@@ -19,7 +19,7 @@ from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.stack_drift import StackDrift, find_drift
 from scaffold.service import endpoint, history, identity, names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import ALARMS, ENVIRONMENT, TASK_DEFINITION, StackId
+from scaffold.service.stack_kinds import ALARMS, ENVIRONMENT, SERVICE, TASK_DEFINITION, StackId
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class EnvironmentStatus:
         version: The version of its task definition.
         commit: The commit of the last successful release.
         ahead: How many commits main has and this commit has not; None where the local clone cannot tell.
+        alarms: The names of those in the state ALARM.
         stacks: Its stacks whose last operation failed or is in progress, with their statuses.
     """
 
@@ -84,7 +85,7 @@ class StatusResult(Result):
 
 
 def look(session: Session, service: Service, *, drift: bool = False) -> StatusResult:
-    """The state of a service now: four calls, and six for each environment.
+    """The state of a service now: five calls, and six for each environment.
 
     Args:
         drift: Compare every stack with the commits too, with one more call for each.
@@ -101,7 +102,13 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
         session.client(name)
     pool = ThreadPoolExecutor(len(service.environments))
     try:
-        each = partial(_environment, session, service, stacks=stacks, head=head)
+        alarms = tuple(pool.map(partial(_alarms, session, stacks), service.environments))
+        in_alarm = running_service.in_alarm(session, [alarm for own in alarms for alarm in own])
+        ringing = {
+            name: tuple(alarm for alarm in own if alarm in in_alarm)
+            for name, own in zip(service.environments, alarms, strict=True)
+        }
+        each = partial(_environment, session, service, stacks=stacks, head=head, ringing=ringing)
         found = tuple(pool.map(each, service.environments))
     finally:
         # After Ctrl-C, calls that have started are not waited for.
@@ -123,12 +130,22 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
     )
 
 
+def _alarms(session: Session, stacks: Mapping[StackId, Stack], environment: str) -> tuple[str, ...]:
+    """The names of an environment's alarms, in the two stacks that have some."""
+    found = (stacks.get(StackId(kind, environment)) for kind in (ALARMS, SERVICE))
+    return tuple(alarm for stack in found if stack for alarm in running_service.alarms_of(session, stack.name))
+
+
 def _environment(
-    session: Session, service: Service, name: str, stacks: Mapping[StackId, Stack], head: str | None
+    session: Session,
+    service: Service,
+    name: str,
+    stacks: Mapping[StackId, Stack],
+    head: str | None,
+    ringing: Mapping[str, tuple[str, ...]],
 ) -> EnvironmentStatus:
     app = service.app_name
     task_definition, environment = stacks.get(StackId(TASK_DEFINITION, name)), stacks.get(StackId(ENVIRONMENT, name))
-    alarms = stacks.get(StackId(ALARMS, name))
     image = task_definition.parameters.get("ImageUri", "") if task_definition else ""
     url = environment.outputs.get("ServiceUrl") if environment else None
     release = pipeline_state.last_success(session, app, names.pipeline_stage(name))
@@ -146,7 +163,7 @@ def _environment(
         commit=commit,
         ahead=None if behind is None else len(behind),
         tasks=running_service.tasks(session, app, name),
-        alarms=running_service.ringing_alarms(session, alarms.name) if alarms else (),
+        alarms=ringing[name],
         deployment=running_service.newest_deployment(session, app, name),
         stacks={
             stack.name: stack.status

@@ -108,6 +108,7 @@ def assemble(
         ]
     )
     ministack_bridge.refine_creation_times()
+    ministack_bridge.correct_target_group_names()
     existing_names.install()
     exports.install()
     role_of = stack_rules.install()

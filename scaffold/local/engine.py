@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from scaffold.engine.balancer.balancers import Balancers
 from scaffold.engine.builds.builds import Builds
 from scaffold.engine.builds.reports import Report, ReportRefused
 from scaffold.engine.builds.request import session_name
@@ -35,6 +36,7 @@ from scaffold.local.services.codebuild import CodeBuild, project_arn
 from scaffold.local.services.codepipeline_runs import RunningCodePipeline
 from scaffold.local.services.ecr_public import EcrPublic
 from scaffold.local.services.event_rules import EventRules
+from scaffold.local.services.monitoring import Monitoring
 from scaffold.local.services.report_groups import ReportGroups, group_arn
 from scaffold.local.services.repositories import Repositories
 from scaffold.local.services.running import run_services
@@ -79,7 +81,9 @@ class Engine:
         place = surroundings(state, endpoint, git_address, self.guard.assume, self._podman)
         builds = Builds(place, stream, self._store_report)
         self._codebuild = CodeBuild(builds, reports)
-        running = run_services(state, endpoint, clock, stream, self.guard.assume, self._podman)
+        balancers = Balancers(clock)
+        self._monitoring = Monitoring(clock, stream, balancers)
+        running = run_services(state, endpoint, clock, stream, balancers, self.guard.assume, self._podman)
         self._services, self.service_list, self.faults = running
 
         def executors_of(role: str) -> dict[str, Executor]:
@@ -123,9 +127,11 @@ class Engine:
         """Deliver events in this loop, from within it, before the first request."""
         ministack_bridge.wait_for(containers.Service.name)
         self._rules.attach(loop)
+        self._monitoring.start(loop)
 
     def stop(self) -> None:
-        """End the actions of pipelines, builds and containers."""
+        """End the actions of pipelines, builds and containers, and the evaluation of alarms."""
+        self._monitoring.stop()
         self.codepipeline.stop()
         self._codebuild.stop()
         if self._podman is not None:

@@ -1,12 +1,16 @@
-"""The form in which ministack's functions take parameters and return responses: JSON, or XML as on the wire."""
+"""The form in which ministack's functions take parameters and return responses: JSON, or forms and XML."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from scaffold.local.protocol import Document
 
@@ -59,3 +63,43 @@ def _element(element: ElementTree.Element) -> Any:
     if set(names) <= {"item", "member"}:
         return [_element(child) for child in children]
     return dict(zip(names, map(_element, children), strict=True))
+
+
+def input_of(parameters: Document, shape: Shape, where: str = "") -> Any:
+    """The input of a call, from a form; None for what it does not have.
+
+    Args:
+        shape: botocore's model of the input, or of the part of it that has the name `where` in the form.
+    """
+    if isinstance(shape, StructureShape):
+        names = {name: f"{where}.{name}" if where else name for name in shape.members}
+        read = {name: input_of(parameters, shape.members[name], inner) for name, inner in names.items()}
+        found = {name: value for name, value in read.items() if value is not None}
+        return found if found or not where else None
+    if isinstance(shape, ListShape):
+        items: list[Any] = []
+        while (item := input_of(parameters, shape.member, f"{where}.member.{len(items) + 1}")) is not None:
+            items.append(item)
+        return items or None
+    if isinstance(shape, MapShape) or where not in parameters:
+        return None
+    text = parameter(parameters, where)
+    match shape.type_name:
+        case "integer" | "long":
+            return int(text)
+        case "double" | "float":
+            return float(text)
+        case "boolean":
+            return text == "true"
+    return text
+
+
+def xml_of(value: Any, name: str = "") -> str:
+    """An output as the content of an XML element. Moments, whose names end in Timestamp, are texts there."""
+    if isinstance(value, dict):
+        return "".join(f"<{key}>{xml_of(inner, key)}</{key}>" for key, inner in value.items())
+    if isinstance(value, list):
+        return "".join(f"<member>{xml_of(inner, name)}</member>" for inner in value)
+    if name.removesuffix("s").endswith("Timestamp"):
+        return datetime.fromtimestamp(value, UTC).isoformat()
+    return escape(str(value))

@@ -23,7 +23,8 @@ def text(result: RehearsalResult) -> str:
         lines += ["", *_failed(result.failed)]
     for one in result.environments:
         title = f"{one.name} (production)" if one.production else one.name
-        lines += ["", title, *(f"  {name:<7}  {value}" for name, value in _environment(one))]
+        shown = [*_environment(one), *(_traffic(result) if one.production else ())]
+        lines += ["", title, *(f"  {name:<7}  {value}" for name, value in shown)]
     if result.waiting:
         lines += ["", f"The stage {result.waiting} was not approved. `scaffold rehearse --yes` approves it."]
     return "\n".join([*lines, "", *_limits(result)])
@@ -70,3 +71,11 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
     yield "url", one.url
     yield "version", version_line(one)
     yield "commit", one.commit[:7] if one.commit else "no successful release"
+
+
+def _traffic(result: RehearsalResult) -> Iterator[tuple[str, str]]:
+    if result.alarms_without_data is None:
+        return
+    yield "traffic", f"{count(result.requests, 'request')} sent during the release, {result.failed_requests} failed"
+    if result.alarms_without_data:
+        yield "alarms", f"without data, so not exercised: {', '.join(result.alarms_without_data)}"

@@ -15,7 +15,7 @@ import pytest
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.environment import running_local_aws
 from tests.engine.conftest import BUCKET, REGION, Client, Repository, eventually, name_of
-from tests.engine.roles import create_roles
+from tests.engine.roles import create_role, create_roles
 
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
 BROKEN = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": {"Version": "1066-10-14"}}}
@@ -409,6 +409,29 @@ def test_a_variable_is_checked_before_a_stage(
     assert pipeline.started_by(repository.push(t__json=template("one")))["status"] == status
     found = pipeline.api.list_rule_executions(pipelineName=pipeline.name)["ruleExecutionDetails"]
     assert [one["status"] for one in found] == [status]
+
+
+def test_an_alarm_is_checked_after_a_stage(pipeline: Pipeline, repository: Repository, client: Client) -> None:
+    """With the role of the rule, or without one with that of the pipeline."""
+    rule_type = {"category": "Rule", "owner": "AWS", "provider": "CloudWatchAlarm", "version": "1"}
+    denied = {"Effect": "Deny", "Action": "cloudwatch:*", "Resource": "*"}
+    roles = {"Watched": {}, "Denied": {"roleArn": create_role(client("iam"), "watcher", denied)}}
+    client("cloudwatch").put_metric_alarm(
+        AlarmName="drill", Namespace="Shop", MetricName="Orders", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        ComparisonOperator="LessThanThreshold", Threshold=1, TreatMissingData="breaching",
+    )  # fmt: skip
+    client("cloudwatch").set_alarm_state(AlarmName="drill", StateValue="ALARM", StateReason="A drill")
+    rules = [
+        {"name": name, "ruleTypeId": rule_type, "configuration": {"AlarmName": "drill"}} | role
+        for name, role in roles.items()
+    ]
+    success = {"conditions": [{"result": "FAIL", "rules": rules}]}
+    pipeline.create(stage("Test", stack("Alarmed"), onSuccess=success))
+    assert pipeline.started_by(repository.push(t__json=template("one")))["status"] == "Failed"
+    found = pipeline.api.list_rule_executions(pipelineName=pipeline.name)["ruleExecutionDetails"]
+    summaries = {one["ruleName"]: one["output"]["executionResult"]["externalExecutionSummary"] for one in found}
+    assert summaries["Watched"] == "The alarm drill is in the state ALARM"
+    assert "is not authorized to perform: cloudwatch:DescribeAlarms" in summaries["Denied"]
 
 
 def test_an_unknown_provider_is_not_rehearsed(pipeline: Pipeline, repository: Repository) -> None:

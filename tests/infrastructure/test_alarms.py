@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infrastructure.cloudwatch import evaluate, history
+from scaffold.engine.metrics.metric_math import evaluate
+from tests.infrastructure.cloudwatch import history
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import Stack, Stacks, one
 from tests.infrastructure.traffic import FAULTS, OUTAGES, QUIET, Group, Minute, published

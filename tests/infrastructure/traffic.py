@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.infrastructure.cloudwatch import Series
+from scaffold.engine.metrics.metric_math import Series
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,11 @@ def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
     (live,) = document["environments"]
     assert (live["production"], live["commit"]) == (True, head)
     assert live["answers"] == live["version"] is not None
+    # Memory is not measured; every other alarm had the traffic of the rehearsal.
+    assert document["requests"] > 0
+    assert [name for name in document["alarms_without_data"] if name.endswith(("memory", "5xx"))] == [
+        f"{document['service']}-live-memory"
+    ]
     assert {action["name"] for stage in document["stages"] for action in stage["actions"]} >= {"Service", "Approval"}
 
     assert connections == []

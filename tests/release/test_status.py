@@ -29,7 +29,7 @@ Resources:
   Alarm:
     Type: AWS::CloudWatch::Alarm
     Properties:
-      AlarmName: %s-dev-5xx
+      AlarmName: %s
       ComparisonOperator: GreaterThanThreshold
       EvaluationPeriods: 1
       MetricName: Errors
@@ -37,6 +37,7 @@ Resources:
       Period: 60
       Statistic: Sum
       Threshold: 1
+      TreatMissingData: breaching
 """
 
 
@@ -56,14 +57,16 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
     body = ENVIRONMENT + "Outputs:\n  ServiceUrl: {Value: 'http://127.0.0.1:9'}\n"
     first = commit(service, "Start", infrastructure__environment_yaml=body)
     assert release(service).exit_code == 11
-    create(app, "alarms", ALARMS % app)
+    rings = (f"{app}-dev-5xx", f"{app}-dev-no-healthy-task")
+    for kind, alarm in zip(("alarms", "service"), rings, strict=True):
+        create(app, kind, ALARMS % alarm)
     create(app, "task-definition", TASK_DEFINITION, ImageUri=f"{app}@{DIGEST}", Version="v1")
     # Begins like this service's, and is another service's.
     client("cloudwatch").put_metric_alarm(
         AlarmName=f"{app}-dev-prod-5xx", MetricName="E", Namespace="T", Period=60, EvaluationPeriods=1,
-        Statistic="Sum", Threshold=1, ComparisonOperator="GreaterThanThreshold",
+        Statistic="Sum", Threshold=1, ComparisonOperator="GreaterThanThreshold", TreatMissingData="breaching",
     )  # fmt: skip
-    for alarm in (f"{app}-dev-5xx", f"{app}-dev-prod-5xx"):
+    for alarm in (*rings, f"{app}-dev-prod-5xx"):
         client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="test")
     # Only main in the repository has it.
     commit(service, "Local work")
@@ -76,13 +79,13 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
     assert (dev.url, dev.answers, dev.version) == ("http://127.0.0.1:9", None, "v1")
     assert dev.no_answer
     assert "cannot be reached" in dev.no_answer
-    assert dev.alarms == (f"{app}-dev-5xx",)
+    assert dev.alarms == rings
     assert (dev.commit, dev.ahead, dev.image, dev.tasks) == (first, 0, None, None)
     assert (prod.production, prod.commit, prod.url) == (True, None, None)
     shown = text(state)
     assert f"main is {first[:7]} Start; 1 local commit not pushed" in shown
     assert "Approval waits for a decision since" in shown
-    assert f"in ALARM: {app}-dev-5xx" in shown
+    assert f"in ALARM: {', '.join(rings)}" in shown
     assert "none before the first release" in shown
     json.dumps(state.document(), default=str)
 

@@ -16,6 +16,8 @@ from scaffold.engine.balancer.faults import FaultyConnections
 from scaffold.engine.balancer.health import TargetHealth
 from scaffold.engine.balancer.proxy import Proxy
 from scaffold.engine.balancer.targets import Group
+from scaffold.engine.balancer.traffic import Minute, Traffic
+from scaffold.engine.clock import Clock
 
 _Result = TypeVar("_Result")
 _CONNECT_SECONDS = 10.0
@@ -23,9 +25,14 @@ _CONNECTING_THREADS = 16
 
 
 class Balancers:
-    """Load balancers that listen on ports of 127.0.0.1. May be used from any thread."""
+    """Load balancers that listen on ports of 127.0.0.1. May be used from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        clock: Passes the minutes of their traffic.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._traffic = Traffic(clock or Clock())
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(ThreadPoolExecutor(_CONNECTING_THREADS, "load-balancer-connect"))
         self._regions: dict[str, Configuration] = {}
@@ -87,6 +94,14 @@ class Balancers:
 
         return self.run(read())
 
+    def traffic(self, minute: int) -> Minute:
+        """What has happened since the last call up to the end of a minute, which is over."""
+
+        async def read() -> Minute:
+            return self._traffic.take(minute)
+
+        return self.run(read())
+
     def stop(self) -> None:
         """Close all ports and connections, and end the thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -117,7 +132,7 @@ class Balancers:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(("127.0.0.1", 0))
             port = bound.getsockname()[1]
-            proxy = Proxy(listener, self._groups.get, self._connect_request, port)
+            proxy = Proxy(listener, self._groups.get, self._connect_request, port, self._traffic)
             self._ports[key] = (port, await asyncio.start_server(proxy.serve, sock=bound, backlog=128))
         return self._ports[key][0]
 
@@ -139,6 +154,9 @@ class Balancers:
             self._ports.pop(key)[1].close()
         for arn in others:
             await self._open(arn, lambda arn=arn: self._listener(arn))  # type: ignore[misc]
+        self._traffic.keep({pair for one in self._listeners() for pair in one.pairs})
+        for arn in self._groups:
+            self._count_hosts(arn)
 
     def _listeners(self) -> list[Listener]:
         return [one for each in self._regions.values() for one in each.listeners if one.protocol == "HTTP"]
@@ -172,6 +190,12 @@ class Balancers:
         fault = self._faults.get(address[0])
         return self._faulty.fail(503, 0.0) if fault and fault.unhealthy else self._connect(address)
 
+    def _count_hosts(self, group: str) -> None:
+        for listener in self._listeners():
+            if group in listener.groups and group in self._groups:
+                self._traffic.count_hosts((listener.load_balancer, group), self._groups[group].hosts())
+
     def _notify(self, group: str, address: Address, health: TargetHealth) -> None:
+        self._count_hosts(group)
         for subscriber in self._subscribers:
             subscriber(group, address, health)

@@ -31,6 +31,11 @@ class Listener:
         """The target groups that it sends requests to."""
         return {group for rule in self.rules for action in rule.actions for group in _groups(action)}
 
+    @property
+    def pairs(self) -> set[tuple[str, str]]:
+        """Its load balancer with each of these target groups."""
+        return {(self.load_balancer, group) for group in self.groups}
+
 
 @dataclass(frozen=True)
 class TargetGroup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import secrets
 import time
@@ -14,6 +15,7 @@ import h11
 from scaffold.engine.balancer.configuration import Listener
 from scaffold.engine.balancer.rules import Request, choose_group, matching, redirect_to
 from scaffold.engine.balancer.targets import Connect, Group, open_connection
+from scaffold.engine.balancer.traffic import Pair, Traffic
 
 _IDLE_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
@@ -50,15 +52,22 @@ class Proxy:
         listener: Returns the listener that the port belongs to now, if there is one.
         group: Returns a target group by its ARN.
         connect: Connects to a target.
+        traffic: Counts what happens.
     """
 
     def __init__(
-        self, listener: Callable[[], Listener | None], group: Callable[[str], Group | None], connect: Connect, port: int
+        self,
+        listener: Callable[[], Listener | None],
+        group: Callable[[str], Group | None],
+        connect: Connect,
+        port: int,
+        traffic: Traffic,
     ) -> None:
         self._listener = listener
         self._group = group
         self._connect = connect
         self._port = port
+        self._traffic = traffic
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of a client."""
@@ -69,6 +78,7 @@ class Proxy:
                 listener = self._listener()
                 if listener is None:
                     break
+                client.on_own_answer = functools.partial(self._traffic.count_own_answer, listener.load_balancer)
                 await self._answer(client, listener, event, body)
                 if not client.next_cycle():
                     break
@@ -111,64 +121,70 @@ class Proxy:
         if group is None or address is None:
             return await client.fail(503)
         target = group.begin(address)
+        pair = listener.load_balancer, group.settings.arn
         try:
             try:
                 async with asyncio.timeout(_CONNECT_SECONDS):
                     reader, writer = await open_connection(self._connect, address)
-            except TimeoutError:
-                return await client.fail(504)
-            except OSError:
-                return await client.fail(502)
+            except (TimeoutError, OSError) as error:
+                self._traffic.count_unanswered(pair, refused=True)
+                return await client.fail(504 if isinstance(error, TimeoutError) else 502)
             try:
                 headers = _forwarded(event.headers, client.address, listener.port)
-                await _exchange(client, reader, writer, event, headers, body)
+                await self._exchange(client, reader, writer, event, headers, body, pair)
             finally:
                 writer.close()
         finally:
             group.end(address, target)
         return None
 
-
-async def _exchange(
-    client: _Client,
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    event: h11.Request,
-    headers: Headers,
-    body: bytes,
-) -> None:
-    """Send a request to a target, and pass its response on."""
-    upstream = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEADER_BYTES)
-    headers = [*headers, (b"content-length", str(len(body)).encode())] if body else headers
-    parts: list[Any] = [h11.Request(method=event.method, target=event.target, headers=headers)]
-    parts += [h11.Data(body)] if body else []
-    answered = False
-    try:
-        for part in (*parts, h11.EndOfMessage()):
-            writer.write(upstream.send(part) or b"")
-        while True:
-            received = upstream.next_event()
-            if received is h11.NEED_DATA:
-                async with asyncio.timeout(_IDLE_SECONDS):
-                    upstream.receive_data(await reader.read(_READ_BYTES))
-            elif isinstance(received, h11.Response):
-                kept = [(name, value) for name, value in received.headers if name not in _BETWEEN_HOPS]
-                answered = True
-                await client.send(h11.Response(status_code=received.status_code, headers=kept, reason=received.reason))
-            elif isinstance(received, h11.Data):
-                await client.send(h11.Data(bytes(received.data)))
-            elif isinstance(received, h11.EndOfMessage):
-                return await client.send(h11.EndOfMessage())
-            elif isinstance(received, h11.ConnectionClosed):
-                raise h11.RemoteProtocolError("closed")
-    except TimeoutError:
-        if answered:
-            raise
-        return await client.fail(504)
-    except (h11.ProtocolError, ConnectionError) as error:
-        if answered:
-            raise ConnectionResetError from error
-        return await client.fail(502)
+    async def _exchange(
+        self,
+        client: _Client,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        event: h11.Request,
+        headers: Headers,
+        body: bytes,
+        pair: Pair,
+    ) -> None:
+        """Send a request to a target, and pass its response on."""
+        upstream = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEADER_BYTES)
+        headers = [*headers, (b"content-length", str(len(body)).encode())] if body else headers
+        parts: list[Any] = [h11.Request(method=event.method, target=event.target, headers=headers)]
+        parts += [h11.Data(body)] if body else []
+        answered = False
+        try:
+            for part in (*parts, h11.EndOfMessage()):
+                writer.write(upstream.send(part) or b"")
+            sent = time.monotonic()
+            while True:
+                received = upstream.next_event()
+                if received is h11.NEED_DATA:
+                    async with asyncio.timeout(_IDLE_SECONDS):
+                        upstream.receive_data(await reader.read(_READ_BYTES))
+                elif isinstance(received, h11.Response):
+                    kept = [(name, value) for name, value in received.headers if name not in _BETWEEN_HOPS]
+                    answered = True
+                    status, reason = received.status_code, received.reason
+                    self._traffic.count_answer(pair, status, time.monotonic() - sent)
+                    await client.send(h11.Response(status_code=status, headers=kept, reason=reason))
+                elif isinstance(received, h11.Data):
+                    await client.send(h11.Data(bytes(received.data)))
+                elif isinstance(received, h11.EndOfMessage):
+                    return await client.send(h11.EndOfMessage())
+                elif isinstance(received, h11.ConnectionClosed):
+                    raise h11.RemoteProtocolError("closed")
+        except TimeoutError:
+            if answered:
+                raise
+            self._traffic.count_unanswered(pair, refused=False)
+            return await client.fail(504)
+        except (h11.ProtocolError, ConnectionError) as error:
+            if answered:
+                raise ConnectionResetError from error
+            self._traffic.count_unanswered(pair, refused=False)
+            return await client.fail(502)
 
 
 def _forwarded(headers: Any, client: str, port: int) -> Headers:
@@ -193,6 +209,7 @@ class _Client:
         self._writer = writer
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_MOST_HEADER_BYTES)
         self.address = str(writer.get_extra_info("peername")[0])
+        self.on_own_answer: Callable[[int], None] = lambda _status: None
 
     async def request(self) -> h11.Request | None:
         """The next request; None when the client has closed the connection or is idle for too long."""
@@ -224,6 +241,7 @@ class _Client:
 
     async def answer(self, status: int, kind: str, body: bytes, headers: Headers | None = None) -> None:
         """Send a response of the load balancer's own."""
+        self.on_own_answer(status)
         fields = [(b"server", b"awselb/2.0"), (b"content-type", kind.encode())]
         fields += [(b"content-length", str(len(body)).encode()), *(headers or [])]
         await self.send(h11.Response(status_code=status, headers=fields))

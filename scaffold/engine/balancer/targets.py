@@ -6,12 +6,14 @@ import asyncio
 import itertools
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import h11
 
 from scaffold.engine.balancer.configuration import Address, TargetGroup
 from scaffold.engine.balancer.health import FAILED, TIMED_OUT, TargetHealth, describe, observe, problem_of
+from scaffold.engine.balancer.traffic import Hosts
 
 #: Connects to a target, or raises OSError.
 Connect = Callable[[Address], socket.socket]
@@ -65,6 +67,11 @@ class Group:
         healthy = [address for address, target in registered if target.health.state == "healthy"]
         candidates = healthy or [address for address, _ in registered]
         return candidates[next(self._turn) % len(candidates)] if candidates else None
+
+    def hosts(self) -> Hosts:
+        """How many targets are registered, and how many of them are healthy and unhealthy."""
+        states = Counter(target.health.state for target in self.targets.values())
+        return Hosts(states.total() - states["draining"], states["healthy"], states["unhealthy"])
 
     def begin(self, address: Address) -> Target:
         """Count a request to a target."""

@@ -11,6 +11,7 @@ from scaffold.engine.executors.approval import ManualApproval
 from scaffold.engine.executors.artifacts import Artifacts
 from scaffold.engine.executors.clients import Clients
 from scaffold.engine.executors.cloudformation import CloudFormationAction
+from scaffold.engine.executors.cloudwatch_alarm import CloudWatchAlarm
 from scaffold.engine.executors.codebuild import CodeBuildAction, StartBuild
 from scaffold.engine.executors.deployment_window import DeploymentWindow
 from scaffold.engine.executors.rules import variable_check
@@ -26,7 +27,7 @@ def executors(
     Args:
         clients: The AWS clients.
         source: The repositories of CodeCommit.
-        clock: Passes the time of approvals and deployment windows.
+        clock: Passes the time of approvals, deployment windows and alarms.
         start_build: Starts builds in place of CodeBuild's API.
     """
     artifacts = Artifacts(clients)
@@ -35,6 +36,7 @@ def executors(
         "CloudFormation": CloudFormationAction(clients, artifacts),
         "CodeBuild": CodeBuildAction(clients, start_build),
         "Manual": ManualApproval(clients, clock),
+        "CloudWatchAlarm": CloudWatchAlarm(clients, clock),
         "VariableCheck": variable_check,
         "DeploymentWindow": DeploymentWindow(clock),
     }

@@ -37,7 +37,9 @@ def begin(draft: Draft, execution: Execution, run: StageRun, kind: str) -> bool:
             if artifact["name"] in execution.artifacts
         }
         names = draft.state.name, draft.state.region, execution.identifier, run.stage
-        draft.effects.append(RunRule(Assignment(identifier, *names, rule, configuration, inputs)))
+        role = rule.get("roleArn") or draft.state.declaration.get("roleArn", "")
+        made_for = Assignment(identifier, *names, rule, configuration, inputs, role=role, condition=kind)
+        draft.effects.append(RunRule(made_for))
     return True
 
 

@@ -81,7 +81,8 @@ class Assignment:
         revision: The commit that the execution was started for, in place of the branch's head.
         token: What PutApprovalResult needs to answer an approval.
         commits: The commits of input artifacts that a source action stored.
-        role: The ARN of the action's role, otherwise of the pipeline's; empty for rules, which call nothing.
+        role: The ARN of the action's or rule's role, otherwise of the pipeline's.
+        condition: Of a rule, the kind of its condition: `beforeEntry`, `onSuccess` or `onFailure`.
     """
 
     identifier: str
@@ -98,6 +99,7 @@ class Assignment:
     token: str = ""
     commits: dict[str, str] = field(default_factory=dict)
     role: str = ""
+    condition: str = ""
 
 
 @dataclass(frozen=True)

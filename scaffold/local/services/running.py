@@ -21,17 +21,23 @@ from scaffold.local.services.service_list import ServiceList
 
 
 def run_services(
-    state: Path, endpoint: str, clock: Clock, events: EventStream, assume: AssumeRole, podman: Podman | None
+    state: Path,
+    endpoint: str,
+    clock: Clock,
+    events: EventStream,
+    balancers: Balancers,
+    assume: AssumeRole,
+    podman: Podman | None,
 ) -> tuple[EcsServices, ServiceList, FaultControl]:
     """Run services and load balancers from now on.
 
     Args:
         state: The state directory.
         endpoint: The URL of local AWS.
+        balancers: Send requests to the tasks.
         assume: Gives tasks the credentials of their roles.
         podman: Runs the images that do not run as processes.
     """
-    balancers = Balancers()
     aws = Aws(endpoint, Credentials(ACCESS_KEY, SECRET_KEY), assume)
     host = Host(aws, Images(endpoint, state / "images", podman), balancers, podman)
     LoadBalancing(balancers).install()

@@ -21,6 +21,7 @@ const server = http.createServer((request, response) => {
   if (request.url === '/crash') { response.end('bye'); setTimeout(() => process.exit(7), 20); return; }
   if (request.url === '/environment') { response.end(JSON.stringify(process.env)); return; }
   if (request.url === '/headers') { response.end(JSON.stringify(request.headers)); return; }
+  if (request.url === '/error') { response.writeHead(500); response.end(version); return; }
   if (request.url === '/slow') { setTimeout(() => response.end(version), 1500); return; }
   if (request.url === '/aws') {
     http.get(process.env.AWS_ENDPOINT_URL + '/_ministack/health', (answer) => response.end(`${answer.statusCode}`))

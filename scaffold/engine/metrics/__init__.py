@@ -1,0 +1,1 @@
+"""Metrics as CloudWatch keeps them, metric math, and alarms."""
