@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fast_botocore import look_at_names_once, prepare_clients_once, read_models_once
 from tests.fast_copier import compile_templates_once, leave_file_modes_to_git
 from tests.fork_server import GIT_REMOTE_CODECOMMIT, programs
 
@@ -67,8 +68,11 @@ def remote_helper() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _fast_copier() -> Iterator[None]:
+def _fast_libraries() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         compile_templates_once(monkeypatch)
         leave_file_modes_to_git(monkeypatch)
+        read_models_once(monkeypatch)
+        prepare_clients_once(monkeypatch)
+        look_at_names_once(monkeypatch)
         yield

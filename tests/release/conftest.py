@@ -14,7 +14,7 @@ import scaffold.aws.session
 from scaffold.local.environment import running_local_aws
 from scaffold.service import names
 from scaffold.service.service import read
-from tests.deploy.services import Wire, commit, make_service, sharing_models
+from tests.deploy.services import Wire, commit, make_service
 from tests.engine.roles import create_roles
 from tests.release.services import BUILD, PIPELINE
 
@@ -32,7 +32,6 @@ def running_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
 
 @pytest.fixture
 def aws(running_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scaffold.aws.session, "new_session", sharing_models(scaffold.aws.session.new_session))
     for name, value in running_variables.items():
         monkeypatch.setenv(name, value)
 
