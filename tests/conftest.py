@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -42,6 +43,16 @@ def isolated(home: Path, environment: dict[str, str] | None = None) -> dict[str,
         "LC_ALL": "C.UTF-8",
         "TERM": "xterm",
     }
+
+
+def pytest_configure() -> None:
+    """Collect garbage less often: at Python's default, that takes a tenth of the time."""
+    gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what lives as long as the run, modules and tests, out of garbage collections."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

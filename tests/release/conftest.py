@@ -10,6 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+import scaffold.aws.git_remote
 import scaffold.aws.session
 from scaffold.local.environment import running_local_aws
 from scaffold.service import names
@@ -31,7 +32,8 @@ def running_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
 
 
 @pytest.fixture
-def aws(running_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def aws(running_variables: dict[str, str], remote_helper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaffold.aws.git_remote, "_BESIDE_INTERPRETER", remote_helper)
     for name, value in running_variables.items():
         monkeypatch.setenv(name, value)
 
