@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 LOCK ?= requirements/dev.txt
-WORKERS ?= 2
+# One more than the cores of a small machine: tests often wait, for a process or for local AWS.
+WORKERS ?= 3
 # Neighbouring tests share a worker, and so what is generated and started for them.
 PARALLEL := --numprocesses $(WORKERS) --dist worksteal
 BIN := $(VENV)/bin

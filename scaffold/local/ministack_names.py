@@ -34,6 +34,7 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.services.cloudformation", "_exports"): None,
     ("ministack.services.cloudformation", "_stack_events"): None,
     ("ministack.services.cloudformation", "_stacks"): None,
+    ("ministack.services.cloudformation.engine", "CfnLoader"): None,
     ("ministack.services.cloudformation.engine", "_evaluate_conditions"): 2,
     ("ministack.services.cloudformation.engine", "_resolve_refs"): 7,
     ("ministack.services.cloudformation.handlers", "_ACTION_HANDLERS"): None,

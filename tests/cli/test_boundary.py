@@ -62,15 +62,15 @@ def test_no_command_shows_the_help(tmp_path: Path) -> None:
     [
         (["nwe"], ["No such command", "new", "scaffold --help"]),
         (["new", "--foo"], ["--foo", "scaffold new --help"]),
-        (["new", "--data"], ["--data", "scaffold new --help"]),
+        pytest.param(["new", "--data"], ["--data", "scaffold new --help"], marks=pytest.mark.slow),
         (["destroy", "--env", "dev"], ["no option --env. Did you mean --environment?"]),
-        (["destroy", "--enviroment", "dev"], ["Did you mean --environment?"]),
-        (["new", "--quiet"], ["no option --quiet.\n"]),
+        pytest.param(["destroy", "--enviroment", "dev"], ["Did you mean --environment?"], marks=pytest.mark.slow),
+        pytest.param(["new", "--quiet"], ["no option --quiet.\n"], marks=pytest.mark.slow),
         (["new", "--dry"], ["Did you mean --dry-run?"]),
         (["new", "--json"], ["Cannot prompt: with --json nothing is asked."]),
-        (["new", "--data", "app_name"], ["KEY=VALUE"]),
-        (["deploy", "a", "b"], ["scaffold deploy --help"]),
-        (["new", "--defaults=yes"], ["--defaults"]),
+        pytest.param(["new", "--data", "app_name"], ["KEY=VALUE"], marks=pytest.mark.slow),
+        pytest.param(["deploy", "a", "b"], ["scaffold deploy --help"], marks=pytest.mark.slow),
+        pytest.param(["new", "--defaults=yes"], ["--defaults"], marks=pytest.mark.slow),
     ],
 )
 def test_a_wrong_command_line_is_a_usage_error(tmp_path: Path, arguments: list[str], words: list[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 import scaffold.aws.git_remote
 import scaffold.aws.session
 from scaffold.local.environment import local_aws
-from tests.deploy.services import Wire, make_service, sharing_models
+from tests.deploy.services import Wire, make_service
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,6 @@ def aws(local_variables: dict[str, str], remote_helper: Path, monkeypatch: pytes
     reset = Request(f"{local_variables['AWS_ENDPOINT_URL']}/_ministack/reset", method="POST")
     urlopen(reset, timeout=10).close()
     monkeypatch.setattr(scaffold.aws.git_remote, "_BESIDE_INTERPRETER", remote_helper)
-    monkeypatch.setattr(scaffold.aws.session, "new_session", sharing_models(scaffold.aws.session.new_session))
     # Through monkeypatch, which then also restores variables that a test changes.
     for name, value in local_variables.items():
         monkeypatch.setenv(name, value)

@@ -18,7 +18,6 @@ from typing import Any
 
 import boto3
 import botocore.awsrequest
-import botocore.session
 import pytest
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
@@ -39,7 +38,6 @@ from scaffold.service.stack_kinds import FOUNDATION as FOUNDATION_KIND
 from scaffold.service.stack_kinds import PIPELINE as PIPELINE_KIND
 from scaffold.service.stack_kinds import StackId, deployed_by_scaffold
 
-LOADER = botocore.session.get_session().get_component("data_loader")
 IDENTITY = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -363,17 +361,6 @@ class Wire:
         return recorded
 
 
-def sharing_models(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Sessions that read the API models, which are large, once for all tests of a process."""
-
-    def shared(target: Target) -> Any:
-        session = make(target)
-        session._session.register_component("data_loader", LOADER)
-        return session
-
-    return shared
-
-
 def dies_after(root: Path, calls: int) -> bool:
     """Deploy in a process that dies right after the response to an API call; return whether it made that call."""
     return in_child(lambda: run(root), lambda count: os._exit(137) if count == calls else None) == 137
@@ -425,9 +412,7 @@ def client(service: str) -> Any:
 
 @functools.cache
 def _client(service: str, endpoint: str) -> Any:
-    session = boto3.Session(region_name="us-east-1")
-    session._session.register_component("data_loader", LOADER)
-    return session.client(service, endpoint_url=endpoint)
+    return boto3.Session(region_name="us-east-1").client(service, endpoint_url=endpoint)
 
 
 def release_stack(name: str, template: str, parameters: dict[str, str] | None = None, **more: Any) -> None:

@@ -88,9 +88,12 @@ class Repository:
 
 
 @pytest.fixture
-def repository(variables: dict[str, str], client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> Repository:
+def repository(
+    variables: dict[str, str], client: Client, remote_helper: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> Repository:
     """An empty repository with the name of the test."""
-    return Repository.create(name_of(request), variables, client, tmp_path)
+    path = f"{remote_helper}{os.pathsep}{variables['PATH']}"
+    return Repository.create(name_of(request), variables | {"PATH": path}, client, tmp_path)
 
 
 def name_of(request: pytest.FixtureRequest) -> str:

@@ -136,8 +136,10 @@ def test_refused(evaluate: Evaluate, answers: dict[str, Any], words: str) -> Non
     [
         ({"vpc_id": EXISTING_VPC}, SEVERAL),
         ({"public_subnet_ids": PUBLIC_SUBNETS}, "belongs to vpc_id, which is empty"),
-        ({**PUBLIC, "vpc_cidr": "10.0.0.0/16"}, "belongs to VPCs that the service creates"),
-        (overrides(vpc_id=EXISTING_VPC), "needs the public subnets"),
+        pytest.param(
+            {**PUBLIC, "vpc_cidr": "10.0.0.0/16"}, "belongs to VPCs that the service creates", marks=pytest.mark.slow
+        ),
+        pytest.param(overrides(vpc_id=EXISTING_VPC), "needs the public subnets", marks=pytest.mark.slow),
     ],
     ids=str,
 )

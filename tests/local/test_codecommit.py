@@ -24,6 +24,12 @@ RULE = {
 
 
 @pytest.fixture
+def shell(shell: Shell, remote_helper: Path) -> Shell:
+    """The shell, with a git-remote-codecommit that starts quickly."""
+    return lambda command, **more: shell(f"PATH={remote_helper}:$PATH; {command}", **more)
+
+
+@pytest.fixture
 def codecommit(client: Client) -> Any:
     return client("codecommit")
 

@@ -49,17 +49,20 @@ CLOUDFORMATION = "from ministack.services.cloudformation import handlers, helper
     ("code", "missing"),
     [
         ("from ministack.services import ecs\ndel ecs._dispatch_action", "ministack.services.ecs._dispatch_action"),
-        (
+        pytest.param(
             f"{CLOUDFORMATION}import sys\nsys.modules[helpers.__name__] = None",
             "ministack.services.cloudformation.helpers._error",
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             "from ministack.services import iam\ndel iam._IAM_HANDLERS['CreateRole']",
             "handler of the iam action CreateRole",
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             f"{CLOUDFORMATION}del provisioners._RESOURCE_HANDLERS['AWS::S3::Bucket']",
             "delete function of AWS::S3::Bucket",
+            marks=pytest.mark.slow,
         ),
         (
             f"{CLOUDFORMATION}del provisioners._RESOURCE_HANDLERS['AWS::ECR::Repository']['create']",
@@ -70,9 +73,10 @@ CLOUDFORMATION = "from ministack.services.cloudformation import handlers, helper
             "stacks._resolve_stack_outputs = lambda stack, template: ([], {})",
             "ministack.services.cloudformation.stacks._resolve_stack_outputs with 7 arguments",
         ),
-        (
+        pytest.param(
             "from ministack.services import sns\nsns.handle_request = lambda request: None",
             "ministack.services.sns.handle_request with 5 arguments",
+            marks=pytest.mark.slow,
         ),
     ],
 )

@@ -28,10 +28,13 @@ from tests.new.running import run_new
 @pytest.mark.parametrize(
     "failure",
     [
-        KeyboardInterrupt(),
+        pytest.param(KeyboardInterrupt(), marks=pytest.mark.slow),
         Interrupted("Interrupted; AWS continues.", "Run `cd /x && scaffold deploy` to continue from their result."),
         ScaffoldError("The stack failed.", "Fix the cause, then run `scaffold deploy` again."),
-        ScaffoldError("A stack is stuck.", "Run `scaffold repair dev`, then `scaffold deploy` again."),
+        pytest.param(
+            ScaffoldError("A stack is stuck.", "Run `scaffold repair dev`, then `scaffold deploy` again."),
+            marks=pytest.mark.slow,
+        ),
         ScaffoldError("A stack is half deleted.", "Run `scaffold destroy`, then `scaffold deploy` again."),
         ScaffoldError("It failed.", "Continue with `cd FOLDER && scaffold deploy`."),
     ],

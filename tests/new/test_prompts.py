@@ -176,6 +176,7 @@ def test_a_refused_answer_of_the_command_line_is_refused_when_it_is_typed_too(st
     child.expect("Tasks 1/2")
 
 
+@pytest.mark.slow
 def test_changing_the_cpu_prompts_for_a_memory_that_fits(start: Start, tmp_path: Path) -> None:
     child = start("--data", "app_name=orders", "--no-deploy")
     accept_all(child, *AFTER_THE_NAME)
@@ -200,6 +201,7 @@ def test_customize_prompts_for_the_rest(start: Start, tmp_path: Path) -> None:
     accept_all(child, "Service, in detail 1/4", "Service, in detail 2/4")
 
 
+@pytest.mark.slow
 def test_an_answer_under_customize_turns_it_on(start: Start, tmp_path: Path) -> None:
     child = start("--data", "app_name=orders", "--data", "architecture=arm64", "--no-deploy")
     accept_all(

@@ -10,11 +10,12 @@ from pathlib import Path
 import boto3
 import pytest
 
+import scaffold.aws.git_remote
 import scaffold.aws.session
 from scaffold.local.environment import running_local_aws
 from scaffold.service import names
 from scaffold.service.service import read
-from tests.deploy.services import Wire, commit, make_service, sharing_models
+from tests.deploy.services import Wire, commit, make_service
 from tests.engine.roles import create_roles
 from tests.release.services import BUILD, PIPELINE
 
@@ -31,8 +32,8 @@ def running_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
 
 
 @pytest.fixture
-def aws(running_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scaffold.aws.session, "new_session", sharing_models(scaffold.aws.session.new_session))
+def aws(running_variables: dict[str, str], remote_helper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaffold.aws.git_remote, "_BESIDE_INTERPRETER", remote_helper)
     for name, value in running_variables.items():
         monkeypatch.setenv(name, value)
 

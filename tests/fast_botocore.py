@@ -1,0 +1,77 @@
+"""botocore without work that it repeats for each session and client: tests of one process create thousands of them."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import hooks, useragent
+from botocore.client import ClientCreator
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+
+
+def read_models_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all sessions share the API models, which take longer to read than most tests take."""
+    create_loader = botocore.session.create_loader
+    caches: dict[str | None, dict[Any, Any]] = defaultdict(dict)
+
+    def sharing_loader(search_path: str | None = None) -> Loader:
+        loader = create_loader(search_path)
+        loader._cache = caches[search_path]
+        return loader
+
+    monkeypatch.setattr(botocore.session, "create_loader", sharing_loader)
+
+
+def prepare_clients_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the clients of a service share its model and methods, and copy the handlers of events with less ado."""
+    make_model, make_methods = ClientCreator._load_service_model, ClientCreator._create_methods
+    models: dict[int, tuple[Any, ServiceModel]] = {}
+    methods: dict[ServiceModel, dict[str, Any]] = {}
+
+    def model_once(creator: ClientCreator, name: str, api_version: str | None = None) -> ServiceModel:
+        loaded = creator._loader.load_service_model(name, "service-2", api_version=api_version)
+        if id(loaded) not in models:
+            models[id(loaded)] = loaded, make_model(creator, name, api_version)
+        return models[id(loaded)][1]
+
+    def methods_once(creator: ClientCreator, model: ServiceModel) -> dict[str, Any]:
+        if model not in methods:
+            methods[model] = make_methods(creator, model)
+        return dict(methods[model])
+
+    monkeypatch.setattr(ClientCreator, "_load_service_model", model_once)
+    monkeypatch.setattr(ClientCreator, "_create_methods", methods_once)
+    monkeypatch.setattr(hooks._PrefixTrie, "_recursive_copy", lambda _, node: _copy(node))
+
+
+def _copy(node: dict[str, Any]) -> dict[str, Any]:
+    copied = node.copy()
+    for key, value in node.items():
+        if isinstance(value, dict):
+            copied[key] = _copy(value)
+        elif isinstance(value, hooks.NodeList):
+            copied[key] = hooks.NodeList(value.first[:], value.middle[:], value.last[:])
+    return copied
+
+
+def look_at_names_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all calls share what depends on names alone: aliases of events, handlers' parameters, the user agent."""
+    current_name = functools.cache(hooks.EventAliaser(hooks.HierarchicalEmitter())._alias_event_name)
+    sanitized = functools.cache(useragent.sanitize_user_agent_string_component)
+    accepts_kwargs = hooks.accepts_kwargs
+    accepts_kwargs_once = functools.cache(accepts_kwargs)
+
+    def accepts(handler: Callable[..., Any]) -> Any:
+        # A method would keep its session or client in the cache.
+        return (accepts_kwargs_once if isinstance(handler, FunctionType) else accepts_kwargs)(handler)
+
+    monkeypatch.setattr(hooks.EventAliaser, "_alias_event_name", lambda _, name: current_name(name))
+    monkeypatch.setattr(hooks, "accepts_kwargs", accepts)
+    monkeypatch.setattr(useragent, "sanitize_user_agent_string_component", sanitized)

@@ -1,0 +1,38 @@
+"""Local AWS parses templates with libyaml."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from scaffold.local import ministack_bridge
+
+TEMPLATE = """\
+AWSTemplateFormatVersion: 2010-09-09
+Description: A folded — text
+Conditions: {Live: !Not [!Equals [!Ref Stage, dev]]}
+Resources:
+  One: &one
+    Type: AWS::SNS::Topic
+    Condition: Live
+    Properties: {DisplayName: !Sub "${Stage}-${AWS::Region}", On: yes, Octal: 010, Date: 2026-01-02, Empty: ~}
+  Two:
+    <<: *one
+    DependsOn: [One]
+    Metadata:
+      Joined: !Join ["", [!GetAtt One.TopicName, !GetAtt [One, TopicArn], !ImportValue {"Fn::Sub": "${Stage}-a"}]]
+      Text: |
+        !Ref is text
+          here
+"""
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="PyYAML was built without libyaml")
+def test_it_reads_what_ministacks_own_parser_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ministack_bridge.engine
+    own = engine._parse_template(TEMPLATE)
+    monkeypatch.setattr(engine, "CfnLoader", engine.CfnLoader)  # restored after the test
+    ministack_bridge.parse_templates_with_libyaml()
+    assert issubclass(engine.CfnLoader, yaml.CSafeLoader)
+    assert engine._parse_template(TEMPLATE) == own
+    assert own["AWSTemplateFormatVersion"] == "2010-09-09"
