@@ -146,7 +146,14 @@ def test_prepared_and_released_stacks_cost_a_deployment_no_call(service: Path, t
     assert calls(service) == calls(without)
 
 
-@pytest.mark.parametrize("state", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"])
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param("UPDATE_IN_PROGRESS", marks=pytest.mark.slow),
+        pytest.param("UPDATE_ROLLBACK_COMPLETE", marks=pytest.mark.slow),
+        "UPDATE_ROLLBACK_FAILED",
+    ],
+)
 def test_a_stack_that_exists_is_left_to_the_pipeline(service: Path, wire: Wire, state: str) -> None:
     run(service)
     stack = environment_stack(read(service).app_name, "prod", "service")
@@ -181,6 +188,24 @@ def test_a_failed_creation_is_replaced_with_its_protection(service: Path) -> Non
         assert stack["EnableTerminationProtection"] is (environment == "prod")
 
 
+def test_a_creation_in_progress_is_waited_for_and_cannot_be_planned(service: Path, wire: Wire) -> None:
+    run(service)
+    stack, looks = environment_stack(read(service).app_name, "dev", "alarms"), [1]
+
+    def describe(parsed: dict[str, Any]) -> None:
+        for one in parsed["Stacks"]:
+            if one["StackName"] == stack and looks:
+                one["StackStatus"] = "CREATE_IN_PROGRESS"
+                looks.clear()
+
+    wire.touched["DescribeStacks"] = describe
+    with pytest.raises(ScaffoldError, match=rf"The stack {stack} is busy \(CREATE_IN_PROGRESS\)"):
+        run(service, plan=True)
+    looks.append(1)
+    assert set(prepared(service).values()) == {"none"}
+    assert looks == []
+
+
 def test_a_stack_of_another_owner_is_refused_before_anything_is_created(service: Path, wire: Wire) -> None:
     app = read(service).app_name
     for kind in ("alarms", "task-definition"):
@@ -191,7 +216,9 @@ def test_a_stack_of_another_owner_is_refused_before_anything_is_created(service:
     assert "cloudformation:CreateStack" not in wire.calls
 
 
-@pytest.mark.parametrize("state", ["CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"])
+@pytest.mark.parametrize(
+    "state", ["CREATE_FAILED", pytest.param("ROLLBACK_FAILED", marks=pytest.mark.slow), "DELETE_FAILED"]
+)
 def test_what_may_hold_resources_is_not_replaced(service: Path, wire: Wire, state: str) -> None:
     app = read(service).app_name
     stack = environment_stack(app, "dev", "alarms")
@@ -208,7 +235,7 @@ def test_what_may_hold_resources_is_not_replaced(service: Path, wire: Wire, stat
     assert "cloudformation:CreateStack" not in wire.calls
 
 
-@pytest.mark.parametrize("creations", [1, pytest.param(5, marks=pytest.mark.slow), 14])
+@pytest.mark.parametrize("creations", [5, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 14))])
 def test_a_killed_deployment_is_completed_by_the_next(service: Path, wire: Wire, creations: int) -> None:
     """Killed after that many creations were started."""
     other = with_stacks(make_service(service.parent / "other", environments="dev,prod,dr", production="prod"), "dev")
