@@ -51,6 +51,7 @@ def test_the_result_describes_the_service(tmp_path: Path) -> None:
         "orders-permissions",
         "orders-live-deploy-role",
         "orders-build",
+        "orders-checks",
         "orders-pipeline",
         "orders-live-network",
         "orders-live-environment",
