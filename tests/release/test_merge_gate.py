@@ -18,7 +18,8 @@ from scaffold.service.stack_kinds import CHECKS, StackId
 from tests.deploy.services import commit, run, unused_name
 from tests.release.rehearsals import small_service
 
-pytestmark = pytest.mark.timeout(600)
+# Each merge is a release, which takes half a minute on a busy machine.
+pytestmark = pytest.mark.timeout(1800)
 # The releases of these tests end after the pipeline's update of itself.
 NO_BUILD = "version: 0.2\nphases: {build: {commands: ['false']}}\n"
 ENDED = ("Succeeded", "Failed", "Stopped", "Cancelled")
@@ -65,13 +66,17 @@ class Merges:
 
     def answer(self, made: str, status: str) -> None:
         """Decide, and wait for the end of the execution."""
-        (state,) = [one for one in self._states() if one["stageName"] == names.GATE_APPROVAL_STAGE]
-        (action,) = state["actionStates"]
+
+        def token() -> str | None:
+            (state,) = [one for one in self._states() if one["stageName"] == names.GATE_APPROVAL_STAGE]
+            found: str | None = state["actionStates"][0].get("latestExecution", {}).get("token")
+            return found
+
         self.pipeline.put_approval_result(
             pipelineName=self.app,
             stageName=names.GATE_APPROVAL_STAGE,
             actionName="Approval",
-            token=eventually(lambda: action["latestExecution"].get("token")),
+            token=eventually(token),
             result={"status": status, "summary": "Seen"},
         )
         self.ended(made)
@@ -171,6 +176,7 @@ HOSTILE = {
 MORE_PERMISSIONS = edited("infrastructure/permissions.yaml", "- logs:PutLogEvents", "- logs:PutLog*")
 
 
+@pytest.mark.slow
 def test_a_release_that_needs_more_permissions_waits_for_a_deployment(merges: Merges) -> None:
     """The first release has continued: `scaffold deploy` has prepared the stacks of its environments."""
     made = merges.merge(MORE_PERMISSIONS)
