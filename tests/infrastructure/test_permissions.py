@@ -544,8 +544,10 @@ def test_a_plan_makes_change_sets_of_production_and_executes_none(stacks_of: Cal
             assert allowed(role, f"cloudformation:{action}", arn)
         for action in ("ExecuteChangeSet", "UpdateStack", "DeleteStack", "SetStackPolicy", "TagResource"):
             assert not allowed(role, f"cloudformation:{action}", arn, own)
-    for name in ("dev-service", "staging-environment", "pipeline", "foundation", "two-prod-service"):
+    for name in ("pipeline", "foundation"):
         assert not allowed(role, "cloudformation:CreateChangeSet", stack_arn(f"hello-service-{name}"), own)
+    other = stack_arn("hello-service-two-prod-service")
+    assert not allowed(boundary(stacks, None), "cloudformation:CreateChangeSet", other, own)
     actions = [action for statement in role for action in as_list(statement["Action"])]
     assert not [action for action in actions if action.startswith("iam:") or "*" in action]
 

@@ -87,7 +87,7 @@ def test_production_has_approval_capacity_and_protection(
         (condition,) = approval["BeforeEntry"]["Conditions"]
         (rule,) = condition["Rules"]
         assert condition["Result"] == "SKIP"
-        assert rule["Configuration"] == {"Variable": "#{PlanLive.CHANGED}", "Operator": "EQ", "Value": "yes"}
+        assert rule["Configuration"] == {"Variable": "#{PlanLive.CHANGED}", "Operator": "NE", "Value": "no"}
         (action,) = approval["Actions"]
         assert action["TimeoutInMinutes"] == 7 * 24 * 60
         assert "#{PlanLive.SUMMARY}" in action["Configuration"]["CustomData"]

@@ -152,8 +152,9 @@ def test_findings_for_a_service_without_scans_are_refused(service: Path, monkeyp
 def test_the_names_of_the_kits_pipeline_are_known(tmp_path: Path) -> None:
     stages = pipeline_names.declared(read(generate(tmp_path / "orders", environments="dev,live")))
     assert stages
-    assert list(stages) == ["Source", "SelfUpdate", "Build", "Dev", "Plan-Live", "Approve-Live", "Live"]
-    assert stages["SelfUpdate"] == ("Build", "Checks", "Pipeline")
+    first = ["Source", "Gate", "Approve-Gate", "SelfUpdate", "Build"]
+    assert list(stages) == [*first, "Dev", "Plan-Live", "Approve-Live", "Live"]
+    assert stages["SelfUpdate"] == ("Build", "Checks", "Events", "Pipeline")
     assert stages["Live"][-2:] == ("Service", "SmokeTest")
 
 
