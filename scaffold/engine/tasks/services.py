@@ -245,10 +245,9 @@ class Services:
         ip = self._addresses.give(arn, start.task, tuple(group for group, _, _ in groups))
         document = new_task(record.settings, start.task, start.deployment, definition, ip, self._clock.now())
         record.tasks[start.task] = document
-        balancing = self._host.aws.of_service(record.settings)
         fault = self._faults.of(record, start.definition)
-        exits = fault is not None and fault.exits
-        order = Order(start.task, record.region, definition, ip, groups, balancing=balancing, exits=exits)
+        exits, balancing = fault is not None and fault.exits, self._host.aws.of_service(record.settings)
+        order = Order(start.task, record.region, definition, ip, groups, balancing, exits)
         self._faults.strike(record)
 
         def changed(**change: Any) -> None:
