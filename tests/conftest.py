@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.fast_botocore import look_at_names_once, prepare_clients_once, read_models_once
 from tests.fast_copier import compile_templates_once, leave_file_modes_to_git
 from tests.fork_server import GIT_REMOTE_CODECOMMIT, programs
+
+# An example takes as long as the machine lets it.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 # Settings of the machine that would change a test: repositories, committers, accounts, proxies.
 _PREFIXES = ("AWS_", "GIT_", "XDG_", "COPIER_", "COOKIECUTTER_", "SCAFFOLD_", "CODE_COMMIT_", "BOTO_")

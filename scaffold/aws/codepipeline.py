@@ -45,7 +45,8 @@ def stage_states(session: Session, app_name: str) -> list[dict[str, Any]]:
 def updates_itself(states: list[dict[str, Any]]) -> bool:
     """Whether the pipeline gets as far as updating its own stacks: neither that stage nor one before it has failed.
 
-    A merge gate that has stopped a commit has not failed: otherwise a deployment would ship what was rejected.
+    A merge gate that holds a commit has not failed, whatever an earlier commit has done in these stages: otherwise a
+    deployment would ship what waits for approval or was rejected.
 
     Args:
         states: What `stage_states` returns.
@@ -53,7 +54,9 @@ def updates_itself(states: list[dict[str, Any]]) -> bool:
     stages = [state["stageName"] for state in states]
     if names.SELF_UPDATE_STAGE not in stages:
         return False
-    return not any(_broken(state) for state in states[: stages.index(names.SELF_UPDATE_STAGE) + 1])
+    return _held_by_gate(states) or not any(
+        _broken(state) for state in states[: stages.index(names.SELF_UPDATE_STAGE) + 1]
+    )
 
 
 def disabled_stages(states: list[dict[str, Any]]) -> list[str]:
@@ -77,6 +80,16 @@ def enable_transitions(session: Session, app_name: str, stages: Iterable[str]) -
             session.client("codepipeline").enable_stage_transition(
                 pipelineName=names.pipeline(app_name), stageName=stage, transitionType="Inbound"
             )
+
+
+def _held_by_gate(states: list[dict[str, Any]]) -> bool:
+    """Whether the newest commit at the merge gate has not passed it."""
+    latest = {state["stageName"]: state.get("latestExecution", {}) for state in states}
+    compared, approval = latest.get(names.GATE_STAGE, {}), latest.get(names.GATE_APPROVAL_STAGE, {})
+    if compared.get("status") == "InProgress":
+        return True
+    same = compared.get("pipelineExecutionId") == approval.get("pipelineExecutionId")
+    return bool(approval) and same and approval.get("status") not in ("Succeeded", "Skipped")
 
 
 def _broken(state: dict[str, Any]) -> bool:

@@ -20,6 +20,7 @@ from scaffold.service.service import Service
 
 # EventBridge delivers a push within seconds; longer means that the event was lost.
 _START_SECONDS = 120
+_PASSED = ("Succeeded", "Skipped")
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ def _reached(
             return Release(execution.id, str(execution.commit), run.stage)
     # Read once: the last stage may succeed at any moment, and then the next one has the release before it.
     stages = pipeline_state.stages(session, service.app_name)
-    if any((stage.name, stage.execution, stage.status) == (until, execution.id, "Succeeded") for stage in stages):
+    passed = [stage.name for stage in stages if stage.execution == execution.id and stage.status in _PASSED]
+    if until in passed:
         return Release(execution.id, str(execution.commit), None)
     for stage in stages:
         if execution.id not in stage.inbound:

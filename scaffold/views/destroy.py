@@ -67,7 +67,7 @@ def _next(result: DestroyResult) -> list[str]:
             f"  {update} --data production=<name>",
         ]
     return [
-        f"Now remove {result.environment} from the answers, or the pipeline waits at its disabled stage:",
+        f"Now remove {result.environment} from the answers: until then, releases fail in the pipeline's first check.",
         f"  {update}",
         "then commit and push. To create it again after all, run `scaffold deploy`, which enables the stage.",
     ]

@@ -28,7 +28,7 @@ def aws(local_variables: dict[str, str], remote_helper: Path, monkeypatch: pytes
     """An empty local AWS, without this machine's Git and AWS settings."""
     # Otherwise each listing of all stacks would have those of all tests before.
     reset = Request(f"{local_variables['AWS_ENDPOINT_URL']}/_ministack/reset", method="POST")
-    urlopen(reset, timeout=10).close()
+    urlopen(reset, timeout=60).close()
     monkeypatch.setattr(scaffold.aws.git_remote, "_BESIDE_INTERPRETER", remote_helper)
     # Through monkeypatch, which then also restores variables that a test changes.
     for name, value in local_variables.items():

@@ -54,7 +54,7 @@ def create_role(service: Path, actions: list[str], resource: Any = "*", **more: 
         StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"]
     )
     done = "stack_update_complete" if exists else "stack_create_complete"
-    api.get_waiter(done).wait(StackName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
+    api.get_waiter(done).wait(StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
     return name
 
 

@@ -90,7 +90,7 @@ def digest_of(stack: str) -> str:
 def update(stack: str, **arguments: Any) -> None:
     api = client("cloudformation")
     api.update_stack(StackName=stack, Capabilities=["CAPABILITY_NAMED_IAM"], **arguments)
-    api.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1})
+    api.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
 
 
 def update_as_the_pipeline(service: Path) -> None:
@@ -242,27 +242,34 @@ def test_a_pipeline_updates_itself_unless_it_failed_to(statuses: list[tuple[str,
 
 
 @pytest.mark.parametrize(
-    ("compare", "preflight", "approval", "expected"),
+    ("compare", "preflight", "approval", "earlier", "expected"),
     [
-        ("Succeeded", "Succeeded", None, True),
-        ("Succeeded", "Succeeded", "Failed", True),  # rejected
-        ("Succeeded", "Failed", None, True),  # stopped until the permissions are deployed
-        ("Failed", "Succeeded", None, False),  # broken
+        ("Succeeded", "Succeeded", None, "Succeeded", True),
+        ("Succeeded", "Succeeded", "Failed", "Succeeded", True),  # rejected
+        ("Succeeded", "Failed", None, "Succeeded", True),  # stopped until the permissions are deployed
+        ("Failed", "Succeeded", None, "Succeeded", False),  # broken
+        # An earlier commit has broken the pipeline.
+        ("Succeeded", "Succeeded", "Failed", "Failed", True),
+        ("Succeeded", "Succeeded", "InProgress", "Failed", True),
+        ("Succeeded", "Succeeded", "Stopped", "Failed", True),
+        ("InProgress", "Succeeded", None, "Failed", True),
+        ("Succeeded", "Succeeded", "Succeeded", "Failed", False),
+        ("Succeeded", "Succeeded", "Skipped", "Failed", False),
     ],
 )
 def test_what_the_merge_gate_stops_is_not_shipped_by_a_deployment(
-    compare: str, preflight: str, approval: str | None, expected: bool
+    compare: str, preflight: str, approval: str | None, earlier: str, expected: bool
 ) -> None:
     actions = [{"actionName": "Compare", **latest(compare)}, {"actionName": "Preflight", **latest(preflight)}]
-    failed = "Failed" in (compare, preflight)
+    gate = next((status for status in ("Failed", "InProgress") if status in (compare, preflight)), "Succeeded")
     states = [
         {"stageName": "Source", **latest("Succeeded")},
-        {"stageName": "Gate", **latest("Failed" if failed else "Succeeded"), "actionStates": actions},
+        {"stageName": "Gate", **latest(gate), "actionStates": actions},
         {"stageName": "Approve-Gate", **latest(approval)},
-        {"stageName": "SelfUpdate", **latest("Succeeded")},
+        {"stageName": "SelfUpdate", **latest(earlier, "1")},
     ]
     assert updates_itself(states) is expected
 
 
-def latest(status: str | None) -> dict[str, Any]:
-    return {"latestExecution": {"status": status}} if status else {}
+def latest(status: str | None, execution: str = "2") -> dict[str, Any]:
+    return {"latestExecution": {"pipelineExecutionId": execution, "status": status}} if status else {}

@@ -34,7 +34,7 @@ def imported(service: Path, export: str) -> str:
     topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::ImportValue": export}}}
     api = client("cloudformation")
     api.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"Topic": topic}}))
-    api.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
+    api.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
     return name
 
 

@@ -182,7 +182,9 @@ def test_what_a_deleted_service_has_left_is_not_the_next_ones(service: Path, tmp
 
 
 def wait_until_gone(stack: str) -> None:
-    client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1})
+    client("cloudformation").get_waiter("stack_delete_complete").wait(
+        StackName=stack, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600}
+    )
 
 
 @pytest.mark.slow

@@ -38,11 +38,11 @@ def exporter(session: Session) -> Iterator[str]:
     made = {name: exporting(name, "a"), f"{name}-importer": json.dumps({"Resources": {"Topic": importing}})}
     for stack, body in made.items():
         api.create_stack(StackName=stack, TemplateBody=body)
-        api.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1})
+        api.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
     yield name
     for stack in reversed(made):
         api.delete_stack(StackName=stack)
-        api.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1})
+        api.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
 
 
 def test_a_deletion_that_is_canceled_says_why(session: Session, exporter: str) -> None:

@@ -52,7 +52,9 @@ def create_stack(name: str, resources: dict[str, Any], app: str | None = None) -
         TemplateBody=json.dumps({"Resources": resources}),
         Tags=[{"Key": names.TAG_SERVICE, "Value": app}] if app else [],
     )
-    client("cloudformation").get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1})
+    client("cloudformation").get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600}
+    )
 
 
 def buckets() -> list[str]:

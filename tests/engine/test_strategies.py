@@ -114,12 +114,11 @@ def test_a_good_release_fails_no_request_and_a_bad_one_is_taken_back(tmp_path: P
 
         aws.inject_faults(live.name, ["errors:100%"])
         share = SHARES[strategy]
+        live.start(VERSIONS[2], LONG)
+        wait(lambda: live.weights() == [100 - share, share], 120)
+        # Without requests no alarm has data; the kit's own one needs more failures than these.
         with constant_client(live.url) as client:
-            live.start(VERSIONS[2], LONG)
-            wait(lambda: live.weights() == [100 - share, share], 120)
-            before = client.outcomes.copy()
-            wait(lambda: client.outcomes["failed"] >= before["failed"] + 3)
-            seen = client.outcomes - before
+            wait(lambda: client.outcomes["failed"] >= 3 and (share == 100 or client.outcomes["answered"] > 0))
             live.account.client("cloudwatch").set_alarm_state(
                 AlarmName=f"{live.name}-5xx", StateValue="ALARM", StateReason="a test"
             )
@@ -129,5 +128,4 @@ def test_a_good_release_fails_no_request_and_a_bad_one_is_taken_back(tmp_path: P
             time.sleep(0.5)
         assert client.outcomes["failed"] == after
         assert not any(VERSIONS[2] in answer for answer in client.answers)
-        assert seen["answered"] > 0 or share == 100
         assert live.newest()["status"] == "ROLLBACK_SUCCESSFUL"

@@ -27,7 +27,7 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
             "egress": "nat_gateway",
         },
         ["15 % of the traffic", "NAT gateway", "service, canary", "live_: smoke test"],
-        ["scan", "approvals", "approval.", "rolls", "dev"],
+        ["scan", "approvals", "needs 1 approval", "rolls", "dev"],
     ),
     (
         {"environments": "test,live", **EXISTING},

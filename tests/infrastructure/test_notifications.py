@@ -13,8 +13,8 @@ from typing import Any
 import boto3
 import pytest
 
+from scaffold.iam.policies import as_list
 from scaffold.local.environment import local_aws
-from scaffold.local.permissions.policies import as_list
 from tests.infrastructure.rules import every
 from tests.infrastructure.stacks import Stacks, one
 

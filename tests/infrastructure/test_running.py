@@ -66,7 +66,7 @@ def release(account: Account, image: str, version: str) -> str:
 def test_the_address_of_an_environment_answers_with_the_version(account: Account, image: str) -> None:
     for version in ("1" * 12, "2" * 12):
         url = release(account, image, version)
-        with GET(url, timeout=10) as answer:
+        with GET(url, timeout=60) as answer:
             assert json.loads(answer.read()) == {"version": version, "environment": "live"}
     limits = json.loads((account._folder / "live" / "service.json").read_text())["Parameters"]
     end = time.monotonic() + 30

@@ -107,7 +107,7 @@ class Stack:
 
     def wait(self, waiter: str) -> None:
         """Wait for a state."""
-        self.api.get_waiter(waiter).wait(StackName=self.name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
+        self.api.get_waiter(waiter).wait(StackName=self.name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
 
     def _do(self, action: Callable[..., Any], resources: dict[str, Any], waiter: str, **more: Any) -> dict[str, Any]:
         outputs = more.pop("Outputs", {})

@@ -80,12 +80,12 @@ def test_a_failed_stage_is_retried(service: Path) -> None:
     body = ENVIRONMENT + f"Outputs:\n  Value: {{Value: x, Export: {{Name: {app}-later}}}}\n"
     client("cloudformation").create_stack(StackName=f"{app}-exports", TemplateBody=body)
     client("cloudformation").get_waiter("stack_create_complete").wait(
-        StackName=f"{app}-exports", WaiterConfig={"Delay": 0.1}
+        StackName=f"{app}-exports", WaiterConfig={"Delay": 0.1, "MaxAttempts": 600}
     )
     # A stack whose creation failed cannot be updated.
     client("cloudformation").delete_stack(StackName=f"{app}-dev-environment")
     client("cloudformation").get_waiter("stack_delete_complete").wait(
-        StackName=f"{app}-dev-environment", WaiterConfig={"Delay": 0.1}
+        StackName=f"{app}-dev-environment", WaiterConfig={"Delay": 0.1, "MaxAttempts": 600}
     )
     retried = try_again(service, stage="dev")
     assert (retried.stage, retried.actions) == ("Dev", ("Environment",))

@@ -49,7 +49,9 @@ def create(app: str, kind: str, body: str, **parameters: str) -> None:
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Tags=[{"Key": names.TAG_SERVICE, "Value": app}],
     )
-    client("cloudformation").get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1})
+    client("cloudformation").get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600}
+    )
 
 
 def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:

@@ -18,6 +18,8 @@ from scaffold.engine.metrics.store import MINUTE, Metric, Metrics
 
 # A machine that was asleep does not evaluate the minutes of its sleep.
 _MOST_MINUTES = 10
+# At the highest speeds, minutes are shorter.
+_SHORTEST_PAUSE = 0.05
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Monitor:
 
     def _run(self) -> None:
         minute = self._metrics.period_at(self._clock.now())
-        while not self._stopped.wait(max(0.0, self._metrics.start_of(minute + 1) - self._clock.now())):
+        while not self._stopped.wait(max(_SHORTEST_PAUSE, self._metrics.start_of(minute + 1) - self._clock.now())):
             ended = self._metrics.period_at(self._clock.now()) - 1
             try:
                 self.minutes_ended(range(max(minute, ended - _MOST_MINUTES + 1), ended + 1))

@@ -69,7 +69,7 @@ class Traffic:
             elb.modify_rule(RuleArn=rule, Actions=[_forward(groups, weights(alternate))])
         except ClientError as error:
             return ShiftRefused(alternate, message_of(error))
-        except (BotoCoreError, KeyError, ValueError) as error:  # Such as a service without this load balancer by now.
+        except (BotoCoreError, LookupError, TypeError, ValueError) as error:  # Such as a rule that is not an ARN.
             return ShiftRefused(alternate, str(error))
         return Shifted(alternate)
 

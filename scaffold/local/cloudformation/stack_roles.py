@@ -74,7 +74,9 @@ class StackRoles:
                     self._denied[given.stack, given.logical_id] = (given.old, given.new)
                 raise handler_failure(str(error), "AccessDenied") from error
         made = original()
-        if keeps and given.new is not None:
+        if keeps and given.new is None:
+            self._tags.keep(CALLS[change.type].arn_of(change), {})
+        elif keeps:
             created = self._with_arn(replace(change, identifier=made[0]))
             self._tags.keep(CALLS[change.type].arn_of(created), change.tags_after)
         return made

@@ -118,7 +118,7 @@ class World:
         return [health.state for _, health in sorted(self.balancers.health(group).items())]
 
     def wait_for(self, group: str, *states: str) -> None:
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while self.states(group) != list(states):
             assert time.monotonic() < end, self.states(group)
             time.sleep(0.02)

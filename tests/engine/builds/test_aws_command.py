@@ -37,7 +37,7 @@ def test_the_calls_of_the_build_scripts(aws, client, call):
     url = f"{aws.variables['AWS_ENDPOINT_URL']}/v2/without-cli/manifests/1"
     media_type = "application/vnd.docker.distribution.manifest.v2+json"
     request = urllib.request.Request(url, manifest, {"Content-Type": media_type}, method="PUT")
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60).close()
 
     assert call("ecr", "get-login-password").stdout.strip()
     assert call("ecr-public", "get-login-password", "--region", "us-east-1").stdout.strip()

@@ -13,9 +13,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 import boto3
@@ -202,7 +202,7 @@ class Client:
                 with GET(self._url, timeout=20) as answer:
                     self.answers.add(answer.read().decode())
                 self.outcomes["answered"] += 1
-            except URLError as error:
+            except (OSError, HTTPException) as error:
                 self.failures.append(str(error))
                 self.outcomes["failed"] += 1
 

@@ -109,6 +109,8 @@ def test_a_bad_canary_is_taken_back_by_its_alarm(shop: Shop) -> None:
     with constant_client(shop.account.url("shop")) as client:
         shop.release("2", FAIL="errors")
         wait(lambda: shop.weights() == [PERCENT, 100 - PERCENT])
+        # ECS takes note of a shift after it has changed the rule.
+        wait(lambda: shop.newest()["targetServiceRevision"].get("requestedProductionTrafficWeight") == PERCENT)
         deployment = shop.newest()
         assert (deployment["status"], deployment["lifecycleStage"]) == ("IN_PROGRESS", "PRODUCTION_TRAFFIC_SHIFT")
         assert deployment["deploymentConfiguration"]["strategy"] == "CANARY"
