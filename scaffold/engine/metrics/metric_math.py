@@ -35,7 +35,6 @@ _AGGREGATES: dict[str, Callable[[list[float]], float]] = {
     "AVG": lambda values: sum(values) / len(values),
 }
 #: All functions that are rehearsed.
-FUNCTIONS = ("IF", "FILL", *_AGGREGATES)
 
 
 def evaluate(expression: str, known: Mapping[str, Series], periods: range) -> Series:

@@ -31,6 +31,7 @@ EVALUATED: tuple[str, ...] = (
     "aws:sourceaccount",
     "aws:sourcearn",
     "aws:tagkeys",
+    "cloudformation:changesetname",
     "ec2:createaction",
     "ecs:createaction",
     "elasticloadbalancing:createaction",
@@ -153,7 +154,7 @@ class Guard:
             "aws:SecureTransport": "true",
             **need.context,
         }
-        known = (*EVALUATED, _CHANGE_SET)
+        known = EVALUATED
         tags = self._tags(need.resource)
         if tags is not None:
             context |= {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
@@ -165,7 +166,6 @@ class Guard:
 
 
 _NAMESPACE = "cloudwatch:namespace"
-_CHANGE_SET = "cloudformation:changesetname"
 
 
 def _listed(key: str, known: Iterable[str]) -> bool:
