@@ -34,7 +34,6 @@ _AGGREGATES: dict[str, Callable[[list[float]], float]] = {
     "SUM": sum,
     "AVG": lambda values: sum(values) / len(values),
 }
-#: All functions that are rehearsed.
 
 
 def evaluate(expression: str, known: Mapping[str, Series], periods: range) -> Series:
