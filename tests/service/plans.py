@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 Document = dict[str, Any]
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
 SCRIPTS = Path("config", "scripts")
+REGION = "eu-central-1"
 EXECUTION, COMMIT = "execution-2", "0123abc"
 POLICY = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"}]}
 
@@ -61,7 +62,7 @@ class Production:
         self._monkeypatch = monkeypatch
         self.calls: list[tuple[str, Document]] = []
         self.faults: dict[str, Callable[[Document], Document | None]] = {}
-        self.stages: dict[str, Document] = {"Prod": {}, "Approve-Prod": {}}
+        self.stages: dict[str, Document] = {"Plan-Prod": running(EXECUTION), "Approve-Prod": {}, "Prod": {}}
         self.executions = ["execution-3", EXECUTION, "execution-1"]
         self.actions: list[Document] = []
         self.rollback = False
@@ -168,7 +169,13 @@ class Production:
 
     def _run(self, script: str, arguments: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
         output, errors = io.StringIO(), io.StringIO()
-        given = {"APP_NAME": self.app, "ENVIRONMENT_NAME": "prod", "EXECUTION": EXECUTION, **variables}
+        given = {
+            "APP_NAME": self.app,
+            "ENVIRONMENT_NAME": "prod",
+            "EXECUTION": EXECUTION,
+            "AWS_REGION": REGION,
+            **variables,
+        }
         given |= {"IMAGE_URI": f"image:{self.image}", "IMAGE_TAG": self.image}
         folder = self.root / SCRIPTS
         handler = signal.getsignal(signal.SIGTERM)
@@ -224,6 +231,11 @@ class Production:
         assert operation == "stop-pipeline-execution"
         self.stages["Approve-Prod"] = {}
         return {}
+
+
+def running(execution: str, status: str = "InProgress") -> Document:
+    """A stage with an execution."""
+    return {"latestExecution": {"pipelineExecutionId": execution, "status": status}}
 
 
 def refused(code: str, message: str = "no") -> Callable[[Document], None]:

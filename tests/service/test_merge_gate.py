@@ -253,6 +253,17 @@ def test_a_gate_that_breaks_stops_the_release() -> None:
     assert "export" not in done.stdout
 
 
+def test_a_gate_without_an_answer_stops_the_release(tmp_path: Path) -> None:
+    """CodePipeline skips the approval where the variable of its rule does not exist."""
+    (tmp_path / "python3").write_text("#!/bin/sh\n")
+    (tmp_path / "python3").chmod(0o755)
+    variables = {"PATH": os.pathsep.join([str(tmp_path), os.defpath]), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        ["bash", "-ec", "\n".join(COMMANDS)], env=variables, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode != 0, done.stdout) == (True, "")
+
+
 def test_the_gate_installs_nothing_and_exports_its_answer() -> None:
     assert set(BUILDSPEC["phases"]) == {"build"}
     assert COMMANDS[0] == "cd /"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.service.plans import COMMIT, EXECUTION, KINDS, SCRIPTS, Production, client, refused, topic
+from tests.service.plans import COMMIT, EXECUTION, KINDS, REGION, SCRIPTS, Production, client, refused, running, topic
 
 
 @pytest.fixture
@@ -104,6 +109,23 @@ def test_an_import_that_no_stack_exports_fails(production: Production) -> None:
     failed(production, f"{production.name('service')} imports {export}, which no stack exports", "with a commit")
 
 
+@pytest.mark.parametrize(
+    ("file", "there"),
+    [
+        ("infrastructure/alarms.yaml", True),
+        ("infrastructure/prod", True),
+        ("infrastructure/prod/network.json", True),
+        ("infrastructure/prod/network.json", False),
+    ],
+)
+def test_a_file_that_is_a_link_fails(production: Production, tmp_path: Path, file: str, there: bool) -> None:
+    path, elsewhere = production.root / file, tmp_path / "elsewhere"
+    path.rename(elsewhere if there else tmp_path / "away")
+    path.symlink_to(elsewhere)
+    failed(production, file, "is a symbolic link", "replace the link with what it leads to")
+    assert production.calls == []
+
+
 def test_a_stack_that_does_not_exist_fails_with_the_remedy(production: Production) -> None:
     production.faults["cloudformation:describe-stacks"] = lambda request: (
         refused("ValidationError", f"Stack with id {request['StackName']} does not exist")(request)
@@ -117,7 +139,7 @@ def test_a_stack_that_does_not_exist_fails_with_the_remedy(production: Productio
     ("status", "remedy"),
     [
         ("UPDATE_ROLLBACK_FAILED", "`scaffold repair prod`"),
-        ("ROLLBACK_COMPLETE", "`scaffold repair prod`"),
+        ("ROLLBACK_COMPLETE", "`scaffold deploy`"),
         ("REVIEW_IN_PROGRESS", "`scaffold repair prod`"),
         ("UPDATE_IN_PROGRESS", "retry the stage when that has ended"),
     ],
@@ -187,11 +209,6 @@ def test_a_template_that_is_too_large_for_a_call_counts_as_changed(production: P
         "yes",
         "alarms: not planned, since the template has more than 51200 bytes",
     )
-
-
-def running(execution: str, status: str = "InProgress") -> dict[str, Any]:
-    """A stage with an execution."""
-    return {"latestExecution": {"pipelineExecutionId": execution, "status": status}}
 
 
 def inbound(execution: str, *, enabled: bool = True) -> dict[str, Any]:
@@ -277,6 +294,52 @@ def test_a_release_that_is_approved_meanwhile_is_waited_for_and_planned_after(pr
     assert variables["SUMMARY"] == "alarms: update Topic"
 
 
+@pytest.mark.parametrize("approval", [running("execution-1", "Succeeded"), running("execution-3"), {}])
+def test_a_release_that_is_approved_before_it_is_stopped_goes_on(
+    production: Production, approval: dict[str, Any]
+) -> None:
+    """Production's deployment may have begun: the plan waits for it."""
+    production.stages["Approve-Prod"] = running("execution-1")
+
+    def approve(_: dict[str, Any]) -> None:
+        if not production.stages["Prod"]:
+            production.stages |= {"Approve-Prod": approval, "Prod": running("execution-1")}
+
+    def end(_: dict[str, Any]) -> None:
+        if len(production.requests("codepipeline:get-pipeline-state")) == 5:
+            production.stages["Prod"] = running("execution-1", "Succeeded")
+
+    production.faults["codepipeline:list-pipeline-executions"] = approve
+    production.faults["codepipeline:get-pipeline-state"] = end
+    done, variables = production.plan()
+    assert production.requests("codepipeline:stop-pipeline-execution") == []
+    assert "Waiting for the release execution-1 to leave the stage Prod." in done.stdout
+    assert "Planning again: another release has run in the stage Prod." in done.stdout
+    assert variables["CHANGED"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("look", "state"),
+    [(1, running(EXECUTION, "Stopping")), (2, running(EXECUTION, "Stopped")), (3, running("execution-3")), (4, {})],
+)
+def test_a_release_that_was_stopped_stops_no_other(production: Production, look: int, state: dict[str, Any]) -> None:
+    """CodeBuild continues the build of an abandoned execution, which finds that out at each look."""
+    production.stages |= {"Approve-Prod": running("execution-1"), "Prod": running("execution-1")}
+
+    def stop(_: dict[str, Any]) -> None:
+        looks = len(production.requests("codepipeline:get-pipeline-state"))
+        if looks == 2:
+            production.stages["Prod"] = {}
+        if looks == look:
+            production.stages["Plan-Prod"] = state
+
+    production.faults["codepipeline:get-pipeline-state"] = stop
+    start = f"`aws codepipeline start-pipeline-execution --name {production.app} --region {REGION}`.\n"
+    failed(production, f"the release {EXECUTION} has been stopped", start)
+    assert production.requests("codepipeline:stop-pipeline-execution") == []
+    assert len(production.requests("codepipeline:get-pipeline-state")) == look
+
+
 def test_a_pipeline_that_cannot_be_read_fails(production: Production) -> None:
     production.faults["codepipeline:get-pipeline-state"] = refused("AccessDeniedException", "not authorized")
     failed(production, "`scaffold deploy`")
@@ -288,6 +351,45 @@ def test_variables_that_are_missing_are_named(production: Production, monkeypatc
     production.image = ""
     done, _ = production.plan()
     assert (done.returncode, done.stderr) == (2, "Set IMAGE_TAG.\n")
+
+
+class TestBuild:
+    """The commands of the buildspec, in a source that has links of the names that they might use."""
+
+    @pytest.fixture
+    def build(self, generated: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+        commands = yaml.safe_load((generated / "config/buildspecs/plan.yml").read_text())["phases"]["build"]["commands"]
+        source, programs = tmp_path / "source", tmp_path / "programs"
+        for folder in (source, programs):
+            folder.mkdir()
+        for name in ("plan.env", "PLAN"):
+            (source / name).symlink_to("/dev/null")
+
+        def run(**exported: str) -> subprocess.CompletedProcess[str]:
+            (programs / "exported").write_text("".join(f"export {name}={value}\n" for name, value in exported.items()))
+            python = programs / "python3"
+            python.write_text(f'#!/bin/sh\ncat {shlex.quote(str(programs / "exported"))} > "$2"\n')
+            python.chmod(0o755)
+            path = os.pathsep.join([str(programs), os.defpath])
+            script = "\n".join([*commands, 'echo "$CHANGED, $SUMMARY, $STATE"'])
+            variables = {"PATH": path, "TMPDIR": str(tmp_path)}
+            return subprocess.run(
+                ["bash", "-ec", script], cwd=source, env=variables, capture_output=True, text=True, check=False
+            )
+
+        return run
+
+    def test_exports_the_plan(self, build: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+        done = build(CHANGED="no", SUMMARY="nothing", STATE="a=b")
+        assert (done.returncode, done.stdout) == (0, "no, nothing, a=b\n"), done.stderr
+
+    @pytest.mark.parametrize("missing", ["CHANGED", "SUMMARY", "STATE"])
+    def test_fails_without_a_plan(self, build: Callable[..., subprocess.CompletedProcess[str]], missing: str) -> None:
+        """CodePipeline skips the approval where a variable of its rule does not exist."""
+        exported = {name: "x" for name in ("CHANGED", "SUMMARY", "STATE") if name != missing}
+        done = build(**exported)
+        assert done.returncode != 0
+        assert done.stdout == ""
 
 
 @given(names=st.lists(st.lists(st.text(max_size=80), max_size=9), max_size=6))

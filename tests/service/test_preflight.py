@@ -174,6 +174,34 @@ def test_comments_descriptions_and_removed_lines_are_no_reason(preflight: Prefli
     assert preflight.run().returncode == READY
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Action: [a, b, c]", "Action: [a, c]"),
+        ("Action: [a, b]", "Action: a"),
+        ("Action: [a, b, c]", "Action:\n  - a\n  - b"),
+        ("Action:\n  - a\n  - b", "Action: [a]"),
+        ("Action: [a,\n  b,\n  c]  # three", "Action: [a, b]  # two"),
+        ("x: {Effect: Allow, Resource: [!Sub 'a${B}', '*']}", "x: {Effect: Allow, Resource: [!Sub 'a${B}']}"),
+        (
+            "Statement:\n  - Sid: A\n    Effect: Allow\n  - Sid: B\n    Effect: Allow",
+            "Statement: [{Sid: B, Effect: Allow}]",
+        ),
+    ],
+)
+def test_what_is_removed_from_a_list_is_no_reason_and_what_is_added_is(
+    preflight: Preflight, before: str, after: str
+) -> None:
+    path = preflight.infrastructure / "permissions.yaml"
+    template = path.read_text()
+    path.write_text(template + after + "\n")
+    preflight.templates[f"{APP}-permissions"] = template + before + "\n"
+    assert preflight.run().returncode == READY
+    path.write_text(template + before + "\n")
+    preflight.templates[f"{APP}-permissions"] = template + after + "\n"
+    stopped(preflight.run(), f"the stack {APP}-permissions is older than its template")
+
+
 def test_a_template_that_is_not_ascii_is_compared_as_cloudformation_returns_it(preflight: Preflight) -> None:
     path = preflight.infrastructure / "permissions.yaml"
     path.write_text(path.read_text() + "Metadata: {Team: Größe}\n")

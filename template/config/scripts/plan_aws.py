@@ -25,6 +25,12 @@ class Refused(Problem):
         self.message = message
 
 
+def start_command(pipeline: str) -> str:
+    """The command that releases the newest commit again, with a new plan."""
+    region = os.environ.get("AWS_REGION")
+    return f"aws codepipeline start-pipeline-execution --name {pipeline}" + (f" --region {region}" if region else "")
+
+
 def call(service: str, operation: str, **request: Any) -> dict[str, Any]:
     """Make a call and return the first page of its answer.
 

@@ -70,10 +70,9 @@ def _check_status(source: Source, status: str) -> None:
     if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
         raise Problem(f"the stack {source.name} is being changed ({status}); retry the stage when that has ended")
     environment = source.name.removesuffix(f"-{source.kind}").rpartition("-")[2]
-    raise Problem(
-        f"the stack {source.name} cannot be updated ({status}); run `scaffold repair {environment}`, then retry the"
-        " stage"
-    )
+    # A stack that was never created is replaced by the next deployment.
+    remedy = "scaffold deploy" if status == "ROLLBACK_COMPLETE" else f"scaffold repair {environment}"
+    raise Problem(f"the stack {source.name} cannot be updated ({status}); run `{remedy}`, then retry the stage")
 
 
 def _plan_one(

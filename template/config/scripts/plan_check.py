@@ -14,7 +14,7 @@ import os
 import sys
 from typing import Any
 
-from plan_aws import Problem, call
+from plan_aws import Problem, call, start_command
 from plan_stacks import Deployed, Source, deployed, plain, policy_of, side_by_side, sources, template_of
 
 OPEN, CLOSED_BY_CHANGE, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
@@ -94,7 +94,7 @@ def main() -> int:
         return OPEN
     print(
         f"Plan check closed: {', '.join(changed)} changed after this release was planned; plan it again with"
-        f" `aws codepipeline start-pipeline-execution --name {app}`, or retry the stage to release it as it is.",
+        f" `{start_command(app)}`.",
         file=sys.stderr,
     )
     return CLOSED_BY_CHANGE

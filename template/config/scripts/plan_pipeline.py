@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from plan_aws import Problem, Refused, call
+from plan_aws import Problem, Refused, call, start_command
 
 BUSY = {"InProgress", "Stopping"}
 ENDED_MEANWHILE = {"PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"}
@@ -50,13 +50,15 @@ class Pipeline:
         """
         while True:
             stages = self._free_stages(pause)
-            waiting = list(self._others(stages[f"Approve-{self.stage}"]))
+            waiting = self._waiting(stages)
             newer = self._newer() if waiting else set()
             older = [execution for execution in waiting if execution not in newer]
             if not older:
                 return _runs(stages[self.stage])
             for execution in older:
-                self._stop(execution, commit)
+                # It may have been approved since: what has begun in production is not abandoned.
+                if execution in self._waiting(self._stages()):
+                    self._stop(execution, commit)
             pause()
 
     def _free_stages(self, pause: Callable[[], None]) -> dict[str, dict[str, Any]]:
@@ -74,6 +76,10 @@ class Pipeline:
                 print(f"Waiting for the release {occupant} to leave the stage {self.stage}.", flush=True)
                 told = occupant
             pause()
+
+    def _waiting(self, stages: dict[str, dict[str, Any]]) -> list[str]:
+        """The other executions that wait for the approval of this environment."""
+        return list(self._others(stages[f"Approve-{self.stage}"]))
 
     def _others(self, state: dict[str, Any]) -> Iterator[str]:
         """The other executions that are in a stage, or wait to enter it."""
@@ -99,11 +105,22 @@ class Pipeline:
         return set(found[: found.index(self.execution)] if self.execution in found else found)
 
     def _stages(self) -> dict[str, dict[str, Any]]:
+        """The stages by their names, as long as this execution plans.
+
+        Raises:
+            Problem: It was stopped. CodeBuild continues the build of an abandoned execution.
+        """
         states = call("codepipeline", "get-pipeline-state", name=self.name).get("stageStates", [])
         stages = {one["stageName"]: one for one in states}
-        for wanted in (self.stage, f"Approve-{self.stage}"):
+        for wanted in (self.stage, f"Approve-{self.stage}", f"Plan-{self.stage}"):
             if wanted not in stages:
                 raise Problem(f"the pipeline {self.name} has no stage {wanted}; restore it with a commit")
+        planning = stages[f"Plan-{self.stage}"].get("latestExecution", {})
+        if (planning.get("pipelineExecutionId"), planning.get("status")) != (self.execution, "InProgress"):
+            raise Problem(
+                f"the release {self.execution} has been stopped; unless a newer one has replaced it, run"
+                f" `{start_command(self.name)}`"
+            )
         return stages
 
 

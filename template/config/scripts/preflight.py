@@ -4,10 +4,10 @@
     APP_NAME=orders-api preflight.py
 
 The pipeline updates stacks and creates none, and it changes neither foundation nor permissions. A stack of these is
-older than its template if the template has lines that the deployed one lacks. Lines that were removed are deployed
-after the release, since what runs may still need them. Nothing is changed. A stack that the role of this build may not
-read yet is passed over, since the release itself updates the role. Exit codes: 0 the release can continue, 1 it cannot,
-2 usage error, 3 AWS did not answer.
+older than its template if the template has keys, values or items of lists that the deployed one lacks. What was removed
+is deployed after the release, since what runs may still need it. Nothing is changed. A stack that the role of this
+build may not read yet is passed over, since the release itself updates the role. Exit codes: 0 the release can
+continue, 1 it cannot, 2 usage error, 3 AWS did not answer.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ INFRASTRUCTURE = Path(__file__).resolve().parents[2] / "infrastructure"
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
 # Of a stack that cannot be updated: its creation has not finished, or its deletion has begun.
 UNUSABLE = re.compile(r"(CREATE|ROLLBACK|DELETE|REVIEW)_(?!COMPLETE$).*|(ROLLBACK|DELETE)_COMPLETE")
+COMMENT = re.compile(r"(^|\s)#.*")
+# What no bracket or comma of flow notation separates. A reference such as ${AppName} is part of its text.
+FLOW_ITEM = re.compile(r"(?:\$\{[^}]*\}|[^][{},])+")
 REMEDY = "run `scaffold deploy` with this commit, then `scaffold retry Gate`"
 
 
@@ -105,7 +108,7 @@ def usable(stack: str) -> bool:
 
 
 def up_to_date(stack: str, template: str) -> bool:
-    """Whether a deployed stack has every line of its template."""
+    """Whether a deployed stack has all that its template has."""
     found = read("get-template", stack)
     if found is None:
         return False
@@ -115,16 +118,17 @@ def up_to_date(stack: str, template: str) -> bool:
 
 
 def content(template: str) -> Iterator[str]:
-    """The lines of a template, without comments and descriptions."""
+    """The keys, values and items of lists of a template in either notation, without comments and descriptions."""
     deeper_than = None
     for line in template.splitlines():
-        text = line.strip()
+        text = COMMENT.sub("", line).strip()
         indent = len(line) - len(line.lstrip())
-        if not text or text.startswith("#") or (deeper_than is not None and indent > deeper_than):
+        if not text or (deeper_than is not None and indent > deeper_than):
             continue
         deeper_than = indent if text.startswith("Description:") else None
         if deeper_than is None:
-            yield text
+            for item in FLOW_ITEM.findall(re.sub(r"^(-(\s+|$))+", "", text)):
+                yield from filter(None, (part.strip() for part in re.split(r"(?<=:) ", item)))
 
 
 def look(app: str) -> list[str]:
