@@ -22,6 +22,7 @@ _TITLES = {
     "stage-transitions": "stage transitions of pipeline",
     "tag": "tag",
     "task-definition": "task definition",
+    "termination-protection": "termination protection of",
 }
 _RESOURCES = {
     "AWS::ECR::Repository": "ECR repository",

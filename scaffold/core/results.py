@@ -16,8 +16,9 @@ class Change:
     Attributes:
         type: What kind of thing changes: a CloudFormation type, or a word such as `tag`, `commit`, `stage`.
         name: Which one: a logical id, a key, a commit.
-        action: `create`, `update`, `replace` or `delete`; `push` for commits, `enable` or `disable` for stages. Of a
-            repair also `continue-rollback`, `cancel-update`, `roll-back`, `skip`, `cancel-deletion`, `revert-drift`.
+        action: `create`, `update`, `replace` or `delete`; `push` for commits, `enable` or `disable` for stages and
+            termination protection. Of a repair also `continue-rollback`, `cancel-update`, `roll-back`, `skip`,
+            `cancel-deletion`, `revert-drift`.
         condition: The template's condition that it depends on; empty for none.
         count: How many there are under this name, such as revisions of a task definition.
     """

@@ -1,4 +1,5 @@
-"""The step of an environment's stack, which is created from the placeholder and left to the pipeline from then on."""
+"""The step of an environment's stack: created from the placeholder, left to the pipeline from then on, but for its
+termination protection."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def replaceable(kind: StackKind, stack: Stack) -> bool:
 class PreparedStack(Step):
     """A stack of an environment, created with its role, tags, stack policy and termination protection.
 
-    CodePipeline cannot set the protection, and could not update a stack whose creation has failed.
+    CodePipeline cannot set the protection, and could not update a stack whose creation has failed. The protection comes
+    back where it was lifted, and is added where the environment has become production.
 
     Args:
         spec: The placeholder.
@@ -55,6 +57,7 @@ class PreparedStack(Step):
         self._session = session
         self._service = service
         self._id = stack_id
+        self._protected = stack_id.environment in service.from_production_on
         self._spec = spec
         self._existing = existing
         self._console = console
@@ -74,7 +77,7 @@ class PreparedStack(Step):
             self._stack = stacks.wait_until_idle(self._session, self.name, self._console)
 
     def look(self) -> Pending | None:
-        """Pending where there is no stack, or one whose creation has failed."""
+        """Pending where there is no stack, one whose creation has failed, or one without its protection."""
         if self._stack is None:
             return Pending("create")
         self._check_usable()
@@ -82,22 +85,29 @@ class PreparedStack(Step):
             raise comparison.unplannable(self._stack)
         if self._stack.status in UNFINISHED:
             return Pending("replace", (Change(STACK_TYPE, self.name, "delete"),))
+        if self._protected and not self._stack.protected:
+            return Pending("update", (Change("termination-protection", self.name, "enable"),))
         return None
 
     def start(self) -> None:
         """Start the creation of the stack, after the deletion of one whose creation has failed."""
         if self._stack is not None:
+            if self._stack.status not in UNFINISHED:
+                return
             self._console.note(f"{self.name} is {self._stack.status}, left by a failed creation: deleting it first")
             if self._stack.protected:
-                stacks.lift_protection(self._session, self._stack)
+                stacks.set_protection(self._session, self._stack, on=False)
             stacks.delete(self._session, [self._stack], self._console, again="scaffold deploy")
-        protected = self._id.environment in self._service.from_production_on
-        self._creation = stacks.start_creation(self._session, self._spec, None, self._console, protected=protected)
+        self._creation = stacks.start_creation(
+            self._session, self._spec, None, self._console, protected=self._protected
+        )
 
     def do(self) -> None:
-        """Wait for the end of the creation."""
+        """Wait for the end of the creation, or turn the protection of an existing stack on."""
         if self._creation is not None:
             self._stack = stacks.finish_creation(self._creation, None)
+        elif self._stack is not None:
+            stacks.set_protection(self._session, self._stack, on=True)
 
     def _check_usable(self) -> None:
         stack = self._stack

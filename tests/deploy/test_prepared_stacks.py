@@ -20,6 +20,7 @@ from scaffold.deployment.stack_drift import find_drift
 from scaffold.service import identity, names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import deployed_by_pipeline
+from scaffold.views.deploy import text
 from scaffold.views.drift import lines
 from tests.deploy.services import (
     PLACEHOLDER,
@@ -188,6 +189,39 @@ def test_a_failed_creation_is_replaced_with_its_protection(service: Path) -> Non
         assert stack["EnableTerminationProtection"] is (environment == "prod")
 
 
+def test_protection_returns_and_is_added_to_a_new_production(service: Path, wire: Wire) -> None:
+    run(service)
+    app = read(service).app_name
+
+    def protected() -> set[str]:
+        return {name for name, stack in stacks_of(service).items() if stack["EnableTerminationProtection"]}
+
+    def expect(*environments: str) -> None:
+        """Only the protection of these environments' stacks is missing, and a deployment adds it, changing no more."""
+        planned = run(service, plan=True)
+        assert f"enable termination protection of {environment_stack(app, environments[0], 'service')}" in text(planned)
+        missing = {name for name in stacks_of(service) if name.partition("-")[0] in environments}
+        before = protected()
+        wire.calls.clear()
+        assert {name for name, action in prepared(service).items() if action == "update"} == missing
+        assert wire.calls.count("cloudformation:UpdateTerminationProtection") == len(missing)
+        assert not {"CreateStack", "UpdateStack", "DeleteStack"} & {call.partition(":")[2] for call in wire.calls}
+        assert protected() == before | missing
+        assert not run(service).changed
+
+    lift_protection(app)  # for a `scaffold destroy` that was not run then
+    release_stack(environment_stack(app, "prod", "service"), RELEASED)
+    expect("prod", "dr")
+    with pytest.raises(ScaffoldError, match="termination protection is on"):
+        remove(service)
+
+    answers = service / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace('production: "prod"', 'production: "dev"'))
+    commit(service)
+    assert read(service).from_production_on == ("dev", "prod", "dr")
+    expect("dev")
+
+
 def test_a_creation_in_progress_is_waited_for_and_cannot_be_planned(service: Path, wire: Wire) -> None:
     run(service)
     stack, looks = environment_stack(read(service).app_name, "dev", "alarms"), [1]
@@ -241,7 +275,7 @@ def test_a_killed_deployment_is_completed_by_the_next(service: Path, wire: Wire,
     other = with_stacks(make_service(service.parent / "other", environments="dev,prod,dr", production="prod"), "dev")
     run(other)
     created = [index for index, call in enumerate(wire.calls) if call == "cloudformation:CreateStack"]
-    assert dies_after(service, created[6 + creations] + 1)
+    assert dies_after(service, created[7 + creations] + 1)
     assert set(prepared(service).values()) <= {"none", "create"}
     assert {one["StackStatus"] for one in stacks_of(service).values()} == {"CREATE_COMPLETE"}
     assert len(stacks_of(service)) == 14

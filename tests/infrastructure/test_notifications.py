@@ -81,6 +81,10 @@ TOLD = {
         ),
         f"the release {EXECUTION} failed in the action SmokeTest of the stage Dev. JobFailed {QUOTED} {LINK}",
     ),
+    "failed, after its automatic retry": (
+        of_stage("FAILED", "SelfUpdate"),
+        f"the release {EXECUTION} failed in the stage SelfUpdate. {LINK}",
+    ),
     "rejected": (
         of_action("FAILED", "Approve-Prod", "Approval", APPROVAL, **{"external-execution-summary": "Not on a Friday"}),
         f"the release {EXECUTION} was rejected in the stage Approve-Prod, or not approved in time. Not on a Friday"
@@ -112,6 +116,8 @@ NOT_TOLD = {
     "an action succeeded": of_action("SUCCEEDED", "Source", "Source", DEPLOY),
     "approved": of_action("SUCCEEDED", "Approve-Prod", "Approval", APPROVAL),
     "the failed action says it": of_pipeline("FAILED"),
+    "and not its stage": of_stage("FAILED", "Deploy"),
+    "it is retried": of_action("FAILED", "SelfUpdate", "Pipeline", DEPLOY, **FAILED),
     "the stopping execution says it": of_pipeline("STOPPED"),
     "its stage too": of_stage("STOPPED", "Prod"),
     "its action too": of_action("ABANDONED", "Prod", "Deploy", DEPLOY),
@@ -200,6 +206,7 @@ def test_every_message_is_a_text_made_of_fields_of_its_events(stacks_of: Callabl
         "CancellationRule": ["CANCELED"],
         "FailureRule": ["FAILED"],
         "RejectionRule": ["FAILED"],
+        "SelfUpdateFailureRule": ["FAILED"],
         "StopRule": ["STOPPING", "SUPERSEDED"],
     }
     for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm"):

@@ -239,11 +239,9 @@ def cancel_update(session: Session, stack: Stack) -> None:
             raise
 
 
-def lift_protection(session: Session, stack: Stack) -> None:
-    """Turn a stack's termination protection off."""
-    session.client("cloudformation").update_termination_protection(
-        StackName=stack.id, EnableTerminationProtection=False
-    )
+def set_protection(session: Session, stack: Stack, *, on: bool) -> None:
+    """Turn a stack's termination protection on or off."""
+    session.client("cloudformation").update_termination_protection(StackName=stack.id, EnableTerminationProtection=on)
 
 
 def delete(session: Session, stacks: list[Stack], console: Console, *, again: str) -> None:
