@@ -21,9 +21,9 @@ from scaffold.service.stack_kinds import BUILD, CHECKS, NETWORK, SERVICE, StackK
 
 # A deployment runs the new tasks beside the old ones, with every strategy (MaximumPercent: 200).
 _TASKS_DURING_A_DEPLOYMENT = 2
-# One release may be in the two builds of the merge gate while the plan of another waits for a third that is checked:
-# CodeBuild fails a build over the quota.
-_BUILDS = 4
+# One release may be built while the plan of another waits for a third that is checked: CodeBuild fails a build over the
+# quota.
+_BUILDS = 3
 
 
 def quotas_too_small(

@@ -23,6 +23,7 @@ from tests.deploy.services import (
     commit,
     environment_stack,
     foundation_stack,
+    lift_protection,
     make_service,
     remove,
     run,
@@ -410,10 +411,13 @@ def test_disabling_a_stage_is_planned_and_confirmed(tmp_path: Path, aws: None) -
     git("init", "-q", "-b", "main", cwd=service)
     commit(service)
     run(service)
+    lift_protection(name)
     planned = remove(service, environment="prod", plan=True)
     assert planned.exit_code == 10
-    deploy_role = Change("stack", f"{name}-prod-deploy-role", "delete")
-    assert planned.changes == (Change("stage", "Prod", "disable"), deploy_role)
+    kinds = ("service", "alarms", "task-definition", "environment", "network", "deploy-role")
+    deletions = [Change("stack", f"{name}-prod-{kind}", "delete") for kind in kinds]
+    stages = [Change("stage", name, "disable") for name in ("Plan-Prod", "Approve-Prod", "Prod")]
+    assert planned.changes == (*stages, *deletions)
     with pytest.raises(ScaffoldError, match="not confirmed"):
         remove(service, environment="prod", confirm=lambda _: False)
     shown = text(remove(service, environment="prod"))

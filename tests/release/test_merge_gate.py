@@ -159,7 +159,7 @@ HOSTILE = {
     "prod from another template": edited(PIPELINE, "Source::infrastructure/service.yaml", "Source::app/service.yaml"),
     "another deploy role": edited(PIPELINE, "-dev-deploy", "-prod-deploy"),
     "the gate removed": edited(PIPELINE, "        - Name: Gate\n", "        - Name: Other\n"),
-    "an approval that is always skipped": edited(PIPELINE, "Value: 'no', Operator: NE", "Value: 'x', Operator: EQ"),
+    "an approval that is always skipped": edited(PIPELINE, "Operator: NE, Value: 'no'", "Operator: EQ, Value: 'x'"),
     "the gate's script edited": edited(
         "infrastructure/checks.yaml", "changed, text = bool(paths)", "changed, text = False"
     ),
@@ -173,7 +173,7 @@ HOSTILE = {
 }
 
 
-MORE_PERMISSIONS = edited("infrastructure/permissions.yaml", "- logs:PutLogEvents", "- logs:PutLog*")
+MORE_PERMISSIONS = edited("infrastructure/permissions.yaml", "logs:PutLogEvents]", "logs:PutLog*]")
 
 
 @pytest.mark.slow

@@ -144,7 +144,8 @@ def test_production_moves_when_another_one_is_named(service: Path) -> None:
     assert production_of(service) == "qa"
     assert live(service) == before
     actions = {stage["Name"]: str(stage) for stage in stages(service)}
-    assert {name for name, text in actions.items() if "'Approval'" in text} == {"Qa", "Live"}
+    approvals = {name for name, text in actions.items() if "'Approval'" in text}
+    assert approvals == {"Approve-Gate", "Approve-Qa", "Approve-Live"}
 
 
 def stages(service: Path) -> list[dict[str, Any]]:

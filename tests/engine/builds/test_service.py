@@ -46,11 +46,12 @@ class Service:
         )
 
     def _deploy(self) -> None:
-        """Deploy build.yaml, with a stack that exports what it imports from the foundation and the permissions."""
+        """Deploy the stacks of the projects, with one that exports what they import of foundation and permissions."""
         name, cloudformation = self.name, self.client("cloudformation")
         policies = {name: managed_policy(action) for name, action in (("Policy", "s3:*"), ("Boundary", "*"))}
-        template = (self.folder / "infrastructure/build.yaml").read_text()
-        imported = dict.fromkeys(re.findall(r"\$\{AppName\}-((?:foundation|permissions)-\w+)", template), "any")
+        templates = {kind: (self.folder / f"infrastructure/{kind}.yaml").read_text() for kind in ("build", "checks")}
+        text = "".join(templates.values())
+        imported = dict.fromkeys(re.findall(r"\$\{AppName\}-((?:foundation|permissions)-\w+)", text), "any")
         exports = imported | {
             "foundation-ArtifactKeyArn": "arn:aws:kms:us-east-1:000000000000:key/0",
             "foundation-RepositoryName": name,
@@ -65,8 +66,8 @@ class Service:
             for index, (key, value) in enumerate(exports.items())
         }
         body = json.dumps({"Resources": policies, "Outputs": outputs})
-        for stack, text in (("imports", body), ("build", template)):
-            parameters = [{"ParameterKey": "AppName", "ParameterValue": name}] if stack == "build" else []
+        for stack, text in {"imports": body, **templates}.items():
+            parameters = [{"ParameterKey": "AppName", "ParameterValue": name}] if stack in templates else []
             cloudformation.create_stack(
                 StackName=f"{name}-{stack}",
                 TemplateBody=text,
