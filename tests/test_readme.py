@@ -72,7 +72,7 @@ def test_the_demo_ends_with_production_answering_and_says_what_to_type_next(tmp_
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "codecommit::us-east-1://hello-service" in done.stdout
-    assert "waits for approval in the stage Prod" in done.stdout
+    assert "waits for approval in the stage Approve-Prod" in done.stdout
     assert '"message":"Hello from hello-service"' in done.stdout
     assert '"environment":"prod"' in done.stdout
     assert "scaffold local -- bash" in done.stdout
