@@ -28,3 +28,7 @@ class Clock:
     def shortened(self, seconds: float) -> float:
         """How long a time is here that AWS would wait."""
         return seconds / self.speed
+
+    def period_at(self, moment: float, seconds: float) -> int:
+        """The number of the period of this length, shortened by the speed, in which a moment lies."""
+        return int(moment / self.shortened(seconds))

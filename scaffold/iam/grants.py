@@ -70,7 +70,7 @@ class Limit:
         return lost | (after.denied - self.denied)
 
     def loses(self, after: Limit, used: Grant) -> bool:
-        """Whether a later limit takes away something that is used."""
+        """Whether a later limit no longer allows something that is used."""
         conditions = {one.condition for one in self.allowed if one.covers(used)}
         if conditions and not after._allows(used, conditions):
             return True

@@ -25,7 +25,7 @@ from scaffold.deployment.status import StatusResult
 from scaffold.views import releases
 from scaffold.views import rollback as rollback_view
 from scaffold.views import status as status_view
-from tests.deploy.services import Wire
+from tests.deploy.services import Wire, client
 
 # For waiters: looks often, and for a minute.
 PATIENT = {"Delay": 0.2, "MaxAttempts": 300}
@@ -201,3 +201,10 @@ def forget_successes(wire: Wire) -> None:
     wire.touched["ListPipelineExecutions"] = lambda parsed: (
         parsed["pipelineExecutionSummaries"].clear() if "succeededInStage" in str(wire.requests[-1]["body"]) else None
     )
+
+
+def stage(app: str, name: str) -> dict[str, Any]:
+    """The state of a stage of a service's pipeline."""
+    states = client("codepipeline").get_pipeline_state(name=app)["stageStates"]
+    (found,) = [one for one in states if one["stageName"] == name]
+    return found

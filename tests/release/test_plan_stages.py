@@ -12,17 +12,11 @@ from scaffold.deployment.follow import ReleaseFailed
 from scaffold.service.service import read
 from tests.deploy.services import client, commit
 from tests.release.rehearsals import small_service
-from tests.release.services import decide, look, release, try_again
+from tests.release.services import decide, look, release, stage, try_again
 
 # Several releases, each with builds.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
-
-
-def stage(app: str, name: str) -> dict[str, Any]:
-    states = client("codepipeline").get_pipeline_state(name=app)["stageStates"]
-    (found,) = [one for one in states if one["stageName"] == name]
-    return found
 
 
 def waiting(root: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from scaffold.views import releases as releases_view
 from scaffold.views import retry as retry_view
 from scaffold.views.past_releases import text
 from scaffold.views.rollback import describe
-from tests.deploy.services import client, commit
+from tests.deploy.services import commit
 from tests.release.services import (
     ENVIRONMENT,
     PIPELINE,
@@ -24,6 +23,7 @@ from tests.release.services import (
     look,
     release,
     roll_back,
+    stage,
     try_again,
 )
 from tests.release.test_rollback import ended
@@ -42,12 +42,6 @@ def planned(service: Path) -> Path:
         service, infrastructure__pipeline_yaml=template, infrastructure__environment_yaml=ENVIRONMENT, plan_env=CHANGES
     )
     return service
-
-
-def stage(app: str, name: str) -> dict[str, Any]:
-    states = client("codepipeline").get_pipeline_state(name=app)["stageStates"]
-    (found,) = [one for one in states if one["stageName"] == name]
-    return found
 
 
 def approve(root: Path) -> str:

@@ -6,16 +6,18 @@ import fcntl
 import importlib.util
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.fork_server import AWS_CLI, programs
-from tests.kits import generate
+from tests.kits import ROOT, generate
 
 HERE = Path(__file__).parent
 # The environment at the start of the session: npm needs settings that other tests remove.
@@ -27,6 +29,14 @@ OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH")
 def machine_environment(**more: str) -> dict[str, str]:
     """The environment at the start of the session, with this project's tools first on the PATH."""
     return {**MACHINE, "PATH": f"{TOOLS}{os.pathsep}{MACHINE['PATH']}", **more}
+
+
+def function_of(script: str, name: str) -> Any:
+    """A function of one of the kit's scripts, which import their neighbours."""
+    folder = ROOT / "template" / "config" / "scripts"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        return runpy.run_path(str(folder / script))[name]
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.kits import ROOT
+from tests.service.conftest import function_of
 
 READY, STOPPED, USAGE_ERROR, UNREAD = 0, 1, 2, 3
 APP = "hello-service"
@@ -83,6 +83,7 @@ class Preflight:
             for name, value in {"APP_NAME": APP, **variables}.items():
                 patch.setenv(name, value)
             patch.setattr(subprocess, "run", aws)
+            patch.syspath_prepend(str(self._script.parent))
             with pytest.raises(SystemExit) as ended:
                 runpy.run_path(str(self._script), run_name="__main__")
         return subprocess.CompletedProcess([], int(str(ended.value.code)), output.getvalue(), errors.getvalue())
@@ -212,7 +213,7 @@ def test_a_template_that_is_not_ascii_is_compared_as_cloudformation_returns_it(p
 @given(st.lists(st.sampled_from(["  - a", "- b", "c: 1", "# d", "", "Description: e"])), st.lists(st.integers(0, 20)))
 def test_only_missing_lines_are_missing(lines: list[str], removed: list[int]) -> None:
     """A template is current as long as each line is there as often as it is wanted."""
-    content = runpy.run_path(str(ROOT / "template/config/scripts/preflight.py"))["content"]
+    content = function_of("preflight.py", "content")
     deployed = [line for index, line in enumerate(lines) if index not in removed]
     flat = [line.lstrip() for line in lines], [line.lstrip() for line in deployed]
     wanted, there = (Counter(content("\n".join(one))) for one in flat)

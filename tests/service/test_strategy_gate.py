@@ -17,8 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.kits import ROOT
-from tests.service.conftest import machine_environment
+from tests.service.conftest import function_of, machine_environment
 
 OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY = 0, 1, 2, 3, 4
 STACK, RULE, PRIMARY, ALTERNATE = "hello-service-prod-environment", "arn:rule", "arn:primary", "arn:alternate"
@@ -83,6 +82,7 @@ class Gate:
             for name, value in given.items():
                 patch.setenv(name, value)
             patch.setattr(subprocess, "run", aws)
+            patch.syspath_prepend(str(self.script.parent))
             with pytest.raises(SystemExit) as ended:
                 runpy.run_path(str(self.script), run_name="__main__")
         return subprocess.CompletedProcess([], int(str(ended.value.code)), output.getvalue(), errors.getvalue())
@@ -150,7 +150,7 @@ def test_an_unknown_strategy_counts_as_rolling(gate: Gate) -> None:
 
 @given(st.dictionaries(st.sampled_from([PRIMARY, ALTERNATE, "arn:other"]), st.integers(0, 999)))
 def test_all_the_traffic_is_all_the_weight(weights: dict[str, int]) -> None:
-    percentage = runpy.run_path(str(ROOT / "template/config/scripts/strategy_gate.py"))["percentage"]
+    percentage = function_of("strategy_gate.py", "percentage")
     others = sum(weight for group, weight in weights.items() if group != PRIMARY)
     assert (percentage(weights, PRIMARY) == 100) == (weights.get(PRIMARY, 0) > 0 and not others)
 

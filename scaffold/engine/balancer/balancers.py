@@ -31,8 +31,8 @@ class Balancers:
         clock: Passes the minutes of their traffic.
     """
 
-    def __init__(self, clock: Clock | None = None) -> None:
-        self._traffic = Traffic(clock or Clock())
+    def __init__(self, clock: Clock) -> None:
+        self._traffic = Traffic(clock)
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(ThreadPoolExecutor(_CONNECTING_THREADS, "load-balancer-connect"))
         self._regions: dict[str, Configuration] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaffold.engine.balancer.health import Checks, checks_of
-from scaffold.engine.balancer.rules import Rule
+from scaffold.engine.balancer.rules import Rule, weighted_groups
 
 #: The IP address and port of a target, as they are registered.
 Address = tuple[str, int]
@@ -29,7 +29,12 @@ class Listener:
     @property
     def groups(self) -> set[str]:
         """The target groups that it sends requests to."""
-        return {group for rule in self.rules for action in rule.actions for group in _groups(action)}
+        return {
+            group["TargetGroupArn"]
+            for rule in self.rules
+            for action in rule.actions
+            for group in weighted_groups(action)
+        }
 
     @property
     def pairs(self) -> set[tuple[str, str]]:
@@ -97,11 +102,6 @@ def read(
         tuple(sorted(found, key=lambda one: (one.port, one.arn))),
         tuple(_group(group, attributes, targets, used) for group, attributes, targets in groups),
     )
-
-
-def _groups(action: Document) -> set[str]:
-    weighted = (action.get("ForwardConfig") or {}).get("TargetGroups") or []
-    return {one["TargetGroupArn"] for one in [*weighted, action] if "TargetGroupArn" in one}
 
 
 def _group(group: Document, attributes: Iterable[Document], targets: Iterable[Document], used: set[str]) -> TargetGroup:

@@ -102,13 +102,19 @@ def _like(pattern: str, text: str) -> bool:
     return re.fullmatch(expression, text, re.DOTALL) is not None
 
 
+def weighted_groups(action: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The target groups of a forward action with their weights; none for another action."""
+    groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or [action]
+    return [group for group in groups if "TargetGroupArn" in group]
+
+
 def choose_group(action: Mapping[str, Any], draw: float) -> str | None:
     """The target group that a forward action sends a request to; None if all weights are zero.
 
     Args:
         draw: A random number from 0 up to 1.
     """
-    groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or [{"TargetGroupArn": action["TargetGroupArn"]}]
+    groups = weighted_groups(action)
     weights = [int(group.get("Weight", 1)) for group in groups] if len(groups) > 1 else [1]
     left = draw * sum(weights)
     for group, weight in zip(groups, weights, strict=True):

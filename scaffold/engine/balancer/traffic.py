@@ -121,5 +121,5 @@ class Traffic:
         return self._minute().tallies.setdefault(pair, Tally())
 
     def _minute(self) -> Minute:
-        number = int(self._clock.now() / self._clock.shortened(_MINUTE))
+        number = self._clock.period_at(self._clock.now(), _MINUTE)
         return self._minutes.setdefault(number, Minute())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]
@@ -48,6 +49,19 @@ class Clients:
                 made = self._session.client(service, region, endpoint_url=self.endpoint, config=config)
                 self._made[service, region] = made
             return self._made[service, region]
+
+
+def alarms_of(client: Any, names: Iterable[str]) -> list[dict[str, Any]]:
+    """The alarms with these names, composite ones too, as DescribeAlarms returns them.
+
+    Args:
+        client: A client of CloudWatch.
+
+    Raises:
+        ClientError: It is refused.
+    """
+    found = client.describe_alarms(AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    return [*found.get("MetricAlarms", []), *found.get("CompositeAlarms", [])]
 
 
 def message_of(error: ClientError) -> str:

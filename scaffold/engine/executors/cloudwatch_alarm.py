@@ -5,7 +5,7 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from scaffold.engine.clock import Clock
-from scaffold.engine.executors.clients import Clients, message_of
+from scaffold.engine.executors.clients import Clients, alarms_of, message_of
 from scaffold.engine.pipeline.jobs import Failed, Job, Outcome, Succeeded
 
 _STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
@@ -59,7 +59,5 @@ class CloudWatchAlarm:
         return Failed("RuleFailed", text) if failing else Succeeded(text)
 
     def _state(self, region: str, name: str) -> str | None:
-        kinds = ["MetricAlarm", "CompositeAlarm"]
-        found = self._clients("cloudwatch", region).describe_alarms(AlarmNames=[name], AlarmTypes=kinds)
-        alarms = [*found["MetricAlarms"], *found["CompositeAlarms"]]
+        alarms = alarms_of(self._clients("cloudwatch", region), [name])
         return str(alarms[0]["StateValue"]) if alarms else None

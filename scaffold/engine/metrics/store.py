@@ -56,7 +56,7 @@ class Metrics:
 
     def period_at(self, moment: float, period: int = MINUTE) -> int:
         """The number of the period in which a moment lies."""
-        return int(moment / self._clock.shortened(period))
+        return self._clock.period_at(moment, period)
 
     def start_of(self, number: int, period: int = MINUTE) -> float:
         """When a period begins."""

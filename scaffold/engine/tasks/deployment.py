@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from scaffold.engine.tasks import alarms, rolling, shifting
 from scaffold.engine.tasks.edits import edit_deployment, edit_task, live
-from scaffold.engine.tasks.rollout import Deployment, Stage
+from scaffold.engine.tasks.rollout import OPEN, Deployment, Stage
 from scaffold.engine.tasks.service import (
     AlarmsSeen,
     Checked,
@@ -36,7 +36,6 @@ _FEWEST_FAILURES, _MOST_FAILURES = 3, 200
 _LONGEST_PAUSE = 27 * 60.0
 _ROLLING_BACK = "ECS deployment circuit breaker: rolling back to deploymentId {}."
 _ROLLED_BACK = "Service deployment rolled back because"
-_OPEN = ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
 
 
 def failure_threshold(desired: int) -> int:
@@ -76,7 +75,7 @@ def _apply(service: Service, event: Event, now: float, effects: list[Effect]) ->
             service = replace(service, desired=event.desired, rules=event.rules, steady=False)
             if event.deployment is None:
                 return service
-            older = [replace(one, status="STOPPED") if one.status in _OPEN else one for one in service.deployments]
+            older = [replace(one, status="STOPPED") if one.status in OPEN else one for one in service.deployments]
             new = shifting.prepared(event.deployment, event.rules, service.last)
             effects.append(RolloutChanged(new.identifier, "SERVICE_DEPLOYMENT_IN_PROGRESS", ""))
             return replace(service, deployments=(new, *older), launch_failures=0, pause_until=0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scaffold.engine.tasks.deployment import failure_threshold
 from scaffold.engine.tasks.documents import Document
 from scaffold.engine.tasks.record import Record
-from scaffold.engine.tasks.rollout import Deployment
+from scaffold.engine.tasks.rollout import ALL_TRAFFIC, OPEN, Deployment
 from scaffold.engine.tasks.service import Service
 
 #: What DescribeServiceDeployments returns; ListServiceDeployments returns these members only.
@@ -20,8 +20,6 @@ BRIEF = (
     "status",
     "statusReason",
 )
-_OPEN = ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
-_ALL = 100.0
 
 
 def service_deployment(settings: Document, service: Service, deployment: Deployment) -> Document:
@@ -61,7 +59,7 @@ def service_deployment(settings: Document, service: Service, deployment: Deploym
         document["rollback"] = {"reason": deployment.reason, "startedAt": moment, "serviceRevisionArn": back}
     if deployment.status == "STOPPED":
         document["stoppedAt"] = moment
-    if deployment.status not in _OPEN:
+    if deployment.status not in OPEN:
         document["finishedAt"] = moment
     return document
 
@@ -126,12 +124,12 @@ def _summary(settings: Document, service: Service, revision: str, deployment: De
         "runningTaskCount": running,
         "pendingTaskCount": len(own) - running,
     }
-    if deployment.strategy.shifts and deployment.status in _OPEN:
+    if deployment.strategy.shifts and deployment.status in OPEN:
         alternate = service.alternate or 0.0
-        green = alternate if deployment.group else _ALL - alternate
+        green = alternate if deployment.group else ALL_TRAFFIC - alternate
         if service.alternate is None:
             green = 0.0
-        share = green if revision == deployment.identifier else _ALL - green
+        share = green if revision == deployment.identifier else ALL_TRAFFIC - green
         document["requestedProductionTrafficWeight"] = share
     return document
 

@@ -7,6 +7,11 @@ import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: The statuses of a deployment that is in progress.
+OPEN = ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
+#: In percent.
+ALL_TRAFFIC = 100.0
+
 
 @dataclass(frozen=True)
 class Strategy:

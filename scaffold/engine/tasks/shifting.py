@@ -10,10 +10,8 @@ from dataclasses import replace
 
 from scaffold.engine.tasks import alarms
 from scaffold.engine.tasks.edits import edit_deployment, live, start, stop, stop_surplus, usable
-from scaffold.engine.tasks.rollout import Deployment, Stage
+from scaffold.engine.tasks.rollout import ALL_TRAFFIC, Deployment, Stage
 from scaffold.engine.tasks.service import Effect, Rules, Service, ShiftTraffic
-
-_ALL = 100.0
 
 
 def prepared(deployment: Deployment, rules: Rules, source: Deployment | None) -> Deployment:
@@ -26,7 +24,7 @@ def prepared(deployment: Deployment, rules: Rules, source: Deployment | None) ->
     if not strategy.shifts:
         return replace(deployment, strategy=strategy, source=source.identifier if source else "")
     if source is None:
-        strategy = replace(strategy, shifts=((_ALL, 0.0),))
+        strategy = replace(strategy, shifts=((ALL_TRAFFIC, 0.0),))
         return replace(deployment, strategy=strategy, group=1, stage=Stage.SCALE_UP)
     group = 1 - source.group
     return replace(deployment, strategy=strategy, group=group, source=source.identifier, stage=Stage.RECONCILE)
@@ -61,8 +59,12 @@ def _go_back(service: Service, now: float, effects: list[Effect]) -> Service:
     (failed, *_) = [one for one in service.deployments if one.status == "ROLLBACK_IN_PROGRESS"]
     if failed.stage == Stage.CLEAN_UP and not _ready(service, primary):
         return service
-    service = _direct(service, primary.group, _ALL, effects)
-    return _stop_others(service, {primary.identifier}, effects) if _directed(service, primary.group, _ALL) else service
+    service = _direct(service, primary.group, ALL_TRAFFIC, effects)
+    return (
+        _stop_others(service, {primary.identifier}, effects)
+        if _directed(service, primary.group, ALL_TRAFFIC)
+        else service
+    )
 
 
 def _keep_tasks(service: Service, now: float, effects: list[Effect]) -> Service:
@@ -104,8 +106,8 @@ def _reconcile(service: Service, effects: list[Effect]) -> Service:
     if not others:
         return _enter(service, Stage.SCALE_UP)
     if source:
-        service = _direct(service, source.group, _ALL, effects)
-        if not _directed(service, source.group, _ALL):
+        service = _direct(service, source.group, ALL_TRAFFIC, effects)
+        if not _directed(service, source.group, ALL_TRAFFIC):
             return service
     return _stop_others(service, kept, effects)
 
@@ -146,7 +148,7 @@ def _stop_others(service: Service, kept: set[str], effects: list[Effect]) -> Ser
 
 def _direct(service: Service, group: int, percent: float, effects: list[Effect]) -> Service:
     """Give a target group this percentage of the traffic, unless that was done or ordered."""
-    alternate = percent if group else _ALL - percent
+    alternate = percent if group else ALL_TRAFFIC - percent
     if alternate == (service.alternate if service.ordered is None else service.ordered):
         return service
     effects.append(ShiftTraffic(alternate))
@@ -154,4 +156,4 @@ def _direct(service: Service, group: int, percent: float, effects: list[Effect])
 
 
 def _directed(service: Service, group: int, percent: float) -> bool:
-    return service.ordered is None and service.alternate == (percent if group else _ALL - percent)
+    return service.ordered is None and service.alternate == (percent if group else ALL_TRAFFIC - percent)

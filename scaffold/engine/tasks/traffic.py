@@ -10,8 +10,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scaffold.engine.balancer.rules import weighted_groups
 from scaffold.engine.clock import Clock
-from scaffold.engine.executors.clients import message_of
+from scaffold.engine.executors.clients import alarms_of, message_of
 from scaffold.engine.tasks.aws import Aws
 from scaffold.engine.tasks.service import AlarmsSeen, AskAlarms, Shifted, ShiftRefused
 
@@ -64,7 +65,7 @@ class Traffic:
             rule = advanced["productionListenerRule"]
             elb = self._aws.of_service(settings).client("elbv2", rule.split(":")[3])
             found = [action for one in elb.describe_rules(RuleArns=[rule])["Rules"] for action in one["Actions"]]
-            if not set(groups) <= {group for action in found for group in _groups(action)}:
+            if not set(groups) <= {group["TargetGroupArn"] for action in found for group in weighted_groups(action)}:
                 return ShiftRefused(alternate, _UNASSOCIATED if found else "One or more rules not found")
             elb.modify_rule(RuleArn=rule, Actions=[_forward(groups, weights(alternate))])
         except ClientError as error:
@@ -76,14 +77,11 @@ class Traffic:
     def _read_alarms(self, region: str, asked: AskAlarms) -> AlarmsSeen:
         moment = self._clock.now()
         try:
-            client = self._aws.client("cloudwatch", region)
-            kinds = ["MetricAlarm", "CompositeAlarm"]
-            found = client.describe_alarms(AlarmNames=list(asked.names), AlarmTypes=kinds)
+            found = alarms_of(self._aws.client("cloudwatch", region), asked.names)
         except (ClientError, BotoCoreError):
             _logger.exception("The alarms of a deployment could not be read")
             return AlarmsSeen(asked.deployment, moment, None)
-        every = [*found.get("MetricAlarms", []), *found.get("CompositeAlarms", [])]
-        ringing = {one["AlarmName"]: _since(one) for one in every if one["StateValue"] == "ALARM"}
+        ringing = {one["AlarmName"]: _since(one) for one in found if one["StateValue"] == "ALARM"}
         return AlarmsSeen(asked.deployment, moment, ringing)
 
 
@@ -96,11 +94,6 @@ def weights(alternate: float) -> tuple[int, int]:
 def _since(alarm: Mapping[str, Any]) -> float:
     moment = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
     return float(moment.timestamp())
-
-
-def _groups(action: Mapping[str, Any]) -> list[str]:
-    groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or [action]
-    return [group.get("TargetGroupArn", "") for group in groups]
 
 
 def _forward(groups: tuple[str, str], shares: tuple[int, int]) -> dict[str, Any]:

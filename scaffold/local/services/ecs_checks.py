@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scaffold.engine.balancer.rules import weighted_groups
 from scaffold.local import ministack_bridge
 from scaffold.local.protocol import Document, ServiceError
 
@@ -25,7 +26,8 @@ def check(given: Document) -> None:
     if controller != "ECS":
         raise _not_rehearsed(f"the deployment controller {controller}")
     _check_strategy(given.get("deploymentConfiguration") or {}, given.get("loadBalancers", []))
-    used = {arn for rule in ministack_bridge.rule_records() for arn in _groups_of(rule)}
+    actions = [action for rule in ministack_bridge.rule_records() for action in rule["Actions"]]
+    used = {group["TargetGroupArn"] for action in actions for group in weighted_groups(action)}
     for balancer in given.get("loadBalancers", []):
         if balancer.get("targetGroupArn") not in used:
             raise _invalid(
@@ -67,8 +69,3 @@ def _invalid(message: str) -> ServiceError:
 
 def _not_rehearsed(what: str) -> ServiceError:
     return ServiceError("UnsupportedFeatureException", f"not rehearsed: {what}")
-
-
-def _groups_of(rule: Document) -> list[str]:
-    forwards = [(action.get("ForwardConfig") or {}).get("TargetGroups") or [action] for action in rule["Actions"]]
-    return [group.get("TargetGroupArn", "") for forward in forwards for group in forward]

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from plan_aws import Problem, Refused, call
+from aws_cli import Problem, Refused
+from plan_aws import call
 from plan_stacks import UPDATABLE, Deployed, Source, policy_of, side_by_side
 
 LARGEST_BODY = 51_200
@@ -172,7 +173,7 @@ def _changes(source: Source, change_set: str, pause: Callable[[], None]) -> list
     if answer.get("Status") == "FAILED" and any(words in reason for words in NOTHING_CHANGES):
         return []
     if MISSING_EXPORT.search(reason):
-        raise Refused("", reason)
+        raise Refused(reason)
     if answer.get("Status") != "CREATE_COMPLETE":
         raise _rejected(source, reason or f"its change set has the status {answer.get('Status')}")
     changes = list(answer.get("Changes", []))

@@ -14,7 +14,8 @@ import os
 import sys
 from typing import Any
 
-from plan_aws import Problem, call, start_command
+from aws_cli import Problem
+from plan_aws import call, start_command
 from plan_stacks import Deployed, Source, deployed, plain, policy_of, side_by_side, sources, template_of
 
 OPEN, CLOSED_BY_CHANGE, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3

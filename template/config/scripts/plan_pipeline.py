@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from plan_aws import Problem, Refused, call, start_command
+from aws_cli import Problem, Refused
+from plan_aws import call, start_command
 
 BUSY = {"InProgress", "Stopping"}
 ENDED_MEANWHILE = {"PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"}

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from plan_aws import Problem
+from aws_cli import Problem
 from plan_changes import Planned, plan
 from plan_pipeline import Pipeline
 from plan_stacks import deployed, side_by_side, sources

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from plan_aws import Problem, Refused, call
+from aws_cli import Problem, Refused
+from plan_aws import call
 
 ROOT = Path(__file__).resolve().parents[2]
 # In the order of the environment's stage in pipeline.yaml. A stack that is added there is added here.

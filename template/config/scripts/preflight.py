@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -23,8 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from aws_cli import Problem, Refused, output
+
 READY, STOPPED, USAGE_ERROR, UNREAD = 0, 1, 2, 3
-CALL_SECONDS = 120
 CALLS_AT_ONCE = 8
 INFRASTRUCTURE = Path(__file__).resolve().parents[2] / "infrastructure"
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
@@ -34,10 +34,6 @@ COMMENT = re.compile(r"(^|\s)#.*")
 # What no bracket or comma of flow notation separates. A reference such as ${AppName} is part of its text.
 FLOW_ITEM = re.compile(r"(?:\$\{[^}]*\}|[^][{},])+")
 REMEDY = "run `scaffold deploy` with this commit, then `scaffold retry Gate`"
-
-
-class Unread(Exception):
-    """AWS did not answer; the message says why, and what to do."""
 
 
 class Denied(Exception):
@@ -70,30 +66,21 @@ def read(operation: str, stack: str) -> dict[str, Any] | None:
     """What CloudFormation says about a stack; None where there is no such stack.
 
     Raises:
-        Unread: It does not answer.
+        Problem: It returns an error, or does not answer.
         Denied: This build may not ask.
     """
-    command = ["aws", "cloudformation", operation, "--stack-name", stack, "--output", "json"]
-    environment = {"AWS_MAX_ATTEMPTS": "8", "AWS_RETRY_MODE": "standard", **os.environ, "AWS_PAGER": ""}
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=CALL_SECONDS, check=False
-        )
-    except FileNotFoundError as error:
-        raise Unread("the AWS CLI is not installed; install it") from error
-    except subprocess.TimeoutExpired as error:
-        raise Unread(f"`aws cloudformation {operation}` timed out after {CALL_SECONDS} s; retry the stage") from error
-    if done.returncode:
-        message = " ".join(done.stderr.split()).rstrip(".") or f"exit code {done.returncode}"
-        if "does not exist" in message:
+        answered = output("cloudformation", operation, "--stack-name", stack)
+    except Refused as refused:
+        if "does not exist" in refused.message:
             return None
-        if "AccessDenied" in message:
-            raise Denied(message)
-        raise Unread(f"{message}; fix this, then retry the stage")
+        if "AccessDenied" in refused.message:
+            raise Denied(refused.message) from refused
+        raise
     try:
-        return dict(json.loads(done.stdout))
+        return dict(json.loads(answered))
     except (ValueError, TypeError) as error:
-        raise Unread(f"`aws cloudformation {operation}` returned no description of {stack}; retry the stage") from error
+        raise Problem(f"`aws cloudformation {operation}` returned no description of {stack}; retry the stage") from error
 
 
 def usable(stack: str) -> bool:
@@ -104,7 +91,7 @@ def usable(stack: str) -> bool:
     try:
         return not UNUSABLE.fullmatch(found["Stacks"][0]["StackStatus"])
     except (KeyError, IndexError, TypeError) as error:
-        raise Unread(f"`aws cloudformation describe-stacks` returned no status of {stack}; retry the stage") from error
+        raise Problem(f"`aws cloudformation describe-stacks` returned no status of {stack}; retry the stage") from error
 
 
 def up_to_date(stack: str, template: str) -> bool:
@@ -170,8 +157,8 @@ def main() -> int:
         return USAGE_ERROR
     try:
         problems = look(app)
-    except Unread as unread:
-        print(f"Preflight failed: {unread}.", file=sys.stderr)
+    except Problem as problem:
+        print(f"Preflight failed: {problem}.", file=sys.stderr)
         return UNREAD
     if problems:
         print(f"Preflight failed: {', and '.join(problems)}; {REMEDY}.", file=sys.stderr)

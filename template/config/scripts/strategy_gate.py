@@ -14,58 +14,40 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from aws_cli import Problem, output
+
 OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY = 0, 1, 2, 3, 4
 PROTECTED = "AWS::ElasticLoadBalancingV2::ListenerRule"
 SHIFTING = {"BLUE_GREEN", "CANARY", "LINEAR"}
-CALL_SECONDS = 120
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLES = ("ENVIRONMENT_NAME", "ENVIRONMENT_STACK", "PRODUCTION_RULE", "TARGET_GROUP")
-
-
-class Unread(Exception):
-    """Stack policy, strategy or traffic could not be read; the message says why, and what to do."""
 
 
 def strategy_of(environment: str) -> str:
     """The deployment strategy that this source gives an environment.
 
     Raises:
-        Unread: It gives none.
+        Problem: It gives none.
     """
     name = f"infrastructure/{environment}/service.json"
     try:
         return str(json.loads((ROOT / name).read_text("utf-8"))["Parameters"]["DeploymentStrategy"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Unread(f"{name} has no parameter DeploymentStrategy; add it") from error
+        raise Problem(f"{name} has no parameter DeploymentStrategy; add it") from error
 
 
 def ask(service: str, operation: str, *options: str) -> Any:
     """What AWS returns for a call; None for what is no JSON.
 
     Raises:
-        Unread: It does not answer.
+        Problem: It returns an error, or does not answer.
     """
-    command = ["aws", service, operation, *options, "--output", "json"]
-    environment = {"AWS_MAX_ATTEMPTS": "8", "AWS_RETRY_MODE": "standard", **os.environ, "AWS_PAGER": ""}
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=CALL_SECONDS, check=False
-        )
-    except FileNotFoundError as error:
-        raise Unread("the AWS CLI is not installed; install it") from error
-    except subprocess.TimeoutExpired as error:
-        raise Unread(f"`aws {service} {operation}` timed out after {CALL_SECONDS} s; retry the stage") from error
-    if done.returncode:
-        message = " ".join(done.stderr.split()).rstrip(".") or f"exit code {done.returncode}"
-        first = "run `scaffold deploy`, which updates the permissions" if "AccessDenied" in message else "fix this"
-        raise Unread(f"{message}; {first}, then retry the stage")
-    try:
-        return json.loads(done.stdout or "{}")
+        return json.loads(output(service, operation, *options) or "{}")
     except ValueError:
         return None
 
@@ -102,7 +84,7 @@ def weights_of(rule: str) -> dict[str, int]:
     """The weights of a listener rule's target groups, by ARN.
 
     Raises:
-        Unread: Elastic Load Balancing does not return them.
+        Problem: Elastic Load Balancing does not return them.
     """
     found = ask("elbv2", "describe-rules", "--rule-arns", rule)
     try:
@@ -111,7 +93,7 @@ def weights_of(rule: str) -> dict[str, int]:
         groups = action.get("ForwardConfig", {}).get("TargetGroups") or [{**action, "Weight": 1}]
         return {group["TargetGroupArn"]: int(group["Weight"]) for group in groups}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unread(f"{rule} forwards to no target group; restore its action, then retry the stage") from error
+        raise Problem(f"{rule} forwards to no target group; restore its action, then retry the stage") from error
 
 
 def percentage(weights: dict[str, int], group: str) -> int:
@@ -155,8 +137,8 @@ def main() -> int:
         return USAGE_ERROR
     try:
         return judge(*given)
-    except Unread as unread:
-        print(f"Strategy gate closed: {unread}.", file=sys.stderr)
+    except Problem as problem:
+        print(f"Strategy gate closed: {problem}.", file=sys.stderr)
         return CLOSED_UNREAD
 
 

@@ -17,6 +17,7 @@ import pytest
 from scaffold.engine.balancer import proxy
 from scaffold.engine.balancer.balancers import Balancers
 from scaffold.engine.balancer.configuration import Configuration, read
+from scaffold.engine.clock import Clock
 
 GROUP = {
     "Port": 80,
@@ -93,7 +94,7 @@ class World:
     """A load balancer with target groups."""
 
     def __init__(self) -> None:
-        self.balancers = Balancers()
+        self.balancers = Balancers(Clock())
         self.port = self.balancers.reserve("lb")
         self.targets: list[Target] = []
 

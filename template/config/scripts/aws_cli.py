@@ -1,0 +1,50 @@
+"""Calls of the AWS CLI for the checks of a release."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+CALL_SECONDS = 120
+
+
+class Problem(Exception):
+    """Why a release goes no further; the message says what happened and, after a semicolon, what to do."""
+
+
+class Refused(Problem):
+    """AWS returned an error.
+
+    Attributes:
+        code: Its code; empty if it has none.
+    """
+
+    def __init__(self, message: str) -> None:
+        first = "run `scaffold deploy`, which updates the permissions" if "AccessDenied" in message else "fix this"
+        super().__init__(f"{message}; {first}, then retry the stage")
+        code = re.search(r"An error occurred \((\w+)\)", message)
+        self.code = code.group(1) if code else ""
+        self.message = message
+
+
+def output(service: str, operation: str, *options: str) -> str:
+    """The output of a call, in JSON.
+
+    Raises:
+        Refused: AWS returned an error.
+        Problem: The AWS CLI did not run, or did not end in time.
+    """
+    command = ["aws", service, operation, *options, "--output", "json"]
+    environment = {"AWS_MAX_ATTEMPTS": "8", "AWS_RETRY_MODE": "standard", **os.environ, "AWS_PAGER": ""}
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=CALL_SECONDS, check=False
+        )
+    except FileNotFoundError as error:
+        raise Problem("the AWS CLI is not installed; install it") from error
+    except subprocess.TimeoutExpired as error:
+        raise Problem(f"`aws {service} {operation}` timed out after {CALL_SECONDS} s; retry the stage") from error
+    if done.returncode:
+        raise Refused(" ".join(done.stderr.split()).rstrip(".") or f"`aws {service} {operation}` failed")
+    return done.stdout
