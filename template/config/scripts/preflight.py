@@ -80,7 +80,8 @@ def read(operation: str, stack: str) -> dict[str, Any] | None:
     try:
         return dict(json.loads(answered))
     except (ValueError, TypeError) as error:
-        raise Problem(f"`aws cloudformation {operation}` returned no description of {stack}; retry the stage") from error
+        message = f"`aws cloudformation {operation}` returned no description of {stack}; retry the stage"
+        raise Problem(message) from error
 
 
 def usable(stack: str) -> bool:

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 
-from scaffold.engine.clock import Clock
 from scaffold.engine.credentials import Credentials
 from scaffold.engine.tasks import runner
 from scaffold.engine.tasks.aws import Aws
@@ -37,9 +36,7 @@ def ends(image: Image | None, **container: Any) -> dict[str, Any]:
     """The last report of a task."""
     definition = {"containerDefinitions": [{"name": "app", "image": "shop", **container}]}
     keys = Credentials("a", "b")
-    host = Host(
-        Aws("http://127.0.0.1:9", keys, lambda *_: keys), cast(Any, Images(image)), cast(Any, Balancers(Clock()))
-    )
+    host = Host(Aws("http://127.0.0.1:9", keys, lambda *_: keys), cast(Any, Images(image)), cast(Any, Balancers()))
     said: queue.Queue[dict[str, Any]] = queue.Queue()
     Runner(host, Order("0123456789", "us-east-1", definition, "10.0.0.1"), lambda **change: said.put(change))
     while (change := said.get(timeout=20))["status"] != "STOPPED":
