@@ -12,6 +12,7 @@ from ministack.core.responses import get_region as get_region
 
 from scaffold.local.ministack_bridge.actions import Handler as Handler
 from scaffold.local.ministack_bridge.actions import after_changes as after_changes
+from scaffold.local.ministack_bridge.actions import after_iam_reset as after_iam_reset
 from scaffold.local.ministack_bridge.actions import answer_action as answer_action
 from scaffold.local.ministack_bridge.actions import elb_response as elb_response
 from scaffold.local.ministack_bridge.actions import handler_of as handler_of

@@ -58,6 +58,17 @@ def after_changes(service: str, changed: Callable[[], None]) -> None:
             wrap_action(service, action, respond)
 
 
+def after_iam_reset(changed: Callable[[], None]) -> None:
+    """Call a function after ministack's reset endpoint has deleted what IAM has."""
+    original = iam.reset
+
+    def reset() -> None:
+        original()
+        changed()
+
+    iam.reset = reset
+
+
 def stack_error(message: str, code: str = "ValidationError") -> Response:
     """An error response of CloudFormation's API."""
     return cast(Response, helpers._error(code, message))

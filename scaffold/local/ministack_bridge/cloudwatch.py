@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from botocore.model import Shape
@@ -45,21 +45,24 @@ def answer_cloudwatch(operation: str, answer: Callable[[Document], Document]) ->
     setattr(cloudwatch, _CLOUDWATCH[operation].__name__, handle)
 
 
-def wrap_alarm_settings(check: Callable[[Document], None], complete: Callable[[Document, Document], None]) -> None:
+def wrap_alarm_settings(
+    check: Callable[[Document], None], complete: Callable[[Document, Document, Document | None], None]
+) -> None:
     """Let functions check the input of PutMetricAlarm, and complete what ministack stores of it.
 
     Args:
         check: Takes the input, and raises ServiceError to refuse it.
-        complete: Takes the input and ministack's own record.
+        complete: Takes the input, ministack's own record, and its record of the alarm before, if there was one.
     """
     original = _CLOUDWATCH["PutMetricAlarm"]
 
     def put(given: Document) -> Document:
         check(given)
+        before = cloudwatch._alarms.get(given["AlarmName"])
         status, _, body = original({}, given, False, True)
         if status >= 400:
             raise ServiceError(*error_of(body.decode()))
-        complete(given, cloudwatch._alarms[given["AlarmName"]])
+        complete(given, cloudwatch._alarms[given["AlarmName"]], before)
         return {}
 
     answer_cloudwatch("PutMetricAlarm", put)
@@ -97,11 +100,15 @@ def alarm_records(region: str) -> list[Document]:
         return list(cloudwatch._alarms.values())
 
 
-def change_alarm_state(region: str, name: str, changes: Document) -> None:
-    """Change the state of an alarm as its evaluation does, unless it was deleted. Tells of the change."""
+def change_alarm_state(region: str, name: str, evaluated: Mapping[str, Any], changes: Document) -> None:
+    """Change the state of an alarm as its evaluation does, and tell of the change.
+
+    Args:
+        evaluated: The record when it was evaluated. Nothing changes if it is another one by now.
+    """
     with request_scope(ACCOUNT, region):
         record = cloudwatch._alarms.get(name)
-        if record is None:
+        if record != evaluated:
             return
         old = record["StateValue"]
         record |= changes
