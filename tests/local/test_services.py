@@ -221,3 +221,16 @@ def test_every_quota_that_is_read_was_raised_above_its_default(client: Client) -
         default = quotas.get_aws_default_service_quota(**given)["Quota"]
         assert quotas.get_service_quota(**given)["Quota"] == default | {"Value": 10_000}
         assert default["Value"] < 10
+
+
+def test_a_family_of_task_definitions_has_revisions_of_its_own(client: Client) -> None:
+    """A family that was renamed begins with 1, and no number is given twice."""
+    ecs = client("ecs")
+
+    def register(family: str) -> int:
+        containers = [{"name": "app", "image": "app:1"}]
+        made = ecs.register_task_definition(family=family, containerDefinitions=containers)["taskDefinition"]
+        ecs.deregister_task_definition(taskDefinition=made["taskDefinitionArn"])
+        return int(made["revision"])
+
+    assert [register(family) for family in ("before", "before", "after", "before", "after")] == [1, 2, 1, 3, 2]
