@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import shutil
@@ -50,7 +51,9 @@ def commit_all(repository: Path, message: str = "kit", tag: str | None = None) -
 @functools.cache
 def kit_repository() -> Path:
     """A Git repository of the working tree's kit, tagged v0.0.1; one for each test process."""
-    repository = copy_kit(Path(tempfile.mkdtemp(prefix="kit-")) / "kit")
+    folder = Path(tempfile.mkdtemp(prefix="kit-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    repository = copy_kit(folder / "kit")
     commit_all(repository, tag="v0.0.1")
     return repository
 

@@ -91,7 +91,7 @@ def new_session(target: Target) -> Any:
 
 
 def connect(service: Service, target: Target) -> Session:
-    """Find out who the caller is, and refuse an account other than the service's.
+    """Find out who the caller is, and refuse an account other than the service's. Local AWS stands in for any account.
 
     Raises:
         ScaffoldError: Credentials are missing or expired, AWS cannot be reached, or it is the wrong account.
@@ -105,7 +105,7 @@ def connect(service: Service, target: Target) -> Session:
         session = Session(identity["Account"], identity["Arn"], target, boto)
     except (BotoCoreError, ClientError) as error:
         raise translate(error) from error
-    if service.account and session.account != service.account:
+    if service.account and not target.local and session.account != service.account:
         raise ScaffoldError(
             f"These credentials belong to account {session.account}, but {service.app_name} belongs to "
             f"{service.account}.",

@@ -50,6 +50,8 @@ ISOLATED = (
 )
 # Git waits for ever for a host that accepts a connection and says nothing. GIT_HTTP_LOW_SPEED_TIME overrides it.
 _SILENT_HOST = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60")
+# ssh, too; it leaves after a minute. These come before what ~/.ssh/config says.
+_SILENT_SSH_HOST = "ssh -o ConnectTimeout=60 -o ServerAliveInterval=15 -o ServerAliveCountMax=4"
 # Seconds before each further attempt.
 _PAUSES = (0.5, 2.0)
 # No configuration but the repository's own. Refs are files, so that they can be read without starting Git.
@@ -133,14 +135,22 @@ def network_git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None
 
     Takes the arguments of `git`, and raises what it raises.
     """
+    limits = _limits_of_silence(cwd, env)
     for pause in _PAUSES:
         try:
-            return git(*_SILENT_HOST, *arguments, cwd=cwd, env=env)
+            return git(*limits, *arguments, cwd=cwd, env=env)
         except GitFailed as error:
             if error.kind not in TRANSIENT:
                 raise
         time.sleep(pause)
-    return git(*_SILENT_HOST, *arguments, cwd=cwd, env=env)
+    return git(*limits, *arguments, cwd=cwd, env=env)
+
+
+def _limits_of_silence(cwd: Path, env: Mapping[str, str] | None) -> tuple[str, ...]:
+    """Git's options for a host that says nothing. An ssh command that the user has chosen stays as it is."""
+    environment = clean_environment(env)
+    chosen = environment.get("GIT_SSH_COMMAND") or environment.get("GIT_SSH") or setting(cwd, "core.sshCommand")
+    return _SILENT_HOST if chosen else (*_SILENT_HOST, "-c", f"core.sshCommand={_SILENT_SSH_HOST}")
 
 
 def isolated_git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import shlex
@@ -16,8 +15,9 @@ from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.service_quotas import Quota, QuotaId
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
+from scaffold.core.errors import ScaffoldError
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import BUILD, CHECKS, NETWORK, SERVICE, StackKind, deployed_by_pipeline
+from scaffold.service.stack_kinds import BUILD, CHECKS, NETWORK, SERVICE, StackId, StackKind, deployed_by_pipeline
 
 # A deployment runs the new tasks beside the old ones, with every strategy (MaximumPercent: 200).
 _TASKS_DURING_A_DEPLOYMENT = 2
@@ -70,7 +70,7 @@ def quota_needs(service: Service, environments: Iterable[str]) -> dict[QuotaId, 
             needs[service_quotas.ELASTIC_IPS] += network.get("Egress") == "nat_gateway"
         running = _parameters(service, environment, SERVICE)
         tasks = _number(running.get("MaxTasks"))
-        on_spot = {"true": tasks, "above_first": max(tasks - 1, 0)}.get(str(running.get("Spot")).lower(), 0)
+        on_spot = {"true": tasks, "above_first": max(tasks - 1, 0)}.get(running.get("Spot", "").lower(), 0)
         vcpus = _cpu_units(service, environment) / 1024 * _TASKS_DURING_A_DEPLOYMENT
         needs[service_quotas.SPOT_VCPUS] += on_spot * vcpus
         needs[service_quotas.ON_DEMAND_VCPUS] += (tasks - on_spot) * vcpus
@@ -93,13 +93,12 @@ def _warning(session: Session, quota: Quota) -> str:
     )
 
 
-def _parameters(service: Service, environment: str, kind: StackKind) -> dict[str, Any]:
-    """The parameters of an environment's stack; empty where there is no configuration file."""
+def _parameters(service: Service, environment: str, kind: StackKind) -> dict[str, str]:
+    """The parameters of an environment's stack; none where its configuration file cannot be read."""
     try:
-        configuration = json.loads((service.infrastructure / environment / f"{kind.name}.json").read_bytes())
-    except (OSError, ValueError):
+        return templates.given_parameters(service, StackId(kind, environment))
+    except ScaffoldError:
         return {}
-    return _mapping(_mapping(configuration).get("Parameters"))
 
 
 def _cpu_units(service: Service, environment: str) -> int:

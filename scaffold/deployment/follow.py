@@ -188,11 +188,14 @@ def _replaced(
             f"{happened}, and commit {newest.commit[:7]} is released.",
             f"`{command_for(session.target, 'scaffold status')}` shows that release.",
         )
-    return ReleaseFailed(f"{happened}.", f"Release again with `{start_command(session.target, service)}`.")
+    return ReleaseFailed(
+        f"{happened}.",
+        f"Release again with `{start_command(session.target, service.app_name)}`.",
+    )
 
 
 def _not_started(session: Session, service: Service, commit: str) -> ScaffoldError:
     return ScaffoldError(
         f"The pipeline has not started a release of commit {commit[:7]} within {_START_SECONDS} seconds.",
-        f"Start it: `{start_command(session.target, service)}`.",
+        f"Start it: `{start_command(session.target, service.app_name)}`.",
     )

@@ -97,7 +97,8 @@ def find_releases(session: Session, service: Service, environment: str, limit: i
     stack = stacks.get(StackId(ENVIRONMENT, environment))
     url = stack.outputs.get("ServiceUrl") if stack else None
     answers, no_answer = endpoint.answer(url)
-    found = list(islice(past_releases(session, service, environment), limit))
+    successes = pipeline_state.succeeded(session, service.app_name, names.pipeline_stage(environment))
+    found = list(islice(past_releases(session, service, environment, successes), limit))
     return ReleasesResult(
         service.app_name,
         session.account,
@@ -111,10 +112,15 @@ def find_releases(session: Session, service: Service, environment: str, limit: i
     )
 
 
-def past_releases(session: Session, service: Service, environment: str) -> Iterator[PastRelease]:
-    """The releases of an environment, the newest first; each costs a call, so take no more than needed."""
+def past_releases(
+    session: Session, service: Service, environment: str, successes: Sequence[Execution]
+) -> Iterator[PastRelease]:
+    """The releases of an environment, the newest first; each costs a call, so take no more than needed.
+
+    Args:
+        successes: The executions that succeeded in the environment's stage.
+    """
     app, stage = service.app_name, names.pipeline_stage(environment)
-    successes = pipeline_state.succeeded(session, app, stage)
     succeeded = {one.id for one in successes}
     newest = list(islice(pipeline_state.executions(session, app), _MOST_EXECUTIONS))
     known = {one.id for one in newest}

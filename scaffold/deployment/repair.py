@@ -56,6 +56,7 @@ class RepairResult(Result):
 
     Attributes:
         environment: The environment to repair; None for the whole service.
+        profile: The AWS profile that was named; None for the standard configuration chain.
         planned: Whether this is a plan and nothing was changed.
         problems: What was stuck, in the order of the repair.
         waiting: What may be stuck too, and was left alone.
@@ -68,6 +69,7 @@ class RepairResult(Result):
     region: str
     local: bool
     environment: str | None
+    profile: str | None
     planned: bool
     problems: tuple[Problem, ...]
     waiting: tuple[Waiting, ...]
@@ -150,6 +152,7 @@ def _repair(
         region=session.region,
         local=session.target.local,
         environment=environment,
+        profile=session.target.profile,
         planned=plan,
         problems=problems,
         waiting=tuple(waiting),

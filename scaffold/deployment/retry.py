@@ -176,5 +176,5 @@ def _retry(session: Session, service: Service, stage: StageState, mode: str) -> 
         if code_of(error) not in _REFUSALS:
             raise
         happened, remedy = _REFUSALS[code_of(error)]
-        words = {"stage": stage.name, "start": start_command(session.target, service)}
+        words = {"stage": stage.name, "start": start_command(session.target, service.app_name)}
         raise ScaffoldError(f"Nothing is retried: {happened.format(**words)}.", remedy.format(**words)) from error

@@ -170,7 +170,8 @@ def _target(session: Session, service: Service, environment: str, version: str |
     Raises:
         ScaffoldError: There is none, or CodePipeline does not roll back to it.
     """
-    releases = past_releases(session, service, environment)
+    eligible = pipeline_state.succeeded(session, service.app_name, names.pipeline_stage(environment))
+    releases = past_releases(session, service, environment, eligible)
     newest = next(releases, None)
     if newest is None:
         raise ScaffoldError(
@@ -194,12 +195,9 @@ def _target(session: Session, service: Service, environment: str, version: str |
                 f"{earlier.version or version} is what {environment} was released with last.",
                 f"`{command_for(session.target, 'scaffold releases', environment)}` lists earlier ones.",
             )
-    eligible = {
-        one.id for one in pipeline_state.succeeded(session, service.app_name, names.pipeline_stage(environment))
-    }
     if earlier is None:
         raise _revert(service, f"No earlier release of {environment} has succeeded", None)
-    if earlier.execution not in eligible:
+    if earlier.execution not in {one.id for one in eligible}:
         raise _revert(service, _changed(earlier), earlier.commit)
     return earlier
 

@@ -18,9 +18,9 @@ def command_for(target: Target, *words: str) -> str:
     return " ".join([*words, *([f"--profile {shlex.quote(target.profile)}"] if target.profile else [])])
 
 
-def start_command(target: Target, service: Service) -> str:
-    """The command line that starts the pipeline."""
-    pipeline = f"--region {service.region} --name {names.pipeline(service.app_name)}"
+def start_command(target: Target, app_name: str) -> str:
+    """The command line that starts a service's pipeline."""
+    pipeline = f"--region {target.region} --name {names.pipeline(app_name)}"
     return command_for(target, "aws codepipeline start-pipeline-execution", pipeline)
 
 

@@ -88,6 +88,7 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.services.iam", "_IAM_HANDLERS"): None,
     ("ministack.services.iam", "_error"): 3,
     ("ministack.services.iam", "handle_request"): 5,
+    ("ministack.services.iam", "reset"): 0,
     ("ministack.services.s3", "_bucket_tags"): None,
     ("ministack.services.s3", "_delete_bucket"): 1,
     ("ministack.services.secretsmanager", "handle_request"): 5,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from scaffold.core.git import ISOLATED, git, isolated_git
@@ -17,7 +16,7 @@ _NO_NETWORK = {"GIT_ALLOW_PROTOCOL": "file"}
 def clone(service: Service, commit: str, folder: Path) -> Service:
     """Copy a commit with its history and all tags; its `main` is that commit, and it has no remote.
 
-    Nothing of the service's own repository changes. The copy belongs to no account, as local AWS has one of its own.
+    Nothing of the service's own repository changes.
 
     Args:
         commit: HEAD of the service's repository.
@@ -32,4 +31,4 @@ def clone(service: Service, commit: str, folder: Path) -> Service:
         isolated_git("checkout", "--quiet", "-B", names.BRANCH, commit, cwd=folder)
     except GitFailed as error:
         raise explain(error, str(service.root), {}) from error
-    return replace(read(folder), account=None)
+    return read(folder)

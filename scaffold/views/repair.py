@@ -7,9 +7,10 @@ from datetime import datetime
 from scaffold.aws.cloudformation.stacks import UNFINISHED
 from scaffold.console.console import one_line
 from scaffold.console.titles import describe_repair, physical_title
+from scaffold.core.target import Target
 from scaffold.deployment.repair import RepairResult, Waiting
 from scaffold.deployment.repair_step import Problem
-from scaffold.service import names
+from scaffold.deployment.scope import command_for, start_command
 from scaffold.views.place import place
 
 
@@ -40,10 +41,9 @@ def _next(result: RepairResult) -> list[str]:
         lines.append(f"Left as it is: {', '.join(skipped)}. Make it match its template before the next release.")
     if any(change.type == "AWS::ECR::Repository" and change.action == "create" for change in changes):
         lines.append("The image repository is empty: until the next release, no new task can start.")
-    start = (
-        f"aws codepipeline start-pipeline-execution --region {result.region} --name {names.pipeline(result.service)}"
-    )
-    return [*lines, "Next:", "  scaffold deploy  checks the rest", f"  {start}  releases again"]
+    target = Target(result.region, result.profile)
+    deploy, start = command_for(target, "scaffold deploy"), start_command(target, result.service)
+    return [*lines, "Next:", f"  {deploy}  checks the rest", f"  {start}  releases again"]
 
 
 def _waiting(one: Waiting, *, named: bool) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -134,3 +135,50 @@ def test_a_host_that_says_nothing_is_left(
     with hosting(served, "silent", times=1000) as host, pytest.raises(GitFailed) as failed:
         network_git("ls-remote", host.url, cwd=tmp_path)
     assert failed.value.kind is GitFailure.NETWORK
+
+
+@pytest.fixture
+def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, list[str]]]:
+    """Reaches a host with ssh; returns the words of each program's last call."""
+    for name in ("ssh", "other"):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" >'{tmp_path}/{name}.called'\nexit 1\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    for name in ("GIT_SSH", "GIT_SSH_COMMAND"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call() -> dict[str, list[str]]:
+        with pytest.raises(GitFailed):
+            network_git("ls-remote", "ssh://git@127.0.0.1/kit", cwd=tmp_path)
+        return {path.stem: path.read_text().splitlines() for path in tmp_path.glob("*.called")}
+
+    return call
+
+
+def test_a_host_that_says_nothing_is_left_by_ssh_too(
+    ssh: Callable[[], dict[str, list[str]]], waits: list[float]
+) -> None:
+    (words,) = ssh().values()
+    assert {"ConnectTimeout=60", "ServerAliveInterval=15", "ServerAliveCountMax=4"} <= set(words)
+    assert "git@127.0.0.1" in words
+
+
+@pytest.mark.parametrize("where", ["GIT_SSH_COMMAND", "GIT_SSH", "core.sshCommand"])
+def test_the_ssh_command_of_the_user_stays_as_it_is(
+    ssh: Callable[[], dict[str, list[str]]],
+    tmp_path: Path,
+    waits: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    other = os.fspath(tmp_path / "bin" / "other")
+    if where == "core.sshCommand":
+        (tmp_path / "config").write_text(f"[core]\n\tsshCommand = {other}\n")
+        monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.fspath(tmp_path / "config"))
+    else:
+        monkeypatch.setenv(where, other)
+    called = ssh()
+    assert list(called) == ["other"]
+    assert not [word for word in called["other"] if "ServerAlive" in word]

@@ -62,7 +62,8 @@ def set_quotas(wire: Wire, **values: float) -> None:
         code = wire.requests[-1]["body"]
         asked = json.loads(code)["QuotaCode"].removeprefix("L-")
         if asked not in values:
-            return None
+            error = {"Code": "NoSuchResourceException", "Message": "It has its default value only."}
+            return type("Response", (), {"status_code": 400})(), {"Error": error, "ResponseMetadata": {}}
         quota = {"QuotaCode": f"L-{asked}", "Value": values[asked]}
         return type("Response", (), {"status_code": 200})(), {"Quota": quota, "ResponseMetadata": {}}
 
@@ -162,6 +163,12 @@ def test_quotas_that_suffice_are_not_mentioned(service: Path, wire: Wire, capsys
     assert "ec2:DescribeAddresses" not in wire.calls
 
 
+def test_local_aws_makes_no_command_warn(service: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    add_environments(service, max_tasks=200)
+    assert run(service, plan=True).quotas == ()
+    assert "quota" not in capsys.readouterr().err
+
+
 def test_a_quota_that_the_region_does_not_have_is_passed_over(
     service: Path, wire: Wire, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -228,6 +235,7 @@ def test_quotas_that_cannot_be_read_are_one_note_and_stop_nothing(
     service: Path, wire: Wire, capsys: pytest.CaptureFixture[str], operation: str, code: str
 ) -> None:
     add_environments(service)
+    set_quotas(wire)
     wire.refuse(operation, code, "no")
     assert run(service, plan=True).quotas == ()
     assert capsys.readouterr().err.count("could not be read") == 1

@@ -215,11 +215,17 @@ def test_another_region_in_the_configuration_is_ignored(
     assert run(service).changed is False
 
 
-def test_another_account(tmp_path: Path, aws: None) -> None:
+def test_another_account(tmp_path: Path, aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCAFFOLD_LOCAL")
     service = make_service(tmp_path / "service", aws_account_id="123456789012")
     error = refusal(service)
     assert "123456789012" in error.happened
     assert "--profile" in error.remedy
+
+
+def test_local_aws_stands_in_for_the_account_of_the_service(tmp_path: Path, aws: None) -> None:
+    result = run(make_service(tmp_path / "service", aws_account_id="123456789012"), plan=True)
+    assert (result.local, result.account) == (True, "000000000000")
 
 
 # ---- permissions, new customers, quotas ----

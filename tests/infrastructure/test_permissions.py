@@ -618,6 +618,22 @@ def test_checks_can_only_read_and_write_logs(stacks_of: Callable[..., Stacks]) -
     assert actions == expected.split()
 
 
+def test_only_checks_read_outputs_of_an_environment(stacks_of: Callable[..., Stacks]) -> None:
+    """Their template is not gated, so an output could add variables to the build that reads it."""
+    stacks = stacks_of()
+    pipeline = next(r for r in one(stacks, "pipeline").resources.values() if r["Type"] == "AWS::CodePipeline::Pipeline")
+    actions = [action for stage in pipeline["Properties"]["Stages"] for action in stage["Actions"]]
+    namespaces = [a["Namespace"] for a in actions if a.get("Namespace", "").endswith("Environment")]
+    reading = [
+        action["Configuration"]["ProjectName"]
+        for action in actions
+        if action["ActionTypeId"]["Provider"] == "CodeBuild"
+        and any(f"#{{{name}." in action["Configuration"].get("EnvironmentVariables", "") for name in namespaces)
+    ]
+    assert len(reading) == 2 * len(namespaces)
+    assert all(project in ({"Fn::Sub": "${AppName}-checks"}, "hello-service-checks") for project in reading)
+
+
 def test_the_preflight_reads_the_stacks_of_its_service(stacks_of: Callable[..., Stacks]) -> None:
     """Those that do not exist, which have no tags, too; not those of a service whose name starts alike."""
     stacks = stacks_of()

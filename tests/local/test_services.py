@@ -207,16 +207,30 @@ def test_an_invalid_body_is_an_error(variables: dict[str, str], shell: Shell) ->
     assert done.stdout.count("SerializationException") == 2
 
 
-def test_quotas_have_their_default_value_only(client: Client) -> None:
+@pytest.mark.parametrize("operation", ["get_service_quota", "get_aws_default_service_quota"])
+def test_an_unknown_quota_is_an_error(client: Client, operation: str) -> None:
     quotas = client("service-quotas")
-    vpcs = {"ServiceCode": "vpc", "QuotaCode": "L-F678F1CE"}
-    with pytest.raises(quotas.exceptions.NoSuchResourceException, match="default"):
-        quotas.get_service_quota(**vpcs)
-    assert quotas.get_aws_default_service_quota(**vpcs)["Quota"]["Value"] == 5
     with pytest.raises(quotas.exceptions.NoSuchResourceException):
-        quotas.get_aws_default_service_quota(ServiceCode="vpc", QuotaCode="L-00000000")
+        getattr(quotas, operation)(ServiceCode="vpc", QuotaCode="L-00000000")
 
 
-def test_local_aws_knows_every_quota_that_is_read(client: Client) -> None:
+def test_every_quota_that_is_read_was_raised_above_its_default(client: Client) -> None:
+    quotas = client("service-quotas")
     for quota in (VPCS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, *BUILDS.values()):
-        assert client("service-quotas").get_aws_default_service_quota(ServiceCode=quota.service, QuotaCode=quota.code)
+        given = {"ServiceCode": quota.service, "QuotaCode": quota.code}
+        default = quotas.get_aws_default_service_quota(**given)["Quota"]
+        assert quotas.get_service_quota(**given)["Quota"] == default | {"Value": 10_000}
+        assert default["Value"] < 10
+
+
+def test_a_family_of_task_definitions_has_revisions_of_its_own(client: Client) -> None:
+    """A family that was renamed begins with 1, and no number is given twice."""
+    ecs = client("ecs")
+
+    def register(family: str) -> int:
+        containers = [{"name": "app", "image": "app:1"}]
+        made = ecs.register_task_definition(family=family, containerDefinitions=containers)["taskDefinition"]
+        ecs.deregister_task_definition(taskDefinition=made["taskDefinitionArn"])
+        return int(made["revision"])
+
+    assert [register(family) for family in ("before", "before", "after", "before", "after")] == [1, 2, 1, 3, 2]

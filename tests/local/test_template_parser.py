@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from scaffold.local import ministack_bridge
+from scaffold.local.ministack_bridge import stacks
 
 TEMPLATE = """\
 AWSTemplateFormatVersion: 2010-09-09
@@ -29,7 +30,7 @@ Resources:
 
 @pytest.mark.skipif(not yaml.__with_libyaml__, reason="PyYAML was built without libyaml")
 def test_it_reads_what_ministacks_own_parser_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = ministack_bridge.engine
+    engine = stacks.engine
     own = engine._parse_template(TEMPLATE)
     monkeypatch.setattr(engine, "CfnLoader", engine.CfnLoader)  # restored after the test
     ministack_bridge.parse_templates_with_libyaml()

@@ -35,8 +35,15 @@ def function_of(script: str, name: str) -> Any:
     """A function of one of the kit's scripts, which import their neighbours."""
     folder = ROOT / "template" / "config" / "scripts"
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
+        import_from(patch, folder)
         return runpy.run_path(str(folder / script))[name]
+
+
+def import_from(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let scripts import their neighbours in a folder, and not those of another service that were imported before."""
+    patch.syspath_prepend(str(folder))
+    for neighbour in folder.glob("*.py"):
+        sys.modules.pop(neighbour.stem, None)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.service.conftest import import_from
+
 Document = dict[str, Any]
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
 SCRIPTS = Path("config", "scripts")
@@ -179,8 +181,6 @@ class Production:
         given |= {"IMAGE_URI": f"image:{self.image}", "IMAGE_TAG": self.image}
         folder = self.root / SCRIPTS
         handler = signal.getsignal(signal.SIGTERM)
-        for name in [name for name in sys.modules if name.startswith("plan_")]:
-            del sys.modules[name]
         with (
             self._monkeypatch.context() as patch,
             contextlib.redirect_stdout(output),
@@ -190,7 +190,7 @@ class Production:
                 patch.setenv(name, value)
             patch.setattr(subprocess, "run", self._aws)
             patch.setattr(sys, "argv", [script, *arguments])
-            patch.syspath_prepend(str(folder))
+            import_from(patch, folder)
             try:
                 with pytest.raises(SystemExit) as ended:
                     runpy.run_path(str(folder / script), run_name="__main__")

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.service.conftest import function_of
+from tests.service.conftest import function_of, import_from
 
 READY, STOPPED, USAGE_ERROR, UNREAD = 0, 1, 2, 3
 APP = "hello-service"
@@ -83,7 +83,7 @@ class Preflight:
             for name, value in {"APP_NAME": APP, **variables}.items():
                 patch.setenv(name, value)
             patch.setattr(subprocess, "run", aws)
-            patch.syspath_prepend(str(self._script.parent))
+            import_from(patch, self._script.parent)
             with pytest.raises(SystemExit) as ended:
                 runpy.run_path(str(self._script), run_name="__main__")
         return subprocess.CompletedProcess([], int(str(ended.value.code)), output.getvalue(), errors.getvalue())
@@ -144,6 +144,29 @@ def test_a_new_environment_is_prepared_by_a_deployment(preflight: Preflight) -> 
     preflight.statuses |= dict.fromkeys([*names, f"{APP}-staging-deploy-role"])
     older = f"the stack {APP}-staging-deploy-role is older than its template"
     stopped(preflight.run(), f"the stacks {', '.join(names)} are not prepared", older)
+
+
+@pytest.mark.parametrize(
+    ("file", "there"),
+    [
+        ("foundation.yaml", True),
+        ("dev", True),
+        ("dev", False),
+        ("prod/task-definition.yaml", True),
+        ("prod/network.json", True),
+        ("prod/network.json", False),
+    ],
+)
+def test_a_symbolic_link_stops_the_release(preflight: Preflight, tmp_path: Path, file: str, there: bool) -> None:
+    path, elsewhere = preflight.infrastructure / file, tmp_path / "elsewhere"
+    path.rename(elsewhere if there else tmp_path / "away")
+    path.symlink_to(elsewhere)
+    done = preflight.run()
+    assert done.returncode == UNREAD
+    assert done.stderr == (
+        f"Preflight failed: infrastructure/{file} is a symbolic link, or in a folder that is one; replace the link with"
+        " what it leads to.\n"
+    )
 
 
 def test_an_environment_in_an_existing_vpc_has_no_network(preflight: Preflight) -> None:

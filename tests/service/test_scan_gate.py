@@ -116,6 +116,7 @@ class Gate:
             contextlib.redirect_stderr(errors),
         ):
             patch.setattr(sys, "argv", ["scan_gate", *words])
+            patch.setattr(sys, "path", list(sys.path))
             patch.setattr(subprocess, "run", self.stand_in)
             with pytest.raises(SystemExit) as ended:
                 runpy.run_path(str(self.service / "config/scripts/scan_gate"), run_name="__main__")
@@ -224,7 +225,7 @@ class TestBasicScans:
         last = basic("CRITICAL")
         first["imageScanFindings"]["findingSeverityCounts"] = {"LOW": 1, "CRITICAL": 1}
         closed(gate.run(first, last), FINDINGS)
-        assert gate.calls[-1][-2:] == ["--next-token", "page-2"]
+        assert gate.calls[-1][-4:] == ["--next-token", "page-2", "--output", "json"]
 
     def test_endless_pages_close_it(self, gate):
         closed(gate.run(basic("LOW", nextToken="again")), UNJUDGED, "endless number of pages")
@@ -355,7 +356,9 @@ class TestUnknownResponsesCloseIt:
         closed(gate.run(basic(), start={"error": error}), UNJUDGED, "does not scan the image", error)
 
     def test_no_aws_command(self, gate):
-        closed(gate.call(*gate.answers(start=None, earlier=None)), UNJUDGED, "The AWS CLI is not installed.")
+        closed(
+            gate.call(*gate.answers(start=None, earlier=None)), UNJUDGED, "The AWS CLI is not installed; install it."
+        )
 
     def test_wrong_usage(self, gate):
         assert gate.call("--digest", DIGEST).returncode == USAGE
@@ -403,6 +406,11 @@ class TestExceptions:
 
 
 class TestPolicies:
+    def test_a_symbolic_link_closes_it(self, gate):
+        elsewhere = gate.policy_file.rename(gate.policy_file.with_name("elsewhere.toml"))
+        gate.policy_file.symlink_to(elsewhere)
+        closed(gate.run(NOT_FOUND), UNJUDGED, "scan-policy.toml is a symbolic link, or in a folder that is one.")
+
     GOOD = '[[exceptions]]\nid = "CVE-1"\nreason = "r"\nexpires = 2999-01-01\n'
 
     @pytest.mark.parametrize(

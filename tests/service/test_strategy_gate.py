@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.service.conftest import function_of, machine_environment
+from tests.service.conftest import function_of, import_from, machine_environment
 
 OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY = 0, 1, 2, 3, 4
 STACK, RULE, PRIMARY, ALTERNATE = "hello-service-prod-environment", "arn:rule", "arn:primary", "arn:alternate"
@@ -82,7 +82,7 @@ class Gate:
             for name, value in given.items():
                 patch.setenv(name, value)
             patch.setattr(subprocess, "run", aws)
-            patch.syspath_prepend(str(self.script.parent))
+            import_from(patch, self.script.parent)
             with pytest.raises(SystemExit) as ended:
                 runpy.run_path(str(self.script), run_name="__main__")
         return subprocess.CompletedProcess([], int(str(ended.value.code)), output.getvalue(), errors.getvalue())
@@ -255,6 +255,12 @@ class TestFailsClosed:
         file.unlink()
         closed(gate.run(), CLOSED_UNREAD, "infrastructure/prod/service.json has no parameter DeploymentStrategy")
         assert gate.calls == [POLICY_CALL] * 5
+
+    def test_for_a_symbolic_link(self, gate: Gate) -> None:
+        file = gate.service / "infrastructure/prod/service.json"
+        file.rename(file.with_name("other.json"))
+        file.symlink_to("other.json")
+        closed(gate.run(), CLOSED_UNREAD, "infrastructure/prod/service.json is a symbolic link")
 
     @pytest.mark.parametrize("missing", ["ENVIRONMENT_NAME", "ENVIRONMENT_STACK", "PRODUCTION_RULE", "TARGET_GROUP"])
     def test_without_a_variable(self, gate: Gate, missing: str) -> None:

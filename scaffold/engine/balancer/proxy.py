@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import random
 import secrets
 import time
@@ -71,14 +70,13 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of a client."""
-        client = _Client(reader, writer)
+        client = _Client(reader, writer, self._count_own_answer)
         try:
             while (event := await client.request()) is not None:
                 body = await client.body()
                 listener = self._listener()
                 if listener is None:
                     break
-                client.on_own_answer = functools.partial(self._traffic.count_own_answer, listener.load_balancer)
                 await self._answer(client, listener, event, body)
                 if not client.next_cycle():
                     break
@@ -90,6 +88,10 @@ class Proxy:
             pass  # The load balancers are stopping.
         finally:
             writer.close()
+
+    def _count_own_answer(self, status: int) -> None:
+        if listener := self._listener():
+            self._traffic.count_own_answer(listener.load_balancer, status)
 
     async def _answer(self, client: _Client, listener: Listener, event: h11.Request, body: bytes) -> None:
         headers = {name.decode().lower(): value.decode("latin-1") for name, value in event.headers}
@@ -202,14 +204,20 @@ def _forwarded(headers: Any, client: str, port: int) -> Headers:
 
 
 class _Client:
-    """The connection of a client."""
+    """The connection of a client.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    Args:
+        answering: Called with the status of each response of the load balancer's own.
+    """
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answering: Callable[[int], None]
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_MOST_HEADER_BYTES)
         self.address = str(writer.get_extra_info("peername")[0])
-        self.on_own_answer: Callable[[int], None] = lambda _status: None
+        self._answering = answering
 
     async def request(self) -> h11.Request | None:
         """The next request; None when the client has closed the connection or is idle for too long."""
@@ -241,7 +249,7 @@ class _Client:
 
     async def answer(self, status: int, kind: str, body: bytes, headers: Headers | None = None) -> None:
         """Send a response of the load balancer's own."""
-        self.on_own_answer(status)
+        self._answering(status)
         fields = [(b"server", b"awselb/2.0"), (b"content-type", kind.encode())]
         fields += [(b"content-length", str(len(body)).encode()), *(headers or [])]
         await self.send(h11.Response(status_code=status, headers=fields))

@@ -45,11 +45,13 @@ class Change:
     """The new state of an alarm.
 
     Attributes:
+        settings: What was evaluated: an alarm that was deleted or changed meanwhile keeps the state that it has.
         data: The reason for programs, as a JSON document; empty without any.
     """
 
     region: str
     name: str
+    settings: Settings
     state: str
     reason: str
     data: str
@@ -118,7 +120,7 @@ class Monitor:
         except NotRehearsed as error:
             if alarm.settings.get("StateReason") == str(error):
                 return None
-            return Change(alarm.region, alarm.name, INSUFFICIENT_DATA, str(error), "")
+            return Change(alarm.region, alarm.name, alarm.settings, INSUFFICIENT_DATA, str(error), "")
         return self._change(alarm, verdict) if verdict.state != alarm.state else None
 
     def _change(self, alarm: Alarm, verdict: Verdict) -> Change:
@@ -127,7 +129,7 @@ class Monitor:
 
         why = reason(alarm.settings, verdict, alarm.state, start_of)
         data = reason_data(alarm.settings, verdict, self._clock.now(), start_of)
-        return Change(alarm.region, alarm.name, verdict.state, why, data)
+        return Change(alarm.region, alarm.name, alarm.settings, verdict.state, why, data)
 
 
 def reader(metrics: Metrics, region: str) -> Callable[[Mapping[str, Any], range], Series]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import functools
-import logging
-import queue
 import threading
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from scaffold.core.faults import Fault
@@ -42,8 +39,8 @@ from scaffold.engine.tasks.service import (
     Updated,
 )
 from scaffold.engine.tasks.traffic import Traffic
+from scaffold.engine.tasks.worker import Worker
 
-_logger = logging.getLogger(__name__)
 _TICK_SECONDS = 0.5
 _KEPT_TASKS = 50
 
@@ -65,9 +62,9 @@ class Services:
         self._faults = Faults(host.balancers)
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._worker = Worker("ecs-services", self._tick, _TICK_SECONDS, self._busy)
         host.balancers.subscribe(self._target_changed)
-        threading.Thread(target=self._loop, name="ecs-services", daemon=True).start()
+        self._worker.start()
 
     def create(self, settings: Document, definition: Document, desired: int) -> str:
         """Create a service; return the id of its first deployment."""
@@ -187,18 +184,9 @@ class Services:
         with self._changed:
             self._changed.wait_for(lambda: not self._records[arn].state.tasks, seconds)
 
-    def _loop(self) -> None:
-        while True:
-            with self._lock:
-                busy = any(record.busy for record in self._records.values())
-            try:
-                work = self._work.get(timeout=_TICK_SECONDS if busy else None)
-            except queue.Empty:
-                work = self._tick
-            try:
-                work()
-            except Exception:  # One service must not end all others.
-                _logger.exception("An event of a service was not handled")
+    def _busy(self) -> bool:
+        with self._lock:
+            return any(record.busy for record in self._records.values())
 
     def _tick(self) -> None:
         with self._lock:
@@ -217,7 +205,7 @@ class Services:
             with self._lock:
                 self._handle(record, event)
 
-        self._work.put(handle)
+        self._worker.put(handle)
 
     def _carry_out(self, record: Record, effects: list[Effect]) -> None:
         for effect in effects:
@@ -236,7 +224,7 @@ class Services:
                 case RolloutChanged():
                     self._announcer.rollout(record.settings, effect)
         self._changed.notify_all()
-        self._work.put(lambda: None)  # So that the loop sees that a service is busy.
+        self._worker.wake()
 
     def _start(self, record: Record, start: StartTask) -> None:
         definition = record.definitions[start.definition]
@@ -251,7 +239,7 @@ class Services:
         self._faults.strike(record)
 
         def changed(**change: Any) -> None:
-            self._work.put(lambda: self._task_changed(arn, start.task, change))
+            self._worker.put(lambda: self._task_changed(arn, start.task, change))
 
         self._announcer.task(document)
         record.runners[start.task] = Runner(self._host, order, changed)
@@ -290,7 +278,7 @@ class Services:
 
     def _target_changed(self, group: str, address: Address, health: TargetHealth) -> None:
         """Called in the event loop of the load balancers."""
-        self._work.put(lambda: self._note_target(group, address[0], health))
+        self._worker.put(lambda: self._note_target(group, address[0], health))
 
     def _note_target(self, group: str, ip: str, health: TargetHealth) -> None:
         with self._lock:

@@ -13,6 +13,7 @@ from scaffold.local.cloudformation.runtime import ScalableTarget, ScalingPolicy,
 from scaffold.local.ministack_bridge import Provisioning
 from scaffold.local.permissions.guard import Denied, Guard
 from scaffold.local.permissions.provisioning.change import Change
+from scaffold.local.permissions.provisioning.replacements import replaces
 from scaffold.local.permissions.provisioning.table import CALLS, needs_of_change
 from scaffold.local.permissions.resource_tags import ResourceTags
 from scaffold.local.protocol import ACCOUNT, Document
@@ -42,7 +43,8 @@ class StackRoles:
         self._role_of = role_of
         self._tags = tags
         self._autoscaling = autoscaling
-        self._denied: dict[tuple[str, str], tuple[Document, Document]] = {}
+        # By region, stack and logical id. Of what has failed, ministack sends back updates in place only.
+        self._denied: dict[tuple[str, str, str], tuple[Document, Document]] = {}
 
     def install(self) -> None:
         """Monkeypatch the check into ministack's CloudFormation."""
@@ -54,6 +56,8 @@ class StackRoles:
         Raises:
             ValueError: The role lacks a permission. The text is the reason in the stack's events.
         """
+        if given.old is not None and given.new is not None and replaces(given.type, given.old, given.new):
+            given = replace(given, identifier="", old=None)
         name = ministack_bridge.generated_name(given.stack, given.logical_id, _LONGEST_NAMES.get(given.type, 128))
         change = Change(given.type, ministack_bridge.get_region(), name, given.identifier, given.old, given.new)
         change = self._with_arn(change)
@@ -61,8 +65,9 @@ class StackRoles:
         keeps = _keeps_no_tags(given.type)
         if keeps:
             change = self._with_tags(change, stack)
+        resource = change.region, given.stack, given.logical_id
         if given.old is not None and given.new is not None:
-            if self._denied.pop((given.stack, given.logical_id), None) == (given.new, given.old):
+            if self._denied.pop(resource, None) == (given.new, given.old):
                 return given.identifier, {}  # The rollback of an update that was denied.
             if change.old == change.new:
                 return original()
@@ -71,7 +76,7 @@ class StackRoles:
                 self._guard.require_all(role, _SESSION, change.region, lambda: needs_of_change(change))
             except Denied as error:
                 if given.old is not None and given.new is not None:
-                    self._denied[given.stack, given.logical_id] = (given.old, given.new)
+                    self._denied[resource] = (given.old, given.new)
                 raise handler_failure(str(error), "AccessDenied") from error
         made = original()
         if keeps and given.new is None:

@@ -33,29 +33,27 @@ class Permissions:
 
 
 class Roles:
-    """The permissions of all roles, read again after each change in IAM. May be used from any thread."""
+    """The permissions of all roles, read again after each change in IAM and each reset. May be used from any thread."""
 
     def __init__(self) -> None:
-        self._changes = 0
-        self._read: dict[tuple[str, int], Permissions] = {}
+        self._kept: dict[str, Permissions] = {}
         ministack_bridge.after_changes("iam", self._changed)
+        ministack_bridge.after_iam_reset(self._changed)
 
     def _changed(self) -> None:
-        self._changes += 1
-        self._read.clear()
+        self._kept = {}
 
     def permissions_of(self, role: str, region: str) -> Permissions:
         """The permissions of a role. One that does not exist has none."""
-        # What was read before a change, and is stored after it, has another key.
-        key = role, self._changes
-        found = self._read.get(key)
+        # What was read before a change, and is stored after it, is stored where nothing is found any more.
+        kept = self._kept
+        found = kept.get(role)
         if found is None:
-            found = self._read[key] = _permissions_of(role, region)
+            found = kept[role] = _permissions_of(role, region)
         return found
 
 
 def _permissions_of(role: str, region: str) -> Permissions:
-
     def call(operation: str, **parameters: str) -> Any:
         found = ministack_bridge.call("iam", operation, parameters, region)
         return found[f"{operation}Result"]

@@ -50,7 +50,8 @@ class StoredAlarms(AwsService):
         self._clock = clock
         self._stream = stream
         self._regions: set[str] = set()
-        self._states: dict[str, Document] = {}
+        # By ARN, with the record: a new alarm with the ARN of a deleted one has another one.
+        self._states: dict[str, tuple[Document, Document]] = {}
 
     def install(self) -> None:
         """Monkeypatch ministack's CloudWatch."""
@@ -81,7 +82,7 @@ class StoredAlarms(AwsService):
                 now = self._clock.now()
                 state = {"StateValue": one.state, "StateReason": one.reason, "StateReasonData": one.data}
                 moments = dict.fromkeys(("StateUpdatedTimestamp", "StateTransitionedTimestamp"), now)
-                ministack_bridge.change_alarm_state(one.region, one.name, state | moments)
+                ministack_bridge.change_alarm_state(one.region, one.name, one.settings, state | moments)
 
         self._in_loop(change)
 
@@ -94,12 +95,19 @@ class StoredAlarms(AwsService):
     def _check(self, given: Document) -> None:
         self.check_input(Call("PutMetricAlarm", given, ministack_bridge.get_region()))
 
-    def _complete(self, given: Document, record: Document) -> None:
+    def _complete(self, given: Document, record: Document, before: Document | None) -> None:
+        if state := self._state(before):
+            self._states[record["AlarmArn"]] = (record, state)
         self._regions.add(ministack_bridge.get_region())
         record |= {name: given[name] for name in _ADDED if name in given}
         for name in _OF_ONE_METRIC:
             if name not in given:
                 record.pop(name, None)
+
+    def _state(self, record: Document | None) -> Document | None:
+        """The state of an alarm as its event has it; None before its first change."""
+        kept, state = self._states.get(record["AlarmArn"], (None, None)) if record else (None, None)
+        return state if kept is record else None
 
     def _tell(self, record: Document, old: str) -> None:
         """Publish the event of a change, and do the alarm's actions."""
@@ -114,10 +122,10 @@ class StoredAlarms(AwsService):
         detail = {
             "alarmName": record["AlarmName"],
             "state": now,
-            "previousState": self._states.get(record["AlarmArn"], {"value": old}),
+            "previousState": self._state(record) or {"value": old},
             "configuration": _configuration(record),
         }
-        self._states[record["AlarmArn"]] = now
+        self._states[record["AlarmArn"]] = (record, now)
         kind, resources = "CloudWatch Alarm State Change", (record["AlarmArn"],)
         self._stream.publish(Event("aws.cloudwatch", kind, region, detail, resources, self._clock.now()))
         if record.get("ActionsEnabled", True):

@@ -1,9 +1,11 @@
-"""Emulates Service Quotas, which ministack lacks, for an account in which no quota was ever changed."""
+"""Emulates Service Quotas, which ministack lacks, for an account whose quotas were raised beyond any need."""
 
 from __future__ import annotations
 
 from scaffold.local.protocol import AwsService, Call, Document, ServiceError
 
+# Local AWS enforces no quota, so that no command may warn of one.
+_VALUE = 10_000
 # AWS's default values, as its documentation has them; new accounts may have less.
 _DEFAULTS = {
     ("codebuild", "L-5ED1D25B"): 1,
@@ -16,18 +18,27 @@ _DEFAULTS = {
 
 
 class ServiceQuotas(AwsService):
-    """The default values of the quotas that `scaffold deploy` reads. Local AWS does not enforce them."""
+    """The quotas that `scaffold deploy` reads. Local AWS does not enforce them."""
 
     name = "service-quotas"
     invalid_input = "IllegalArgumentException"
 
     def get_service_quota(self, call: Call) -> Document:
-        """Read a quota of the account: no quota has a value of its own."""
-        raise ServiceError("NoSuchResourceException", f"{call.parameters['QuotaCode']} has its default value only")
+        """Read a quota of the account."""
+        _default(call)
+        return _quota(call, _VALUE)
 
     def get_aws_default_service_quota(self, call: Call) -> Document:
         """Read the default value of a quota."""
-        service, code = call.parameters["ServiceCode"], call.parameters["QuotaCode"]
-        if (service, code) not in _DEFAULTS:
-            raise ServiceError("NoSuchResourceException", f"Local AWS does not know the quota {service} {code}")
-        return {"Quota": {"ServiceCode": service, "QuotaCode": code, "Value": _DEFAULTS[service, code]}}
+        return _quota(call, _default(call))
+
+
+def _default(call: Call) -> int:
+    service, code = call.parameters["ServiceCode"], call.parameters["QuotaCode"]
+    if (service, code) not in _DEFAULTS:
+        raise ServiceError("NoSuchResourceException", f"Local AWS does not know the quota {service} {code}")
+    return _DEFAULTS[service, code]
+
+
+def _quota(call: Call, value: int) -> Document:
+    return {"Quota": {name: call.parameters[name] for name in ("ServiceCode", "QuotaCode")} | {"Value": value}}

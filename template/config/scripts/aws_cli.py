@@ -1,4 +1,4 @@
-"""Calls of the AWS CLI for the checks of a release."""
+"""Calls of the AWS CLI for all checks of a release."""
 
 from __future__ import annotations
 
@@ -28,15 +28,18 @@ class Refused(Problem):
         self.message = message
 
 
-def output(service: str, operation: str, *options: str) -> str:
+def output(service: str, operation: str, *options: str, attempts: int = 8) -> str:
     """The output of a call, in JSON.
+
+    Args:
+        attempts: How often the AWS CLI makes a call that is throttled or fails.
 
     Raises:
         Refused: AWS returned an error.
         Problem: The AWS CLI did not run, or did not end in time.
     """
     command = ["aws", service, operation, *options, "--output", "json"]
-    environment = {"AWS_MAX_ATTEMPTS": "8", "AWS_RETRY_MODE": "standard", **os.environ, "AWS_PAGER": ""}
+    environment = {"AWS_MAX_ATTEMPTS": str(attempts), "AWS_RETRY_MODE": "standard", **os.environ, "AWS_PAGER": ""}
     try:
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=CALL_SECONDS, check=False

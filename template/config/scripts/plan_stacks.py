@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 from aws_cli import Problem, Refused
 from plan_aws import call
+from source_files import exists, text
 
-ROOT = Path(__file__).resolve().parents[2]
 # In the order of the environment's stage in pipeline.yaml. A stack that is added there is added here.
 TEMPLATES = {
     "network": "infrastructure/network.yaml",
@@ -76,9 +74,8 @@ def sources(app: str, environment: str, image: str, version: str) -> list[Source
     Raises:
         Problem: A file is missing, is a symbolic link, or cannot be read.
     """
-    folder = ROOT / "infrastructure" / environment
     # An environment in an existing VPC has no network stack.
-    kinds = [kind for kind in TEMPLATES if kind != "network" or os.path.lexists(folder / "network.json")]
+    kinds = [kind for kind in TEMPLATES if kind != "network" or exists(f"infrastructure/{environment}/network.json")]
     given = {"task-definition": {"ImageUri": image, "Version": version}}
     return [_source(f"{app}-{environment}-{kind}", kind, environment, given.get(kind, {})) for kind in kinds]
 
@@ -87,22 +84,15 @@ def _source(name: str, kind: str, environment: str, overrides: dict[str, str]) -
     configuration: dict[str, Any] = {}
     file = TEMPLATES[kind].format(environment=environment)
     try:
-        template = _text(file)
+        template = text(file)
         if kind != "task-definition":
             file = f"infrastructure/{environment}/{kind}.json"
-            configuration = json.loads(_text(file))
+            configuration = json.loads(text(file))
         parameters = {key: str(value) for key, value in configuration.get("Parameters", {}).items()}
         tags = configuration.get("Tags")
         return Source(kind, name, template, parameters | overrides, tags, configuration.get("StackPolicy"))
     except (OSError, ValueError, AttributeError) as error:
         raise Problem(f"{file} cannot be read; restore it") from error
-
-
-def _text(file: str) -> str:
-    # What a link leads to in this build need not be what CodePipeline deploys.
-    if os.path.realpath(ROOT / file) != os.fspath(ROOT / file):
-        raise Problem(f"{file} is a symbolic link, or in a folder that is one; replace the link with what it leads to")
-    return (ROOT / file).read_text("utf-8")
 
 
 def deployed(source: Source) -> Deployed:

@@ -7,7 +7,7 @@ The pipeline updates stacks and creates none, and it changes neither foundation 
 older than its template if the template has keys, values or items of lists that the deployed one lacks. What was removed
 is deployed after the release, since what runs may still need it. Nothing is changed. A stack that the role of this
 build may not read yet is passed over, since the release itself updates the role. Exit codes: 0 the release can
-continue, 1 it cannot, 2 usage error, 3 AWS did not answer.
+continue, 1 it cannot, 2 usage error, 3 AWS did not answer, or a file is a symbolic link.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from aws_cli import Problem, Refused, output
+from source_files import ROOT, exists, refuse_link, text
 
 READY, STOPPED, USAGE_ERROR, UNREAD = 0, 1, 2, 3
 CALLS_AT_ONCE = 8
-INFRASTRUCTURE = Path(__file__).resolve().parents[2] / "infrastructure"
+INFRASTRUCTURE = "infrastructure"
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
 # Of a stack that cannot be updated: its creation has not finished, or its deletion has begun.
 UNUSABLE = re.compile(r"(CREATE|ROLLBACK|DELETE|REVIEW)_(?!COMPLETE$).*|(ROLLBACK|DELETE)_COMPLETE")
@@ -42,15 +42,17 @@ class Denied(Exception):
 
 def environments() -> list[str]:
     """The environments of this source."""
-    return sorted(path.parent.name for path in INFRASTRUCTURE.glob("*/task-definition.yaml"))
+    names = sorted(path.name for path in (ROOT / INFRASTRUCTURE).iterdir())
+    for name in names:
+        refuse_link(f"{INFRASTRUCTURE}/{name}")
+    return [name for name in names if exists(f"{INFRASTRUCTURE}/{name}/task-definition.yaml")]
 
 
 def expected(app: str) -> Iterator[str]:
     """The stacks that the pipeline updates in the environments of this source."""
     for environment in environments():
-        folder = INFRASTRUCTURE / environment
         for kind in KINDS:
-            if any((folder / f"{kind}.{ending}").is_file() for ending in ("json", "yaml")):
+            if any(exists(f"{INFRASTRUCTURE}/{environment}/{kind}.{ending}") for ending in ("json", "yaml")):
                 yield f"{app}-{environment}-{kind}"
 
 
@@ -101,7 +103,7 @@ def up_to_date(stack: str, template: str) -> bool:
     if found is None:
         return False
     # CloudFormation returns a question mark for every character outside ASCII.
-    wanted = (INFRASTRUCTURE / f"{template}.yaml").read_text("utf-8").encode("ascii", "replace").decode()
+    wanted = text(f"{INFRASTRUCTURE}/{template}.yaml").encode("ascii", "replace").decode()
     return not Counter(content(wanted)) - Counter(content(str(found.get("TemplateBody"))))
 
 

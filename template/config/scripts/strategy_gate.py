@@ -15,15 +15,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from aws_cli import Problem, output
+from source_files import text
 
 OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY = 0, 1, 2, 3, 4
 PROTECTED = "AWS::ElasticLoadBalancingV2::ListenerRule"
 SHIFTING = {"BLUE_GREEN", "CANARY", "LINEAR"}
-ROOT = Path(__file__).resolve().parents[2]
 VARIABLES = ("ENVIRONMENT_NAME", "ENVIRONMENT_STACK", "PRODUCTION_RULE", "TARGET_GROUP")
 
 
@@ -31,11 +30,11 @@ def strategy_of(environment: str) -> str:
     """The deployment strategy that this source gives an environment.
 
     Raises:
-        Problem: It gives none.
+        Problem: It gives none, or with a symbolic link.
     """
     name = f"infrastructure/{environment}/service.json"
     try:
-        return str(json.loads((ROOT / name).read_text("utf-8"))["Parameters"]["DeploymentStrategy"])
+        return str(json.loads(text(name))["Parameters"]["DeploymentStrategy"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Problem(f"{name} has no parameter DeploymentStrategy; add it") from error
 

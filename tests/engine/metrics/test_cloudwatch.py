@@ -239,6 +239,51 @@ def test_an_alarm_changes_its_state_and_tells_of_it(client: Client, cloudwatch: 
     assert "Alarm updated from OK to ALARM" in [item["HistorySummary"] for item in history["AlarmHistoryItems"]]
 
 
+def test_a_new_alarm_has_nothing_of_a_deleted_one(client: Client, cloudwatch: Any, namespace: str) -> None:
+    url = client("sqs").create_queue(QueueName=namespace[:60])["QueueUrl"]
+    queue = f"arn:aws:sqs:{REGION}:000000000000:{url.rpartition('/')[2]}"
+    pattern = {"source": ["aws.cloudwatch"], "detail": {"alarmName": [namespace]}}
+    client("events").put_rule(Name=namespace, EventPattern=json.dumps(pattern))
+    client("events").put_targets(Rule=namespace, Targets=[{"Id": "1", "Arn": queue}])
+
+    def previous_states(description: str) -> list[Any]:
+        """Those of the events of an alarm's first two changes, which are set: it has no data for a day."""
+        given: dict[str, Any] = {"Namespace": namespace, "MetricName": "orders", "Statistic": "Sum", "Period": 86400}
+        cloudwatch.put_metric_alarm(
+            AlarmName=namespace,
+            AlarmDescription=description,
+            ComparisonOperator="LessThanThreshold",
+            Threshold=1,
+            EvaluationPeriods=1,
+            TreatMissingData="ignore",
+            **given,
+        )
+        assert state(cloudwatch, namespace)["StateReason"] == "Unchecked: Initial alarm creation"
+        cloudwatch.set_alarm_state(AlarmName=namespace, StateValue="OK", StateReason=description)
+        cloudwatch.put_metric_alarm(**{**settings(cloudwatch, namespace), "AlarmDescription": f"{description}, edited"})
+        cloudwatch.set_alarm_state(AlarmName=namespace, StateValue="ALARM", StateReason=description)
+        found: list[Any] = []
+
+        def receive() -> bool:
+            for message in client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+                found.append(json.loads(message["Body"])["detail"]["previousState"])
+                client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            return len(found) >= 2
+
+        assert eventually(receive)
+        return sorted(((one["value"], one.get("reason")) for one in found), key=str)
+
+    assert previous_states("first") == [("INSUFFICIENT_DATA", None), ("OK", "first")]
+    cloudwatch.delete_alarms(AlarmNames=[namespace])
+    assert previous_states("second") == [("INSUFFICIENT_DATA", None), ("OK", "second")]
+
+
+def settings(cloudwatch: Any, name: str) -> dict[str, Any]:
+    """What an alarm was created with."""
+    known = cloudwatch.meta.service_model.operation_model("PutMetricAlarm").input_shape.members
+    return {key: value for key, value in state(cloudwatch, name).items() if key in known and value is not None}
+
+
 def test_a_state_that_was_set_lasts_until_the_next_evaluation(cloudwatch: Any, namespace: str) -> None:
     given: dict[str, Any] = {"Namespace": namespace, "MetricName": "orders", "Statistic": "Sum", "Period": 60}
     cloudwatch.put_metric_alarm(

@@ -139,10 +139,13 @@ def test_the_traffic_of_a_load_balancer_is_counted(target: Target) -> None:
             with contextlib.closing(connection):
                 connection.request("GET", path)
                 connection.getresponse().read()
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as malformed:
+            malformed.sendall(b"not HTTP\r\n\r\n")
+            assert malformed.recv(1000).startswith(b"HTTP/1.1 400")
         minute = balancers.traffic(1)
         balancers.stop()
     own, refused = minute.tallies[BALANCER, GROUP_ARN], minute.tallies[BALANCER, OTHER]
     assert (own.requests, own.refused, dict(own.statuses), own.seconds.total()) == (3, 0, {200: 2}, 2)
     assert (refused.requests, refused.refused, dict(refused.statuses)) == (1, 1, {})
-    assert minute.own_answers == {BALANCER: Counter({502: 2, 503: 1})}
+    assert minute.own_answers == {BALANCER: Counter({502: 2, 503: 1, 400: 1})}
     assert {hosts.registered for hosts in own.hosts} == {1}

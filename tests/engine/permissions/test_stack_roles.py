@@ -213,6 +213,20 @@ def test_an_update_needs_the_permissions_for_what_changes(template: Template, wi
     assert denied(changed["failures"][0]) == expected
 
 
+def test_a_denied_replacement_leaves_the_resource(
+    account: Account, template: Template, without: Callable[[str], None]
+) -> None:
+    one, other = "/provisioned/dev:one", "/provisioned/dev:other"
+    assert template.create(Logs=log_group(one))["failures"] == []
+    without("logs:CreateLogGroup")
+    for _ in range(2):
+        changed = template.update(Logs=log_group(other))
+        assert changed["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+        assert denied(changed["failures"][0])[0] == "logs:CreateLogGroup"
+    found = account.cloudformation.describe_stack_resource(StackName=template.name, LogicalResourceId="Logs")
+    assert found["StackResourceDetail"]["PhysicalResourceId"] == one
+
+
 def test_a_deletion_needs_permissions(account: Account, template: Template, without: Callable[[str], None]) -> None:
     group = "/provisioned/dev:deleted"
     assert template.create(Logs=log_group(group))["failures"] == []

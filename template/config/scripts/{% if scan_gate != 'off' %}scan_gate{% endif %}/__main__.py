@@ -17,6 +17,8 @@ from pathlib import Path
 
 if sys.version_info < (3, 11):
     sys.exit("The scan gate needs Python 3.11 or newer.")
+# For aws_cli, which all scripts share.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from closed import GateClosed
 from ecr import Image

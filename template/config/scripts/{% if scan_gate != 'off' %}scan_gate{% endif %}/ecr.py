@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
 from dataclasses import dataclass
 from typing import Any
 
+from aws_cli import Problem, Refused, output
+
 from closed import GateClosed
 
-CALL_SECONDS = 120
 MOST_PAGES = 1000
-
-
-class Refused(Exception):
-    """ECR returned an error."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message.rstrip(".") + "."
 
 
 @dataclass(frozen=True)
@@ -83,7 +72,7 @@ class Image:
         except Refused as refused:
             if refused.code == "ScanNotFoundException":
                 return None
-            raise GateClosed(f"ECR does not return the findings: {refused.message}") from refused
+            raise GateClosed(f"ECR does not return the findings: {refused.message}.") from refused
         try:
             return _read_scan(pages)
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
@@ -105,27 +94,20 @@ class Image:
         raise GateClosed("ECR returns an endless number of pages of findings.")
 
     def _call(self, operation: str, *more: str, attempts: int = 8) -> dict[str, Any]:
-        command = ["aws", "ecr", operation, "--repository-name", self.repository]
-        command += ["--image-id", f"imageDigest={self.digest}", "--output", "json", *more]
-        environment = {"AWS_MAX_ATTEMPTS": str(attempts), "AWS_RETRY_MODE": "standard", **os.environ, "AWS_PAGER": ""}
+        chosen = ("--repository-name", self.repository, "--image-id", f"imageDigest={self.digest}")
         try:
-            done = subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=CALL_SECONDS, check=False
-            )
-        except FileNotFoundError as error:
-            raise GateClosed("The AWS CLI is not installed.") from error
-        except subprocess.TimeoutExpired as error:
-            raise GateClosed(f"`aws ecr {operation}` timed out after {CALL_SECONDS} s.") from error
-        if done.returncode:
-            message = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-            code = re.search(r"An error occurred \((\w+)\)", message)
-            raise Refused(code.group(1) if code else "", message)
+            answered = output("ecr", operation, *chosen, *more, attempts=attempts)
+        except Refused:
+            raise
+        except Problem as problem:
+            said = str(problem)
+            raise GateClosed(f"{said[0].upper()}{said[1:]}.") from problem
         try:
-            answer = json.loads(done.stdout)
+            answer = json.loads(answered)
         except ValueError as error:
-            raise GateClosed(f"`aws ecr {operation}` returned no JSON: {done.stdout[:80]!r}.") from error
+            raise GateClosed(f"`aws ecr {operation}` returned no JSON: {answered[:80]!r}.") from error
         if not isinstance(answer, dict):
-            raise GateClosed(f"`aws ecr {operation}` returned no JSON object: {done.stdout[:80]!r}.")
+            raise GateClosed(f"`aws ecr {operation}` returned no JSON object: {answered[:80]!r}.")
         return answer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -53,6 +54,9 @@ def read_policy(path: Path) -> Policy:
     Raises:
         GateClosed: The file cannot be read, or has an unknown setting or value.
     """
+    # A commit that changes what a link leads to could pass the merge gate.
+    if path.resolve() != Path.cwd().resolve() / os.path.normpath(path):
+        raise GateClosed(f"The policy {path} is a symbolic link, or in a folder that is one.")
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timezone
 
+from aws_cli import Refused
+
 from closed import GateClosed
-from ecr import Finding, Image, Refused, Scan
+from ecr import Finding, Image, Scan
 from policy import Policy
 
 WAITING = ("PENDING", "IN_PROGRESS")
@@ -67,9 +69,9 @@ def _start(image: Image) -> bool:
             return False
         if refused.code == "ValidationException":
             # The error of a registry with enhanced scanning, where Amazon Inspector starts the scans.
-            print(f"ECR does not start a scan on request, waiting for its own scan: {refused.message}", flush=True)
+            print(f"ECR does not start a scan on request, waiting for its own scan: {refused.message}.", flush=True)
             return False
-        raise GateClosed(f"ECR does not scan the image: {refused.message}") from refused
+        raise GateClosed(f"ECR does not scan the image: {refused.message}.") from refused
     return True
 
 
