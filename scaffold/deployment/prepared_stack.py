@@ -11,6 +11,7 @@ from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
+from scaffold.deployment import protection
 from scaffold.deployment.inventory import owned
 from scaffold.deployment.stack_step import STACK_TYPE, ExistingStacks
 from scaffold.deployment.step import Pending, Step
@@ -57,7 +58,6 @@ class PreparedStack(Step):
         self._session = session
         self._service = service
         self._id = stack_id
-        self._protected = stack_id.environment in service.from_production_on
         self._spec = spec
         self._existing = existing
         self._console = console
@@ -78,36 +78,31 @@ class PreparedStack(Step):
 
     def look(self) -> Pending | None:
         """Pending where there is no stack, one whose creation has failed, or one without its protection."""
+        created = protection.missing(self._spec, None)
         if self._stack is None:
-            return Pending("create")
+            return Pending("create", created)
         self._check_usable()
         if self._stack.status in _TO_WAIT_FOR:
             raise comparison.unplannable(self._stack)
         if self._stack.status in UNFINISHED:
-            return Pending("replace", (Change(STACK_TYPE, self.name, "delete"),))
-        if self._protected and not self._stack.protected:
-            return Pending("update", (Change("termination-protection", self.name, "enable"),))
-        return None
+            return Pending("replace", (Change(STACK_TYPE, self.name, "delete"), *created))
+        missing = protection.missing(self._spec, self._stack)
+        return Pending("update", missing) if missing else None
 
     def start(self) -> None:
         """Start the creation of the stack, after the deletion of one whose creation has failed."""
         if self._stack is not None:
             if self._stack.status not in UNFINISHED:
                 return
-            self._console.note(f"{self.name} is {self._stack.status}, left by a failed creation: deleting it first")
-            if self._stack.protected:
-                stacks.set_protection(self._session, self._stack, on=False)
-            stacks.delete(self._session, [self._stack], self._console, again="scaffold deploy")
-        self._creation = stacks.start_creation(
-            self._session, self._spec, None, self._console, protected=self._protected
-        )
+            protection.delete_unfinished(self._session, self._stack, self._console)
+        self._creation = stacks.start_creation(self._session, self._spec, None, self._console)
 
     def do(self) -> None:
         """Wait for the end of the creation, or turn the protection of an existing stack on."""
         if self._creation is not None:
             self._stack = stacks.finish_creation(self._creation, None)
         elif self._stack is not None:
-            stacks.set_protection(self._session, self._stack, on=True)
+            protection.turn_on(self._session, self._spec, self._stack)
 
     def _check_usable(self) -> None:
         stack = self._stack

@@ -14,7 +14,7 @@ from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.results import Change
-from scaffold.deployment import boundaries
+from scaffold.deployment import boundaries, protection
 from scaffold.deployment.foundation_data import check_data
 from scaffold.deployment.step import Pending, Step
 from scaffold.service import names
@@ -142,12 +142,16 @@ class StackStep(Step):
             self._stack = stacks.wait_until_idle(self._session, self.name, self._console)
 
     def look(self) -> Pending | None:
-        """Pending where template, parameters, tags or stack policy differ; asks CloudFormation with a change set."""
+        """Pending where template, parameters, tags, stack policy or termination protection differ.
+
+        What an update changes is asked with a change set.
+        """
         stack = self._stack
-        created = tuple(
+        resources = tuple(
             Change(resource.type, resource.logical_id, "create", condition=resource.condition)
             for resource in self.spec.resources.values()
         )
+        created = (*resources, *protection.missing(self.spec, None))
         if stack is None:
             return Pending("create", created)
         comparison.check_usable(self.spec, stack)
@@ -157,17 +161,18 @@ class StackStep(Step):
             raise comparison.unplannable(stack)
         if stack.status in stacks.UNFINISHED:
             return Pending("replace", (Change(STACK_TYPE, self.name, "delete"), *created))
+        missing = protection.missing(self.spec, stack)
         if comparison.up_to_date(self._session, self.spec, stack, self._existing.template):
-            return None
+            return Pending("update", missing) if missing else None
         self._change_set = change_sets.create(self._session, self.spec, stack.id, self._bucket(), self._change_set_name)
         changes = self._change_set.changes
         self._set_policy = comparison.policy_differs(self._session, self.spec, stack)
         if self._set_policy:
             changes += (Change("stack-policy", self.name, "update"),)
-        if not changes:
+        if not changes and not missing:
             self.release()
             return None
-        return Pending("update", changes, self._change_set.warnings)
+        return Pending("update", (*changes, *missing), self._change_set.warnings)
 
     def starts_release(self, pending: Pending) -> bool:
         """The creation of a pipeline does, and so does an update."""
@@ -177,17 +182,22 @@ class StackStep(Step):
         """Create, replace or update the stack, and wait for it."""
         if self.is_pipeline:
             self._pipeline.forget()
-        if self._stack is not None and self._change_set is not None:
-            self._stack = stacks.update(
-                self._session, self.spec, self._stack, self._change_set, self._console, set_policy=self._set_policy
-            )
-            if not self._change_set.changes:
-                self.release()
+        if self._stack is not None and self._stack.status not in stacks.UNFINISHED:
+            protection.turn_on(self._session, self.spec, self._stack)
+            self._update(self._stack)
             return
         if self._stack is not None:
-            self._console.note(f"{self.name} is {self._stack.status}, left by a failed creation: deleting it first")
-            stacks.delete(self._session, [self._stack], self._console, again="scaffold deploy")
+            protection.delete_unfinished(self._session, self._stack, self._console)
         self._stack = stacks.create(self._session, self.spec, self._bucket(), self._console)
+
+    def _update(self, stack: Stack) -> None:
+        if self._change_set is None:
+            return
+        self._stack = stacks.update(
+            self._session, self.spec, stack, self._change_set, self._console, set_policy=self._set_policy
+        )
+        if not self._change_set.changes:
+            self.release()
 
     def release(self) -> None:
         """Delete the change set."""

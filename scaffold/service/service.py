@@ -14,6 +14,7 @@ import yaml
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.yaml_errors import reason
 from scaffold.service import names
+from scaffold.service.stack_kinds import Deployer, StackId
 
 ANSWERS_FILE = ".copier-answers.yml"
 # Keeps URLs and host names well-formed; copier.yml and AWS know which regions exist.
@@ -63,6 +64,12 @@ class Service:
     def from_production_on(self) -> tuple[str, ...]:
         """Production and the environments after it, which are treated like it."""
         return self.environments[self.environments.index(self.production) :]
+
+    def protects(self, stack: StackId) -> bool:
+        """Whether a stack has termination protection: all others depend on it, or it is of production."""
+        if stack.environment is None:
+            return stack.kind.deployer is Deployer.PERSON
+        return stack.environment in self.from_production_on
 
     @property
     def enter(self) -> str:

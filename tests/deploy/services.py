@@ -36,7 +36,7 @@ from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import FOUNDATION as FOUNDATION_KIND
 from scaffold.service.stack_kinds import PIPELINE as PIPELINE_KIND
-from scaffold.service.stack_kinds import StackId, deployed_by_scaffold
+from scaffold.service.stack_kinds import StackId, deployed_by_scaffold, identify
 
 IDENTITY = {
     f"GIT_{role}_{what}": value
@@ -255,12 +255,18 @@ def run_with_profile(root: Path, profile: str) -> DeployResult:
     return deploy.run(DeployOptions(root, profile=profile), Console())
 
 
-def remove(root: Path, **options: Any) -> DestroyResult:
-    """Destroy, confirmed unless another `confirm` is given."""
+def remove(root: Path, *, lift: bool = True, **options: Any) -> DestroyResult:
+    """Destroy, confirmed unless another `confirm` is given.
+
+    Args:
+        lift: Whether to lift the termination protection of what is to be deleted before, as a person has to.
+    """
+    service = read(root)
+    if lift:
+        lift_protection(service.app_name, options.get("environment"))
     confirm = options.pop("confirm", None)
     if confirm is None:
         return destroy.run(DestroyOptions(root, yes=True, **options), Console())
-    service = read(root)
     given = {"environment": None, "plan": False} | options
     return destroy_service(service, configured_target(service.region), confirm=confirm, console=Console(), **given)
 
@@ -426,12 +432,28 @@ def release_stack(name: str, template: str, parameters: dict[str, str] | None = 
     waiter.wait(StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
 
 
-def lift_protection(app: str) -> None:
-    """Turn the termination protection of a service's stacks off, as a person does before `scaffold destroy`."""
-    for stack in client("cloudformation").describe_stacks()["Stacks"]:
-        if stack["StackName"].startswith(f"{app}-") and stack["EnableTerminationProtection"]:
-            client("cloudformation").update_termination_protection(
-                StackName=stack["StackName"], EnableTerminationProtection=False
+def protected_stacks(app: str, cloudformation: Any = None) -> set[str]:
+    """The names of a service's stacks that have termination protection.
+
+    Args:
+        cloudformation: A client; by default of the local AWS in use.
+    """
+    pages = (cloudformation or client("cloudformation")).get_paginator("describe_stacks").paginate()
+    found = [one["StackName"] for page in pages for one in page["Stacks"] if one["EnableTerminationProtection"]]
+    return {name for name in found if identify(app, name)}
+
+
+def lift_protection(app: str, environment: str | None = None, cloudformation: Any = None) -> None:
+    """Turn the termination protection of a service's stacks off, or of those of one of its environments.
+
+    Args:
+        cloudformation: A client; by default of the local AWS in use.
+    """
+    for name in protected_stacks(app, cloudformation):
+        found = identify(app, name)
+        if found and environment in (None, found.environment):
+            (cloudformation or client("cloudformation")).update_termination_protection(
+                StackName=name, EnableTerminationProtection=False
             )
 
 

@@ -30,6 +30,7 @@ from tests.deploy.services import (
     deployed_stacks,
     environment_stack,
     foundation_stack,
+    lift_protection,
     make_service,
     remove,
     run,
@@ -171,6 +172,7 @@ def test_one_stack_of_another_service_is_enough(service: Path, wire: Wire) -> No
 def test_what_a_deleted_service_has_left_is_not_the_next_ones(service: Path, tmp_path: Path) -> None:
     run(service)
     wait_for_next_second()
+    lift_protection(app_of(service))
     for stack in reversed(deployed_stacks(app_of(service))):
         client("cloudformation").delete_stack(StackName=stack)
         wait_until_gone(stack)

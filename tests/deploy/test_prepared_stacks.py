@@ -31,6 +31,7 @@ from tests.deploy.services import (
     environment_stack,
     lift_protection,
     make_service,
+    protected_stacks,
     release_stack,
     remove,
     run,
@@ -193,27 +194,27 @@ def test_protection_returns_and_is_added_to_a_new_production(service: Path, wire
     run(service)
     app = read(service).app_name
 
-    def protected() -> set[str]:
-        return {name for name, stack in stacks_of(service).items() if stack["EnableTerminationProtection"]}
-
     def expect(*environments: str) -> None:
         """Only the protection of these environments' stacks is missing, and a deployment adds it, changing no more."""
         planned = run(service, plan=True)
         assert f"enable termination protection of {environment_stack(app, environments[0], 'service')}" in text(planned)
-        missing = {name for name in stacks_of(service) if name.partition("-")[0] in environments}
-        before = protected()
+        roles = {environment_stack(app, environment, "deploy-role") for environment in environments}
+        missing = roles | {f"{app}-{name}" for name in stacks_of(service) if name.partition("-")[0] in environments}
+        before = protected_stacks(app)
         wire.calls.clear()
-        assert {name for name, action in prepared(service).items() if action == "update"} == missing
+        steps = [step for step in run(service).steps if step.type in ("prepared-stack", "stack")]
+        assert {step.name for step in steps if step.action == "update"} == missing
         assert wire.calls.count("cloudformation:UpdateTerminationProtection") == len(missing)
         assert not {"CreateStack", "UpdateStack", "DeleteStack"} & {call.partition(":")[2] for call in wire.calls}
-        assert protected() == before | missing
+        assert protected_stacks(app) == before | missing
         assert not run(service).changed
 
-    lift_protection(app)  # for a `scaffold destroy` that was not run then
+    for environment in ("prod", "dr"):
+        lift_protection(app, environment)  # for a `scaffold destroy` that was not run then
     release_stack(environment_stack(app, "prod", "service"), RELEASED)
     expect("prod", "dr")
     with pytest.raises(ScaffoldError, match="termination protection is on"):
-        remove(service)
+        remove(service, lift=False)
 
     answers = service / ".copier-answers.yml"
     answers.write_text(answers.read_text().replace('production: "prod"', 'production: "dev"'))
@@ -348,11 +349,12 @@ def test_protected_stacks_are_destroyed_after_the_command_that_is_shown(service:
     run(service)
     app = read(service).app_name
     with pytest.raises(ScaffoldError) as caught:
-        remove(service)
-    protected = [name for name, stack in stacks_of(service).items() if stack["EnableTerminationProtection"]]
-    assert len(protected) == 10
-    assert all(f"{app}-{name}" in caught.value.remedy for name in protected)
+        remove(service, lift=False)
+    protected = protected_stacks(app)
+    # Six of each environment, foundation and permissions.
+    assert len(protected) == 14
+    assert set(caught.value.remedy.partition("; do ")[0].split()[-14:]) == protected
     assert '--stack-name "$stack"; done`' in caught.value.remedy
     lift_protection(app)
-    remove(service)
+    remove(service, lift=False)
     assert stacks_of(service) == {}

@@ -29,6 +29,7 @@ from tests.deploy.services import (
     foundation_stack,
     make_service,
     pipeline_stack,
+    protected_stacks,
     run,
     run_with_profile,
     state,
@@ -374,12 +375,14 @@ def test_stack_whose_creation_was_rolled_back_is_created_again(service: Path) ->
     assert "scaffold deploy" in error.remedy
     stack = foundation_stack(read(service).app_name)
     assert client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert protected_stacks(read(service).app_name) == {stack}
     commit(service, infrastructure__foundation_yaml=FOUNDATION)
     assert "replace" in {step.action for step in run(service, plan=True).steps}
 
     run(service)
 
     assert state(service, read(service).app_name)["stacks"][stack]["status"] == "COMPLETE"
+    assert stack in protected_stacks(read(service).app_name)
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from scaffold.deployment.deploy import deploy
 from scaffold.deployment.destroy import destroy
 from scaffold.local.environment import running_local_aws
 from scaffold.service.service import read
-from tests.deploy.services import deployed_stacks, make_service
+from tests.deploy.services import deployed_stacks, lift_protection, make_service
 from tests.kits import generate
 
 HOSTILE = {
@@ -39,13 +39,18 @@ HOSTILE = {
 }
 
 
-def stacks(target: Target) -> set[str]:
-    """The names of the stacks in a target's region."""
+def cloudformation(target: Target) -> Any:
+    """A client in a target's region."""
     assert target.endpoint
-    client: Any = boto3.session.Session(
+    return boto3.session.Session(
         aws_access_key_id=target.endpoint.access_key, aws_secret_access_key=target.endpoint.secret_key
     ).client("cloudformation", region_name=target.region, endpoint_url=target.endpoint.url)
-    return {one["StackName"] for one in client.describe_stacks()["Stacks"] if one["StackStatus"] != "DELETE_COMPLETE"}
+
+
+def stacks(target: Target) -> set[str]:
+    """The names of the stacks in a target's region."""
+    found = cloudformation(target).describe_stacks()["Stacks"]
+    return {one["StackName"] for one in found if one["StackStatus"] != "DELETE_COMPLETE"}
 
 
 @pytest.mark.slow
@@ -83,6 +88,8 @@ def test_services_regions_and_accounts_side_by_side(tmp_path: Path, monkeypatch:
             assert stacks(targets["orders"]) == set(deployed_stacks("orders"))
             assert stacks(targets["billing"]) == set(deployed_stacks("billing"))
             assert stacks(targets["shipping"]) == set(deployed_stacks("shipping"))
+            for name, target in targets.items():
+                lift_protection(name, cloudformation=cloudformation(target))
         for name, service in services.items():
             assert git("rev-parse", "refs/remotes/origin/main", cwd=service.root), name
         with ThreadPoolExecutor(3) as pool:

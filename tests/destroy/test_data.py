@@ -25,6 +25,7 @@ from tests.deploy.services import (
     foundation_stack,
     lift_protection,
     make_service,
+    protected_stacks,
     remove,
     run,
     wait_for_next_second,
@@ -140,16 +141,18 @@ def test_every_resource_that_holds_data_is_listed(deployed: Path) -> None:
 
 
 def test_termination_protection_is_checked_first(deployed: Path, wire: Wire) -> None:
-    stack = foundation_stack(name_of(deployed))
-    before = traces(name_of(deployed))
-    client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=True)
-    error = refused(deployed, wire)
-    assert f"termination protection is on for {stack}" in error.happened
-    assert f"--no-enable-termination-protection --region us-east-1 --stack-name {stack}" in error.remedy
-    assert traces(name_of(deployed)) == before
-    client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=False)
+    app = name_of(deployed)
+    before = traces(app)
+    error = refused(deployed, wire, lift=False)
+    protected = [f"{app}-prod-deploy-role", f"{app}-permissions", foundation_stack(app)]
+    assert error.happened == f"Nothing was deleted: termination protection is on for {', '.join(protected)}."
+    lift = "aws cloudformation update-termination-protection --no-enable-termination-protection --region us-east-1"
+    loop = f'for stack in {" ".join(protected)}; do {lift} --stack-name "$stack"; done'
+    assert error.remedy == f"To lift it, run `{loop}`, then `scaffold destroy` again."
+    assert traces(app) == before
+    assert protected_stacks(app) == set(protected)
     remove(deployed)
-    assert traces(name_of(deployed)) == []
+    assert traces(app) == []
 
 
 def test_imports_by_other_stacks_are_checked_first(deployed: Path, wire: Wire) -> None:
@@ -339,13 +342,16 @@ def test_a_remedy_for_one_environment_names_it(deployed: Path, wire: Wire) -> No
     stack = environment_stack(name_of(deployed), "dev", "environment")
     wire.faults.clear()
     client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=True)
-    assert "`scaffold destroy --environment dev` again" in refused(deployed, wire, environment="dev").remedy
+    error = refused(deployed, wire, environment="dev", lift=False)
+    assert f"--no-enable-termination-protection --region us-east-1 --stack-name {stack}`" in error.remedy
+    assert "`scaffold destroy --environment dev` again" in error.remedy
     client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=False)
 
 
 def test_two_teardowns_at_once_both_end(deployed: Path) -> None:
+    lift_protection(name_of(deployed))
     with ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(remove, deployed) for _ in range(2)]
+        running = [pool.submit(remove, deployed, lift=False) for _ in range(2)]
         outcomes = [one.exception(timeout=120) for one in running]
     assert None in outcomes
     assert all(outcome is None or isinstance(outcome, ScaffoldError) for outcome in outcomes), outcomes
@@ -411,7 +417,6 @@ def test_disabling_a_stage_is_planned_and_confirmed(tmp_path: Path, aws: None) -
     git("init", "-q", "-b", "main", cwd=service)
     commit(service)
     run(service)
-    lift_protection(name)
     planned = remove(service, environment="prod", plan=True)
     assert planned.exit_code == 10
     kinds = ("service", "alarms", "task-definition", "environment", "network", "deploy-role")

@@ -22,7 +22,6 @@ from tests.deploy.services import (
     environment_stack,
     foundation_stack,
     in_child,
-    lift_protection,
     make_service,
     release_stack,
     remove,
@@ -284,7 +283,6 @@ def test_transition_into_the_stage_is_disabled_until_the_next_deployment(tmp_pat
     assert "--vcs-ref=:current: --data environments=dev,prod" in text(result)
     assert [stage for stage, shut in closed().items() if shut] == ["Staging"]
 
-    lift_protection(app)
     remove(service)
     assert traces(app) == []
 

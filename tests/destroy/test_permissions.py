@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scaffold.service import names
-from scaffold.service.service import read
+from scaffold.service.service import Service, read
 from scaffold.service.stack_kinds import STACK_KINDS, Deployer, deployed_by_pipeline, stack_ids
 from tests.deploy.services import (
     MORE,
@@ -18,7 +18,6 @@ from tests.deploy.services import (
     client,
     commit,
     environment_stack,
-    lift_protection,
     make_service,
     remove,
     run,
@@ -131,7 +130,6 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     wire.touched["CancelUpdateStack"] = lambda _: fail_wait_condition(stack)
     repair(service, "prod")
     repairing = needed(set(wire.calls)) | SELDOM_REPAIRING
-    lift_protection(app)
     for environment in ("prod", "dev"):
         remove(service, environment=environment)
     run(service)
@@ -141,7 +139,6 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     make_environment(service, "dev")
     fill(service)
     client("codepipeline").create_pipeline(pipeline=a_pipeline(read(service).app_name))
-    lift_protection(app)
     wire.calls.clear()
     remove(service)
 
@@ -397,6 +394,19 @@ def test_stacks_of_services_with_longer_names_are_denied() -> None:
     for role in ("shop-admin/deploy/shop-admin-dev-deploy", "shop-admin/dev/any"):
         statements = filled(BY_CLOUDFORMATION, "shop")
         assert not allowed(statements, "iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/{role}")
+
+
+def test_who_deploys_protects_exactly_the_stacks_that_may_be_protected(tmp_path: Path) -> None:
+    """Foundation, permissions, and each environment's stacks: which one is production is not in the policy."""
+    service = Service(tmp_path, SERVICE, REGION, ("dev", "prod"), "dev")
+    statements, action = filled(DEPLOY), "cloudformation:UpdateTerminationProtection"
+    for stack in stack_ids(service.environments):
+        arn = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack.name(SERVICE)}/1"
+        assert allowed(statements, action, arn) is service.protects(stack), arn
+    for other in (f"{SERVICE}-admin-foundation", f"{SERVICE}-admin-dev-deploy-role", "another-permissions"):
+        assert not allowed(statements, action, f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{other}/1"), other
+    # In the other policies nothing lifts it.
+    assert not any(action in actions(policy) for name, policy in POLICIES.items() if name != "deploy")
 
 
 def test_who_deploys_creates_and_protects_the_stacks_of_environments_and_does_not_update_them() -> None:

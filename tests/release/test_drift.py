@@ -13,7 +13,7 @@ from scaffold.deployment.stack_drift import StackDrift
 from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.views.status import text
-from tests.deploy.services import Wire, client, commit
+from tests.deploy.services import Wire, client, commit, lift_protection
 from tests.release.services import ENVIRONMENT, PATIENT, forget_successes, look, release
 
 WITH_SIZE = "Parameters:\n  Size: {Type: String, Default: small}\n" + ENVIRONMENT
@@ -59,6 +59,7 @@ def test_unreleased_commits_and_changes_in_aws(service: Path, tmp_path: Path, wi
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
+    lift_protection(app, "prod")
     delete(f"{app}-prod-deploy-role")
     changed = look(service, drift=True)
     assert changed.exit_code == 12

@@ -12,7 +12,7 @@ from scaffold.core.git import git
 from scaffold.core.results import Change
 from scaffold.service import names
 from scaffold.views.repair import text
-from tests.deploy.services import Wire, client, commit, foundation_stack, lift_protection, remove, run
+from tests.deploy.services import Wire, client, commit, foundation_stack, remove, run
 from tests.destroy.test_destroy import READS
 from tests.repair.situations import app_of, foundation_output, key_of, key_state, repair
 
@@ -195,5 +195,4 @@ def test_the_kit_s_foundation_gets_its_configuration_back(tmp_path: Path, aws: N
     repair(service)
     assert configuration() == before
     assert not run(service).changed
-    lift_protection("repaired")
     remove(service)

@@ -158,14 +158,8 @@ def create(session: Session, spec: StackSpec, bucket: str | None, console: Conso
     return finish_creation(start_creation(session, spec, bucket, console), console)
 
 
-def start_creation(
-    session: Session, spec: StackSpec, bucket: str | None, console: Console, *, protected: bool = False
-) -> Watch:
-    """Start the creation of a stack.
-
-    Args:
-        protected: Whether to turn termination protection on.
-    """
+def start_creation(session: Session, spec: StackSpec, bucket: str | None, console: Console) -> Watch:
+    """Start the creation of a stack."""
     client = session.client("cloudformation")
     request = {
         "StackName": spec.name,
@@ -176,7 +170,7 @@ def start_creation(
         # One token for all retries of this call: a lost answer does not become AlreadyExistsException.
         "ClientRequestToken": f"scaffold-{uuid.uuid4()}",
         **({"StackPolicyBody": json.dumps(spec.policy)} if spec.policy else {}),
-        **({"EnableTerminationProtection": True} if protected else {}),
+        **({"EnableTerminationProtection": True} if spec.protected else {}),
     }
     deadline, waiting = time.monotonic() + _ROLE_SECONDS, False
     while True:

@@ -111,6 +111,7 @@ class StackSpec:
         deploy_role: The role that CloudFormation assumes, with its path; None for the caller's permissions.
         given: Parameters of the configuration file.
         policy: The stack policy, if the configuration file has one.
+        protected: Whether it has termination protection.
     """
 
     name: str
@@ -120,6 +121,7 @@ class StackSpec:
     given: dict[str, str]
     tags: dict[str, str]
     policy: dict[str, Any] | None
+    protected: bool
 
     @cached_property
     def parsed(self) -> dict[str, Any]:
@@ -224,6 +226,7 @@ def from_files(service: Service, stack: StackId, body: str, configuration: dict[
         given=_parameters(configuration),
         tags={key: _as_text(value) for key, value in _mapping(configuration.get("Tags")).items()},
         policy=configuration.get("StackPolicy") or None,
+        protected=service.protects(stack),
     )
 
 
