@@ -1,4 +1,4 @@
-"""Whether alarms had data to judge."""
+"""Whether alarms had enough data to judge."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from scaffold.aws.session import Session
 
 
 def without_data(session: Session, alarms: Sequence[str], since: datetime) -> tuple[str, ...]:
-    """Those of some alarms, at most a hundred, whose metrics have had no data point since a moment."""
+    """Those of some alarms, at most a hundred, whose metrics have had data since a moment in fewer periods than
+    an alarm needs to fire.
+    """
     if not alarms:
         return ()
     cloudwatch = session.client("cloudwatch")
@@ -18,7 +20,8 @@ def without_data(session: Session, alarms: Sequence[str], since: datetime) -> tu
     found = []
     for alarm in cloudwatch.describe_alarms(AlarmNames=list(alarms))["MetricAlarms"]:
         results = cloudwatch.get_metric_data(MetricDataQueries=_queries(alarm), **between)["MetricDataResults"]
-        if not any(result["Values"] for result in results):
+        needed = alarm.get("DatapointsToAlarm") or alarm["EvaluationPeriods"]
+        if max((len(result["Values"]) for result in results), default=0) < needed:
             found.append(str(alarm["AlarmName"]))
     return tuple(sorted(found))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,41 +19,68 @@ from scaffold.service.names import TAG_DELETION_SCHEDULED
 KEY_DELETION_DAYS = 7
 
 BUCKET, IMAGES, KEY = "AWS::S3::Bucket", "AWS::ECR::Repository", "AWS::KMS::Key"
-# Types that cfn-lint 1.58 knows as stateful (rule I3011), and what holds data besides.
-STATEFUL = {
-    BUCKET,
-    IMAGES,
-    KEY,
-    "AWS::Backup::BackupVault",
-    "AWS::Cognito::UserPool",
-    "AWS::DocDB::DBCluster",
-    "AWS::DocDB::DBInstance",
-    "AWS::DynamoDB::GlobalTable",
-    "AWS::DynamoDB::Table",
-    "AWS::EC2::Volume",
-    "AWS::EFS::FileSystem",
-    "AWS::EMR::Cluster",
-    "AWS::ElastiCache::CacheCluster",
-    "AWS::ElastiCache::ReplicationGroup",
-    "AWS::ElastiCache::ServerlessCache",
-    "AWS::Elasticsearch::Domain",
-    "AWS::FSx::FileSystem",
-    "AWS::Kinesis::Stream",
-    "AWS::Logs::LogGroup",
-    "AWS::MemoryDB::Cluster",
-    "AWS::Neptune::DBCluster",
-    "AWS::Neptune::DBInstance",
-    "AWS::OpenSearchService::Domain",
-    "AWS::QLDB::Ledger",
-    "AWS::RDS::DBCluster",
-    "AWS::RDS::DBInstance",
-    "AWS::Redshift::Cluster",
-    "AWS::SDB::Domain",
-    "AWS::SQS::Queue",
-    "AWS::SSM::Parameter",
-    "AWS::SecretsManager::Secret",
-    "AWS::Timestream::Table",
+_NESTED = "AWS::CloudFormation::Stack"
+# A type that is in none of these lists counts as one that holds data: a new one is named before its deletion, too.
+_SERVICES_WITHOUT_DATA = {
+    "ApiGateway",
+    "ApiGatewayV2",
+    "AppConfig",
+    "ApplicationAutoScaling",
+    "AutoScaling",
+    "Budgets",
+    "CertificateManager",
+    "Chatbot",
+    "CloudFormation",
+    "CloudFront",
+    "CloudWatch",
+    "CodeBuild",
+    "CodeDeploy",
+    "CodePipeline",
+    "CodeStarNotifications",
+    "EC2",
+    "ECS",
+    "ElasticLoadBalancing",
+    "ElasticLoadBalancingV2",
+    "Events",
+    "IAM",
+    "Lambda",
+    "Logs",
+    "Pipes",
+    "ResourceGroups",
+    "Route53Resolver",
+    "SNS",
+    "Scheduler",
+    "ServiceDiscovery",
+    "StepFunctions",
+    "WAFv2",
+    "XRay",
 }
+_DATA_OF_THESE_SERVICES = {
+    "AWS::EC2::Instance",
+    "AWS::EC2::Volume",
+    "AWS::Lambda::LayerVersion",
+    "AWS::Logs::LogGroup",
+    "AWS::Logs::LogStream",
+}
+# Settings of what holds data: a policy, a group of parameters, a way to it.
+_SETTINGS = (
+    "AccessPoint",
+    "Alias",
+    "Association",
+    "Attachment",
+    "MountTarget",
+    "OptionGroup",
+    "ParameterGroup",
+    "Policy",
+    "ProxyEndpoint",
+    "ProxyTargetGroup",
+    "ReplicaKey",
+    "RotationSchedule",
+    "SecurityGroup",
+    "SubnetGroup",
+    "UserPoolClient",
+    "UserPoolDomain",
+)
 # They depend on a retained resource and are deleted or kept with it.
 _ATTACHED = {"AWS::S3::BucketPolicy", "AWS::KMS::Alias"}
 
@@ -76,17 +103,8 @@ class DataResource:
 
 
 def data_resources(session: Session, stack: Stack) -> list[DataResource]:
-    """The resources of a stack that hold data, or that are retained when it is deleted."""
-    if stack.status == "REVIEW_IN_PROGRESS":
-        return []
-    pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.id)
-    existing = [
-        one
-        for page in pages
-        for one in page["StackResourceSummaries"]
-        if one["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
-    ]
-    return _data(session, stack, existing)
+    """The resources of a stack, and of stacks nested in it, that hold data or are retained when it is deleted."""
+    return [] if stack.status == "REVIEW_IN_PROGRESS" else _existing_data(session, stack.id)
 
 
 def retained_resources(session: Session, deleted_stack: Stack) -> list[DataResource]:
@@ -98,7 +116,19 @@ def retained_resources(session: Session, deleted_stack: Stack) -> list[DataResou
     for event in (event for page in pages for event in page["StackEvents"]):
         latest.setdefault(event["LogicalResourceId"], event)
     skipped = [event for event in latest.values() if event["ResourceStatus"] == "DELETE_SKIPPED"]
-    return _data(session, deleted_stack, skipped)
+    return _data(session, deleted_stack.id, skipped)
+
+
+def holds_data(resource_type: str) -> bool:
+    """Whether resources of a CloudFormation type may hold data that is lost with them.
+
+    Custom resources and third-party types may: what they manage is unknown.
+    """
+    if resource_type in _DATA_OF_THESE_SERVICES:
+        return True
+    vendor, _, service = resource_type.partition("::")
+    service = service.partition("::")[0]
+    return not (vendor == "AWS" and service in _SERVICES_WITHOUT_DATA) and not resource_type.endswith(_SETTINGS)
 
 
 def exists(session: Session, resource: DataResource, before: datetime | None = None) -> bool:
@@ -168,16 +198,34 @@ def delete(session: Session, resource: DataResource) -> datetime | None:
     return None
 
 
-def _data(session: Session, stack: Stack, listed: list[dict[str, Any]]) -> list[DataResource]:
+def _existing_data(session: Session, stack_id: str) -> list[DataResource]:
+    pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack_id)
+    existing = [
+        one
+        for page in pages
+        for one in page["StackResourceSummaries"]
+        if one["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+    ]
+    found = _data(session, stack_id, existing)
+    retained = {one.id for one in found}
+    for one in existing:
+        nested = one.get("PhysicalResourceId")
+        if one["ResourceType"] == _NESTED and nested and nested not in retained:
+            # Only the foundation's own data is disposable.
+            found += [replace(inner, disposable=False) for inner in _existing_data(session, nested)]
+    return found
+
+
+def _data(session: Session, stack_id: str, listed: list[dict[str, Any]]) -> list[DataResource]:
     if not listed:
         return []
     client = session.client("cloudformation")
-    declared = resources_of(client.get_template(StackName=stack.id, TemplateStage="Original")["TemplateBody"])
+    declared = resources_of(client.get_template(StackName=stack_id, TemplateStage="Original")["TemplateBody"])
     found = []
     for one in listed:
         template = declared.get(one["LogicalResourceId"], Resource(one["LogicalResourceId"], one["ResourceType"]))
         kind, identifier = one["ResourceType"], one.get("PhysicalResourceId")
-        if identifier and kind not in _ATTACHED and (kind in STATEFUL or template.retained):
+        if identifier and kind not in _ATTACHED and (holds_data(kind) or template.retained):
             disposable = template.disposable and kind in (BUCKET, IMAGES, KEY)
             found.append(DataResource(kind, identifier, template.retained, disposable))
     return found

@@ -22,8 +22,8 @@ def deploy(
 ) -> int:
     """Deploy a service.
 
-    Creates or updates its repository, foundation, permissions and pipeline on AWS; the
-    pipeline then creates the environments. Safe to repeat.
+    Creates or updates its repository, foundation, permissions and pipeline on AWS, and
+    prepares its environments, to which the pipeline then releases. Safe to repeat.
     """
     from scaffold.commands.deploy import DeployOptions, run
     from scaffold.views.deploy import text

@@ -151,6 +151,7 @@ def _rehearse(
                     aws.target,
                     until=until,
                     failing=failing,
+                    speed=options.speed,
                     approve=_approval(options, console, describe),
                     console=console,
                 )

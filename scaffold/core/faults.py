@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import floor
 
 #: How faults are written.
 FORMS = "errors:20%, latency:2s, exit or unhealthy"
@@ -27,6 +28,12 @@ class Fault:
     latency: float = 0.0
     exits: bool = False
     unhealthy: bool = False
+
+    def fails(self, request: int) -> bool:
+        """Whether a request gets the status 500, counted from 1: the errors are spread evenly, not by chance."""
+        # To a millionth, since the share is a binary fraction.
+        before, after = (floor(round(count * self.errors, 6)) for count in (request - 1, request))
+        return after > before
 
 
 def parse(texts: Iterable[str]) -> Fault:

@@ -1,4 +1,4 @@
-"""A permissions boundary keeps what the roles of deployed stacks use: only the pipeline changes these stacks."""
+"""Boundaries and deploy roles keep what deployed stacks use: only the pipeline changes these stacks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,27 @@ from scaffold.service.stack_kinds import DEPLOY_ROLE, PERMISSIONS, Deployer, ide
 Read = Callable[[Stack], Any]
 
 _MANAGED_POLICY = "AWS::IAM::ManagedPolicy"
+_ROLE = "AWS::IAM::Role"
+# The prefixes of actions that are not the beginning of the service's name in CloudFormation.
+_PREFIXES = {
+    "CertificateManager": "acm",
+    "Cognito": "cognito-idp",
+    "DocDB": "rds",
+    "EFS": "elasticfilesystem",
+    "Elasticsearch": "es",
+    "MSK": "kafka",
+    "Neptune": "rds",
+    "OpenSearchServerless": "aoss",
+    "OpenSearchService": "es",
+    "StepFunctions": "states",
+}
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _SHOWN = 3
 
 
 def check_kept(spec: StackSpec, stack: Stack, existing: Mapping[str, Stack], read: Read) -> None:
-    """Refuse a template whose boundary no longer allows what roles of deployed stacks use.
+    """Refuse a template whose boundary no longer allows what roles of deployed stacks use, or whose deploy role no
+    longer has any permission of a service of which they have resources: it could not delete these.
 
     The deployed template is read only where it differs, those of other stacks only where the boundary loses something.
 
@@ -32,7 +47,7 @@ def check_kept(spec: StackSpec, stack: Stack, existing: Mapping[str, Stack], rea
         read: Reads the template of a stack.
 
     Raises:
-        ScaffoldError: A role would lose a permission that its policies still have.
+        ScaffoldError: A role would lose a permission that it still needs.
     """
     if spec.kind not in (PERMISSIONS, DEPLOY_ROLE) or stack.status in UNFINISHED:
         return
@@ -51,6 +66,19 @@ def check_kept(spec: StackSpec, stack: Stack, existing: Mapping[str, Stack], rea
                 lost[user.name] = found
         if lost:
             raise _still_used(spec, lost)
+    kept = after.services_of_roles()
+    if (services := before.services_of_roles() - kept) and "*" not in kept:
+        for user in _users(spec, existing):
+            types = deployed.template(user).types
+            if declared := sorted(one for one in types if _served(one, services)):
+                raise _still_declared(spec, user, declared)
+
+
+def _served(resource_type: str, prefixes: set[str]) -> bool:
+    """Whether actions with one of some prefixes create and delete resources of a type."""
+    service = resource_type.split("::")[1] if resource_type.startswith("AWS::") else ""
+    spelled = {service.lower(), _PREFIXES.get(service, service.lower())}
+    return any(name.startswith((one, one.replace("-", ""))) for name in spelled for one in prefixes)
 
 
 def _users(spec: StackSpec, existing: Mapping[str, Stack]) -> Iterator[Stack]:
@@ -74,6 +102,16 @@ def _still_used(spec: StackSpec, lost: Mapping[str, list[str]]) -> ScaffoldError
     )
 
 
+def _still_declared(spec: StackSpec, user: Stack, types: list[str]) -> ScaffoldError:
+    more = f" and {len(types) - _SHOWN} more types" if len(types) > _SHOWN else ""
+    return ScaffoldError(
+        f"The deploy role in infrastructure/{spec.kind.name}.yaml no longer has permissions for "
+        f"{', '.join(types[:_SHOWN])}{more}, of which {user.name} has resources.",
+        "Restore them, release the commit that deletes these resources first, then remove the permissions and run "
+        "`scaffold deploy`.",
+    )
+
+
 class _Deployed:
     """The templates of deployed stacks."""
 
@@ -91,7 +129,7 @@ class _Deployed:
     def grants_under(self, boundary: str, stack: Stack) -> Iterator[Grant]:
         """What the policies allow of a stack's roles under a boundary, by its ARN. AWS's own policies are left out."""
         template = self.template(stack)
-        for logical_id, properties in template.of_type("AWS::IAM::Role"):
+        for logical_id, properties in template.of_type(_ROLE):
             if template.text(properties.get("PermissionsBoundary")) != boundary:
                 continue
             yield from template.grants_of(logical_id, properties)
@@ -138,6 +176,20 @@ class _Template:
         for logical_id, resource in self._resources.items():
             if resource.get("Type") in types:
                 yield logical_id, _mapping(resource.get("Properties"))
+
+    @property
+    def types(self) -> set[str]:
+        """The types of its resources."""
+        return {str(one.get("Type")) for one in self._resources.values()}
+
+    def services_of_roles(self) -> set[str]:
+        """The prefixes of the actions that policies for its roles allow: all but its boundaries."""
+        boundaries = {policy for _, policy in self.policies_in_outputs()}
+        policies = {logical_id for logical_id, _ in self.of_type(_MANAGED_POLICY)} - boundaries
+        allowed = [grant for policy in policies for grant in self.granted(policy)]
+        for logical_id, properties in self.of_type(_ROLE):
+            allowed += self.grants_of(logical_id, properties)
+        return {grant.action.partition(":")[0].lower() for grant in allowed}
 
     def policies_in_outputs(self) -> Iterator[tuple[str, str]]:
         """The outputs that are managed policies, with the policies' logical ids."""

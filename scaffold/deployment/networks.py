@@ -15,6 +15,7 @@ from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, StackId,
 
 # What a load balancer needs in each of its subnets.
 LOAD_BALANCER_ADDRESSES = 8
+_OWN = "a VPC of its own"
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,17 @@ def new_networks(service: Service, existing: Mapping[str, Stack]) -> tuple[list[
         existing: The account's stacks, by name.
 
     Raises:
-        ScaffoldError: An environment would move to another VPC.
+        ScaffoldError: An environment would move to another VPC, or its VPC to other addresses.
     """
     own: list[OwnNetwork] = []
     given: list[ExistingNetwork] = []
     for environment in service.environments:
         block = _block(_parameters(service, NETWORK, environment).get("VpcCidr", ""))
-        if block and _deployed(service, NETWORK, environment, existing) is None:
+        deployed = _deployed(service, NETWORK, environment, existing)
+        if block and deployed is None:
             own.append(OwnNetwork(environment, block))
+        elif block and deployed and (before := _block(deployed.get("VpcCidr", ""))) != block:
+            raise _moved(environment, f"the network {before}", f"the network {block}", "vpc_cidr")
         if network := _existing_network(service, environment, existing):
             given.append(network)
     return own, given
@@ -84,7 +88,7 @@ def _existing_network(service: Service, environment: str, existing: Mapping[str,
     vpc = placed.get("VpcId", "")
     deployed, running = (_deployed(service, kind, environment, existing) for kind in (ENVIRONMENT, SERVICE))
     if deployed is not None and deployed.get("VpcId", "") != vpc:
-        raise _moved(environment, deployed.get("VpcId", ""), vpc)
+        raise _moved(environment, deployed.get("VpcId", "") or _OWN, vpc or _OWN, "vpc_id")
     public, tasks = _ids(placed.get("PublicSubnetIds", "")), _ids(run.get("SubnetIds", ""))
     public_before = _ids((deployed or {}).get("PublicSubnetIds", ""))
     running_subnets = _ids((running or {}).get("SubnetIds", ""))
@@ -127,10 +131,9 @@ def _ids(text: str) -> tuple[str, ...]:
     return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
-def _moved(environment: str, before: str, after: str) -> ScaffoldError:
-    own = "a VPC of its own"
+def _moved(environment: str, before: str, after: str, question: str) -> ScaffoldError:
     return ScaffoldError(
-        f"{environment} runs in {before or own} and cannot move to {after or own}: its load balancer cannot be moved.",
+        f"{environment} runs in {before} and cannot move to {after}: its load balancer cannot be moved.",
         f"Delete it first with `scaffold destroy --environment {environment}`, then run the same command again; or "
-        "change vpc_id back to keep it.",
+        f"change {question} back to keep it.",
     )

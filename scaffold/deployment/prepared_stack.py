@@ -70,6 +70,12 @@ class PreparedStack(Step):
         if self._stack is not None and not owned(self._service, self._stack):
             raise comparison.foreign(self._stack, self._service.app_name)
         self._check_usable()
+        if self._stack is not None and self._stack.status == "UPDATE_ROLLBACK_FAILED":
+            # No refusal: what the rollback lacks may be a permission that this deployment brings.
+            self._console.warn(
+                f"The stack {self.name} is {self._stack.status}, so releases fail there: run `scaffold repair "
+                f"{self._id.environment}` after this."
+            )
 
     def wait(self) -> None:
         """Wait for the end of a creation or deletion that another command has started."""

@@ -91,7 +91,7 @@ class RehearsalResult(Result):
         container_engine: With its version; None where images were stood in for.
         requests: How many were sent to production during its release.
         failed_requests: How many of them had no answer or an error.
-        alarms_without_data: Those of production that had nothing to judge; None where it was not released.
+        alarms_without_data: Those of production that had too little to judge; None where it was not released.
     """
 
     command: ClassVar[str] = "rehearse"
@@ -126,6 +126,7 @@ def rehearse(
     *,
     until: str | None,
     failing: str | None,
+    speed: float,
     approve: Callable[[WaitingRelease], bool],
     console: Console,
 ) -> RehearsalResult:
@@ -136,6 +137,7 @@ def rehearse(
         target: An AWS in which nothing of the service exists.
         until: The stage after whose success the rehearsal ends; None for the last one.
         failing: The action that the target makes fail, as STAGE/ACTION; None for none.
+        speed: How many seconds of waiting pass in one second.
         approve: Called with each release that waits for approval; false ends the rehearsal.
 
     Raises:
@@ -148,7 +150,7 @@ def rehearse(
     with signed_in(service, target, console) as session:
         until = _prepare(session, service, until, failing)
         waiting, failed = None, None
-        traffic = Traffic(_url_of(session, service))
+        traffic = Traffic(_url_of(session, service), speed)
         since = datetime.now(UTC)
         try:
             with traffic.during():

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git
 from scaffold.core.git_failures import GitFailed
+from scaffold.core.installation import install_command
 from scaffold.core.target import LOCAL_VARIABLE, RUNS_VARIABLE, Endpoint, Target, local_endpoint
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.downloads import DOWNLOADS, downloads
@@ -29,6 +30,7 @@ from scaffold.local.ministack_names import TESTED
 from scaffold.local.reach import answers
 
 _EXTRA = ("hypercorn", "ministack", "trustme")
+_REQUIREMENT = "gitops-scaffold[local]"
 _BUNDLE, _CONFIG, _CREDENTIALS = "authorities.pem", "aws-config", "aws-credentials"
 _START_SECONDS = 60.0
 _END_SECONDS = 30.0
@@ -172,7 +174,7 @@ def _require_extra() -> None:
     if missing:
         raise ScaffoldError(
             f"Local AWS needs packages that are not installed ({', '.join(missing)}).",
-            "Install them with: pip install 'gitops-scaffold[local]'",
+            f"Install them with: {install_command(_REQUIREMENT)}",
         )
 
 
@@ -223,7 +225,7 @@ def _wait_until_ready(server: subprocess.Popen[str], log: Path) -> dict[str, str
         lines = log.read_text(errors="replace").strip().splitlines()
         raise ScaffoldError(
             f"Local AWS did not start: {lines[-1] if lines else 'it gave no reason'}.",
-            "Run the command once more; if it fails again, reinstall with: pip install 'gitops-scaffold[local]'",
+            f"Run the command once more; if it fails again, reinstall with: {install_command(_REQUIREMENT)}",
         )
     said: dict[str, str] = json.loads(line)
     if "changed" in said:

@@ -17,14 +17,15 @@ from scaffold.views.place import place
 def text(result: DeployResult) -> str:
     """The result in several lines."""
     where = place(result.local, result.account, result.region)
+    remarks = [*_left(result), *_unnotified(result)]
     if result.release:
-        return "\n".join([*_released(result, result.release), *_left(result), *_unnotified(result)])
+        return "\n".join([*_released(result, result.release), *remarks])
     if not result.changed:
-        return "\n".join([f"{result.service} is up to date in {where}: nothing to do.", *_left(result)])
+        return "\n".join([f"{result.service} is up to date in {where}: nothing to do.", *remarks])
     if result.planned:
-        return "\n".join([f"{result.service} in {where} would change:", *_changes(result), *_left(result)])
+        return "\n".join([f"{result.service} in {where} would change:", *_changes(result), *remarks])
     command, effect = next_step(result)
-    return "\n".join([summary(result), *_left(result), *_unnotified(result), "", "Next:", f"  {command}  {effect}"])
+    return "\n".join([summary(result), *remarks, "", "Next:", f"  {command}  {effect}"])
 
 
 def summary(result: DeployResult) -> str:
@@ -41,7 +42,7 @@ def summary(result: DeployResult) -> str:
             ]
         )
     pipeline = [f"  pipeline    {result.pipeline_url}"] if result.pipeline_url else []
-    created = f"{result.service} is deployed to {where}. The pipeline now creates its environments."
+    created = f"{result.service} is deployed to {where}. The pipeline now releases it to its environments."
     return "\n".join([created, *pipeline, repository])
 
 
@@ -91,7 +92,7 @@ def next_step(result: DeployResult) -> tuple[str, str]:
     if not result.runs:
         return f"aws cloudformation list-stacks --region {result.region}", "lists the stacks"
     if result.local:
-        return "scaffold status --watch", "shows the pipeline, which creates the environments"
+        return "scaffold status --watch", "shows the pipeline and the environments"
     profile = f"AWS_PROFILE={shlex.quote(result.push_profile)} " if result.push_profile else ""
     return f"{profile}git push {result.remote} {names.BRANCH}", "after a commit: the pipeline releases it"
 

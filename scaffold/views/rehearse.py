@@ -78,4 +78,4 @@ def _traffic(result: RehearsalResult) -> Iterator[tuple[str, str]]:
         return
     yield "traffic", f"{count(result.requests, 'request')} sent during the release, {result.failed_requests} failed"
     if result.alarms_without_data:
-        yield "alarms", f"without data, so not exercised: {', '.join(result.alarms_without_data)}"
+        yield "alarms", f"without enough data, so not exercised: {', '.join(result.alarms_without_data)}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scaffold.deployment.boundaries import _served
 from scaffold.iam.grants import Grant, Limit
 from scaffold.service.service import read
 from tests.deploy.services import FOUNDATION, PERMISSIONS, Wire, client, commit, environment_stack, run
@@ -47,8 +48,13 @@ def create_role(service: Path, actions: list[str], resource: Any = "*", **more: 
         "Policies": [{"PolicyName": "use", "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}],
         **more,
     }
-    name, api = environment_stack(app, "dev", "environment"), client("cloudformation")
-    body = json.dumps({"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": properties}}})
+    return create_environment(service, {"Role": {"Type": "AWS::IAM::Role", "Properties": properties}})
+
+
+def create_environment(service: Path, resources: dict[str, Any]) -> str:
+    """Create or update the environment stack of dev; return its name."""
+    name, api = environment_stack(read(service).app_name, "dev", "environment"), client("cloudformation")
+    body = json.dumps({"Resources": resources})
     exists = name in [one["StackName"] for one in api.describe_stacks()["Stacks"]]
     (api.update_stack if exists else api.create_stack)(
         StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"]
@@ -61,6 +67,51 @@ def create_role(service: Path, actions: list[str], resource: Any = "*", **more: 
 def commit_role(service: Path, template: str) -> None:
     (service / "infrastructure" / "deploy-role.yaml").write_text(template)
     commit(service)
+
+
+def test_a_deploy_role_keeps_the_services_of_deployed_resources(service: Path, wire: Wire) -> None:
+    def commit_services(*services: str) -> None:
+        actions = ", ".join(f"'{one}:*'" for one in services)
+        commit_role(service, with_digest(PERMISSIONS.replace("Action: '*'", f"Action: [{actions}]")))
+
+    commit_services("sns", "dynamodb", "sqs")
+    run(service)
+    key = {"AttributeName": "id", "KeyType": "HASH"}
+    table = {
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "KeySchema": [key],
+            "BillingMode": "PAY_PER_REQUEST",
+        },
+    }
+    user = create_environment(service, {"Table": table})
+    commit_services("sns")
+    for plan in (True, False):
+        error = refused(service, wire, plan=plan)
+        assert error.happened == (
+            "The deploy role in infrastructure/deploy-role.yaml no longer has permissions for AWS::DynamoDB::Table, "
+            f"of which {user} has resources."
+        )
+        assert error.remedy.startswith("Restore them, release the commit that deletes these resources first")
+    # Nothing of SQS is deployed.
+    commit_services("sns", "dynamodb")
+    assert run(service).changed
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "prefix"),
+    [
+        ("AWS::ElasticLoadBalancingV2::Listener", "elasticloadbalancing"),
+        ("AWS::ApplicationAutoScaling::ScalableTarget", "application-autoscaling"),
+        ("AWS::Cognito::UserPool", "cognito-idp"),
+        ("AWS::OpenSearchService::Domain", "es"),
+        ("AWS::EFS::FileSystem", "elasticfilesystem"),
+    ],
+)
+def test_the_prefix_of_a_types_actions(resource_type: str, prefix: str) -> None:
+    assert _served(resource_type, {prefix})
+    assert not _served(resource_type, {"sqs", "*"})
 
 
 def test_a_permission_in_use_is_kept(service: Path, wire: Wire) -> None:

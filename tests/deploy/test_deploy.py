@@ -99,6 +99,8 @@ def test_an_account_shows_where_the_pipeline_is_and_what_to_push(
     assert "The environment qa is no longer in the answers" in shown
     assert "notification_email=ADDRESS" in shown
     assert "sent to no one" not in text(replace(result, notifies=True))
+    assert "sent to no one" in text(replace(result, steps=[]))
+    assert "sent to no one" in text(replace(result, planned=True))
     assert f"https://{region}.{domain}/codesuite/codepipeline/pipelines/{name_of(service)}/view" in shown
     assert "git push origin main" in shown
     assert "local AWS" not in shown

@@ -215,6 +215,17 @@ def test_an_environment_cannot_move_to_another_vpc(service: Path, wire: Wire, pl
     assert untouched(service, wire)
 
 
+def test_the_addresses_of_a_network_that_exists_stay(service: Path, wire: Wire) -> None:
+    put(service, "dev", block="10.1.0.0/20")
+    create(service, "dev", "network")
+    put(service, "dev", block="10.2.0.0/20")
+    wire.calls.clear()
+    error = refusal(service)
+    assert "dev runs in the network 10.1.0.0/20 and cannot move to the network 10.2.0.0/20" in error.happened
+    assert "change vpc_cidr back" in error.remedy
+    assert untouched(service, wire)
+
+
 def test_an_environment_moves_by_its_deletion(service: Path, place: Place) -> None:
     put(service, "dev", block="10.1.0.0/20")
     run(service)

@@ -156,7 +156,9 @@ def test_prepared_and_released_stacks_cost_a_deployment_no_call(service: Path, t
         "UPDATE_ROLLBACK_FAILED",
     ],
 )
-def test_a_stack_that_exists_is_left_to_the_pipeline(service: Path, wire: Wire, state: str) -> None:
+def test_a_stack_that_exists_is_left_to_the_pipeline(
+    service: Path, wire: Wire, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     run(service)
     stack = environment_stack(read(service).app_name, "prod", "service")
     commit(service, infrastructure__placeholder_yaml=PLACEHOLDER + "  More: {Value: more}\n")
@@ -167,7 +169,9 @@ def test_a_stack_that_exists_is_left_to_the_pipeline(service: Path, wire: Wire, 
 
     wire.touched["DescribeStacks"] = describe
     wire.calls.clear()
+    capsys.readouterr()
     assert set(prepared(service).values()) == {"none"}
+    assert (f"The stack {stack} is {state}, so releases fail there" in capsys.readouterr().err) is ("FAILED" in state)
     assert not {"CreateStack", "CreateChangeSet", "DeleteStack"} & {call.partition(":")[2] for call in wire.calls}
 
 

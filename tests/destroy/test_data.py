@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from scaffold.aws import git_remote
+from scaffold.aws.data import holds_data
 from scaffold.core.errors import Interrupted, ScaffoldError
 from scaffold.core.git import git
 from scaffold.core.results import Change
@@ -95,6 +96,45 @@ def test_a_retained_resource_of_the_owner_is_kept_with_its_content(deployed: Pat
         assert Change("AWS::S3::Bucket", bucket, "delete") not in result.changes
     assert client("s3").get_object(Bucket=bucket, Key="order")["Body"].read() == b"x"
     assert traces(name_of(deployed)) == [bucket]
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "holds"),
+    [
+        ("AWS::DSQL::Cluster", True),
+        ("AWS::S3Tables::TableBucket", True),
+        ("AWS::MSK::Cluster", True),
+        ("AWS::EC2::Instance", True),
+        ("AWS::Logs::LogGroup", True),
+        ("AWS::NewService::Store", True),
+        ("Custom::Store", True),
+        ("AWS::SQS::QueuePolicy", False),
+        ("AWS::RDS::DBSubnetGroup", False),
+        ("AWS::EC2::VPC", False),
+        ("AWS::ECS::Service", False),
+    ],
+)
+def test_a_type_holds_data_unless_it_is_known_to_hold_none(resource_type: str, holds: bool) -> None:
+    assert holds_data(resource_type) is holds
+
+
+def test_data_in_a_nested_stack_is_named(deployed: Path, wire: Wire) -> None:
+    """Local AWS has no nested stacks: another stack is shown as one."""
+    bucket, inner = f"{name_of(deployed)}-reports", f"{name_of(deployed)}-nested"
+    create_stack(inner, {"Reports": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}}})
+    create_stack(
+        environment_stack(name_of(deployed), "prod", "environment"),
+        {"Nested": {"Type": "AWS::SNS::Topic"}},
+        name_of(deployed),
+    )
+
+    def nest(parsed: dict[str, Any]) -> None:
+        for one in parsed["StackResourceSummaries"]:
+            if one["LogicalResourceId"] == "Nested":
+                one |= {"ResourceType": "AWS::CloudFormation::Stack", "PhysicalResourceId": inner}
+
+    wire.touched["ListStackResources"] = nest
+    assert Change("AWS::S3::Bucket", bucket, "delete") in remove(deployed, plan=True).changes
 
 
 def test_only_the_foundation_declares_data_disposable(deployed: Path) -> None:

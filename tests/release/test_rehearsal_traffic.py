@@ -46,7 +46,7 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_LOOKS_EACH_SECONDS", "_REQUEST_EACH_SECONDS", "_AT_LEAST_SECONDS"):
+    for name in ("_LOOKS_EACH_SECONDS", "_AT_LEAST_SECONDS"):
         monkeypatch.setattr(rehearsal_traffic, name, 0.01)
 
 
@@ -61,7 +61,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 def test_requests_count_from_the_first_answer_on(server: Server) -> None:
     """Production may not have a task before, and no URL."""
     urls = iter([None, None])
-    traffic = Traffic(lambda: next(urls, server.url))
+    traffic = Traffic(lambda: next(urls, server.url), 600)
     with traffic.during():
         server.wait_for(6)
     assert traffic.sent.requests >= 2
@@ -70,7 +70,7 @@ def test_requests_count_from_the_first_answer_on(server: Server) -> None:
 
 @pytest.mark.parametrize("server", [(503,)], indirect=True)
 def test_a_release_that_fails_is_not_waited_for(server: Server) -> None:
-    traffic = Traffic(lambda: server.url)
+    traffic = Traffic(lambda: server.url, 600)
 
     def fail() -> None:
         with traffic.during():
@@ -85,7 +85,7 @@ def test_a_release_that_fails_is_not_waited_for(server: Server) -> None:
 @pytest.mark.parametrize("url", [None, "file:///etc/hostname"])
 def test_without_an_http_address_nothing_is_sent(url: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehearsal_traffic, "_LONGEST_WAIT_SECONDS", 0.1)
-    traffic = Traffic(lambda: url)
+    traffic = Traffic(lambda: url, 600)
     with traffic.during():
         pass
     assert traffic.sent == Sent()

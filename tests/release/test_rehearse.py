@@ -111,6 +111,18 @@ def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("fault", ["errors:20%", "latency:2s", "unhealthy"])
+def test_each_fault_is_judged_by_the_traffic_of_the_rehearsal(tmp_path: Path, fault: str) -> None:
+    root = small_service(tmp_path / "orders")
+    document = result_of(root, 1, "--yes", "--speed", "60", "--fault", f"live={fault}")
+    assert (document["failed"]["stage"], document["failed"]["action"]) == ("Live", "Service")
+    alarm = (
+        "ECS Deployment Circuit Breaker was triggered" if fault == "unhealthy" else "ECS Deployment Alarm was triggered"
+    )
+    assert alarm in document["failed"]["reason"]
+
+
+@pytest.mark.slow
 def test_a_fault_of_the_released_version_ends_the_release(tmp_path: Path) -> None:
     root = small_service(tmp_path / "orders")
     document = result_of(root, 1, "--yes", "--speed", "600", "--fault", "live=latency:1s", "--fault", "live=exit")

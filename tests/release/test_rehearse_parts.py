@@ -311,7 +311,7 @@ def test_the_result_says_which_alarms_were_not_exercised() -> None:
     sent: dict[str, Any] = {"requests": 12, "failed_requests": 1}
     shown = text(rehearsed(**sent, alarms_without_data=("orders-prod-memory", "orders-prod-latency")))
     assert "  traffic  12 requests sent during the release, 1 failed" in shown
-    assert "  alarms   without data, so not exercised: orders-prod-memory, orders-prod-latency" in shown
+    assert "  alarms   without enough data, so not exercised: orders-prod-memory, orders-prod-latency" in shown
     assert "not exercised" not in text(rehearsed(**sent, alarms_without_data=()))
     assert "traffic" not in text(rehearsed())
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import random
+import itertools
 import socket
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -40,6 +40,8 @@ class Balancers:
         self._ports: dict[str, tuple[int, asyncio.Server]] = {}
         self._routes: dict[str, Callable[[int], socket.socket]] = {}
         self._faults: dict[str, Fault] = {}
+        # The requests to an IP address since it has its fault, from 1.
+        self._requests: dict[str, Iterator[int]] = {}
         self._faulty = FaultyConnections(self._loop)
         self._subscribers: list[Callable[[str, Address, TargetHealth], None]] = []
         self._thread = threading.Thread(target=self._serve, name="load-balancers", daemon=True)
@@ -78,7 +80,8 @@ class Balancers:
         """Let the targets with an IP address have a fault from now on, or none."""
         if fault is None:
             self._faults.pop(ip, None)
-        else:
+        elif self._faults.get(ip) != fault:
+            self._requests[ip] = itertools.count(1)
             self._faults[ip] = fault
 
     def subscribe(self, subscriber: Callable[[str, Address, TargetHealth], None]) -> None:
@@ -180,7 +183,7 @@ class Balancers:
         fault = self._faults.get(address[0])
         if fault is None:
             return self._connect(address)
-        if random.random() < fault.errors:  # noqa: S311
+        if fault.fails(next(self._requests[address[0]])):
             return self._faulty.fail(500, fault.latency)
         made = self._connect(address)
         return self._faulty.delay(made, fault.latency) if fault.latency else made
