@@ -17,12 +17,12 @@ from scaffold.core import faults
 from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
 from scaffold.core.git import git
 from scaffold.core.isolation import isolated
-from scaffold.core.temporary import temporary_folder
 from scaffold.deployment import pipeline_names
 from scaffold.deployment.approval import WaitingRelease
 from scaffold.deployment.networks import new_networks
 from scaffold.deployment.rehearsal import RehearsalResult, rehearse
 from scaffold.local.environment import OwnLocalAws, running_local_aws
+from scaffold.local.folder import own_folder
 from scaffold.local.shell import container_engine, export_lines
 from scaffold.service import identity, names, preflight
 from scaffold.service.clone import clone
@@ -81,7 +81,7 @@ def run(
     commit = preflight.rehearsable_commit(service)
     identity.check_not_shallow(service)
     try:
-        with temporary_folder(_PREFIX) as folder:
+        with own_folder() as folder:
             return _rehearse(service, commit, folder, findings, injected, options, console, describe, report)
     except (KeyboardInterrupt, Interrupted):
         raise Interrupted(

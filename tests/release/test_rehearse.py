@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import tempfile
+import time
 from pathlib import Path
 
 import pexpect
@@ -13,6 +16,7 @@ import pytest
 
 from scaffold.core.git import git
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.folder import delete_abandoned
 from scaffold.service import names
 from tests.cli.running import COMMAND, ROOT
 from tests.deploy.services import IMPOSSIBLE, commit, make_service
@@ -292,6 +296,32 @@ def test_ctrl_c_leaves_nothing(tiny: Path, tmp_path: Path) -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_killed_rehearsal_is_deleted_by_the_next_local_aws(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    child = pexpect.spawn(
+        COMMAND[0],
+        [*COMMAND[1:], "rehearse"],
+        cwd=str(tiny),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TMPDIR": str(tmp_path / "tmp")},
+        encoding="utf-8",
+        timeout=250,
+        dimensions=(50, 250),
+    )
+    child.expect("Signed in")
+    child.kill(signal.SIGKILL)
+    child.expect(pexpect.EOF)
+    child.close()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    deadline = time.monotonic() + 60  # The server of local AWS ends by itself, and holds its folder until then.
+    while list((tmp_path / "tmp").iterdir()) and time.monotonic() < deadline:
+        delete_abandoned()
+        time.sleep(0.2)
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
