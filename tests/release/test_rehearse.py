@@ -27,6 +27,12 @@ KEY, SECRET = "AKIAQ3EGRT5ZPLANTED0", "p1an7ed/Secret+Access+Key/0123456789abcde
 LOGIN = "cGxhbnRlZDpyZWdpc3RyeS1wYXNzd29yZA=="
 
 
+@pytest.fixture(autouse=True)
+def aws_cli(path_with_aws_cli: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The AWS CLI of the builds."""
+    monkeypatch.setenv("PATH", path_with_aws_cli)
+
+
 def plant(folder: Path, trapped: str) -> dict[str, str]:
     """Settings and credentials of a real account wherever tools look for them, and a Git that records its variables."""
     home, bin_folder = folder / "home", folder / "bin"
