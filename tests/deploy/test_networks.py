@@ -215,6 +215,7 @@ def test_an_environment_cannot_move_to_another_vpc(service: Path, wire: Wire, pl
     assert untouched(service, wire)
 
 
+@pytest.mark.slow
 def test_an_environment_moves_by_its_deletion(service: Path, place: Place) -> None:
     put(service, "dev", block="10.1.0.0/20")
     run(service)

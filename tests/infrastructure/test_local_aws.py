@@ -234,7 +234,7 @@ def broken(template: Path, folder: Path) -> str:
 @pytest.mark.parametrize(
     "strategy",
     [
-        "rolling",
+        pytest.param("rolling", marks=pytest.mark.slow),
         "canary",
         pytest.param("linear", marks=pytest.mark.slow),
         pytest.param("blue_green", marks=pytest.mark.slow),

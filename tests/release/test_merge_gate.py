@@ -127,8 +127,9 @@ def eventually(check: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def merges(aws: None, tmp_path: Path) -> Merges:
-    return Merges(small_service(tmp_path / "service", app_name=unused_name(), environments="dev,prod"))
+def merges(aws: None, tmp_path: Path, request: pytest.FixtureRequest) -> Merges:
+    environments = getattr(request, "param", "dev,prod")
+    return Merges(small_service(tmp_path / "service", app_name=unused_name(), environments=environments))
 
 
 def edited(path: str, old: str, new: str) -> Callable[[Path], None]:
@@ -190,6 +191,7 @@ def test_a_release_that_needs_more_permissions_waits_for_a_deployment(merges: Me
     assert merges.asked(made) is None
 
 
+@pytest.mark.parametrize("merges", ["prod"], indirect=True)
 def test_a_change_of_the_pipeline_waits_for_a_person(merges: Merges) -> None:
     """From the first release on; `scaffold deploy` does not ship what was rejected."""
     assert merges.asked(merges.base) is None

@@ -107,6 +107,7 @@ def stopped(done: subprocess.CompletedProcess[str], words: str) -> None:
     assert done.stderr.splitlines()[-1] == f"Build stopped: {words}"
 
 
+@pytest.mark.slow
 def test_each_content_is_tested_built_and_pushed_once(build):
     """First build, a change outside of app/, a change in app/."""
     succeeded(build.run(CODEBUILD_RESOLVED_SOURCE_VERSION="c0ffee"))
