@@ -181,6 +181,7 @@ def test_only_new_subnets_of_a_load_balancer_need_addresses(service: Path, place
     assert f"The subnet {place.third} has 251 free addresses, and dev needs 252" in refusal(service, plan=True).happened
 
 
+@pytest.mark.slow
 def test_the_load_balancer_leaves_no_zone_in_which_tasks_run(service: Path, wire: Wire, place: Place) -> None:
     """Its stack is updated before the service's, in production before the approval."""
     put(service, "dev", place.vpc, place.public, place.private)

@@ -223,6 +223,7 @@ def test_protection_returns_and_is_added_to_a_new_production(service: Path, wire
     expect("dev")
 
 
+@pytest.mark.slow
 def test_a_creation_in_progress_is_waited_for_and_cannot_be_planned(service: Path, wire: Wire) -> None:
     run(service)
     stack, looks = environment_stack(read(service).app_name, "dev", "alarms"), [1]

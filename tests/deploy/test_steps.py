@@ -106,6 +106,7 @@ def test_plan_and_first_deployment_agree_step_by_step(service: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_plan_and_replacement_of_a_failed_stack_agree(service: Path) -> None:
     commit(service, infrastructure__pipeline_yaml=PIPELINE + IMPOSSIBLE)
     with pytest.raises(Exception, match="Queue"):
