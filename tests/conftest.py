@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.fast_botocore import look_at_names_once, prepare_clients_once, read_models_once
+from scaffold.local.environment import OwnLocalAws, running_local_aws
+from tests.fast_botocore import look_at_names_once, parse_timestamps_once, prepare_clients_once, read_models_once
 from tests.fast_copier import compile_templates_once, leave_file_modes_to_git
-from tests.fork_server import GIT_REMOTE_CODECOMMIT, programs
+from tests.fork_server import AWS_CLI, GIT_REMOTE_CODECOMMIT, programs
 
 # An example takes as long as the machine lets it.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -55,6 +60,16 @@ def pytest_configure() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep the compiled tests, whatever PYTHONDONTWRITEBYTECODE says: compiling them takes half of the collection."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        return (yield)
+    finally:
+        sys.dont_write_bytecode = before
+
+
 def pytest_collection_finish() -> None:
     """Leave what lives as long as the run, modules and tests, out of garbage collections."""
     gc.freeze()
@@ -83,6 +98,34 @@ def remote_helper() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session")
+def path_with_aws_cli() -> Iterator[str]:
+    """A PATH with an AWS CLI that starts quickly.
+
+    The lowest versions that the package allows are tested with the machine's `aws`.
+    """
+    if not importlib.util.find_spec("awscli"):
+        yield os.environ["PATH"]
+        return
+    with programs(aws=AWS_CLI) as folder:
+        yield f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.fixture(scope="session")
+def local_aws_for_builds(path_with_aws_cli: str) -> Callable[..., AbstractContextManager[OwnLocalAws]]:
+    """Runs local AWS whose builds have that AWS CLI; takes the arguments of `running_local_aws`."""
+
+    @contextmanager
+    def run(*arguments: Any, **options: Any) -> Iterator[OwnLocalAws]:
+        with ExitStack() as running:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("PATH", path_with_aws_cli)  # It finds the programs when it starts.
+                aws = running.enter_context(running_local_aws(*arguments, runs=True, **options))
+            yield aws
+
+    return run
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _fast_libraries() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -90,5 +133,6 @@ def _fast_libraries() -> Iterator[None]:
         leave_file_modes_to_git(monkeypatch)
         read_models_once(monkeypatch)
         prepare_clients_once(monkeypatch)
+        parse_timestamps_once(monkeypatch)
         look_at_names_once(monkeypatch)
         yield

@@ -10,7 +10,7 @@ from typing import Any
 
 import botocore.session
 import pytest
-from botocore import hooks, useragent
+from botocore import hooks, parsers, useragent
 from botocore.client import ClientCreator
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
@@ -59,6 +59,13 @@ def _copy(node: dict[str, Any]) -> dict[str, Any]:
         elif isinstance(value, hooks.NodeList):
             copied[key] = hooks.NodeList(value.first[:], value.middle[:], value.last[:])
     return copied
+
+
+def parse_timestamps_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all answers share the parsed timestamps: most of an account's are those of the answers before."""
+    monkeypatch.setattr(
+        parsers, "DEFAULT_TIMESTAMP_PARSER", functools.lru_cache(4096)(parsers.DEFAULT_TIMESTAMP_PARSER)
+    )
 
 
 def look_at_names_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +130,8 @@ def _end_as(connection: socket.socket, variables: Mapping[str, str]) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        connection.sendall(str(status or 0).encode())
+        with suppress(OSError):  # The client was killed.
+            connection.sendall(str(status or 0).encode())
         os._exit(0)
 
 

@@ -29,7 +29,14 @@ def in_shell(script: str, cwd: Path, **environment: str) -> subprocess.Completed
     )
 
 
-@pytest.mark.parametrize("arguments", ["new orders --defaults", "deploy", "destroy --yes", "local -- true", "deploy ."])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "new orders --defaults",
+        "destroy --yes",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("deploy", "local -- true", "deploy .")),
+    ],
+)
 def test_a_current_folder_that_was_deleted(tmp_path: Path, arguments: str) -> None:
     done = in_shell(f'mkdir gone && cd gone && rmdir "$PWD" && $SCAFFOLD {arguments}', tmp_path)
     assert_refused(done, 1, "The current folder does not exist any more")
@@ -53,7 +60,7 @@ def small_disk(script: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return in_shell(f"unshare -rm sh -c {shlex.quote(mount + script.replace('$SCAFFOLD', shlex.join(COMMAND)))}", cwd)
 
 
-@pytest.mark.parametrize("variable", ["TMPDIR", "HOME"])
+@pytest.mark.parametrize("variable", ["TMPDIR", pytest.param("HOME", marks=pytest.mark.slow)])
 def test_a_full_disk(tmp_path: Path, variable: str) -> None:
     done = small_disk(f"{variable}=$PWD/disk $SCAFFOLD new orders --defaults", tmp_path)
     assert_refused(done, 1, "Free space")

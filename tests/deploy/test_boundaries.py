@@ -130,6 +130,7 @@ def test_a_permission_in_use_is_kept(service: Path, wire: Wire) -> None:
     assert run(service).changed
 
 
+@pytest.mark.slow
 def test_templates_are_read_only_where_a_permission_is_removed(service: Path, wire: Wire) -> None:
     commit_role(service, deploy_role())
     run(service)
@@ -151,6 +152,7 @@ def test_templates_are_read_only_where_a_permission_is_removed(service: Path, wi
     assert read_for(deploy_role(old="'dynamodb:GetItem', ")) == unchanged + roles + 1
 
 
+@pytest.mark.slow
 def test_resources_and_policies_of_other_stacks_count(service: Path, wire: Wire) -> None:
     policy = """\
   Shared:

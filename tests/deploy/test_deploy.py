@@ -156,9 +156,10 @@ def test_repetition_with_nothing_to_do_takes_few_calls(service: Path, wire: Wire
     assert "nothing to do" in text(result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environments",
-    ["dev,staging,prod", pytest.param("dev,test,qa,load,staging,prod,dr,spare", marks=pytest.mark.slow)],
+    ["dev,staging,prod", "dev,test,qa,load,staging,prod,dr,spare"],
 )
 def test_repetition_with_the_kits_own_templates_takes_the_same_calls_for_all_environments(
     tmp_path: Path, wire: Wire, environments: str

@@ -156,6 +156,7 @@ def test_the_pipelines_own_stacks_are_left_to_it_as_long_as_it_updates_them(serv
     assert wire.calls.count("codepipeline:GetPipelineState") == 1
 
 
+@pytest.mark.slow
 def test_a_pipeline_that_cannot_update_itself_is_updated(service: Path, wire: Wire) -> None:
     app = read(service).app_name
     run(service)

@@ -74,7 +74,7 @@ def check_update(service: Path, calls: int, undisturbed: dict[str, Any]) -> None
     assert normal(service) == undisturbed["update"]
 
 
-@pytest.mark.parametrize("calls", [8, 12])
+@pytest.mark.parametrize("calls", [8, pytest.param(12, marks=pytest.mark.slow)])
 def test_killed_first_deployment(service: Path, undisturbed: dict[str, Any], calls: int) -> None:
     check_first(service, calls, undisturbed)
 
@@ -96,6 +96,7 @@ def test_killed_update_at_every_other_call(service: Path, undisturbed: dict[str,
     check_update(service, calls, undisturbed)
 
 
+@pytest.mark.slow
 def test_sweeps_reach_every_call(service: Path, wire: Wire) -> None:
     run(service)
     first = len([call for call in without_pages(wire.calls) if call != EVENTS]) + 2

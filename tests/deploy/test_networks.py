@@ -181,6 +181,7 @@ def test_only_new_subnets_of_a_load_balancer_need_addresses(service: Path, place
     assert f"The subnet {place.third} has 251 free addresses, and dev needs 252" in refusal(service, plan=True).happened
 
 
+@pytest.mark.slow
 def test_the_load_balancer_leaves_no_zone_in_which_tasks_run(service: Path, wire: Wire, place: Place) -> None:
     """Its stack is updated before the service's, in production before the approval."""
     put(service, "dev", place.vpc, place.public, place.private)
@@ -226,6 +227,7 @@ def test_the_addresses_of_a_network_that_exists_stay(service: Path, wire: Wire) 
     assert untouched(service, wire)
 
 
+@pytest.mark.slow
 def test_an_environment_moves_by_its_deletion(service: Path, place: Place) -> None:
     put(service, "dev", block="10.1.0.0/20")
     run(service)

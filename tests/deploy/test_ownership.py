@@ -92,6 +92,7 @@ def test_a_service_that_was_generated_again_is_another_one(service: Path, tmp_pa
     assert not run(clone(tmp_path / "clone", app_of(service))).changed
 
 
+@pytest.mark.slow
 def test_a_repository_that_was_pushed_again_from_another_history_is_another_ones(
     service: Path, tmp_path: Path, wire: Wire
 ) -> None:

@@ -135,6 +135,7 @@ def test_the_creations_are_started_together(service: Path, wire: Wire) -> None:
     assert wire.calls[ours[0] : ours[-1] + 1] == ["cloudformation:CreateStack"] * 14
 
 
+@pytest.mark.slow
 def test_prepared_and_released_stacks_cost_a_deployment_no_call(service: Path, tmp_path: Path, wire: Wire) -> None:
     without = make_service(tmp_path / "without", environments="dev,prod,dr", production="prod")
     run(service), run(without)
@@ -227,6 +228,7 @@ def test_protection_returns_and_is_added_to_a_new_production(service: Path, wire
     expect("dev")
 
 
+@pytest.mark.slow
 def test_a_creation_in_progress_is_waited_for_and_cannot_be_planned(service: Path, wire: Wire) -> None:
     run(service)
     stack, looks = environment_stack(read(service).app_name, "dev", "alarms"), [1]
@@ -274,7 +276,7 @@ def test_what_may_hold_resources_is_not_replaced(service: Path, wire: Wire, stat
     assert "cloudformation:CreateStack" not in wire.calls
 
 
-@pytest.mark.parametrize("creations", [5, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 14))])
+@pytest.mark.parametrize("creations", [pytest.param(number, marks=pytest.mark.slow) for number in (1, 5, 14)])
 def test_a_killed_deployment_is_completed_by_the_next(service: Path, wire: Wire, creations: int) -> None:
     """Killed after that many creations were started."""
     other = with_stacks(make_service(service.parent / "other", environments="dev,prod,dr", production="prod"), "dev")

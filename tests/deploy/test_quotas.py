@@ -206,6 +206,7 @@ def test_a_deployment_without_changes_reads_no_quota(service: Path, wire: Wire) 
     assert codes(wire.calls) == []
 
 
+@pytest.mark.slow
 def test_only_environments_that_are_not_deployed_count(service: Path, wire: Wire) -> None:
     add_environments(service, egress="public_ip")
     run(service)

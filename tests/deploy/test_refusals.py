@@ -199,7 +199,10 @@ def test_unreachable_git_endpoint(service: Path, monkeypatch: pytest.MonkeyPatch
     assert "cannot be reached over the network" in refusal(service).happened
 
 
-@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION", "profile"])
+@pytest.mark.parametrize(
+    "variable",
+    ["AWS_REGION", *(pytest.param(one, marks=pytest.mark.slow) for one in ("AWS_DEFAULT_REGION", "profile"))],
+)
 def test_another_region_in_the_configuration_is_ignored(
     service: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
 ) -> None:

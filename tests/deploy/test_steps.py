@@ -75,10 +75,10 @@ def lost_role(service: Path) -> None:
     [
         (changed_template, {"branch", "stack"}),
         pytest.param(changed_policy, {"branch", "stack"}, marks=pytest.mark.slow),
-        (changed_rule, {"branch", "approval-rule-template"}),
+        pytest.param(changed_rule, {"branch", "approval-rule-template"}, marks=pytest.mark.slow),
         pytest.param(removed_rule, {"branch", "approval-rule-template"}, marks=pytest.mark.slow),
         (lost_association, {"approval-rule-template"}),
-        (lost_role, {"service-linked-role"}),
+        pytest.param(lost_role, {"service-linked-role"}, marks=pytest.mark.slow),
         pytest.param(commit, {"branch"}, marks=pytest.mark.slow),
     ],
 )
@@ -106,6 +106,7 @@ def test_plan_and_first_deployment_agree_step_by_step(service: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_plan_and_replacement_of_a_failed_stack_agree(service: Path) -> None:
     commit(service, infrastructure__pipeline_yaml=PIPELINE + IMPOSSIBLE)
     with pytest.raises(Exception, match="Queue"):
@@ -162,6 +163,7 @@ def test_a_new_kind_of_stack_is_one_row_and_one_template(tmp_path: Path, aws: No
     assert deleted[-2:] == [f"{app}-data", foundation_stack(app)]
 
 
+@pytest.mark.slow
 def test_a_new_kind_of_environment_stack_is_found_and_deleted(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = StackKind("tables", Deployer.PIPELINE, per_environment=True)
     monkeypatch.setattr(stack_kinds, "STACK_KINDS", (*stack_kinds.STACK_KINDS, kind))

@@ -61,7 +61,7 @@ def test_a_warning_is_shown_and_stops_nothing(changed: Path, wire: Wire, capsys:
     assert f"validation warns of More at {PATH}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("status", ["FAILED", "CREATE_COMPLETE"])
+@pytest.mark.parametrize("status", ["FAILED", pytest.param("CREATE_COMPLETE", marks=pytest.mark.slow)])
 def test_a_failure_stops_plan_and_deployment_with_path_and_reason(changed: Path, wire: Wire, status: str) -> None:
     """Its reason is CloudFormation's, not the sentence that leads to another API."""
 

@@ -245,7 +245,15 @@ def test_a_full_bucket_of_the_owner_is_checked_first(deployed: Path, wire: Wire)
     assert traces(name_of(deployed)) == []
 
 
-@pytest.mark.parametrize("operation", ["DeleteObjects", "DeleteBucket", "ScheduleKeyDeletion", "ListTaskDefinitions"])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param("DeleteObjects", marks=pytest.mark.slow),
+        "DeleteBucket",
+        pytest.param("ScheduleKeyDeletion", marks=pytest.mark.slow),
+        "ListTaskDefinitions",
+    ],
+)
 def test_an_interrupted_teardown_is_continued(deployed: Path, wire: Wire, operation: str) -> None:
     """Also for an environment that the answers no longer name, and after its stacks are deleted."""
     answers = deployed / ".copier-answers.yml"
@@ -271,6 +279,7 @@ def test_an_interrupted_teardown_is_continued(deployed: Path, wire: Wire, operat
     assert not remove(deployed, plan=True).changes
 
 
+@pytest.mark.slow
 def test_events_of_one_moment_come_in_any_order(deployed: Path, wire: Wire) -> None:
     """What an interrupted teardown has retained is found wherever the event of the stack itself stands."""
 
@@ -286,6 +295,7 @@ def test_events_of_one_moment_come_in_any_order(deployed: Path, wire: Wire) -> N
     assert traces(name_of(deployed)) == []
 
 
+@pytest.mark.slow
 def test_a_service_destroyed_half_way_can_be_deployed_again(deployed: Path, wire: Wire) -> None:
     """While the foundation's stack exists, so do its resources: no deployment relies on a missing bucket."""
     wire.throw("DeleteStack", KeyboardInterrupt())
@@ -299,6 +309,7 @@ def test_a_service_destroyed_half_way_can_be_deployed_again(deployed: Path, wire
     assert not run(deployed).changed
 
 
+@pytest.mark.slow
 def test_the_latest_template_says_what_is_disposable(deployed: Path) -> None:
     """An earlier stack called the image repository disposable; the same name is retained now."""
     app = name_of(deployed)
@@ -344,6 +355,7 @@ def test_a_key_whose_deletion_was_cancelled_is_kept(deployed: Path) -> None:
         client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
 
 
+@pytest.mark.slow
 def test_a_retained_log_group_is_kept(service: Path) -> None:
     app = name_of(service)
     run(service)
@@ -356,7 +368,7 @@ def test_a_retained_log_group_is_kept(service: Path) -> None:
     client("logs").delete_log_group(logGroupName=group)
 
 
-@pytest.mark.parametrize("option", ["--depth=1", "--filter=blob:none"])
+@pytest.mark.parametrize("option", ["--depth=1", pytest.param("--filter=blob:none", marks=pytest.mark.slow)])
 def test_an_incomplete_clone_is_refused(deployed: Path, tmp_path: Path, wire: Wire, option: str) -> None:
     """It may hold the newest commit, and not the history or the files that the repository would be deleted with."""
     app = name_of(deployed)
@@ -369,6 +381,7 @@ def test_an_incomplete_clone_is_refused(deployed: Path, tmp_path: Path, wire: Wi
     assert app in str(client("codecommit").list_repositories()["repositories"])
 
 
+@pytest.mark.slow
 def test_a_remedy_for_one_environment_names_it(deployed: Path, wire: Wire) -> None:
     asked = []
     with pytest.raises(ScaffoldError) as declined:
@@ -388,6 +401,7 @@ def test_a_remedy_for_one_environment_names_it(deployed: Path, wire: Wire) -> No
     client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=False)
 
 
+@pytest.mark.slow
 def test_two_teardowns_at_once_both_end(deployed: Path) -> None:
     lift_protection(name_of(deployed))
     with ThreadPoolExecutor(2) as pool:
@@ -425,6 +439,7 @@ def test_log_groups_and_task_definitions_of_others_are_kept(service: Path) -> No
     assert [one.name for one in result.kept if one.reason == "foreign"] == [environment_stack(app, "prod", "service")]
 
 
+@pytest.mark.slow
 def test_commits_that_only_a_tag_contains_are_kept(deployed: Path, tmp_path: Path) -> None:
     app = name_of(deployed)
     colleague = tmp_path / "clone"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from botocore.config import Config
 
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
-from scaffold.local.environment import running_local_aws
+from scaffold.local.environment import OwnLocalAws
 from tests.conftest import isolated
 from tests.engine.roles import create_roles
 
@@ -27,9 +28,11 @@ BUCKET = "artifacts"
 
 
 @pytest.fixture(scope="module")
-def variables() -> Iterator[dict[str, str]]:
+def variables(
+    local_aws_for_builds: Callable[..., AbstractContextManager[OwnLocalAws]],
+) -> Iterator[dict[str, str]]:
     """The environment variables of a local AWS that runs pipelines."""
-    with running_local_aws(REGION, runs=True) as aws:
+    with local_aws_for_builds(REGION) as aws:
         yield aws.variables
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
+
 from tests.engine.conftest import REGION, Client, Repository
 from tests.engine.test_pipeline_runs import Pipeline, action, pipeline, stage
 
@@ -30,6 +32,7 @@ def create_project(client: Client, name: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_pipeline_builds_the_pushed_commit(pipeline: Pipeline, repository: Repository, client: Client) -> None:
     create_project(client, pipeline.name)
     variables = json.dumps([{"name": "WHO", "value": "#{SourceVariables.BranchName}"}])

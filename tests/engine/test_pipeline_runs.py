@@ -441,6 +441,7 @@ def test_an_unknown_provider_is_not_rehearsed(pipeline: Pipeline, repository: Re
     assert message == "not rehearsed: the provider ElasticBeanstalk"
 
 
+@pytest.mark.slow
 def test_no_thread_keeps_local_aws_from_ending(tmp_path: Path) -> None:
     """An approval waits when local AWS ends."""
     with running_local_aws(REGION, runs=True) as aws:

@@ -134,7 +134,7 @@ def test_refused(evaluate: Evaluate, answers: dict[str, Any], words: str) -> Non
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        ({"vpc_id": EXISTING_VPC}, SEVERAL),
+        pytest.param({"vpc_id": EXISTING_VPC}, SEVERAL, marks=pytest.mark.slow),
         ({"public_subnet_ids": PUBLIC_SUBNETS}, "belongs to vpc_id, which is empty"),
         pytest.param(
             {**PUBLIC, "vpc_cidr": "10.0.0.0/16"}, "belongs to VPCs that the service creates", marks=pytest.mark.slow

@@ -1,10 +1,13 @@
-"""Generated services: one for each set of answers, in each test process."""
+"""Generated services: one for each set of answers, shared by all test processes."""
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,12 +22,23 @@ Generated = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Generated:
-    """Generate a service, once for each set of answers."""
-    folder = tmp_path_factory.mktemp("generated")
+    """Generate a service, once for each set of answers in a test run. Read-only."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "infrastructure"
+    folder.mkdir(exist_ok=True)
 
     def of(**answers: Any) -> Path:
         key = hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()[:12]
-        return folder / key if (folder / key).exists() else generate(folder / key, **answers)
+        service, done = folder / key, folder / f"{key}.done"
+        with (folder / f"{key}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(service, ignore_errors=True)
+                generate(service, **answers)
+                done.touch()
+        return service
 
     return of
 

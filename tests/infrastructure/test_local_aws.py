@@ -234,7 +234,7 @@ def broken(template: Path, folder: Path) -> str:
 @pytest.mark.parametrize(
     "strategy",
     [
-        "rolling",
+        pytest.param("rolling", marks=pytest.mark.slow),
         "canary",
         pytest.param("linear", marks=pytest.mark.slow),
         pytest.param("blue_green", marks=pytest.mark.slow),
@@ -348,14 +348,15 @@ Outputs:
 
 
 def test_the_foundation_can_be_created_after_a_failed_creation(
-    account: Callable[..., Account], generated: Callable[..., Path]
+    account: Callable[..., Account], generated: Callable[..., Path], tmp_path: Path
 ) -> None:
     answers = {"app_name": "repeated", "environments": "live"}
     aws = account(**answers)
     template = generated(**answers) / "infrastructure" / "foundation.yaml"
-    (template.parent / "broken.yaml").write_text(template.read_text().replace("\nOutputs:\n", BROKEN))
+    failing = tmp_path / "broken.yaml"
+    failing.write_text(template.read_text().replace("\nOutputs:\n", BROKEN))
     with pytest.raises(AssertionError, match="Broken"):
-        aws.apply("foundation", "broken.yaml", "foundation.json")
+        aws.apply("foundation", str(failing), "foundation.json")
     aws.delete("foundation")
     # No resource with a fixed name is left that would fail the next creation.
     outputs = aws.apply("foundation", "foundation.yaml", "foundation.json")

@@ -63,6 +63,7 @@ def release(account: Account, image: str, version: str) -> str:
     return outputs["environment"]["ServiceUrl"]
 
 
+@pytest.mark.slow
 def test_the_address_of_an_environment_answers_with_the_version(account: Account, image: str) -> None:
     for version in ("1" * 12, "2" * 12):
         url = release(account, image, version)

@@ -53,12 +53,16 @@ def client(variables: dict[str, str]) -> Client:
 
 
 @pytest.fixture
-def shell(variables: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def shell(
+    variables: dict[str, str], path_with_aws_cli: str, tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs a shell command in local AWS, with a temporary working and home directory."""
 
     def run(command: str, **more: str) -> subprocess.CompletedProcess[str]:
         environment = isolated(tmp_path) | variables | more
-        environment["PATH"] = f"{variables['PATH']}{os.pathsep}{Path(sys.executable).parent}"
+        programs_of_local_aws = variables["PATH"].partition(os.pathsep)[0]
+        folders = programs_of_local_aws, path_with_aws_cli, str(Path(sys.executable).parent)
+        environment["PATH"] = os.pathsep.join(folders)
         return subprocess.run(
             command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
         )

@@ -127,7 +127,7 @@ def test_two_starts_at_once_start_one(machine: Machine) -> None:
 
 @PROC
 @pytest.mark.parametrize(
-    "command", ["start", pytest.param("status", marks=pytest.mark.slow), pytest.param("stop", marks=pytest.mark.slow)]
+    "command", [pytest.param("start", marks=pytest.mark.slow), "status", pytest.param("stop", marks=pytest.mark.slow)]
 )
 def test_a_killed_server_is_noticed(machine: Machine, command: str) -> None:
     machine.run("start", "--no-run")

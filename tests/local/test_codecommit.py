@@ -77,6 +77,7 @@ def test_a_push_through_git_remote_codecommit_arrives(shell: Shell, codecommit: 
     assert second.stdout == "hello\n"
 
 
+@pytest.mark.slow
 def test_a_large_push_is_accepted_in_chunks(shell: Shell, name: str, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(os.urandom(6_000_000))
     done = shell(

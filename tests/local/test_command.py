@@ -88,6 +88,7 @@ def test_inside_a_service_its_region_is_named(environment: dict[str, str], tmp_p
     assert done.stdout == "eu-central-1\n"
 
 
+@pytest.mark.slow
 def test_a_command_ended_by_a_signal_gives_the_shells_exit_code(environment: dict[str, str]) -> None:
     assert run(environment, "--no-run", "--", "sh", "-c", "kill -KILL $$").returncode == 128 + 9
 
@@ -119,6 +120,7 @@ def test_inside_one_a_command_uses_that_one(environment: dict[str, str]) -> None
     assert "using it" in done.stderr
 
 
+@pytest.mark.slow
 def test_inside_one_another_is_not_started_in_the_foreground(environment: dict[str, str]) -> None:
     done = run(environment, "--no-run", "--", *SCAFFOLD, "local")
     assert done.returncode == 1

@@ -161,6 +161,7 @@ def test_another_response_to_describe_stacks_still_shows_roles(change: Change, c
         assert (made["RootId"], made["RoleARN"]) == ("none", role["Role"]["Arn"])
 
 
+@pytest.mark.slow
 def test_another_response_without_stacks_is_an_error(change: Change, client: Client) -> None:
     values = {"old": b"Stacks>", "new": b"StackList>"}
     change(CLOUDFORMATION + RESPONSE.format(table="handlers._ACTION_HANDLERS", action="DescribeStacks", **values))
@@ -170,6 +171,7 @@ def test_another_response_without_stacks_is_an_error(change: Change, client: Cli
             cloudformation.describe_stacks()
 
 
+@pytest.mark.slow
 def test_another_response_to_create_role_is_an_error(change: Change, client: Client) -> None:
     values = {"old": b"CreateRoleResult>", "new": b"Result>"}
     imports = "from ministack.services import iam\n"

@@ -29,14 +29,19 @@ from tests.new.running import run_new
     "failure",
     [
         pytest.param(KeyboardInterrupt(), marks=pytest.mark.slow),
-        Interrupted("Interrupted; AWS continues.", "Run `cd /x && scaffold deploy` to continue from their result."),
+        pytest.param(
+            Interrupted("Interrupted; AWS continues.", "Run `cd /x && scaffold deploy` to continue from their result."),
+            marks=pytest.mark.slow,
+        ),
         ScaffoldError("The stack failed.", "Fix the cause, then run `scaffold deploy` again."),
         pytest.param(
             ScaffoldError("A stack is stuck.", "Run `scaffold repair dev`, then `scaffold deploy` again."),
             marks=pytest.mark.slow,
         ),
         ScaffoldError("A stack is half deleted.", "Run `scaffold destroy`, then `scaffold deploy` again."),
-        ScaffoldError("It failed.", "Continue with `cd FOLDER && scaffold deploy`."),
+        pytest.param(
+            ScaffoldError("It failed.", "Continue with `cd FOLDER && scaffold deploy`."), marks=pytest.mark.slow
+        ),
     ],
     ids=["KeyboardInterrupt", "Interrupted", "deploy", "repair", "destroy", "folder"],
 )
@@ -80,7 +85,10 @@ def test_what_failed_on_the_local_aws_in_the_background_advises_commands_for_tha
 # ---- inside another repository ----
 
 
-@pytest.mark.parametrize("folder", ["orders", "services/orders", "with space/o'rders"])
+@pytest.mark.parametrize(
+    "folder",
+    [*(pytest.param(one, marks=pytest.mark.slow) for one in ("orders", "services/orders")), "with space/o'rders"],
+)
 def test_a_service_inside_another_repository_says_how_to_exclude_it(tmp_path: Path, folder: str) -> None:
     outer = tmp_path / "outer"
     git("init", "-q", str(outer), cwd=tmp_path)

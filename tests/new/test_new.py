@@ -272,6 +272,7 @@ def test_the_json_of_the_result_is_pinned(tmp_path: Path) -> None:
     assert document["directory"] == str(tmp_path / "orders")
 
 
+@pytest.mark.slow
 def test_what_to_type_next(tmp_path: Path) -> None:
     done = scaffold(
         "new", "my orders", "--defaults", "--data", "app_name=orders", "--kit", kit_repository(), cwd=tmp_path

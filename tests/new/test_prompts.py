@@ -144,6 +144,7 @@ def test_an_answer_can_be_changed_in_the_summary(start: Start, tmp_path: Path) -
     assert (answers["environments"], answers["production"]) == ("test,prod,dr", "prod")
 
 
+@pytest.mark.slow
 def test_changing_the_environments_prompts_for_production_if_it_is_none_of_them(start: Start, tmp_path: Path) -> None:
     child = start("--data", "app_name=orders", "--no-deploy")
     accept_all(child, *AFTER_THE_NAME)
@@ -213,9 +214,9 @@ def test_an_answer_under_customize_turns_it_on(start: Start, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("at", "key"),
     [
-        ("Service 1/4", CTRL_C),
+        pytest.param("Service 1/4", CTRL_C, marks=pytest.mark.slow),
         pytest.param("Service 1/4", CTRL_D, marks=pytest.mark.slow),
-        ("Tasks 1/2", CTRL_C),
+        pytest.param("Tasks 1/2", CTRL_C, marks=pytest.mark.slow),
         pytest.param("Releases 3/3", CTRL_C, marks=pytest.mark.slow),
         (SUMMARY, CTRL_C),
         pytest.param(SUMMARY, CTRL_D, marks=pytest.mark.slow),
@@ -256,6 +257,7 @@ def test_results_and_prompts_have_streams_of_their_own(start: Start, tmp_path: P
     assert "\x1b" not in text
 
 
+@pytest.mark.slow
 def test_without_credentials_there_is_no_prompt_about_deploying(start: Start, tmp_path: Path) -> None:
     child = start("--data", "app_name=orders")
     accept_all(child, *AFTER_THE_NAME)

@@ -206,6 +206,7 @@ def generated(answers: dict[str, Any], folder: Path) -> Path | None:
     return folder / "service"
 
 
+@pytest.mark.slow
 @settings(FAST, max_examples=5)
 @given(answers=sensible)
 def test_valid_answers_give_well_formed_files(answers: dict[str, Any]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import boto3
@@ -12,7 +13,7 @@ import pytest
 
 import scaffold.aws.git_remote
 import scaffold.aws.session
-from scaffold.local.environment import running_local_aws
+from scaffold.local.environment import OwnLocalAws
 from scaffold.service import names
 from scaffold.service.service import read
 from tests.deploy.services import Wire, commit, make_service
@@ -21,9 +22,11 @@ from tests.release.services import BUILD, PIPELINE
 
 
 @pytest.fixture(scope="session")
-def running_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def running_variables(
+    tmp_path_factory: pytest.TempPathFactory, local_aws_for_builds: Callable[..., AbstractContextManager[OwnLocalAws]]
+) -> Iterator[dict[str, str]]:
     home = tmp_path_factory.mktemp("home")
-    with running_local_aws(runs=True, speed=100) as aws:
+    with local_aws_for_builds(speed=100) as aws:
         keys = aws.variables["AWS_ACCESS_KEY_ID"], aws.variables["AWS_SECRET_ACCESS_KEY"]
         session = boto3.session.Session(*keys, region_name=aws.region)
         create_roles(session.client("iam", endpoint_url=aws.variables["AWS_ENDPOINT_URL"]), "build", "pipeline", "push")

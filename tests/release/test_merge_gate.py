@@ -122,13 +122,14 @@ def eventually(check: Callable[[], Any]) -> Any:
     end = time.monotonic() + 300
     while not (found := check()):
         assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.1)
+        time.sleep(0.5)
     return found
 
 
 @pytest.fixture
-def merges(aws: None, tmp_path: Path) -> Merges:
-    return Merges(small_service(tmp_path / "service", app_name=unused_name(), environments="dev,prod"))
+def merges(aws: None, tmp_path: Path, request: pytest.FixtureRequest) -> Merges:
+    environments = getattr(request, "param", "dev,prod")
+    return Merges(small_service(tmp_path / "service", app_name=unused_name(), environments=environments))
 
 
 def edited(path: str, old: str, new: str) -> Callable[[Path], None]:
@@ -190,11 +191,26 @@ def test_a_release_that_needs_more_permissions_waits_for_a_deployment(merges: Me
     assert merges.asked(made) is None
 
 
-def test_a_change_of_the_pipeline_waits_for_a_person_and_a_change_of_the_application_does_not(merges: Merges) -> None:
-    """From the first release on, until an approved change is deployed, with which later ones are compared."""
+@pytest.mark.parametrize("merges", ["prod"], indirect=True)
+def test_a_change_of_the_pipeline_waits_for_a_person(merges: Merges) -> None:
+    """From the first release on; `scaffold deploy` does not ship what was rejected."""
     assert merges.asked(merges.base) is None
     assert merges.deployed() == merges.base
 
+    hostile = merges.merge(HOSTILE["the gate removed"])
+    assert "infrastructure/pipeline.yaml" in (merges.asked(hostile) or "")
+    merges.answer(hostile, "Rejected")
+    assert (merges.deployed(), "Gate" in merges.stages()) == (merges.base, True)
+    steps = {step.name: step.action for step in run(merges.root).steps}
+    assert (steps[f"{merges.app}-checks"], steps[f"{merges.app}-pipeline"]) == ("none", "none")
+    assert merges.deployed() == merges.base
+
+
+@pytest.mark.slow
+def test_a_change_of_the_application_does_not_wait_and_changes_are_compared_with_what_is_deployed(
+    merges: Merges,
+) -> None:
+    """A rejected change is not deployed, an approved one is."""
     harmless = merges.merge(HARMLESS)
     assert merges.asked(harmless) is None
     merges.ended(harmless)
@@ -203,8 +219,7 @@ def test_a_change_of_the_pipeline_waits_for_a_person_and_a_change_of_the_applica
     hostile = merges.merge(HOSTILE["the gate removed"])
     assert "infrastructure/pipeline.yaml" in (merges.asked(hostile) or "")
     merges.answer(hostile, "Rejected")
-    assert (merges.deployed(), "Gate" in merges.stages()) == (harmless, True)
-    # `scaffold deploy` does not ship what was rejected.
+    assert merges.deployed() == harmless
     steps = {step.name: step.action for step in run(merges.root).steps}
     assert (steps[f"{merges.app}-checks"], steps[f"{merges.app}-pipeline"]) == ("none", "none")
     assert merges.deployed() == harmless

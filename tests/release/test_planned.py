@@ -82,6 +82,7 @@ def test_a_decision_shows_the_plan_and_a_release_without_changes_needs_none(plan
     assert {one.name: one.commit for one in look(planned).environments} == {"dev": third, "prod": third}
 
 
+@pytest.mark.slow
 def test_after_a_rollback_nothing_newer_is_planned_until_a_retry(planned: Path) -> None:
     app = read(planned).app_name
     approve(planned)

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
@@ -29,6 +30,12 @@ pytestmark = pytest.mark.timeout(600)
 # In the form of real ones.
 KEY, SECRET = "AKIAQ3EGRT5ZPLANTED0", "p1an7ed/Secret+Access+Key/0123456789abcdef"
 LOGIN = "cGxhbnRlZDpyZWdpc3RyeS1wYXNzd29yZA=="
+
+
+@pytest.fixture(autouse=True)
+def aws_cli(path_with_aws_cli: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The AWS CLI of the builds."""
+    monkeypatch.setenv("PATH", path_with_aws_cli)
 
 
 def plant(folder: Path, trapped: str) -> dict[str, str]:
@@ -72,26 +79,60 @@ def plant(folder: Path, trapped: str) -> dict[str, str]:
     }
 
 
-def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
-    """Of a service that belongs to an account, with credentials of that account all around."""
-    root = small_service(tmp_path / "orders", aws_account_id="123456789012")
+def rehearse_among_credentials(root: Path, folder: Path) -> dict[str, Any]:
+    """Rehearse with credentials of a real account all around, and check that it neither uses nor changes them.
+
+    Returns:
+        The document of the rehearsal.
+    """
     git("switch", "-q", "-c", "change", cwd=root)
     git("remote", "add", "origin", "https://example.com/orders.git", cwd=root)
     before = {path: path.read_bytes() for path in (root / ".git").rglob("*") if path.is_file()}
     with trap() as (trapped, connections):
-        done = rehearse(root, "--yes", "--json", "--speed", "600", **plant(tmp_path, trapped))
+        done = rehearse(root, "--yes", "--json", "--speed", "600", **plant(folder, trapped))
     assert done.returncode == 0, (done.stdout, done.stderr)
-    document = json.loads(done.stdout)
     # Also after an approval, at which the release is followed again, each line is printed once.
     assert done.stderr.count("✓ Build: Build") == 1
+
+    assert connections == []
+    assert not (folder / "asked").exists()
+    assert not (folder / "hooked").exists()
+    recorded = [path.read_text() for path in folder.glob("git-*")]
+    pushing = [variables for variables in recorded if "CODE_COMMIT_ENDPOINT=" in variables]
+    assert pushing
+    assert [
+        planted for planted in (KEY, SECRET, LOGIN, str(folder / "home")) for one in pushing if planted in one
+    ] == []
+    # Reading Git may refresh its index; everything else is as before.
+    now = {path: path.read_bytes() for path in (root / ".git").rglob("*") if path.is_file()}
+    assert {path.name for path in {**before, **now} if before.get(path) != now.get(path)} <= {"index"}
+    document: dict[str, Any] = json.loads(done.stdout)
     head = git("rev-parse", "HEAD", cwd=root)
     assert (document["command"], document["outcome"], document["commit"]) == ("rehearse", "succeeded", head)
+    return document
+
+
+def test_a_rehearsal_uses_no_account(tiny: Path, tmp_path: Path) -> None:
+    """Of a service that belongs to one."""
+    answers = tiny / ".copier-answers.yml"
+    answers.write_text(f'{answers.read_text()}aws_account_id: "123456789012"\n')
+    commit(tiny)
+    document = rehearse_among_credentials(tiny, tmp_path)
+    assert set(statuses(document).values()) == {"Succeeded"}
+    assert {one["commit"] for one in document["environments"]} == {document["commit"]}
+
+
+@pytest.mark.slow
+def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
+    """Of the kit's own service."""
+    root = small_service(tmp_path / "orders", aws_account_id="123456789012")
+    document = rehearse_among_credentials(root, tmp_path)
     # The merge gate has nothing to ask about what `scaffold deploy` has just deployed.
     ended = statuses(document)
     assert ended.pop(names.GATE_APPROVAL_STAGE) == "Skipped"
     assert set(ended.values()) == {"Succeeded"}
     (live,) = document["environments"]
-    assert (live["production"], live["commit"]) == (True, head)
+    assert (live["production"], live["commit"]) == (True, document["commit"])
     assert live["answers"] == live["version"] is not None
     # Memory is not measured; every other alarm had the traffic of the rehearsal.
     assert document["requests"] > 0
@@ -99,19 +140,6 @@ def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
         f"{document['service']}-live-memory"
     ]
     assert {action["name"] for stage in document["stages"] for action in stage["actions"]} >= {"Service", "Approval"}
-
-    assert connections == []
-    assert not (tmp_path / "asked").exists()
-    assert not (tmp_path / "hooked").exists()
-    recorded = [path.read_text() for path in tmp_path.glob("git-*")]
-    pushing = [variables for variables in recorded if "CODE_COMMIT_ENDPOINT=" in variables]
-    assert pushing
-    assert [
-        planted for planted in (KEY, SECRET, LOGIN, str(tmp_path / "home")) for one in pushing if planted in one
-    ] == []
-    # Reading Git may refresh its index; everything else is as before.
-    now = {path: path.read_bytes() for path in (root / ".git").rglob("*") if path.is_file()}
-    assert {path.name for path in {**before, **now} if before.get(path) != now.get(path)} <= {"index"}
 
 
 @pytest.mark.slow

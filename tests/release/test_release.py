@@ -99,6 +99,7 @@ def test_a_failed_stage_is_retried(service: Path) -> None:
         try_again(service, stage="test")
 
 
+@pytest.mark.slow
 def test_a_stopped_release_is_retried_from_its_stage(service: Path) -> None:
     commit(service, infrastructure__environment_yaml=ENVIRONMENT)
     waiting = release(service)
@@ -150,6 +151,7 @@ def test_nothing_is_deployed(service: Path) -> None:
         assert "`scaffold deploy`" in failed.value.remedy
 
 
+@pytest.mark.slow
 def test_a_lost_push_is_made_up_for(
     service: Path, wire: Wire, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -175,6 +177,7 @@ def test_a_lost_push_is_made_up_for(
     assert release(service).exit_code == 11
 
 
+@pytest.mark.slow
 def test_a_push_by_git_that_starts_nothing(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(service, infrastructure__environment_yaml=ENVIRONMENT)
     assert release(service).exit_code == 11
@@ -208,6 +211,7 @@ def test_another_service_of_the_same_name(service: Path, tmp_path: Path) -> None
     assert release(service).exit_code == 11
 
 
+@pytest.mark.slow
 def test_a_rollback_hides_neither_the_failure_nor_its_reason(service: Path) -> None:
     """The stage shows the rollback, which succeeds, and has the commit of the release before."""
     template = (service / "infrastructure/pipeline.yaml").read_text()

@@ -40,6 +40,7 @@ def test_its_own_tests_pass_and_leave_a_report(app):
     assert not report.findall(".//skipped")
 
 
+@pytest.mark.slow
 def test_lint_passes_and_finds_faults(app):
     done = npm(app, "lint")
     assert done.returncode == 0, done.stdout

@@ -107,6 +107,7 @@ def stopped(done: subprocess.CompletedProcess[str], words: str) -> None:
     assert done.stderr.splitlines()[-1] == f"Build stopped: {words}"
 
 
+@pytest.mark.slow
 def test_each_content_is_tested_built_and_pushed_once(build):
     """First build, a change outside of app/, a change in app/."""
     succeeded(build.run(CODEBUILD_RESOLVED_SOURCE_VERSION="c0ffee"))
@@ -226,6 +227,7 @@ def public_registry(build: Build, answer: str) -> Path:
     return log
 
 
+@pytest.mark.slow
 def test_the_build_signs_in_to_the_public_registry(build):
     log = public_registry(build, "echo secret")
     succeeded(done := build.run(AWS_REGION="eu-central-1"))
@@ -285,6 +287,7 @@ def test_a_dockerfile_of_its_own_is_built_on_pinned_images(build, files):
     assert build.exported()["IMAGE_TAG"] != before
 
 
+@pytest.mark.slow
 def test_the_tests_are_left_out_if_the_dockerfile_says_so(build):
     Contract.with_app(build.service, {"Dockerfile": b"# tests: none\nFROM python:3.12-slim\n", "src/x": b""})
     succeeded(build.run())

@@ -142,6 +142,7 @@ def assert_renamed(before: dict[str, Any], after: dict[str, Any], names: dict[st
         assert after[rename(path)] == rename(document), path
 
 
+@pytest.mark.slow
 def test_each_word_of_yaml_that_names_environments_stays_a_name(tmp_path: Path) -> None:
     """All of them at once, with settings of their own, and an account that starts with 0."""
     words = accepted("environments")

@@ -48,6 +48,7 @@ def test_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     add_an_environment(service)
 
 
+@pytest.mark.slow
 def test_relative_folder_with_copier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kit = kit_repository()
     monkeypatch.chdir(kit.parent)

@@ -104,6 +104,7 @@ def test_removing_or_renaming_production_stops_until_another_one_is_named(
         assert production_of(service) == remedy
 
 
+@pytest.mark.slow
 def test_the_command_stops_with_one_sentence(service: Path) -> None:
     """`copier update` without the tests' shortcuts, as its owner runs it."""
     command = ["update", "--defaults", "--vcs-ref=:current:", "--data", "environments=dev,dr"]

@@ -10,6 +10,7 @@ import os
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import pytest
 from botocore.config import Config
 
 from scaffold.local.downloads import downloads
-from scaffold.local.environment import LocalAws, running_local_aws
+from scaffold.local.environment import LocalAws
 from tests.engine.roles import create_roles
 from tests.kits import generate
 
@@ -30,7 +31,9 @@ KEY = "AKIAIOSFODNN7EXAMPLE"
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+def aws(
+    tmp_path_factory: pytest.TempPathFactory, local_aws_for_builds: Callable[..., AbstractContextManager[LocalAws]]
+) -> Iterator[LocalAws]:
     """Local AWS with builds."""
     home = tmp_path_factory.mktemp("user")
     for name, text in {
@@ -56,7 +59,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**downloads(MACHINE), **planted}.items():
             patch.setenv(name, value)
-        with running_local_aws(runs=True) as running:
+        with local_aws_for_builds() as running:
             yield running
 
 

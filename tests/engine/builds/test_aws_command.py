@@ -6,27 +6,32 @@ import json
 import os
 import re
 import subprocess
-import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from scaffold.engine.builds import tools
 from scaffold.local.environment import LocalAws
-from tests.engine.images.conftest import ROOT
+from tests.fork_server import programs
 
-PROGRAM = "import sys; from scaffold.engine.builds.aws_command import main; sys.exit(main())"
+AWS_COMMAND = "scaffold.engine.builds.aws_command:main"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture(scope="module")
+def program() -> Iterator[Path]:
+    with programs(aws=AWS_COMMAND) as folder:
+        yield folder / "aws"
+
+
 @pytest.fixture
-def call(aws: LocalAws) -> Call:
+def call(aws: LocalAws, program: Path) -> Call:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, **aws.variables, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", PROGRAM, *words]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        environment = {**os.environ, **aws.variables}
+        return subprocess.run([program, *words], env=environment, capture_output=True, text=True, check=False)
 
     return run
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 
 from scaffold.engine.builds import phases
 from scaffold.engine.builds.run import BuildRun, Watcher
@@ -117,6 +118,7 @@ def test_nothing_is_left_of_a_killed_server(tmp_path: Path) -> None:
         wait_for(lambda: not alive(pid))
 
 
+@pytest.mark.slow
 def test_local_aws_ends_while_a_build_runs(tmp_path: Path) -> None:
     with running_local_aws(runs=True) as aws:
         pid = start_build(aws, tmp_path / "pids")

@@ -150,6 +150,7 @@ def test_a_release_and_a_second_one(small, scans):
     assert list(small.tests(second).values()) == ["SKIPPED"]
 
 
+@pytest.mark.slow
 def test_a_failing_unit_test_stops_the_build_with_its_report(small):
     write_app(small.folder / "app", broken=True)
     build = small.build.build(small.folder)

@@ -115,6 +115,7 @@ def test_a_task_can_unpack_and_start_it(docker, app, local, tmp_path):
     assert done.stdout.startswith("started")
 
 
+@pytest.mark.slow
 def test_the_same_files_give_the_same_digest(docker, app, local):
     ecr = repository(local, "same")
     for tag in ("1", "2"):
