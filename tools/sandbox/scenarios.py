@@ -1,0 +1,31 @@
+"""The scenarios that probes observe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .kit import Service
+from .runner import explained
+from .sandbox import Sandbox
+from .scenario import Scenario
+
+
+def scenarios(sandbox: Sandbox) -> dict[str, Scenario[Any]]:
+    """The scenarios by their names; none of them has started."""
+    service = Service(sandbox)
+
+    def deploy() -> None:
+        service.generate()
+        service.commit("Shorten the bake times of the sandbox")
+        service.deploy()
+
+    def second_release() -> None:
+        service.change_application("2")
+        service.commit("Release another version")
+        service.release()
+
+    steps = {"deployed": deploy, "first release": service.release, "second release": second_release}
+    found: dict[str, Scenario[Any]] = {"service": Scenario(service, steps, explained)}
+    for name, scenario in found.items():
+        sandbox.shares(name, scenario)
+    return found
