@@ -12,8 +12,8 @@ from .sandbox import Sandbox
 from .stacks import Stack, Template, template
 from .verdicts import Undecided
 
-#: Until IAM has told all of its servers about a new role or policy.
-PROPAGATION = 60.0
+# Until IAM has told all of its servers about a new role or policy.
+_PROPAGATION, _LOCAL_PROPAGATION = 60.0, 2.0
 
 
 def allow(*actions: str, resource: Any = "*", **condition: Any) -> Template:
@@ -70,7 +70,7 @@ class Caller:
             keys: dict[str, str] = answer["Credentials"]
             return keys
 
-        keys = sandbox.wait(assume, "the assumption of a new role", PROPAGATION)
+        keys = sandbox.wait(assume, "the assumption of a new role", _PROPAGATION)
         caller = cls(sandbox, sandbox.account.assuming(keys))
         # No probe gives this permission.
         if not denied(lambda: caller.client("sqs").list_queues()):
@@ -89,8 +89,9 @@ class Caller:
             last[0] = denied(call)
             return not last[0]
 
+        patience = _LOCAL_PROPAGATION if self._account.local else _PROPAGATION
         try:
-            self._sandbox.wait(allowed, "the call", PROPAGATION)
+            self._sandbox.wait(allowed, "the call", patience)
         except Undecided:
             return last[0]
         return ""

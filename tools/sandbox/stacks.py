@@ -48,16 +48,22 @@ class Stack:
         self.id = identifier
 
     @classmethod
-    def create(cls, sandbox: Sandbox, subject: str, text: str, **options: Any) -> Stack:
+    def create(
+        cls, sandbox: Sandbox, subject: str, text: str, tags: dict[str, str] | None = None, **options: Any
+    ) -> Stack:
         """Create the stack of a probe, and wait until it is complete.
+
+        Args:
+            tags: Tags beside that of the run.
 
         Raises:
             Undecided: Its creation has failed.
         """
         name = sandbox.name(subject)
         sandbox.state.record("stack", name)
+        given = [*sandbox.tags, *({"Key": key, "Value": value} for key, value in (tags or {}).items())]
         cloudformation = sandbox.client("cloudformation")
-        made = cloudformation.create_stack(StackName=name, TemplateBody=text, Tags=sandbox.tags, **options)
+        made = cloudformation.create_stack(StackName=name, TemplateBody=text, Tags=given, **options)
         stack = cls(sandbox, name, made["StackId"])
         status = stack.settled()
         if status != "CREATE_COMPLETE":
