@@ -16,7 +16,7 @@ from ..sandbox import Sandbox
 from ..stacks import HANDLE, Stack, Template, template
 from ..verdicts import Undecided, Verdict, decided, proved, refuted
 
-_IAM = {"Capabilities": ["CAPABILITY_IAM"]}
+_IAM: dict[str, Any] = {"Capabilities": ["CAPABILITY_IAM"]}
 _POLICY = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"}]}
 
 
