@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from .account import Account
+from .sandbox import Sandbox
 from .verdicts import Undecided
 
 _IDENTITY = {
@@ -48,13 +49,21 @@ class Repository:
         return done.stdout.strip()
 
     @classmethod
-    def create(cls, account: Account, folder: Path, name: str) -> Repository:
-        """Begin a clone of an empty CodeCommit repository."""
-        folder.mkdir(parents=True)
-        made = cls(account, folder)
+    def create(cls, sandbox: Sandbox, subject: str) -> Repository:
+        """Create a CodeCommit repository, and a clone of it. Both are empty."""
+        account, name = sandbox.account, sandbox.name(subject)
+        sandbox.state.record("repository", name)
+        account.client("codecommit").create_repository(repositoryName=name, tags=sandbox.tag_map)
+        made = cls(account, sandbox.state.clone.parent / name)
+        made.folder.mkdir(parents=True)
         made.git("init", "--quiet", "--initial-branch=main")
         made.git("remote", "add", "origin", f"codecommit::{account.region}://{name}")
         return made
+
+    @property
+    def name(self) -> str:
+        """The name of the CodeCommit repository."""
+        return self.folder.name
 
     def commit(self, message: str, **files: str) -> str:
         """Write files, with two underscores for a dot in their names, and commit everything: the commit's id."""

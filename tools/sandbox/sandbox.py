@@ -35,6 +35,7 @@ class Sandbox:
         self._ending = threading.Event()
         self._scenarios: dict[str, Scenario[Any]] = {}
         self._locks: dict[str, threading.Lock] = {}
+        self._made: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     @property
@@ -110,6 +111,14 @@ class Sandbox:
         """A lock for something that two probes must not change at the same time."""
         with self._lock:
             return self._locks.setdefault(what, threading.Lock())
+
+    def once(self, what: str, make: Callable[[], T]) -> T:
+        """What several probes observe, made by the first of them that asks for it."""
+        with self.alone(what):
+            if what not in self._made:
+                self._made[what] = make()
+            made: T = self._made[what]
+            return made
 
     def shares(self, name: str, scenario: Scenario[Any]) -> None:
         """Let probes observe a scenario."""

@@ -13,7 +13,7 @@ from scaffold.aws.service_quotas import BUILDS, ELASTIC_IPS, ON_DEMAND_VCPUS, SP
 from ..account import code, said
 from ..registry import probe
 from ..sandbox import Sandbox
-from ..verdicts import Undecided, Verdict, decided, proved
+from ..verdicts import Undecided, Verdict, decided, proved, refuted
 
 _QUOTAS = (VPCS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, *BUILDS.values())
 _MISSING = "NoSuchResourceException"
@@ -85,18 +85,29 @@ def new_account_quotas(sandbox: Sandbox) -> Verdict:
 @probe("fargate-usage", scenario="service")
 def fargate_usage(sandbox: Sandbox) -> Verdict:
     """The usage of the two Fargate quotas in CloudWatch, while tasks of two clusters run."""
-    sandbox.after("service", "first release")
-    usage = {}
+    # Afterwards, few tasks start or end.
+    sandbox.after("service", "second release")
+    metrics = {}
     for quota in (ON_DEMAND_VCPUS, SPOT_VCPUS):
         default = _default(sandbox, quota)
         metric = {} if isinstance(default, str) else default.get("UsageMetric", {})
         if not metric:
             raise Undecided(f"Service Quotas names no metric for the usage of {quota.name}")
-        usage[quota.name] = _latest(sandbox, metric)
-    running = _running(sandbox)
-    counted = sum(usage.values())
-    evidence = f"tasks of {running:g} vCPUs run in all clusters, and CloudWatch counts {usage}"
-    return decided(counted == running, evidence)
+        metrics[quota.name] = metric
+    found: list[str] = []
+
+    def equal() -> bool:
+        usage = {name: _latest(sandbox, metric) for name, metric in metrics.items()}
+        running = _running(sandbox)
+        found[:] = [f"tasks of {running:g} vCPUs run in all clusters, and CloudWatch counts {usage}"]
+        return sum(usage.values()) == running > 0
+
+    try:
+        # The metrics are some minutes late.
+        sandbox.wait(equal, "the update of the metrics", 900)
+    except Undecided:
+        return refuted(*found)
+    return proved(*found)
 
 
 def _latest(sandbox: Sandbox, metric: dict[str, Any]) -> float:
