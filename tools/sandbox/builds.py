@@ -11,7 +11,7 @@ from .queues import get
 from .roles import allow, role, trust
 from .sandbox import Sandbox
 from .stacks import Stack, Template, template
-from .verdicts import Undecided
+from .verdicts import Unavailable
 
 #: Those of the kit's checks.
 IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:6.0"
@@ -57,7 +57,7 @@ def image_of_kit() -> str:
     dockerfile = Path(__file__).resolve().parents[2] / "template" / "app" / "Dockerfile"
     found = re.search(r"^ARG BASE_IMAGE=(\S+)$", dockerfile.read_text("utf-8"), re.MULTILINE)
     if found is None:
-        raise Undecided("the kit's Dockerfile has no argument BASE_IMAGE")
+        raise Unavailable("the kit's Dockerfile has no argument BASE_IMAGE")
     return found[1]
 
 
@@ -82,7 +82,7 @@ def _build(sandbox: Sandbox) -> dict[str, str]:
     build = sandbox.wait(look, "the end of the build", 900)
     exported = {one["name"]: one.get("value", "") for one in build.get("exportedEnvironmentVariables", [])}
     if not exported:
-        raise Undecided(f"the build of the probe ended with {build['buildStatus']}: {_failures(build)}")
+        raise Unavailable(f"the build of the probe ended with {build['buildStatus']}: {_failures(build)}")
     return exported
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .account import Account
 from .sandbox import Sandbox
-from .verdicts import Undecided
+from .verdicts import Unavailable
 
 _IDENTITY = {
     f"GIT_{who}_{what}": value
@@ -38,14 +38,14 @@ class Repository:
         """Run Git: what it prints.
 
         Raises:
-            Undecided: It has failed.
+            Unavailable: It has failed.
         """
         command = ["git", *arguments]
         done = subprocess.run(
             command, cwd=self.folder, env=self._environment, capture_output=True, text=True, check=False, timeout=300
         )
         if done.returncode:
-            raise Undecided(f"git {arguments[0]} failed: {' '.join(done.stderr.split())}")
+            raise Unavailable(f"git {arguments[0]} failed: {' '.join(done.stderr.split())}")
         return done.stdout.strip()
 
     @classmethod

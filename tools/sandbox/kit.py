@@ -17,7 +17,7 @@ from .account import Account
 from .git import Repository, environment
 from .sandbox import Sandbox
 from .state import State
-from .verdicts import Undecided
+from .verdicts import Unavailable
 
 ENVIRONMENTS = ("dev", "prod")
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ class Service:
         dockerfile = self.root / "app" / "Dockerfile"
         base = re.search(r"^ARG BASE_IMAGE=(\S+)$", dockerfile.read_text("utf-8"), re.MULTILINE)
         if base is None:
-            raise Undecided("the kit's Dockerfile has no argument BASE_IMAGE")
+            raise Unavailable("the kit's Dockerfile has no argument BASE_IMAGE")
         for path in sorted((self.root / "app").rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
         dockerfile.write_text(_DOCKERFILE.format(base=base[1]), "utf-8")
@@ -139,7 +139,7 @@ def destroy(account: Account, state: State) -> None:
             stack_cleaning.lift_protection(account, stack)
     try:
         scaffold(account, "destroy", "--yes", folder=state.clone)
-    except Undecided as failure:
+    except Unavailable as failure:
         raise ScaffoldError(str(failure), f"Run `scaffold destroy` in {state.clone}.") from failure
 
 
@@ -157,7 +157,7 @@ def scaffold(
         pause: Waits between two looks, and raises an exception where the run ends.
 
     Raises:
-        Undecided: It has failed.
+        Unavailable: It has failed.
     """
     command = [sys.executable, "-m", "scaffold", *arguments]
     variables = {**environment(account), "PYTHONPATH": str(_CHECKOUT), "NO_COLOR": "1"}
@@ -180,5 +180,5 @@ def scaffold(
         lines = Path(log.name).read_text("utf-8", "replace").splitlines()
         errors = [line for line in lines if line.startswith("Error: ")]
         said = errors[-1].removeprefix("Error: ") if errors else f"exit code {code}"
-        raise Undecided(f"scaffold {arguments[0]} failed: {said}")
+        raise Unavailable(f"scaffold {arguments[0]} failed: {said}")
     return code

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from .account import Account, code, denied
 from .sandbox import Sandbox
 from .stacks import Stack, Template, template
-from .verdicts import Undecided
+from .verdicts import Unavailable, Undecided
 
 # Until IAM has told all of its servers about a new role or policy.
 _PROPAGATION, _LOCAL_PROPAGATION = 60.0, 2.0
@@ -92,7 +92,7 @@ class Caller:
         patience = _LOCAL_PROPAGATION if self._account.local else _PROPAGATION
         try:
             self._sandbox.wait(allowed, "the call", patience)
-        except Undecided:
+        except Unavailable:
             return last[0]
         return ""
 
@@ -100,7 +100,7 @@ class Caller:
         """Make a call that has to be allowed; afterwards, the permissions of the role are in effect.
 
         Raises:
-            Undecided: It is denied.
+            Unavailable: It is denied.
         """
         if message := self.may(call):
-            raise Undecided(f"the role of the probe lacks a permission: {message}")
+            raise Unavailable(f"the role of the probe lacks a permission: {message}")

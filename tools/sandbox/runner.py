@@ -11,7 +11,7 @@ from .account import said
 from .registry import Probe
 from .sandbox import Ending, Sandbox
 from .scenario import Scenario
-from .verdicts import Undecided, Verdict, failed, undecided
+from .verdicts import Unavailable, Undecided, Verdict, failed, undecided
 
 # Most probes wait for AWS. Local AWS is one process.
 _WORKERS, _LOCAL_WORKERS = 8, 3
@@ -61,7 +61,7 @@ def judge(probe: Probe, sandbox: Sandbox) -> Verdict:
 
 def explained(error: Exception) -> str:
     """The reason of an exception, in one sentence."""
-    if isinstance(error, Undecided):
+    if isinstance(error, Undecided | Unavailable):
         return str(error)
     if isinstance(error, Ending):
         return "the run was interrupted"

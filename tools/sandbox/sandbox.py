@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from .account import Account
 from .scenario import Scenario
 from .state import TAG, State
-from .verdicts import Undecided
+from .verdicts import Unavailable
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
@@ -74,7 +74,7 @@ class Sandbox:
             what: The end of the sentence "… did not happen".
 
         Raises:
-            Undecided: It did not happen in time.
+            Unavailable: It did not happen in time.
             Ending: The run ends.
         """
         end = time.monotonic() + seconds
@@ -82,7 +82,7 @@ class Sandbox:
             if found := look():
                 return found
             if time.monotonic() > end:
-                raise Undecided(f"within {seconds:.0f} seconds, {what} did not happen")
+                raise Unavailable(f"within {seconds:.0f} seconds, {what} did not happen")
             self.pause(0.2 if self.account.local else 5)
 
     def settle(self, seconds: float) -> None:
@@ -128,6 +128,6 @@ class Sandbox:
         """Wait for a milestone of a scenario: what it has brought about.
 
         Raises:
-            Undecided: It was not reached.
+            Unavailable: It was not reached.
         """
         return self._scenarios[scenario].after(milestone)

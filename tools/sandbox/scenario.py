@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-from .verdicts import Undecided
+from .verdicts import Unavailable
 
 S = TypeVar("S")
 Step = Callable[[], None]
@@ -38,11 +38,11 @@ class Scenario(Generic[S]):
         """Wait for a milestone.
 
         Raises:
-            Undecided: A step up to it has failed.
+            Unavailable: A step up to it has failed.
         """
         self._reached[milestone].wait()
         if milestone not in self._done:
-            raise Undecided(self._failure)
+            raise Unavailable(self._failure)
         return self.subject
 
     def join(self) -> None:

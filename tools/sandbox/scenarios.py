@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .kit import Service
+from .releases import Releases
 from .runner import explained
 from .sandbox import Sandbox
 from .scenario import Scenario
@@ -25,7 +26,11 @@ def scenarios(sandbox: Sandbox) -> dict[str, Scenario[Any]]:
         service.release()
 
     steps = {"deployed": deploy, "first release": service.release, "second release": second_release}
-    found: dict[str, Scenario[Any]] = {"service": Scenario(service, steps, explained)}
+    releases = Releases(sandbox)
+    found: dict[str, Scenario[Any]] = {
+        "releases": Scenario(releases, releases.steps, explained),
+        "service": Scenario(service, steps, explained),
+    }
     for name, scenario in found.items():
         sandbox.shares(name, scenario)
     return found

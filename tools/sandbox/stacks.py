@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from .sandbox import Sandbox
-from .verdicts import Undecided
+from .verdicts import Unavailable
 
 Template = dict[str, Any]
 
@@ -57,7 +57,7 @@ class Stack:
             tags: Tags beside that of the run.
 
         Raises:
-            Undecided: Its creation has failed.
+            Unavailable: Its creation has failed.
         """
         name = sandbox.name(subject)
         sandbox.state.record("stack", name)
@@ -67,7 +67,7 @@ class Stack:
         stack = cls(sandbox, name, made["StackId"])
         status = stack.settled()
         if status != "CREATE_COMPLETE":
-            raise Undecided(f"the stack {subject} of the probe was not created, {status}: {stack.reason()}")
+            raise Unavailable(f"the stack {subject} of the probe was not created, {status}: {stack.reason()}")
         return stack
 
     def describe(self) -> dict[str, Any]:

@@ -53,6 +53,10 @@ class Undecided(Exception):
         self.question = question
 
 
+class Unavailable(Exception):
+    """What a probe needs was not there, or not in time; the message says what."""
+
+
 def proved(evidence: str) -> Verdict:
     """The assumption holds."""
     return Verdict(Outcome.PROVED, evidence)

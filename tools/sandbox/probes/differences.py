@@ -7,7 +7,7 @@ from typing import Any
 from ..git import Repository
 from ..registry import probe
 from ..sandbox import Sandbox
-from ..verdicts import Undecided, Verdict, decided
+from ..verdicts import Unavailable, Undecided, Verdict, decided
 
 
 def _differences(sandbox: Sandbox, repository: Repository, before: str, after: str) -> list[dict[str, Any]]:
@@ -37,7 +37,7 @@ def name_like_commit(sandbox: Sandbox) -> Verdict:
     for kind in ("tags", "heads"):
         try:
             repository.push(f"{second}:refs/{kind}/{first}")
-        except Undecided as refusal:
+        except Unavailable as refusal:
             evidence.append(f"refs/{kind}/ID was refused ({refusal})")
             continue
         found = _paths(_differences(sandbox, repository, first, second))

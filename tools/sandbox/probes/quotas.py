@@ -13,7 +13,7 @@ from scaffold.aws.service_quotas import BUILDS, ELASTIC_IPS, ON_DEMAND_VCPUS, SP
 from ..account import code, said
 from ..registry import probe
 from ..sandbox import Sandbox
-from ..verdicts import Undecided, Verdict, decided, proved, refuted
+from ..verdicts import Unavailable, Undecided, Verdict, decided, proved, refuted
 
 _QUOTAS = (VPCS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, *BUILDS.values())
 _MISSING = "NoSuchResourceException"
@@ -105,7 +105,7 @@ def fargate_usage(sandbox: Sandbox) -> Verdict:
     try:
         # The metrics are some minutes late.
         sandbox.wait(equal, "the update of the metrics", 900)
-    except Undecided:
+    except Unavailable:
         return refuted(*found)
     return proved(*found)
 

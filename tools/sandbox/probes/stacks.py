@@ -6,7 +6,7 @@ import json
 
 from ..registry import probe
 from ..sandbox import Sandbox
-from ..stacks import HANDLE, Stack, Template, failing, parameters, refused, template
+from ..stacks import HANDLE, Stack, Template, failing, refused, template
 from ..verdicts import Verdict, decided, undecided
 
 _TOPIC: Template = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": "before"}}}
@@ -121,13 +121,3 @@ def outputs_of_deleted_stack(sandbox: Sandbox) -> Verdict:
     stack = Stack.create(sandbox, "deleted", template(Outputs={"Root": {"Value": "commit"}}))
     status = stack.delete()
     return decided(stack.outputs == {"Root": "commit"}, f"{status}, with the outputs {stack.outputs}")
-
-
-@probe("parameter-only-update")
-def parameter_only_update(sandbox: Sandbox) -> Verdict:
-    """An update that changes a parameter and the output that shows it."""
-    shown = {"Digest": {"Value": {"Ref": "Digest"}}}
-    text = template(Parameters={"Digest": {"Type": "String"}}, Outputs=shown)
-    stack = Stack.create(sandbox, "digest", text, Parameters=parameters({"Digest": "one"}))
-    status = stack.update(Parameters=parameters({"Digest": "two"}))
-    return decided(stack.outputs == {"Digest": "two"}, f"{status}, with the outputs {stack.outputs}")
