@@ -16,6 +16,7 @@ from . import stack_cleaning
 from .account import Account
 from .git import Repository, environment
 from .sandbox import Sandbox
+from .stacks import Stack
 from .state import State
 from .verdicts import Unavailable
 
@@ -119,9 +120,16 @@ class Service:
                         token=token,
                     )
 
-    def stack(self, environment_name: str, kind: str) -> str:
-        """The name of a stack."""
-        return f"{self.name}-{environment_name}-{kind}"
+    def stack(self, environment_name: str, kind: str) -> Stack:
+        """A stack of an environment."""
+        name = f"{self.name}-{environment_name}-{kind}"
+        return Stack(self._sandbox, name, name)
+
+    @property
+    def foundation(self) -> dict[str, str]:
+        """The outputs of the foundation."""
+        name = f"{self.name}-foundation"
+        return Stack(self._sandbox, name, name).outputs
 
     def _scaffold(self, *arguments: str, folder: Path, codes: tuple[int, ...] = (0,)) -> int:
         return scaffold(self._sandbox.account, *arguments, folder=folder, codes=codes, pause=self._sandbox.pause)

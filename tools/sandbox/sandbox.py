@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from .account import Account
@@ -32,6 +33,8 @@ class Sandbox:
         self.account = account
         self.state = state
         self.tell = tell
+        #: When the run began.
+        self.started = datetime.now(UTC)
         self._ending = threading.Event()
         self._scenarios: dict[str, Scenario[Any]] = {}
         self._locks: dict[str, threading.Lock] = {}

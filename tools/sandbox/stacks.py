@@ -87,6 +87,19 @@ class Stack:
         """The tags by their keys."""
         return {one["Key"]: one["Value"] for one in self.describe().get("Tags", [])}
 
+    def resource(self, logical_id: str) -> str:
+        """The physical id of a resource."""
+        answer = self._sandbox.client("cloudformation").describe_stack_resource(
+            StackName=self.name, LogicalResourceId=logical_id
+        )
+        return str(answer["StackResourceDetail"]["PhysicalResourceId"])
+
+    def changed_parameters(self, **values: str) -> list[dict[str, Any]]:
+        """The parameters for an update that keeps all others."""
+        known = [one["ParameterKey"] for one in self.describe()["Parameters"]]
+        kept = [{"ParameterKey": key, "UsePreviousValue": True} for key in known if key not in values]
+        return [*kept, *parameters(values)]
+
     def settled(self, seconds: float = 900) -> str:
         """The status once no operation is in progress."""
 
