@@ -105,7 +105,7 @@ def _run(options: argparse.Namespace, errors: Console) -> int:
 
     def told(probe: Probe, verdict: Verdict) -> None:
         verdicts[probe.id] = report.publishable(verdict, account)
-        tell(f"{verdict.outcome}: {probe.id}, {verdict.evidence}")
+        sandbox.tell(f"{verdict.outcome}: {probe.id}, {verdict.evidence}")
 
     try:
         run(probes, sandbox, scenarios(sandbox), told)

@@ -142,8 +142,10 @@ def destroy(account: Account, state: State) -> None:
         ScaffoldError: Something of it is left.
     """
     pages = account.client("cloudformation").get_paginator("describe_stacks").paginate()
-    for stack in (one for page in pages for one in page["Stacks"] if one["StackName"].startswith(f"{state.run}-")):
-        if stack_cleaning.is_own(state, stack):
+    # The stacks of task definitions have no tags, but the deploy roles of the service.
+    deploy_roles = f":role/{state.run}/deploy/{state.run}-"
+    for stack in (one for page in pages for one in page["Stacks"]):
+        if stack_cleaning.is_own(state, stack) or deploy_roles in stack.get("RoleARN", ""):
             stack_cleaning.lift_protection(account, stack)
     try:
         scaffold(account, "destroy", "--yes", folder=state.clone)

@@ -32,7 +32,7 @@ class Sandbox:
     def __init__(self, account: Account, state: State, tell: Tell) -> None:
         self.account = account
         self.state = state
-        self.tell = tell
+        self._tell = tell
         #: When the run began.
         self.started = datetime.now(UTC)
         self._ending = threading.Event()
@@ -55,6 +55,11 @@ class Sandbox:
     def tag_map(self) -> dict[str, str]:
         """The tag of the run, as the other APIs take it."""
         return {TAG: self.run}
+
+    def tell(self, line: str) -> None:
+        """Show a line of progress, with the minutes since the beginning."""
+        seconds = (datetime.now(UTC) - self.started).total_seconds()
+        self._tell(f"{seconds / 60:5.1f} min  {line}")
 
     def name(self, subject: str) -> str:
         """The name of something of a probe. None of the kit's kinds of stack is named so."""

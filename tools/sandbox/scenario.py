@@ -19,12 +19,20 @@ class Scenario(Generic[S]):
         subject: What the steps work on.
         steps: The steps by the name of the milestone that each of them reaches.
         explain: The reason of an exception, in a sentence.
+        told: Called with each milestone that is reached.
     """
 
-    def __init__(self, subject: S, steps: Mapping[str, Step], explain: Callable[[Exception], str]) -> None:
+    def __init__(
+        self,
+        subject: S,
+        steps: Mapping[str, Step],
+        explain: Callable[[Exception], str],
+        told: Callable[[str], None],
+    ) -> None:
         self.subject = subject
         self._steps = dict(steps)
         self._explain = explain
+        self._told = told
         self._reached = {name: threading.Event() for name in steps}
         self._done: set[str] = set()
         self._failure = ""
@@ -54,6 +62,7 @@ class Scenario(Generic[S]):
             for name, step in self._steps.items():
                 step()
                 self._done.add(name)
+                self._told(name)
                 self._reached[name].set()
         except Exception as error:
             self._failure = self._explain(error)

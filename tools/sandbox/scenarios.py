@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .kit import Service
@@ -26,10 +27,14 @@ def scenarios(sandbox: Sandbox) -> dict[str, Scenario[Any]]:
         service.release()
 
     steps = {"deployed": deploy, "first release": service.release, "second release": second_release}
+
+    def told(what: str) -> Callable[[str], None]:
+        return lambda milestone: sandbox.tell(f"{what}: {milestone}")
+
     releases = Releases(sandbox)
     found: dict[str, Scenario[Any]] = {
-        "releases": Scenario(releases, releases.steps, explained),
-        "service": Scenario(service, steps, explained),
+        "releases": Scenario(releases, releases.steps, explained, told("small pipeline")),
+        "service": Scenario(service, steps, explained, told("service")),
     }
     for name, scenario in found.items():
         sandbox.shares(name, scenario)

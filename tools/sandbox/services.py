@@ -66,9 +66,8 @@ class Environment:
 
     def live_group(self) -> str:
         """Which target group has the traffic."""
-        (rule,) = self._balancing.describe_rules(RuleArns=[self.environment_stack.outputs["ProductionRuleArn"]])[
-            "Rules"
-        ]
+        arn = self.environment_stack.outputs["ProductionRuleArn"]
+        (rule,) = self._balancing.describe_rules(RuleArns=[arn])["Rules"]
         forwards = [one["ForwardConfig"] for one in rule["Actions"] if "ForwardConfig" in one]
         weights = {one["TargetGroupArn"]: one.get("Weight", 1) for one in forwards[0]["TargetGroups"]}
         groups = self.groups()
