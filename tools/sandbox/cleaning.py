@@ -97,7 +97,10 @@ def _registry_scanning(account: Account, _: State, resource: Resource) -> None:
 
 
 def _inspector(account: Account, _state: State, _resource: Resource) -> None:
-    account.client("inspector2").disable(resourceTypes=["ECR"])
+    inspector = account.client("inspector2")
+    (status,) = inspector.batch_get_account_status(accountIds=[account.id])["accounts"]
+    if status["resourceState"]["ecr"]["status"] != "DISABLED":
+        inspector.disable(resourceTypes=["ECR"])
 
 
 def _listed(tags: list[dict[str, str]], key: str, value: str) -> dict[str, str]:

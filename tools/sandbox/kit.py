@@ -60,6 +60,8 @@ class Service:
         self._sandbox = sandbox
         self.root = sandbox.state.clone
         self.name = sandbox.run
+        #: Production's ECS service and its newest deployment after the second release, before a probe changes them.
+        self.production: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
 
     def generate(self) -> None:
         """Generate the service, with an application that needs no packages and with short bake times."""

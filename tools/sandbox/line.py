@@ -48,7 +48,11 @@ def surroundings(sandbox: Sandbox, repository: str) -> str:
         ),
         allow("codebuild:StartBuild", "codebuild:BatchGetBuilds", resource=sandbox.arn("codebuild", f"project/{name}")),
         # Not CreateStack.
-        allow("cloudformation:DescribeStacks", "cloudformation:UpdateStack", resource=stacks),
+        allow(
+            *(f"cloudformation:{verb}" for verb in ("DescribeStack*", "GetTemplate", "*TagResource", "UpdateStack")),
+            resource=stacks,
+        ),
+        allow("cloudformation:ValidateTemplate"),
         allow("iam:PassRole", resource=get("Deployment", "Arn")),
     )
     deployment = role(
@@ -60,6 +64,7 @@ def surroundings(sandbox: Sandbox, repository: str) -> str:
     build = role(
         trust(service="codebuild.amazonaws.com"),
         allow("logs:CreateLogStream", "logs:PutLogEvents", resource=log),
+        allow("s3:GetBucketAcl", "s3:GetBucketLocation", resource=bucket),
         allow("s3:GetObject", "s3:GetObjectVersion", resource=objects),
     )
     events = rule({"source": ["aws.codepipeline"], "detail": {"pipeline": [name]}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -38,7 +39,7 @@ class Sandbox:
         self._ending = threading.Event()
         self._scenarios: dict[str, Scenario[Any]] = {}
         self._locks: dict[str, threading.Lock] = {}
-        self._made: dict[str, Any] = {}
+        self._made: dict[str, Future[Any]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -121,11 +122,16 @@ class Sandbox:
             return self._locks.setdefault(what, threading.Lock())
 
     def once(self, what: str, make: Callable[[], T]) -> T:
-        """What several probes observe, made by the first of them that asks for it."""
+        """What several probes observe, made by the first of them that asks for it. A failure is that of all."""
         with self.alone(what):
             if what not in self._made:
-                self._made[what] = make()
-            made: T = self._made[what]
+                future: Future[Any] = Future()
+                self._made[what] = future
+                try:
+                    future.set_result(make())
+                except Exception as error:
+                    future.set_exception(error)
+            made: T = self._made[what].result()
             return made
 
     def shares(self, name: str, scenario: Scenario[Any]) -> None:

@@ -10,6 +10,7 @@ from .releases import Releases
 from .runner import explained
 from .sandbox import Sandbox
 from .scenario import Scenario
+from .services import Environment
 
 
 def scenarios(sandbox: Sandbox) -> dict[str, Scenario[Any]]:
@@ -25,6 +26,8 @@ def scenarios(sandbox: Sandbox) -> dict[str, Scenario[Any]]:
         service.change_application("2")
         service.commit("Release another version")
         service.release()
+        production = Environment(sandbox, service, "prod")
+        service.production = production.describe(), production.deployments()[0]
 
     steps = {"deployed": deploy, "first release": service.release, "second release": second_release}
 

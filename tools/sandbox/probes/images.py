@@ -82,7 +82,10 @@ def scanned_distribution(sandbox: Sandbox) -> Verdict:
             raise
 
         def look() -> dict[str, Any]:
-            answer = ecr.describe_image_scan_findings(**image)
+            try:
+                answer = ecr.describe_image_scan_findings(**image)
+            except ecr.exceptions.ScanNotFoundException:
+                return {}
             status = answer["imageScanStatus"]
             return {} if status["status"] in ("IN_PROGRESS", "PENDING") else answer
 

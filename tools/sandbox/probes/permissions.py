@@ -198,16 +198,18 @@ def pass_role_to_pipeline(sandbox: Sandbox) -> Verdict:
         "Action": role(trust(service="cloudformation.amazonaws.com")),
     }
     outputs = {name: {"Value": {"Fn::GetAtt": [name, "Arn"]}} for name in resources}
-    arns = Stack.create(sandbox, "passed", template(resources, Outputs=outputs), **_IAM).outputs
+    bucket = {"Bucket": {"Type": "AWS::S3::Bucket"}}
+    text = template(resources | bucket, Outputs={**outputs, "Bucket": {"Value": {"Ref": "Bucket"}}})
+    arns = Stack.create(sandbox, "passed", text, **_IAM).outputs
     answers = {}
-    for subject, passed in (("both", list(arns.values())), ("one", [arns["Pipeline"]])):
+    for subject, passed in (("both", [arns["Pipeline"], arns["Action"]]), ("one", [arns["Pipeline"]])):
         own = allow("iam:PassRole", resource=passed, StringEquals={"iam:PassedToService": "codepipeline.amazonaws.com"})
         create = allow("codepipeline:CreatePipeline", "codepipeline:TagResource")
         caller = Caller.with_permissions(sandbox, f"passing-{subject}", create, own)
         name = sandbox.name(f"passing-{subject}")
         sandbox.state.record("pipeline", name)
         tags = [{"key": one["Key"], "value": one["Value"]} for one in sandbox.tags]
-        pipeline = _with_action(sandbox, name, arns["Pipeline"], arns["Action"])
+        pipeline = _with_action(name, arns)
         create_it = partial(caller.client("codepipeline").create_pipeline, pipeline=pipeline, tags=tags)
         answers[subject] = caller.may(create_it)
     checked = f"without it: {answers['one'] or 'created, so it is not checked'}"
@@ -216,7 +218,7 @@ def pass_role_to_pipeline(sandbox: Sandbox) -> Verdict:
     )
 
 
-def _with_action(sandbox: Sandbox, name: str, pipeline_role: str, action_role: str) -> dict[str, Any]:
+def _with_action(name: str, made: dict[str, str]) -> dict[str, Any]:
     def stage(
         label: str, category: str, provider: str, configuration: dict[str, str], **artifacts: Any
     ) -> dict[str, Any]:
@@ -231,13 +233,13 @@ def _with_action(sandbox: Sandbox, name: str, pipeline_role: str, action_role: s
         "ActionMode": "CREATE_UPDATE",
         "StackName": name,
         "TemplatePath": "Source::template.json",
-        "RoleArn": action_role,
+        "RoleArn": made["Action"],
     }
     return {
         "name": name,
-        "roleArn": pipeline_role,
+        "roleArn": made["Pipeline"],
         "pipelineType": "V2",
-        "artifactStore": {"type": "S3", "location": f"{name}-{sandbox.account.id}"},
+        "artifactStore": {"type": "S3", "location": made["Bucket"]},
         "stages": [
             stage("Source", "Source", "CodeCommit", source, outputArtifacts=[{"name": "Source"}]),
             stage("Deploy", "Deploy", "CloudFormation", deploy, inputArtifacts=[{"name": "Source"}]),

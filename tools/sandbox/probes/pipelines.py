@@ -10,7 +10,7 @@ from .. import line
 from ..registry import probe
 from ..releases import REASON, Releases
 from ..sandbox import Sandbox
-from ..verdicts import Verdict, decided, undecided
+from ..verdicts import Unavailable, Verdict, decided, proved, refuted, undecided
 
 
 def _after(sandbox: Sandbox, milestone: str) -> Releases:
@@ -125,8 +125,17 @@ def self_update_restarts(sandbox: Sandbox) -> Verdict:
 def cancelled_event(sandbox: Sandbox) -> Verdict:
     """The events of the stage that changed the pipeline."""
     releases = _after(sandbox, "updated")
-    states = releases.stage_events(line.UPDATE, "updating")
-    return decided("CANCELED" in states, f"the events of the stage are {', '.join(states)}")
+    states: list[str] = []
+
+    def told() -> bool:
+        states[:] = releases.stage_events(line.UPDATE, "updating")
+        return "CANCELED" in states
+
+    try:
+        sandbox.wait(told, "the event of the cancellation", 120)
+    except Unavailable:
+        return refuted(f"the events of the stage are {', '.join(states)}")
+    return proved(f"the events of the stage are {', '.join(states)}")
 
 
 @probe("skipped-stage", scenario="releases")
@@ -136,10 +145,11 @@ def skipped_stage(sandbox: Sandbox) -> Verdict:
     latest = releases.states["skipped"][line.APPROVE].get("latestExecution", {})
     names = {identifier: name for name, identifier in releases.executions.items()}
     execution = names.get(latest.get("pipelineExecutionId", ""), "none")
+    # The one that is restarted skips it too.
     evidence = (
         f"the latest execution of the stage is the one that is {execution}, with the status {latest.get('status')}"
     )
-    return decided(execution == "updating", evidence)
+    return decided(execution in ("updating", "restarted"), evidence)
 
 
 @probe("rollback-when-disabled", scenario="releases")

@@ -89,11 +89,10 @@ def rolling_at_creation(sandbox: Sandbox) -> Verdict:
 @probe("rebalancing-while-shifting", scenario="service")
 def rebalancing_while_shifting(sandbox: Sandbox) -> Verdict:
     """The service of production, after a shift of traffic."""
-    production = _environment(sandbox, "second release", "prod")
-    service = production.describe()
+    service, deployment = sandbox.after("service", "second release").production
     strategy = service["deploymentConfiguration"].get("strategy", "none")
     rebalancing = service.get("availabilityZoneRebalancing", "not shown")
-    status = production.deployments()[0]["status"]
+    status = deployment["status"]
     evidence = f"with {strategy} and AvailabilityZoneRebalancing {rebalancing}, the deployment is {status}"
     if rebalancing == "not shown":
         raise Undecided(evidence)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+from botocore.exceptions import ClientError
 
 from ..registry import probe
 from ..sandbox import Sandbox
 from ..stacks import HANDLE, Stack, Template, failing, refused, template
-from ..verdicts import Verdict, decided, undecided
+from ..verdicts import Unavailable, Verdict, decided, proved, refuted, undecided
 
 _TOPIC: Template = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": "before"}}}
 _CHANGED: Template = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": "after"}}}
@@ -98,9 +101,13 @@ def import_in_unselected_branch(sandbox: Sandbox) -> Verdict:
     topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::If": ["Never", imported, "given"]}}}
     never = {"Never": {"Fn::Equals": [{"Ref": "AWS::Region"}, ""]}}
     text = template({"Topic": topic}, Conditions=never)
-    created: list[Stack] = []
-    message = refused(lambda: created.append(Stack.create(sandbox, "branches", text)))
-    return decided(not message, message or f"the stack is in {created[0].describe()['StackStatus']}")
+    try:
+        stack = Stack.create(sandbox, "branches", text)
+    except (ClientError, Unavailable) as error:
+        if "No export named" not in str(error):
+            raise
+        return refuted(str(error))
+    return proved(f"the stack is in {stack.describe()['StackStatus']}")
 
 
 @probe("import-in-output")
@@ -109,10 +116,18 @@ def import_in_output(sandbox: Sandbox) -> Verdict:
     name = sandbox.name("exported")
     exporting = Stack.create(sandbox, "exports", template(Outputs={"A": {"Value": "a", "Export": {"Name": name}}}))
     Stack.create(sandbox, "imports", template(Outputs={"A": {"Value": {"Fn::ImportValue": name}}}))
-    status: list[str] = []
-    message = refused(lambda: status.append(exporting.delete())) or exporting.reason()
-    last = exporting.describe()
-    return decided(last["StackStatus"] != "DELETE_COMPLETE", message or last.get("StackStatusReason", str(status)))
+    if message := refused(lambda: sandbox.client("cloudformation").delete_stack(StackName=exporting.id)):
+        return proved(message)
+
+    def ended() -> dict[str, Any]:
+        stack = exporting.describe()
+        # Only a deletion gives the stack a reason.
+        done = stack["StackStatus"] == "DELETE_COMPLETE" or stack.get("StackStatusReason")
+        return stack if done and not stack["StackStatus"].endswith("IN_PROGRESS") else {}
+
+    last = sandbox.wait(ended, "the end of the deletion")
+    evidence = f"{last['StackStatus']}: {last.get('StackStatusReason', '')}"
+    return decided(last["StackStatus"] != "DELETE_COMPLETE", evidence)
 
 
 @probe("outputs-of-deleted-stack")
