@@ -54,7 +54,7 @@ class Repository:
         account, name = sandbox.account, sandbox.name(subject)
         sandbox.state.record("repository", name)
         account.client("codecommit").create_repository(repositoryName=name, tags=sandbox.tag_map)
-        made = cls(account, sandbox.state.clone.parent / name)
+        made = cls(account, sandbox.state.folder / name)
         made.folder.mkdir(parents=True)
         made.git("init", "--quiet", "--initial-branch=main")
         made.git("remote", "add", "origin", f"codecommit::{account.region}://{name}")

@@ -51,6 +51,7 @@ process.on('SIGTERM', () => server.close(() => process.exit(0)));
 // Release {release}
 """
 EXIT_WAITS_FOR_APPROVAL = 11
+_LOG = "scaffold.log"
 
 
 class Service:
@@ -66,7 +67,7 @@ class Service:
     def generate(self) -> None:
         """Generate the service, with an application that needs no packages and with short bake times."""
         data = {"app_name": self.name, "aws_region": self._sandbox.account.region, **_ANSWERS}
-        self.root.parent.mkdir(parents=True, exist_ok=True)
+        self._sandbox.state.folder.mkdir(exist_ok=True)
         answers = [text for key, value in data.items() for text in ("--data", f"{key}={value}")]
         self._scaffold("new", str(self.root), *answers, "--defaults", "--no-deploy", folder=self.root.parent)
         dockerfile = self.root / "app" / "Dockerfile"
@@ -134,7 +135,8 @@ class Service:
         return Stack(self._sandbox, name, name).outputs
 
     def _scaffold(self, *arguments: str, folder: Path, codes: tuple[int, ...] = (0,)) -> int:
-        return scaffold(self._sandbox.account, *arguments, folder=folder, codes=codes, pause=self._sandbox.pause)
+        log, pause = self._sandbox.state.folder / _LOG, self._sandbox.pause
+        return scaffold(self._sandbox.account, *arguments, folder=folder, log=log, codes=codes, pause=pause)
 
 
 def destroy(account: Account, state: State) -> None:
@@ -150,7 +152,7 @@ def destroy(account: Account, state: State) -> None:
         if stack_cleaning.is_own(state, stack) or deploy_roles in stack.get("RoleARN", ""):
             stack_cleaning.lift_protection(account, stack)
     try:
-        scaffold(account, "destroy", "--yes", folder=state.clone)
+        scaffold(account, "destroy", "--yes", folder=state.clone, log=state.folder / _LOG)
     except Unavailable as failure:
         raise ScaffoldError(str(failure), f"Run `scaffold destroy` in {state.clone}.") from failure
 
@@ -159,12 +161,14 @@ def scaffold(
     account: Account,
     *arguments: str,
     folder: Path,
+    log: Path,
     codes: tuple[int, ...] = (0,),
     pause: Callable[[float], None] | None = None,
 ) -> int:
     """Run a command of the kit: its exit code.
 
     Args:
+        log: The file to which its output is added.
         codes: The exit codes that are expected.
         pause: Waits between two looks, and raises an exception where the run ends.
 
@@ -173,10 +177,16 @@ def scaffold(
     """
     command = [sys.executable, "-m", "scaffold", *arguments]
     variables = {**environment(account), "PYTHONPATH": str(_CHECKOUT), "NO_COLOR": "1"}
-    with (folder.parent / "scaffold.log").open("ab") as log:
+    with log.open("ab") as output:
         # A session of its own: Ctrl-C in the terminal must not end the clean-up.
         process = subprocess.Popen(
-            command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            cwd=folder,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
         try:
             while (code := process.poll()) is None:
@@ -189,7 +199,7 @@ def scaffold(
                 process.terminate()
                 process.wait()
     if code not in codes:
-        lines = Path(log.name).read_text("utf-8", "replace").splitlines()
+        lines = log.read_text("utf-8", "replace").splitlines()
         errors = [line for line in lines if line.startswith("Error: ")]
         said = errors[-1].removeprefix("Error: ") if errors else f"exit code {code}"
         raise Unavailable(f"scaffold {arguments[0]} failed: {said}")

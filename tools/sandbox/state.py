@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -80,7 +81,12 @@ class State:
     @property
     def clone(self) -> Path:
         """The folder of the kit's service."""
-        return self.path.with_suffix("") / "service"
+        return self.folder / "service"
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run's clones and logs."""
+        return self.path.with_suffix("")
 
     def record(self, kind: str, name: str, **details: Any) -> Resource:
         """Record something before it is created: a creation whose answer is lost is cleaned up too."""
@@ -98,8 +104,9 @@ class State:
             self._save()
 
     def end(self) -> None:
-        """Delete the record of a run of which nothing is left."""
+        """Delete the record and the folder of a run of which nothing is left."""
         with self._lock:
+            shutil.rmtree(self.folder, ignore_errors=True)
             self.path.unlink(missing_ok=True)
 
     def _save(self) -> None:
