@@ -71,7 +71,6 @@ def remains(variables: dict[str, str]) -> dict[str, list[str]]:
         "buckets": [one["Name"] for one in client(variables, "s3").list_buckets()["Buckets"]],
         "repositories": client(variables, "codecommit").list_repositories()["repositories"],
         "images": client(variables, "ecr").describe_repositories()["repositories"],
-        "pipelines": client(variables, "codepipeline").list_pipelines()["pipelines"],
         "projects": client(variables, "codebuild").list_projects()["projects"],
         "queues": client(variables, "sqs").list_queues().get("QueueUrls", []),
         "topics": client(variables, "sns").list_topics()["Topics"],
