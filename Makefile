@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install checkov demo test test-slow test-all test-lowest test-pythons lint format types bench lock clean docs
+.PHONY: help install checkov demo test test-slow test-all test-lowest test-pythons lint format types bench sandbox lock clean docs
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s  %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ docs: install ## Write what is generated from copier.yml: the README table, cook
 
 bench: install ## Print speed ratios from paired runs
 	$(BIN)/python bench/bench.py
+
+sandbox: install ## Prove what only an AWS account can prove, for about 3 USD
+	$(BIN)/python tools/sandbox
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header

@@ -1,0 +1,210 @@
+"""The sandbox's framework: probes and the document, confirmation, verdicts, clean-up by identity."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.environment import local_aws
+from tests.conftest import isolated
+from tools.sandbox import report
+from tools.sandbox.account import Account
+from tools.sandbox.cleaning import clean_up
+from tools.sandbox.document import PAGE, assumptions
+from tools.sandbox.registry import Probe, probes
+from tools.sandbox.runner import run
+from tools.sandbox.sandbox import Sandbox
+from tools.sandbox.scenario import Scenario
+from tools.sandbox.state import TAG, State
+from tools.sandbox.verdicts import Undecided, Verdict, decided, exit_code, failed, proved, refuted, undecided
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, str(ROOT / "tools" / "sandbox")]
+ACCOUNT = "000000000000"
+
+
+@pytest.fixture(scope="module")
+def variables() -> Iterator[dict[str, str]]:
+    with local_aws() as found:
+        yield found
+
+
+@pytest.fixture
+def account(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Account:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return Account(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", "us-east-1", boto3.Session(ACCESS_KEY, SECRET_KEY), True)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State.new(tmp_path / "runs", ACCOUNT, "us-east-1")
+
+
+def nothing(line: str) -> None:
+    pass
+
+
+def sandbox(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=cwd,
+        env=isolated(cwd) | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_each_assumption_has_a_probe_and_each_probe_an_assumption() -> None:
+    rows = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| ")]
+    found = [row for row in rows if not row.startswith("| id |")]
+    assert len(assumptions()) == len(found)
+    assert set(probes()) == set(assumptions())
+
+
+def test_the_list_needs_no_account(tmp_path: Path) -> None:
+    done = sandbox("--list", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == list(assumptions())
+
+
+def test_an_unknown_probe_is_refused(tmp_path: Path) -> None:
+    done = sandbox("--only", "missing-exports", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: There is no probe missing-exports.\n")
+
+
+def test_without_a_confirmation_nothing_is_created(variables: dict[str, str], tmp_path: Path) -> None:
+    done = sandbox("--only", "missing-export", "--folder", str(tmp_path / "runs"), cwd=tmp_path, **variables)
+    assert done.returncode == 2
+    assert f"Account {ACCOUNT}" in done.stdout
+    assert "Give --yes." in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_probe_runs_and_leaves_nothing(variables: dict[str, str], account: Account, tmp_path: Path) -> None:
+    options = ("--only", "missing-export", "--yes", "--json", "--folder", str(tmp_path / "runs"))
+    done = sandbox(*options, cwd=tmp_path, **variables)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)["assumptions"]
+    assert (row["id"], row["verdict"]) == ("missing-export", "proved")
+    assert "No export named" in row["evidence"]
+    assert [path.name.partition("-")[0] for path in (tmp_path / "runs").iterdir()] == ["unproven"]
+    stacks = account.client("cloudformation").describe_stacks()["Stacks"]
+    assert [one for one in stacks if one["StackName"].startswith("sbx-")] == []
+
+
+def verdicts_of(*bodies: Callable[[Sandbox], Verdict], account: Account, state: State) -> list[Verdict]:
+    chosen = [Probe(str(number), body) for number, body in enumerate(bodies)]
+    found = run(chosen, Sandbox(account, state, nothing), {}, lambda probe, verdict: None)
+    return list(found.values())
+
+
+def test_what_a_probe_raises_stops_no_other(account: Account, state: State) -> None:
+    def refused(_: Sandbox) -> Verdict:
+        raise ClientError({"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}, "DescribeStacks")
+
+    def broken(_: Sandbox) -> Verdict:
+        raise KeyError("Stacks")
+
+    def unknown(_: Sandbox) -> Verdict:
+        raise Undecided("CloudTrail shows no call", "Look at the console.")
+
+    found = verdicts_of(refused, broken, unknown, lambda _: proved("It is so"), account=account, state=state)
+    assert found == [
+        failed("Throttling: Rate exceeded"),
+        failed("KeyError: 'Stacks'"),
+        undecided("CloudTrail shows no call", "Look at the console."),
+        proved("It is so"),
+    ]
+
+
+def test_a_scenario_that_fails_fails_what_observes_it(account: Account, state: State) -> None:
+    def breaks() -> None:
+        raise Undecided("the first release failed")
+
+    box = Sandbox(account, state, nothing)
+    scenario = Scenario("service", {"deployed": lambda: None, "released": breaks}, str, nothing)
+    box.shares("service", scenario)
+    chosen = [
+        Probe("early", lambda one: proved(one.after("service", "deployed")), "service"),
+        Probe("late", lambda one: proved(one.after("service", "released")), "service"),
+    ]
+    found = run(chosen, box, {"service": scenario}, lambda probe, verdict: None)
+    assert found == {"early": proved("service"), "late": failed("the first release failed")}
+
+
+def test_exit_codes() -> None:
+    assert exit_code([proved(""), undecided("")]) == 0
+    assert exit_code([proved(""), failed("")]) == 2
+    assert exit_code([refuted(""), failed("")]) == 1
+    assert decided(True, "") == proved("")
+    assert decided(False, "") == refuted("")
+
+
+def test_a_report_has_neither_the_account_nor_secrets(account: Account) -> None:
+    account.id = "210987654321"
+    evidence = "arn:aws:iam::210987654321:role/a with AKIAQ3EGRT5ZPLANTED0"
+    shown = report.publishable(refuted(evidence), account)
+    text = json.dumps(report.document({"a": shown}, account, date(2026, 11, 26)))
+    assert "arn:aws:iam::123456789012:role/a" in text
+    assert "AKIAQ3EGRT5ZPLANTED0" not in text
+
+
+def test_cleaning_up_leaves_what_is_not_of_the_run(account: Account, state: State) -> None:
+    cloudformation, s3 = account.client("cloudformation"), account.client("s3")
+    body = json.dumps({"Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}})
+    own, foreign, unrecorded = (f"{state.run}-probe-{name}" for name in ("own", "foreign", "unrecorded"))
+    for name, tags in ((own, [{"Key": TAG, "Value": state.run}]), (foreign, []), (unrecorded, [])):
+        cloudformation.create_stack(
+            StackName=name, TemplateBody=body, Tags=tags, EnableTerminationProtection=name == own
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    for name in (own, foreign):
+        state.record("stack", name)
+        s3.create_bucket(Bucket=name)
+        state.record("bucket", name)
+    s3.put_bucket_tagging(Bucket=own, Tagging={"TagSet": [{"Key": TAG, "Value": state.run}]})
+    s3.put_bucket_tagging(Bucket=foreign, Tagging={"TagSet": [{"Key": TAG, "Value": "another"}]})
+    s3.put_object(Bucket=own, Key="a", Body=b"")
+
+    left = clean_up(account, state, nothing)
+
+    assert [sentence.partition(":")[0] for sentence in left] == [
+        f"The bucket {foreign} is left",
+        f"The stack {foreign} is left",
+    ]
+    assert all("does not have the tag" in sentence for sentence in left)
+    stacks = {one["StackName"] for one in cloudformation.describe_stacks()["Stacks"]}
+    buckets = {one["Name"] for one in s3.list_buckets()["Buckets"]}
+    assert {own, foreign, unrecorded} & stacks == {foreign, unrecorded}
+    assert {own, foreign} & buckets == {foreign}
+    # Both are in the record, so that the next clean-up tells of them too.
+    assert {one.name for one in State.read(state.path).resources} == {foreign}
+    for name in (foreign, unrecorded):
+        cloudformation.delete_stack(StackName=name)
+
+
+def test_the_record_of_a_run_outlives_it(state: State) -> None:
+    state.record("stack", "one")
+    state.record("registry", "two", scanType="BASIC")
+    state.record("stack", "one")
+    read = State.read(state.path)
+    assert (read.run, read.account, read.region) == (state.run, ACCOUNT, "us-east-1")
+    assert read.resources == state.resources
+    assert [one.name for one in read.resources] == ["one", "two"]
+    read.forget(read.resources[0])
+    assert [one.name for one in State.read(state.path).resources] == ["two"]
+    assert list(state.path.parent.iterdir()) == [state.path]

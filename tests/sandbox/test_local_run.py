@@ -1,0 +1,136 @@
+"""All probes on local AWS: those that it can answer, and nothing of the run is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.environment import running_local_aws
+from tests.conftest import isolated
+from tests.engine.conftest import eventually
+from tools.sandbox.document import assumptions
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, str(ROOT / "tools" / "sandbox"), "--yes"]
+
+# Local AWS leaves a character outside ASCII in a template, writes values into messages as they are, and tells of the
+# failure of a stage before its retry.
+REFUTED = {"failed-event-after-retry", "quotation-marks", "template-text"}
+# It has no calls of roles that STS gives, ...
+WITHOUT_ROLES = {
+    "boundary-of-role",
+    "bucket-with-tags",
+    "change-set-name",
+    "change-set-without-pass-role",
+    "console-of-approver",
+    "large-template",
+    "pass-role-to-pipeline",
+    "protected-creation",
+    "tags-of-missing-stack",
+}
+# ... no CloudTrail, no container engine in this test, no gallery, no topic policies, and no registry's configuration.
+UNDECIDED = WITHOUT_ROLES | {
+    "approval-before-stop",
+    "enhanced-scan",
+    "fargate-usage",
+    "new-account-quotas",
+    "node-image",
+    "pulled-image",
+    "shift-modifies-rule",
+    "topic-without-source",
+}
+# Local AWS itself has these for as long as it runs, or creates one for each service that needs it.
+OWN_ROLES = "/aws-service-role/"
+
+
+@pytest.fixture
+def variables() -> Iterator[dict[str, str]]:
+    with running_local_aws(runs=True, speed=60) as aws:
+        yield aws.variables
+
+
+def client(variables: dict[str, str], service: str) -> Any:
+    session = boto3.session.Session(ACCESS_KEY, SECRET_KEY, region_name="us-east-1")
+    return session.client(service, endpoint_url=variables["AWS_ENDPOINT_URL"])
+
+
+def remains(variables: dict[str, str]) -> dict[str, list[str]]:
+    """What is in the account, by the service that lists it."""
+    found = {
+        "stacks": [one["StackName"] for one in client(variables, "cloudformation").describe_stacks()["Stacks"]],
+        "buckets": [one["Name"] for one in client(variables, "s3").list_buckets()["Buckets"]],
+        "repositories": client(variables, "codecommit").list_repositories()["repositories"],
+        "images": client(variables, "ecr").describe_repositories()["repositories"],
+        "projects": client(variables, "codebuild").list_projects()["projects"],
+        "queues": client(variables, "sqs").list_queues().get("QueueUrls", []),
+        "topics": client(variables, "sns").list_topics()["Topics"],
+        "tasks": client(variables, "ecs").list_task_definitions(status="ACTIVE")["taskDefinitionArns"],
+        "roles": [
+            one["RoleName"]
+            for one in client(variables, "iam").list_roles()["Roles"]
+            if not one["Path"].startswith(OWN_ROLES)
+        ],
+    }
+    return {kind: list(map(str, names)) for kind, names in found.items() if names}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_every_probe_has_its_verdict(variables: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "--json", "--folder", str(tmp_path / "runs")],
+        cwd=tmp_path,
+        env=isolated(tmp_path) | variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=1400,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    rows = {row["id"]: row for row in json.loads(done.stdout)["assumptions"]}
+    assert list(rows) == list(assumptions())
+    expected = {one: "refuted" if one in REFUTED else "undecided" if one in UNDECIDED else "proved" for one in rows}
+    assert {one: row["verdict"] for one, row in rows.items()} == expected, done.stderr
+    assert [one for one, row in rows.items() if row["failed"]] == []
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert remains(variables) == {}
+    assert [path.suffix for path in (tmp_path / "runs").glob("*.json") if not path.name.startswith("unproven")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_that_is_ended_cleans_up(variables: dict[str, str], tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    process = subprocess.Popen(
+        [*COMMAND, "--only", "retry-of-self-update", "missing-export", "--folder", str(runs)],
+        cwd=tmp_path,
+        env=isolated(tmp_path) | variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def deploying() -> bool:
+        records = [path.read_text() for path in runs.glob("sbx-*.json")]
+        return any('"service"' in text for text in records)
+
+    assert eventually(deploying, 300)
+    os.kill(process.pid, signal.SIGTERM)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    assert "Traceback" not in errors
+    assert remains(variables) == {}
+    assert list(runs.glob("sbx-*.json")) == []

@@ -1,0 +1,136 @@
+"""Images: the base image in the public gallery, and scans of the released one."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.error
+import urllib.request
+from datetime import UTC, date, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..account import code, said
+from ..kit import Service
+from ..registry import probe
+from ..sandbox import Sandbox
+from ..verdicts import Undecided, Verdict, decided, refuted
+
+_RELEASES = "https://nodejs.org/dist/index.json"
+_GALLERY = "https://public.ecr.aws"
+_SECONDS = 30
+
+
+@probe("node-image")
+def node_image(sandbox: Sandbox) -> Verdict:
+    """The image of the newest release of Node in the gallery."""
+    if sandbox.account.local:
+        raise Undecided("the gallery is not part of local AWS")
+    newest = max(_read(_RELEASES), key=lambda one: (one["date"], _numbers(one["version"])))
+    version, age = (
+        newest["version"].removeprefix("v"),
+        (datetime.now(UTC).date() - date.fromisoformat(newest["date"])).days,
+    )
+    token = _read(f"{_GALLERY}/token/")["token"]
+    request = urllib.request.Request(  # noqa: S310
+        f"{_GALLERY}/v2/docker/library/node/manifests/{version}-trixie-slim",
+        headers={"Authorization": f"Bearer {token}", "Accept": "application/vnd.oci.image.index.v1+json"},
+        method="HEAD",
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310
+            mirrored = True
+    except urllib.error.HTTPError as error:
+        if error.code != 404:
+            raise
+        mirrored = False
+    evidence = (
+        f"Node {version} was released {age} days ago, and its image is {'' if mirrored else 'not '}in the gallery"
+    )
+    if mirrored and age > 1:
+        raise Undecided(f"{evidence}; only a run on the day of a release tells whether it was there on that day")
+    return decided(mirrored, evidence)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
+
+
+def _read(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def _image(sandbox: Sandbox, service: Service) -> dict[str, Any]:
+    """The newest image of the service, as the calls about scans take it."""
+    images = sandbox.client("ecr").describe_images(repositoryName=service.name)["imageDetails"]
+    newest = max(images, key=lambda one: one["imagePushedAt"])
+    return {"repositoryName": service.name, "imageId": {"imageDigest": newest["imageDigest"]}}
+
+
+@probe("scanned-distribution", scenario="service")
+def scanned_distribution(sandbox: Sandbox) -> Verdict:
+    """A basic scan of the released image."""
+    image, ecr = _image(sandbox, sandbox.after("service", "first release")), sandbox.client("ecr")
+    with sandbox.alone("registry"):
+        try:
+            ecr.start_image_scan(**image)
+        except ClientError as error:
+            if code(error) == "ValidationException":
+                raise Undecided(f"the account does not use basic scanning: {said(error)}") from error
+            raise
+
+        def look() -> dict[str, Any]:
+            try:
+                answer = ecr.describe_image_scan_findings(**image)
+            except ecr.exceptions.ScanNotFoundException:
+                return {}
+            status = answer["imageScanStatus"]
+            return {} if status["status"] in ("IN_PROGRESS", "PENDING") else answer
+
+        answer = sandbox.wait(look, "the end of the scan", 600)
+    status = answer["imageScanStatus"]
+    counts = answer.get("imageScanFindings", {}).get("findingSeverityCounts", {})
+    return decided(status["status"] == "COMPLETE", f"{status['status']}: {status.get('description', '')} {counts}")
+
+
+@probe("enhanced-scan", scenario="service")
+def enhanced_scan(sandbox: Sandbox) -> Verdict:
+    """A scan that is started while the registry uses enhanced scanning, for at most a few minutes."""
+    image, ecr = _image(sandbox, sandbox.after("service", "first release")), sandbox.client("ecr")
+    with sandbox.alone("registry"):
+        try:
+            before = ecr.get_registry_scanning_configuration()["scanningConfiguration"]
+        except ClientError as error:
+            if code(error) == "InvalidAction":
+                raise Undecided("the registry has no scanning configuration here") from error
+            raise
+        if before["scanType"] != "ENHANCED":
+            _enhance(sandbox, before, image["repositoryName"])
+        try:
+            ecr.start_image_scan(**image)
+        except ClientError as error:
+            return decided(code(error) == "ValidationException", said(error))
+        finally:
+            if before["scanType"] != "ENHANCED":
+                ecr.put_registry_scanning_configuration(**before)
+        return refuted("StartImageScan was accepted while the registry used enhanced scanning")
+
+
+def _enhance(sandbox: Sandbox, before: dict[str, Any], repository: str) -> None:
+    """Let the registry scan the run's repository with Inspector; cleaning up restores what was before."""
+    inspector = sandbox.client("inspector2")
+    (status,) = inspector.batch_get_account_status(accountIds=[sandbox.account.id])["accounts"]
+    sandbox.state.record("scanning configuration of the registry", sandbox.account.id, **before)
+    if status["resourceState"]["ecr"]["status"] == "DISABLED":
+        sandbox.state.record("activation of Inspector", sandbox.account.id)
+    repositories = [{"filter": repository, "filterType": "WILDCARD"}]
+    rules = [{"scanFrequency": "SCAN_ON_PUSH", "repositoryFilters": repositories}]
+    sandbox.client("ecr").put_registry_scanning_configuration(scanType="ENHANCED", rules=rules)
+
+    def enhanced() -> bool:
+        answer = sandbox.client("ecr").get_registry_scanning_configuration()
+        return bool(answer["scanningConfiguration"]["scanType"] == "ENHANCED")
+
+    sandbox.wait(enhanced, "the change to enhanced scanning", 120)

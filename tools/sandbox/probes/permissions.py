@@ -1,0 +1,247 @@
+"""Permissions that calls of CloudFormation, IAM, S3 and CodePipeline need: each is made with a role that lacks some."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..account import denied, said
+from ..registry import probe
+from ..roles import Caller, allow, role, trust
+from ..sandbox import Sandbox
+from ..stacks import HANDLE, Stack, Template, template
+from ..verdicts import Undecided, Verdict, decided, proved, refuted
+
+_IAM: dict[str, Any] = {"Capabilities": ["CAPABILITY_IAM"]}
+_POLICY = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"}]}
+
+
+def _arn_of(resource: str) -> Template:
+    return {"Arn": {"Value": {"Fn::GetAtt": [resource, "Arn"]}}}
+
+
+@probe("protected-creation")
+def protected_creation(sandbox: Sandbox) -> Verdict:
+    """Creations by a caller that may create and tag stacks, and nothing else."""
+    actions = ("cloudformation:CreateStack", "cloudformation:TagResource")
+    caller = Caller.with_permissions(sandbox, "protected", allow(*actions))
+
+    def create(subject: str, **options: Any) -> None:
+        name = sandbox.name(subject)
+        sandbox.state.record("stack", name)
+        cloudformation = caller.client("cloudformation")
+        cloudformation.create_stack(StackName=name, TemplateBody=template(), Tags=sandbox.tags, **options)
+
+    caller.must(lambda: create("plain"))
+    protection = denied(lambda: create("protection", EnableTerminationProtection=True))
+    policy = denied(lambda: create("policy", StackPolicyBody=json.dumps(_POLICY)))
+    evidence = f"with protection: {protection or 'created'}; with a policy: {policy or 'created'}"
+    return decided("UpdateTerminationProtection" in protection and "SetStackPolicy" in policy, evidence)
+
+
+@probe("change-set-without-pass-role")
+def change_set_without_pass_role(sandbox: Sandbox) -> Verdict:
+    """A change set of a stack with a role, by a caller that may pass none."""
+    text = template(
+        {"Role": role(trust(service="cloudformation.amazonaws.com"), allow("sns:*"))}, Outputs=_arn_of("Role")
+    )
+    arn = Stack.create(sandbox, "stack-role", text, **_IAM).outputs["Arn"]
+    stack = Stack.create(sandbox, "with-role", template(), RoleARN=arn)
+    actions = [f"cloudformation:{verb}ChangeSet" for verb in ("Create", "Describe", "Delete")]
+    caller = Caller.with_permissions(sandbox, "planning", allow(*actions))
+    cloudformation = caller.client("cloudformation")
+    topic = {**HANDLE, "Topic": {"Type": "AWS::SNS::Topic"}}
+    message = caller.may(lambda: stack.change_set("planned", template(topic), cloudformation))
+    if message:
+        return decided("iam:PassRole" not in message, message)
+    stack_role = stack.describe().get("RoleARN")
+    return decided(
+        stack_role == arn, f"the change set was created without iam:PassRole, the stack's role is {stack_role}"
+    )
+
+
+@probe("change-set-name")
+def change_set_name(sandbox: Sandbox) -> Verdict:
+    """Change sets by a caller that may use those whose names begin with plan-."""
+    stack = Stack.create(sandbox, "planned", template())
+    actions = [f"cloudformation:{verb}ChangeSet" for verb in ("Create", "Describe", "Delete")]
+    named = allow(*actions, StringLike={"cloudformation:ChangeSetName": "plan-*"})
+    caller = Caller.with_permissions(sandbox, "named", named)
+    cloudformation = caller.client("cloudformation")
+    text = template({**HANDLE, "Topic": {"Type": "AWS::SNS::Topic"}})
+    own = caller.may(lambda: stack.change_set("plan-probe", text, cloudformation))
+    deleted = own or denied(lambda: cloudformation.delete_change_set(StackName=stack.name, ChangeSetName="plan-probe"))
+    other = denied(lambda: stack.change_set("other-probe", text, cloudformation))
+    evidence = f"plan-probe: {deleted or 'created, described and deleted'}; other-probe: {other or 'created'}"
+    return decided(not deleted and bool(other), evidence)
+
+
+@probe("tags-of-missing-stack")
+def tags_of_missing_stack(sandbox: Sandbox) -> Verdict:
+    """DescribeStacks of a missing stack, by a caller that may describe a stack if its tags are the right ones."""
+    kinds = ("own", "foreign")
+    own, foreign = (Stack.create(sandbox, f"tag-{kind}", template(), tags={"kind": kind}) for kind in kinds)
+    statement = allow("cloudformation:DescribeStacks", StringEqualsIfExists={"aws:ResourceTag/kind": "own"})
+    caller = Caller.with_permissions(sandbox, "describing", statement)
+    cloudformation = caller.client("cloudformation")
+    caller.must(lambda: cloudformation.describe_stacks(StackName=own.name))
+    if not denied(lambda: cloudformation.describe_stacks(StackName=foreign.name)):
+        raise Undecided("the condition allows describing a stack that has another tag, so it tells nothing")
+    try:
+        message = denied(lambda: cloudformation.describe_stacks(StackName=sandbox.name("missing")))
+    except ClientError as error:
+        return decided("does not exist" in said(error), said(error))
+    return refuted(message)
+
+
+@probe("boundary-of-role")
+def boundary_of_role(sandbox: Sandbox) -> Verdict:
+    """Changes of roles by a caller that may change those with a certain permissions boundary only."""
+    boundary = {"PolicyDocument": {"Version": "2012-10-17", "Statement": [allow("sns:Publish")]}}
+    trusted = trust(service="ec2.amazonaws.com")
+    resources = {
+        "Boundary": {"Type": "AWS::IAM::ManagedPolicy", "Properties": boundary},
+        "With": role(trusted, PermissionsBoundary={"Ref": "Boundary"}, Tags=sandbox.tags),
+        "Without": role(trusted, Tags=sandbox.tags),
+    }
+    outputs = {name: {"Value": {"Ref": name}} for name in resources}
+    found = Stack.create(sandbox, "bounded", template(resources, Outputs=outputs), **_IAM).outputs
+    actions = ("iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:DeleteRole")
+    condition = {"iam:PermissionsBoundary": found["Boundary"]}
+    caller = Caller.with_permissions(sandbox, "bounding", allow(*actions, StringEquals=condition))
+    iam, document = caller.client("iam"), json.dumps(trusted)
+    changes: dict[str, Callable[[str], Any]] = {
+        "UpdateAssumeRolePolicy": lambda name: iam.update_assume_role_policy(RoleName=name, PolicyDocument=document),
+        "UpdateRole": lambda name: iam.update_role(RoleName=name, Description="Changed by a probe"),
+        "DeleteRole": lambda name: iam.delete_role(RoleName=name),
+    }
+    evidence, holds = [], True
+    for action, change in changes.items():
+        own = caller.may(partial(change, found["With"]))
+        other = denied(partial(change, found["Without"]))
+        evidence.append(f"{action} with the boundary: {own or 'allowed'}, without: {'denied' if other else 'allowed'}")
+        holds = holds and not own and bool(other)
+    return decided(holds, "; ".join(evidence))
+
+
+@probe("bucket-with-tags")
+def bucket_with_tags(sandbox: Sandbox) -> Verdict:
+    """CreateBucket with tags by a caller that may create buckets, and then by one that may tag them too."""
+    region = sandbox.account.region
+    place = {} if region == "us-east-1" else {"LocationConstraint": region}
+    configuration = {**place, "Tags": sandbox.tags}
+
+    def create(subject: str, *actions: str) -> str:
+        caller = Caller.with_permissions(sandbox, subject, allow(*actions))
+        s3, name = caller.client("s3"), f"{sandbox.name(subject)}-{sandbox.account.id}"
+        sandbox.state.record("bucket", name)
+        return caller.may(lambda: s3.create_bucket(Bucket=name, CreateBucketConfiguration=configuration))
+
+    with_it = create("tagging", "s3:CreateBucket", "s3:TagResource")
+    without = create("creating", "s3:CreateBucket")
+    evidence = f"without s3:TagResource: {without or 'created'}; with it: {with_it or 'created'}"
+    return decided(bool(without) and not with_it, evidence)
+
+
+@probe("large-template")
+def large_template(sandbox: Sandbox) -> Verdict:
+    """A template of more than 51,200 bytes, read where the caller may read it, and where the stack's role may."""
+    text = template(
+        {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"Tags": sandbox.tags}}},
+        Outputs={"Name": {"Value": {"Ref": "Bucket"}}},
+    )
+    bucket = Stack.create(sandbox, "templates", text).outputs["Name"]
+    body = template(Metadata={"Filling": "x" * 52_000})
+    sandbox.client("s3").put_object(Bucket=bucket, Key="large.json", Body=body.encode())
+    url = f"https://{bucket}.s3.{sandbox.account.region}.amazonaws.com/large.json"
+    if sandbox.account.local:
+        url = f"{sandbox.client('s3').meta.endpoint_url}/{bucket}/large.json"
+    read = allow("s3:GetObject", resource=f"arn:{sandbox.account.partition}:s3:::{bucket}/*")
+    answers = {
+        "the caller": _create_from(sandbox, url, "caller", [read], []),
+        "the stack's role": _create_from(sandbox, url, "role", [], [read]),
+    }
+    readers = [who for who, message in answers.items() if not message]
+    if readers:
+        return proved(f"the template is read where {' and also where '.join(readers)} may read it")
+    return refuted("; ".join(f"where {who} may read it: {message}" for who, message in answers.items()))
+
+
+def _create_from(sandbox: Sandbox, url: str, subject: str, callers: list[Template], roles: list[Template]) -> str:
+    """Create a stack from a URL: why that was refused, or nothing."""
+    trusted = trust(service="cloudformation.amazonaws.com")
+    text = template({"Role": role(trusted, allow("sns:*"), *roles)}, Outputs=_arn_of("Role"))
+    arn = Stack.create(sandbox, f"reading-{subject}-role", text, **_IAM).outputs["Arn"]
+    actions = allow("cloudformation:CreateStack", "cloudformation:TagResource", "iam:PassRole")
+    caller = Caller.with_permissions(sandbox, f"reading-{subject}", actions, *callers).client("cloudformation")
+    name = sandbox.name(f"large-{subject}")
+    sandbox.state.record("stack", name)
+    # A new role can be passed once all servers know it.
+    sandbox.settle(15)
+    try:
+        made = caller.create_stack(StackName=name, TemplateURL=url, RoleARN=arn, Tags=sandbox.tags)
+    except ClientError as error:
+        return said(error)
+    stack = Stack(sandbox, name, made["StackId"])
+    return "" if stack.settled() == "CREATE_COMPLETE" else stack.reason()
+
+
+@probe("pass-role-to-pipeline")
+def pass_role_to_pipeline(sandbox: Sandbox) -> Verdict:
+    """A pipeline whose action has a role, created by a caller that may pass that role to CodePipeline only."""
+    resources = {
+        "Pipeline": role(trust(service="codepipeline.amazonaws.com")),
+        "Action": role(trust(service="cloudformation.amazonaws.com")),
+    }
+    outputs = {name: {"Value": {"Fn::GetAtt": [name, "Arn"]}} for name in resources}
+    bucket = {"Bucket": {"Type": "AWS::S3::Bucket"}}
+    text = template(resources | bucket, Outputs={**outputs, "Bucket": {"Value": {"Ref": "Bucket"}}})
+    arns = Stack.create(sandbox, "passed", text, **_IAM).outputs
+    answers = {}
+    for subject, passed in (("both", [arns["Pipeline"], arns["Action"]]), ("one", [arns["Pipeline"]])):
+        own = allow("iam:PassRole", resource=passed, StringEquals={"iam:PassedToService": "codepipeline.amazonaws.com"})
+        create = allow("codepipeline:CreatePipeline", "codepipeline:TagResource")
+        caller = Caller.with_permissions(sandbox, f"passing-{subject}", create, own)
+        name = sandbox.name(f"passing-{subject}")
+        sandbox.state.record("pipeline", name)
+        tags = [{"key": one["Key"], "value": one["Value"]} for one in sandbox.tags]
+        pipeline = _with_action(name, arns)
+        create_it = partial(caller.client("codepipeline").create_pipeline, pipeline=pipeline, tags=tags)
+        answers[subject] = caller.may(create_it)
+    checked = f"without it: {answers['one'] or 'created, so it is not checked'}"
+    return decided(
+        not answers["both"], f"with the permission for CodePipeline: {answers['both'] or 'created'}; {checked}"
+    )
+
+
+def _with_action(name: str, made: dict[str, str]) -> dict[str, Any]:
+    def stage(
+        label: str, category: str, provider: str, configuration: dict[str, str], **artifacts: Any
+    ) -> dict[str, Any]:
+        kind = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
+        return {
+            "name": label,
+            "actions": [{"name": label, "actionTypeId": kind, "configuration": configuration, **artifacts}],
+        }
+
+    source = {"RepositoryName": name, "BranchName": "main", "PollForSourceChanges": "false"}
+    deploy = {
+        "ActionMode": "CREATE_UPDATE",
+        "StackName": name,
+        "TemplatePath": "Source::template.json",
+        "RoleArn": made["Action"],
+    }
+    return {
+        "name": name,
+        "roleArn": made["Pipeline"],
+        "pipelineType": "V2",
+        "artifactStore": {"type": "S3", "location": made["Bucket"]},
+        "stages": [
+            stage("Source", "Source", "CodeCommit", source, outputArtifacts=[{"name": "Source"}]),
+            stage("Deploy", "Deploy", "CloudFormation", deploy, inputArtifacts=[{"name": "Source"}]),
+        ],
+    }

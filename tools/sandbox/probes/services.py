@@ -1,0 +1,205 @@
+"""The kit's service: its first release, its shifts of traffic, and the deployments of its ECS services."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from ..account import denied
+from ..kit import Service
+from ..registry import probe
+from ..roles import Caller
+from ..sandbox import Sandbox
+from ..services import Environment
+from ..trail import calls
+from ..verdicts import Unavailable, Undecided, Verdict, decided, refuted
+
+_IAM: dict[str, Any] = {"Capabilities": ["CAPABILITY_IAM"]}
+# It runs, and answers nobody.
+_SILENT = ["node", "-e", "setTimeout(() => {}, 3600000)"]
+_IN_VAIN = 900.0
+
+
+def _environment(sandbox: Sandbox, milestone: str, name: str) -> Environment:
+    return Environment(sandbox, sandbox.after("service", milestone), name)
+
+
+@probe("retry-of-self-update", scenario="service")
+def retry_of_self_update(sandbox: Sandbox) -> Verdict:
+    """The stage that updates the pipeline, in the execution that the creation of the pipeline started."""
+    service: Service = sandbox.after("service", "first release")
+    codepipeline = sandbox.client("codepipeline")
+    answer = codepipeline.list_pipeline_executions(pipelineName=service.name)["pipelineExecutionSummaries"]
+    first = min(answer, key=lambda one: str(one["startTime"]))
+    pages = codepipeline.get_paginator("list_action_executions").paginate(
+        pipelineName=service.name, filter={"pipelineExecutionId": first["pipelineExecutionId"]}
+    )
+    attempts: dict[str, list[str]] = {}
+    for one in (one for page in pages for one in page["actionExecutionDetails"] if one["stageName"] == "SelfUpdate"):
+        attempts.setdefault(one["actionName"], []).append(one["status"])
+    evidence = f"the execution is {first['status']}, the attempts in its stage SelfUpdate are {attempts}"
+    return decided(bool(attempts) and all(one.count("Failed") < 2 for one in attempts.values()), evidence)
+
+
+@probe("tags-at-creation", scenario="service")
+def tags_at_creation(sandbox: Sandbox) -> Verdict:
+    """What the deploy role has created and changed, which may tag at creation and change what is tagged only."""
+    stack = _environment(sandbox, "first release", "prod").environment_stack
+    status, tags = stack.describe()["StackStatus"], {}
+    group = stack.resource("TaskSecurityGroup")
+    (described,) = sandbox.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    tags["security group"] = described.get("Tags", [])
+    arns = {name: stack.resource(name) for name in ("Listener", "ProductionRule")}
+    for one in sandbox.client("elbv2").describe_tags(ResourceArns=list(arns.values()))["TagDescriptions"]:
+        tags["listener" if one["ResourceArn"] == arns["Listener"] else "listener rule"] = one["Tags"]
+    tagged = [name for name, found in tags.items() if set(map(_pair, sandbox.tags)) <= set(map(_pair, found))]
+    evidence = f"the environment's stack is in {status}, and its tags are on: {', '.join(tagged) or 'nothing'}"
+    return decided(status == "UPDATE_COMPLETE" and len(tagged) == 3, evidence)
+
+
+def _pair(tag: dict[str, str]) -> tuple[str, str]:
+    return tag["Key"], tag["Value"]
+
+
+@probe("shift-modifies-rule", scenario="service")
+def shift_modifies_rule(sandbox: Sandbox) -> Verdict:
+    """The calls of the role with which ECS shifts traffic, after two shifts."""
+    production = _environment(sandbox, "second release", "prod")
+    role = production.service_stack.resource("LoadBalancerRole")
+    found = calls(sandbox, "elasticloadbalancing", role, "ModifyRule")
+    names = sorted({one["eventName"] for one in found})
+    rules = {one["requestParameters"]["ruleArn"] for one in found if one["eventName"] == "ModifyRule"}
+    own = production.environment_stack.outputs["ProductionRuleArn"]
+    evidence = f"the calls that changed something are {', '.join(names)}, ModifyRule was called on {len(rules)} rule"
+    holds = set(names) <= {"ModifyRule", "RegisterTargets", "DeregisterTargets"} and rules == {own}
+    return decided(holds, evidence)
+
+
+@probe("rolling-at-creation", scenario="service")
+def rolling_at_creation(sandbox: Sandbox) -> Verdict:
+    """The service of an environment with rolling deployments."""
+    service = _environment(sandbox, "first release", "dev").describe()
+    strategy = service["deploymentConfiguration"].get("strategy", "none")
+    advanced = [one for one in service["loadBalancers"] if one.get("advancedConfiguration")]
+    text = f"{'with' if advanced else 'without'} AdvancedConfiguration"
+    return decided(strategy == "ROLLING" and bool(advanced), f"the service was created with {strategy}, {text}")
+
+
+@probe("rebalancing-while-shifting", scenario="service")
+def rebalancing_while_shifting(sandbox: Sandbox) -> Verdict:
+    """The service of production, after a shift of traffic."""
+    service, deployment = sandbox.after("service", "second release").production
+    strategy = service["deploymentConfiguration"].get("strategy", "none")
+    rebalancing = service.get("availabilityZoneRebalancing", "not shown")
+    status = deployment["status"]
+    evidence = f"with {strategy} and AvailabilityZoneRebalancing {rebalancing}, the deployment is {status}"
+    if rebalancing == "not shown":
+        raise Undecided(evidence)
+    return decided((strategy, rebalancing, status) == ("BLUE_GREEN", "ENABLED", "SUCCESSFUL"), evidence)
+
+
+@probe("rolling-after-shift", scenario="service")
+def rolling_after_shift(sandbox: Sandbox) -> Verdict:
+    """A rolling deployment of a service whose traffic is on the alternate target group."""
+    production = _environment(sandbox, "second release", "prod")
+    if production.live_group() != "alternate":
+        production.deploy()
+    if (live := production.live_group()) != "alternate":
+        raise Unavailable(f"after another shift, the traffic is on the {live} target group")
+    rolling = {**production.describe()["deploymentConfiguration"], "strategy": "ROLLING"}
+    production.deploy(deploymentConfiguration=rolling)
+    registered = production.registered()
+    evidence = f"the traffic is on the {production.live_group()} target group, the registered targets are {registered}"
+    return decided(registered["primary"] > 0, evidence)
+
+
+@probe("unchanged-nonce", scenario="service")
+def unchanged_nonce(sandbox: Sandbox) -> Verdict:
+    """An update of the service's stack that changes its scaling only."""
+    development = _environment(sandbox, "second release", "dev")
+    with sandbox.alone("service of dev"):
+        before = development.deployments()
+        stack = development.service_stack
+        status = stack.update(Parameters=stack.changed_parameters(MaxTasks="5"), **_IAM)
+        started = len(development.deployments()) - len(before)
+    return decided(status == "UPDATE_COMPLETE" and not started, f"{status}, {started} deployments were started")
+
+
+@probe("stopped-deployment", scenario="service")
+def stopped_deployment(sandbox: Sandbox) -> Verdict:
+    """A deployment whose tasks never become healthy, and which is stopped."""
+    development = _environment(sandbox, "second release", "dev")
+    with sandbox.alone("service of dev"):
+        arn = _silent_tasks(sandbox, development)
+        known = {one["serviceDeploymentArn"] for one in development.deployments()}
+        stack = development.service_stack
+        sandbox.client("cloudformation").update_stack(
+            StackName=stack.name,
+            UsePreviousTemplate=True,
+            Parameters=stack.changed_parameters(TaskDefinitionArn=arn),
+            **_IAM,
+        )
+        deployment = sandbox.wait(lambda: development.begun(known), "the begin of the deployment", 300)
+        sandbox.client("ecs").stop_service_deployment(serviceDeploymentArn=deployment, stopType="ROLLBACK")
+        stopped = time.monotonic()
+        try:
+            status = stack.settled(_IN_VAIN)
+        except Unavailable:
+            status = stack.describe()["StackStatus"]
+            sandbox.client("cloudformation").cancel_update_stack(StackName=stack.name)
+            return refuted(f"{_IN_VAIN:.0f} seconds after the stop, the stack is in {status}")
+        evidence = f"{time.monotonic() - stopped:.0f} seconds after the stop, the stack is in {status}"
+        return decided(status.endswith("COMPLETE"), evidence)
+
+
+def _silent_tasks(sandbox: Sandbox, development: Environment) -> str:
+    """The ARN of a task definition whose tasks answer no request."""
+    ecs = sandbox.client("ecs")
+    described = ecs.describe_task_definition(taskDefinition=development.describe()["taskDefinition"])["taskDefinition"]
+    kept = ("family", "taskRoleArn", "executionRoleArn", "networkMode", "cpu", "memory", "runtimePlatform")
+    definition = {key: described[key] for key in kept if key in described}
+    container = {**described["containerDefinitions"][0], "entryPoint": _SILENT}
+    tags = [{"key": one["Key"], "value": one["Value"]} for one in sandbox.tags]
+    answer = ecs.register_task_definition(
+        **definition, containerDefinitions=[container], requiresCompatibilities=["FARGATE"], tags=tags
+    )
+    arn = str(answer["taskDefinition"]["taskDefinitionArn"])
+    sandbox.state.record("task definition", arn)
+    return arn
+
+
+@probe("console-of-approver", scenario="service")
+def console_of_approver(sandbox: Sandbox) -> Verdict:
+    """The calls on the way to an approval, with the approver's policy only."""
+    service: Service = sandbox.after("service", "first release")
+    policy, iam = service.foundation["ApproverArn"], sandbox.client("iam")
+    version = iam.get_policy(PolicyArn=policy)["Policy"]["DefaultVersionId"]
+    document = iam.get_policy_version(PolicyArn=policy, VersionId=version)["PolicyVersion"]["Document"]
+    statements = (document if isinstance(document, dict) else json.loads(document))["Statement"]
+    caller = Caller.with_permissions(sandbox, "approver", *statements)
+    pipelines, builds = caller.client("codepipeline"), caller.client("codebuild")
+    caller.must(lambda: pipelines.get_pipeline_state(name=service.name))
+    project = f"{service.name}-plan"
+    (identifier,) = sandbox.client("codebuild").list_builds_for_project(projectName=project)["ids"][:1]
+    log = sandbox.client("codebuild").batch_get_builds(ids=[identifier])["builds"][0]["logs"]
+    made = {
+        "ListPipelines": lambda: pipelines.list_pipelines(),
+        "GetPipeline": lambda: pipelines.get_pipeline(name=service.name),
+        "ListPipelineExecutions": lambda: pipelines.list_pipeline_executions(pipelineName=service.name),
+        "ListActionExecutions": lambda: pipelines.list_action_executions(pipelineName=service.name),
+        "ListBuildsForProject": lambda: builds.list_builds_for_project(projectName=project),
+        "BatchGetBuilds": lambda: builds.batch_get_builds(ids=[identifier]),
+        "BatchGetProjects": lambda: builds.batch_get_projects(names=[project]),
+        "GetLogEvents": lambda: caller.client("logs").get_log_events(
+            logGroupName=log["groupName"], logStreamName=log["streamName"]
+        ),
+    }
+    refusals = {name: message for name, call in made.items() if (message := denied(call))}
+    if refusals:
+        return refuted("; ".join(f"{name}: {message}" for name, message in refusals.items()))
+    raise Undecided(
+        f"the policy allows {', '.join(made)}; which calls the console makes, only the console shows",
+        "Run with --keep. As a user with only the policy of the output ApproverArn, open CodePipeline, the pipeline,"
+        " its approval, and the link to the plan's log: does any page show an error?",
+    )
