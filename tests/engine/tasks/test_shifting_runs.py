@@ -245,21 +245,32 @@ def test_a_task_killed_in_mid_shift_fails_its_own_requests_only(shop: Shop) -> N
     shop.release("2", count=2)
     wait(lambda: shop.weights() == [PERCENT, 100 - PERCENT])
     wait(lambda: shop.healthy_targets() == [2, 2])
-    for number, (victim, other_group) in enumerate((("1", 0), ("2", 1)), 1):
-        with constant_client(shop.account.url("shop")) as client:
-            wait(lambda: client.outcomes["answered"] >= 20)
-            killed_at = datetime.now(UTC)
-            os.kill(shop.workers(victim)[0], signal.SIGKILL)
-            wait(lambda: shop.exit_codes().count(128 + signal.SIGKILL) == number)
-            wait(lambda: shop.healthy_targets() == [2, 2])
-            answered = client.outcomes["answered"]
-            wait(lambda: client.outcomes["answered"] >= answered + 50)
-        assert client.answers == {"1", "2"}
-        assert all(moment < killed_at + timedelta(seconds=30) for moment in client.failed_at)
-        unanswered = shop.unanswered(other_group, killed_at)
-        assert unanswered
-        assert set(unanswered) == {0}
+    kill_a_task(shop, "1", other_group=0)
+    kill_a_task(shop, "2", other_group=1)
     assert (shop.weights(), shop.newest()["status"]) == ([PERCENT, 100 - PERCENT], "IN_PROGRESS")
+
+
+def kill_a_task(shop: Shop, version: str, other_group: int) -> None:
+    """Kill one of a version's two tasks under traffic, and check which requests have failed.
+
+    Args:
+        other_group: The target group of the other version, whose requests have to be answered.
+    """
+    exited = len(shop.exit_codes())
+    with constant_client(shop.account.url("shop")) as client:
+        wait(lambda: client.outcomes["answered"] >= 20)
+        killed_at = datetime.now(UTC)
+        os.kill(shop.workers(version)[0], signal.SIGKILL)
+        wait(lambda: len(shop.exit_codes()) > exited)
+        wait(lambda: shop.healthy_targets() == [2, 2])
+        answered = client.outcomes["answered"]
+        wait(lambda: client.outcomes["answered"] >= answered + 50)
+    assert 128 + signal.SIGKILL in shop.exit_codes()
+    assert client.answers == {"1", "2"}
+    assert all(moment < killed_at + timedelta(seconds=30) for moment in client.failed_at)
+    unanswered = shop.unanswered(other_group, killed_at)
+    assert unanswered
+    assert set(unanswered) == {0}
 
 
 def test_what_is_not_rehearsed_or_not_possible_is_refused() -> None:
