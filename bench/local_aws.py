@@ -159,7 +159,7 @@ def _release(root: Path, server: _Server) -> tuple[float, int]:
 
 def _unchanged(root: Path) -> float:
     """The seconds of an execution of the released commit in which no build runs: those are the builds' own time."""
-    import boto3
+    import boto3  # type: ignore[import-untyped]
 
     from scaffold.service import names
     from scaffold.service.service import read
