@@ -17,11 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 ENVIRONMENTS = ("dev,staging,prod", "dev,test,qa,load,staging,prod,dr,spare")
-NAMES = ("deploy", "status", "engine")
+NAMES = ("deploy", "status", "engine", "unchanged")
 _DEPLOY_CALLS = 12
 _STATUS_CALLS, _STATUS_CALLS_EACH = 5, 6
 _ENGINE_SHARE = 20
 _MEMORY = 600
+_UNCHANGED_SECONDS = 10
 _WAITS_FOR_APPROVAL = 11
 
 
@@ -60,7 +61,7 @@ def figures(names: set[str], new: Callable[[Path, str], None], folder: Path) -> 
             new(root, environments)
             calls = _calls_of_a_repeated_deployment(root)
             yield Figure("deploy", f"calls, {amount} environments", calls, _DEPLOY_CALLS)
-    if asked & {"status", "engine"}:
+    if asked & {"status", "engine", "unchanged"}:
         root = folder / "released"
         new(root, ENVIRONMENTS[0])
         amount = ENVIRONMENTS[0].count(",") + 1
@@ -70,6 +71,9 @@ def figures(names: set[str], new: Callable[[Path, str], None], folder: Path) -> 
             yield Figure("engine", "MB of memory of local AWS itself", server.memory(), _MEMORY)
             limit = _STATUS_CALLS + _STATUS_CALLS_EACH * amount
             yield Figure("status", f"calls, {amount} environments", calls, limit)
+            if "unchanged" in asked:
+                what = "s of an execution in which nothing changes, apart from its builds"
+                yield Figure("unchanged", what, _unchanged(root), _UNCHANGED_SECONDS)
 
 
 def _calls_of_a_repeated_deployment(root: Path) -> int:
@@ -151,6 +155,35 @@ def _release(root: Path, server: _Server) -> tuple[float, int]:
     with _counted() as calls:
         run(StatusOptions(directory=root), Console(), str)
     return share, len(calls)
+
+
+def _unchanged(root: Path) -> float:
+    """The seconds of an execution of the released commit in which no build runs: those are the builds' own time."""
+    import boto3  # type: ignore[import-untyped]
+
+    from scaffold.service import names
+    from scaffold.service.service import read
+
+    pipeline, api = names.pipeline(read(root).app_name), boto3.Session().client("codepipeline")
+    execution = api.start_pipeline_execution(name=pipeline)["pipelineExecutionId"]
+    asked = {"pipelineName": pipeline, "pipelineExecutionId": execution}
+    while (status := api.get_pipeline_execution(**asked)["pipelineExecution"]["status"]) == "InProgress":
+        time.sleep(1)
+    if status != "Succeeded":
+        sys.exit(f"The execution of the same commit has the status {status}.")
+    pages = api.get_paginator("list_action_executions").paginate(
+        pipelineName=pipeline, filter={"pipelineExecutionId": execution}
+    )
+    actions = [one for page in pages for one in page["actionExecutionDetails"]]
+    start, end = (
+        pick(one[moment] for one in actions) for pick, moment in ((min, "startTime"), (max, "lastUpdateTime"))
+    )
+    builds = [one for one in actions if one["input"]["actionTypeId"]["provider"] == "CodeBuild"]
+    building, until = 0.0, start
+    for one in sorted(builds, key=lambda one: one["startTime"]):
+        building += max(0.0, (one["lastUpdateTime"] - max(until, one["startTime"])).total_seconds())
+        until = max(until, one["lastUpdateTime"])
+    return float((end - start).total_seconds() - building)
 
 
 def _scaffold(root: Path, *arguments: str, code: int = 0) -> str:

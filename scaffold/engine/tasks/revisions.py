@@ -22,12 +22,34 @@ BRIEF = (
 )
 
 
-def service_deployment(settings: Document, service: Service, deployment: Deployment) -> Document:
-    """A deployment as DescribeServiceDeployments returns it, with the ARN of its revision for ListServiceDeployments.
+def service_deployments(settings: Document, service: Service) -> list[Document]:
+    """The deployments of a service, the newest first, as DescribeServiceDeployments returns them, each with the ARN of
+    its revision for ListServiceDeployments.
 
     Args:
         settings: What CreateService and UpdateService were given, with the service's ARNs.
     """
+    return [_service_deployment(settings, service, one) for one in _newest_first(service)]
+
+
+def current_deployment(settings: Document, service: Service) -> Document:
+    """The newest deployment and the revisions that have tasks, as DescribeServices returns them."""
+    newest_first = _newest_first(service)
+    revisions = [one for one in newest_first if one is service.primary or service.of(one.identifier)]
+    return {
+        "currentServiceDeployment": _arn(settings, "service-deployment", newest_first[0].identifier),
+        "currentServiceRevisions": [_revision_summary(settings, service, one.identifier) for one in revisions],
+    }
+
+
+def _newest_first(service: Service) -> list[Deployment]:
+    """The deployments in progress and those that have ended, which a rollback makes current once more."""
+    ended = {one.identifier for one in service.history}
+    current = [one for one in service.deployments if one.identifier not in ended]
+    return sorted([*current, *service.history], key=lambda one: one.created, reverse=True)
+
+
+def _service_deployment(settings: Document, service: Service, deployment: Deployment) -> Document:
     target = revision_arn(settings, deployment.identifier)
     moment = deployment.updated or deployment.created
     document = {
@@ -115,15 +137,7 @@ def _arn(settings: Document, kind: str, deployment: str) -> str:
 
 def _summary(settings: Document, service: Service, revision: str, deployment: Deployment) -> Document:
     """A revision as a deployment names it: its tasks, and its share of the traffic where that is shifted."""
-    own = service.of(revision)
-    running = sum(task.running_since is not None for task in own)
-    is_primary = revision == service.primary.identifier
-    document = {
-        "arn": revision_arn(settings, revision),
-        "requestedTaskCount": service.desired if own or is_primary else 0,
-        "runningTaskCount": running,
-        "pendingTaskCount": len(own) - running,
-    }
+    document = _revision_summary(settings, service, revision)
     if deployment.strategy.shifts and deployment.status in OPEN:
         alternate = service.alternate or 0.0
         green = alternate if deployment.group else ALL_TRAFFIC - alternate
@@ -132,6 +146,18 @@ def _summary(settings: Document, service: Service, revision: str, deployment: De
         share = green if revision == deployment.identifier else ALL_TRAFFIC - green
         document["requestedProductionTrafficWeight"] = share
     return document
+
+
+def _revision_summary(settings: Document, service: Service, revision: str) -> Document:
+    own = service.of(revision)
+    running = sum(task.running_since is not None for task in own)
+    is_primary = revision == service.primary.identifier
+    return {
+        "arn": revision_arn(settings, revision),
+        "requestedTaskCount": service.desired if own or is_primary else 0,
+        "runningTaskCount": running,
+        "pendingTaskCount": len(own) - running,
+    }
 
 
 def _circuit_breaker(service: Service, deployment: Deployment) -> Document:

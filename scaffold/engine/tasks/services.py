@@ -18,7 +18,7 @@ from scaffold.engine.tasks.deployment import begin, step
 from scaffold.engine.tasks.documents import Document, advance_task, new_task, service_document
 from scaffold.engine.tasks.faulty import Faults
 from scaffold.engine.tasks.record import Record, health_of, rules_of
-from scaffold.engine.tasks.revisions import service_deployment, service_revision
+from scaffold.engine.tasks.revisions import current_deployment, service_deployments, service_revision
 from scaffold.engine.tasks.rollout import new_deployment
 from scaffold.engine.tasks.runner import Host, Order, Runner
 from scaffold.engine.tasks.service import (
@@ -110,7 +110,8 @@ class Services:
             record = self._records.get(arn)
             if record is None:
                 return None
-            return service_document(record.settings, record.state, list(record.events), record.deleted)
+            described = service_document(record.settings, record.state, list(record.events), record.deleted)
+            return described | current_deployment(record.settings, record.state)
 
     def arns(self, cluster: str) -> list[str]:
         """The services of a cluster, by its ARN, that are not deleted."""
@@ -127,10 +128,7 @@ class Services:
         """The deployments of a service, the newest first."""
         with self._lock:
             record = self._records[arn]
-            ended = {one.identifier for one in record.state.history}
-            current = [one for one in record.state.deployments if one.identifier not in ended]
-            found = sorted([*current, *record.state.history], key=lambda one: one.created, reverse=True)
-            return [service_deployment(record.settings, record.state, one) for one in found]
+            return service_deployments(record.settings, record.state)
 
     def revision(self, arn: str, deployment: str) -> Document | None:
         """A service revision as DescribeServiceRevisions returns it; None if there is none.

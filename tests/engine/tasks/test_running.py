@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,7 @@ class Client:
     def __init__(self, url: str) -> None:
         self.answers: set[str] = set()
         self.failures: list[str] = []
+        self.failed_at: list[datetime] = []
         self.outcomes: Counter[str] = Counter()
         self.ended = threading.Event()
         self._url = url
@@ -204,6 +206,7 @@ class Client:
                 self.outcomes["answered"] += 1
             except (OSError, HTTPException) as error:
                 self.failures.append(str(error))
+                self.failed_at.append(datetime.now(UTC))
                 self.outcomes["failed"] += 1
 
 
@@ -237,9 +240,13 @@ def test_releases_and_rollbacks_fail_no_request(account: Account, image: str) ->
     service = account.service("shop")
     assert (service["taskDefinition"], service["runningCount"]) == (good, 1)
     assert [one["rolloutState"] for one in service["deployments"]] == ["COMPLETED"]
+    assert [one["runningTaskCount"] for one in service["currentServiceRevisions"]] == [1]
     listed = account.ecs.list_service_deployments(cluster="shop", service="shop")["serviceDeployments"]
     assert [one["status"] for one in listed] == ["ROLLBACK_SUCCESSFUL", "SUCCESSFUL", "SUCCESSFUL"]
-    arn = listed[0]["serviceDeploymentArn"]
+    # The newest one, though the revision of the one before is current.
+    arn = service["currentServiceDeployment"]
+    assert arn == listed[0]["serviceDeploymentArn"]
+    assert service["currentServiceRevisions"][0]["arn"] == listed[1]["targetServiceRevisionArn"]
     (described,) = account.ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"]
     assert described["statusReason"] == "ECS deployment circuit breaker: tasks failed to start."
     with pytest.raises(account.ecs.exceptions.ConflictException):

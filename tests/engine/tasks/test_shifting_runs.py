@@ -7,6 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,12 @@ from tests.engine.tasks.test_running import Account, constant_client, resource, 
 PERCENT = 25
 
 
-def shifting(image: str, strategy: str = "CANARY", **variables: str) -> dict[str, Any]:
-    """A service whose deployments shift traffic: 25 % for 2 hours, and a bake time of 2 minutes."""
+def shifting(image: str, strategy: str = "CANARY", **variables: Any) -> dict[str, Any]:
+    """A service whose deployments shift traffic: 25 % for 2 hours, and a bake time of 2 minutes.
+
+    Args:
+        variables: Of the tasks; others are those of `template`.
+    """
     made = template("shop", image, grace=0, **variables)
     resources = made["Resources"]
     properties = resources["Service"]["Properties"]
@@ -64,7 +69,7 @@ class Shop:
         self.account = account
         self.image = account.registry.push_server("shop")
 
-    def release(self, version: str, **variables: str) -> None:
+    def release(self, version: str, **variables: Any) -> None:
         body = json.dumps(shifting(self.image, APP_VERSION=version, **variables))
         exists = [one["StackName"] for one in self.account.stacks.describe_stacks()["Stacks"]]
         act = self.account.stacks.update_stack if exists else self.account.stacks.create_stack
@@ -86,6 +91,53 @@ class Shop:
         found: dict[str, Any] = described["serviceDeployments"][0]
         assert found["targetServiceRevision"]["arn"] == listed[0]["targetServiceRevisionArn"]
         return found
+
+    def target_groups(self) -> list[str]:
+        """The target group and the alternate one."""
+        (balancer,) = self.account.service("shop")["loadBalancers"]
+        return [balancer["targetGroupArn"], balancer["advancedConfiguration"]["alternateTargetGroupArn"]]
+
+    def healthy_targets(self) -> list[int]:
+        """How many each target group has."""
+        elb = self.account.client("elbv2")
+        found = [elb.describe_target_health(TargetGroupArn=arn) for arn in self.target_groups()]
+        states = [[one["TargetHealth"]["State"] for one in group["TargetHealthDescriptions"]] for group in found]
+        return [group.count("healthy") for group in states]
+
+    def workers(self, version: str) -> list[int]:
+        """The processes of a version's tasks, without those of their health checks."""
+        pids = tasks_of(self.account.aws.process.pid, f"APP_VERSION={version}\0")
+        return [pid for pid in pids if b"main.js" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    def exit_codes(self) -> list[int | None]:
+        """Of the tasks that have stopped."""
+        return [one["containers"][0].get("exitCode") for one in self.account.tasks("shop", "STOPPED")]
+
+    def unanswered(self, group: int, since: datetime) -> list[float]:
+        """How many requests to a target group had no good answer, for each minute."""
+        dimensions = [{"Name": "TargetGroup", "Value": self.target_groups()[group].rpartition(":")[2]}]
+        (balancer,) = self.account.client("elbv2").describe_load_balancers()["LoadBalancers"]
+        name = balancer["LoadBalancerArn"].rpartition(":loadbalancer/")[2]
+        dimensions.append({"Name": "LoadBalancer", "Value": name})
+        stats = {"requests": "RequestCount", "good": "HTTPCode_Target_2XX_Count"}
+        metrics = [
+            {
+                "Id": key,
+                "ReturnData": False,
+                "MetricStat": {
+                    "Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": metric, "Dimensions": dimensions},
+                    "Period": 60,
+                    "Stat": "Sum",
+                },
+            }
+            for key, metric in stats.items()
+        ]
+        queries = [*metrics, {"Id": "unanswered", "Expression": "requests - good"}]
+        (found,) = self.account.client("cloudwatch").get_metric_data(
+            MetricDataQueries=queries, StartTime=since, EndTime=datetime.now(UTC)
+        )["MetricDataResults"]
+        values: list[float] = found["Values"]
+        return values
 
     def inject(self, *faults: str) -> None:
         self.account.aws.inject_faults("shop", faults)
@@ -118,10 +170,13 @@ def test_a_bad_canary_is_taken_back_by_its_alarm(shop: Shop) -> None:
         (source,), target = deployment["sourceServiceRevisions"], deployment["targetServiceRevision"]
         assert (source["requestedProductionTrafficWeight"], source["runningTaskCount"]) == (75.0, 1)
         assert (target["requestedProductionTrafficWeight"], target["runningTaskCount"]) == (25.0, 1)
+        service = shop.account.service("shop")
+        assert service["currentServiceDeployment"] == deployment["serviceDeploymentArn"]
+        assert [one["arn"] for one in service["currentServiceRevisions"]] == [target["arn"], source["arn"]]
         (revision,) = shop.account.ecs.describe_service_revisions(serviceRevisionArns=[target["arn"]])[
             "serviceRevisions"
         ]
-        group = shop.account.service("shop")["loadBalancers"][0]["targetGroupArn"]
+        group = service["loadBalancers"][0]["targetGroupArn"]
         assert revision["resolvedConfiguration"]["loadBalancers"][0]["targetGroupArn"] == group
         wait(lambda: client.outcomes["failed"] >= 3)
         shop.set_alarm("ALARM")
@@ -183,6 +238,39 @@ def test_faults_of_the_tasks_trip_the_circuit_breaker(shop: Shop, fault: str, re
     assert "'ECS Deployment Circuit Breaker was triggered'" in shop.account.failure("shop")
     failed = [one for one in shop.account.tasks("shop", "STOPPED") if one.get("stoppedReason") == reason]
     assert [one["containers"][0]["exitCode"] for one in failed[:3]] == [code] * 3
+
+
+@pytest.mark.slow
+def test_a_task_killed_in_mid_shift_fails_its_own_requests_only(shop: Shop) -> None:
+    shop.release("2", count=2)
+    wait(lambda: shop.weights() == [PERCENT, 100 - PERCENT])
+    wait(lambda: shop.healthy_targets() == [2, 2])
+    kill_a_task(shop, "1", other_group=0)
+    kill_a_task(shop, "2", other_group=1)
+    assert (shop.weights(), shop.newest()["status"]) == ([PERCENT, 100 - PERCENT], "IN_PROGRESS")
+
+
+def kill_a_task(shop: Shop, version: str, other_group: int) -> None:
+    """Kill one of a version's two tasks under traffic, and check which requests have failed.
+
+    Args:
+        other_group: The target group of the other version, whose requests have to be answered.
+    """
+    exited = len(shop.exit_codes())
+    with constant_client(shop.account.url("shop")) as client:
+        wait(lambda: client.outcomes["answered"] >= 20)
+        killed_at = datetime.now(UTC)
+        os.kill(shop.workers(version)[0], signal.SIGKILL)
+        wait(lambda: len(shop.exit_codes()) > exited)
+        wait(lambda: shop.healthy_targets() == [2, 2])
+        answered = client.outcomes["answered"]
+        wait(lambda: client.outcomes["answered"] >= answered + 50)
+    assert 128 + signal.SIGKILL in shop.exit_codes()
+    assert client.answers == {"1", "2"}
+    assert all(moment < killed_at + timedelta(seconds=30) for moment in client.failed_at)
+    unanswered = shop.unanswered(other_group, killed_at)
+    assert unanswered
+    assert set(unanswered) == {0}
 
 
 def test_what_is_not_rehearsed_or_not_possible_is_refused() -> None:

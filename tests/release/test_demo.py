@@ -1,0 +1,35 @@
+"""`make demo`: a release to production, and a bad one that is taken back."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import ROOT
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_demo_ends_with_the_good_version_in_production(tmp_path: Path) -> None:
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    done = subprocess.run(
+        [ROOT / "tools" / "demo"],
+        env={**os.environ, "PATH": path, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=1700,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    good, still_good = re.findall(r'^{"message":.*"version":"(\w+)","environment":"prod"}$', done.stdout, re.MULTILINE)
+    assert good == still_good
+    assert "ECS Deployment Alarm was triggered" in done.stdout
+    assert set(re.findall(r"^ +\d+ times (\d+)", done.stdout, re.MULTILINE)) == {"200", "500"}, done.stdout
+    assert re.search(rf"^{good} +succeeded, answers now$", done.stdout, re.MULTILINE)
