@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from scaffold.aws.cloudformation.validation import sentence
+from scaffold.aws.stand_in import WITHOUT_ENGINE
 from scaffold.console.titles import count, title
 from scaffold.core.results import Change
 from scaffold.deployment.deploy import DeployResult
@@ -18,7 +19,8 @@ def text(result: DeployResult) -> str:
     """The result in several lines."""
     where = place(result.local, result.account, result.region)
     if result.release:
-        return "\n".join([*_released(result, result.release), *_left(result), *_unnotified(result)])
+        stand_in = [f"Its image was built {WITHOUT_ENGINE}."] if result.release.stand_in else []
+        return "\n".join([*_released(result, result.release), *stand_in, *_left(result), *_unnotified(result)])
     if not result.changed:
         return "\n".join([f"{result.service} is up to date in {where}: nothing to do.", *_left(result)])
     if result.planned:
