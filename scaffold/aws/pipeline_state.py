@@ -155,7 +155,16 @@ def executions(session: Session, app_name: str) -> Iterator[Execution]:
 
 def version_of(runs: Iterable[ActionRun]) -> str | None:
     """The version that an execution releases: the image's tag; None before its build, and where it exports none."""
-    return next((run.variables.get("IMAGE_TAG") for run in runs if run.stage == run.name == "Build"), None)
+    return _of_build(runs, "IMAGE_TAG")
+
+
+def digest_of(runs: Iterable[ActionRun]) -> str | None:
+    """The digest of the image that an execution releases; None as for its version."""
+    return _of_build(runs, "IMAGE_DIGEST")
+
+
+def _of_build(runs: Iterable[ActionRun], variable: str) -> str | None:
+    return next((run.variables.get(variable) for run in runs if run.stage == run.name == "Build"), None)
 
 
 def action_runs(session: Session, app_name: str, execution: str) -> list[ActionRun]:

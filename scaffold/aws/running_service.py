@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from scaffold.aws.errors import suppress_code
 from scaffold.aws.session import Session
+from scaffold.aws.stand_in import is_stand_in
 from scaffold.service import names
 
 #: The AWS services whose clients these functions use.
 CLIENTS = ("cloudformation", "cloudwatch", "ecr", "ecs")
-_NAMES_IN_A_CALL = 100
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,26 @@ class Image:
         tags: Its tags.
         scan: The status of its scan, such as `COMPLETE`; None where it was not scanned.
         findings: The number of findings by severity.
+        stand_in: Whether it was built without a container engine, which only local AWS does.
     """
 
     digest: str
     tags: tuple[str, ...]
     scan: str | None
     findings: dict[str, int]
+    stand_in: bool = False
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An alarm.
+
+    Attributes:
+        actions: The ARNs that it notifies.
+    """
+
+    name: str
+    actions: tuple[str, ...]
 
 
 def tasks(session: Session, app_name: str, environment: str) -> Tasks | None:
@@ -76,16 +89,16 @@ def newest_deployment(session: Session, app_name: str, environment: str) -> Serv
     return None
 
 
-def in_alarm(session: Session, alarms: Sequence[str]) -> set[str]:
-    """Those of some alarms that are in the state ALARM."""
-    found: set[str] = set()
-    for start in range(0, len(alarms), _NAMES_IN_A_CALL):
-        chunk = list(alarms[start : start + _NAMES_IN_A_CALL])
-        answer = session.client("cloudwatch").describe_alarms(
-            AlarmNames=chunk, StateValue="ALARM", MaxRecords=_NAMES_IN_A_CALL
-        )
-        found.update(alarm["AlarmName"] for alarm in answer["MetricAlarms"])
-    return found
+def ringing(session: Session, app_name: str) -> tuple[Alarm, ...]:
+    """The alarms in the state ALARM whose names begin as those of a service; some may belong to another one."""
+    pages = (
+        session.client("cloudwatch")
+        .get_paginator("describe_alarms")
+        .paginate(AlarmNamePrefix=names.alarm(app_name), StateValue="ALARM")
+    )
+    return tuple(
+        Alarm(one["AlarmName"], tuple(one.get("AlarmActions", ()))) for page in pages for one in page["MetricAlarms"]
+    )
 
 
 def alarms_of(session: Session, stack: str) -> tuple[str, ...]:
@@ -114,5 +127,6 @@ def image(session: Session, app_name: str, digest: str) -> Image | None:
                 tuple(one.get("imageTags", ())),
                 one.get("imageScanStatus", {}).get("status"),
                 dict(one.get("imageScanFindingsSummary", {}).get("findingSeverityCounts", {})),
+                is_stand_in(session, app_name, digest),
             )
     return None

@@ -53,7 +53,7 @@ def run(command: list[str], console: Console, *, runs: bool = True, speed: float
         print("\n".join(export_lines(aws.variables)), flush=True)
         console.step(f"Local AWS is running at {aws.variables['AWS_ENDPOINT_URL']}.")
         if runs:
-            engine = aws.containers or "this machine's Node, without a container engine"
+            engine = aws.containers or f"this machine's Node, without a container engine ({aws.no_containers})"
             console.note(f"Images are built and run by {engine}.")
         console.note("Paste the lines above into another terminal to use it there. Its state is lost when it ends.")
         console.note("Press Ctrl-C to end it.")

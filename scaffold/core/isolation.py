@@ -12,6 +12,7 @@ from pathlib import Path
 _KEPT = (
     *("TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES", "PROMPT_TOOLKIT_NO_CPR", "TZ", "TMPDIR", "TEMP", "TMP"),
     *("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES"),
+    "DOCKER_HOST",  # Local AWS uses a socket of this machine only.
     *("LD_LIBRARY_PATH", "PYTHONPATH", "SYSTEMROOT", "COVERAGE_PROCESS_CONFIG"),
 )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scaffold.aws import codepipeline, pipeline_state
 from scaffold.aws.cloudformation.stack_events import pauses
 from scaffold.aws.pipeline_state import ActionRun, Execution, StageState
 from scaffold.aws.session import Session, signed_in
+from scaffold.aws.stand_in import is_stand_in
 from scaffold.console.console import Console, one_line
 from scaffold.core.errors import Interrupted, ScaffoldError
 from scaffold.core.target import Target
@@ -31,12 +32,14 @@ class Release:
         execution: The id of the pipeline execution.
         waiting: The stage in which, or before which, it waits for approval; None where it has succeeded.
         behind: The execution that waits for approval in that stage, where this one waits for it; None otherwise.
+        stand_in: Whether its image was built without a container engine, which only local AWS does.
     """
 
     execution: str
     commit: str
     waiting: str | None
     behind: str | None = None
+    stand_in: bool = False
 
 
 class ReleaseFailed(ScaffoldError):
@@ -60,10 +63,18 @@ def wait_for_release(service: Service, target: Target, commit: str, console: Con
     """
     try:
         with signed_in(service, target, console) as session:
-            return follow(session, service, commit, console)
+            release = follow(session, service, commit, console)
+            return replace(release, stand_in=_stands_in(session, service, release))
     except KeyboardInterrupt as interruption:
         status = command_for(target, "scaffold status --watch")
         raise Interrupted("Interrupted; the release continues on AWS.", f"`{status}` shows it.") from interruption
+
+
+def _stands_in(session: Session, service: Service, release: Release) -> bool:
+    if not session.target.local:
+        return False
+    runs = pipeline_state.action_runs(session, service.app_name, release.execution)
+    return is_stand_in(session, service.app_name, pipeline_state.digest_of(runs) or "")
 
 
 def follow(

@@ -11,12 +11,13 @@ from typing import ClassVar
 from scaffold.aws import pipeline_state
 from scaffold.aws.pipeline_state import ActionRun, Execution
 from scaffold.aws.session import Session
+from scaffold.aws.stand_in import is_stand_in
 from scaffold.core.results import Result
 from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.scope import check_environment
 from scaffold.service import endpoint, history, identity, names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import ENVIRONMENT, StackId
+from scaffold.service.stack_kinds import ENVIRONMENT, TASK_DEFINITION, StackId
 
 SUCCEEDED = "Succeeded"
 # An execution costs a call, and most of those that do not reach an environment have failed in their build.
@@ -69,6 +70,8 @@ class ReleasesResult(Result):
         answers: The version that the URL answers; None where it answers none.
         no_answer: Why it answers none, as the end of a sentence.
         releases: The newest first.
+        stand_in: Whether the image of its task definition was built without a container engine, which only local AWS
+            does.
     """
 
     command: ClassVar[str] = "releases"
@@ -82,6 +85,7 @@ class ReleasesResult(Result):
     answers: str | None
     no_answer: str | None
     releases: tuple[PastRelease, ...]
+    stand_in: bool = False
 
 
 def find_releases(session: Session, service: Service, environment: str, limit: int) -> ReleasesResult:
@@ -97,6 +101,8 @@ def find_releases(session: Session, service: Service, environment: str, limit: i
     stack = stacks.get(StackId(ENVIRONMENT, environment))
     url = stack.outputs.get("ServiceUrl") if stack else None
     answers, no_answer = endpoint.answer(url)
+    task_definition = stacks.get(StackId(TASK_DEFINITION, environment))
+    image = task_definition.parameters.get("ImageUri", "") if task_definition else ""
     successes = pipeline_state.succeeded(session, service.app_name, names.pipeline_stage(environment))
     found = list(islice(past_releases(session, service, environment, successes), limit))
     return ReleasesResult(
@@ -109,6 +115,7 @@ def find_releases(session: Session, service: Service, environment: str, limit: i
         answers,
         no_answer,
         tuple(_with_answer(found, answers)),
+        is_stand_in(session, service.app_name, image.rpartition("@")[2]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,7 @@ from typing import ClassVar
 from scaffold.aws import codecommit, pipeline_state, running_service
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.pipeline_state import StageState
-from scaffold.aws.running_service import Image, ServiceDeployment, Tasks
+from scaffold.aws.running_service import Alarm, Image, ServiceDeployment, Tasks
 from scaffold.aws.session import Session
 from scaffold.core.errors import EXIT_DONE, EXIT_DRIFT
 from scaffold.core.results import Result
@@ -19,7 +19,7 @@ from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.stack_drift import StackDrift, find_drift
 from scaffold.service import endpoint, history, identity, names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import ALARMS, ENVIRONMENT, SERVICE, TASK_DEFINITION, StackId
+from scaffold.service.stack_kinds import ALARMS, ENVIRONMENT, FOUNDATION, SERVICE, TASK_DEFINITION, StackId
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,9 @@ class StatusResult(Result):
 
 
 def look(session: Session, service: Service, *, drift: bool = False) -> StatusResult:
-    """The state of a service now: five calls, and six for each environment.
+    """The state of a service now: six calls with that for the caller's identity, and four for each environment.
+
+    An alarm that rings without notifying the service's topic costs its environment up to two more.
 
     Args:
         drift: Compare every stack with the commits too, with one more call for each.
@@ -97,17 +99,12 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
     executions = pipeline_state.latest_executions(session, service.app_name)
     head = codecommit.main_commit(session, service.app_name)
     stacks, _ = live_stacks(session, service, identity.root_commit(service), "scaffold status")
+    ringing = running_service.ringing(session, service.app_name)
     # Clients are created one after the other; boto3's sessions are not safe to use in several threads, its clients are.
     for name in (*running_service.CLIENTS, "codepipeline"):
         session.client(name)
     pool = ThreadPoolExecutor(len(service.environments))
     try:
-        alarms = tuple(pool.map(partial(_alarms, session, stacks), service.environments))
-        in_alarm = running_service.in_alarm(session, [alarm for own in alarms for alarm in own])
-        ringing = {
-            name: tuple(alarm for alarm in own if alarm in in_alarm)
-            for name, own in zip(service.environments, alarms, strict=True)
-        }
         each = partial(_environment, session, service, stacks=stacks, head=head, ringing=ringing)
         found = tuple(pool.map(each, service.environments))
     finally:
@@ -130,10 +127,23 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
     )
 
 
-def _alarms(session: Session, stacks: Mapping[StackId, Stack], environment: str) -> tuple[str, ...]:
-    """The names of an environment's alarms, in the two stacks that have some."""
-    found = (stacks.get(StackId(kind, environment)) for kind in (ALARMS, SERVICE))
-    return tuple(alarm for stack in found if stack for alarm in running_service.alarms_of(session, stack.name))
+def _alarms(
+    session: Session, app_name: str, environment: str, stacks: Mapping[StackId, Stack], ringing: Sequence[Alarm]
+) -> tuple[str, ...]:
+    """The environment's alarms among those that ring.
+
+    The kit's notify the topic of the service. Others may belong to another service whose name begins alike, unless the
+    environment's stacks have them.
+    """
+    near = [alarm for alarm in ringing if alarm.name.startswith(names.alarm(app_name, environment))]
+    foundation = stacks.get(StackId(FOUNDATION))
+    topic = foundation.outputs.get("NotificationTopicArn") if foundation else None
+    own = {alarm.name for alarm in near if topic in alarm.actions}
+    for kind in (ALARMS, SERVICE):
+        stack = stacks.get(StackId(kind, environment))
+        if stack and any(alarm.name not in own for alarm in near):
+            own |= set(running_service.alarms_of(session, stack.name))
+    return tuple(alarm.name for alarm in near if alarm.name in own)
 
 
 def _environment(
@@ -142,7 +152,7 @@ def _environment(
     name: str,
     stacks: Mapping[StackId, Stack],
     head: str | None,
-    ringing: Mapping[str, tuple[str, ...]],
+    ringing: Sequence[Alarm],
 ) -> EnvironmentStatus:
     app = service.app_name
     task_definition, environment = stacks.get(StackId(TASK_DEFINITION, name)), stacks.get(StackId(ENVIRONMENT, name))
@@ -163,7 +173,7 @@ def _environment(
         commit=commit,
         ahead=None if behind is None else len(behind),
         tasks=running_service.tasks(session, app, name),
-        alarms=ringing[name],
+        alarms=_alarms(session, app, name, stacks, ringing),
         deployment=running_service.newest_deployment(session, app, name),
         stacks={
             stack.name: stack.status

@@ -51,12 +51,14 @@ class Assembly:
         started: To be called with the event loop, in it, before the first request.
         stops: End what the application has started: Git processes, actions of pipelines, builds, containers.
         containers: The container engine with its version; empty without one.
+        no_containers: Why there is none.
     """
 
     router: Router
     started: Callable[[asyncio.AbstractEventLoop], None]
     stops: tuple[Callable[[], None], ...]
     containers: str = ""
+    no_containers: str = ""
 
 
 def assemble(
@@ -144,4 +146,4 @@ def assemble(
 
     if engine is None:
         return Assembly(router, started, (git.stop,))
-    return Assembly(router, started, (git.stop, engine.stop), engine.containers)
+    return Assembly(router, started, (git.stop, engine.stop), engine.containers, engine.no_containers)

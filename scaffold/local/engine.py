@@ -14,7 +14,7 @@ from scaffold.engine.builds.builds import Builds
 from scaffold.engine.builds.reports import Report, ReportRefused
 from scaffold.engine.builds.request import session_name
 from scaffold.engine.clock import Clock
-from scaffold.engine.containers import leftovers, podman
+from scaffold.engine.containers import choice, leftovers
 from scaffold.engine.events import EventStream
 from scaffold.engine.executors.clients import Clients
 from scaffold.engine.executors.codebuild import BuildRefused
@@ -41,6 +41,7 @@ from scaffold.local.services.report_groups import ReportGroups, group_arn
 from scaffold.local.services.repositories import Repositories
 from scaffold.local.services.running import run_services
 from scaffold.local.services.source_archives import SourceArchives
+from scaffold.local.shell import DOCKER_VARIABLE
 
 _START = "codepipeline:StartPipelineExecution"
 _REPORTING = ("codebuild:CreateReport", "codebuild:BatchPutTestCases", "codebuild:UpdateReport")
@@ -57,6 +58,9 @@ class Engine:
         containers: The choice of a container engine.
         failing: The pipeline action that fails, as STAGE/ACTION; empty for none.
 
+    Attributes:
+        no_containers: Why there is no container engine.
+
     Raises:
         NoEngine: A container engine is required, and does not work.
     """
@@ -72,18 +76,25 @@ class Engine:
         repositories: Repositories,
         reports: ReportGroups,
     ) -> None:
-        self._podman = podman.find(containers, state / CONTAINERS, os.environ.get("PATH", os.defpath), downloads())
+        found = choice.find(
+            containers,
+            state / CONTAINERS,
+            os.environ.get("PATH", os.defpath),
+            downloads(),
+            os.environ.get(DOCKER_VARIABLE, ""),
+        )
+        self._containers, self.no_containers = found.engine, found.reason
         self.tags = ResourceTags({"codebuild": self._codebuild_tags, "codepipeline": self._pipeline_tags})
         self.guard = Guard(self.tags.of)
         self._reports = reports
         endpoint, clock, stream = f"http://{api_address}", Clock(speed), EventStream()
         self._rules = EventRules(stream)
-        place = surroundings(state, endpoint, git_address, self.guard.assume, self._podman)
+        place = surroundings(state, endpoint, git_address, self.guard.assume, self._containers)
         builds = Builds(place, stream, self._store_report)
         self._codebuild = CodeBuild(builds, reports)
         balancers = Balancers(clock)
         self._monitoring = Monitoring(clock, stream, balancers)
-        running = run_services(state, endpoint, clock, stream, balancers, self.guard.assume, self._podman)
+        running = run_services(state, endpoint, clock, stream, balancers, self.guard.assume, self._containers)
         self._services, self.service_list, self.faults = running
 
         def executors_of(role: str) -> dict[str, Executor]:
@@ -100,7 +111,7 @@ class Engine:
     @property
     def containers(self) -> str:
         """The container engine with its version; empty without one."""
-        return f"podman {self._podman.version}" if self._podman else ""
+        return self._containers.title if self._containers else ""
 
     @property
     def pushed(self) -> Callable[..., None]:
@@ -134,8 +145,8 @@ class Engine:
         self._monitoring.stop()
         self.codepipeline.stop()
         self._codebuild.stop()
-        if self._podman is not None:
-            leftovers.remove(self._podman.folder)
+        if self._containers is not None:
+            leftovers.remove(self._containers.folder)
 
     def _store_report(self, region: str, build: Document, group: str, report: Report) -> str:
         arn = group_arn(region, group)

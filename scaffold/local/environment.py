@@ -28,6 +28,7 @@ from scaffold.local.downloads import DOWNLOADS, downloads
 from scaffold.local.folder import own_folder
 from scaffold.local.ministack_names import TESTED
 from scaffold.local.reach import answers
+from scaffold.local.shell import DOCKER_VARIABLE, docker_host
 
 _EXTRA = ("hypercorn", "ministack", "trustme")
 _REQUIREMENT = "gitops-scaffold[local]"
@@ -80,11 +81,13 @@ class OwnLocalAws(LocalAws):
         git_address: The host and port of the Git endpoint.
         process: The server, which ends with this process.
         containers: The container engine with its version; empty without one.
+        no_containers: Why there is none.
     """
 
     git_address: str
     process: subprocess.Popen[str]
     containers: str
+    no_containers: str
 
     def end(self) -> None:
         """End the server."""
@@ -129,7 +132,7 @@ def running_local_aws(
         runs: Whether what is deployed to it runs: pipelines, builds and tasks. Otherwise it is only stored.
         speed: How many seconds of waiting, such as for an approval's timeout, pass in one second.
         failing: The pipeline action that fails whenever it is executed, as STAGE/ACTION; empty for none.
-        containers: The container engine of what runs: `podman`, `none`, or empty for podman where it works.
+        containers: The container engine of what runs: `docker`, `podman`, `none`, or empty for what works.
 
     Raises:
         ScaffoldError: The extra or the container engine is not installed, or local AWS does not start.
@@ -166,7 +169,7 @@ def start(state: Path, region: str, running: list[str], lock: IO[str] | None = N
         _end(server)
         raise
     variables = variables_for(state, region, addresses["api"], addresses["git"], runs=bool(running))
-    return OwnLocalAws(region, variables, addresses["git"], server, addresses["containers"])
+    return OwnLocalAws(region, variables, addresses["git"], server, addresses["containers"], addresses["no_containers"])
 
 
 def _require_extra() -> None:
@@ -196,6 +199,7 @@ def _start(state: Path, region: str, log: IO[str], running: list[str], lock: IO[
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": f"unix://{state / 'no-docker.sock'}",
+        DOCKER_VARIABLE: docker_host() if running else "",
         DOWNLOADS: json.dumps(downloads(os.environ)),
     }
     # -P: modules in the current directory must not be imported in place of packages.
@@ -237,7 +241,7 @@ def _wait_until_ready(server: subprocess.Popen[str], log: Path) -> dict[str, str
         server.wait()
         raise ScaffoldError(
             f"Local AWS did not start: {said['no_engine']}.",
-            "Run it as root with podman and runc installed, or set SCAFFOLD_CONTAINER_ENGINE=none.",
+            "Make it work for this user, or set SCAFFOLD_CONTAINER_ENGINE=none.",
         )
     return said
 

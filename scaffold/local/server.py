@@ -108,7 +108,7 @@ def _serve(state: Path, region: str, speed: float | None, containers: str, faili
     from hypercorn.config import Config
     from hypercorn.typing import Framework
 
-    from scaffold.engine.containers.podman import NoEngine
+    from scaffold.engine.containers.container_engine import NoEngine
     from scaffold.local import ministack_names
 
     try:
@@ -138,7 +138,7 @@ def _serve(state: Path, region: str, speed: float | None, containers: str, faili
 
     async def run() -> None:
         ready = {"api": api_address, "git": git_address, "authority": authority.cert_pem.bytes().decode()}
-        ready["containers"] = assembly.containers
+        ready |= {"containers": assembly.containers, "no_containers": assembly.no_containers}
         assembly.started(asyncio.get_running_loop())
         print(json.dumps(ready), flush=True)
         await serve(cast(Framework, assembly.router), config, shutdown_trigger=asyncio.Event().wait)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from scaffold.core.errors import ScaffoldError, UsageError
@@ -13,11 +16,15 @@ from scaffold.service.service import read
 #: The environment variable that chooses a container engine.
 ENGINE_VARIABLE = "SCAFFOLD_CONTAINER_ENGINE"
 
-_ENGINES = ("podman", "none")
+#: The variable in which the server gets the Docker daemon: DOCKER_HOST would give it to ministack too.
+DOCKER_VARIABLE = "SCAFFOLD_DOCKER_HOST"
+
+_SECONDS = 20
+_ENGINES = ("docker", "podman", "none")
 
 
 def container_engine() -> str:
-    """The choice of the environment variable; empty for podman where it works.
+    """The choice of the environment variable; empty for the first engine that works.
 
     Raises:
         UsageError: It is another one.
@@ -26,9 +33,23 @@ def container_engine() -> str:
     if choice not in ("", *_ENGINES):
         raise UsageError(
             f"The environment variable {ENGINE_VARIABLE} is {choice!r}.",
-            f"Set it to {' or '.join(_ENGINES)}, or unset it.",
+            f"Set it to {', '.join(_ENGINES[:-1])} or {_ENGINES[-1]}, or unset it.",
         )
     return choice
+
+
+def docker_host() -> str:
+    """The socket or address of the Docker daemon that the user's commands use; empty without Docker."""
+    program = shutil.which("docker")
+    if program is None or os.environ.get("DOCKER_HOST"):
+        return os.environ.get("DOCKER_HOST", "")
+    shown = [program, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    with suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(
+            shown, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
+        return done.stdout.strip()
+    return ""
 
 
 def default_region() -> str:

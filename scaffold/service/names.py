@@ -89,6 +89,11 @@ def cluster(app: str, environment: str) -> str:
     return f"{app}-{environment}"
 
 
+def alarm(app: str, environment: str | None = None) -> str:
+    """The beginning of the names of alarms: of an environment's, or of all that the service has."""
+    return f"{app}-{environment}-" if environment else f"{app}-"
+
+
 def task_family(app: str, environment: str) -> str:
     """The family of an environment's task definitions."""
     return f"{app}-{environment}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from scaffold.aws.cloudformation.validation import sentence
+from scaffold.aws.stand_in import WITHOUT_ENGINE
 from scaffold.console.titles import count, title
 from scaffold.core.results import Change
 from scaffold.deployment.deploy import DeployResult
@@ -19,7 +20,8 @@ def text(result: DeployResult) -> str:
     where = place(result.local, result.account, result.region)
     remarks = [*_left(result), *_unnotified(result)]
     if result.release:
-        return "\n".join([*_released(result, result.release), *remarks])
+        stand_in = [f"Its image was built {WITHOUT_ENGINE}."] if result.release.stand_in else []
+        return "\n".join([*_released(result, result.release), *stand_in, *remarks])
     if not result.changed:
         return "\n".join([f"{result.service} is up to date in {where}: nothing to do.", *remarks])
     if result.planned:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scaffold.aws.stand_in import WITHOUT_ENGINE
 from scaffold.console.console import one_line
 from scaffold.deployment.releases import PastRelease, ReleasesResult
 from scaffold.views.place import moment, place
@@ -36,7 +37,8 @@ def text(result: ReleasesResult) -> str:
 
 def _now(result: ReleasesResult) -> str:
     if result.answers is not None:
-        return f"{one_line(result.answers)} answers at {result.url}"
+        engine = f", {WITHOUT_ENGINE}" if result.stand_in else ""
+        return f"{one_line(result.answers)} answers at {result.url}{engine}"
     return f"{result.url} {one_line(result.no_answer or '')}" if result.url else "no URL before the first release"
 
 

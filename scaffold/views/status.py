@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from scaffold.aws.pipeline_state import ActionState, StageState
 from scaffold.aws.running_service import Image, ServiceDeployment
+from scaffold.aws.stand_in import WITHOUT_ENGINE
 from scaffold.console.console import one_line
 from scaffold.console.titles import count
 from scaffold.deployment.status import EnvironmentStatus, StatusResult
@@ -98,7 +99,8 @@ def _commit(one: EnvironmentStatus) -> str:
 def _image(image: Image) -> str:
     findings = ", ".join(f"{number} {severity.lower()}" for severity, number in image.findings.items() if number)
     scan = f"scan {image.scan.lower().replace('_', ' ')}" if image.scan else "not scanned"
-    return f"{image.digest[: len('sha256:') + _SHORT]}; {scan}{f': {findings}' if findings else ''}"
+    engine = f"; {WITHOUT_ENGINE}" if image.stand_in else ""
+    return f"{image.digest[: len('sha256:') + _SHORT]}; {scan}{f': {findings}' if findings else ''}{engine}"
 
 
 def _deployment(deployment: ServiceDeployment) -> str:

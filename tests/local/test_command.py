@@ -63,7 +63,7 @@ def test_a_command_runs_inside_and_its_exit_code_is_passed_on(environment: dict[
 def test_an_unknown_container_engine_is_refused(environment: dict[str, str]) -> None:
     done = run(environment | {"SCAFFOLD_CONTAINER_ENGINE": "rkt"}, "--", "true")
     assert done.returncode == 2
-    assert "Set it to podman or none, or unset it." in done.stderr
+    assert "Set it to docker, podman or none, or unset it." in done.stderr
 
 
 @pytest.mark.slow

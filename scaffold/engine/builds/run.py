@@ -84,8 +84,8 @@ class BuildRun:
         timer.daemon = True
         timer.start()
         try:
-            podman = self._surroundings.podman
-            engine = f"with podman {podman.version} for its images" if podman else "without a container engine"
+            used = self._surroundings.engine
+            engine = f"with {used.title} for its images" if used else "without a container engine"
             self._log.say(f"This build runs on this machine, {engine}, for local AWS")
             effect = self._advance(phases.Submitted())
             while effect is not None and not isinstance(effect, phases.Finish):

@@ -11,7 +11,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
-from scaffold.engine.containers.podman import Podman
+from scaffold.engine.containers.container_engine import ContainerEngine
 from scaffold.engine.credentials import AssumeRole
 
 
@@ -23,7 +23,7 @@ class Surroundings:
         root: The folder in which each build has its own.
         variables: Environment variables with which the commands of builds reach AWS and Git, and their PATH.
         downloads: Environment variables with which this machine's package managers reach their registries.
-        podman: Builds images; without it, they are built without a container engine.
+        engine: Builds images; without it, they are built without a container engine.
         assume: Gives builds the credentials of their project's role; without it they have those of `variables`.
     """
 
@@ -32,7 +32,7 @@ class Surroundings:
     endpoint: str
     variables: Mapping[str, str]
     downloads: Mapping[str, str] = field(default_factory=dict)
-    podman: Podman | None = None
+    engine: ContainerEngine | None = None
     assume: AssumeRole | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -31,11 +31,11 @@ def install(folder: Path, surroundings: Surroundings) -> Path:
     docker = folder / "docker"
     docker.mkdir(mode=0o700)
     settings = docker / "settings.json"
-    podman = surroundings.podman
+    engine = surroundings.engine
     known = {"endpoint": surroundings.endpoint, "account": surroundings.account, **_downloads(surroundings)}
     # In a file, since the commands of a build do not get them, as a container would not.
-    settings.write_text(json.dumps(known | ({"podman": podman.document()} if podman else {})))
-    module = "scaffold.engine.containers.docker" if podman else "scaffold.engine.images.docker"
+    settings.write_text(json.dumps(known | ({"engine": engine.document()} if engine else {})))
+    module = "scaffold.engine.containers.docker" if engine else "scaffold.engine.images.docker"
     _write(programs / "docker", f"{_module(module)} {shlex.quote(str(docker))}")
     own = aws_cli(surroundings.variables["PATH"])
     _write(programs / "aws", shlex.quote(own) if own else _module("scaffold.engine.builds.aws_command"))

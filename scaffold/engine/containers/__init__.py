@@ -1,4 +1,4 @@
-"""Builds images and runs containers with podman, whose storage and settings belong to one local AWS.
+"""Builds images and runs containers with Docker or podman, for one local AWS.
 
 Only the standard library is imported: the commands of builds start it, and so does the clean-up.
 """

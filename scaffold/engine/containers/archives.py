@@ -1,4 +1,4 @@
-"""Moves images between podman's storage and the registry of local AWS, as archives of the form of `docker save`.
+"""Moves images between a container engine and the registry of local AWS, as archives of the form of `docker save`.
 
 No engine pushes or pulls by itself: the registry speaks HTTP, which engines refuse until they are told otherwise.
 """
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from scaffold.engine.containers.podman import Podman
+from scaffold.engine.containers.container_engine import ContainerEngine
 from scaffold.engine.images.registry import Repository
 from scaffold.engine.images.tree import digest
 
@@ -22,30 +22,30 @@ _GZIP = b"\x1f\x8b"
 _FASTEST = 1
 
 
-def local_name(manifest: str) -> str:
-    """The name under which podman has the image with a digest."""
-    return f"localhost/gitops-scaffold/{manifest.partition(':')[2]}:latest"
+def local_name(engine: ContainerEngine, manifest: str) -> str:
+    """The name under which the storage has the image with a digest."""
+    return engine.own_name(f"localhost/gitops-scaffold/{manifest.partition(':')[2]}:latest")
 
 
-def push(podman: Podman, image: str, repository: Repository, tag: str) -> str:
+def push(engine: ContainerEngine, image: str, repository: Repository, tag: str) -> str:
     """Push an image of the storage, and return its digest. Tasks find it in the storage again.
 
     Raises:
-        PodmanFailed: There is no such image.
+        EngineFailed: There is no such image.
     """
-    with tempfile.TemporaryDirectory(dir=podman.folder / "tmp") as folder:
+    with tempfile.TemporaryDirectory(dir=engine.folder / "tmp") as folder:
         path = Path(folder, "image.tar")
-        podman.run("save", "--quiet", "--format", "docker-archive", "--output", path, image)
+        engine.save(image, path)
         with tarfile.open(path) as archive:
             (described,) = json.loads(_read(archive, "manifest.json"))
             config = _read(archive, described["Config"])
             layers = (_compressed(_read(archive, name)) for name in described["Layers"])
             pushed = repository.push_layers(tag, config, layers)
-    podman.run("tag", image, local_name(pushed))
+    engine.run("tag", image, local_name(engine, pushed))
     return pushed
 
 
-def load(podman: Podman, manifest: str, document: dict[str, Any], blob: Callable[[str], bytes]) -> str:
+def load(engine: ContainerEngine, manifest: str, document: dict[str, Any], blob: Callable[[str], bytes]) -> str:
     """Load an image into the storage, unless it is there, and return its name.
 
     Args:
@@ -54,19 +54,19 @@ def load(podman: Podman, manifest: str, document: dict[str, Any], blob: Callable
         blob: Fetches a blob by its digest.
 
     Raises:
-        PodmanFailed: It is not an image.
+        EngineFailed: It is not an image.
     """
-    name = local_name(manifest)
-    if podman.has(name):
+    name = local_name(engine, manifest)
+    if engine.has(name):
         return name
-    with tempfile.TemporaryDirectory(dir=podman.folder / "tmp") as folder:
+    with tempfile.TemporaryDirectory(dir=engine.folder / "tmp") as folder:
         path = Path(folder, "image.tar")
         with tarfile.open(path, "w") as archive:
             for member, content in _members(name, document, blob):
                 entry = tarfile.TarInfo(member)
                 entry.size = len(content)
                 archive.addfile(entry, io.BytesIO(content))
-        podman.run("load", "--quiet", "--input", path)
+        engine.run("load", "--quiet", "--input", path)
     return name
 
 

@@ -1,4 +1,4 @@
-"""The `docker` of builds with podman: the calls of build scripts in podman's words, and pushes to local AWS.
+"""The `docker` of builds with a container engine: the calls of build scripts for it, and pushes to local AWS.
 
 docker FOLDER ARGUMENTS…        FOLDER has settings.json
 """
@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from scaffold.engine.containers import choice
 from scaffold.engine.containers.archives import push
-from scaffold.engine.containers.podman import Podman, PodmanFailed
+from scaffold.engine.containers.container_engine import EngineFailed
 from scaffold.engine.images import docker_commands
 from scaffold.engine.images.docker_commands import Command
 from scaffold.engine.images.needs_engine import BuildFailed
@@ -23,8 +24,8 @@ from scaffold.engine.images.registry import Repository, is_local
 from scaffold.engine.images.store import Store
 from scaffold.engine.tasks.images import CannotStart, Images
 
-# What podman calls as Docker does.
-_SAME = ("cp", "exec", "images", "inspect", "kill", "logs", "ps", "rm", "rmi", "stop", "tag", "version", "wait")
+# What engines call alike.
+_SAME = ("cp", "exec", "images", "inspect", "kill", "logs", "ps", "rm", "rmi", "stop", "version", "wait")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -44,11 +45,10 @@ class Docker:
 
     def __init__(self, folder: Path) -> None:
         settings: dict[str, Any] = json.loads((folder / "settings.json").read_text())
-        described = settings["podman"]
-        self._podman = Podman(**{**described, "folder": Path(described["folder"])})
+        self._engine = choice.from_document(settings["engine"])
         self._endpoint: str = settings["endpoint"]
         self._store = Store(folder)
-        self._images = Images(self._endpoint, folder / "unpacked", self._podman)
+        self._images = Images(self._endpoint, folder / "unpacked", self._engine)
 
     def call(self, words: Sequence[str]) -> int:
         """Run a command line, and return its exit code."""
@@ -60,12 +60,13 @@ class Docker:
             ("pull",): self.pull,
             ("push",): self.push,
             ("run",): self.run,
+            ("tag",): self.tag,
         }
         code = docker_commands.call(commands, words)
         if code is not None:
             return code
         if words and words[0] in _SAME:
-            return self._podman_call(*words)
+            return self._engine_call(words[0], *self._with_own_names(words[1:]))
         raise BuildFailed(f"not rehearsed: docker {' '.join(words[:2])}")
 
     def inspect(self, words: Sequence[str]) -> int:
@@ -75,7 +76,7 @@ class Docker:
         parser.add_argument("--format", choices=["{{.Manifest.Digest}}"], required=True)
         image = parser.parse_args(words).image
         self._fetch(image)
-        print(self._podman.run("image", "inspect", "--format", "{{.Digest}}", image))
+        print(self._engine.digest(image))
         return 0
 
     def login(self, words: Sequence[str]) -> int:
@@ -94,7 +95,7 @@ class Docker:
         return 0
 
     def build(self, words: Sequence[str]) -> int:
-        """Build a stage with podman, and push it where asked to."""
+        """Build a stage, and push it where asked to."""
         parser = _Parser("buildx build", allow_abbrev=False)
         for flag in ("--load", "--push"):
             parser.add_argument(flag, action="store_true")
@@ -109,9 +110,8 @@ class Docker:
                 self._fetch(name)
             else:
                 others = ["--build-context", context, *others]
-        tags = [word for tag in options.tag for word in ("--tag", tag)]
-        # The host's network, as the registries of packages may be on it; --layers reuses those of earlier builds.
-        code = self._podman_call("build", "--network=host", "--layers", *tags, *others)
+        tags = [word for tag in options.tag for word in ("--tag", self._engine.own_name(tag))]
+        code = self._engine_call("build", *self._engine.build_options(), *tags, *others)
         if code == 0 and options.push:
             for tag in options.tag:
                 self._push(tag)
@@ -128,18 +128,28 @@ class Docker:
     def run(self, words: Sequence[str]) -> int:
         """Run a container without a network, unless the call names one."""
         network = [] if any(word.startswith(("--network", "--net=")) for word in words) else ["--network=none"]
-        return self._podman_call("run", "--http-proxy=false", *network, *words)
+        return self._engine_call("run", *self._engine.run_options(), *network, *self._with_own_names(words))
+
+    def tag(self, words: Sequence[str]) -> int:
+        """Give an image another name."""
+        parser = _Parser("tag")
+        parser.add_argument("image")
+        parser.add_argument("name")
+        options = parser.parse_args(words)
+        (image,) = self._with_own_names([options.image])
+        return self._engine_call("tag", image, self._engine.own_name(options.name))
 
     def _fetch(self, image: str, platform: str = "") -> None:
         """Have an image in the storage."""
-        if self._podman.has(image):
-            return
         if is_local(image):
-            token = self._store.tokens().get(image.partition("/")[0], "")
-            self._podman.run("tag", self._images.pull(image, token).container, image)
+            if not self._engine.has(self._engine.own_name(image)):
+                token = self._store.tokens().get(image.partition("/")[0], "")
+                self._engine.run("tag", self._images.pull(image, token).container, self._engine.own_name(image))
             return
-        print(f"Pulling {image} with podman", file=sys.stderr, flush=True)
-        self._podman.run("pull", "--quiet", *(["--platform", platform] if platform else []), image)
+        if self._engine.has(image):
+            return
+        print(f"Pulling {image} with {self._engine.name}", file=sys.stderr, flush=True)
+        self._engine.run("pull", "--quiet", *(["--platform", platform] if platform else []), image)
 
     def _push(self, image: str) -> None:
         repository, sign, tag = image.rpartition(":")
@@ -147,12 +157,23 @@ class Docker:
             repository, tag = image, "latest"
         if not is_local(image):
             raise BuildFailed(f"not rehearsed: a push to {image.partition('/')[0]}")
-        pushed = push(self._podman, image, Repository(self._endpoint, repository, self._store.tokens()), tag)
-        print(f"pushed {pushed} as {tag}, built by podman {self._podman.version}", file=sys.stderr)
+        pushed = push(
+            self._engine,
+            self._engine.own_name(image),
+            Repository(self._endpoint, repository, self._store.tokens()),
+            tag,
+        )
+        print(f"pushed {pushed} as {tag}, built by {self._engine.name} {self._engine.version}", file=sys.stderr)
 
-    def _podman_call(self, *words: str) -> int:
-        command = [self._podman.program, *words]
-        done = subprocess.run(command, env=self._podman.environment, check=False)
+    def _with_own_names(self, words: Sequence[str]) -> list[str]:
+        """A call with the storage's names of the images that builds have named."""
+        engine = self._engine
+        own = {word: engine.own_name(word) for word in words if not word.startswith("-")}
+        return [own[word] if own.get(word, word) != word and engine.has(own[word]) else word for word in words]
+
+    def _engine_call(self, *words: str) -> int:
+        command = [self._engine.program, *words]
+        done = subprocess.run(command, env=self._engine.environment, check=False)
         return docker_commands.exit_code(done.returncode)
 
 
@@ -161,6 +182,6 @@ def main() -> int:
     os.umask(0o022)
     try:
         return Docker(Path(sys.argv[1])).call(sys.argv[2:])
-    except (BuildFailed, CannotStart, PodmanFailed) as error:
+    except (BuildFailed, CannotStart, EngineFailed) as error:
         print(f"ERROR: {error}.", file=sys.stderr)
         return 1

@@ -12,18 +12,48 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from scaffold.engine.containers import daemon
+from scaffold.engine.containers.container_engine import EngineFailed
 from scaffold.engine.containers.podman import Podman
 
-_POLITE_SECONDS = 20
+_POLITE_SECONDS, _NAMESPACE_SECONDS = 20, 60
 _ATTEMPTS, _PAUSE_SECONDS = 200, 0.02
 _MNT_DETACH = 2
 
 
 def remove(folder: Path) -> None:
-    """Remove the containers of a storage, and the storage.
+    """Remove the containers of a local AWS, and the folder of its engine."""
+    if docker := daemon.of_folder(folder):
+        with suppress(EngineFailed):  # A daemon that has ended has ended its containers.
+            docker.remove_all()
+    elif (folder / "storage.conf").exists():
+        if os.geteuid():
+            _remove_in_namespace(folder)
+        _remove_storage(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_in_namespace(folder: Path) -> None:
+    """Do so in the user namespace of an ordinary user's containers, where their files and processes are root's."""
+    podman = Podman(shutil.which("podman") or "podman", folder)
+    package_parent = str(Path(__file__).resolve().parents[3])
+    with suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            [podman.program, "unshare", sys.executable, "-P", "-m", __spec__.name, str(folder)],
+            env={**podman.environment, "PYTHONPATH": package_parent},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_NAMESPACE_SECONDS,
+            check=False,
+        )
+
+
+def _remove_storage(folder: Path) -> None:
+    """Remove the containers of a storage, and its mounts.
 
     Podman removes them with their control groups. What it leaves, such as the containers of a build that was killed, is
     killed and unmounted.
@@ -48,14 +78,13 @@ def remove(folder: Path) -> None:
         time.sleep(_PAUSE_SECONDS)
     for mounted in reversed(_mounts(Path("/proc/self/mountinfo"), folder)):
         ctypes.CDLL(None).umount2(os.fsencode(mounted), _MNT_DETACH)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _processes(folder: Path) -> list[int]:
     """The processes in containers of a storage, and those of podman that work on it."""
-    found = []
+    found, own = [], set(_ancestors())
     for directory in Path("/proc").iterdir():
-        if not directory.name.isdigit() or int(directory.name) == os.getpid():
+        if not directory.name.isdigit() or int(directory.name) in own:
             continue
         with suppress(OSError):
             if _is_podman(directory, folder) or _root(directory, folder):
@@ -63,11 +92,23 @@ def _processes(folder: Path) -> list[int]:
     return found
 
 
+def _ancestors() -> Iterator[int]:
+    """This process and those that have started it: podman is one of them in the user namespace."""
+    process = os.getpid()
+    while process:
+        yield process
+        try:
+            status = Path("/proc", str(process), "stat").read_text(errors="replace")
+        except OSError:
+            return
+        process = int(status.rpartition(")")[2].split()[1])
+
+
 def _is_podman(process: Path, folder: Path) -> bool:
-    """Whether a process is podman or its monitor, started for this storage by arguments or environment."""
+    """Whether a process is of podman, started for this storage by arguments or environment."""
     name = (process / "comm").read_text(errors="replace").strip()
     inside = os.fsencode(folder) + b"/"
-    return name in ("podman", "conmon") and any(
+    return name in ("podman", "podman pause", "catatonit", "conmon") and any(
         inside in (process / about).read_bytes() for about in ("cmdline", "environ")
     )
 

@@ -4,195 +4,133 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import shutil
 import subprocess
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-#: The choices of a container engine.
-AUTOMATIC, PODMAN, NONE = "", "podman", "none"
+from scaffold.engine.containers import pause
+from scaffold.engine.containers.container_engine import Container, ContainerEngine, EngineFailed
 
-_RUNTIMES = ("runc", "crun")
-_DRIVERS = ("overlay", "vfs")  # The first one does not work on every file system.
-_INFO_SECONDS = 30.0
-# Open files as on Fargate. Podman lowers its own number of processes to the largest process id.
-_LIMITS = {"nofile": (resource.RLIMIT_NOFILE, 65535), "nproc": (resource.RLIMIT_NPROC, 8192)}
+#: The beginning of the names of the variables that podman sets in the user namespace of an ordinary user.
+IN_NAMESPACE = "_CONTAINERS_"
 
-
-class NoEngine(Exception):
-    """Podman cannot be used. The text says why; the beginning of a sentence."""
-
-
-class PodmanFailed(Exception):
-    """A call of podman has failed. The text is its last message."""
+_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Podman:
-    """Podman for one local AWS.
+class Podman(ContainerEngine):
+    """Podman for one local AWS."""
 
-    Attributes:
-        folder: Its storage and settings.
-        version: Such as `4.3.1`.
-        proxies: Environment variables with which it reaches registries.
-    """
-
-    program: str
-    folder: Path
-    version: str = ""
-    proxies: Mapping[str, str] = field(default_factory=dict)
+    name: ClassVar[str] = "podman"
 
     @property
     def environment(self) -> dict[str, str]:
         """All environment variables of its process."""
         return {
             **self.proxies,
+            # What podman says to what it starts in the user namespace of an ordinary user.
+            **{name: value for name, value in os.environ.items() if name.startswith(IN_NAMESPACE)},
             "PATH": os.pathsep.join([str(Path(self.program).parent), os.defpath, "/usr/sbin", "/sbin"]),
             "HOME": str(self.folder / "home"),
             "TMPDIR": str(self.folder / "tmp"),
+            # Where the process is that keeps the namespaces of an ordinary user's containers.
+            "XDG_RUNTIME_DIR": str(self.folder / "run"),
             "CONTAINERS_CONF": str(self.folder / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(self.folder / "storage.conf"),
             "CONTAINERS_REGISTRIES_CONF": str(self.folder / "registries.conf"),
             "REGISTRY_AUTH_FILE": str(self.folder / "auth.json"),
         }
 
-    def run(self, *words: str | Path, seconds: float | None = None, variables: Mapping[str, str] | None = None) -> str:
-        """Run a command of podman, and return what it prints.
-
-        Args:
-            seconds: How long it may take; None for any time.
-            variables: Further environment variables, which cannot replace its own.
-
-        Raises:
-            PodmanFailed: It has failed.
-        """
-        command = [self.program, *map(str, words)]
-        try:
-            done = subprocess.run(
-                command,
-                env={**(variables or {}), **self.environment},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=seconds,
-                check=False,
-            )
-        except OSError as error:
-            raise PodmanFailed(str(error)) from error
-        except subprocess.TimeoutExpired as error:
-            raise PodmanFailed(f"podman {words[0]} has not ended within {seconds:g} seconds") from error
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or [f"podman {words[0]} has failed"]
-            raise PodmanFailed(lines[-1].removeprefix("Error: "))
-        return done.stdout.strip()
-
     def has(self, image: str) -> bool:
         """Whether an image is in the storage."""
         try:
             self.run("image", "exists", image)
-        except PodmanFailed:
+        except EngineFailed:
             return False
         return True
 
-    def document(self) -> dict[str, object]:
-        """These properties as JSON."""
-        return {
-            "program": self.program,
-            "folder": str(self.folder),
-            "version": self.version,
-            "proxies": dict(self.proxies),
-        }
+    def digest(self, image: str) -> str:
+        """The digest of an image in the storage."""
+        return self.run("image", "inspect", "--format", "{{.Digest}}", image)
 
+    def save(self, image: str, archive: Path) -> None:
+        """Write an image to an archive of the form of `docker save`."""
+        self.run("save", "--quiet", "--format", "docker-archive", "--output", archive, image)
 
-def find(choice: str, folder: Path, path: str, downloads: Mapping[str, str]) -> Podman | None:
-    """Find podman, and prepare its folder.
+    def own_name(self, image: str) -> str:
+        """The name itself: the storage belongs to one local AWS."""
+        return image
 
-    Args:
-        choice: AUTOMATIC to use it where it works, PODMAN to require it, NONE to use none.
-        folder: Where its storage and settings go.
-        path: The PATH to search.
-        downloads: Environment variables with which this machine reaches registries.
+    def build_options(self) -> list[str]:
+        """Options of each build of an image."""
+        # The host's network, as the registries of packages may be on it; --layers reuses those of earlier builds.
+        return ["--network=host", "--layers"]
 
-    Raises:
-        NoEngine: It is required, and does not work.
-    """
-    if choice == NONE:
-        return None
-    try:
-        return _prepare(folder, path, downloads)
-    except NoEngine:
-        shutil.rmtree(folder, ignore_errors=True)
-        if choice == AUTOMATIC:
-            return None
-        raise
+    def run_options(self) -> list[str]:
+        """Options of a container that a build runs."""
+        return ["--http-proxy=false"]
 
+    def task_options(self, name: str, hostname: str, entry_point: Sequence[str]) -> tuple[list[str], list[str]]:  # noqa: ARG002
+        """Options of a container of a task, and no further words."""
+        # The network is that of the process that starts the container: it has a namespace of its own.
+        options = ["--network=host", "--http-proxy=false", "--log-driver=none", "--read-only-tmpfs=false"]
+        if hostname:
+            options.append(f"--hostname={hostname}")
+        if entry_point:
+            options.append(f"--entrypoint={json.dumps(list(entry_point))}")
+        return options, []
 
-def _prepare(folder: Path, path: str, downloads: Mapping[str, str]) -> Podman:
-    program = shutil.which("podman", path=path)
-    runtime = next(filter(None, (shutil.which(name, path=path) for name in _RUNTIMES)), None)
-    if program is None:
-        raise NoEngine("podman is not installed")
-    if sys.platform != "linux" or os.geteuid() != 0:
-        raise NoEngine("podman is used by root on Linux only")
-    if runtime is None:
-        raise NoEngine("podman has neither runc nor crun")
-    # The namespaces of a task; `unshare` fails where this machine is itself a container without privileges.
-    unshare = shutil.which("unshare", path=path)
-    command = [unshare, "--net", "--mount", "true"] if unshare else ["false"]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        raise NoEngine("this machine does not permit namespaces")
-    proxies = {name: value for name, value in downloads.items() if name.lower().endswith(("_proxy", "ssl_cert_file"))}
-    reason = ""
-    for driver in _DRIVERS:
-        _write_settings(folder, driver, runtime)
+    def container(self, name: str, stop_timeout: int) -> Container:
+        """The commands for a container of a task that was created."""
+        return Container(
+            enter=self._enter,
+            prepare=[self.program, "init", name],
+            start=[self.program, "start", "--attach", "--sig-proxy=false", name],
+            reason=[],
+            stop=[self.program, "stop", "--time", str(stop_timeout), name],
+            remove=[self.program, "rm", "--force", "--time", "0", name],
+            inside=[self.program, "exec", name],
+        )
+
+    @property
+    def _enter(self) -> list[str]:
+        """The command that runs another one in a new network namespace, in which podman works."""
+        unshare = ["unshare", "--net", "--fork", "--kill-child"]
+        if os.geteuid() == 0:
+            return unshare
+        settings = [f"{name}={value}" for name, value in self.environment.items()]
+        return ["env", *settings, self.program, "unshare", *unshare]
+
+    def check_namespaces(self) -> None:
+        """Check that a container can be made for an ordinary user.
+
+        Raises:
+            EngineFailed: It cannot.
+        """
+        archive, name = self.folder / "pause.tar", "check"
+        machine = self.run("info", "--format", "{{.Host.Arch}}", seconds=_SECONDS)
+        if not pause.write(archive, machine):
+            raise EngineFailed(f"this machine is {machine}, and only amd64 and arm64 are known")
+        self.run("import", "--quiet", archive, name, seconds=_SECONDS)
+        options, _ = self.task_options(name, "", [])
+        self.run("create", "--name", name, *options, name, pause.PROGRAM, seconds=_SECONDS)
         try:
-            version = Podman(program, folder).run("info", "--format", "{{.Version.Version}}", seconds=_INFO_SECONDS)
-            return Podman(program, folder, version, proxies)
-        except PodmanFailed as error:
-            reason = str(error)
-            shutil.rmtree(folder, ignore_errors=True)
-    raise NoEngine(f"podman does not work: {reason}")
+            inside = subprocess.run(
+                [*self._enter, self.program, "init", name],
+                env={"PATH": os.environ.get("PATH", os.defpath)},
+                capture_output=True,
+                text=True,
+                timeout=_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise EngineFailed("a container is not made in time") from error
+        if inside.returncode:
+            raise EngineFailed((inside.stderr.strip().splitlines() or ["a container cannot be made"])[-1])
+        self.run("rm", "--force", "--time", "0", name)
 
-
-def _write_settings(folder: Path, driver: str, runtime: str) -> None:
-    for name in ("home", "tmp"):
-        (folder / name).mkdir(parents=True)
-    for name, lines in {
-        "containers.conf": [
-            "[containers]",
-            f"default_ulimits = {json.dumps([f'{name}={limit}' for name, limit in limits().items()])}",
-            "[engine]",
-            'cgroup_manager = "cgroupfs"',
-            f"runtime = {json.dumps(Path(runtime).name)}",
-            'lock_type = "file"',  # Those in shared memory outlive a killed process.
-            'events_logger = "none"',
-            f"static_dir = {json.dumps(str(folder / 'libpod'))}",
-            f"tmp_dir = {json.dumps(str(folder / 'run' / 'libpod'))}",
-            f"volume_path = {json.dumps(str(folder / 'volumes'))}",
-            "[network]",
-            f"network_config_dir = {json.dumps(str(folder / 'networks'))}",
-        ],
-        "storage.conf": [
-            "[storage]",
-            f"driver = {json.dumps(driver)}",
-            f"graphroot = {json.dumps(str(folder / 'storage'))}",
-            f"runroot = {json.dumps(str(folder / 'run' / 'storage'))}",
-        ],
-        "registries.conf": ['unqualified-search-registries = ["docker.io"]', 'short-name-mode = "disabled"'],
-        "auth.json": ["{}"],
-    }.items():
-        (folder / name).write_text("\n".join(lines) + "\n")
-
-
-def limits() -> dict[str, str]:
-    """Limits of containers that a root user without the capability to raise limits may set, in the form SOFT:HARD."""
-    found = {}
-    for name, (kind, most) in _LIMITS.items():
-        own = resource.getrlimit(kind)[1]
-        limit = most if own == resource.RLIM_INFINITY else min(own, most)
-        found[name] = f"{limit}:{limit}"
-    return found
+    def discard(self, name: str) -> None:
+        """Remove what there is of a container of a task whose creation has failed."""
+        self.run("rm", "--force", "--ignore", name)

@@ -1,4 +1,4 @@
-"""Pulls images from local AWS's registry: unpacks those that run as processes, loads others into podman's storage."""
+"""Pulls images from local AWS's registry: unpacks those that run as processes, loads others into a container engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from scaffold.engine.containers import archives
-from scaffold.engine.containers.podman import Podman, PodmanFailed
+from scaffold.engine.containers.container_engine import ContainerEngine, EngineFailed
 
 LABEL = "io.gitops-scaffold.process"
 _MANIFESTS = (
@@ -41,7 +41,7 @@ class Image:
     Attributes:
         root: The folder with its files, where it is unpacked.
         config: The part of its configuration that containers use: Entrypoint, Cmd, Env, WorkingDir and so on.
-        container: Its name in podman's storage; empty for an image that runs as a process.
+        container: Its name in the storage of a container engine; empty for an image that runs as a process.
     """
 
     digest: str
@@ -109,13 +109,13 @@ class Images:
     Args:
         endpoint: The URL of local AWS.
         folder: Where images are unpacked.
-        podman: Loads images that do not run as processes; without it, they do not run.
+        engine: Loads images that do not run as processes; without it, they do not run.
     """
 
-    def __init__(self, endpoint: str, folder: Path, podman: Podman | None = None) -> None:
+    def __init__(self, endpoint: str, folder: Path, engine: ContainerEngine | None = None) -> None:
         self._endpoint = endpoint
         self._folder = folder
-        self._podman = podman
+        self._engine = engine
         self._lock = threading.Lock()
 
     def pull(self, name: str, token: str = "") -> Image:
@@ -138,7 +138,7 @@ class Images:
         blob = source.blob(manifest["config"]["digest"])
         config: dict[str, Any] = json.loads(blob).get("config") or {}
         if (config.get("Labels") or {}).get(LABEL) != "node":
-            if self._podman is not None:
+            if self._engine is not None:
                 return Image(digest, self._folder, config, self._load(source, digest, manifest))
             raise CannotStart(
                 f"CannotStartContainerError: {name} needs a container engine, which local AWS does not use; "
@@ -151,11 +151,11 @@ class Images:
         return Image(digest, root, config)
 
     def _load(self, source: _Source, digest: str, manifest: dict[str, Any]) -> str:
-        assert self._podman is not None  # noqa: S101
+        assert self._engine is not None  # noqa: S101
         try:
             with self._lock:
-                return archives.load(self._podman, digest, manifest, source.blob)
-        except PodmanFailed as error:
+                return archives.load(self._engine, digest, manifest, source.blob)
+        except EngineFailed as error:
             raise CannotStart(f"CannotPullContainerError: {source.name} cannot be loaded: {error}") from error
 
     def _unpack(self, source: _Source, layers: list[dict[str, Any]], root: Path) -> None:

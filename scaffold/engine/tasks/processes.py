@@ -1,6 +1,6 @@
 """Starts the processes of tasks. On Linux each has its own network and process namespaces, where that is permitted.
 
-A container has the network namespace of the process that starts it, and podman makes its other ones.
+A container shares the network namespace of the process that starts it, and its engine makes the other ones.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from scaffold.engine.containers.container_engine import Container
+
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _NAMESPACES = ("--net", "--pid", "--fork", "--kill-child")
-_NETWORK = ("--net", "--fork", "--kill-child")
 _CONNECT_SECONDS = 5.0
 # What `unshare` and Python may need to start. Local AWS has more, such as npm's tokens, which are not for tasks.
 _NEEDED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -38,15 +39,6 @@ class HealthCheck:
     timeout: float
     retries: int
     start_period: float
-
-
-@dataclass(frozen=True)
-class Container:
-    """A container that an engine has created: the commands that prepare, stop and remove it."""
-
-    prepare: list[str]
-    stop: list[str]
-    remove: list[str]
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,7 @@ class Process:
         self._control, control = socket.socketpair()
         self._connections, connections = socket.socketpair()
         self._one_at_a_time = threading.Lock()
-        prefix = ("unshare", *_NETWORK) if program.container else namespaces()
+        prefix = tuple(program.container.enter) if program.container else namespaces()
         self.isolated = bool(prefix)
         self.listener: socket.socket | None = None
         sockets = (control.fileno(), connections.fileno())

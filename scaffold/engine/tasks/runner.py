@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scaffold.engine.balancer.balancers import Balancers
-from scaffold.engine.containers.podman import Podman
+from scaffold.engine.containers.container_engine import ContainerEngine
 from scaffold.engine.tasks import engine_containers
 from scaffold.engine.tasks.aws import Aws
 from scaffold.engine.tasks.containers import program_of, read_secrets
@@ -33,13 +33,13 @@ class Host:
     """What all tasks share.
 
     Attributes:
-        podman: Runs images that do not run as processes; None where there is no container engine.
+        engine: Runs images that do not run as processes; None where there is no container engine.
     """
 
     aws: Aws
     images: Images
     balancers: Balancers
-    podman: Podman | None = None
+    engine: ContainerEngine | None = None
 
 
 @dataclass(frozen=True)
@@ -158,9 +158,9 @@ class Runner:
         self, container: dict[str, Any], image: Image, variables: dict[str, str]
     ) -> tuple[Program, dict[int, int]]:
         """What to start, and the ports that it gets in place of its containerPorts."""
-        if image.container and self._host.podman is not None:
+        if image.container and self._host.engine is not None:
             name = f"task-{self._order.identifier}"
-            return engine_containers.create(self._host.podman, name, container, image.container, variables), {}
+            return engine_containers.create(self._host.engine, name, container, image.container, variables), {}
         mapped = [int(one["containerPort"]) for one in container.get("portMappings", [])]
         ports = {} if namespaces() else {port: free_port() for port in mapped}
         return program_of(container, image, variables, node(), ports), ports

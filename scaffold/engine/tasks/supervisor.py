@@ -30,6 +30,7 @@ _STARTING_PAUSE = 1.0
 _CONNECT_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 _ENGINE_SECONDS = 60.0
+_SAID_BY_PODMAN = "_CONTAINERS_"
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -89,7 +90,7 @@ class _Container:
         output = subprocess.DEVNULL if quiet else 2  # The supervisor's stderr is the container's log.
         return subprocess.Popen(
             command,
-            env=self._task["environment"],
+            env=self._environment(),
             cwd=self._task["folder"],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -97,6 +98,10 @@ class _Container:
             start_new_session=True,
             preexec_fn=_prepare,
         )
+
+    def _environment(self) -> dict[str, str]:
+        environment: dict[str, str] = self._task["environment"]
+        return environment
 
     def _say(self, **said: Any) -> None:
         with contextlib.suppress(OSError):
@@ -171,15 +176,24 @@ class _EngineContainer(_Container):
 
     def run(self) -> int:
         engine = self._task["container"]
-        prepared = subprocess.run(
-            engine["prepare"], env=self._task["environment"], stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-        if prepared.returncode:
-            lines = prepared.stderr.decode(errors="replace").strip().splitlines() or ["the container engine gave none"]
-            self._say(failed=lines[-1].removeprefix("Error: "))
-            self._remove()
-            return 127
+        if engine["prepare"]:
+            prepared = self._run(engine["prepare"])
+            if prepared.returncode:
+                lines = prepared.stderr.decode(errors="replace").strip().splitlines()
+                self._say(failed=lines[-1].removeprefix("Error: ") if lines else "the container engine gave no reason")
+                self._remove()
+                return 127
         return super().run()
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            command, env=self._environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+
+    def _environment(self) -> dict[str, str]:
+        """With what podman has said to this process, which it has started in a user namespace."""
+        said = {name: value for name, value in os.environ.items() if name.startswith(_SAID_BY_PODMAN)}
+        return super()._environment() | said
 
     def _stop(self, process: subprocess.Popen[bytes]) -> float:  # noqa: ARG002 (the engine stops it)
         """Let the engine send the stop signal and, after the stop timeout, SIGKILL."""
@@ -188,6 +202,9 @@ class _EngineContainer(_Container):
         return timeout + _ENGINE_SECONDS
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
+        reason = self._task["container"]["reason"]
+        if reason and (said := self._run(reason).stdout.decode(errors="replace").strip()):
+            self._say(failed=said)
         self._remove()
         _signal(process, signal.SIGKILL, group=True)
 

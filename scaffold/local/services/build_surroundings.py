@@ -7,14 +7,14 @@ import os
 from pathlib import Path
 
 from scaffold.engine.builds.surroundings import Surroundings
-from scaffold.engine.containers.podman import Podman
+from scaffold.engine.containers.container_engine import ContainerEngine
 from scaffold.engine.credentials import AssumeRole
 from scaffold.local.downloads import DOWNLOADS
 from scaffold.local.protocol import ACCOUNT
 
 
 def surroundings(
-    state: Path, endpoint: str, git_address: str, assume: AssumeRole, podman: Podman | None
+    state: Path, endpoint: str, git_address: str, assume: AssumeRole, engine: ContainerEngine | None
 ) -> Surroundings:
     """The place of builds.
 
@@ -23,7 +23,7 @@ def surroundings(
         endpoint: The address of local AWS.
         git_address: The host and port of the Git endpoint.
         assume: Gives builds the credentials of their roles.
-        podman: Builds images; None to build them without a container engine.
+        engine: Builds images; None to build them without a container engine.
     """
     root = state / "builds"
     root.mkdir()
@@ -41,7 +41,7 @@ def surroundings(
         "LANG": "C.UTF-8",
         "PATH": os.pathsep.join([str(state / "bin"), os.environ.get("PATH", os.defpath)]),
     }
-    return Surroundings(root, ACCOUNT, endpoint, variables, downloads(), podman, assume)
+    return Surroundings(root, ACCOUNT, endpoint, variables, downloads(), engine, assume)
 
 
 def downloads() -> dict[str, str]:

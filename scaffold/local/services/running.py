@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scaffold.engine.balancer.balancers import Balancers
 from scaffold.engine.clock import Clock
-from scaffold.engine.containers.podman import Podman
+from scaffold.engine.containers.container_engine import ContainerEngine
 from scaffold.engine.credentials import AssumeRole, Credentials
 from scaffold.engine.events import EventStream
 from scaffold.engine.tasks.aws import Aws
@@ -27,7 +27,7 @@ def run_services(
     events: EventStream,
     balancers: Balancers,
     assume: AssumeRole,
-    podman: Podman | None,
+    engine: ContainerEngine | None,
 ) -> tuple[EcsServices, ServiceList, FaultControl]:
     """Run services and load balancers from now on.
 
@@ -36,10 +36,10 @@ def run_services(
         endpoint: The URL of local AWS.
         balancers: Send requests to the tasks.
         assume: Gives tasks the credentials of their roles.
-        podman: Runs the images that do not run as processes.
+        engine: Runs the images that do not run as processes.
     """
     aws = Aws(endpoint, Credentials(ACCESS_KEY, SECRET_KEY), assume)
-    host = Host(aws, Images(endpoint, state / "images", podman), balancers, podman)
+    host = Host(aws, Images(endpoint, state / "images", engine), balancers, engine)
     LoadBalancing(balancers).install()
     services = Services(host, clock, events)
     api = EcsServices(services)

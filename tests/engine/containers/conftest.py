@@ -1,4 +1,4 @@
-"""A local AWS with podman, whose storage has a base image made on the spot."""
+"""A local AWS with each container engine, which has a base image made on the spot."""
 
 from __future__ import annotations
 
@@ -6,49 +6,87 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from scaffold.engine.containers.podman import NoEngine, Podman, find
+from scaffold.engine.containers import leftovers
+from scaffold.engine.containers.choice import DOCKER, PODMAN, find, from_document
+from scaffold.engine.containers.container_engine import ContainerEngine, NoEngine
 from scaffold.local.environment import LocalAws, running_local_aws
 from scaffold.local.folder import CONTAINERS
-from tests.engine.containers import base_image
+from tests.engine.containers import base_image, docker_daemon
 
 _DOCKERFILE = Path(__file__).resolve().parents[3] / "template" / "app" / "Dockerfile"
 
 
 @dataclass
 class Containers:
-    """A local AWS, and the podman that it uses."""
+    """A local AWS, and the container engine that it uses."""
 
     aws: LocalAws
-    podman: Podman
+    engine: ContainerEngine
 
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The archive of a base image. Where podman cannot be used, the test is skipped; in CI it fails."""
-    folder = tmp_path_factory.mktemp("base")
-    try:
-        find("podman", folder / "probe", os.environ["PATH"], {})
-    except NoEngine as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI needs a container engine: {error}")
-        pytest.skip(f"without a container engine: {error}")
-    base_image.write(folder / "base.tar")
-    return folder / "base.tar"
+    """The archive of a base image."""
+    archive = tmp_path_factory.mktemp("base") / "base.tar"
+    base_image.write(archive)
+    return archive
+
+
+@pytest.fixture(scope="session")
+def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The socket of a Docker daemon. Where none can be started, the test is skipped, in CI too."""
+    with ExitStack() as started:
+        try:
+            host = started.enter_context(docker_daemon.running(tmp_path_factory.mktemp("docker")))
+        except docker_daemon.NoDaemon as error:
+            pytest.skip(f"without a Docker daemon: {error}")
+        yield host
+
+
+@pytest.fixture(scope="module", params=[DOCKER, PODMAN])
+def engine_name(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A container engine that works. Where it does not, the test is skipped; in CI it fails."""
+    name: str = request.param
+    with pytest.MonkeyPatch.context() as patch:
+        if name == DOCKER:
+            patch.setenv("DOCKER_HOST", request.getfixturevalue("docker_host"))
+        probe = tmp_path_factory.mktemp("probe") / "containers"
+        try:
+            find(name, probe, os.environ["PATH"], {}, os.environ.get("DOCKER_HOST", ""))
+        except NoEngine as error:
+            missing(str(error))
+        leftovers.remove(probe)
+        yield name
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test for want of a container engine; in CI, let it fail."""
+    if os.environ.get("CI"):
+        pytest.fail(f"CI needs each container engine: {reason}")
+    pytest.skip(f"without a container engine: {reason}")
 
 
 @pytest.fixture(scope="module")
-def containers(base: Path) -> Iterator[Containers]:
-    """A local AWS with podman, which has the base image of the kit's Dockerfile."""
-    with running_local_aws(runs=True, speed=100, containers="podman") as aws:
-        folder = Path(aws.variables["AWS_CONFIG_FILE"]).parent / CONTAINERS
-        podman = Podman(shutil.which("podman") or "", folder)
-        podman.run("import", "--change", "ENV PATH=/usr/local/bin:/usr/bin:/bin", base, base_name())
-        yield Containers(aws, podman)
+def containers(engine_name: str, base: Path) -> Iterator[Containers]:
+    """A local AWS with a container engine, which has the base image of the kit's Dockerfile."""
+    with running_local_aws(runs=True, speed=100, containers=engine_name) as aws:
+        engine = engine_of(engine_name, aws)
+        engine.run("import", "--change", "ENV PATH=/usr/local/bin:/usr/bin:/bin", base, base_name())
+        yield Containers(aws, engine)
+
+
+def engine_of(name: str, aws: LocalAws) -> ContainerEngine:
+    """The container engine of a local AWS."""
+    folder = Path(aws.variables["AWS_CONFIG_FILE"]).parent / CONTAINERS
+    host = {"host": os.environ["DOCKER_HOST"]} if name == DOCKER else {}
+    return from_document({"name": name, "program": shutil.which(name), "folder": str(folder), **host})
 
 
 def base_name() -> str:

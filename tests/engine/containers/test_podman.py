@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.engine.containers.podman import AUTOMATIC, NONE, PODMAN, NoEngine, find
+from scaffold.engine.containers.choice import AUTOMATIC, NONE, PODMAN, Choice, find
+from scaffold.engine.containers.container_engine import NoEngine
 from scaffold.local.environment import running_local_aws
 
 
 def test_without_podman_there_is_no_container_engine(tmp_path: Path) -> None:
-    assert find(AUTOMATIC, tmp_path / "a", str(tmp_path), {}) is None
-    assert find(NONE, tmp_path / "a", str(tmp_path), {}) is None
+    without = find(AUTOMATIC, tmp_path / "a", str(tmp_path), {})
+    assert without == Choice(None, "docker is not installed; podman is not installed")
+    assert find(NONE, tmp_path / "a", str(tmp_path), {}).engine is None
     with pytest.raises(NoEngine, match="podman is not installed"):
         find(PODMAN, tmp_path / "a", str(tmp_path), {})
     assert list(tmp_path.iterdir()) == []
@@ -27,7 +29,7 @@ def test_a_podman_that_does_not_work_is_not_used(tmp_path: Path, monkeypatch: py
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find(AUTOMATIC, tmp_path / "a", str(tmp_path), {}) is None
+    assert find(AUTOMATIC, tmp_path / "a", str(tmp_path), {}).engine is None
     with pytest.raises(NoEngine, match="broken" if sys.platform == "linux" else "Linux only"):
         find(PODMAN, tmp_path / "a", str(tmp_path), {})
     assert not (tmp_path / "a").exists()

@@ -1,4 +1,4 @@
-"""Tasks as containers of podman: what their definitions say, their end, and that nothing is left of them."""
+"""Tasks as containers of each engine: what their definitions say, their end, and that nothing is left of them."""
 
 from __future__ import annotations
 
@@ -13,34 +13,15 @@ from typing import Any
 
 import pytest
 
-from scaffold.engine.containers.archives import local_name, push
-from scaffold.engine.images.registry import Repository
 from scaffold.engine.tasks.engine_containers import create
 from scaffold.engine.tasks.images import CannotStart
 from scaffold.engine.tasks.processes import Process
 from scaffold.local.environment import local_aws
+from tests.engine.containers import server_image
 from tests.engine.containers.conftest import Containers, base_name
 from tests.engine.tasks.test_running import Account, template, wait
 
 pytestmark = pytest.mark.slow
-HOST = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
-SERVER = """
-const http = require('node:http'), fs = require('node:fs'), os = require('node:os');
-const attempt = (path) => { try { fs.writeFileSync(path, ''); } catch (error) { return error.code; } };
-http.createServer((request, response) => {
-  if (request.url === '/health') { response.end('{}'); return; }
-  if (request.url === '/aws') {
-    http.get(process.env.AWS_ENDPOINT_URL + '/_ministack/health', (answer) => response.end(`${answer.statusCode}`));
-    return;
-  }
-  response.end(JSON.stringify({
-    version: process.env.APP_VERSION, secret: process.env.SECRET, lines: process.env.LINES, user: process.getuid(),
-    folder: process.cwd(), write: attempt('/tmp/a'), interfaces: Object.keys(os.networkInterfaces()),
-    files: fs.readFileSync('/proc/self/limits', 'utf8').match(/open files +(\\d+)/)[1],
-  }));
-}).listen(8080, () => console.log('listening'));
-process.on('SIGTERM', () => { console.log('stopping'); process.exit(0); });
-"""
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +31,8 @@ def account(containers: Containers) -> Account:
 
 @pytest.fixture(scope="module")
 def image(containers: Containers, account: Account, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An image in the registry that podman does not have."""
-    folder = tmp_path_factory.mktemp("server")
-    (folder / "main.js").write_text(SERVER)
-    entry = '["node", "main.js"]'
-    (folder / "Dockerfile").write_text(f"FROM {base_name()}\nWORKDIR /app\nCOPY main.js ./\nENTRYPOINT {entry}\n")
-    containers.podman.run("build", "--tag", "server", folder)
-    token = account.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
-    digest = push(containers.podman, "server", Repository(account.endpoint, f"{HOST}/shop", {HOST: token}), "1")
-    containers.podman.run("rmi", local_name(digest), "server")
-    return f"{HOST}/shop@{digest}"
+    """An image in the registry that the engine does not have."""
+    return server_image.push_to(account, containers.engine, tmp_path_factory.mktemp("server"))
 
 
 def test_a_container_is_what_its_definition_says(containers: Containers, account: Account, image: str) -> None:
@@ -90,7 +63,7 @@ def test_a_container_is_what_its_definition_says(containers: Containers, account
     assert task["containers"][0]["imageDigest"] == image.rpartition("@")[2]
     wait(lambda: account.tasks("shop")[0]["healthStatus"] == "HEALTHY")
     account.delete("shop")
-    wait(lambda: containers.podman.run("ps", "--all", "--quiet") == "")
+    wait(lambda: containers.engine.run("ps", "--all", "--quiet") == "")
     found = account.client("logs").filter_log_events(logGroupName="/shop")["events"]
     assert [event["message"] for event in found] == ["listening", "stopping"]
 
@@ -110,34 +83,34 @@ def reports(program: Any, stop: bool = False) -> Iterator[dict[str, Any]]:
 
 
 def test_the_start_and_the_end_of_a_container(containers: Containers) -> None:
-    podman = containers.podman
-    missing = create(podman, "missing", {"command": ["nothere"]}, base_name(), {})
-    (said,) = reports(missing)
+    engine = containers.engine
+    missing = create(engine, "missing", {"command": ["nothere"]}, base_name(), {})
+    said = next(said for said in reports(missing) if "failed" in said)
     assert 'exec: "nothere": executable file not found' in said["failed"]
 
     with pytest.raises(CannotStart, match="not rehearsed: mountPoints"):
-        create(podman, "mounted", {"mountPoints": [{"sourceVolume": "a"}]}, base_name(), {})
+        create(engine, "mounted", {"mountPoints": [{"sourceVolume": "a"}]}, base_name(), {})
     with pytest.raises(CannotStart, match=r"CannotStartContainerError: .*nothing"):
-        create(podman, "nothing", {}, "localhost/nothing:latest", {})
+        create(engine, "nothing", {}, "localhost/nothing:latest", {})
 
     code = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)"
-    stubborn = create(podman, "stubborn", {"command": ["node", "-e", code], "stopTimeout": 2}, base_name(), {})
+    stubborn = create(engine, "stubborn", {"command": ["node", "-e", code], "stopTimeout": 2}, base_name(), {})
     assert list(reports(stubborn, stop=True)) == [{}, {"exited": 137}]
-    wait(lambda: podman.run("ps", "--all", "--quiet") == "")
+    wait(lambda: engine.run("ps", "--all", "--quiet") == "")
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from scaffold.engine.containers.podman import Podman
 from scaffold.local.environment import running_local_aws
-with running_local_aws(runs=True, containers="podman") as aws:
-    folder = Path(aws.variables["AWS_CONFIG_FILE"]).parent / "containers"
-    podman = Podman(sys.argv[1], folder)
-    podman.run("import", sys.argv[2], "base")
+from tests.engine.containers.conftest import engine_of
+with running_local_aws(runs=True, containers=sys.argv[1]) as aws:
+    engine = engine_of(sys.argv[1], aws)
+    engine.run("import", sys.argv[2], engine.own_name("base"))
     wait = ["/usr/local/bin/node", "-e", "setInterval(() => {}, 1000)"]
-    podman.run("run", "--detach", "--network=none", "--name=a", "base", *wait)
-    print(podman.run("inspect", "--format", "{{.State.Pid}}", "a"), flush=True)
+    options = [*engine.run_options(), "--detach", "--network=none", "--name=waiting"]
+    engine.run("run", *options, engine.own_name("base"), *wait)
+    print(engine.run("inspect", "--format", "{{.State.Pid}}", "waiting"), flush=True)
     os.kill(aws.process.pid, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -148,7 +121,7 @@ def test_containers_of_a_killed_local_aws_are_gone_at_the_next_start(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, containers.podman.program, base],
+        [sys.executable, "-c", KILLED, containers.engine.name, base],
         env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
@@ -161,5 +134,6 @@ def test_containers_of_a_killed_local_aws_are_gone_at_the_next_start(
     with local_aws():
         assert not container.exists()
         assert not left[0].exists()
+    assert containers.engine.run("ps", "--all", "--quiet") == ""
     assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
     assert list(tmp_path.glob("gitops-scaffold-local-*")) == []
