@@ -78,7 +78,7 @@ sandbox: install ## Prove what only an AWS account can prove, for about 3 USD
 	$(BIN)/python tools/sandbox
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-annotate --no-header
+	--no-annotate --no-header --no-strip-extras
 lock: install ## Lock the development dependencies, those of checkov, and the lowest versions that the package allows
 	$(COMPILE) --extra local --group dev pyproject.toml --output-file requirements/dev.txt
 	$(COMPILE) --group checkov --output-file requirements/checkov.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import ClassVar
 
@@ -23,6 +24,21 @@ from scaffold.service.stack_kinds import ALARMS, ENVIRONMENT, FOUNDATION, SERVIC
 
 
 @dataclass(frozen=True)
+class NewestRelease:
+    """The newest execution in the stage of an environment.
+
+    Attributes:
+        status: As CodePipeline names it: `InProgress`, `Succeeded`, `Failed`, `Stopped` or `Cancelled`.
+        commit: None before the source action has ended, and where AWS has forgotten the execution.
+        at: When one of its actions changed last.
+    """
+
+    status: str
+    commit: str | None
+    at: datetime | None
+
+
+@dataclass(frozen=True)
 class EnvironmentStatus:
     """An environment and what runs there.
 
@@ -31,10 +47,12 @@ class EnvironmentStatus:
         answers: The version that the URL answers; None where it answers none.
         no_answer: Why it answers none, as the end of a sentence.
         version: The version of its task definition.
-        commit: The commit of the last successful release.
+        commit: The commit of the last successful release; the image was built from its application.
         ahead: How many commits main has and this commit has not; None where the local clone cannot tell.
         alarms: The names of those in the state ALARM.
         stacks: Its stacks whose last operation failed or is in progress, with their statuses.
+        tags: The Git tags of the commit in the local clone.
+        release: The newest one, successful or not; None before the first.
     """
 
     name: str
@@ -50,6 +68,8 @@ class EnvironmentStatus:
     alarms: tuple[str, ...]
     deployment: ServiceDeployment | None
     stacks: Mapping[str, str]
+    tags: tuple[str, ...] = ()
+    release: NewestRelease | None = None
 
 
 @dataclass(frozen=True)
@@ -103,9 +123,11 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
     # Clients are created one after the other; boto3's sessions are not safe to use in several threads, its clients are.
     for name in (*running_service.CLIENTS, "codepipeline"):
         session.client(name)
+    commits = {one.id: one.commit for one in executions}
+    releases = {stage.name: _newest(stage, commits) for stage in stages}
     pool = ThreadPoolExecutor(len(service.environments))
     try:
-        each = partial(_environment, session, service, stacks=stacks, head=head, ringing=ringing)
+        each = partial(_environment, session, service, stacks=stacks, head=head, ringing=ringing, releases=releases)
         found = tuple(pool.map(each, service.environments))
     finally:
         # After Ctrl-C, calls that have started are not waited for.
@@ -121,10 +143,17 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
         subject=subject.subject if subject else None,
         unpushed=None if unpushed is None else len(unpushed),
         stages=stages,
-        commits={one.id: one.commit for one in executions if one.id in {stage.execution for stage in stages}},
+        commits={one: commit for one, commit in commits.items() if one in {stage.execution for stage in stages}},
         environments=found,
         drift=find_drift(session, service, stacks, head, {one.name: one.commit for one in found}) if drift else None,
     )
+
+
+def _newest(stage: StageState, commits: Mapping[str, str | None]) -> NewestRelease | None:
+    if not stage.status or not stage.execution:
+        return None
+    changed = [action.changed for action in stage.actions if action.changed]
+    return NewestRelease(stage.status, commits.get(stage.execution), max(changed, default=None))
 
 
 def _alarms(
@@ -153,6 +182,7 @@ def _environment(
     stacks: Mapping[StackId, Stack],
     head: str | None,
     ringing: Sequence[Alarm],
+    releases: Mapping[str, NewestRelease | None],
 ) -> EnvironmentStatus:
     app = service.app_name
     task_definition, environment = stacks.get(StackId(TASK_DEFINITION, name)), stacks.get(StackId(ENVIRONMENT, name))
@@ -180,4 +210,6 @@ def _environment(
             for stack_id, stack in stacks.items()
             if stack_id.environment == name and stack.unsettled
         },
+        tags=history.tags(service, commit) if commit else (),
+        release=releases.get(names.pipeline_stage(name)),
     )

@@ -9,7 +9,7 @@ from scaffold.aws.running_service import Image, ServiceDeployment
 from scaffold.aws.stand_in import WITHOUT_ENGINE
 from scaffold.console.console import one_line
 from scaffold.console.titles import count
-from scaffold.deployment.status import EnvironmentStatus, StatusResult
+from scaffold.deployment.status import EnvironmentStatus, NewestRelease, StatusResult
 from scaffold.views import drift
 from scaffold.views.place import moment, place
 
@@ -70,6 +70,8 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
         yield "alarms", f"in ALARM: {', '.join(one.alarms)}"
     elif one.tasks:
         yield "alarms", "none in ALARM"
+    if one.release:
+        yield "release", _release(one.release)
     if one.deployment:
         yield "deployment", _deployment(one.deployment)
     for name, status in one.stacks.items():
@@ -91,9 +93,10 @@ def version_line(one: EnvironmentStatus) -> str:
 def _commit(one: EnvironmentStatus) -> str:
     if one.commit is None:
         return "no successful release yet"
+    commit = f"{one.commit[:7]} ({one_line(', '.join(one.tags))})" if one.tags else one.commit[:7]
     if one.ahead is None:
-        return f"{one.commit[:7]}; run `git fetch` to see how far main is ahead"
-    return f"{one.commit[:7]}; " + (f"main is {count(one.ahead, 'commit')} ahead" if one.ahead else "as main")
+        return f"{commit}; run `git fetch` to see how far main is ahead"
+    return f"{commit}; " + (f"main is {count(one.ahead, 'commit')} ahead" if one.ahead else "as main")
 
 
 def _image(image: Image) -> str:
@@ -101,6 +104,13 @@ def _image(image: Image) -> str:
     scan = f"scan {image.scan.lower().replace('_', ' ')}" if image.scan else "not scanned"
     engine = f"; {WITHOUT_ENGINE}" if image.stand_in else ""
     return f"{image.digest[: len('sha256:') + _SHORT]}; {scan}{f': {findings}' if findings else ''}{engine}"
+
+
+def _release(release: NewestRelease) -> str:
+    status = "in progress" if release.status == "InProgress" else release.status.lower()
+    of = f", commit {release.commit[:7]}" if release.commit else ""
+    at = f", {moment(release.at)}" if release.at else ""
+    return f"{status}{of}{at}"
 
 
 def _deployment(deployment: ServiceDeployment) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scaffold.aws.running_service import Image, ServiceDeployment, Tasks
+from scaffold.core.git import git
 from scaffold.deployment.follow import ReleaseFailed
 from scaffold.service import names
 from scaffold.service.service import read
@@ -70,6 +71,7 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
     )  # fmt: skip
     for alarm in (*rings, f"{app}-dev-prod-5xx"):
         client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="test")
+    git("tag", "v1.0", cwd=service)
     # Only main in the repository has it.
     commit(service, "Local work")
 
@@ -84,9 +86,16 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
     assert dev.alarms == rings
     assert (dev.commit, dev.ahead, dev.image, dev.tasks) == (first, 0, None, None)
     assert (prod.production, prod.commit, prod.url) == (True, None, None)
+    assert dev.tags == ("v1.0",)
+    assert dev.release
+    assert (dev.release.status, dev.release.commit) == ("Succeeded", first)
+    assert prod.release
+    assert prod.release.status == "InProgress"
     shown = text(state)
     assert f"main is {first[:7]} Start; 1 local commit not pushed" in shown
     assert "Approval waits for a decision since" in shown
+    assert f"commit      {first[:7]} (v1.0); as main" in shown
+    assert f"release     succeeded, commit {first[:7]}, " in shown
     assert f"in ALARM: {', '.join(rings)}" in shown
     assert "none before the first release" in shown
     json.dumps(state.document(), default=str)
@@ -103,6 +112,9 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
     wire.calls.clear()
     with pytest.raises(ReleaseFailed):
         release(service)
+    failed = look(service).environments[0]
+    assert failed.release
+    assert (failed.release.status, failed.commit != failed.release.commit) == ("Failed", True)
     assert try_again(service).stage == "Dev"
     made = {call for call in wire.calls if not call.startswith(("sts:", "test"))}
     look(service, drift=True)
