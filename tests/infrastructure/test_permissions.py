@@ -56,8 +56,27 @@ PASSED_TO = {
 }
 
 
-# They read, or create something new. IAM knows no resource for DeregisterTaskDefinition.
-HARMLESS = ("Describe", "Get", "List", "Create", "Allocate", "Register", "DeregisterTaskDefinition", "BatchGet")
+READING = ("Describe", "Get", "List", "BatchGet")
+# They create something new, and IAM knows nothing that exists for them; an existing VPC may have the tags of another
+# service, so that a security group may be created in any. IAM knows no resource for DeregisterTaskDefinition.
+HARMLESS = {
+    "ec2:AllocateAddress",
+    "ec2:CreateInternetGateway",
+    "ec2:CreateSecurityGroup",
+    "ec2:CreateVpc",
+    "ecs:CreateCluster",
+    "ecs:DeregisterTaskDefinition",
+    "ecs:RegisterTaskDefinition",
+    "elasticloadbalancing:CreateLoadBalancer",
+    "elasticloadbalancing:CreateTargetGroup",
+}
+# What creates something in a network: its resource, and the existing ones for which the call needs a permission too.
+CREATED_IN = {
+    "CreateNatGateway": ("natgateway", ("elastic-ip", "subnet", "vpc")),
+    "CreateRouteTable": ("route-table", ("vpc",)),
+    "CreateSubnet": ("subnet", ("vpc",)),
+    "CreateVpcEndpoint": ("vpc-endpoint", ("route-table", "security-group", "subnet", "vpc")),
+}
 PERSONS = {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.PERSON}
 
 
@@ -180,9 +199,22 @@ def test_only_deploy_roles_of_environments_with_a_vpc_of_their_own_create_networ
     stacks_of: Callable[..., Stacks], action: str
 ) -> None:
     stacks = stacks_of(**FEW["production in an existing VPC"])
-    assert allowed(deploy_role(stacks, "dev"), f"ec2:{action}", "arn:aws:any")
-    assert not allowed(deploy_role(stacks, "live"), f"ec2:{action}", "arn:aws:any")
+    created = f"arn:aws:ec2:{REGION}:{ACCOUNT}:{CREATED_IN.get(action, ('any',))[0]}/*"
+    assert allowed(deploy_role(stacks, "dev"), f"ec2:{action}", created)
+    assert not allowed(deploy_role(stacks, "live"), f"ec2:{action}", created)
     assert allowed(deploy_role(stacks, "live"), "ec2:CreateSecurityGroup", "arn:aws:any")
+
+
+@pytest.mark.parametrize("action", CREATED_IN)
+def test_a_deploy_role_creates_only_in_its_own_network(stacks_of: Callable[..., Stacks], action: str) -> None:
+    statements, (created, existing) = deploy_role(stacks_of()), CREATED_IN[action]
+    arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}:{{}}/any".format
+    assert allowed(statements, f"ec2:{action}", arn(created), TAGGED)
+    for kind in existing:
+        assert allowed(statements, f"ec2:{action}", arn(kind), TAGGED | OWN)
+        others = {}, OWN | {ENVIRONMENT_OF_RESOURCE: "prod"}, OWN | {TAG_OF_RESOURCE: "other-service"}
+        for tags in others:
+            assert not allowed(statements, f"ec2:{action}", arn(kind), TAGGED | tags), (kind, tags)
 
 
 @pytest.mark.parametrize(
@@ -351,7 +383,7 @@ def test_a_deploy_role_touches_nothing_of_another_environment(
         for logical, resource in stack.resources.items():
             kind = resource["Type"]
             for action in calls(kind):
-                if action.partition(":")[2].startswith(HARMLESS):
+                if action in HARMLESS or action.partition(":")[2].startswith(READING):
                     continue
                 context = {
                     TAG_OF_RESOURCE: "hello-service",
