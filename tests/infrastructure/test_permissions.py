@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 import yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
@@ -694,8 +695,8 @@ def developer(stacks_of: Callable[..., Stacks]) -> list[Any]:
 
 @pytest.mark.parametrize(
     "action",
-    ["CreateCommit", "CreateUnreferencedMergeCommit", "DeleteBranch", "DeleteFile", "GitPush", "PutFile",
-     "MergeBranchesByFastForward", "MergeBranchesBySquash", "MergeBranchesByThreeWay"]
+    ["CreateBranch", "CreateCommit", "CreateUnreferencedMergeCommit", "DeleteBranch", "DeleteFile", "GitPush",
+     "PutFile", "MergeBranchesByFastForward", "MergeBranchesBySquash", "MergeBranchesByThreeWay"]
 )  # fmt: skip
 def test_branch_protection_denies_direct_changes_of_main(developer: list[Any], action: str) -> None:
     call = f"codecommit:{action}"
@@ -710,9 +711,68 @@ def test_branch_protection_allows_pull_requests_and_keeps_their_approval_rules(d
     main = {REFERENCES: "refs/heads/main"}
     for action in ("MergePullRequestByFastForward", "MergePullRequestBySquash", "MergePullRequestByThreeWay"):
         assert allowed(developer, f"codecommit:{action}", REPOSITORY, main)
-    for action in ("OverridePullRequestApprovalRules", "DisassociateApprovalRuleTemplateFromRepository"):
+    for action in (
+        "BatchDisassociateApprovalRuleTemplateFromRepositories",
+        "DeletePullRequestApprovalRule",
+        "DeleteRepository",
+        "DisassociateApprovalRuleTemplateFromRepository",
+        "OverridePullRequestApprovalRules",
+        "UpdatePullRequestApprovalRuleContent",
+        "UpdateRepositoryName",
+    ):
         assert not allowed(developer, f"codecommit:{action}", REPOSITORY)
         assert allowed(developer, f"codecommit:{action}", f"{REPOSITORY}-two")
+    for action in (
+        "DeleteApprovalRuleTemplate",
+        "UpdateApprovalRuleTemplateContent",
+        "UpdateApprovalRuleTemplateName",
+    ):
+        assert not allowed(developer, f"codecommit:{action}")
+
+
+def test_every_writing_action_of_codecommit_is_denied_or_cannot_lift_branch_protection(developer: list[Any]) -> None:
+    """An action that AWS adds belongs into the policy, or into this list."""
+    # They add rules, change no branch, or are part of a pull request. Deleting main takes DeleteBranch.
+    harmless = {
+        "AssociateApprovalRuleTemplateWithRepository",
+        "BatchAssociateApprovalRuleTemplateWithRepositories",
+        "CreateApprovalRuleTemplate",
+        "CreatePullRequest",
+        "CreatePullRequestApprovalRule",
+        "CreateRepository",
+        "DeleteCommentContent",
+        "MergePullRequestByFastForward",
+        "MergePullRequestBySquash",
+        "MergePullRequestByThreeWay",
+        "PostCommentForComparedCommit",
+        "PostCommentForPullRequest",
+        "PostCommentReply",
+        "PutCommentReaction",
+        "PutRepositoryTriggers",
+        "TagResource",
+        "TestRepositoryTriggers",
+        "UntagResource",
+        "UpdateApprovalRuleTemplateDescription",
+        "UpdateComment",
+        "UpdateDefaultBranch",
+        "UpdatePullRequestApprovalState",
+        "UpdatePullRequestDescription",
+        "UpdatePullRequestStatus",
+        "UpdatePullRequestTitle",
+        "UpdateRepositoryDescription",
+        "UpdateRepositoryEncryptionKey",
+        "UploadArchive",
+    }
+    operations = botocore.session.Session().get_service_model("codecommit").operation_names
+    reading = ("BatchDescribe", "BatchGet", "Describe", "Evaluate", "Get", "List")
+    writing = {name for name in operations if not name.startswith(reading)} | {"GitPush", "UploadArchive"}
+    lifting = {
+        name
+        for name in writing
+        if not allowed(developer, f"codecommit:{name}", REPOSITORY, {REFERENCES: "refs/heads/main"})
+    }
+    assert lifting.isdisjoint(harmless)
+    assert writing == lifting | harmless
 
 
 PIPELINE = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:hello-service"
