@@ -15,7 +15,7 @@ from tests.infrastructure.stacks import Stack, Stacks, as_list
 DEPLOYED_BY_A_PERSON = {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.PERSON}
 FROM_THIS_ACCOUNT = {"aws:SourceAccount", "aws:SourceArn"}
 # AWS documents neither key for CloudFormation when it assumes the role of a stack, nor for ECS and its infrastructure
-# role, and with a key that a service does not set, it could not assume the role. Roles are only passed within an account.
+# role, and with a key that a service does not set, it could not assume the role. A role is passed in its account only.
 WITHOUT_SOURCE = {"cloudformation.amazonaws.com", "ecs.amazonaws.com"}
 CHECKED_AT_ONCE = {"AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline"}
 
