@@ -306,6 +306,8 @@ def test_estimate(questions: Questionnaire) -> None:
     assert amounts["Fargate, 2 tasks"] == round(task * 2, 2)
     assert amounts["NAT gateway"] == 32.85
     assert amounts["Public IPv4 addresses, 3"] == 10.95
+    assert amounts["Container Insights, 131 metrics"] == 9.17
+    assert not [line for line in dev["lines"] if line["name"].startswith("Container Insights")]
     for part in (dev, prod, costs["shared"]):
         assert part["usd"] == pytest.approx(sum(line["usd"] for line in part["lines"]))
     assert costs["total_usd"] == pytest.approx(dev["usd"] + prod["usd"] + costs["shared"]["usd"])
