@@ -284,6 +284,38 @@ def test_only_the_pipeline_has_the_kit_version(stacks_of: Callable[..., Stacks])
     assert "v0.0.1" not in json.dumps(pipeline.resources, default=str)
 
 
+def test_the_readme_says_how_long_artifacts_last(
+    generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
+) -> None:
+    ((_, bucket),) = one(stacks_of(), "foundation").of_type("AWS::S3::Bucket")
+    (lifetime,) = bucket["LifecycleConfiguration"]["Rules"]
+    (said,) = re.findall(r"artifacts of the\s+earlier release, which expire after (\d+) days", _readme(generated()))
+    assert int(said) == lifetime["ExpirationInDays"]
+
+
+def test_the_readme_names_the_resource_that_the_stack_policy_protects(
+    generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
+) -> None:
+    (said,) = re.findall(r"The stack policy denies an update of `(\w+)`", _readme(generated()))
+    protected = {
+        logical
+        for stack in stacks_of().values()
+        for logical, _ in stack.of_type("AWS::ElasticLoadBalancingV2::ListenerRule")
+    }
+    assert protected == {said}
+
+
+def test_a_scan_ends_before_its_build(generated: Callable[..., Path], stacks_of: Callable[..., Stacks]) -> None:
+    text = (generated() / "config/scripts/scan_gate/policy.py").read_text()
+    (longest,) = re.findall(r"^LONGEST_SCAN = (\d+)$", text, re.MULTILINE)
+    build = one(stacks_of(), "build").resources["BuildProject"]["Properties"]
+    assert int(longest) <= build["TimeoutInMinutes"] - 15
+
+
+def _readme(root: Path) -> str:
+    return (root / "README.md").read_text()
+
+
 def test_the_stack_policy_protects_listener_rules(stacks_of: Callable[..., Stacks]) -> None:
     for stack in stacks_of().values():
         if stack.kind == "environment":
