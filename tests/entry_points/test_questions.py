@@ -73,6 +73,8 @@ ACCEPTED: list[dict[str, Any]] = [
     {"aws_region": "us-gov-west-1"},
     {"aws_region": "eusc-de-east-1"},
     {"vpc_cidr": "172.31.0.0/16"},
+    {"vpc_cidr": "172.16.0.0/16"},
+    {"vpc_cidr": "172.18.0.0/24"},
     {"vpc_cidr": "192.168.255.0/24"},
     {"aws_account_id": "012345678901"},
     {"aws_account_id": ""},
@@ -82,7 +84,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"environment_overrides": "{dev: {spot: false}, prod: {cpu: 1024, memory: 8192, egress: nat_gateway}}"},
     {"deployment_strategy": "linear", "linear_step_percent": "3", "linear_step_minutes": "50"},
     {"environment_overrides": "{dev: {deployment_strategy: canary}}", "canary_percent": "50"},
-    {"environment_overrides": "{dev: {bake_minutes: 7}, prod: {bake_minutes: 1}}"},
+    {"environment_overrides": "{dev: {bake_minutes: 7}, prod: {bake_minutes: 8}}"},
     {"deployment_strategy": "canary", "bake_minutes": "8", "canary_bake_minutes": "8"},
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -136,6 +138,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         )
     ),
     *(
+        ({"vpc_cidr": cidr}, f"vpc_cidr is {cidr}, and 172.17.0.0/16 is the network of Docker")
+        for cidr in ("172.17.0.0/16", "172.17.240.0/20", "172.17.255.0/24")
+    ),
+    *(
         ({"aws_account_id": account}, "for example 123456789012")
         for account in ("1", "1234567890123", "12345678901a", "123456789012\n")
     ),
@@ -163,9 +169,16 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"deployment_strategy": "canary", "canary_bake_minutes": "7"},
         "canary_bake_minutes is a whole number from 8, the minutes that the slowest alarm needs",
     ),
+    *(
+        (
+            {"deployment_strategy": strategy, "environment_overrides": "{prod: {bake_minutes: 7}}"},
+            "environment_overrides.prod.bake_minutes is a whole number from 8, the minutes that the slowest alarm",
+        )
+        for strategy in ("canary", "rolling")
+    ),
     (
-        {"deployment_strategy": "canary", "environment_overrides": "{prod: {bake_minutes: 7}}"},
-        "environment_overrides.prod.bake_minutes is a whole number from 8, the minutes that the slowest alarm needs",
+        {"environments": "dev,live,dr", "production": "live", "environment_overrides": "{dr: {bake_minutes: 2}}"},
+        "for example {dr: {bake_minutes: 10}}",
     ),
     (
         {
@@ -197,6 +210,7 @@ REFUSED_OVERRIDES = {
     "{dev: {min_tasks: 3}}": "min_tasks 3 above max_tasks 2",
     "{prod: {max_tasks: 1}}": "min_tasks 2 above max_tasks 1",
     "{dev: {vpc_cidr: 10.0.0.0/8}}": "environment_overrides.dev.vpc_cidr is a private CIDR block",
+    "{dev: {vpc_cidr: 172.17.3.0/24}}": "environment_overrides.dev.vpc_cidr is 172.17.3.0/24, and 172.17.0.0/16",
     "{dev: {vpc_cidr: 10}}": "environment_overrides.dev.vpc_cidr is a private CIDR block",
     "{dev: {log_retention_days: 31}}": "environment_overrides.dev.log_retention_days is one of",
     "{dev: {deployment_strategy: yolo}}": "environment_overrides.dev.deployment_strategy is one of rolling",
@@ -292,6 +306,8 @@ def test_estimate(questions: Questionnaire) -> None:
     assert amounts["Fargate, 2 tasks"] == round(task * 2, 2)
     assert amounts["NAT gateway"] == 32.85
     assert amounts["Public IPv4 addresses, 3"] == 10.95
+    assert amounts["Container Insights, 131 metrics"] == 9.17
+    assert not [line for line in dev["lines"] if line["name"].startswith("Container Insights")]
     for part in (dev, prod, costs["shared"]):
         assert part["usd"] == pytest.approx(sum(line["usd"] for line in part["lines"]))
     assert costs["total_usd"] == pytest.approx(dev["usd"] + prod["usd"] + costs["shared"]["usd"])

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from scaffold.service.names import TAG_ENVIRONMENT, TAG_SERVICE
 from tests.infrastructure.cloudwatch import history
 from tests.infrastructure.rules import every, rule, walk
 from tests.infrastructure.stacks import Stack, Stacks, as_list
@@ -15,6 +16,8 @@ from tests.infrastructure.variants import PRIVATE_SUBNETS, PUBLIC_SUBNETS
 
 # Subnets of the existing VPC in the variants.
 GIVEN_SUBNETS = {subnet.strip() for subnet in f"{PUBLIC_SUBNETS},{PRIVATE_SUBNETS}".split(",")}
+# Of the keys of a resource.
+ORDER = ["Type", "Condition", "DependsOn", "Metadata", "DeletionPolicy", "UpdateReplacePolicy", "Properties"]
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -237,6 +240,25 @@ def production_rule_only_forwards(stacks: Stacks) -> Iterator[str]:
                 yield f"{stack.name}: the production rule does more than forward"
             elif groups != {balancer["TargetGroupArn"], shifting["AlternateTargetGroupArn"]}:
                 yield f"{stack.name}: the production rule does not contain both target groups"
+
+
+@rule("key-order")
+def resources_have_one_order_of_keys(stacks: Stacks) -> Iterator[str]:
+    for stack in stacks.values():
+        for logical, resource in stack.template.get("Resources", {}).items():
+            if list(resource) != sorted(resource, key=ORDER.index):
+                yield f"{stack.name} {logical} has its keys in the order {', '.join(resource)}"
+
+
+@rule("own-tags")
+def listeners_and_rules_have_tags_of_their_own(stacks: Stacks) -> Iterator[str]:
+    """The deploy role may change them by these tags, and tags of stacks have not always reached them."""
+    expected = {TAG_SERVICE: "AppName", TAG_ENVIRONMENT: "EnvironmentName"}
+    for kind in ("Listener", "ListenerRule"):
+        for stack, logical, _ in every(stacks, f"AWS::ElasticLoadBalancingV2::{kind}"):
+            tags = stack.template["Resources"][logical]["Properties"].get("Tags", [])
+            if {tag["Key"]: tag["Value"] for tag in tags} != {key: {"Ref": name} for key, name in expected.items()}:
+                yield f"{stack.name} {logical} does not have the tags of service and environment"
 
 
 @rule("task-definition")

@@ -13,6 +13,10 @@ from tests.infrastructure.stacks import Stack, Stacks, as_list
 
 # AWS checks the permissions of their role when they are created.
 DEPLOYED_BY_A_PERSON = {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.PERSON}
+FROM_THIS_ACCOUNT = {"aws:SourceAccount", "aws:SourceArn"}
+# AWS documents neither key for CloudFormation when it assumes the role of a stack, nor for ECS and its infrastructure
+# role, and with a key that a service does not set, it could not assume the role. A role is passed in its account only.
+WITHOUT_SOURCE = {"cloudformation.amazonaws.com", "ecs.amazonaws.com"}
 CHECKED_AT_ONCE = {"AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline"}
 
 
@@ -94,6 +98,16 @@ def roles_trust_the_service_that_assumes_them(stacks: Stacks) -> Iterator[str]:
                 yield from trusts(logical, target["RoleArn"], "events.amazonaws.com")
             elif not target["Arn"].startswith("arn:aws:sns:"):
                 yield f"{logical} has no role for {target['Arn']}"
+
+
+@rule("confused-deputy")
+def services_act_for_this_account_only(stacks: Stacks) -> Iterator[str]:
+    for stack, logical, role in every(stacks, "AWS::IAM::Role"):
+        for statement in role["AssumeRolePolicyDocument"]["Statement"]:
+            limited = {key for keys in statement.get("Condition", {}).values() for key in keys} & FROM_THIS_ACCOUNT
+            for service in as_list(statement["Principal"].get("Service", [])):
+                if bool(limited) is (service in WITHOUT_SOURCE):
+                    yield f"{stack.name} {logical}: {service} sets {sorted(limited) or 'no key that is a condition'}"
 
 
 @rule("boundary")

@@ -145,10 +145,10 @@ def test_the_bake_time_is_long_where_it_matters(stacks_of: Callable[..., Stacks]
     overrides = {
         "dev": {"bake_minutes": 3},
         "uat": {"deployment_strategy": "blue_green"},
-        "live": {"bake_minutes": 2},
+        "live": {"bake_minutes": 8},
     }
     given = {"environments": "dev,qa,uat,live", "customize": True, "bake_minutes": 30}
-    assert minutes(**given, environment_overrides=overrides) == {"dev": 3, "qa": 1, "uat": 30, "live": 2}
+    assert minutes(**given, environment_overrides=overrides) == {"dev": 3, "qa": 1, "uat": 30, "live": 8}
 
 
 def test_alarms_stay_below_the_limits_of_cloudwatch(service: Stacks) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 import yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
@@ -56,8 +57,27 @@ PASSED_TO = {
 }
 
 
-# They read, or create something new. IAM knows no resource for DeregisterTaskDefinition.
-HARMLESS = ("Describe", "Get", "List", "Create", "Allocate", "Register", "DeregisterTaskDefinition", "BatchGet")
+READING = ("Describe", "Get", "List", "BatchGet")
+# They create something new, and IAM knows nothing that exists for them; an existing VPC may have the tags of another
+# service, so that a security group may be created in any. IAM knows no resource for DeregisterTaskDefinition.
+HARMLESS = {
+    "ec2:AllocateAddress",
+    "ec2:CreateInternetGateway",
+    "ec2:CreateSecurityGroup",
+    "ec2:CreateVpc",
+    "ecs:CreateCluster",
+    "ecs:DeregisterTaskDefinition",
+    "ecs:RegisterTaskDefinition",
+    "elasticloadbalancing:CreateLoadBalancer",
+    "elasticloadbalancing:CreateTargetGroup",
+}
+# What creates something in a network: its resource, and the existing ones for which the call needs a permission too.
+CREATED_IN = {
+    "CreateNatGateway": ("natgateway", ("elastic-ip", "subnet", "vpc")),
+    "CreateRouteTable": ("route-table", ("vpc",)),
+    "CreateSubnet": ("subnet", ("vpc",)),
+    "CreateVpcEndpoint": ("vpc-endpoint", ("route-table", "security-group", "subnet", "vpc")),
+}
 PERSONS = {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.PERSON}
 
 
@@ -180,9 +200,22 @@ def test_only_deploy_roles_of_environments_with_a_vpc_of_their_own_create_networ
     stacks_of: Callable[..., Stacks], action: str
 ) -> None:
     stacks = stacks_of(**FEW["production in an existing VPC"])
-    assert allowed(deploy_role(stacks, "dev"), f"ec2:{action}", "arn:aws:any")
-    assert not allowed(deploy_role(stacks, "live"), f"ec2:{action}", "arn:aws:any")
+    created = f"arn:aws:ec2:{REGION}:{ACCOUNT}:{CREATED_IN.get(action, ('any',))[0]}/*"
+    assert allowed(deploy_role(stacks, "dev"), f"ec2:{action}", created)
+    assert not allowed(deploy_role(stacks, "live"), f"ec2:{action}", created)
     assert allowed(deploy_role(stacks, "live"), "ec2:CreateSecurityGroup", "arn:aws:any")
+
+
+@pytest.mark.parametrize("action", CREATED_IN)
+def test_a_deploy_role_creates_only_in_its_own_network(stacks_of: Callable[..., Stacks], action: str) -> None:
+    statements, (created, existing) = deploy_role(stacks_of()), CREATED_IN[action]
+    arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}:{{}}/any".format
+    assert allowed(statements, f"ec2:{action}", arn(created), TAGGED)
+    for kind in existing:
+        assert allowed(statements, f"ec2:{action}", arn(kind), TAGGED | OWN)
+        others = {}, OWN | {ENVIRONMENT_OF_RESOURCE: "prod"}, OWN | {TAG_OF_RESOURCE: "other-service"}
+        for tags in others:
+            assert not allowed(statements, f"ec2:{action}", arn(kind), TAGGED | tags), (kind, tags)
 
 
 @pytest.mark.parametrize(
@@ -351,7 +384,7 @@ def test_a_deploy_role_touches_nothing_of_another_environment(
         for logical, resource in stack.resources.items():
             kind = resource["Type"]
             for action in calls(kind):
-                if action.partition(":")[2].startswith(HARMLESS):
+                if action in HARMLESS or action.partition(":")[2].startswith(READING):
                     continue
                 context = {
                     TAG_OF_RESOURCE: "hello-service",
@@ -678,8 +711,8 @@ def developer(stacks_of: Callable[..., Stacks]) -> list[Any]:
 
 @pytest.mark.parametrize(
     "action",
-    ["CreateCommit", "CreateUnreferencedMergeCommit", "DeleteBranch", "DeleteFile", "GitPush", "PutFile",
-     "MergeBranchesByFastForward", "MergeBranchesBySquash", "MergeBranchesByThreeWay"]
+    ["CreateBranch", "CreateCommit", "CreateUnreferencedMergeCommit", "DeleteBranch", "DeleteFile", "GitPush",
+     "PutFile", "MergeBranchesByFastForward", "MergeBranchesBySquash", "MergeBranchesByThreeWay"]
 )  # fmt: skip
 def test_branch_protection_denies_direct_changes_of_main(developer: list[Any], action: str) -> None:
     call = f"codecommit:{action}"
@@ -694,9 +727,68 @@ def test_branch_protection_allows_pull_requests_and_keeps_their_approval_rules(d
     main = {REFERENCES: "refs/heads/main"}
     for action in ("MergePullRequestByFastForward", "MergePullRequestBySquash", "MergePullRequestByThreeWay"):
         assert allowed(developer, f"codecommit:{action}", REPOSITORY, main)
-    for action in ("OverridePullRequestApprovalRules", "DisassociateApprovalRuleTemplateFromRepository"):
+    for action in (
+        "BatchDisassociateApprovalRuleTemplateFromRepositories",
+        "DeletePullRequestApprovalRule",
+        "DeleteRepository",
+        "DisassociateApprovalRuleTemplateFromRepository",
+        "OverridePullRequestApprovalRules",
+        "UpdatePullRequestApprovalRuleContent",
+        "UpdateRepositoryName",
+    ):
         assert not allowed(developer, f"codecommit:{action}", REPOSITORY)
         assert allowed(developer, f"codecommit:{action}", f"{REPOSITORY}-two")
+    for action in (
+        "DeleteApprovalRuleTemplate",
+        "UpdateApprovalRuleTemplateContent",
+        "UpdateApprovalRuleTemplateName",
+    ):
+        assert not allowed(developer, f"codecommit:{action}")
+
+
+def test_every_writing_action_of_codecommit_is_denied_or_cannot_lift_branch_protection(developer: list[Any]) -> None:
+    """An action that AWS adds belongs into the policy, or into this list."""
+    # They add rules, change no branch, or are part of a pull request. Deleting main takes DeleteBranch.
+    harmless = {
+        "AssociateApprovalRuleTemplateWithRepository",
+        "BatchAssociateApprovalRuleTemplateWithRepositories",
+        "CreateApprovalRuleTemplate",
+        "CreatePullRequest",
+        "CreatePullRequestApprovalRule",
+        "CreateRepository",
+        "DeleteCommentContent",
+        "MergePullRequestByFastForward",
+        "MergePullRequestBySquash",
+        "MergePullRequestByThreeWay",
+        "PostCommentForComparedCommit",
+        "PostCommentForPullRequest",
+        "PostCommentReply",
+        "PutCommentReaction",
+        "PutRepositoryTriggers",
+        "TagResource",
+        "TestRepositoryTriggers",
+        "UntagResource",
+        "UpdateApprovalRuleTemplateDescription",
+        "UpdateComment",
+        "UpdateDefaultBranch",
+        "UpdatePullRequestApprovalState",
+        "UpdatePullRequestDescription",
+        "UpdatePullRequestStatus",
+        "UpdatePullRequestTitle",
+        "UpdateRepositoryDescription",
+        "UpdateRepositoryEncryptionKey",
+        "UploadArchive",
+    }
+    operations = botocore.session.Session().get_service_model("codecommit").operation_names
+    reading = ("BatchDescribe", "BatchGet", "Describe", "Evaluate", "Get", "List")
+    writing = {name for name in operations if not name.startswith(reading)} | {"GitPush", "UploadArchive"}
+    lifting = {
+        name
+        for name in writing
+        if not allowed(developer, f"codecommit:{name}", REPOSITORY, {REFERENCES: "refs/heads/main"})
+    }
+    assert lifting.isdisjoint(harmless)
+    assert writing == lifting | harmless
 
 
 PIPELINE = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:hello-service"

@@ -245,12 +245,26 @@ def test_templates_are_small_enough_for_an_inline_template_body(generated: Calla
         assert len(path.read_bytes()) <= 51_200, path
 
 
-@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+# The most actions and stages that a pipeline can have.
+LONGEST = {
+    "eight environments like production": {
+        "environments": "a1,b2,c3,d4,e5,f6,g7,h8",
+        "production": "a1",
+        "deployment_strategy": "canary",
+        "customize": True,
+        "egress": "nat_gateway",
+        "notification_email": "team@example.com",
+    }
+}
+
+
+@pytest.mark.parametrize("answers", (FEW | LONGEST).values(), ids=FEW | LONGEST)
 def test_every_template_is_short_enough_for_one_sitting(generated: Callable[..., Path], answers: Answers) -> None:
     root = generated(**answers)
-    count = len(environments(root))
+    order = answers.get("environments", "dev,staging,prod").split(",")
+    from_production = order[order.index(answers.get("production", order[-1])) :]
     for path in (root / "infrastructure").rglob("*.yaml"):
-        longest = 250 + 90 * count if path.name == "pipeline.yaml" else 350
+        longest = 170 + 85 * len(order) + 40 * len(from_production) if path.name == "pipeline.yaml" else 350
         assert len(path.read_text().splitlines()) <= longest, path
 
 
@@ -268,6 +282,38 @@ def test_only_the_pipeline_has_the_kit_version(stacks_of: Callable[..., Stacks])
     pipeline = one(stacks_of(), "pipeline")
     assert pipeline.outputs["KitVersion"] == pipeline.template["Metadata"]["KitVersion"] == "v0.0.1"
     assert "v0.0.1" not in json.dumps(pipeline.resources, default=str)
+
+
+def test_the_readme_says_how_long_artifacts_last(
+    generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
+) -> None:
+    ((_, bucket),) = one(stacks_of(), "foundation").of_type("AWS::S3::Bucket")
+    (lifetime,) = bucket["LifecycleConfiguration"]["Rules"]
+    (said,) = re.findall(r"artifacts of the\s+earlier release, which expire after (\d+) days", _readme(generated()))
+    assert int(said) == lifetime["ExpirationInDays"]
+
+
+def test_the_readme_names_the_resource_that_the_stack_policy_protects(
+    generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
+) -> None:
+    (said,) = re.findall(r"The stack policy denies an update of `(\w+)`", _readme(generated()))
+    protected = {
+        logical
+        for stack in stacks_of().values()
+        for logical, _ in stack.of_type("AWS::ElasticLoadBalancingV2::ListenerRule")
+    }
+    assert protected == {said}
+
+
+def test_a_scan_ends_before_its_build(generated: Callable[..., Path], stacks_of: Callable[..., Stacks]) -> None:
+    text = (generated() / "config/scripts/scan_gate/policy.py").read_text()
+    (longest,) = re.findall(r"^LONGEST_SCAN = (\d+)$", text, re.MULTILINE)
+    build = one(stacks_of(), "build").resources["BuildProject"]["Properties"]
+    assert int(longest) <= build["TimeoutInMinutes"] - 15
+
+
+def _readme(root: Path) -> str:
+    return (root / "README.md").read_text()
 
 
 def test_the_stack_policy_protects_listener_rules(stacks_of: Callable[..., Stacks]) -> None:

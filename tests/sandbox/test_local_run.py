@@ -46,6 +46,7 @@ UNDECIDED = WITHOUT_ROLES | {
     "new-account-quotas",
     "node-image",
     "pulled-image",
+    "source-account",
     "shift-modifies-rule",
     "topic-without-source",
 }

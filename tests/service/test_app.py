@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -38,6 +39,34 @@ def test_its_own_tests_pass_and_leave_a_report(app):
     assert len(report.findall("testsuite/testcase")) >= 30
     assert not report.findall(".//failure")
     assert not report.findall(".//skipped")
+
+
+def test_tests_outside_of_a_suite_are_reported_in_one(generated, tmp_path):
+    (tmp_path / "some.test.cjs").write_text(
+        "const { test, describe, it } = require('node:test');\n"
+        "test('alone', () => {});\ntest('fails', () => { throw new Error('<no>'); });\n"
+        "test.skip('left out', () => {});\n"
+        "describe('suite', () => { it('inside', () => {}); });\n"
+    )
+    report, script = tmp_path / "junit.xml", generated / "config/scripts/group_tests.py"
+    command = ["node", "--test", "--test-reporter=junit", f"--test-reporter-destination={report}", "some.test.cjs"]
+    done = subprocess.run(command, cwd=tmp_path, env=machine_environment(), capture_output=True, check=False)
+    assert done.returncode == 1
+    written = ElementTree.parse(report).getroot()
+    assert len(written.findall("testcase")) == 3, "Node groups them itself"
+
+    for _ in range(2):
+        subprocess.run([sys.executable, script, report], check=True)
+        root = ElementTree.parse(report).getroot()
+        assert {child.tag for child in root} == {"testsuite"}
+        alone, inside = root
+        assert [test.get("name") for test in alone] == ["alone", "fails", "left out"]
+        counts = {name: alone.get(name) for name in ("tests", "failures", "errors", "skipped")}
+        assert counts == {"tests": "3", "failures": "1", "errors": "0", "skipped": "1"}
+        assert (inside.get("name"), len(inside)) == ("suite", 1)
+    report.write_text("<testsuites>")
+    subprocess.run([sys.executable, script, report], check=True, capture_output=True)
+    assert report.read_text() == "<testsuites>"
 
 
 @pytest.mark.slow
@@ -88,6 +117,33 @@ def test_its_own_tests_find_faults(app, file, right, wrong, tests):
         command, cwd=app, env=machine_environment(), capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 1
+
+
+@pytest.mark.slow
+def test_make_run_ends_with_ctrl_c_and_without_an_error(service, node_modules):
+    (service / "app/node_modules").symlink_to(node_modules)
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(service)
+        os.execvpe("make", ["make", "run", "PORT=0"], machine_environment())
+    shown = b""
+    while b'"ready"' not in shown:
+        shown += os.read(terminal, 4096)
+    os.write(terminal, b"\x03")
+    while chunk := _read(terminal):
+        shown += chunk
+    os.close(terminal)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) in (0, -signal.SIGINT)
+    assert b"make: ***" not in shown, shown.decode()
+
+
+def _read(terminal: int) -> bytes:
+    """What a terminal shows next; nothing once its last process has ended."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
 
 
 class Process:

@@ -184,6 +184,25 @@ class TestContract:
         assert words in missing
         assert remedy.endswith(".")
 
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "# syntax=docker/dockerfile:1",
+            "#Syntax = a/b",
+            "# escape=\\\n# syntax=a",
+            "#!/x\n// syntax=a",
+            "\ufeff#syntax=a",
+        ],
+    )
+    def test_an_image_that_is_not_pinned_may_not_build(self, service, line):
+        text = PYTHON["Dockerfile"].decode()
+        files = PYTHON | {"Dockerfile": f"{line}\n{text}".encode()}
+        assert (
+            "in `# syntax=`, an image that the pipeline does not pin" in self.problem(self.with_app(service, files))[0]
+        )
+        later = PYTHON | {"Dockerfile": f"{text}# syntax=a\n".encode()}
+        assert self.problem(self.with_app(service, later)) == []
+
     def test_tests_are_left_out_only_if_the_dockerfile_says_so(self, service):
         files = {"Dockerfile": b"FROM python:3.12-slim\n"}
         assert "no stage test" in self.problem(self.with_app(service, files))[0]

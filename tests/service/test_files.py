@@ -20,6 +20,7 @@ SCRIPTS = (
     "build_image.sh",
     "content_hash.py",
     "contract.py",
+    "group_tests.py",
     "parse_dockerfile.py",
     "preflight.py",
     "smoke_test.py",

@@ -423,6 +423,7 @@ class TestPolicies:
             ('threshold = "low"\ntreshold = "low"', "'treshold' is not a setting"),
             ('threshold = "low"\nunscored_counts_as = "none"', "unscored_counts_as must be one of"),
             ('threshold = "low"\ntimeout_minutes = 0', "timeout_minutes must be a number"),
+            ('threshold = "low"\ntimeout_minutes = 30.5', "timeout_minutes must be a number above 0 and up to 30"),
             ('threshold = "low"\ntimeout_minutes = true', "timeout_minutes must be a number"),
             ('threshold = "low"\ntimeout_minutes = "20"', "timeout_minutes must be a number"),
             ('threshold = "low"\nexceptions = "CVE-1"', "exceptions must be a list"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +49,21 @@ def test_from_vpcs_of_their_own_and_back(before: dict[str, Any], answers: dict[s
     assert "infrastructure/prod/network.json" in found
     recorded = yaml.safe_load(found[".copier-answers.yml"][1])
     assert "public_subnet_ids" not in recorded
+
+
+def test_a_recorded_block_that_is_no_longer_accepted_stays(tmp_path: Path) -> None:
+    """Dropping the answer would replace the VPCs."""
+    service = through_copier(tmp_path / "service", OWN | {"vpc_cidr": "172.18.0.0/16"}, kit_repository())
+    for path in (".copier-answers.yml", "infrastructure/dev/network.json", "infrastructure/prod/network.json"):
+        text = (service / path).read_text()
+        assert "172.18.0.0/16" in text
+        (service / path).write_text(text.replace("172.18.", "172.17."))
+    git("init", "-q", "-b", "main", cwd=service)
+    commit_all(service)
+    before = tree(service)
+    # Not an update: with only one kit, it would give the recorded answers anew, to render the old version.
+    recopy = functools.partial(copier.run_recopy, service, defaults=True, overwrite=True, quiet=True)
+    recopy()
+    assert tree(service) == before
+    with pytest.raises(ValueError, match="is the network of Docker"):
+        recopy(data={"vpc_cidr": "172.17.0.0/20"})

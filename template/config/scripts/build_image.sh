@@ -34,6 +34,7 @@ errors=$work/errors
 finish() {
   if [[ -f $work/junit.xml ]]; then
     mkdir -p "${report%/*}"
+    python3 config/scripts/group_tests.py "$work/junit.xml" || warn "cannot group the tests of the report."
     mv -f "$work/junit.xml" "$report"
   fi
   rm -rf "$work"

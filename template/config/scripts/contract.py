@@ -21,6 +21,8 @@ import parse_dockerfile
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = "junit.xml"
 NO_TESTS = re.compile(r"^#\s*tests:\s*none\b", re.IGNORECASE | re.MULTILINE)
+# BuildKit pulls the image that a comment before the first instruction names, and lets it read the Dockerfile.
+FRONTEND = re.compile(r"(?:[ \t]*(?:#|//).*\n)*?[ \t]*(?:#|//)\s*syntax\s*=\s*(\S+)", re.IGNORECASE)
 HEALTH_CHECK = re.compile(r"^\s*HealthCheck:\s*\n\s*Command:\s*\n\s*- CMD\n\s*- (\S+)", re.MULTILINE)
 
 
@@ -50,7 +52,19 @@ def find_problem(root: Path) -> Problem | None:
             "Name each image directly or by an ARG with a default, and give no stage the name of an image.",
         )
     text = path.read_text("utf-8-sig")
-    return stage_problem(parsed, text) or test_problem(parsed, root) or task_problem(text, root)
+    return (
+        frontend_problem(text) or stage_problem(parsed, text) or test_problem(parsed, root) or task_problem(text, root)
+    )
+
+
+def frontend_problem(text: str) -> Problem | None:
+    """Whether another image than those of the stages takes part in the build."""
+    if frontend := FRONTEND.match(text):
+        return Problem(
+            f"app/Dockerfile names {frontend[1]} in `# syntax=`, an image that the pipeline does not pin.",
+            "Delete this line: the builder understands Dockerfiles without it.",
+        )
+    return None
 
 
 def stage_problem(parsed: parse_dockerfile.Dockerfile, text: str) -> Problem | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -14,7 +15,7 @@ from ..registry import probe
 from ..roles import Caller, allow, role, trust
 from ..sandbox import Sandbox
 from ..stacks import HANDLE, Stack, Template, template
-from ..verdicts import Undecided, Verdict, decided, proved, refuted
+from ..verdicts import Unavailable, Undecided, Verdict, decided, proved, refuted
 
 _IAM: dict[str, Any] = {"Capabilities": ["CAPABILITY_IAM"]}
 _POLICY = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"}]}
@@ -78,6 +79,34 @@ def change_set_name(sandbox: Sandbox) -> Verdict:
     other = denied(lambda: stack.change_set("other-probe", text, cloudformation))
     evidence = f"plan-probe: {deleted or 'created, described and deleted'}; other-probe: {other or 'created'}"
     return decided(not deleted and bool(other), evidence)
+
+
+@probe("source-account")
+def source_account(sandbox: Sandbox) -> Verdict:
+    """Stacks with a role that trusts CloudFormation for requests that name this account only."""
+    document = trust(service="cloudformation.amazonaws.com")
+    bound = trust(service="cloudformation.amazonaws.com")
+    bound["Statement"][0]["Condition"] = {"StringEquals": {"aws:SourceAccount": sandbox.account.id}}
+    trusted = {"Any": document, "Bound": bound, "None": trust(service="ec2.amazonaws.com")}
+    roles = {name: role(one, allow("sns:*"), Tags=sandbox.tags) for name, one in trusted.items()}
+    outputs = {name: {"Value": {"Fn::GetAtt": [name, "Arn"]}} for name in roles}
+    arns = Stack.create(sandbox, "trusting", template(roles, Outputs=outputs), **_IAM).outputs
+    attempts = count(1)
+
+    def refusal(kind: str) -> str:
+        """Why no stack is created with a role; empty if it is."""
+        topic = template({"Topic": {"Type": "AWS::SNS::Topic"}})
+        try:
+            Stack.create(sandbox, f"trusted-{next(attempts)}", topic, RoleARN=arns[kind])
+        except (ClientError, Unavailable) as error:
+            return said(error) if isinstance(error, ClientError) else str(error)
+        return ""
+
+    sandbox.wait(lambda: not refusal("Any"), "a stack with a new role", 120)
+    if not refusal("None"):
+        raise Undecided("trust policies are not checked for the roles of stacks here")
+    message = refusal("Bound")
+    return decided(bool(message), message or "a stack is created with a role that requires aws:SourceAccount")
 
 
 @probe("tags-of-missing-stack")
