@@ -23,7 +23,7 @@ from scaffold.engine.executors.providers import executors, with_roles
 from scaffold.engine.pipeline.jobs import Executor
 from scaffold.engine.pipeline.runner import Runner
 from scaffold.local import ministack_bridge
-from scaffold.local.cloudformation import containers
+from scaffold.local.cloudformation import containers, rehearsed
 from scaffold.local.cloudformation.builds import CodeBuildProject
 from scaffold.local.cloudformation.resource_types import ResourceType
 from scaffold.local.folder import CONTAINERS
@@ -35,7 +35,7 @@ from scaffold.local.services.build_surroundings import downloads, surroundings
 from scaffold.local.services.codebuild import CodeBuild, project_arn
 from scaffold.local.services.codepipeline_runs import RunningCodePipeline
 from scaffold.local.services.ecr_public import EcrPublic
-from scaffold.local.services.event_rules import EventRules
+from scaffold.local.services.event_rules import EventRules, RuleTargets
 from scaffold.local.services.monitoring import Monitoring
 from scaffold.local.services.report_groups import ReportGroups, group_arn
 from scaffold.local.services.repositories import Repositories
@@ -96,6 +96,7 @@ class Engine:
             providers = with_failing_action(providers, failing)
         self.codepipeline = RunningCodePipeline(lambda state: Runner(state, providers, clock, stream))
         self._rules.start_pipelines(self._start_pipeline)
+        rehearsed.install()
 
     @property
     def containers(self) -> str:
@@ -121,7 +122,11 @@ class Engine:
     @property
     def services(self) -> dict[str, AwsService]:
         """APIs by the prefix of the `X-Amz-Target` header."""
-        return {"CodeBuild_20161006": self._codebuild, "SpencerFrontendService": EcrPublic()}
+        return {
+            "CodeBuild_20161006": self._codebuild,
+            "SpencerFrontendService": EcrPublic(),
+            "AWSEvents.PutTargets": RuleTargets(),
+        }
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Deliver events in this loop, from within it, before the first request."""

@@ -513,6 +513,11 @@ def elb_response(action: str, content: str) -> Response:
     return cast(Response, alb._xml(200, action, content))
 
 
+def elb_error(code: str, message: str) -> Response:
+    """An error response of ELB's API."""
+    return cast(Response, alb._error(code, message))
+
+
 def wrap_changes(type_name: str, wrapper: Callable[[Callable[[], Any]], Any]) -> None:
     """Monkeypatch how resources of a type are created, updated and deleted. The wrapper takes the original call."""
     for key in ("create", "update", "delete"):

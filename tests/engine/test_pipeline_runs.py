@@ -230,6 +230,14 @@ def test_a_template_configuration_is_applied(pipeline: Pipeline, repository: Rep
     assert described["Tags"] == [{"Key": "team", "Value": "shop"}]
 
 
+def test_other_overrides_are_not_rehearsed(pipeline: Pipeline, repository: Repository) -> None:
+    given = json.dumps({"A": {"Fn::GetParam": ["Source", "p.json", "A"]}})
+    pipeline.create(stage("Test", stack("Overridden", ParameterOverrides=given)))
+    assert pipeline.started_by(repository.push(t__json=template("one")))["status"] == "Failed"
+    message = pipeline.action("Overridden")["errorDetails"]["message"]
+    assert message == "not rehearsed: Fn::GetParam in ParameterOverrides of A"
+
+
 def test_a_stack_is_deleted(pipeline: Pipeline, repository: Repository, client: Client) -> None:
     delete = stack("Doomed", 2, "DELETE_ONLY")
     delete["name"] = "Delete"

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.engine.containers.podman import Podman, PodmanFailed, limits
-from scaffold.engine.tasks.containers import STOP_SECONDS, health_check
+from scaffold.engine.tasks.containers import STOP_SECONDS, check, health_check
 from scaffold.engine.tasks.images import CannotStart
 from scaffold.engine.tasks.processes import Container, Program
-
-_NOT_REHEARSED = ("mountPoints", "volumesFrom", "dockerSecurityOptions", "resourceRequirements")
 
 
 def create(podman: Podman, name: str, container: dict[str, Any], image: str, variables: dict[str, str]) -> Program:
@@ -28,9 +26,7 @@ def create(podman: Podman, name: str, container: dict[str, Any], image: str, var
     Raises:
         CannotStart: The definition has something that is not rehearsed, or podman refuses it.
     """
-    refused = [key for key in _NOT_REHEARSED if container.get(key)]
-    if refused:
-        raise CannotStart(f"CannotStartContainerError: not rehearsed: {refused[0]} of a container")
+    check(container)
     environment = {one["name"]: one.get("value", "") for one in container.get("environment", [])} | variables
     # Not on the command line, which other users of this machine can read. A file cannot have values of several lines;
     # podman takes those from its own environment.

@@ -21,6 +21,13 @@ _FAILURE_RESULTS = ("RETRY", "ROLLBACK")
 #: The rules of conditions that may skip a stage.
 _SKIPPING_RULES = ("LambdaInvoke", "VariableCheck")
 
+#: What a pipeline that runs may have, and the configuration of its sources.
+_PIPELINE = (
+    *("artifactStore", "artifactStores", "executionMode", "name", "pipelineType", "roleArn", "stages", "variables"),
+    "version",
+)
+_CODECOMMIT = ("BranchName", "OutputArtifactFormat", "PollForSourceChanges", "RepositoryName")
+
 _REFERENCE = re.compile(r"#\{((?P<namespace>[A-Za-z0-9@_-]+)\.[A-Za-z0-9@_-]+)\}")
 _UNKNOWN_NAMESPACE = (
     "Valid format for a pipeline execution variable reference is a namespace and a key separated by a period (.). "
@@ -36,6 +43,30 @@ def check_structure(declaration: Document) -> None:
     """
     for code, problem in _problems(declaration):
         raise ServiceError(code, problem)
+
+
+def check_rehearsed(declaration: Document) -> None:
+    """Refuse a pipeline with something that would start it or change its source on AWS, and not here.
+
+    Raises:
+        ServiceError: The first problem found.
+    """
+    for name, value in declaration.items():
+        if value and name not in _PIPELINE:
+            raise ServiceError("InvalidStructureException", f"not rehearsed: {name} of a pipeline")
+    for action in (action for stage in declaration["stages"] for action in stage["actions"]):
+        if action["actionTypeId"]["provider"] != "CodeCommit":
+            continue
+        where, given = f"Action '{action['name']}'", action["configuration"]
+        for name in given:
+            if name not in _CODECOMMIT:
+                raise ServiceError("InvalidActionDeclarationException", f"{where}: not rehearsed: {name} of a source")
+        if given.get("OutputArtifactFormat", "CODE_ZIP") != "CODE_ZIP":
+            text = f"OutputArtifactFormat {given['OutputArtifactFormat']}"
+            raise ServiceError("InvalidActionDeclarationException", f"{where}: not rehearsed: {text}")
+        if given.get("PollForSourceChanges", "true").lower() != "false":
+            text = "PollForSourceChanges, which is true by default; set it to false and start the pipeline with a rule"
+            raise ServiceError("InvalidActionDeclarationException", f"{where}: not rehearsed: {text}")
 
 
 def _problems(declaration: Document) -> Iterator[tuple[str, str]]:
