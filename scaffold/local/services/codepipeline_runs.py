@@ -98,7 +98,10 @@ class RunningCodePipeline(CodePipeline):
 
     def list_action_executions(self, call: Call) -> Document:
         """List the executions of actions, the newest first."""
-        found = [detail for one in self._wanted(call) for detail in describe.action_details(one)]
+        latest = (
+            call.parameters.get("filter", {}).get("latestInPipelineExecution", {}).get("startTimeRange") == "Latest"
+        )
+        found = [detail for one in self._wanted(call) for detail in describe.action_details(one, latest)]
         return _page("actionExecutionDetails", found, call)
 
     def list_rule_executions(self, call: Call) -> Document:

@@ -259,6 +259,17 @@ def test_a_repository_as_source(aws, client, tmp_path):
     assert "First" in project.log(build).splitlines()
 
 
+def test_secondary_sources_have_folders_of_their_own(client, project):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("second.txt", "of the second source")
+    client("s3").put_object(Bucket=project.bucket, Key="second.zip", Body=content.getvalue())
+    second = {"type": "S3", "location": f"{project.bucket}/second.zip", "sourceIdentifier": "more"}
+    build = project.build(spec("cat $CODEBUILD_SRC_DIR_more/second.txt"), secondarySourcesOverride=[second])
+    assert build["buildStatus"] == "SUCCEEDED", project.log(build)
+    assert "of the second source" in project.log(build).splitlines()
+
+
 def test_listing_retrying_and_refusals(client, project):
     codebuild = client("codebuild")
     first = project.build(spec("true"))

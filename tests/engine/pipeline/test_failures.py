@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from scaffold.engine.pipeline import describe
 from scaffold.engine.pipeline.jobs import Failed, Succeeded
 from scaffold.engine.pipeline.messages import Refused, Retry, Update
 from tests.engine.pipeline.driver import BROKEN, OK, Driver, action, condition, drive, pipeline, stage
@@ -263,6 +264,17 @@ def test_a_failed_stage_is_retried_on_request(mode: str, restarted: str) -> None
     for name in ("A", "B", "C")["AB".index(restarted) :]:
         run.end("bad", name)
     assert run["bad"].status == "Succeeded"
+
+
+def test_the_latest_executions_of_actions_are_listed() -> None:
+    run = released()
+    run.end("bad", "A")
+    run.end("bad", "B", BROKEN)
+    run.tell(Retry(run.ids["bad"], "Deploy", "FAILED_ACTIONS"))
+    everything = [(one["actionName"], one["status"]) for one in describe.action_details(run["bad"])]
+    assert everything == [("B", "InProgress"), ("B", "Failed"), ("A", "Succeeded"), ("Source", "Succeeded")]
+    latest = [(one["actionName"], one["status"]) for one in describe.action_details(run["bad"], latest=True)]
+    assert latest == [("B", "InProgress"), ("A", "Succeeded"), ("Source", "Succeeded")]
 
 
 def test_a_retry_evaluates_failed_conditions_before_entry_again() -> None:
