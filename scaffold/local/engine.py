@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scaffold.engine.balancer.balancers import Balancers
 from scaffold.engine.builds.builds import Builds
+from scaffold.engine.builds.coverage import Coverage
 from scaffold.engine.builds.reports import Report, ReportRefused
 from scaffold.engine.builds.request import session_name
 from scaffold.engine.clock import Clock
@@ -43,7 +44,7 @@ from scaffold.local.services.running import run_services
 from scaffold.local.services.source_archives import SourceArchives
 
 _START = "codepipeline:StartPipelineExecution"
-_REPORTING = ("codebuild:CreateReport", "codebuild:BatchPutTestCases", "codebuild:UpdateReport")
+_REPORTING = ("codebuild:CreateReport", "codebuild:UpdateReport")
 
 
 class Engine:
@@ -142,12 +143,13 @@ class Engine:
         if self._podman is not None:
             leftovers.remove(self._podman.folder)
 
-    def _store_report(self, region: str, build: Document, group: str, report: Report) -> str:
+    def _store_report(self, region: str, build: Document, group: str, report: Report | Coverage) -> str:
         arn = group_arn(region, group)
         actor = Actor(self.guard, build.get("serviceRole", ""), session_name(build["id"]))
         created = () if self._reports.find(arn) else ("codebuild:CreateReportGroup",)
         try:
-            actor.require(region, arn, *created, *_REPORTING)
+            put = "codebuild:BatchPutTestCases" if isinstance(report, Report) else "codebuild:BatchPutCodeCoverages"
+            actor.require(region, arn, *created, *_REPORTING, put)
         except Denied as error:
             raise ReportRefused(f"error processing report: AccessDeniedException: {error}") from error
         return self._reports.store(region, build, group, report)

@@ -116,7 +116,7 @@ TRIED: dict[str, list[Attempt] | str] = {
     "`git-credential-helper`": [spec("version: 0.2\nenv: {git-credential-helper: 'yes'}")],
     "shells other than bash and sh": [spec("version: 0.2\nenv: {shell: powershell.exe}")],
     "`on-failure: RETRY`": "test_what_is_not_rehearsed",
-    "reports other than JUNITXML": [spec("version: 0.2\nreports: {r: {files: [a], file-format: NUNITXML}}")],
+    "reports in other formats": [spec("version: 0.2\nreports: {r: {files: [a], file-format: NUNITXML}}")],
     "secondary artifacts": [
         project(secondaryArtifacts=[{"type": "S3", "location": "b", "artifactIdentifier": "a"}]),
         spec("version: 0.2\nartifacts: {files: [a], secondary-artifacts: {}}"),
