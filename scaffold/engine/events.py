@@ -30,16 +30,14 @@ class Event:
 
 @dataclass
 class EventStream:
-    """Every event since the start, in order. May be used from any thread."""
+    """Passes events on, and keeps none. May be used from any thread."""
 
-    _events: list[Event] = field(default_factory=list)
     _subscribers: list[Callable[[Event], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def publish(self, event: Event) -> None:
-        """Record an event and pass it to the subscribers, in the thread of the caller."""
+        """Pass an event to the subscribers, in the thread of the caller."""
         with self._lock:
-            self._events.append(event)
             subscribers = list(self._subscribers)
         for subscriber in subscribers:
             subscriber(event)
@@ -48,8 +46,3 @@ class EventStream:
         """Call a function with each later event."""
         with self._lock:
             self._subscribers.append(subscriber)
-
-    def since(self, position: int) -> list[Event]:
-        """The events after the first `position` ones."""
-        with self._lock:
-            return self._events[position:]

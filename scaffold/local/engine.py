@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scaffold.engine.balancer.balancers import Balancers
 from scaffold.engine.builds.builds import Builds
+from scaffold.engine.builds.coverage import Coverage
 from scaffold.engine.builds.reports import Report, ReportRefused
 from scaffold.engine.builds.request import session_name
 from scaffold.engine.clock import Clock
@@ -23,7 +24,7 @@ from scaffold.engine.executors.providers import executors, with_roles
 from scaffold.engine.pipeline.jobs import Executor
 from scaffold.engine.pipeline.runner import Runner
 from scaffold.local import ministack_bridge
-from scaffold.local.cloudformation import containers
+from scaffold.local.cloudformation import containers, rehearsed
 from scaffold.local.cloudformation.builds import CodeBuildProject
 from scaffold.local.cloudformation.resource_types import ResourceType
 from scaffold.local.folder import CONTAINERS
@@ -35,7 +36,7 @@ from scaffold.local.services.build_surroundings import downloads, surroundings
 from scaffold.local.services.codebuild import CodeBuild, project_arn
 from scaffold.local.services.codepipeline_runs import RunningCodePipeline
 from scaffold.local.services.ecr_public import EcrPublic
-from scaffold.local.services.event_rules import EventRules
+from scaffold.local.services.event_rules import EventRules, RuleTargets
 from scaffold.local.services.monitoring import Monitoring
 from scaffold.local.services.report_groups import ReportGroups, group_arn
 from scaffold.local.services.repositories import Repositories
@@ -44,7 +45,7 @@ from scaffold.local.services.source_archives import SourceArchives
 from scaffold.local.shell import DOCKER_VARIABLE
 
 _START = "codepipeline:StartPipelineExecution"
-_REPORTING = ("codebuild:CreateReport", "codebuild:BatchPutTestCases", "codebuild:UpdateReport")
+_REPORTING = ("codebuild:CreateReport", "codebuild:UpdateReport")
 
 
 class Engine:
@@ -107,6 +108,7 @@ class Engine:
             providers = with_failing_action(providers, failing)
         self.codepipeline = RunningCodePipeline(lambda state: Runner(state, providers, clock, stream))
         self._rules.start_pipelines(self._start_pipeline)
+        rehearsed.install()
 
     @property
     def containers(self) -> str:
@@ -132,7 +134,11 @@ class Engine:
     @property
     def services(self) -> dict[str, AwsService]:
         """APIs by the prefix of the `X-Amz-Target` header."""
-        return {"CodeBuild_20161006": self._codebuild, "SpencerFrontendService": EcrPublic()}
+        return {
+            "CodeBuild_20161006": self._codebuild,
+            "SpencerFrontendService": EcrPublic(),
+            "AWSEvents.PutTargets": RuleTargets(),
+        }
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Deliver events in this loop, from within it, before the first request."""
@@ -148,12 +154,13 @@ class Engine:
         if self._containers is not None:
             leftovers.remove(self._containers.folder)
 
-    def _store_report(self, region: str, build: Document, group: str, report: Report) -> str:
+    def _store_report(self, region: str, build: Document, group: str, report: Report | Coverage) -> str:
         arn = group_arn(region, group)
         actor = Actor(self.guard, build.get("serviceRole", ""), session_name(build["id"]))
         created = () if self._reports.find(arn) else ("codebuild:CreateReportGroup",)
         try:
-            actor.require(region, arn, *created, *_REPORTING)
+            put = "codebuild:BatchPutTestCases" if isinstance(report, Report) else "codebuild:BatchPutCodeCoverages"
+            actor.require(region, arn, *created, *_REPORTING, put)
         except Denied as error:
             raise ReportRefused(f"error processing report: AccessDeniedException: {error}") from error
         return self._reports.store(region, build, group, report)

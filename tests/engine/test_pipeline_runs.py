@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.environment import running_local_aws
@@ -228,6 +229,41 @@ def test_a_template_configuration_is_applied(pipeline: Pipeline, repository: Rep
     assert outputs(client, "Configured") == {"A": "file", "B": "override", "C": "default"}
     (described,) = client("cloudformation").describe_stacks(StackName="Configured")["Stacks"]
     assert described["Tags"] == [{"Key": "team", "Value": "shop"}]
+
+
+def test_an_execution_is_started_once_for_a_token_and_with_a_commit(
+    pipeline: Pipeline, repository: Repository, client: Client
+) -> None:
+    pipeline.create(stage("Test", stack("Chosen")))
+    commit = repository.push(t__json=template("chosen"))
+    pipeline.started_by(commit)
+    newer = repository.push(t__json=template("newer"))
+    pipeline.started_by(newer)
+    chosen = {"actionName": "Source", "revisionType": "COMMIT_ID", "revisionValue": commit}
+    ids = {
+        pipeline.api.start_pipeline_execution(
+            name=pipeline.name, sourceRevisions=[chosen], clientRequestToken="00000000-0000-0000-0000-000000000001"
+        )["pipelineExecutionId"]
+        for _ in range(2)
+    }
+    assert len(ids) == 1
+    eventually(lambda: pipeline.executions()[0]["status"] in ENDED)
+    started = pipeline.executions()[0]
+    assert started["pipelineExecutionId"] in ids
+    assert [one["revisionId"] for one in started["sourceRevisions"]] == [commit]
+    assert outputs(client, "Chosen") == {"Title": "chosen"}
+    with pytest.raises(ClientError, match="not rehearsed: revisions of type S3_OBJECT_KEY"):
+        pipeline.api.start_pipeline_execution(
+            name=pipeline.name, sourceRevisions=[chosen | {"revisionType": "S3_OBJECT_KEY"}]
+        )
+
+
+def test_other_overrides_are_not_rehearsed(pipeline: Pipeline, repository: Repository) -> None:
+    given = json.dumps({"A": {"Fn::GetParam": ["Source", "p.json", "A"]}})
+    pipeline.create(stage("Test", stack("Overridden", ParameterOverrides=given)))
+    assert pipeline.started_by(repository.push(t__json=template("one")))["status"] == "Failed"
+    message = pipeline.action("Overridden")["errorDetails"]["message"]
+    assert message == "not rehearsed: Fn::GetParam in ParameterOverrides of A"
 
 
 def test_a_stack_is_deleted(pipeline: Pipeline, repository: Repository, client: Client) -> None:

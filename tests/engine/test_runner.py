@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from typing import Any
 
 from scaffold.engine.clock import Clock
 from scaffold.engine.events import EventStream
@@ -12,7 +13,7 @@ from scaffold.engine.pipeline.messages import Start, Stop, Update
 from scaffold.engine.pipeline.runner import Runner
 from scaffold.engine.pipeline.state import Declaration, Execution, PipelineState
 from tests.engine.conftest import eventually
-from tests.engine.pipeline.driver import action, pipeline, stage
+from tests.engine.pipeline.driver import action, condition, pipeline, stage
 
 
 def source(job: Job) -> Outcome:
@@ -29,8 +30,8 @@ def breaks(job: Job) -> Outcome:
     raise RuntimeError("out of disk")
 
 
-def started(**executors: object) -> tuple[Runner, str]:
-    declaration = pipeline(stage("Deploy", action("A")))
+def started(conditions: dict[str, Any] | None = None, **executors: object) -> tuple[Runner, str]:
+    declaration = pipeline(stage("Deploy", action("A"), **conditions or {}))
     state = PipelineState("us-east-1", "000000000000", Declaration(declaration))
     runner = Runner(state, {"CodeCommit": source} | executors, Clock(), EventStream())  # type: ignore[arg-type]
     identifier = str(uuid.uuid4())
@@ -59,6 +60,15 @@ def test_a_provider_without_executor_fails_its_action() -> None:
     runner, identifier = started()
     error = Failed("ActionConfigurationError", "not rehearsed: the provider CloudFormation")
     assert ended(runner, identifier).actions[-1].error == error
+
+
+def test_a_rule_without_executor_does_not_skip_its_stage() -> None:
+    skipping = condition("beforeEntry", "SKIP", "r")
+    skipping["beforeEntry"]["conditions"][0]["rules"][0]["ruleTypeId"]["provider"] = "LambdaInvoke"
+    runner, identifier = started(skipping, CloudFormation=lambda job: Succeeded())
+    execution = ended(runner, identifier)
+    assert (execution.status, execution.stages["Deploy"].status) == ("Failed", "Failed")
+    assert execution.summary == "Rule r: not rehearsed: the provider LambdaInvoke"
 
 
 def test_the_threads_of_abandoned_actions_end() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scaffold.engine.builds import phases
+from scaffold.engine.builds.coverage import Coverage
 from scaffold.engine.builds.log_stream import LogStream, destination
 from scaffold.engine.builds.reports import Report
 from scaffold.engine.builds.request import artifact_key, combine, session_name
@@ -22,7 +23,7 @@ Document = dict[str, Any]
 
 #: Stores a report of a build. Takes the region, the build, the name of the report group or its ARN, and the report;
 #: returns the report's ARN.
-StoreReport = Callable[[str, Document, str, Report], str]
+StoreReport = Callable[[str, Document, str, Report | Coverage], str]
 
 
 class Builds:
@@ -131,7 +132,7 @@ class Builds:
         def changed() -> None:
             self._tell(run, region)
 
-        def reported(name: str, report: Report) -> str:
+        def reported(name: str, report: Report | Coverage) -> str:
             group = name if name.startswith("arn:") else f"{build['projectName']}-{name}"
             return self._store_report(region, run.build, group, report)
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
+
+from scaffold.engine.builds import coverage
 
 PHASES = ("install", "pre_build", "build", "post_build")
 SHELLS = {"": "sh", "/bin/sh": "sh", "sh": "sh", "bash": "bash"}
@@ -55,12 +57,18 @@ class Phase:
 
 @dataclass(frozen=True)
 class Files:
-    """Files that are collected after the phases, as patterns relative to a directory."""
+    """Files that are collected after the phases, as patterns relative to a directory.
+
+    Attributes:
+        name: Of artifacts.
+        format: Of a report.
+    """
 
     patterns: tuple[str, ...]
     base_directory: str = ""
     discard_paths: bool = False
     name: str = ""
+    format: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,9 +155,9 @@ def _reports(root: Mapping[str, Any]) -> dict[str, Files]:
         report = _mapping(value, f"reports.{name}")
         _check_keys(report, _REPORT, "reports", f"reports.{name}.")
         file_format = _text(report.get("file-format", "JUNITXML"), f"reports.{name}.file-format")
-        if file_format != "JUNITXML":
+        if file_format.upper() not in ("JUNITXML", *coverage.FORMATS):
             raise NotRehearsed(f"reports in the format {file_format}")
-        found[name] = _files(report, f"reports.{name}")
+        found[name] = replace(_files(report, f"reports.{name}"), format=file_format.upper())
     return found
 
 

@@ -16,7 +16,7 @@ class ReportRefused(Exception):
 
 
 class InvalidReport(Exception):
-    """A file is no JUnit XML."""
+    """A file does not have the format of its report."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,11 @@ class Report:
     def status(self) -> str:
         """`FAILED` if a test failed. The build does not fail by it."""
         return "FAILED" if {"FAILED", "ERROR"} & set(self.counts) else "SUCCEEDED"
+
+    @property
+    def size(self) -> str:
+        """How much it has, for people."""
+        return f"{len(self.cases)} tests"
 
 
 def read(name: str, files: dict[str, Path]) -> Report:

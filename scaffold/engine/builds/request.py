@@ -32,6 +32,29 @@ _COPIED = (
 )
 SOURCES = ("S3", "CODECOMMIT", "NO_SOURCE", "CODEPIPELINE")
 
+# What a project may have. Everything else is not rehearsed, unless it is empty or off.
+_PROJECT = (
+    *_COPIED,
+    *(
+        "arn",
+        "badge",
+        "buildBatchConfig",
+        "created",
+        "description",
+        "lastModified",
+        "name",
+        "projectVisibility",
+        "tags",
+    ),
+)
+_ENVIRONMENT = (
+    *("computeType", "environmentVariables", "image", "imagePullCredentialsType", "privilegedMode", "type"),
+    "registryCredential",  # For the image, which is not used.
+)
+_ENVIRONMENT_TYPES = ("LINUX_CONTAINER", "ARM_CONTAINER")
+_SOURCE = ("buildspec", "location", "sourceIdentifier", "type")
+_ARTIFACTS = ("location", "name", "namespaceType", "packaging", "path", "type")
+
 
 class Refused(Exception):
     """StartBuild refuses the request."""
@@ -65,6 +88,7 @@ def combine(project: Document, given: Document) -> Document:
             place[path[-1]] = given[name]
     if "sourceVersion" in given:
         build["sourceVersion"] = given["sourceVersion"]
+    _check(project, build)
     environment = build.setdefault("environment", {})
     variables = {one["name"]: one for one in environment.get("environmentVariables", [])}
     variables |= {one["name"]: one for one in given.get("environmentVariablesOverride", [])}
@@ -86,3 +110,30 @@ def combine(project: Document, given: Document) -> Document:
     elif artifacts.get("namespaceType", "NONE") != "NONE":
         raise Refused("not rehearsed: the namespace BUILD_ID of artifacts")
     return build
+
+
+def _check(project: Document, build: Document) -> None:
+    """Refuse what a build would have on AWS, and not here."""
+    environment, artifacts = build.get("environment", {}), build.get("artifacts", {})
+    sources = [build.get("source", {}), *build.get("secondarySources", [])]
+    for what, given, allowed in (
+        ("a project", project, _PROJECT),
+        ("a project's environment", environment, _ENVIRONMENT),
+        ("artifacts", artifacts, _ARTIFACTS),
+        *(("a source", source, _SOURCE) for source in sources),
+    ):
+        for name, value in given.items():
+            if value and name not in allowed and not _is_off(value):
+                raise Refused(f"not rehearsed: {name} of {what}")
+    kind = environment.get("type", _ENVIRONMENT_TYPES[0])
+    if kind not in _ENVIRONMENT_TYPES:
+        raise Refused(f"not rehearsed: the environment type {kind}")
+    if not _is_off(build.get("logsConfig", {}).get("s3Logs") or {"status": "DISABLED"}):
+        raise Refused("not rehearsed: s3Logs of a project")
+
+
+def _is_off(value: Any) -> bool:
+    """Whether a setting only says that it is not used."""
+    return isinstance(value, dict) and (
+        value.get("status") == "DISABLED" or all(inner is False for inner in value.values())
+    )

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scaffold.engine.builds import buildspec, files, phases, reports, sources, tools, variables
+from scaffold.engine.builds import buildspec, coverage, files, phases, reports, sources, tools, variables
 from scaffold.engine.builds.log import BuildLog
 from scaffold.engine.builds.phases import State, step
 from scaffold.engine.builds.request import artifact_key
@@ -38,7 +38,7 @@ class Watcher:
     """
 
     changed: Callable[[], None]
-    reported: Callable[[str, reports.Report], str]
+    reported: Callable[[str, reports.Report | coverage.Coverage], str]
     send: Callable[[list[Document]], None]
     open_log: Callable[[], str] = str
 
@@ -221,8 +221,8 @@ class BuildRun:
         self._shell.kill()  # The container ends with the phases.
         try:
             for name, spec in self._spec.reports.items():
-                report = reports.read(name, files.select(self._source, spec))
-                self._log.say(f"Report {name}: {report.status}, {len(report.cases)} tests")
+                report = self._read_report(name, spec)
+                self._log.say(f"Report {name}: {report.status}, {report.size}")
                 self.add(reportArns=[*self.build.get("reportArns", []), self._watcher.reported(name, report)])
             self._upload_artifacts()
         except (files.NoFiles, reports.InvalidReport, reports.ReportRefused) as error:
@@ -230,6 +230,12 @@ class BuildRun:
         except (ClientError, BotoCoreError) as error:
             return phases.PhaseFailed("CLIENT_ERROR", f"Error in UPLOAD_ARTIFACTS phase: {error}")
         return phases.Uploaded()
+
+    def _read_report(self, name: str, spec: buildspec.Files) -> reports.Report | coverage.Coverage:
+        selected = files.select(self._source, spec)
+        if spec.format in coverage.FORMATS:
+            return coverage.read(name, spec.format, selected)
+        return reports.read(name, selected)
 
     def _upload_artifacts(self) -> None:
         if self._artifacts["type"] != "S3":

@@ -8,6 +8,9 @@ from scaffold.engine.pipeline.messages import RunRule
 from scaffold.engine.pipeline.state import ConditionRun, Execution, RuleRun, StageRun
 from scaffold.engine.pipeline.variables import Unresolvable, namespaces_of, resolve
 
+#: The code of a rule that was evaluated and is not met. With any other one it was not evaluated.
+_NOT_MET = "RuleFailed"
+
 
 def declared(stage: Document, kind: str) -> Document | None:
     """The condition of a stage, of which there is at most one of each kind, or None."""
@@ -29,7 +32,8 @@ def begin(draft: Draft, execution: Execution, run: StageRun, kind: str) -> bool:
         try:
             configuration = resolve(rule.get("configuration", {}), namespaces_of(execution))
         except Unresolvable as error:
-            rule_run.status, rule_run.summary = "Failed", f"The variable {error} could not be resolved"
+            rule_run.status, rule_run.errored = "Failed", True
+            rule_run.summary = f"The variable {error} could not be resolved"
             continue
         inputs = {
             artifact["name"]: execution.artifacts[artifact["name"]]
@@ -47,17 +51,24 @@ def record(draft: Draft, run: StageRun, identifier: str, outcome: Outcome) -> No
     """Record how a rule has ended. The outcome of a rule of an earlier evaluation changes nothing."""
     for rule in run.conditions[run.checking].rules if run.checking else []:
         if rule.identifier == identifier and rule.status == "InProgress":
-            succeeded = isinstance(outcome, Succeeded)
-            rule.status, rule.updated = "Succeeded" if succeeded else "Failed", draft.now
-            rule.summary = outcome.summary if isinstance(outcome, Succeeded) else outcome.message
+            rule.updated = draft.now
+            if isinstance(outcome, Succeeded):
+                rule.status, rule.summary = "Succeeded", outcome.summary
+            else:
+                rule.status, rule.summary, rule.errored = "Failed", outcome.message, outcome.code != _NOT_MET
 
 
-def verdict(run: StageRun) -> bool | None:
-    """Whether the condition that is evaluated now is met, or None while a rule is evaluated."""
+def verdict(run: StageRun) -> ConditionRun | None:
+    """The condition that is evaluated now with its final status, or None while a rule is evaluated.
+
+    It is Errored if a rule could not be evaluated: then its result does not apply, since it is not known whether the
+    condition is met.
+    """
     condition = run.conditions[run.checking]
     if any(rule.status == "InProgress" for rule in condition.rules):
         return None
     failed = [rule for rule in condition.rules if rule.status != "Succeeded"]
-    condition.status = "Failed" if failed else "Succeeded"
+    errored = any(rule.errored for rule in failed)
+    condition.status = "Errored" if errored else "Failed" if failed else "Succeeded"
     condition.summary = "; ".join(f"Rule {rule.name}: {rule.summary}" for rule in failed)
-    return not failed
+    return condition

@@ -71,9 +71,16 @@ def execution_detail(state: PipelineState, execution: Execution) -> Document:
     }
 
 
-def action_details(execution: Execution) -> list[Document]:
-    """An execution's actions as ListActionExecutions lists them, the newest first."""
+def action_details(execution: Execution, latest: bool = False) -> list[Document]:
+    """An execution's actions as ListActionExecutions lists them, the newest first.
+
+    Args:
+        latest: Whether to list the newest execution of each action only.
+    """
     ordered = sorted(execution.actions, key=lambda action: action.sequence, reverse=True)
+    if latest:
+        newest = {(one.stage, one.name): one for one in reversed(ordered)}
+        ordered = [one for one in ordered if newest[one.stage, one.name] is one]
     return [_action_detail(execution, action) for action in ordered]
 
 

@@ -23,6 +23,7 @@ from scaffold.engine.pipeline.state import (
     ON_FAILURE,
     ON_SUCCESS,
     RUNNING,
+    ConditionRun,
     Execution,
     PipelineState,
     StageRun,
@@ -112,11 +113,11 @@ def _closed(state: PipelineState, stage: str) -> bool:
 def _continue(draft: Draft, execution: Execution, run: StageRun) -> bool:
     """Continue in a stage. Returns whether anything changed."""
     if run.checking:
-        met = conditions.verdict(run)
-        if met is None:
+        evaluated = conditions.verdict(run)
+        if evaluated is None:
             return False
         kind, run.checking = run.checking, ""
-        _conclude(draft, execution, run, kind, met)
+        _conclude(draft, execution, run, kind, evaluated)
         return True
     before = len(execution.actions), len(draft.effects)
     ended = stages.continue_actions(draft, execution, run)
@@ -129,17 +130,19 @@ def _continue(draft: Draft, execution: Execution, run: StageRun) -> bool:
     return ended is not None or before != (len(execution.actions), len(draft.effects))
 
 
-def _conclude(draft: Draft, execution: Execution, run: StageRun, kind: str, met: bool) -> None:
-    """Do what a condition asks for, once its rules are evaluated."""
+def _conclude(draft: Draft, execution: Execution, run: StageRun, kind: str, evaluated: ConditionRun) -> None:
+    """Do what a condition asks for, once its rules are evaluated. One that could not be evaluated fails the stage."""
     condition = conditions.declared(execution.stage, kind) or {}
-    result = condition.get("result", "FAIL")
-    if kind == ON_FAILURE:
-        _end_failed(draft, execution, run, rolls_back=not met and result == "ROLLBACK")
-    elif execution.status == "Stopping":
+    result = condition.get("result", "FAIL") if evaluated.status == "Failed" else ""
+    if execution.status == "Stopping" and kind != ON_FAILURE:
         _stop(draft, execution, run)
-    elif kind == BEFORE_ENTRY and not met and result == "SKIP":
+    elif evaluated.status == "Errored":
+        _end_failed(draft, execution, run, rolls_back=False, summary=evaluated.summary)
+    elif kind == ON_FAILURE:
+        _end_failed(draft, execution, run, rolls_back=result == "ROLLBACK")
+    elif kind == BEFORE_ENTRY and result == "SKIP":
         _complete(draft, execution, run, "Skipped")
-    elif not met:
+    elif evaluated.status == "Failed":
         _end_failed(draft, execution, run, rolls_back=kind == ON_SUCCESS and result == "ROLLBACK")
     elif kind == ON_SUCCESS:
         _complete(draft, execution, run, "Succeeded")
@@ -174,10 +177,10 @@ def _fail(draft: Draft, execution: Execution, run: StageRun) -> None:
         _end_failed(draft, execution, run, rolls_back=declared.get("result") == "ROLLBACK" and not stopping)
 
 
-def _end_failed(draft: Draft, execution: Execution, run: StageRun, rolls_back: bool) -> None:
+def _end_failed(draft: Draft, execution: Execution, run: StageRun, rolls_back: bool, summary: str = "") -> None:
     """End a stage and its execution as failed, and roll the stage back to its last successful execution."""
     draft.set_stage_status(execution, run, "Failed")
-    draft.set_status(execution, "Failed")
+    draft.set_status(execution, "Failed", summary)
     target = requests.last_success(draft.state, run.stage) if rolls_back and execution.kind != "ROLLBACK" else None
     if target:
         identifier = execution.derive("rollback", run.sequence)

@@ -194,6 +194,9 @@ def _rollback_problem(draft: Draft, stage: str, target: Execution) -> str:
         return "the target execution has not succeeded in the stage"
     if draft.occupant(stage):
         return "the stage is in progress"
+    latest = latest_run(draft.state, stage)
+    if latest and latest[1].status == "Skipped":
+        return "the stage was skipped by its latest execution"
     return ""
 
 

@@ -77,12 +77,14 @@ class Runner:
                     ended.set()
             case RunAction():
                 provider = effect.assignment.declaration["actionTypeId"]["provider"]
-                self._begin(effect.assignment, provider, self._end_action)
+                self._begin(effect.assignment, provider, "ActionConfigurationError", self._end_action)
             case RunRule():
                 provider = effect.assignment.declaration["ruleTypeId"]["provider"]
-                self._begin(effect.assignment, provider, self._end_rule)
+                self._begin(effect.assignment, provider, "RuleConfigurationError", self._end_rule)
 
-    def _begin(self, assignment: Assignment, provider: str, end: Callable[[Assignment, Outcome], None]) -> None:
+    def _begin(
+        self, assignment: Assignment, provider: str, unknown: str, end: Callable[[Assignment, Outcome], None]
+    ) -> None:
         ended = self._jobs[assignment.identifier] = threading.Event()
 
         def report(progress: Progress) -> None:
@@ -90,17 +92,17 @@ class Runner:
                 self.tell(ActionProgressed(assignment.execution, assignment.identifier, progress))
 
         def work() -> None:
-            outcome = self._execute(provider, Job(assignment, ended, report))
+            outcome = self._execute(provider, unknown, Job(assignment, ended, report))
             with self._lock:
                 if not self._stopped:
                     end(assignment, outcome)
 
         threading.Thread(target=work, name=f"{assignment.stage}/{assignment.declaration['name']}", daemon=True).start()
 
-    def _execute(self, provider: str, job: Job) -> Outcome:
+    def _execute(self, provider: str, unknown: str, job: Job) -> Outcome:
         executor = self._executors.get(provider)
         if executor is None:
-            return Failed("ActionConfigurationError", f"not rehearsed: the provider {provider}")
+            return Failed(unknown, f"not rehearsed: the provider {provider}")
         try:
             return executor(job)
         except Exception as error:  # An action must end, whatever happens.

@@ -74,7 +74,11 @@ class ActionRun:
 
 @dataclass
 class RuleRun:
-    """One execution of a rule."""
+    """One execution of a rule.
+
+    Attributes:
+        errored: Whether it could not be evaluated: it is misconfigured, or not rehearsed.
+    """
 
     identifier: str
     name: str
@@ -82,6 +86,7 @@ class RuleRun:
     updated: float
     status: str = "InProgress"
     summary: str = ""
+    errored: bool = False
 
 
 @dataclass

@@ -20,6 +20,28 @@ STOP_SECONDS = 30
 _SHELL = "/bin/sh"
 _INTERVAL, _TIMEOUT, _RETRIES = 30, 5, 3
 
+# What a container may have. Everything else is not rehearsed, unless it is empty or off.
+_REHEARSED = (
+    *("command", "cpu", "dockerLabels", "entryPoint", "environment", "essential", "healthCheck", "hostname", "image"),
+    *("linuxParameters", "logConfiguration", "memory", "memoryReservation", "name", "portMappings"),
+    *("readonlyRootFilesystem", "secrets", "startTimeout", "stopTimeout", "ulimits", "user", "versionConsistency"),
+    "workingDirectory",
+)
+_LINUX = ("capabilities", "initProcessEnabled")
+
+
+def check(container: dict[str, Any]) -> None:
+    """Refuse a container with something that ECS would do and that is not done here.
+
+    Raises:
+        CannotStart: It has.
+    """
+    linux = container.get("linuxParameters") or {}
+    refused = [name for name, value in container.items() if value and name not in _REHEARSED]
+    refused += [name for name, value in linux.items() if value and name not in _LINUX]
+    if refused:
+        raise CannotStart(f"CannotStartContainerError: not rehearsed: {refused[0]} of a container")
+
 
 def read_secrets(container: dict[str, Any], clients: Any) -> dict[str, str]:
     """The values of a container's secrets, from Secrets Manager and Parameter Store.
@@ -69,8 +91,9 @@ def program_of(
         ports: The ports that the process gets in place of its containerPorts, where it shares the host's network.
 
     Raises:
-        CannotStart: The image has no command, or another runtime.
+        CannotStart: The image has no command, or another runtime, or the container has something that is not rehearsed.
     """
+    check(container)
     config = image.config
     entry = container.get("entryPoint") or config.get("Entrypoint") or []
     command = container.get("command") or (config.get("Cmd") or [] if not container.get("entryPoint") else [])

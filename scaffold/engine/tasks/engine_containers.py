@@ -9,11 +9,9 @@ from typing import Any
 
 from scaffold.engine.containers.container_engine import ContainerEngine, EngineFailed
 from scaffold.engine.containers.limits import limits
-from scaffold.engine.tasks.containers import STOP_SECONDS, health_check
+from scaffold.engine.tasks.containers import STOP_SECONDS, check, health_check
 from scaffold.engine.tasks.images import CannotStart
 from scaffold.engine.tasks.processes import Program
-
-_NOT_REHEARSED = ("mountPoints", "volumesFrom", "dockerSecurityOptions", "resourceRequirements")
 
 
 def create(
@@ -30,9 +28,7 @@ def create(
     Raises:
         CannotStart: The definition has something that is not rehearsed, or the engine refuses it.
     """
-    refused = [key for key in _NOT_REHEARSED if container.get(key)]
-    if refused:
-        raise CannotStart(f"CannotStartContainerError: not rehearsed: {refused[0]} of a container")
+    check(container)
     environment = {one["name"]: one.get("value", "") for one in container.get("environment", [])} | variables
     # Not on the command line, which other users of this machine can read. A file cannot have values of several lines;
     # the engine takes those from its own environment.

@@ -14,6 +14,7 @@ from scaffold.local.ministack_bridge.actions import Handler as Handler
 from scaffold.local.ministack_bridge.actions import after_changes as after_changes
 from scaffold.local.ministack_bridge.actions import after_iam_reset as after_iam_reset
 from scaffold.local.ministack_bridge.actions import answer_action as answer_action
+from scaffold.local.ministack_bridge.actions import elb_error as elb_error
 from scaffold.local.ministack_bridge.actions import elb_response as elb_response
 from scaffold.local.ministack_bridge.actions import handler_of as handler_of
 from scaffold.local.ministack_bridge.actions import iam_error as iam_error

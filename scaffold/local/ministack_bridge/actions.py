@@ -87,3 +87,8 @@ def iam_error(code: str, message: str, status: int = 400) -> Response:
 def elb_response(action: str, content: str) -> Response:
     """A response of ELB's API with XML content."""
     return cast(Response, alb._xml(200, action, content))
+
+
+def elb_error(code: str, message: str) -> Response:
+    """An error response of ELB's API."""
+    return cast(Response, alb._error(code, message))

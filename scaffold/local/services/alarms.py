@@ -23,6 +23,7 @@ _ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions", "INSUFFICIENT_DATA": "In
 _OF_ONE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit")
 # What ministack does not store.
 _ADDED = ("Metrics", "EvaluateLowSampleCountPercentile", "ThresholdMetricId", "EvaluationCriteria")
+
 _TRIGGER = (
     *_OF_ONE_METRIC,
     "EvaluationPeriods",
@@ -32,6 +33,12 @@ _TRIGGER = (
     "TreatMissingData",
     "Metrics",
 )
+
+
+def not_rehearsed(given: Document) -> str:
+    """The first action of an alarm that does nothing here; empty for none."""
+    actions = [str(action) for name in _ACTIONS.values() for action in given.get(name) or []]
+    return next((f"the action {one} of an alarm" for one in actions if one.split(":")[2:3] != ["sns"]), "")
 
 
 class StoredAlarms(AwsService):
@@ -94,6 +101,8 @@ class StoredAlarms(AwsService):
 
     def _check(self, given: Document) -> None:
         self.check_input(Call("PutMetricAlarm", given, ministack_bridge.get_region()))
+        if problem := not_rehearsed(given):
+            raise ServiceError(self.invalid_input, f"not rehearsed: {problem}")
 
     def _complete(self, given: Document, record: Document, before: Document | None) -> None:
         if state := self._state(before):

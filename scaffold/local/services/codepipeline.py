@@ -75,7 +75,7 @@ class CodePipeline(AwsService):
             raise ServiceError(
                 "PipelineNameInUseException", f"A pipeline with the name '{declaration['name']}' already exists"
             )
-        check_structure(declaration)
+        self._check(declaration)
         tags = {tag["key"]: tag["value"] for tag in call.parameters.get("tags", [])}
         pipeline = self._all[call.region, declaration["name"]] = Pipeline(declaration, call.region, tags)
         self._created(pipeline)
@@ -96,7 +96,7 @@ class CodePipeline(AwsService):
         """Replace a pipeline's structure, and increment its version."""
         declaration = _completed(call.parameters["pipeline"])
         pipeline = self._named(call.region, declaration["name"])
-        check_structure(declaration)
+        self._check(declaration)
         declaration["version"] = pipeline.declaration["version"] + 1
         pipeline.declaration, pipeline.updated = declaration, time.time()
         self._updated(pipeline)
@@ -178,6 +178,10 @@ class CodePipeline(AwsService):
             if pipeline.arn == call.parameters["resourceArn"]:
                 return pipeline
         raise ServiceError("ResourceNotFoundException", f"{call.parameters['resourceArn']} does not exist")
+
+    def _check(self, declaration: Document) -> None:
+        """Refuse the structure of a pipeline."""
+        check_structure(declaration)
 
     def _created(self, pipeline: Pipeline) -> None:
         """Prepare a new pipeline."""

@@ -24,6 +24,7 @@ from scaffold.engine.pipeline.runner import Runner
 from scaffold.engine.pipeline.state import Declaration, Execution, PipelineState
 from scaffold.local.protocol import ACCOUNT, Call, Document, ServiceError
 from scaffold.local.services.codepipeline import CodePipeline, Pipeline
+from scaffold.local.services.pipeline_structure import check_rehearsed
 
 _ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 _PAGE = 100
@@ -97,7 +98,10 @@ class RunningCodePipeline(CodePipeline):
 
     def list_action_executions(self, call: Call) -> Document:
         """List the executions of actions, the newest first."""
-        found = [detail for one in self._wanted(call) for detail in describe.action_details(one)]
+        latest = (
+            call.parameters.get("filter", {}).get("latestInPipelineExecution", {}).get("startTimeRange") == "Latest"
+        )
+        found = [detail for one in self._wanted(call) for detail in describe.action_details(one, latest)]
         return _page("actionExecutionDetails", found, call)
 
     def list_rule_executions(self, call: Call) -> Document:
@@ -115,6 +119,10 @@ class RunningCodePipeline(CodePipeline):
         if identifier and identifier not in state.executions:
             raise ServiceError("PipelineExecutionNotFoundException", f"There is no execution {identifier}")
         return [one for one in _newest_first(state) if identifier in (None, one.identifier)]
+
+    def _check(self, declaration: Document) -> None:
+        super()._check(declaration)
+        check_rehearsed(declaration)
 
     def _created(self, pipeline: Pipeline) -> None:
         state = PipelineState(pipeline.region, ACCOUNT, Declaration(pipeline.declaration))

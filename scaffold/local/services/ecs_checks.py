@@ -13,6 +13,14 @@ _CONFIGURATIONS = {"canaryConfiguration": "CANARY", "linearConfiguration": "LINE
 _PERCENTAGES = {"canaryConfiguration": ("canaryPercent", 0.1), "linearConfiguration": ("stepPercent", 3.0)}
 _ADVANCED = ("alternateTargetGroupArn", "productionListenerRule", "roleArn")
 
+# What a service may have. Everything else is not rehearsed, unless it is empty or off.
+_REHEARSED = (
+    *("availabilityZoneRebalancing", "capacityProviderStrategy", "clientToken", "cluster", "deploymentConfiguration"),
+    *("deploymentController", "desiredCount", "enableECSManagedTags", "enableExecuteCommand", "forceNewDeployment"),
+    *("healthCheckGracePeriodSeconds", "launchType", "loadBalancers", "networkConfiguration", "platformVersion"),
+    *("propagateTags", "role", "schedulingStrategy", "service", "serviceName", "tags", "taskDefinition"),
+)
+
 
 def check(given: Document) -> None:
     """Check what CreateService or UpdateService were given.
@@ -20,6 +28,9 @@ def check(given: Document) -> None:
     Raises:
         ServiceError: ECS refuses it, or it is not rehearsed.
     """
+    for name, value in given.items():
+        if value and name not in _REHEARSED and value != {"enabled": False}:
+            raise _not_rehearsed(f"{name} of a service")
     if given.get("schedulingStrategy", "REPLICA") != "REPLICA":
         raise _not_rehearsed("the scheduling strategy DAEMON")
     controller = (given.get("deploymentController") or {}).get("type", "ECS")

@@ -5,14 +5,33 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from scaffold.engine.events import Event, EventStream
 from scaffold.local import ministack_bridge
-from scaffold.local.protocol import ACCOUNT, Document
+from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
 from scaffold.local.services.repositories import Repository
 
 _PUSHES = "CodeCommit Repository State Change"
+_TARGETS = ("codepipeline", "events", "lambda", "sns", "sqs", "states")
+
+
+def not_rehearsed(targets: Iterable[Document]) -> str:
+    """The first target of a rule that gets no events here; empty for none."""
+    services = [str(target.get("Arn", "")).split(":")[2:3] for target in targets]
+    return next((f"a rule's target in {one[0]}" for one in services if one and one[0] not in _TARGETS), "")
+
+
+class RuleTargets(AwsService):
+    """Refuses the targets of rules that would get no events. The others stay with ministack."""
+
+    name = "events"
+
+    def put_targets(self, call: Call) -> Document:
+        """Add targets to a rule."""
+        if problem := not_rehearsed(call.parameters["Targets"]):
+            raise ServiceError("ValidationException", f"not rehearsed: {problem}")
+        return ministack_bridge.call("events", "PutTargets", call.parameters, call.region)
 
 
 class EventRules:

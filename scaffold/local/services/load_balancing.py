@@ -10,10 +10,11 @@ from xml.sax.saxutils import escape
 from scaffold.engine.balancer.balancers import Balancers
 from scaffold.engine.balancer.configuration import Address, read
 from scaffold.engine.balancer.health import TargetHealth
+from scaffold.engine.balancer.rehearsed import not_rehearsed
 from scaffold.local import ministack_bridge
 from scaffold.local.ministack_bridge import Handler
-from scaffold.local.protocol import Document
-from scaffold.local.wire import Response, parameter
+from scaffold.local.protocol import Document, service_model
+from scaffold.local.wire import Response, input_of, parameter
 
 _TYPES = ("LoadBalancer", "Listener", "ListenerRule", "TargetGroup")
 _ACTIONS = (
@@ -54,11 +55,15 @@ class LoadBalancing:
         return made
 
     def _call(self, parameters: Document, original: Handler) -> Response:
+        if refusal := _refusal(parameters):
+            return refusal
         response = original(parameters)
         self._apply()
         return response
 
     def _create_load_balancer(self, parameters: Document, original: Handler) -> Response:
+        if refusal := _refusal(parameters):
+            return refusal
         before = ministack_bridge.load_balancer_records()
         status, headers, body = original(parameters)
         names = {a: r["DNSName"] for a, r in ministack_bridge.load_balancer_records().items() if a not in before}
@@ -92,6 +97,13 @@ class LoadBalancing:
         members = "".join(_member(address, health) for address, health in [*found, *absent])
         content = f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>"
         return ministack_bridge.elb_response("DescribeTargetHealth", content)
+
+
+def _refusal(parameters: Document) -> Response | None:
+    """The answer to a call for something that is not rehearsed."""
+    shape = service_model("elbv2").operation_model(parameter(parameters, "Action")).input_shape
+    problem = not_rehearsed(input_of(parameters, shape)) if shape else ""
+    return ministack_bridge.elb_error("InvalidConfigurationRequest", f"not rehearsed: {problem}") if problem else None
 
 
 def _targets(parameters: Document) -> dict[str, int]:

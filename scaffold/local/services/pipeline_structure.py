@@ -8,8 +8,25 @@ from collections.abc import Iterator
 
 from scaffold.local.protocol import Document, ServiceError
 
-#: The results of a stage's conditions, and of its failure.
-_RESULTS = {"beforeEntry": ("FAIL", "SKIP"), "onSuccess": ("FAIL", "ROLLBACK"), "onFailure": ("RETRY", "ROLLBACK")}
+#: How errors name each kind of condition, and its results.
+_RESULTS = {
+    "beforeEntry": ("beforeEntry", ("FAIL", "SKIP")),
+    "onSuccess": ("onSuccess", ("FAIL", "ROLLBACK")),
+    "onFailure": ("a condition of onFailure", ("ROLLBACK",)),
+}
+
+#: The results of a stage's failure without a condition.
+_FAILURE_RESULTS = ("RETRY", "ROLLBACK")
+
+#: The rules of conditions that may skip a stage.
+_SKIPPING_RULES = ("LambdaInvoke", "VariableCheck")
+
+#: What a pipeline that runs may have, and the configuration of its sources.
+_PIPELINE = (
+    *("artifactStore", "artifactStores", "executionMode", "name", "pipelineType", "roleArn", "stages", "variables"),
+    "version",
+)
+_CODECOMMIT = ("BranchName", "OutputArtifactFormat", "PollForSourceChanges", "RepositoryName")
 
 _REFERENCE = re.compile(r"#\{((?P<namespace>[A-Za-z0-9@_-]+)\.[A-Za-z0-9@_-]+)\}")
 _UNKNOWN_NAMESPACE = (
@@ -26,6 +43,30 @@ def check_structure(declaration: Document) -> None:
     """
     for code, problem in _problems(declaration):
         raise ServiceError(code, problem)
+
+
+def check_rehearsed(declaration: Document) -> None:
+    """Refuse a pipeline with something that would start it or change its source on AWS, and not here.
+
+    Raises:
+        ServiceError: The first problem found.
+    """
+    for name, value in declaration.items():
+        if value and name not in _PIPELINE:
+            raise ServiceError("InvalidStructureException", f"not rehearsed: {name} of a pipeline")
+    for action in (action for stage in declaration["stages"] for action in stage["actions"]):
+        if action["actionTypeId"]["provider"] != "CodeCommit":
+            continue
+        where, given = f"Action '{action['name']}'", action["configuration"]
+        for name in given:
+            if name not in _CODECOMMIT:
+                raise ServiceError("InvalidActionDeclarationException", f"{where}: not rehearsed: {name} of a source")
+        if given.get("OutputArtifactFormat", "CODE_ZIP") != "CODE_ZIP":
+            text = f"OutputArtifactFormat {given['OutputArtifactFormat']}"
+            raise ServiceError("InvalidActionDeclarationException", f"{where}: not rehearsed: {text}")
+        if given.get("PollForSourceChanges", "true").lower() != "false":
+            text = "PollForSourceChanges, which is true by default; set it to false and start the pipeline with a rule"
+            raise ServiceError("InvalidActionDeclarationException", f"{where}: not rehearsed: {text}")
 
 
 def _problems(declaration: Document) -> Iterator[tuple[str, str]]:
@@ -66,19 +107,24 @@ def _condition_problems(declaration: Document) -> Iterator[tuple[str, str]]:
         conditions = [key for key in _RESULTS if key in stage]
         if conditions and declaration["pipelineType"] == "V1":
             yield "InvalidStageDeclarationException", f"{where}: pipelines of type V1 have no {conditions[0]}"
-        results = [(key, one.get("result")) for key in conditions for one in stage[key].get("conditions", [])]
+        declared = [(key, one) for key in conditions for one in stage[key].get("conditions", [])]
         failure = stage.get("onFailure", {})
-        results += [("onFailure", failure["result"])] if "result" in failure else []
-        for key, result in results:
-            if result is not None and result not in _RESULTS[key]:
-                allowed = " or ".join(_RESULTS[key])
-                yield (
-                    "InvalidStageDeclarationException",
-                    f"{where}: the result of {key} must be {allowed}, not {result}",
-                )
+        results = [(_RESULTS[key][0], one.get("result"), _RESULTS[key][1]) for key, one in declared]
+        results.append(("onFailure", failure.get("result"), _FAILURE_RESULTS))
+        for what, result, possible in results:
+            if result is not None and result not in possible:
+                text = f"{where}: the result of {what} must be {' or '.join(possible)}, not {result}"
+                yield "InvalidStageDeclarationException", text
+        for rule in (rule for _, one in declared if one.get("result") == "SKIP" for rule in one.get("rules", [])):
+            if rule["ruleTypeId"]["provider"] not in _SKIPPING_RULES:
+                text = f"{where}: the result SKIP needs rules of {' or '.join(_SKIPPING_RULES)}"
+                yield "InvalidStageDeclarationException", f"{text}, not {rule['ruleTypeId']['provider']}"
+        if failure.get("result") == "RETRY" and failure.get("conditions"):
+            text = f"{where}: a stage with a condition of onFailure cannot be retried automatically"
+            yield "InvalidStageDeclarationException", text
         if "retryConfiguration" in failure and failure.get("result") != "RETRY":
             yield "InvalidStageDeclarationException", f"{where}: retryConfiguration needs the result RETRY"
-        if "ROLLBACK" in [result for _, result in results]:
+        if "ROLLBACK" in [result for _, result, _ in results]:
             if index == 0:
                 yield "InvalidStageDeclarationException", f"{where}: a stage with source actions cannot be rolled back"
             if declaration["executionMode"] == "PARALLEL":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import uuid
 
-from scaffold.engine.builds.reports import Report
+from scaffold.engine.builds.coverage import Counts, Coverage
+from scaffold.engine.builds.reports import Case, Report, ReportRefused
 from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
 
 _EXPIRES_SECONDS = 30 * 24 * 3600
@@ -25,6 +26,7 @@ class ReportGroups(AwsService):
         "CreateReportGroup",
         "DeleteReport",
         "DeleteReportGroup",
+        "DescribeCodeCoverages",
         "DescribeTestCases",
         "ListReportGroups",
         "ListReports",
@@ -36,6 +38,7 @@ class ReportGroups(AwsService):
         self._all: dict[str, Document] = {}
         self._reports: dict[str, Document] = {}
         self._cases: dict[str, list[Document]] = {}
+        self._coverages: dict[str, list[Document]] = {}
 
     def find(self, arn: str) -> Document | None:
         """A report group."""
@@ -108,12 +111,23 @@ class ReportGroups(AwsService):
         ]
         return _page(call, "testCases", found)
 
+    def describe_code_coverages(self, call: Call) -> Document:
+        """List the code coverage of a report's files, or of those with a share of covered lines."""
+        given = call.parameters
+        if given["reportArn"] not in self._coverages:
+            raise ServiceError("ResourceNotFoundException", f"{given['reportArn']} does not exist")
+        least, most = given.get("minLineCoveragePercentage", 0), given.get("maxLineCoveragePercentage", 100)
+        found = [one for one in self._coverages[given["reportArn"]] if least <= one["lineCoveragePercentage"] <= most]
+        key = "lineCoveragePercentage" if given.get("sortBy") == "LINE_COVERAGE_PERCENTAGE" else "filePath"
+        found.sort(key=lambda one: one[key], reverse=given.get("sortOrder") == "DESCENDING")
+        return _page(call, "codeCoverages", found)
+
     def delete_report(self, call: Call) -> Document:
         """Delete a report. No error if it does not exist."""
         self._forget(call.parameters["arn"])
         return {}
 
-    def store(self, region: str, build: Document, group: str, report: Report) -> str:
+    def store(self, region: str, build: Document, group: str, report: Report | Coverage) -> str:
         """Store a report of a build.
 
         Args:
@@ -122,45 +136,42 @@ class ReportGroups(AwsService):
 
         Returns:
             The ARN of the report.
+
+        Raises:
+            ReportRefused: The report group has reports of the other type.
         """
+        kind = "TEST" if isinstance(report, Report) else "CODE_COVERAGE"
         found = group_arn(region, group)
         if found not in self._all:
             name = found.rpartition("/")[2]
-            given = {"name": name, "type": "TEST", "exportConfig": {"exportConfigType": "NO_EXPORT"}}
+            given = {"name": name, "type": kind, "exportConfig": {"exportConfigType": "NO_EXPORT"}}
             self.create_report_group(Call("CreateReportGroup", given, region))
+        if self._all[found]["type"] != kind:
+            raise ReportRefused(f"the report group {found} is of the type {self._all[found]['type']}, not {kind}")
         arn = f"{found.replace(':report-group/', ':report/')}:{uuid.uuid4()}"
         now = time.time()
-        self._cases[arn] = [
-            {
-                "reportArn": arn,
-                "testRawDataPath": case.path,
-                "prefix": case.suite,
-                "name": case.name,
-                "status": case.status,
-                "durationInNanoSeconds": case.nanoseconds,
-                "message": case.message,
-                "testSuiteName": case.suite,
-                "expired": now + _EXPIRES_SECONDS,
-            }
-            for case in report.cases
-        ]
-        summary = {
-            "total": len(report.cases),
-            "statusCounts": report.counts,
-            "durationInNanoSeconds": sum(case.nanoseconds for case in report.cases),
-        }
+        expired = now + _EXPIRES_SECONDS
+        if isinstance(report, Report):
+            self._cases[arn] = [_case(arn, case, expired) for case in report.cases]
+            summary: Document = {"testSummary": _test_summary(report)}
+        else:
+            self._coverages[arn] = [
+                {"id": str(uuid.uuid4()), "reportARN": arn, "filePath": path, "expired": expired, **_coverage(counts)}
+                for path, counts in report.files.items()
+            ]
+            summary = {"codeCoverageSummary": _coverage(report.total)}
         self._reports[arn] = {
             "arn": arn,
-            "type": "TEST",
+            "type": kind,
             "name": report.name,
             "reportGroupArn": found,
             "executionId": build["arn"],
             "status": report.status,
             "created": now,
-            "expired": now + _EXPIRES_SECONDS,
+            "expired": expired,
             "exportConfig": self._all[found].get("exportConfig", {"exportConfigType": "NO_EXPORT"}),
             "truncated": False,
-            "testSummary": summary,
+            **summary,
         }
         return arn
 
@@ -181,6 +192,45 @@ class ReportGroups(AwsService):
     def _forget(self, arn: str) -> None:
         self._reports.pop(arn, None)
         self._cases.pop(arn, None)
+        self._coverages.pop(arn, None)
+
+
+def _case(arn: str, case: Case, expired: float) -> Document:
+    return {
+        "reportArn": arn,
+        "testRawDataPath": case.path,
+        "prefix": case.suite,
+        "name": case.name,
+        "status": case.status,
+        "durationInNanoSeconds": case.nanoseconds,
+        "message": case.message,
+        "testSuiteName": case.suite,
+        "expired": expired,
+    }
+
+
+def _test_summary(report: Report) -> Document:
+    return {
+        "total": len(report.cases),
+        "statusCounts": report.counts,
+        "durationInNanoSeconds": sum(case.nanoseconds for case in report.cases),
+    }
+
+
+def _coverage(counts: Counts) -> Document:
+    """Counts with their percentages, which are 0 of nothing."""
+    found: Document = {}
+    for name, plural, covered, missed in (
+        ("line", "lines", counts.lines_covered, counts.lines_missed),
+        ("branch", "branches", counts.branches_covered, counts.branches_missed),
+    ):
+        share = 100 * covered / (covered + missed) if covered + missed else 0.0
+        found |= {
+            f"{name}CoveragePercentage": round(share, 2),
+            f"{plural}Covered": covered,
+            f"{plural}Missed": missed,
+        }
+    return found
 
 
 def group_arn(region: str, group: str) -> str:

@@ -44,7 +44,7 @@ cache: {paths: [node_modules/**/*]}
     assert spec.secrets == {"PASSWORD": "shop:password:AWSCURRENT"}
     assert spec.exported == ("IMAGE_URI",)
     assert spec.phases == {"install": Phase(), "build": Phase(("make", "true"), ("make clean",), "ABORT")}
-    assert spec.reports == {"unit": Files(("**/*.xml",), "out")}
+    assert spec.reports == {"unit": Files(("**/*.xml",), "out", format="JUNITXML")}
     assert spec.artifacts == Files(("a", "b/**/*"), "dist", discard_paths=True, name="site")
     assert spec.notes == ("cache",)
 
@@ -94,8 +94,8 @@ def test_what_codebuild_refuses(text: str, message: str) -> None:
         ("version: 0.2\nenv: {git-credential-helper: yes}\n" + PHASES, "env.git-credential-helper of a buildspec"),
         ("version: 0.2\nphases: {build: {commands: [a], on-failure: RETRY-2}}\n", "on-failure RETRY-2"),
         (
-            "version: 0.2\nreports: {c: {files: [a], file-format: CLOVERXML}}\n" + PHASES,
-            "reports in the format CLOVERXML",
+            "version: 0.2\nreports: {c: {files: [a], file-format: NUNITXML}}\n" + PHASES,
+            "reports in the format NUNITXML",
         ),
         (
             "version: 0.2\nartifacts: {files: [a], secondary-artifacts: {}}\n" + PHASES,

@@ -236,6 +236,31 @@ def test_reports(client, project):
     assert contexts(build, "UPLOAD_ARTIFACTS") == ["CLIENT_ERROR: no matching artifact paths found for junit.xml"]
 
 
+def test_code_coverage_is_reported(client, project):
+    lines = '<line number="1" hits="1"/><line number="2" hits="0" condition-coverage="25% (1/4)"/>'
+    classes = f'<class filename="one.py"><lines>{lines}</lines></class><class filename="two.py"/>'
+    files = spec("true") | {"coverage.xml": f"<coverage><classes>{classes}</classes></coverage>"}
+    files["buildspec.yml"] += "reports: {unit: {files: [coverage.xml], file-format: CoberturaXml}}\n"
+    codebuild = client("codebuild")
+    build = project.build(files)
+    assert build["buildStatus"] == "SUCCEEDED", contexts(build, "UPLOAD_ARTIFACTS")
+    (report,) = codebuild.batch_get_reports(reportArns=build["reportArns"])["reports"]
+    assert (report["type"], report["status"]) == ("CODE_COVERAGE", "SUCCEEDED")
+    expected = {"lineCoveragePercentage": 50.0, "linesCovered": 1, "linesMissed": 1}
+    expected |= {"branchCoveragePercentage": 25.0, "branchesCovered": 1, "branchesMissed": 3}
+    assert report["codeCoverageSummary"] == expected
+    asked = {"reportArn": report["arn"], "sortBy": "LINE_COVERAGE_PERCENTAGE", "sortOrder": "DESCENDING"}
+    (measured,) = codebuild.describe_code_coverages(**asked)["codeCoverages"]
+    assert measured | expected | {"filePath": "one.py", "reportARN": report["arn"]} == measured
+    assert codebuild.describe_code_coverages(**asked, minLineCoveragePercentage=60)["codeCoverages"] == []
+
+    files["buildspec.yml"] = files["buildspec.yml"].replace("CoberturaXml", "JUNITXML")
+    files["coverage.xml"] = '<testsuite name="s"><testcase name="good"/></testsuite>'
+    group = report["reportGroupArn"]
+    (problem,) = contexts(project.build(files), "UPLOAD_ARTIFACTS")
+    assert problem == f"CLIENT_ERROR: the report group {group} is of the type CODE_COVERAGE, not TEST"
+
+
 def test_a_repository_as_source(aws, client, tmp_path):
     client("codecommit").create_repository(repositoryName="shop")
     url = "codecommit::us-east-1://shop"
@@ -257,6 +282,17 @@ def test_a_repository_as_source(aws, client, tmp_path):
     assert build["buildStatus"] == "SUCCEEDED", project.log(build)
     assert re.fullmatch(r"[0-9a-f]{40}", build["resolvedSourceVersion"])
     assert "First" in project.log(build).splitlines()
+
+
+def test_secondary_sources_have_folders_of_their_own(client, project):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("second.txt", "of the second source")
+    client("s3").put_object(Bucket=project.bucket, Key="second.zip", Body=content.getvalue())
+    second = {"type": "S3", "location": f"{project.bucket}/second.zip", "sourceIdentifier": "more"}
+    build = project.build(spec("cat $CODEBUILD_SRC_DIR_more/second.txt"), secondarySourcesOverride=[second])
+    assert build["buildStatus"] == "SUCCEEDED", project.log(build)
+    assert "of the second source" in project.log(build).splitlines()
 
 
 def test_listing_retrying_and_refusals(client, project):

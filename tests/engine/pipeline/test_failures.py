@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from scaffold.engine.pipeline import describe
 from scaffold.engine.pipeline.jobs import Failed, Succeeded
 from scaffold.engine.pipeline.messages import Refused, Retry, Update
-from tests.engine.pipeline.driver import BROKEN, Driver, action, condition, drive, pipeline, stage
+from tests.engine.pipeline.driver import BROKEN, OK, Driver, action, condition, drive, pipeline, stage
 
 NOT_MET = Failed("RuleFailed", "The variable is different.")
 ROLLBACK = {"onFailure": {"result": "ROLLBACK"}}
@@ -71,6 +72,13 @@ def test_the_rules_of_a_condition_use_variables() -> None:
     assert "#{Absent.x}" in run["one"].stages["Deploy"].conditions["beforeEntry"].summary
 
 
+def test_a_variable_that_does_not_exist_skips_no_stage() -> None:
+    conditions = condition("beforeEntry", "SKIP", "r", Variable="#{Absent.x}", Value="1")
+    run = drive(stage("Deploy", action("A"), **conditions), stage("Next", action("B")))
+    run.start("one")
+    assert (run["one"].status, run["one"].stages["Deploy"].status) == ("Failed", "Failed")
+
+
 def test_a_condition_on_success_completes_the_stage() -> None:
     run = drive(stage("Deploy", action("A"), **condition("onSuccess", "FAIL", "r")), stage("Next", action("B")))
     run.start("one")
@@ -110,6 +118,52 @@ def test_a_condition_on_failure_decides_about_the_rollback() -> None:
         assert run[name].status == "InProgress"
         run.check(name, "r", outcome)
         assert (run[name].status, len(run.state.executions)) == ("Failed", executions)
+
+
+@pytest.mark.parametrize(
+    ("kind", "result"),
+    [
+        ("beforeEntry", "FAIL"),
+        ("beforeEntry", "SKIP"),
+        ("onSuccess", "FAIL"),
+        ("onSuccess", "ROLLBACK"),
+        ("onFailure", "ROLLBACK"),
+    ],
+)
+def test_a_condition_that_cannot_be_evaluated_fails_the_stage(kind: str, result: str) -> None:
+    run = drive(stage("Deploy", action("A"), **condition(kind, result, "r1", "r2")), stage("Next", action("B")))
+    run.start("good")
+    if kind == "beforeEntry":
+        run.check("good", "r1")
+        run.check("good", "r2")
+    run.end("good", "A")
+    if kind == "onSuccess":
+        run.check("good", "r1")
+        run.check("good", "r2")
+    run.start("bad")
+    if kind != "beforeEntry":
+        run.end("bad", "A", BROKEN if kind == "onFailure" else OK)
+    run.check("bad", "r1", Failed("RuleConfigurationError", "not rehearsed: the provider LambdaInvoke"))
+    run.check("bad", "r2", NOT_MET)
+    evaluated = run["bad"].stages["Deploy"].conditions[kind]
+    assert (run["bad"].status, run["bad"].stages["Deploy"].status, evaluated.status) == ("Failed", "Failed", "Errored")
+    assert "Rule r1: not rehearsed: the provider LambdaInvoke" in run["bad"].summary
+    assert run["bad"] is run.last(), "there is no rollback"
+
+
+def test_a_skipped_stage_is_neither_retried_nor_rolled_back() -> None:
+    run = drive(stage("Deploy", action("A"), **condition("beforeEntry", "SKIP", "r")), stage("Next", action("B")))
+    for name, outcome in (("good", OK), ("bad", NOT_MET)):
+        run.start(name)
+        run.check(name, "r", outcome)
+        if name == "good":
+            run.end(name, "A")
+            run.end(name, "B")
+    run.end("bad", "B", BROKEN)
+    assert refusal(run) == "StageNotRetryableException"
+    with pytest.raises(Refused, match="the stage was skipped") as refused:
+        run.roll_back("back", "Deploy", "good")
+    assert refused.value.code == "UnableToRollbackStageException"
 
 
 def test_a_failed_stage_is_retried_once() -> None:
@@ -210,6 +264,17 @@ def test_a_failed_stage_is_retried_on_request(mode: str, restarted: str) -> None
     for name in ("A", "B", "C")["AB".index(restarted) :]:
         run.end("bad", name)
     assert run["bad"].status == "Succeeded"
+
+
+def test_the_latest_executions_of_actions_are_listed() -> None:
+    run = released()
+    run.end("bad", "A")
+    run.end("bad", "B", BROKEN)
+    run.tell(Retry(run.ids["bad"], "Deploy", "FAILED_ACTIONS"))
+    everything = [(one["actionName"], one["status"]) for one in describe.action_details(run["bad"])]
+    assert everything == [("B", "InProgress"), ("B", "Failed"), ("A", "Succeeded"), ("Source", "Succeeded")]
+    latest = [(one["actionName"], one["status"]) for one in describe.action_details(run["bad"], latest=True)]
+    assert latest == [("B", "InProgress"), ("A", "Succeeded"), ("Source", "Succeeded")]
 
 
 def test_a_retry_evaluates_failed_conditions_before_entry_again() -> None:

@@ -32,9 +32,9 @@ class Balancers:
         assert ip == "10.0.0.1"
 
 
-def ends(image: Image | None, **container: Any) -> dict[str, Any]:
-    """The last report of a task."""
-    definition = {"containerDefinitions": [{"name": "app", "image": "shop", **container}]}
+def ends(image: Image | None, definition: dict[str, Any] | None = None, **container: Any) -> dict[str, Any]:
+    """The last report of a task: of a definition, or of one with one container."""
+    definition = definition or {"containerDefinitions": [{"name": "app", "image": "shop", **container}]}
     keys = Credentials("a", "b")
     host = Host(Aws("http://127.0.0.1:9", keys, lambda *_: keys), cast(Any, Images(image)), cast(Any, Balancers()))
     said: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -62,6 +62,12 @@ def test_a_definition_that_cannot_run(tmp_path: Path, container: dict[str, Any],
         "reason": f"CannotStartContainerError: {reason}",
         "exit_code": None,
     }
+
+
+def test_several_containers_are_not_rehearsed(tmp_path: Path) -> None:
+    definition = {"containerDefinitions": [{"name": name, "image": "shop"} for name in ("app", "proxy")]}
+    expected = "CannotStartContainerError: not rehearsed: tasks with several containers"
+    assert ends(Image("sha256:0", tmp_path, {}), definition)["reason"] == expected
 
 
 def test_an_image_that_cannot_be_read() -> None:
