@@ -56,8 +56,12 @@ _SERVICES_WITHOUT_DATA = {
     "XRay",
 }
 _DATA_OF_THESE_SERVICES = {
+    "AWS::CloudFormation::CustomResource",
+    "AWS::CloudFormation::StackSet",
+    "AWS::CloudFront::KeyValueStore",
     "AWS::EC2::Instance",
     "AWS::EC2::Volume",
+    "AWS::Events::Archive",
     "AWS::Lambda::LayerVersion",
     "AWS::Logs::LogGroup",
     "AWS::Logs::LogStream",
@@ -128,7 +132,7 @@ def holds_data(resource_type: str) -> bool:
         return True
     vendor, _, service = resource_type.partition("::")
     service = service.partition("::")[0]
-    return not (vendor == "AWS" and service in _SERVICES_WITHOUT_DATA) and not resource_type.endswith(_SETTINGS)
+    return vendor != "AWS" or not (service in _SERVICES_WITHOUT_DATA or resource_type.endswith(_SETTINGS))
 
 
 def exists(session: Session, resource: DataResource, before: datetime | None = None) -> bool:

@@ -131,7 +131,7 @@ def _rehearse(
     describe: Callable[[WaitingRelease], Iterable[str]],
     report: Callable[[RehearsalResult], int],
 ) -> int:
-    copy = clone(service, commit, folder / service.app_name)
+    copy = clone(service, commit, folder / "service" / service.app_name)
     console.step(f"Cloned commit {commit[:7]} of {service.app_name}")
     until, failing = _names(copy, options)
     _check_networks(copy)

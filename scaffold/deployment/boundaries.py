@@ -19,13 +19,17 @@ Read = Callable[[Stack], Any]
 
 _MANAGED_POLICY = "AWS::IAM::ManagedPolicy"
 _ROLE = "AWS::IAM::Role"
-# The prefixes of actions that are not the beginning of the service's name in CloudFormation.
+# The prefixes of actions that differ from the service's name in CloudFormation, but for hyphens.
 _PREFIXES = {
+    "AmazonMQ": "mq",
+    "ApiGatewayV2": "apigateway",
     "CertificateManager": "acm",
-    "Cognito": "cognito-idp",
     "DocDB": "rds",
     "EFS": "elasticfilesystem",
+    "EMR": "elasticmapreduce",
+    "ElasticLoadBalancingV2": "elasticloadbalancing",
     "Elasticsearch": "es",
+    "KinesisFirehose": "firehose",
     "MSK": "kafka",
     "Neptune": "rds",
     "OpenSearchServerless": "aoss",
@@ -67,7 +71,7 @@ def check_kept(spec: StackSpec, stack: Stack, existing: Mapping[str, Stack], rea
         if lost:
             raise _still_used(spec, lost)
     kept = after.services_of_roles()
-    if (services := before.services_of_roles() - kept) and "*" not in kept:
+    if (services := before.services_of_roles() - kept) and "*" not in kept and not after.grants_more_elsewhere:
         for user in _users(spec, existing):
             types = deployed.template(user).types
             if declared := sorted(one for one in types if _served(one, services)):
@@ -76,9 +80,13 @@ def check_kept(spec: StackSpec, stack: Stack, existing: Mapping[str, Stack], rea
 
 def _served(resource_type: str, prefixes: set[str]) -> bool:
     """Whether actions with one of some prefixes create and delete resources of a type."""
-    service = resource_type.split("::")[1] if resource_type.startswith("AWS::") else ""
-    spelled = {service.lower(), _PREFIXES.get(service, service.lower())}
-    return any(name.startswith((one, one.replace("-", ""))) for name in spelled for one in prefixes)
+    if not resource_type.startswith("AWS::"):
+        return False
+    _, service, kind = resource_type.split("::", 2)
+    if service == "Cognito":
+        return ("cognito-identity" if kind.startswith("IdentityPool") else "cognito-idp") in prefixes
+    prefix = _PREFIXES.get(service, service.lower())
+    return any(one.replace("-", "") == prefix for one in prefixes)
 
 
 def _users(spec: StackSpec, existing: Mapping[str, Stack]) -> Iterator[Stack]:
@@ -179,8 +187,27 @@ class _Template:
 
     @property
     def types(self) -> set[str]:
-        """The types of its resources."""
-        return {str(one.get("Type")) for one in self._resources.values()}
+        """The types of the resources that it always has."""
+        return {str(one.get("Type")) for one in self._resources.values() if "Condition" not in one}
+
+    @property
+    def grants_more_elsewhere(self) -> bool:
+        """Whether its roles may have permissions that `services_of_roles` does not know."""
+        policies = {logical_id for logical_id, _ in self.of_type(_MANAGED_POLICY)} | {"AWS::NoValue"}
+        for logical_id, properties in self.of_type(_ROLE):
+            attached = list(as_list(properties.get("ManagedPolicyArns") or []))
+            while attached:
+                one = attached.pop()
+                if isinstance(one, dict) and "Fn::If" in one:
+                    attached += as_list(one["Fn::If"])[1:]
+                elif isinstance(one, list):
+                    attached += one
+                elif _referred(one) not in policies:
+                    return True
+            documents = self._documents_of(logical_id, properties)
+            if any("NotAction" in one for document in documents for one in _statements(document)):
+                return True
+        return False
 
     def services_of_roles(self) -> set[str]:
         """The prefixes of the actions that policies for its roles allow: all but its boundaries."""
@@ -209,15 +236,19 @@ class _Template:
         return grants(self._statements_of(policy), "Allow", self.text)
 
     def grants_of(self, role: str, properties: Mapping[str, Any]) -> Iterator[Grant]:
-        """What the policies of this template allow a role: inline ones, listed ones, and those that list the role."""
+        """What the policies of this template allow a role."""
+        for document in self._documents_of(role, properties):
+            yield from grants(_statements(document), "Allow", self.text)
+
+    def _documents_of(self, role: str, properties: Mapping[str, Any]) -> list[Any]:
+        """The policies of a role in this template: inline ones, listed ones, and those that list the role."""
         documents = [_mapping(one).get("PolicyDocument") for one in as_list(properties.get("Policies") or [])]
         listed = [_referred(one) for one in as_list(properties.get("ManagedPolicyArns") or [])]
         for logical_id, policy in self.of_type(_MANAGED_POLICY, "AWS::IAM::Policy"):
             roles = [_referred(one) for one in as_list(policy.get("Roles") or [])]
             if logical_id in listed or role in roles:
                 documents.append(policy.get("PolicyDocument"))
-        for document in documents:
-            yield from grants(_statements(document), "Allow", self.text)
+        return documents
 
     def _statements_of(self, policy: str) -> Iterator[dict[str, Any]]:
         return _statements(dict(self.of_type(_MANAGED_POLICY)).get(policy, {}).get("PolicyDocument"))

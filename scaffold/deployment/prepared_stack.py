@@ -13,6 +13,7 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
 from scaffold.deployment import protection
 from scaffold.deployment.inventory import owned
+from scaffold.deployment.scope import command_for
 from scaffold.deployment.stack_step import STACK_TYPE, ExistingStacks
 from scaffold.deployment.step import Pending, Step
 from scaffold.service.service import Service
@@ -72,9 +73,9 @@ class PreparedStack(Step):
         self._check_usable()
         if self._stack is not None and self._stack.status == "UPDATE_ROLLBACK_FAILED":
             # No refusal: what the rollback lacks may be a permission that this deployment brings.
+            command = command_for(self._session.target, "scaffold repair", str(self._id.environment))
             self._console.warn(
-                f"The stack {self.name} is {self._stack.status}, so releases fail there: run `scaffold repair "
-                f"{self._id.environment}` after this."
+                f"The stack {self.name} is {self._stack.status}, so releases fail there: run `{command}` after this."
             )
 
     def wait(self) -> None:

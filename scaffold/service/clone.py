@@ -22,7 +22,7 @@ def clone(service: Service, commit: str, folder: Path) -> Service:
         commit: HEAD of the service's repository.
         folder: A new folder.
     """
-    folder.mkdir()
+    folder.mkdir(parents=True)
     isolated_git("init", "--quiet", "--template=", f"--initial-branch={names.BRANCH}", cwd=folder)
     try:
         # With the user's configuration, which may have to trust the repository (safe.directory).

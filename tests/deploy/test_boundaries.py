@@ -94,6 +94,11 @@ def test_a_deploy_role_keeps_the_services_of_deployed_resources(service: Path, w
             f"of which {user} has resources."
         )
         assert error.remedy.startswith("Restore them, release the commit that deletes these resources first")
+    # What an AWS managed policy allows is not known.
+    policy = "      ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess']\n      Policies:"
+    only_sns = with_digest(PERMISSIONS.replace("Action: '*'", "Action: 'sns:*'").replace("      Policies:", policy))
+    commit_role(service, only_sns)
+    assert run(service, plan=True).changed
     # Nothing of SQS is deployed.
     commit_services("sns", "dynamodb")
     assert run(service).changed
@@ -107,11 +112,15 @@ def test_a_deploy_role_keeps_the_services_of_deployed_resources(service: Path, w
         ("AWS::Cognito::UserPool", "cognito-idp"),
         ("AWS::OpenSearchService::Domain", "es"),
         ("AWS::EFS::FileSystem", "elasticfilesystem"),
+        ("AWS::KinesisFirehose::DeliveryStream", "firehose"),
+        ("AWS::Cognito::IdentityPool", "cognito-identity"),
+        ("AWS::DynamoDB::Table", "dynamodb"),
     ],
 )
 def test_the_prefix_of_a_types_actions(resource_type: str, prefix: str) -> None:
     assert _served(resource_type, {prefix})
-    assert not _served(resource_type, {"sqs", "*"})
+    others = {"sqs", "*", "kinesis", "route53", "s3", "es", "cognito-idp", "dynamodb"} - {prefix}
+    assert not _served(resource_type, others)
 
 
 def test_a_permission_in_use_is_kept(service: Path, wire: Wire) -> None:

@@ -108,6 +108,8 @@ def test_a_retained_resource_of_the_owner_is_kept_with_its_content(deployed: Pat
         ("AWS::Logs::LogGroup", True),
         ("AWS::NewService::Store", True),
         ("Custom::Store", True),
+        ("Custom::StoreAttachment", True),
+        ("AWS::CloudFormation::CustomResource", True),
         ("AWS::SQS::QueuePolicy", False),
         ("AWS::RDS::DBSubnetGroup", False),
         ("AWS::EC2::VPC", False),
