@@ -115,8 +115,7 @@ def test_a_key_whose_deletion_was_scheduled_without_an_answer_is_scheduled(servi
     assert wire.lost == ["ScheduleKeyDeletion"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.parametrize("rounds", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_two_deployments_at_once_converge_or_report_the_other(tmp_path: Path, aws: None, rounds: int) -> None:
     """Each ends as done, or says that another one is running; a repetition finds nothing to do."""
     for number in range(rounds):

@@ -403,7 +403,6 @@ def test_a_remedy_for_one_environment_names_it(deployed: Path, wire: Wire) -> No
     client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=False)
 
 
-@pytest.mark.slow
 def test_two_teardowns_at_once_both_end(deployed: Path) -> None:
     lift_protection(name_of(deployed))
     with ThreadPoolExecutor(2) as pool:

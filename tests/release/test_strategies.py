@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -152,4 +153,8 @@ def test_a_bad_canary_is_taken_back_by_the_alarms(tmp_path: Path) -> None:
         assert (newest["version"], newest["outcome"], newest["answers"]) == (dev_version, "Failed", False)
         assert "ECS Deployment Alarm was triggered" in newest["reason"]
         assert (before["version"], before["outcome"], before["answers"]) == (version, "Succeeded", True)
-        assert any("failed in the action Service of the stage Live" in message for message in received())
+        told: list[str] = []
+        deadline = time.monotonic() + 60
+        while not any("failed in the action Service of the stage Live" in message for message in told):
+            assert time.monotonic() < deadline, told
+            told += received()
