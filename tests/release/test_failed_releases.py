@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,18 +18,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 #: A minute of local AWS takes a second.
 SPEED = "60"
-ANSWERS = {"environments": "dev,live", "bake_minutes": 8, "customize": True}
+ANSWERS: dict[str, Any] = {"environments": "dev,live", "bake_minutes": 8, "customize": True}
 GOOD = APPLICATION.replace("{ version,", "{ change: 'good', version,")
 #: Neither its health check nor the environment before production finds it.
 WRONG_IN_LIVE = APPLICATION.replace(
     "{ version, environment }", "{ version, environment: environment.replace('live', 'elsewhere') }"
 )
-IS_LIVE = "Conditions:\n  IsLive: !Equals [!Ref EnvironmentName, live]\n"
 #: The deploy role may create the log groups of its environment only.
-FOREIGN_LOG_GROUP = """\
-Resources:
-  Foreign: {Type: AWS::Logs::LogGroup, Condition: IsLive, Properties: {LogGroupName: /elsewhere}}
-"""
+FOREIGN_LOG_GROUP = "Resources:\n  Foreign: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: /elsewhere}}\n"
 
 
 class Releases:
@@ -37,7 +34,8 @@ class Releases:
     def __init__(self, service: Kept) -> None:
         self.service = service
         self.good = service.result["commit"]
-        self.version = self.runs()["live"][0]
+        self.before = self.runs()
+        (self.version, _) = self.before["live"]
 
     def runs(self) -> dict[str, tuple[str, str]]:
         """For each environment the version that answers, and the commit of its last release."""
@@ -70,16 +68,15 @@ class Releases:
         result = newest["output"]["executionResult"]
         return newest["stageName"], newest["actionName"], result["errorDetails"]["message"]
 
-    def rolled_back(self, environment: str) -> None:
-        """Wait for the rollback of the stage of an environment."""
-        ended = ("Succeeded", "Failed")
+    def rolled_back(self) -> None:
+        """Wait for the rollback of a stage, which has to be the newest execution."""
         pipeline, app = self.service.client("codepipeline"), self.service.app
 
         def newest() -> tuple[str, str]:
             found = pipeline.list_pipeline_executions(pipelineName=app, maxResults=1)["pipelineExecutionSummaries"][0]
             return found["executionType"], found["status"]
 
-        wait(lambda: newest() in [("ROLLBACK", one) for one in ended], 300)
+        wait(lambda: newest() in (("ROLLBACK", "Succeeded"), ("ROLLBACK", "Failed")), 300)
         assert newest() == ("ROLLBACK", "Succeeded")
 
     def stack(self, environment: str, kind: str) -> str:
@@ -108,37 +105,30 @@ def test_each_failed_release_stops_where_aws_stops_it_and_fails_no_request(tmp_p
 
 
 def check_export_in_use(releases: Releases) -> None:
-    """The first environment's stage is rolled back, and production never entered."""
-    before = releases.runs()
-    commit = releases.commit(
-        "infrastructure/environment.yaml", lambda text: text.replace("-ClusterName\n", "-NameOfCluster\n")
-    )
+    why = check_failure_in_dev(releases, lambda text: text.replace("-ClusterName\n", "-NameOfCluster\n"))
+    app = releases.service.app
+    export = f"{app}-dev-environment-ClusterName"
+    assert f"Cannot delete export {export} as it is in use by {app}-dev-alarms and {app}-dev-service" in why
+
+
+def check_denied_permission(releases: Releases) -> None:
+    why = check_failure_in_dev(releases, lambda text: text.replace("Resources:\n", FOREIGN_LOG_GROUP, 1))
+    assert f"assumed-role/{releases.service.app}-dev-deploy/" in why
+    assert "is not authorized to perform: logs:CreateLogGroup on resource: " in why
+
+
+def check_failure_in_dev(releases: Releases, change: Callable[[str], str]) -> str:
+    """Check a release whose first stage is rolled back, and which never enters production; return its failure."""
+    commit = releases.commit("infrastructure/environment.yaml", change)
     process = releases.service.start("deploy", "--wait")
     output, errors = process.communicate()
     assert process.returncode == 1, (output, errors)
     stage, action, why = releases.failed(commit)
     assert (stage, action) == ("Dev", "Environment")
-    app = releases.service.app
-    export = f"{app}-dev-environment-ClusterName"
-    assert f"Cannot delete export {export} as it is in use by {app}-dev-alarms and {app}-dev-service" in why
-    releases.rolled_back("dev")
+    releases.rolled_back()
     assert releases.stack("dev", "environment") == "UPDATE_ROLLBACK_COMPLETE"
-    assert releases.runs() == before
-
-
-def check_denied_permission(releases: Releases) -> None:
-    """In production, before its service changes."""
-    commit = releases.commit(
-        "infrastructure/environment.yaml",
-        lambda text: text.replace("Conditions:\n", IS_LIVE, 1).replace("Resources:\n", FOREIGN_LOG_GROUP, 1),
-    )
-    releases.service.release(1)
-    stage, action, why = releases.failed(commit)
-    assert (stage, action) == ("Live", "Environment")
-    assert f"assumed-role/{releases.service.app}-live-deploy/" in why
-    assert "is not authorized to perform: logs:CreateLogGroup on resource: " in why
-    assert releases.stack("live", "environment") == "UPDATE_ROLLBACK_COMPLETE"
-    assert releases.runs() == {"dev": (releases.version, commit), "live": (releases.version, releases.good)}
+    assert releases.runs() == releases.before
+    return why
 
 
 def check_stack_that_cannot_update(releases: Releases) -> str:
@@ -174,6 +164,6 @@ def check_failing_smoke_test(releases: Releases) -> str:
     assert runs["live"][0] == runs["dev"][0] != releases.version
     assert runs["dev"][1] == commit
     releases.service.scaffold("rollback", "live", "--yes")
-    releases.rolled_back("live")
+    releases.rolled_back()
     assert releases.runs()["live"] == (releases.version, releases.good)
     return runs["dev"][0]
