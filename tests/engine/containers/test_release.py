@@ -56,10 +56,25 @@ def test_a_push_reaches_an_answering_container(containers: Containers, tmp_path:
     for command in (("init", "--quiet", "--initial-branch=main"), ("add", "--all"), ("commit", "--quiet", "-m", "a")):
         done = run("git", *identity, *command)
         assert done.returncode == 0, done.stderr
-    done = run("scaffold", "deploy", "--wait")
+
+    def asked(name: str) -> str:
+        """The version of the environment, whose container answers with it."""
+        environments = json.loads(run("scaffold", "status", "--json").stdout)["environments"]
+        (found,) = [one for one in environments if one["name"] == name]
+        assert not found["image"]["stand_in"]
+        with GET(found["url"], timeout=20) as answer:
+            body = json.loads(answer.read())
+        version: str = body.pop("version")
+        assert body == {"environment": name, "user": 1000, "readOnly": True, "npm": False}
+        assert version == found["version"]
+        return version
+
+    done = run("scaffold", "deploy", "--wait", "--json")
     assert done.returncode == 11, done.stdout + done.stderr  # It waits for the approval of production.
-    status = json.loads(run("scaffold", "status", "--json").stdout)
-    with GET(status["environments"][0]["url"], timeout=20) as answer:
-        body = json.loads(answer.read())
-    assert len(body.pop("version")) == 16
-    assert body == {"environment": "dev", "user": 1000, "readOnly": True, "npm": False}
+    waiting = json.loads(done.stdout)["release"]
+    version = asked("dev")
+    assert len(version) == 16
+    for command in (("approve", "--yes", "--execution", waiting["execution"]), ("deploy", "--wait")):
+        done = run("scaffold", *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert asked("live") == version
