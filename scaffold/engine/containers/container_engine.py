@@ -28,6 +28,7 @@ class Container:
 
     Attributes:
         enter: Runs a command in the network namespace of the container, or in a new one that the container gets.
+        variables: Environment variables of `enter`.
         prepare: Finds out whether it can start; empty where only its start does.
         start: Starts it, and passes its output on until its end.
         reason: Prints why it could not start; empty where `prepare` does.
@@ -41,6 +42,7 @@ class Container:
     stop: list[str]
     remove: list[str]
     inside: list[str]
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
