@@ -97,6 +97,14 @@ class ContainerEngine(ABC):
         """Options of a container that a build runs."""
 
     @abstractmethod
+    def restrict(self, words: Sequence[str]) -> list[str]:
+        """A call of a build that concerns only what belongs to its local AWS, since others may use the same storage.
+
+        Raises:
+            EngineFailed: It names something else, or is not rehearsed.
+        """
+
+    @abstractmethod
     def task_options(self, name: str, hostname: str, entry_point: Sequence[str]) -> tuple[list[str], list[str]]:
         """Options of a container of a task, and the words between its image and its command.
 

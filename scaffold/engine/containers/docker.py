@@ -66,7 +66,7 @@ class Docker:
         if code is not None:
             return code
         if words and words[0] in _SAME:
-            return self._engine_call(words[0], *self._with_own_names(words[1:]))
+            return self._engine_call(*self._engine.restrict(words))
         raise BuildFailed(f"not rehearsed: docker {' '.join(words[:2])}")
 
     def inspect(self, words: Sequence[str]) -> int:
@@ -111,7 +111,8 @@ class Docker:
             else:
                 others = ["--build-context", context, *others]
         tags = [word for tag in options.tag for word in ("--tag", self._engine.own_name(tag))]
-        code = self._engine_call("build", *self._engine.build_options(), *tags, *others)
+        call = self._engine.restrict(["build", *self._engine.build_options(), *tags, *others])
+        code = self._engine_call(*call)
         if code == 0 and options.push:
             for tag in options.tag:
                 self._push(tag)
@@ -128,7 +129,8 @@ class Docker:
     def run(self, words: Sequence[str]) -> int:
         """Run a container without a network, unless the call names one."""
         network = [] if any(word.startswith(("--network", "--net=")) for word in words) else ["--network=none"]
-        return self._engine_call("run", *self._engine.run_options(), *network, *self._with_own_names(words))
+        call = ["run", *self._engine.run_options(), *network, *self._with_own_names(words)]
+        return self._engine_call(*self._engine.restrict(call))
 
     def tag(self, words: Sequence[str]) -> int:
         """Give an image another name."""

@@ -72,6 +72,10 @@ class Podman(ContainerEngine):
         """Options of a container that a build runs."""
         return ["--http-proxy=false"]
 
+    def restrict(self, words: Sequence[str]) -> list[str]:
+        """The call itself: the storage belongs to one local AWS."""
+        return list(words)
+
     def task_options(self, name: str, hostname: str, entry_point: Sequence[str]) -> tuple[list[str], list[str]]:  # noqa: ARG002
         """Options of a container of a task, and no further words."""
         # The network is that of the process that starts the container: it has a namespace of its own.
