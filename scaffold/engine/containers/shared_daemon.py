@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
+from scaffold.engine.containers import run_call
 from scaffold.engine.containers.container_engine import EngineFailed
 
 _Words = Sequence[str]
 
 _IDENTIFIER = re.compile(r"(sha256:)?[0-9a-f]{8,64}")
-_SHORT_VOLUME = re.compile(r"-[diPqt]*v=?(.*)")
 _NETWORKS = ("bridge", "default", "host", "none")
 _JOINED = "container:"
 _MISSING = "no such container"
@@ -92,7 +92,8 @@ class Belongings:
         """
         command, arguments = words[0], words[1:]
         if command in ("build", "run"):
-            self._check_options(command, arguments)
+            options = run_call.parse(arguments)[0] if command == "run" else _long_options(arguments)
+            self._check_options(command, options)
             return list(words)
         if command not in _OPTIONS:
             raise EngineFailed(f"not rehearsed: docker {' '.join(words[:2])}")
@@ -166,9 +167,9 @@ class Belongings:
             return self._images("inspect", name)[0]
         raise EngineFailed(f"docker inspect: {name} does not belong to this local AWS")
 
-    def _check_options(self, command: str, arguments: Sequence[str]) -> None:
+    def _check_options(self, command: str, options: Iterable[tuple[str, str]]) -> None:
         """Check the options with which a new container would use something of others."""
-        for name, value in _pairs(arguments):
+        for name, value in options:
             joined = value.removeprefix(_JOINED)
             if name in ("--ipc", "--net", "--network", "--pid") and joined != value:
                 self._check_container(command, joined)
@@ -188,19 +189,17 @@ def _in_copies(paths: Sequence[str]) -> Iterator[str]:
             yield name
 
 
-def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each word that may be an option, with its value."""
+def _long_options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The words that may be long options, with their values."""
     for word, following in zip(words, [*words[1:], ""], strict=True):
         name, sign, value = word.partition("=")
-        if short := _SHORT_VOLUME.fullmatch(word):
-            yield "--volume", short[1] or following
-        elif word.startswith("--"):
+        if word.startswith("--"):
             yield name, value if sign else following
 
 
 def _named_volume(option: str, value: str) -> str:
     """The name of the volume that an option mounts; empty for a folder of the machine, or a new volume."""
-    if option == "--volume":
+    if option in ("-v", "--volume"):
         source, sign, _ = value.partition(":")
         return source if sign and not source.startswith(("/", ".", "~")) else ""
     if option == "--mount":

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scaffold.engine.containers import daemon
+from scaffold.engine.containers import daemon, run_call
 from scaffold.engine.containers.choice import AUTOMATIC, DOCKER, find
 from scaffold.engine.containers.container_engine import EngineFailed
 from scaffold.engine.containers.podman import Podman
@@ -61,6 +61,7 @@ def restrict(call: str) -> str:
         ("inspect app", "inspect app"),
         ("inspect --type image app", f"inspect --type=image {NAMES}/app"),
         ("run --network container:app -v /a:/b -v /c node", "run --network container:app -v /a:/b -v /c node"),
+        ("run -it --rm --name=a node -v data:/a --network db", "run -it --rm --name=a node -v data:/a --network db"),
         ("version", "version"),
     ],
 )
@@ -118,6 +119,20 @@ def test_the_storage_of_podman_is_not_shared(tmp_path: Path) -> None:
     assert Podman("podman", tmp_path).restrict(["rm", "--all"]) == ["rm", "--all"]
 
 
+@pytest.mark.parametrize(
+    ("call", "options", "image"),
+    [
+        ("app test", [], 0),
+        ("-dit --rm app", [("-dit", ""), ("--rm", "")], 2),
+        ("--name app -e A=1 -eB=2 app npm --name x", [("--name", "app"), ("-e", "A=1"), ("-e", "B=2")], 5),
+        ("--name=app -tv a:/b -- app", [("--name", "app"), ("-v", "a:/b")], 4),
+        ("--name", [("--name", "")], 2),
+    ],
+)
+def test_the_image_of_docker_run(call: str, options: list[tuple[str, str]], image: int) -> None:
+    assert run_call.parse(call.split()) == (options, image)
+
+
 @pytest.fixture
 def build_docker(containers: Containers, tmp_path: Path) -> Run:
     """The `docker` of a build."""
@@ -141,7 +156,9 @@ def test_a_build_leaves_containers_and_images_of_others_alone(containers: Contai
     engine.run("create", "--name", "theirs", "theirs:1", "node")
     try:
         assert build_docker("run", "--name", "ours", base_name(), "node", "-e", "0").returncode == 0
-        assert build_docker("tag", base_name(), "ours:1").returncode == 0
+        assert build_docker("tag", base_name(), "ours").returncode == 0
+        done = build_docker("run", "--rm", "--name", "ours2", "ours", "node", "-p", "process.argv[1]", "ours")
+        assert done.stdout == "ours\n"
         listed = build_docker("ps", "--all", "--format", "{{.Names}}").stdout
         assert "ours" in listed.split()
         assert "theirs" not in listed.split()
