@@ -28,6 +28,7 @@ class Container:
 
     Attributes:
         enter: Runs a command in the network namespace of the container, or in a new one that the container gets.
+        variables: Environment variables of `enter`.
         prepare: Finds out whether it can start; empty where only its start does.
         start: Starts it, and passes its output on until its end.
         reason: Prints why it could not start; empty where `prepare` does.
@@ -41,6 +42,7 @@ class Container:
     stop: list[str]
     remove: list[str]
     inside: list[str]
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,14 @@ class ContainerEngine(ABC):
     @abstractmethod
     def run_options(self) -> list[str]:
         """Options of a container that a build runs."""
+
+    @abstractmethod
+    def restrict(self, words: Sequence[str]) -> list[str]:
+        """A call of a build that concerns only what belongs to its local AWS, since others may use the same storage.
+
+        Raises:
+            EngineFailed: It names something else, or is not rehearsed.
+        """
 
     @abstractmethod
     def task_options(self, name: str, hostname: str, entry_point: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -20,6 +20,7 @@ from typing import ClassVar
 
 from scaffold.engine.containers import pause
 from scaffold.engine.containers.container_engine import Container, ContainerEngine, EngineFailed, NoEngine
+from scaffold.engine.containers.shared_daemon import Belongings
 
 #: The label of containers: the folder of their local AWS.
 LABEL = "io.gitops-scaffold.folder"
@@ -29,7 +30,9 @@ SETTINGS = "docker-host"
 
 _SOCKET = "unix://"
 _PREFIX = "localhost/gitops-scaffold"
-_SECONDS = 30.0
+# One call of the trial and one of the removal together are shorter than the start of local AWS may take.
+_SECONDS = 20.0
+_REMOVAL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,10 @@ class Docker(ContainerEngine):
         """Options of a container that a build runs."""
         return [f"--label={LABEL}={self.folder}"]
 
+    def restrict(self, words: Sequence[str]) -> list[str]:
+        """The call of a build, where it concerns only what belongs to this local AWS."""
+        return Belongings(self.run, LABEL, str(self.folder), self._names).restrict(words)
+
     def task_options(self, name: str, hostname: str, entry_point: Sequence[str]) -> tuple[list[str], list[str]]:
         """Options of a container of a task, and the rest of its entry point. The network that it joins is created."""
         self._hold_network(name, f"--hostname={hostname}" if hostname else "")
@@ -118,11 +125,12 @@ class Docker(ContainerEngine):
 
     def remove_all(self) -> None:
         """Remove the containers and images of this local AWS."""
-        self._remove_containers(self.run("ps", "--all", "--quiet", "--filter", f"label={LABEL}={self.folder}").split())
-        images = self.run("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+        labelled = f"label={LABEL}={self.folder}"
+        self._remove_containers(self.run("ps", "--all", "--quiet", "--filter", labelled, seconds=_SECONDS).split())
+        images = self.run("images", "--format", "{{.Repository}}:{{.Tag}}", seconds=_SECONDS).split()
         own = [image for image in images if image.startswith(f"{self._names}/")]
         if own:
-            self.run("rmi", "--force", *own)
+            self.run("rmi", "--force", *own, seconds=_REMOVAL_SECONDS)
 
     def remove_forgotten(self) -> None:
         """Remove containers that do not run, of a local AWS whose folder was deleted, as when a machine starts."""
@@ -135,44 +143,50 @@ class Docker(ContainerEngine):
     def _forgotten(self) -> Iterator[str]:
         ended = [word for status in ("created", "exited", "dead") for word in ("--filter", f"status={status}")]
         shown = f'{{{{.ID}}}} {{{{.Label "{LABEL}"}}}}'
-        for line in self.run("ps", "--all", *ended, "--filter", f"label={LABEL}", "--format", shown).splitlines():
+        options = *ended, "--filter", f"label={LABEL}", "--format", shown
+        for line in self.run("ps", "--all", *options, seconds=_SECONDS).splitlines():
             identifier, _, folder = line.partition(" ")
             if not Path(folder).parent.exists():
                 yield identifier
 
     def _remove_containers(self, containers: list[str]) -> None:
         if containers:
-            self.run("rm", "--force", "--volumes", *containers)
+            self.run("rm", "--force", "--volumes", *containers, seconds=_REMOVAL_SECONDS)
 
-    def _hold_network(self, name: str, *options: str, word: str = "") -> None:
+    def _hold_network(self, name: str, *options: str, word: str = "", seconds: float | None = None) -> None:
         """Start a container that holds a network namespace."""
         self.run(
             *("run", "--detach", "--network=none", "--name", _holder(name), f"--label={LABEL}={self.folder}"),
             *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--log-driver=none"),
             *filter(None, options),
             *(self.own_name("pause"), pause.PROGRAM, *filter(None, [word])),
+            seconds=seconds,
         )
 
     def check_network(self) -> None:
         """Check that containers run on this machine, and that this user may enter their networks.
 
+        Where it fails, its container is left for `remove_all`.
+
         Raises:
             NoEngine: They do not, or it may not.
+            EngineFailed: The daemon refuses something, or does not answer in time.
         """
         name, word = f"check-{secrets.token_hex(8)}", secrets.token_hex(16)
+        self._hold_network(name, word=word, seconds=_SECONDS)
+        process = self.run("inspect", "--format", "{{.State.Pid}}", _holder(name), seconds=_SECONDS)
+        # The daemon may be in a virtual machine, or this process in a container.
+        with suppress(OSError):
+            if word.encode() not in Path("/proc", process, "cmdline").read_bytes():
+                raise NoEngine("Docker runs its containers on another machine")
         try:
-            self._hold_network(name, word=word)
-            process = self.run("inspect", "--format", "{{.State.Pid}}", _holder(name))
-            # The daemon may be in a virtual machine, or this process in a container.
-            with suppress(OSError):
-                if word.encode() not in Path("/proc", process, "cmdline").read_bytes():
-                    raise NoEngine("Docker runs its containers on another machine")
-            entered = subprocess.run([*_enter(process), "true"], capture_output=True, check=False)
-            if entered.returncode:
-                raise NoEngine("this user may not enter the networks of Docker's containers")
-        finally:
-            with suppress(EngineFailed):
-                self.run("rm", "--force", _holder(name))
+            command = [*_enter(process), "true"]
+            entered = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise NoEngine(f"the network of Docker's container is not entered within {_SECONDS:g} seconds") from error
+        if entered.returncode:
+            raise NoEngine("this user may not enter the networks of Docker's containers")
+        self._remove_containers([_holder(name)])
 
 
 def prepare(folder: Path, path: str, downloads: Mapping[str, str], host: str) -> Docker:
@@ -200,14 +214,14 @@ def prepare(folder: Path, path: str, downloads: Mapping[str, str], host: str) ->
     found = Docker(program, folder, host=host)
     for name in ("home", "tmp"):
         (folder / name).mkdir(parents=True)
-    (folder / SETTINGS).write_text(host)  # Before there is anything to remove.
     try:
         shown = found.run("version", "--format", "{{.Server.Version}} {{.Server.Arch}}", seconds=_SECONDS)
+        (folder / SETTINGS).write_text(host)  # Before there is anything to remove.
         version, _, architecture = shown.partition(" ")
         archive = folder / "pause.tar"
         if not pause.write(archive, architecture):
             raise NoEngine(f"Docker runs on {architecture}, and local AWS knows it on amd64 and arm64 only")
-        found.run("import", archive, found.own_name("pause"))
+        found.run("import", archive, found.own_name("pause"), seconds=_SECONDS)
         found.check_network()
         found.remove_forgotten()
     except EngineFailed as error:

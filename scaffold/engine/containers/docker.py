@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scaffold.engine.containers import choice
+from scaffold.engine.containers import choice, run_call
 from scaffold.engine.containers.archives import push
 from scaffold.engine.containers.container_engine import EngineFailed
 from scaffold.engine.images import docker_commands
@@ -66,7 +66,7 @@ class Docker:
         if code is not None:
             return code
         if words and words[0] in _SAME:
-            return self._engine_call(words[0], *self._with_own_names(words[1:]))
+            return self._engine_call(*self._engine.restrict(words))
         raise BuildFailed(f"not rehearsed: docker {' '.join(words[:2])}")
 
     def inspect(self, words: Sequence[str]) -> int:
@@ -111,7 +111,8 @@ class Docker:
             else:
                 others = ["--build-context", context, *others]
         tags = [word for tag in options.tag for word in ("--tag", self._engine.own_name(tag))]
-        code = self._engine_call("build", *self._engine.build_options(), *tags, *others)
+        call = self._engine.restrict(["build", *self._engine.build_options(), *tags, *others])
+        code = self._engine_call(*call)
         if code == 0 and options.push:
             for tag in options.tag:
                 self._push(tag)
@@ -127,8 +128,12 @@ class Docker:
 
     def run(self, words: Sequence[str]) -> int:
         """Run a container without a network, unless the call names one."""
-        network = [] if any(word.startswith(("--network", "--net=")) for word in words) else ["--network=none"]
-        return self._engine_call("run", *self._engine.run_options(), *network, *self._with_own_names(words))
+        options, position = run_call.parse(words)
+        network = [] if any(name in ("--net", "--network") for name, _ in options) else ["--network=none"]
+        image = [self._name(one) for one in words[position : position + 1]]
+        command = words[position + 1 :]
+        call = ["run", *self._engine.run_options(), *network, *words[:position], *image, *command]
+        return self._engine_call(*self._engine.restrict(call))
 
     def tag(self, words: Sequence[str]) -> int:
         """Give an image another name."""
@@ -136,8 +141,7 @@ class Docker:
         parser.add_argument("image")
         parser.add_argument("name")
         options = parser.parse_args(words)
-        (image,) = self._with_own_names([options.image])
-        return self._engine_call("tag", image, self._engine.own_name(options.name))
+        return self._engine_call("tag", self._name(options.image), self._engine.own_name(options.name))
 
     def _fetch(self, image: str, platform: str = "") -> None:
         """Have an image in the storage."""
@@ -165,11 +169,10 @@ class Docker:
         )
         print(f"pushed {pushed} as {tag}, built by {self._engine.name} {self._engine.version}", file=sys.stderr)
 
-    def _with_own_names(self, words: Sequence[str]) -> list[str]:
-        """A call with the storage's names of the images that builds have named."""
-        engine = self._engine
-        own = {word: engine.own_name(word) for word in words if not word.startswith("-")}
-        return [own[word] if own.get(word, word) != word and engine.has(own[word]) else word for word in words]
+    def _name(self, image: str) -> str:
+        """The storage's name of an image that a build has named, unless the image is a public one."""
+        own = self._engine.own_name(image)
+        return own if own != image and self._engine.has(own) else image
 
     def _engine_call(self, *words: str) -> int:
         command = [self._engine.program, *words]

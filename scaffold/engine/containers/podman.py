@@ -72,6 +72,10 @@ class Podman(ContainerEngine):
         """Options of a container that a build runs."""
         return ["--http-proxy=false"]
 
+    def restrict(self, words: Sequence[str]) -> list[str]:
+        """The call itself: the storage belongs to one local AWS."""
+        return list(words)
+
     def task_options(self, name: str, hostname: str, entry_point: Sequence[str]) -> tuple[list[str], list[str]]:  # noqa: ARG002
         """Options of a container of a task, and no further words."""
         # The network is that of the process that starts the container: it has a namespace of its own.
@@ -92,6 +96,7 @@ class Podman(ContainerEngine):
             stop=[self.program, "stop", "--time", str(stop_timeout), name],
             remove=[self.program, "rm", "--force", "--time", "0", name],
             inside=[self.program, "exec", name],
+            variables=self._entering,
         )
 
     @property
@@ -100,8 +105,12 @@ class Podman(ContainerEngine):
         unshare = ["unshare", "--net", "--fork", "--kill-child"]
         if os.geteuid() == 0:
             return unshare
-        settings = [f"{name}={value}" for name, value in self.environment.items()]
-        return ["env", *settings, self.program, "unshare", *unshare]
+        return [self.program, "unshare", *unshare]
+
+    @property
+    def _entering(self) -> dict[str, str]:
+        """The environment variables of that command. A proxy's password would be seen in its arguments."""
+        return {} if os.geteuid() == 0 else self.environment
 
     def check_namespaces(self) -> None:
         """Check that a container can be made for an ordinary user.
@@ -119,7 +128,7 @@ class Podman(ContainerEngine):
         try:
             inside = subprocess.run(
                 [*self._enter, self.program, "init", name],
-                env={"PATH": os.environ.get("PATH", os.defpath)},
+                env={"PATH": os.environ.get("PATH", os.defpath), **self._entering},
                 capture_output=True,
                 text=True,
                 timeout=_SECONDS,

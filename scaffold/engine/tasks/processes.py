@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -69,31 +69,24 @@ class Process:
     """
 
     def __init__(self, program: Program, endpoint_port: int) -> None:
-        self._control, control = socket.socketpair()
-        self._connections, connections = socket.socketpair()
-        self._one_at_a_time = threading.Lock()
         prefix = tuple(program.container.enter) if program.container else namespaces()
         self.isolated = bool(prefix)
         self.listener: socket.socket | None = None
-        sockets = (control.fileno(), connections.fileno())
-        command = [*prefix, sys.executable, "-I", "-S", str(_SUPERVISOR), *map(str, sockets)]
-        with control, connections:
-            self._supervisor = subprocess.Popen(
-                command,
-                env={name: os.environ[name] for name in _NEEDED if name in os.environ},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=sockets,
-                start_new_session=True,
-            )
-        assert self._supervisor.stderr is not None  # noqa: S101
-        self.log: IO[bytes] = self._supervisor.stderr
-        self._said = self._control.makefile("rb")
+        self._one_at_a_time = threading.Lock()
         task = asdict(program) | {"isolated": self.isolated, "endpoint_port": endpoint_port}
-        self._control.sendall(json.dumps(task).encode() + b"\n")
-        if self.isolated:
-            self.listener = self._receive()
+        with ExitStack() as failed:
+            self._control, control = map(failed.enter_context, socket.socketpair())
+            self._connections, connections = map(failed.enter_context, socket.socketpair())
+            self._supervisor = _supervisor(program, prefix, control, connections)
+            assert self._supervisor.stderr is not None  # noqa: S101
+            self.log: IO[bytes] = self._supervisor.stderr
+            self._said = self._control.makefile("rb")
+            for undo in (self.close, self._supervisor.wait, self._supervisor.kill):
+                failed.callback(undo)
+            self._control.sendall(json.dumps(task).encode() + b"\n")
+            if self.isolated:
+                self.listener = self._receive()
+            failed.pop_all()
 
     def listen(self, heard: Callable[[dict[str, Any]], None]) -> None:
         """Call a function with each report, and return when the process has ended."""
@@ -140,6 +133,24 @@ class Process:
         if not said:
             raise ConnectionResetError("the task has stopped")
         return socket.socket(fileno=numbers[0]) if numbers else None
+
+
+def _supervisor(
+    program: Program, prefix: tuple[str, ...], control: socket.socket, connections: socket.socket
+) -> subprocess.Popen[bytes]:
+    """Start the supervisor of a program, which gets the sockets."""
+    needed = {name: os.environ[name] for name in _NEEDED if name in os.environ}
+    with control, connections:
+        sockets = (control.fileno(), connections.fileno())
+        return subprocess.Popen(
+            [*prefix, sys.executable, "-I", "-S", str(_SUPERVISOR), *map(str, sockets)],
+            env=needed | dict(program.container.variables if program.container else {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=sockets,
+            start_new_session=True,
+        )
 
 
 @functools.cache

@@ -130,10 +130,15 @@ class Runner:
         program, ports = self._program(container, image, variables)
         if order.exits:
             program = replace(program, command=["/bin/sh", "-c", f"echo '{_REQUESTED_EXIT}'; exit 1"])
-        with self._lock:
-            process = self._process = None if self._ordered else Process(program, aws.address[1])
+        process = None
+        try:
+            with self._lock:
+                if self._ordered is None:
+                    process = self._process = Process(program, aws.address[1])
+        finally:
+            if process is None:
+                self._discard(program)
         if process is None:
-            self._discard(program)
             return
         relay = None
         try:
@@ -150,7 +155,7 @@ class Runner:
             process.close()
 
     def _discard(self, program: Program) -> None:
-        """Remove the container of a task that was stopped before its start."""
+        """Remove the container of a task that was stopped before its start, or cannot be started."""
         if program.container is not None:
             subprocess.run(program.container.remove, env=program.environment, capture_output=True, check=False)
 

@@ -11,6 +11,7 @@ import pytest
 from scaffold.core.errors import ScaffoldError
 from scaffold.engine.containers.choice import AUTOMATIC, NONE, PODMAN, Choice, find
 from scaffold.engine.containers.container_engine import NoEngine
+from scaffold.engine.containers.podman import Podman
 from scaffold.local.environment import running_local_aws
 
 
@@ -45,3 +46,12 @@ def test_local_aws_does_not_start_without_the_required_engine(tmp_path: Path, mo
     ):
         pass
     assert "SCAFFOLD_CONTAINER_ENGINE=none" in refused.value.remedy
+
+
+def test_passwords_of_proxies_are_not_in_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    proxies = {"HTTP_PROXY": "http://user:password@127.0.0.1:9"}
+    made = Podman("podman", tmp_path, proxies=proxies).container("task", 5)
+    commands = made.enter + made.prepare + made.start + made.stop + made.remove + made.inside
+    assert not [word for word in commands if "password" in word]
+    assert made.variables["HTTP_PROXY"] == proxies["HTTP_PROXY"]

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from scaffold.engine.containers.container_engine import Container
 from scaffold.engine.tasks import processes
 from scaffold.engine.tasks.processes import HealthCheck, Process, Program, free_port
 
@@ -103,6 +104,43 @@ def test_a_program_that_cannot_start_says_so(run: Callable[..., Run], tmp_path: 
     made.process.close()
 
 
+class Kept(Process):
+    """Is there after its start has failed, too."""
+
+    made: Process
+
+    def __init__(self, program: Program) -> None:
+        Kept.made = self
+        super().__init__(program, 4566)
+
+
+@pytest.mark.parametrize("enter", ["/bin/false", "/absent/nsenter"])
+def test_nothing_is_left_of_a_process_whose_namespace_cannot_be_entered(enter: str, tmp_path: Path) -> None:
+    container = Container([enter], [], [], [], [], [], [])
+    with pytest.raises(OSError, match=r"stopped|Broken pipe|reset|No such file"):
+        Kept(Program([], {}, str(tmp_path), 1, container=container))
+    made = Kept.made
+    assert (made._control.fileno(), made._connections.fileno()) == (-1, -1)
+    if enter == "/bin/false":
+        assert made._supervisor.returncode is not None
+        assert made.log.closed
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the arguments of another process are read in /proc")
+def test_variables_to_enter_a_namespace_are_not_arguments(tmp_path: Path) -> None:
+    prefix = list(processes.namespaces())
+    if not prefix:
+        pytest.skip("namespaces are not permitted here")
+    container = Container(prefix, [], [], [], [], [], [], {"HTTP_PROXY": "http://user:password@127.0.0.1:9"})
+    made = Process(Program(["sleep", "60"], {"PATH": os.defpath}, str(tmp_path), 1, container=container), 4566)
+    supervisor = Path(f"/proc/{made._supervisor.pid}")
+    said = [(supervisor / name).read_text() for name in ("cmdline", "environ")]
+    made.kill()
+    made.listen(lambda _report: None)
+    made.close()
+    assert ["password" in one for one in said] == [False, True]
+
+
 def test_sigterm_first_and_sigkill_after_the_stop_timeout(run: Callable[..., Run]) -> None:
     polite = run(
         "import os, signal, time; signal.signal(signal.SIGTERM, lambda *_: os._exit(5));"
@@ -186,7 +224,8 @@ def test_nothing_survives_kill_9(tmp_path: Path, isolated: bool, victim: str) ->
     program = [sys.executable, "-I", "-S", "-c", code if isolated else grandchild]
     engine = f"""
         import threading, time
-        from scaffold.engine.tasks import processes
+        from scaffold.engine.containers.container_engine import Container
+from scaffold.engine.tasks import processes
         if not {isolated}: processes.namespaces = tuple
         made = processes.Process(processes.Program({program!r}, {{"PATH": "/bin"}}, {str(tmp_path)!r}, 5), 4566)
         threading.Thread(target=made.listen, args=(lambda report: None,), daemon=True).start()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import queue
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from scaffold.engine.containers.container_engine import Container
 from scaffold.engine.credentials import Credentials
 from scaffold.engine.tasks import runner
 from scaffold.engine.tasks.aws import Aws
 from scaffold.engine.tasks.images import Image
+from scaffold.engine.tasks.processes import Program
 from scaffold.engine.tasks.runner import Host, Order, Runner
 
 
@@ -95,3 +98,14 @@ def test_a_process_without_relay_is_killed(tmp_path: Path, monkeypatch: pytest.M
     image = Image("sha256:0", tmp_path, {"Entrypoint": ["node"], "Cmd": ["main.js"]})
     assert ends(image)["reason"] == "CannotStartContainerError: RuntimeError: the event loop is closed"
     assert len(killed) == 1
+
+
+def test_the_container_of_a_task_whose_process_cannot_start_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed = tmp_path / "removed"
+    container = Container(["/bin/false"], [], [], [], [], ["touch", str(removed)], [])
+    program = Program([], {"PATH": os.defpath}, str(tmp_path), 1, container=container)
+    monkeypatch.setattr(Runner, "_program", lambda *_: (program, {}))
+    assert ends(Image("sha256:0", tmp_path, {}))["reason"].startswith("CannotStartContainerError: ")
+    assert removed.exists()
