@@ -16,7 +16,7 @@ PARTS = ("balancer", "builds", "executors", "metrics", "pipeline", "tasks")
 #: Tests of how the engine works, or of the kit's files in it, which AWS says nothing about.
 MECHANICS = {
     *(f"builds/test_{name}.py" for name in ("aws_command", "files", "log", "run", "service", "shell")),
-    *(f"tasks/test_{name}.py" for name in ("images", "processes", "runner")),
+    *(f"tasks/test_{name}.py" for name in ("images", "processes", "runner", "worker")),
     "executors/test_failing.py",
 }
 OF_THE_ENGINE = {
