@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -16,12 +17,13 @@ from botocore.exceptions import ClientError
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.environment import local_aws
 from tests.conftest import isolated
-from tools.sandbox import report
-from tools.sandbox.account import Account
+from tools.sandbox import cli, report
+from tools.sandbox.account import Account, denied
 from tools.sandbox.cleaning import clean_up
 from tools.sandbox.document import PAGE, assumptions
+from tools.sandbox.git import environment
 from tools.sandbox.registry import Probe, probes
-from tools.sandbox.runner import run
+from tools.sandbox.runner import judge, run
 from tools.sandbox.sandbox import Sandbox
 from tools.sandbox.scenario import Scenario
 from tools.sandbox.state import TAG, State
@@ -48,6 +50,13 @@ def account(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Accou
 @pytest.fixture
 def state(tmp_path: Path) -> State:
     return State.new(tmp_path / "runs", ACCOUNT, "us-east-1")
+
+
+class Terminal(io.StringIO):
+    """A terminal at which Ctrl-D was pressed."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def nothing(line: str) -> None:
@@ -92,6 +101,34 @@ def test_without_a_confirmation_nothing_is_created(variables: dict[str, str], tm
     assert f"Account {ACCOUNT}" in done.stdout
     assert "Give --yes." in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_region_is_that_of_aws_region(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    found = Account.of_environment()
+    assert found.region == "eu-central-1"
+    child = environment(found)
+    assert (child["AWS_REGION"], child["AWS_DEFAULT_REGION"]) == ("eu-central-1", "eu-central-1")
+
+
+def test_the_end_of_the_input_is_no_confirmation(
+    account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli.sys, "stdin", Terminal())
+    monkeypatch.setattr(cli.signal, "signal", lambda number, handler: None)
+    assert cli.main(["--only", "missing-export", "--folder", str(tmp_path / "runs")]) == 1
+    assert "nothing was created" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_in_progress_is_not_cleaned_up(variables: dict[str, str], state: State, tmp_path: Path) -> None:
+    state.record("bucket", "of-a-run-in-progress")
+    done = sandbox("--clean-up", "--folder", str(state.path.parent), cwd=tmp_path, **variables)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == f"The run {state.run} is in progress.\n"
+    assert State.read(state.path).resources == state.resources
 
 
 def test_a_probe_runs_and_leaves_nothing(variables: dict[str, str], account: Account, tmp_path: Path) -> None:
@@ -197,6 +234,73 @@ def test_cleaning_up_leaves_what_is_not_of_the_run(account: Account, state: Stat
         cloudformation.delete_stack(StackName=name)
 
 
+ERRORS = {
+    "ExpiredToken": "The security token included in the request is expired",
+    "Throttling": "Rate exceeded",
+    "AccessDenied": "User: me is not authorized to perform: kms:Decrypt on resource: key",
+}
+
+
+@pytest.fixture(params=ERRORS)
+def refusal(request: pytest.FixtureRequest) -> ClientError:
+    return ClientError({"Error": {"Code": request.param, "Message": ERRORS[request.param]}}, "Any")
+
+
+def test_a_failure_of_one_deletion_stops_no_other(account: Account, state: State, refusal: ClientError) -> None:
+    def fail(**_: object) -> None:
+        raise refusal
+
+    s3 = account.client("s3")
+    for name in (f"{state.run}-one", f"{state.run}-two"):
+        state.record("stack", name)
+        state.record("bucket", name)
+    state.record("service", state.run)
+    account.client("cloudformation").meta.events.register("before-call.cloudformation.DescribeStacks", fail)
+    s3.meta.events.register("before-call.s3.GetBucketTagging", fail)
+    left = clean_up(account, state, nothing)
+    kinds = [sentence.split()[1] for sentence in left]
+    assert kinds == ["service", "bucket", "bucket", "stack", "stack"]
+    assert all(refusal.response["Error"]["Message"] in sentence for sentence in left[1:])
+    assert len(State.read(state.path).resources) == 5
+
+
+@pytest.mark.parametrize(
+    ("identifier", "call"), [("import-in-output", "DeleteStack"), ("missing-export", "CreateChangeSet")]
+)
+def test_a_refusal_for_another_reason_decides_nothing(
+    account: Account, state: State, refusal: ClientError, identifier: str, call: str
+) -> None:
+    def fail(**_: object) -> None:
+        raise refusal
+
+    events = account.client("cloudformation").meta.events
+    events.register(f"before-call.cloudformation.{call}", fail)
+    verdict = judge(probes()[identifier], Sandbox(account, state, nothing))
+    events.unregister(f"before-call.cloudformation.{call}", fail)
+    assert clean_up(account, state, nothing) == []
+    assert (verdict.outcome, verdict.failed) == ("undecided", True)
+    assert refusal.response["Error"]["Message"] in verdict.evidence
+
+
+def test_a_denial_for_another_reason_decides_nothing(refusal: ClientError) -> None:
+    def call() -> None:
+        raise refusal
+
+    with pytest.raises((ClientError, Undecided), match=ERRORS[refusal.response["Error"]["Code"]]):
+        denied(call, "cloudformation:SetStackPolicy")
+
+
+def test_a_denial_by_the_organization_decides_nothing() -> None:
+    action = "cloudformation:SetStackPolicy"
+    message = f"User: me is not authorized to perform: {action} with an explicit deny in a service control policy"
+
+    def call() -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": message}}, "Any")
+
+    with pytest.raises(Undecided, match=action):
+        denied(call, action)
+
+
 def test_the_record_of_a_run_outlives_it(state: State) -> None:
     state.record("stack", "one")
     state.record("registry", "two", scanType="BASIC")
@@ -207,4 +311,4 @@ def test_the_record_of_a_run_outlives_it(state: State) -> None:
     assert [one.name for one in read.resources] == ["one", "two"]
     read.forget(read.resources[0])
     assert [one.name for one in State.read(state.path).resources] == ["two"]
-    assert list(state.path.parent.iterdir()) == [state.path]
+    assert sorted(state.path.parent.iterdir()) == [state.path, state.path.with_suffix(".lock")]

@@ -20,12 +20,18 @@ from .verdicts import Outcome, Verdict
 
 # In examples of AWS's documentation.
 _EXAMPLE_ACCOUNT = "123456789012"
+_CALLER = "caller"
 _STYLES = {Outcome.PROVED: "green", Outcome.REFUTED: "bold red", Outcome.UNDECIDED: "yellow"}
 
 
 def publishable(verdict: Verdict, account: Account) -> Verdict:
-    """A verdict without the account's id, and without what looks like a secret."""
-    shown = verdict.without(account.id, _EXAMPLE_ACCOUNT)
+    """A verdict without the account's id, the caller's name, and what looks like a secret."""
+    # An ARN of an assumed role ends with the name of the session, often a person's address.
+    caller = account.arn.rpartition(":")[2]
+    shown = verdict.without(caller, _CALLER) if "/" in caller else verdict
+    name = caller.rpartition("/")[2]
+    shown = shown.without(name, _CALLER) if "@" in name else shown
+    shown = shown.without(account.id, _EXAMPLE_ACCOUNT)
     return Verdict(shown.outcome, redact(shown.evidence), redact(shown.question), shown.failed)
 
 
@@ -40,9 +46,9 @@ def document(verdicts: Mapping[str, Verdict], account: Account, day: date) -> di
     return {"schema_version": 1, "date": day.isoformat(), "version": __version__, **where, "assumptions": rows}
 
 
-def write(report: dict[str, Any], folder: Path) -> Path:
-    """Write the report to a file with its date in its name."""
-    path = folder / f"unproven-{report['date']}.json"
+def write(report: dict[str, Any], folder: Path, run: str) -> Path:
+    """Write the report to a file with its date and the name of the run in its name."""
+    path = folder / f"unproven-{report['date']}-{run}.json"
     path.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     return path
 
