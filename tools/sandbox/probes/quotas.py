@@ -48,7 +48,9 @@ def quota_codes(sandbox: Sandbox) -> Verdict:
     pairs = [(region, quota) for region in regions for quota in _QUOTAS]
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda pair: _default(sandbox, pair[1], pair[0]), pairs))
-    unknown, unread, renamed = [], [], []
+    unknown: list[str] = []
+    unread: list[str] = []
+    renamed: list[str] = []
     for (region, quota), answer in zip(pairs, answers, strict=True):
         if isinstance(answer, str):
             # Policies of the organization may deny a region, and not all regions are always there.
