@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -137,11 +137,13 @@ def _run(options: argparse.Namespace) -> int:
             path = report.write(written, options.folder, state.run)
         finally:
             left = [] if options.keep else _clean(account, state)
-    if options.json:
-        print(json.dumps(written, indent=2))
-    else:
-        report.show(ordered, Console())
-        _tell(f"The report for an issue is {path}.")
+    # What has ended the run may have closed the terminal.
+    with suppress(OSError) if stopped else nullcontext():
+        if options.json:
+            print(json.dumps(written, indent=2))
+        else:
+            report.show(ordered, Console())
+    _tell(f"The report for an issue is {path}.")
     if stopped:
         raise stopped
     return exit_code(verdicts.values()) or (EXIT_REFUTED if left else 0)

@@ -147,7 +147,9 @@ def destroy(account: Account, state: State) -> None:
         Kept: Something of it is left.
     """
     if not state.clone.is_dir():
-        raise stack_cleaning.Kept(f"its clone {state.clone} is missing, so that only its stacks with tags are deleted.")
+        raise stack_cleaning.Kept(
+            f"its clone {state.clone} is missing; delete its stacks in the console, then the record {state.path}."
+        )
     pages = account.client("cloudformation").get_paginator("describe_stacks").paginate()
     # The stacks of task definitions have no tags, but the deploy roles of the service.
     deploy_roles = f":role/{state.run}/deploy/{state.run}-"
@@ -166,7 +168,7 @@ def destroy(account: Account, state: State) -> None:
 
 def _is_expected(kept: dict[str, Any]) -> bool:
     """Whether something is kept whatever the run does: a key in its waiting period, or a service-linked role."""
-    return kept["reason"] == "waiting-period" or kept["type"] == "service-linked-role"
+    return (kept["type"], kept["reason"]) == ("service-linked-role", "shared") or kept["reason"] == "waiting-period"
 
 
 def scaffold(

@@ -22,17 +22,16 @@ class Kept(Exception):
 def delete_all(account: Account, state: State, tell: Callable[[str], None]) -> list[str]:
     """Delete the stacks of a run: a sentence for each that is left."""
     # The role of a stack has to exist until the stack is deleted.
-    needed: set[str] = set()
     left: dict[str, str] = {}
     for with_role in (True, False):
         for _ in range(_ROUNDS):
             stacks = _existing(account, state, left)
-            needed = {stack["RoleARN"].rpartition("/")[2] for _, stack in stacks if "RoleARN" in stack}
+            needed = frozenset(stack["RoleARN"].rpartition("/")[2] for _, stack in stacks if "RoleARN" in stack)
             now = [one for one in stacks if ("RoleARN" in one[1]) is with_role]
             if not now:
                 break
             tell(f"Cleaning up: {len(now)} stacks")
-            _round(account, state, now, frozenset() if with_role else frozenset(needed), left)
+            _round(account, state, now, frozenset() if with_role else needed, left)
     remaining = [one.name for one in state.resources if one.kind == "stack"]
     return [f"The stack {name} is left: {left.get(name, 'it was not deleted.')}" for name in reversed(remaining)]
 
@@ -43,13 +42,12 @@ def _existing(account: Account, state: State, left: dict[str, str]) -> list[tupl
     for resource in [one for one in reversed(state.resources) if one.kind == "stack"]:
         try:
             stack = own(account, state, resource.name)
+            if stack is None:
+                state.forget(resource)
+            else:
+                found.append((resource, stack))
         except Exception as error:
             left[resource.name] = said(error)
-            continue
-        if stack is None:
-            state.forget(resource)
-        else:
-            found.append((resource, stack))
     return found
 
 
@@ -75,14 +73,12 @@ def _round(
             left[resource.name] = said(error)
     for resource, stack in begun:
         try:
-            status = _end(account, stack["StackId"])
+            if status := _end(account, stack["StackId"]):
+                left[resource.name] = f"its status is {status}."
+            else:
+                state.forget(resource)
         except Exception as error:
             left[resource.name] = said(error)
-            continue
-        if status:
-            left[resource.name] = f"its status is {status}."
-        else:
-            state.forget(resource)
 
 
 def own(account: Account, state: State, name: str) -> dict[str, Any] | None:
