@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.environment import local_aws
 from tests.conftest import isolated
-from tools.sandbox import cli, report
+from tools.sandbox import cli, report, scanning
 from tools.sandbox.account import Account, denied
 from tools.sandbox.cleaning import clean_up
 from tools.sandbox.document import PAGE, assumptions
 from tools.sandbox.git import environment
 from tools.sandbox.registry import Probe, probes
+from tools.sandbox.roles import allow, role, trust
 from tools.sandbox.runner import judge, run
 from tools.sandbox.sandbox import Sandbox
 from tools.sandbox.scenario import Scenario
+from tools.sandbox.stacks import Stack, template
 from tools.sandbox.state import TAG, State
 from tools.sandbox.verdicts import Undecided, Verdict, decided, exit_code, failed, proved, refuted, undecided
 
@@ -57,6 +61,9 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+ROLE = {"Arn": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}}}
 
 
 def nothing(line: str) -> None:
@@ -193,11 +200,13 @@ def test_exit_codes() -> None:
 
 def test_a_report_has_neither_the_account_nor_secrets(account: Account) -> None:
     account.id = "210987654321"
-    evidence = "arn:aws:iam::210987654321:role/a with AKIAQ3EGRT5ZPLANTED0"
+    account.arn = "arn:aws:sts::210987654321:assumed-role/Admin/jane@example.com"
+    evidence = f"arn:aws:iam::210987654321:role/a with AKIAQ3EGRT5ZPLANTED0 by {account.arn}, jane@example.com"
     shown = report.publishable(refuted(evidence), account)
     text = json.dumps(report.document({"a": shown}, account, date(2026, 11, 26)))
     assert "arn:aws:iam::123456789012:role/a" in text
     assert "AKIAQ3EGRT5ZPLANTED0" not in text
+    assert "jane" not in text
 
 
 def test_cleaning_up_leaves_what_is_not_of_the_run(account: Account, state: State) -> None:
@@ -262,6 +271,81 @@ def test_a_failure_of_one_deletion_stops_no_other(account: Account, state: State
     assert kinds == ["service", "bucket", "bucket", "stack", "stack"]
     assert all(refusal.response["Error"]["Message"] in sentence for sentence in left[1:])
     assert len(State.read(state.path).resources) == 5
+
+
+def test_a_stack_that_is_left_keeps_its_role_and_stops_no_other(account: Account, state: State) -> None:
+    cloudformation = account.client("cloudformation")
+    box = Sandbox(account, state, nothing)
+    text = template({"Role": role(trust(service="cloudformation.amazonaws.com"), allow("sns:*"))}, Outputs=ROLE)
+    arn = Stack.create(box, "giving", text, Capabilities=["CAPABILITY_IAM"]).outputs["Arn"]
+    Stack.create(box, "other", template())
+    stuck = Stack.create(box, "stuck", template(), RoleARN=arn)
+
+    def fail(params: dict[str, str], **_: object) -> None:
+        if params["StackName"] == stuck.id:
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": "It is stuck"}}, "DeleteStack")
+
+    event = "provide-client-params.cloudformation.DeleteStack"
+    cloudformation.meta.events.register(event, fail)
+    left = clean_up(account, state, nothing)
+    cloudformation.meta.events.unregister(event, fail)
+    first, second = left
+    assert stuck.name in first
+    assert "It is stuck" in first
+    assert box.name("giving") in second
+    assert arn.rpartition("/")[2] in second
+    assert clean_up(account, state, nothing) == []
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_the_scanning_configuration_is_restored_where_it_is_the_runs(account: Account, state: State, own: bool) -> None:
+    set_to: list[object] = []
+    rules = scanning.rules(state.run if own else "another")
+    current = {"scanningConfiguration": {"scanType": "ENHANCED", "rules": rules}}
+    events = account.client("ecr").meta.events
+    answered = AWSResponse("", 200, {}, None), current
+    events.register("before-call.ecr.GetRegistryScanningConfiguration", lambda **_: answered)
+    events.register(
+        "provide-client-params.ecr.PutRegistryScanningConfiguration", lambda params, **_: set_to.append(params)
+    )
+    events.register("before-call.ecr.PutRegistryScanningConfiguration", lambda **_: (answered[0], {}))
+    state.record(scanning.CONFIGURATION, ACCOUNT, scanType="BASIC", rules=[])
+    assert clean_up(account, state, nothing) == []
+    assert set_to == ([{"scanType": "BASIC", "rules": []}] if own else [])
+    assert not state.path.exists()
+
+
+def test_a_run_ends_at_its_limit(account: Account, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.sandbox.sandbox._LIMIT", timedelta(hours=-1))
+
+    def waits(box: Sandbox) -> Verdict:
+        return proved(box.wait(lambda: "", "anything"))
+
+    (verdict,) = verdicts_of(waits, account=account, state=state)
+    assert verdict == failed("the run has taken more than -1 hours")
+
+
+def test_a_closed_terminal_does_not_end_a_run(variables: dict[str, str], account: Account, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [*COMMAND, "--only", "missing-export", "--yes", "--json", "--folder", str(tmp_path / "runs")],
+            cwd=tmp_path,
+            env=isolated(tmp_path) | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=writer,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["assumptions"][0]["verdict"] == "proved"
+    stacks = account.client("cloudformation").describe_stacks()["Stacks"]
+    assert [one for one in stacks if one["StackName"].startswith("sbx-")] == []
 
 
 @pytest.mark.parametrize(
