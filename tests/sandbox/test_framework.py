@@ -297,6 +297,22 @@ def test_a_stack_that_is_left_keeps_its_role_and_stops_no_other(account: Account
     assert clean_up(account, state, nothing) == []
 
 
+def test_a_new_role_is_passed_again_until_it_can_be_assumed(account: Account, state: State) -> None:
+    refusals = ["Role arn is invalid or cannot be assumed"]
+
+    def fail_once(**_: object) -> None:
+        if refusals:
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": refusals.pop()}}, "CreateStack")
+
+    events, event = account.client("cloudformation").meta.events, "before-call.cloudformation.CreateStack"
+    events.register(event, fail_once)
+    stack = Stack.create(Sandbox(account, state, nothing), "retried", template())
+    events.unregister(event, fail_once)
+    assert refusals == []
+    assert stack.describe()["StackStatus"] == "CREATE_COMPLETE"
+    assert clean_up(account, state, nothing) == []
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_the_scanning_configuration_is_restored_where_it_is_the_runs(account: Account, state: State, own: bool) -> None:
     set_to: list[object] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -20,19 +21,18 @@ from .verdicts import Outcome, Verdict
 
 # In examples of AWS's documentation.
 _EXAMPLE_ACCOUNT = "123456789012"
-_CALLER = "caller"
+_CALLER = "the caller"
 _STYLES = {Outcome.PROVED: "green", Outcome.REFUTED: "bold red", Outcome.UNDECIDED: "yellow"}
 
 
 def publishable(verdict: Verdict, account: Account) -> Verdict:
     """A verdict without the account's id, the caller's name, and what looks like a secret."""
-    # An ARN of an assumed role ends with the name of the session, often a person's address.
-    caller = account.arn.rpartition(":")[2]
-    shown = verdict.without(caller, _CALLER) if "/" in caller else verdict
-    name = caller.rpartition("/")[2]
-    shown = shown.without(name, _CALLER) if "@" in name else shown
-    shown = shown.without(account.id, _EXAMPLE_ACCOUNT)
-    return Verdict(shown.outcome, redact(shown.evidence), redact(shown.question), shown.failed)
+    shown = verdict.without(account.arn, _CALLER).without(account.id, _EXAMPLE_ACCOUNT)
+    # The ARN of a user or of an assumed role ends with a person's name or address.
+    name = account.arn.rpartition("/")[2] if "/" in account.arn else ""
+    caller = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)" if name else r"(?!)")
+    evidence, question = (caller.sub(_CALLER, redact(text)) for text in (shown.evidence, shown.question))
+    return Verdict(shown.outcome, evidence, question, shown.failed)
 
 
 def document(verdicts: Mapping[str, Verdict], account: Account, day: date) -> dict[str, Any]:
