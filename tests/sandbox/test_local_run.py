@@ -69,7 +69,9 @@ def client(variables: dict[str, str], service: str) -> Any:
 
 
 def remains(variables: dict[str, str]) -> dict[str, list[str]]:
-    """What is in the account, by the service that lists it."""
+    """What is in the account, by the service that lists it. Local AWS lists no pipelines, and those that the probes
+    create are in stacks.
+    """
     found = {
         "stacks": [one["StackName"] for one in client(variables, "cloudformation").describe_stacks()["Stacks"]],
         "buckets": [one["Name"] for one in client(variables, "s3").list_buckets()["Buckets"]],
@@ -79,7 +81,6 @@ def remains(variables: dict[str, str]) -> dict[str, list[str]]:
         "queues": client(variables, "sqs").list_queues().get("QueueUrls", []),
         "topics": client(variables, "sns").list_topics()["Topics"],
         "tasks": client(variables, "ecs").list_task_definitions(status="ACTIVE")["taskDefinitionArns"],
-        "pipelines": client(variables, "codepipeline").list_pipelines()["pipelines"],
         "clusters": client(variables, "ecs").list_clusters()["clusterArns"],
         "load balancers": client(variables, "elbv2").describe_load_balancers()["LoadBalancers"],
         "networks": [one for one in client(variables, "ec2").describe_vpcs()["Vpcs"] if not one["IsDefault"]],
