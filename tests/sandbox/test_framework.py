@@ -315,19 +315,20 @@ def test_a_new_role_is_passed_again_until_it_can_be_assumed(account: Account, st
 
 @pytest.mark.parametrize("own", [True, False])
 def test_the_scanning_configuration_is_restored_where_it_is_the_runs(account: Account, state: State, own: bool) -> None:
-    set_to: list[object] = []
-    rules = scanning.rules(state.run if own else "another")
-    current = {"scanningConfiguration": {"scanType": "ENHANCED", "rules": rules}}
-    events = account.client("ecr").meta.events
-    answered = AWSResponse("", 200, {}, None), current
-    events.register("before-call.ecr.GetRegistryScanningConfiguration", lambda **_: answered)
+    before: dict[str, object] = {"scanType": "BASIC", "rules": []}
+    changed: dict[str, object] = {"scanType": "ENHANCED", "rules": scanning.rules(state.run if own else "another")}
+    current = dict(changed)
+    events, response = account.client("ecr").meta.events, AWSResponse("", 200, {}, None)
     events.register(
-        "provide-client-params.ecr.PutRegistryScanningConfiguration", lambda params, **_: set_to.append(params)
+        "before-call.ecr.GetRegistryScanningConfiguration", lambda **_: (response, {"scanningConfiguration": current})
     )
-    events.register("before-call.ecr.PutRegistryScanningConfiguration", lambda **_: (answered[0], {}))
-    state.record(scanning.CONFIGURATION, ACCOUNT, scanType="BASIC", rules=[])
+    events.register(
+        "provide-client-params.ecr.PutRegistryScanningConfiguration", lambda params, **_: current.update(params)
+    )
+    events.register("before-call.ecr.PutRegistryScanningConfiguration", lambda **_: (response, {}))
+    state.record(scanning.CONFIGURATION, ACCOUNT, **before)
     assert clean_up(account, state, nothing) == []
-    assert set_to == ([{"scanType": "BASIC", "rules": []}] if own else [])
+    assert current == (before if own else changed)
     assert not state.path.exists()
 
 

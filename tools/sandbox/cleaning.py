@@ -91,8 +91,8 @@ def _registry_scanning(account: Account, state: State, resource: Resource) -> No
     scanning.restore(account, state.run, resource.details)
 
 
-def _inspector(account: Account, _state: State, _resource: Resource) -> None:
-    scanning.disable_inspector(account)
+def _inspector(account: Account, state: State, _: Resource) -> None:
+    scanning.disable_inspector(account, state.run)
 
 
 def _listed(tags: list[dict[str, str]], key: str, value: str) -> dict[str, str]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from .account import Account
 from .state import State
+from .verdicts import Unavailable
 
 #: Kinds of records: what is restored, and what is disabled.
 CONFIGURATION, INSPECTOR = "scanning configuration of the registry", "activation of Inspector"
+# A minute, until all servers know a change.
+_LOOKS, _PAUSE = 30, 2.0
+_STILL_OWN = "the registry still has the scanning configuration of the run"
 
 
 def rules(run: str) -> list[dict[str, Any]]:
@@ -17,10 +22,27 @@ def rules(run: str) -> list[dict[str, Any]]:
 
 
 def restore(account: Account, run: str, before: dict[str, Any]) -> None:
-    """Restore the configuration of before a run, unless something else has changed it meanwhile."""
-    ecr = account.client("ecr")
-    if ecr.get_registry_scanning_configuration()["scanningConfiguration"].get("rules") == rules(run):
-        ecr.put_registry_scanning_configuration(**before)
+    """Restore the configuration of before a run, unless something else has changed it meanwhile.
+
+    Raises:
+        Unavailable: The registry still has the configuration of the run.
+    """
+    ecr, own = account.client("ecr"), rules(run)
+    current = _configuration(account)
+    # The old configuration may be read for a moment after its change.
+    if current.get("rules") != own and current != before:
+        return
+    ecr.put_registry_scanning_configuration(**before)
+    for _ in range(_LOOKS):
+        if _configuration(account).get("rules") != own:
+            return
+        time.sleep(_PAUSE)
+    raise Unavailable(_STILL_OWN)
+
+
+def _configuration(account: Account) -> dict[str, Any]:
+    found: dict[str, Any] = account.client("ecr").get_registry_scanning_configuration()["scanningConfiguration"]
+    return found
 
 
 def undo(account: Account, state: State) -> None:
@@ -30,7 +52,7 @@ def undo(account: Account, state: State) -> None:
             if kind == CONFIGURATION:
                 restore(account, state.run, resource.details)
             else:
-                disable_inspector(account)
+                disable_inspector(account, state.run)
             state.forget(resource)
 
 
@@ -40,8 +62,14 @@ def inspects(account: Account) -> bool:
     return bool(status["resourceState"]["ecr"]["status"] != "DISABLED")
 
 
-def disable_inspector(account: Account) -> None:
-    """Disable Inspector, which a run has enabled, unless the registry's configuration uses it by now."""
-    configuration = account.client("ecr").get_registry_scanning_configuration()["scanningConfiguration"]
-    if configuration["scanType"] != "ENHANCED" and inspects(account):
+def disable_inspector(account: Account, run: str) -> None:
+    """Disable Inspector, which a run has enabled, unless another configuration of the registry uses it by now.
+
+    Raises:
+        Unavailable: The registry still has the configuration of the run.
+    """
+    current = _configuration(account)
+    if current.get("rules") == rules(run):
+        raise Unavailable(_STILL_OWN)
+    if current["scanType"] != "ENHANCED" and inspects(account):
         account.client("inspector2").disable(resourceTypes=["ECR"])
