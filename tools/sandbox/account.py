@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.target import local_endpoint
 
+from .verdicts import Undecided
+
 _NO_ACCESS = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
+_ORGANIZATION = "service control policy"
 # Several probes call the same API at the same time, and some APIs answer few calls a second.
 _RETRIES: Any = {"mode": "standard", "total_max_attempts": 8}
 
@@ -45,7 +49,8 @@ class Account:
             ScaffoldError: Credentials or the region are missing, or AWS refused them.
         """
         try:
-            boto = boto3.Session()
+            # botocore itself reads AWS_DEFAULT_REGION only.
+            boto = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
             if not boto.region_name:
                 raise ScaffoldError("There is no AWS region.", "Set AWS_REGION.")
             identity = boto.client("sts", config=Config(retries=_RETRIES)).get_caller_identity()
@@ -98,17 +103,36 @@ def code(error: ClientError) -> str:
     return str(error.response["Error"]["Code"])
 
 
-def denied(call: Callable[[], Any]) -> str:
+def denied(call: Callable[[], Any], expected: str = "") -> str:
     """The message with which IAM has denied a call; empty where it has allowed it.
+
+    Args:
+        expected: What the message has to name, such as the action whose permission is missing.
 
     Raises:
         ClientError: The call was allowed, and failed otherwise.
+        Undecided: It was denied for another reason than the expected one.
     """
     try:
         call()
     except ClientError as error:
         message = said(error)
         if code(error) in _NO_ACCESS or "not authorized to perform" in message:
+            check_reason(message, expected)
             return message
         raise
     return ""
+
+
+def check_reason(message: str, expected: str) -> None:
+    """Check that a call was denied for the expected reason.
+
+    Args:
+        message: Why it was denied; empty where it was allowed.
+
+    Raises:
+        Undecided: There is another reason, or the account's organization denies it.
+    """
+    # Services differ in the case of actions.
+    if message and (expected.lower() not in message.lower() or _ORGANIZATION in message):
+        raise Undecided(f"the call was denied for another reason than a missing {expected or 'permission'}: {message}")

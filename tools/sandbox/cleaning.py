@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from scaffold.core.errors import ScaffoldError
-
-from . import stack_cleaning
+from . import scanning, stack_cleaning
 from .account import Account, code, said
 from .kit import destroy
+from .stack_cleaning import Kept
 from .state import TAG, Resource, State
 
 _GONE = {
@@ -23,12 +22,8 @@ _GONE = {
 }
 
 
-class Kept(Exception):
-    """A resource is left as it is; the message says why."""
-
-
 def clean_up(account: Account, state: State, tell: Callable[[str], None]) -> list[str]:
-    """Delete everything of a run: a sentence for each thing that is left.
+    """Delete everything of a run: a sentence for each thing that is left. A failure stops no other deletion.
 
     Args:
         tell: Shows a line of progress.
@@ -41,9 +36,7 @@ def clean_up(account: Account, state: State, tell: Callable[[str], None]) -> lis
             try:
                 CLEANERS[kind](account, state, resource)
                 state.forget(resource)
-            except (Kept, ScaffoldError, stack_cleaning.Kept) as kept:
-                left.append(f"The {kind} {resource.name} is left: {kept}")
-            except (ClientError, BotoCoreError) as error:
+            except Exception as error:
                 if isinstance(error, ClientError) and code(error) in _GONE:
                     state.forget(resource)
                 else:
@@ -87,20 +80,19 @@ def _bucket(account: Account, state: State, resource: Resource) -> None:
 
 def _task_definition(account: Account, state: State, resource: Resource) -> None:
     ecs = account.client("ecs")
-    answer = ecs.describe_task_definition(taskDefinition=resource.name, include=["TAGS"])
-    _check(_listed(answer.get("tags", []), "key", "value"), state)
-    ecs.deregister_task_definition(taskDefinition=resource.name)
+    pages = ecs.get_paginator("list_task_definitions").paginate(familyPrefix=resource.name, status="ACTIVE")
+    for arn in [arn for page in pages for arn in page["taskDefinitionArns"]]:
+        answer = ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+        _check(_listed(answer.get("tags", []), "key", "value"), state)
+        ecs.deregister_task_definition(taskDefinition=arn)
 
 
-def _registry_scanning(account: Account, _: State, resource: Resource) -> None:
-    account.client("ecr").put_registry_scanning_configuration(**resource.details)
+def _registry_scanning(account: Account, state: State, resource: Resource) -> None:
+    scanning.restore(account, state.run, resource.details)
 
 
-def _inspector(account: Account, _state: State, _resource: Resource) -> None:
-    inspector = account.client("inspector2")
-    (status,) = inspector.batch_get_account_status(accountIds=[account.id])["accounts"]
-    if status["resourceState"]["ecr"]["status"] != "DISABLED":
-        inspector.disable(resourceTypes=["ECR"])
+def _inspector(account: Account, state: State, _: Resource) -> None:
+    scanning.disable_inspector(account, state.run)
 
 
 def _listed(tags: list[dict[str, str]], key: str, value: str) -> dict[str, str]:
@@ -109,8 +101,8 @@ def _listed(tags: list[dict[str, str]], key: str, value: str) -> dict[str, str]:
 
 #: What deletes a kind of resource, or restores a setting of the account.
 CLEANERS: dict[str, Callable[[Account, State, Resource], Any]] = {
-    "scanning configuration of the registry": _registry_scanning,
-    "activation of Inspector": _inspector,
+    scanning.CONFIGURATION: _registry_scanning,
+    scanning.INSPECTOR: _inspector,
     "service": _service,
     "pipeline": _pipeline,
     "task definition": _task_definition,

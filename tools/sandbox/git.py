@@ -24,7 +24,8 @@ def environment(account: Account) -> dict[str, str]:
     # No hook, signature or alias of the user's: only commits of the run are made.
     plain = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_TERMINAL_PROMPT": "0"}
     kept = {**os.environ, **_IDENTITY, **plain}
-    return kept | {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}", "AWS_REGION": account.region}
+    region = {"AWS_REGION": account.region, "AWS_DEFAULT_REGION": account.region}
+    return kept | region | {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
 class Repository:

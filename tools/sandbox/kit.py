@@ -7,10 +7,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-
-from scaffold.core.errors import ScaffoldError
 
 from . import stack_cleaning
 from .account import Account
@@ -106,11 +105,11 @@ class Service:
     def release(self) -> None:
         """Push main and follow its release to the end, approving whatever waits for approval."""
         while self._scaffold("deploy", "--wait", folder=self.root, codes=(0, EXIT_WAITS_FOR_APPROVAL)):
-            self.approve()
+            self._sandbox.wait(self.approve, "the start of an approval", 60)
 
-    def approve(self) -> None:
-        """Approve what waits for approval."""
-        codepipeline = self._sandbox.client("codepipeline")
+    def approve(self) -> int:
+        """Approve what waits for approval: how many approvals that were."""
+        codepipeline, approved = self._sandbox.client("codepipeline"), 0
         for stage in codepipeline.get_pipeline_state(name=self.name)["stageStates"]:
             for action in stage["actionStates"]:
                 latest = action.get("latestExecution", {})
@@ -122,6 +121,8 @@ class Service:
                         result={"summary": "Sandbox", "status": "Approved"},
                         token=token,
                     )
+                    approved += 1
+        return approved
 
     def stack(self, environment_name: str, kind: str) -> Stack:
         """A stack of an environment."""
@@ -135,40 +136,54 @@ class Service:
         return Stack(self._sandbox, name, name).outputs
 
     def _scaffold(self, *arguments: str, folder: Path, codes: tuple[int, ...] = (0,)) -> int:
-        log, pause = self._sandbox.state.folder / _LOG, self._sandbox.pause
-        return scaffold(self._sandbox.account, *arguments, folder=folder, log=log, codes=codes, pause=pause)
+        box = self._sandbox
+        return scaffold(box.account, box.state, *arguments, folder=folder, codes=codes, pause=box.pause)
 
 
 def destroy(account: Account, state: State) -> None:
     """Delete the service of a run with everything that it has deployed.
 
     Raises:
-        ScaffoldError: Something of it is left.
+        Kept: Something of it is left.
     """
+    if not state.clone.is_dir():
+        raise stack_cleaning.Kept(
+            f"its clone {state.clone} is missing; delete its stacks in the console, then the record {state.path}."
+        )
     pages = account.client("cloudformation").get_paginator("describe_stacks").paginate()
     # The stacks of task definitions have no tags, but the deploy roles of the service.
     deploy_roles = f":role/{state.run}/deploy/{state.run}-"
     for stack in (one for page in pages for one in page["Stacks"]):
         if stack_cleaning.is_own(state, stack) or deploy_roles in stack.get("RoleARN", ""):
             stack_cleaning.lift_protection(account, stack)
+    printed = state.folder / "destroyed.json"
     try:
-        scaffold(account, "destroy", "--yes", folder=state.clone, log=state.folder / _LOG)
+        scaffold(account, state, "destroy", "--yes", "--json", folder=state.clone, printed=printed)
     except Unavailable as failure:
-        raise ScaffoldError(str(failure), f"Run `scaffold destroy` in {state.clone}.") from failure
+        raise stack_cleaning.Kept(f"{failure}; run `scaffold destroy` in {state.clone}.") from failure
+    kept = json.loads(printed.read_text("utf-8"))["kept"]
+    if names := [f"{one['name']} ({one['reason']})" for one in kept if not _is_expected(one)]:
+        raise stack_cleaning.Kept(f"`scaffold destroy` has kept {', '.join(names)}.")
+
+
+def _is_expected(kept: dict[str, Any]) -> bool:
+    """Whether something is kept whatever the run does: a key in its waiting period, or a service-linked role."""
+    return (kept["type"], kept["reason"]) == ("service-linked-role", "shared") or kept["reason"] == "waiting-period"
 
 
 def scaffold(
     account: Account,
+    state: State,
     *arguments: str,
     folder: Path,
-    log: Path,
+    printed: Path | None = None,
     codes: tuple[int, ...] = (0,),
     pause: Callable[[float], None] | None = None,
 ) -> int:
     """Run a command of the kit: its exit code.
 
     Args:
-        log: The file to which its output is added.
+        printed: The file for its standard output; by default the log of the run, like its messages.
         codes: The exit codes that are expected.
         pause: Waits between two looks, and raises an exception where the run ends.
 
@@ -177,16 +192,19 @@ def scaffold(
     """
     command = [sys.executable, "-m", "scaffold", *arguments]
     variables = {**environment(account), "PYTHONPATH": str(_CHECKOUT), "NO_COLOR": "1"}
-    with log.open("ab") as output:
+    log = state.folder / _LOG
+    with ExitStack() as files:
+        output = files.enter_context(log.open("ab"))
         # A session of its own: Ctrl-C in the terminal must not end the clean-up.
         process = subprocess.Popen(
             command,
             cwd=folder,
             env=variables,
             stdin=subprocess.DEVNULL,
-            stdout=output,
+            stdout=files.enter_context(printed.open("wb")) if printed else output,
             stderr=output,
             start_new_session=True,
+            pass_fds=state.inherited,
         )
         try:
             while (code := process.poll()) is None:

@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from . import line
+from .account import said
 from .git import Repository
 from .queues import Queue
 from .sandbox import Sandbox
@@ -29,6 +32,8 @@ class Releases:
         self.states: dict[str, dict[str, dict[str, Any]]] = {}
         self.seconds_to_stop = 0.0
         self.restarted = False
+        #: Why the rollback was refused, if the disabled transition is the reason.
+        self.refusal_of_rollback = ""
 
     @property
     def steps(self) -> dict[str, Callable[[], None]]:
@@ -133,9 +138,15 @@ class Releases:
         self._client.disable_stage_transition(
             pipelineName=self.name, stageName=line.DEPLOY, transitionType="Inbound", reason="A probe rolls back"
         )
-        answer = self._client.rollback_stage(
-            pipelineName=self.name, stageName=line.DEPLOY, targetPipelineExecutionId=self.executions["restarted"]
-        )
+        try:
+            answer = self._client.rollback_stage(
+                pipelineName=self.name, stageName=line.DEPLOY, targetPipelineExecutionId=self.executions["restarted"]
+            )
+        except ClientError as error:
+            if "transition" not in said(error).lower():
+                raise
+            self.refusal_of_rollback = said(error)
+            return
         self.executions["rollback"] = answer["pipelineExecutionId"]
 
         def seen() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -20,13 +21,18 @@ from .verdicts import Outcome, Verdict
 
 # In examples of AWS's documentation.
 _EXAMPLE_ACCOUNT = "123456789012"
+_CALLER = "the caller"
 _STYLES = {Outcome.PROVED: "green", Outcome.REFUTED: "bold red", Outcome.UNDECIDED: "yellow"}
 
 
 def publishable(verdict: Verdict, account: Account) -> Verdict:
-    """A verdict without the account's id, and without what looks like a secret."""
-    shown = verdict.without(account.id, _EXAMPLE_ACCOUNT)
-    return Verdict(shown.outcome, redact(shown.evidence), redact(shown.question), shown.failed)
+    """A verdict without the account's id, the caller's name, and what looks like a secret."""
+    shown = verdict.without(account.arn, _CALLER).without(account.id, _EXAMPLE_ACCOUNT)
+    # The ARN of a user or of an assumed role ends with a person's name or address.
+    name = account.arn.rpartition("/")[2] if "/" in account.arn else ""
+    caller = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)" if name else r"(?!)")
+    evidence, question = (caller.sub(_CALLER, redact(text)) for text in (shown.evidence, shown.question))
+    return Verdict(shown.outcome, evidence, question, shown.failed)
 
 
 def document(verdicts: Mapping[str, Verdict], account: Account, day: date) -> dict[str, Any]:
@@ -40,9 +46,9 @@ def document(verdicts: Mapping[str, Verdict], account: Account, day: date) -> di
     return {"schema_version": 1, "date": day.isoformat(), "version": __version__, **where, "assumptions": rows}
 
 
-def write(report: dict[str, Any], folder: Path) -> Path:
-    """Write the report to a file with its date in its name."""
-    path = folder / f"unproven-{report['date']}.json"
+def write(report: dict[str, Any], folder: Path, run: str) -> Path:
+    """Write the report to a file with its date and the name of the run in its name."""
+    path = folder / f"unproven-{report['date']}-{run}.json"
     path.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     return path
 

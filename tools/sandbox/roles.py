@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from .account import Account, code, denied
+from .account import Account, check_reason, code, denied
 from .sandbox import Sandbox
 from .stacks import Stack, Template, template
 from .verdicts import Unavailable, Undecided
@@ -81,8 +81,15 @@ class Caller:
         """The client of a service."""
         return self._account.client(service)
 
-    def may(self, call: Callable[[], Any]) -> str:
-        """The message with which IAM still denies a call when new permissions are in effect; empty if it allows it."""
+    def may(self, call: Callable[[], Any], expected: str = "") -> str:
+        """The message with which IAM still denies a call when new permissions are in effect; empty if it allows it.
+
+        Args:
+            expected: What the message has to name, such as the action whose permission is missing.
+
+        Raises:
+            Undecided: The call is denied for another reason than the expected one.
+        """
         last = [""]
 
         def allowed() -> bool:
@@ -93,6 +100,7 @@ class Caller:
         try:
             self._sandbox.wait(allowed, "the call", patience)
         except Unavailable:
+            check_reason(last[0], expected)
             return last[0]
         return ""
 

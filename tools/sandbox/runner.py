@@ -61,10 +61,8 @@ def judge(probe: Probe, sandbox: Sandbox) -> Verdict:
 
 def explained(error: Exception) -> str:
     """The reason of an exception, in one sentence."""
-    if isinstance(error, Undecided | Unavailable):
+    if isinstance(error, Undecided | Unavailable | Ending):
         return str(error)
-    if isinstance(error, Ending):
-        return "the run was interrupted"
     if isinstance(error, ClientError | BotoCoreError):
         return said(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from .account import Account
@@ -19,8 +19,12 @@ T = TypeVar("T")
 Tell = Callable[[str], None]
 
 
+# More than twice as long as a run takes.
+_LIMIT = timedelta(hours=3)
+
+
 class Ending(Exception):
-    """The run ends: it was interrupted."""
+    """The run ends; the message says why."""
 
 
 class Sandbox:
@@ -36,6 +40,7 @@ class Sandbox:
         self._tell = tell
         #: When the run began.
         self.started = datetime.now(UTC)
+        self._latest = time.monotonic() + _LIMIT.total_seconds()
         self._ending = threading.Event()
         self._scenarios: dict[str, Scenario[Any]] = {}
         self._locks: dict[str, threading.Lock] = {}
@@ -105,7 +110,9 @@ class Sandbox:
             Ending: The run ends.
         """
         if self._ending.wait(seconds):
-            raise Ending
+            raise Ending("the run was interrupted")
+        if time.monotonic() > self._latest:
+            raise Ending(f"the run has taken more than {_LIMIT.total_seconds() / 3600:g} hours")
 
     @property
     def ends(self) -> bool:

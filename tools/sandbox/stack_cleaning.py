@@ -21,41 +21,64 @@ class Kept(Exception):
 
 def delete_all(account: Account, state: State, tell: Callable[[str], None]) -> list[str]:
     """Delete the stacks of a run: a sentence for each that is left."""
-    left: list[str] = []
-    for _ in range(_ROUNDS):
-        waiting = [one for one in reversed(state.resources) if one.kind == "stack"]
-        if not waiting:
-            return []
-        tell(f"Cleaning up: {len(waiting)} stacks")
-        left = _round(account, state, waiting)
-    return left
+    # The role of a stack has to exist until the stack is deleted.
+    left: dict[str, str] = {}
+    for with_role in (True, False):
+        for _ in range(_ROUNDS):
+            stacks = _existing(account, state, left)
+            needed = frozenset(stack["RoleARN"].rpartition("/")[2] for _, stack in stacks if "RoleARN" in stack)
+            now = [one for one in stacks if ("RoleARN" in one[1]) is with_role]
+            if not now:
+                break
+            tell(f"Cleaning up: {len(now)} stacks")
+            _round(account, state, now, frozenset() if with_role else needed, left)
+    remaining = [one.name for one in state.resources if one.kind == "stack"]
+    return [f"The stack {name} is left: {left.get(name, 'it was not deleted.')}" for name in reversed(remaining)]
 
 
-def _round(account: Account, state: State, waiting: list[Resource]) -> list[str]:
-    """Delete what can be deleted now."""
-    left: list[str] = []
-    found: list[tuple[Resource, dict[str, Any]]] = []
-    for resource in waiting:
+def _existing(account: Account, state: State, left: dict[str, str]) -> list[tuple[Resource, dict[str, Any]]]:
+    """The stacks of the run that exist, the newest first; what is not of the run, or cannot be read, is left."""
+    found = []
+    for resource in [one for one in reversed(state.resources) if one.kind == "stack"]:
         try:
             stack = own(account, state, resource.name)
-        except Kept as kept:
-            left.append(f"The stack {resource.name} is left: {kept}")
-            continue
-        if stack is None:
-            state.forget(resource)
-        else:
-            found.append((resource, stack))
-    # The role of a stack has to exist until the stack is deleted.
-    first = [one for one in found if "RoleARN" in one[1]] or found
-    for resource, stack in first:
-        if problem := _begin(account, stack):
-            left.append(f"The stack {resource.name} is left: {problem}")
-    for resource, stack in first:
-        if status := _end(account, stack["StackId"]):
-            left.append(f"The stack {resource.name} is left: its status is {status}.")
-        else:
-            state.forget(resource)
-    return left
+            if stack is None:
+                state.forget(resource)
+            else:
+                found.append((resource, stack))
+        except Exception as error:
+            left[resource.name] = said(error)
+    return found
+
+
+def _round(
+    account: Account,
+    state: State,
+    stacks: list[tuple[Resource, dict[str, Any]]],
+    needed: frozenset[str],
+    left: dict[str, str],
+) -> None:
+    """Delete what can be deleted now. One stack that is left stops no other.
+
+    Args:
+        needed: The names of the roles of stacks that still exist.
+        left: Why stacks are left, by their names; is changed.
+    """
+    begun = []
+    for resource, stack in stacks:
+        try:
+            _begin(account, stack, needed)
+            begun.append((resource, stack))
+        except Exception as error:
+            left[resource.name] = said(error)
+    for resource, stack in begun:
+        try:
+            if status := _end(account, stack["StackId"]):
+                left[resource.name] = f"its status is {status}."
+            else:
+                state.forget(resource)
+        except Exception as error:
+            left[resource.name] = said(error)
 
 
 def own(account: Account, state: State, name: str) -> dict[str, Any] | None:
@@ -90,19 +113,28 @@ def lift_protection(account: Account, stack: dict[str, Any]) -> None:
         )
 
 
-def _begin(account: Account, stack: dict[str, Any]) -> str:
-    """Begin a deletion: why it cannot begin, or nothing."""
+def _begin(account: Account, stack: dict[str, Any], needed: frozenset[str]) -> None:
+    """Begin a deletion.
+
+    Raises:
+        Kept: One of its roles is that of another stack.
+    """
     cloudformation = account.client("cloudformation")
-    try:
-        lift_protection(account, stack)
-        for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackId"]):
-            for one in page["StackResourceSummaries"]:
-                if one["ResourceType"] == "AWS::S3::Bucket" and one.get("PhysicalResourceId"):
-                    empty(account, one["PhysicalResourceId"])
-        cloudformation.delete_stack(StackName=stack["StackId"])
-    except ClientError as error:
-        return said(error)
-    return ""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackId"])
+    found = [
+        (one["ResourceType"], one["PhysicalResourceId"])
+        for page in pages
+        for one in page["StackResourceSummaries"]
+        if one.get("PhysicalResourceId")
+    ]
+    for kind, name in found:
+        if kind == "AWS::IAM::Role" and name in needed:
+            raise Kept(f"its role {name} is that of a stack which still exists.")
+    lift_protection(account, stack)
+    for kind, name in found:
+        if kind == "AWS::S3::Bucket":
+            empty(account, name)
+    cloudformation.delete_stack(StackName=stack["StackId"])
 
 
 def _end(account: Account, identifier: str) -> str:

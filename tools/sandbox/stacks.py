@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from .account import said
 from .sandbox import Sandbox
 from .verdicts import Unavailable
 
 Template = dict[str, Any]
+T = TypeVar("T")
+
+#: With which CloudFormation refuses a role.
+CANNOT_ASSUME = "cannot be assumed"
+# Until all servers know a new role.
+_PROPAGATION = 90.0
 
 #: The resource of a stack that needs none. It costs nothing.
 HANDLE: Template = {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}
@@ -63,7 +70,10 @@ class Stack:
         sandbox.state.record("stack", name)
         given = [*sandbox.tags, *({"Key": key, "Value": value} for key, value in (tags or {}).items())]
         cloudformation = sandbox.client("cloudformation")
-        made = cloudformation.create_stack(StackName=name, TemplateBody=text, Tags=given, **options)
+        made = with_new_role(
+            sandbox,
+            lambda: cloudformation.create_stack(StackName=name, TemplateBody=text, Tags=given, **options),
+        )
         stack = cls(sandbox, name, made["StackId"])
         status = stack.settled()
         if status != "CREATE_COMPLETE":
@@ -151,10 +161,44 @@ class Stack:
         return self._sandbox.wait(look, f"the end of the creation of the change set {name}")
 
 
-def refused(call: Callable[[], Any]) -> str:
-    """The message with which an API refuses a call; empty where it does not."""
+def refused(call: Callable[[], Any], expected: str) -> str:
+    """The message with which an API refuses a call; empty where it does not.
+
+    Args:
+        expected: The words of the refusal.
+
+    Raises:
+        ClientError: It was refused for another reason.
+    """
     try:
         call()
     except ClientError as error:
-        return str(error.response["Error"].get("Message", ""))
+        message = said(error)
+        if expected not in message:
+            raise
+        return message
     return ""
+
+
+def with_new_role(sandbox: Sandbox, call: Callable[[], T]) -> T:
+    """Make a call that passes a role to CloudFormation, again while a new role cannot be assumed yet.
+
+    Raises:
+        ClientError: It is still refused when the role must be known, or for another reason.
+    """
+    refusals: list[ClientError] = []
+
+    def look() -> list[T]:
+        try:
+            return [call()]
+        except ClientError as error:
+            if CANNOT_ASSUME not in said(error):
+                raise
+            refusals.append(error)
+            return []
+
+    try:
+        (made,) = sandbox.wait(look, "the acceptance of a new role", 1 if sandbox.account.local else _PROPAGATION)
+    except Unavailable:
+        raise refusals[-1] from None
+    return made

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import secrets
 import shutil
 import threading
@@ -24,7 +26,7 @@ class Resource:
 
     Attributes:
         kind: A key of `cleaning.CLEANERS`.
-        name: What identifies it in the region: a name, or an ARN where names are random.
+        name: What identifies it in the region; of task definitions, their family.
         details: What its cleaner needs beside the name, such as a setting to restore.
     """
 
@@ -47,12 +49,15 @@ class State:
         self.region = region
         self._resources = list(resources or [])
         self._lock = threading.Lock()
+        #: The file descriptors by which a child process holds the lock of the record too.
+        self.inherited: tuple[int, ...] = ()
 
     @classmethod
     def new(cls, folder: Path, account: str, region: str) -> State:
         """Begin a run with a name of its own."""
         state = cls(folder / f"{_PREFIX}{secrets.token_hex(3)}.json", account, region)
         folder.mkdir(parents=True, exist_ok=True)
+        state.lock()
         state._save()
         return state
 
@@ -71,6 +76,25 @@ class State:
             raise ScaffoldError(
                 f"{path} is not the record of a run.", "Delete what has the tag of the run in the console."
             ) from error
+
+    def lock(self) -> bool:
+        """Lock the record until this process and the children that inherit the lock have ended.
+
+        Returns:
+            False if another process has it locked.
+        """
+        opened = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(opened)
+            return False
+        self.inherited = (opened,)
+        return True
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path.with_suffix(".lock")
 
     @property
     def resources(self) -> list[Resource]:
@@ -108,6 +132,10 @@ class State:
         with self._lock:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.path.unlink(missing_ok=True)
+            self._lock_path.unlink(missing_ok=True)
+            for opened in self.inherited:
+                os.close(opened)
+            self.inherited = ()
 
     def _save(self) -> None:
         document = {

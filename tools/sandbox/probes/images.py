@@ -11,11 +11,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from .. import scanning
 from ..account import code, said
 from ..kit import Service
 from ..registry import probe
 from ..sandbox import Sandbox
-from ..verdicts import Undecided, Verdict, decided, refuted
+from ..verdicts import Unavailable, Undecided, Verdict, decided, proved, refuted
 
 _RELEASES = "https://nodejs.org/dist/index.json"
 _GALLERY = "https://public.ecr.aws"
@@ -79,7 +80,9 @@ def scanned_distribution(sandbox: Sandbox) -> Verdict:
         except ClientError as error:
             if code(error) == "ValidationException":
                 raise Undecided(f"the account does not use basic scanning: {said(error)}") from error
-            raise
+            # An image is scanned once a day; another probe may have started that scan.
+            if code(error) != "LimitExceededException":
+                raise
 
         def look() -> dict[str, Any]:
             try:
@@ -106,31 +109,45 @@ def enhanced_scan(sandbox: Sandbox) -> Verdict:
             if code(error) == "InvalidAction":
                 raise Undecided("the registry has no scanning configuration here") from error
             raise
-        if before["scanType"] != "ENHANCED":
-            _enhance(sandbox, before, image["repositoryName"])
+        try:
+            if before["scanType"] != "ENHANCED":
+                _enhance(sandbox, before)
+            return _refusal_of_scan(sandbox, image)
+        finally:
+            scanning.undo(sandbox.account, sandbox.state)
+
+
+def _refusal_of_scan(sandbox: Sandbox, image: dict[str, Any]) -> Verdict:
+    ecr = sandbox.client("ecr")
+
+    def refusal() -> str:
         try:
             ecr.start_image_scan(**image)
         except ClientError as error:
-            return decided(code(error) == "ValidationException", said(error))
-        finally:
-            if before["scanType"] != "ENHANCED":
-                ecr.put_registry_scanning_configuration(**before)
+            if code(error) == "ValidationException":
+                return said(error)
+            # The basic scanner answers so: it scans an image once a day.
+            if code(error) != "LimitExceededException":
+                raise
+        return ""
+
+    try:
+        # Not all servers know the change at once.
+        return proved(sandbox.wait(refusal, "the refusal of StartImageScan", 120))
+    except Unavailable:
         return refuted("StartImageScan was accepted while the registry used enhanced scanning")
 
 
-def _enhance(sandbox: Sandbox, before: dict[str, Any], repository: str) -> None:
-    """Let the registry scan the run's repository with Inspector; cleaning up restores what was before."""
-    inspector = sandbox.client("inspector2")
-    (status,) = inspector.batch_get_account_status(accountIds=[sandbox.account.id])["accounts"]
-    sandbox.state.record("scanning configuration of the registry", sandbox.account.id, **before)
-    if status["resourceState"]["ecr"]["status"] == "DISABLED":
-        sandbox.state.record("activation of Inspector", sandbox.account.id)
-    repositories = [{"filter": repository, "filterType": "WILDCARD"}]
-    rules = [{"scanFrequency": "SCAN_ON_PUSH", "repositoryFilters": repositories}]
-    sandbox.client("ecr").put_registry_scanning_configuration(scanType="ENHANCED", rules=rules)
+def _enhance(sandbox: Sandbox, before: dict[str, Any]) -> None:
+    """Let the registry scan the run's repository with Inspector."""
+    account, state = sandbox.account, sandbox.state
+    if not scanning.inspects(account):
+        state.record(scanning.INSPECTOR, account.id)
+    state.record(scanning.CONFIGURATION, account.id, **before)
+    ecr = sandbox.client("ecr")
+    ecr.put_registry_scanning_configuration(scanType="ENHANCED", rules=scanning.rules(sandbox.run))
 
     def enhanced() -> bool:
-        answer = sandbox.client("ecr").get_registry_scanning_configuration()
-        return bool(answer["scanningConfiguration"]["scanType"] == "ENHANCED")
+        return bool(ecr.get_registry_scanning_configuration()["scanningConfiguration"]["scanType"] == "ENHANCED")
 
     sandbox.wait(enhanced, "the change to enhanced scanning", 120)

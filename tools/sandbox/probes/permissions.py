@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..account import denied, said
+from ..account import check_reason, denied, said
 from ..registry import probe
 from ..roles import Caller, allow, role, trust
 from ..sandbox import Sandbox
-from ..stacks import HANDLE, Stack, Template, template
+from ..stacks import CANNOT_ASSUME, HANDLE, Stack, Template, template, with_new_role
 from ..verdicts import Unavailable, Undecided, Verdict, decided, proved, refuted
 
 _IAM: dict[str, Any] = {"Capabilities": ["CAPABILITY_IAM"]}
@@ -38,10 +37,10 @@ def protected_creation(sandbox: Sandbox) -> Verdict:
         cloudformation.create_stack(StackName=name, TemplateBody=template(), Tags=sandbox.tags, **options)
 
     caller.must(lambda: create("plain"))
-    protection = denied(lambda: create("protection", EnableTerminationProtection=True))
-    policy = denied(lambda: create("policy", StackPolicyBody=json.dumps(_POLICY)))
+    protection = denied(lambda: create("protection", EnableTerminationProtection=True), "UpdateTerminationProtection")
+    policy = denied(lambda: create("policy", StackPolicyBody=json.dumps(_POLICY)), "SetStackPolicy")
     evidence = f"with protection: {protection or 'created'}; with a policy: {policy or 'created'}"
-    return decided("UpdateTerminationProtection" in protection and "SetStackPolicy" in policy, evidence)
+    return decided(bool(protection and policy), evidence)
 
 
 @probe("change-set-without-pass-role")
@@ -56,13 +55,19 @@ def change_set_without_pass_role(sandbox: Sandbox) -> Verdict:
     caller = Caller.with_permissions(sandbox, "planning", allow(*actions))
     cloudformation = caller.client("cloudformation")
     topic = {**HANDLE, "Topic": {"Type": "AWS::SNS::Topic"}}
-    message = caller.may(lambda: stack.change_set("planned", template(topic), cloudformation))
-    if message:
-        return decided("iam:PassRole" not in message, message)
-    stack_role = stack.describe().get("RoleARN")
-    return decided(
-        stack_role == arn, f"the change set was created without iam:PassRole, the stack's role is {stack_role}"
-    )
+    created: list[dict[str, Any]] = []
+
+    def create() -> None:
+        created.append(stack.change_set("planned", template(topic), cloudformation))
+
+    if message := caller.may(create, "iam:PassRole"):
+        return refuted(message)
+    found = f"{created[0]['Status']}: {created[0].get('StatusReason', '')}"
+    if created[0]["Status"] == "CREATE_COMPLETE":
+        return proved("the change set was created without iam:PassRole")
+    if "iam:PassRole" in found:
+        return refuted(found)
+    raise Undecided(f"the change set was not created for another reason: {found}")
 
 
 @probe("change-set-name")
@@ -74,9 +79,11 @@ def change_set_name(sandbox: Sandbox) -> Verdict:
     caller = Caller.with_permissions(sandbox, "named", named)
     cloudformation = caller.client("cloudformation")
     text = template({**HANDLE, "Topic": {"Type": "AWS::SNS::Topic"}})
-    own = caller.may(lambda: stack.change_set("plan-probe", text, cloudformation))
-    deleted = own or denied(lambda: cloudformation.delete_change_set(StackName=stack.name, ChangeSetName="plan-probe"))
-    other = denied(lambda: stack.change_set("other-probe", text, cloudformation))
+    own = caller.may(lambda: stack.change_set("plan-probe", text, cloudformation), "ChangeSet")
+    deleted = own or denied(
+        lambda: cloudformation.delete_change_set(StackName=stack.name, ChangeSetName="plan-probe"), "DeleteChangeSet"
+    )
+    other = denied(lambda: stack.change_set("other-probe", text, cloudformation), "CreateChangeSet")
     evidence = f"plan-probe: {deleted or 'created, described and deleted'}; other-probe: {other or 'created'}"
     return decided(not deleted and bool(other), evidence)
 
@@ -91,18 +98,22 @@ def source_account(sandbox: Sandbox) -> Verdict:
     roles = {name: role(one, allow("sns:*"), Tags=sandbox.tags) for name, one in trusted.items()}
     outputs = {name: {"Value": {"Fn::GetAtt": [name, "Arn"]}} for name in roles}
     arns = Stack.create(sandbox, "trusting", template(roles, Outputs=outputs), **_IAM).outputs
-    attempts = count(1)
 
     def refusal(kind: str) -> str:
-        """Why no stack is created with a role; empty if it is."""
+        """With which message CloudFormation cannot assume a role; empty if it can."""
         topic = template({"Topic": {"Type": "AWS::SNS::Topic"}})
         try:
-            Stack.create(sandbox, f"trusted-{next(attempts)}", topic, RoleARN=arns[kind])
+            Stack.create(sandbox, f"trusted-{kind.lower()}", topic, RoleARN=arns[kind])
         except (ClientError, Unavailable) as error:
-            return said(error) if isinstance(error, ClientError) else str(error)
+            message = said(error)
+            if CANNOT_ASSUME not in message and "AssumeRole" not in message:
+                raise
+            return message
         return ""
 
-    sandbox.wait(lambda: not refusal("Any"), "a stack with a new role", 120)
+    # ECS assumes LoadBalancerRole, for which no call tells so much.
+    if message := refusal("Any"):
+        raise Unavailable(f"CloudFormation cannot assume a role without a condition: {message}")
     if not refusal("None"):
         raise Undecided("trust policies are not checked for the roles of stacks here")
     message = refusal("Bound")
@@ -118,12 +129,14 @@ def tags_of_missing_stack(sandbox: Sandbox) -> Verdict:
     caller = Caller.with_permissions(sandbox, "describing", statement)
     cloudformation = caller.client("cloudformation")
     caller.must(lambda: cloudformation.describe_stacks(StackName=own.name))
-    if not denied(lambda: cloudformation.describe_stacks(StackName=foreign.name)):
+    if not denied(lambda: cloudformation.describe_stacks(StackName=foreign.name), "DescribeStacks"):
         raise Undecided("the condition allows describing a stack that has another tag, so it tells nothing")
     try:
-        message = denied(lambda: cloudformation.describe_stacks(StackName=sandbox.name("missing")))
+        message = denied(lambda: cloudformation.describe_stacks(StackName=sandbox.name("missing")), "DescribeStacks")
     except ClientError as error:
-        return decided("does not exist" in said(error), said(error))
+        if "does not exist" not in said(error):
+            raise
+        return proved(said(error))
     return refuted(message)
 
 
@@ -150,8 +163,8 @@ def boundary_of_role(sandbox: Sandbox) -> Verdict:
     }
     evidence, holds = [], True
     for action, change in changes.items():
-        own = caller.may(partial(change, found["With"]))
-        other = denied(partial(change, found["Without"]))
+        own = caller.may(partial(change, found["With"]), f"iam:{action}")
+        other = denied(partial(change, found["Without"]), f"iam:{action}")
         evidence.append(f"{action} with the boundary: {own or 'allowed'}, without: {'denied' if other else 'allowed'}")
         holds = holds and not own and bool(other)
     return decided(holds, "; ".join(evidence))
@@ -168,7 +181,9 @@ def bucket_with_tags(sandbox: Sandbox) -> Verdict:
         caller = Caller.with_permissions(sandbox, subject, allow(*actions))
         s3, name = caller.client("s3"), f"{sandbox.name(subject)}-{sandbox.account.id}"
         sandbox.state.record("bucket", name)
-        return caller.may(lambda: s3.create_bucket(Bucket=name, CreateBucketConfiguration=configuration))
+        return caller.may(
+            lambda: s3.create_bucket(Bucket=name, CreateBucketConfiguration=configuration), "s3:TagResource"
+        )
 
     with_it = create("tagging", "s3:CreateBucket", "s3:TagResource")
     without = create("creating", "s3:CreateBucket")
@@ -212,11 +227,18 @@ def _create_from(sandbox: Sandbox, url: str, subject: str, callers: list[Templat
     # A new role can be passed once all servers know it.
     sandbox.settle(15)
     try:
-        made = caller.create_stack(StackName=name, TemplateURL=url, RoleARN=arn, Tags=sandbox.tags)
+        made = with_new_role(
+            sandbox, lambda: caller.create_stack(StackName=name, TemplateURL=url, RoleARN=arn, Tags=sandbox.tags)
+        )
     except ClientError as error:
-        return said(error)
-    stack = Stack(sandbox, name, made["StackId"])
-    return "" if stack.settled() == "CREATE_COMPLETE" else stack.reason()
+        message = said(error)
+    else:
+        stack = Stack(sandbox, name, made["StackId"])
+        message = "" if stack.settled() == "CREATE_COMPLETE" else stack.reason() or "it failed without a reason"
+    # S3's own words, or those of IAM.
+    if message and "Access Denied" not in message:
+        check_reason(message, "s3:GetObject")
+    return message
 
 
 @probe("pass-role-to-pipeline")
@@ -240,7 +262,7 @@ def pass_role_to_pipeline(sandbox: Sandbox) -> Verdict:
         tags = [{"key": one["Key"], "value": one["Value"]} for one in sandbox.tags]
         pipeline = _with_action(name, arns)
         create_it = partial(caller.client("codepipeline").create_pipeline, pipeline=pipeline, tags=tags)
-        answers[subject] = caller.may(create_it)
+        answers[subject] = caller.may(create_it, "iam:PassRole")
     checked = f"without it: {answers['one'] or 'created, so it is not checked'}"
     return decided(
         not answers["both"], f"with the permission for CodePipeline: {answers['both'] or 'created'}; {checked}"

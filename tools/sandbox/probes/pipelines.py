@@ -156,6 +156,8 @@ def skipped_stage(sandbox: Sandbox) -> Verdict:
 def rollback_when_disabled(sandbox: Sandbox) -> Verdict:
     """A rollback of a stage into which the transition is disabled."""
     releases = _after(sandbox, "rolled back")
+    if releases.refusal_of_rollback:
+        return refuted(releases.refusal_of_rollback)
     stage = releases.states["rolled back"][line.DEPLOY]
     latest = stage.get("latestExecution", {})
     started = latest.get("pipelineExecutionId") == releases.executions["rollback"]

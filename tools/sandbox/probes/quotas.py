@@ -13,7 +13,7 @@ from scaffold.aws.service_quotas import BUILDS, ELASTIC_IPS, ON_DEMAND_VCPUS, SP
 from ..account import code, said
 from ..registry import probe
 from ..sandbox import Sandbox
-from ..verdicts import Unavailable, Undecided, Verdict, decided, proved, refuted
+from ..verdicts import Unavailable, Undecided, Verdict, decided, proved
 
 _QUOTAS = (VPCS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, *BUILDS.values())
 _MISSING = "NoSuchResourceException"
@@ -31,6 +31,7 @@ def _applied(sandbox: Sandbox, quota: QuotaId) -> dict[str, Any] | str:
 
 
 def _default(sandbox: Sandbox, quota: QuotaId, region: str = "") -> dict[str, Any] | str:
+    """The default of a quota, or the message with which it is refused."""
     quotas = sandbox.client("service-quotas", region)
     try:
         answer = quotas.get_aws_default_service_quota(ServiceCode=quota.service, QuotaCode=quota.code)
@@ -47,13 +48,20 @@ def quota_codes(sandbox: Sandbox) -> Verdict:
     pairs = [(region, quota) for region in regions for quota in _QUOTAS]
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda pair: _default(sandbox, pair[1], pair[0]), pairs))
-    unknown, renamed = [], []
+    unknown: list[str] = []
+    unread: list[str] = []
+    renamed: list[str] = []
     for (region, quota), answer in zip(pairs, answers, strict=True):
         if isinstance(answer, str):
-            unknown.append(f"{quota.service} {quota.code} in {region} ({answer})")
+            # Policies of the organization may deny a region, and not all regions are always there.
+            (unknown if answer.startswith(_MISSING) else unread).append(
+                f"{quota.service} {quota.code} in {region} ({answer})"
+            )
         elif answer.get("QuotaName", quota.name) != quota.name:
             renamed.append(f"{quota.code} in {region} is {answer['QuotaName']!r}")
     wrong = unknown + renamed
+    if unread and not wrong:
+        raise Undecided(f"quotas could not be read: {'; '.join(unread)}")
     evidence = "; ".join(wrong) or f"{len(_QUOTAS)} quotas are known under their codes in {len(regions)} regions"
     return decided(not wrong, evidence)
 
@@ -66,7 +74,9 @@ def quota_without_value(sandbox: Sandbox) -> Verdict:
     if not refusals:
         raise Undecided("GetServiceQuota returns a value of each of the quotas in this account")
     evidence = ", ".join(f"{one}: {answer}" for one, answer in refusals.items())
-    return decided(set(refusals.values()) == {_MISSING}, evidence)
+    if set(refusals.values()) != {_MISSING}:
+        raise Undecided(f"GetServiceQuota was refused for another reason: {evidence}")
+    return proved(evidence)
 
 
 @probe("new-account-quotas")
@@ -103,10 +113,10 @@ def fargate_usage(sandbox: Sandbox) -> Verdict:
         return sum(usage.values()) == running > 0
 
     try:
-        # The metrics are some minutes late.
+        # The metrics are some minutes late, and other probes start and stop tasks meanwhile.
         sandbox.wait(equal, "the update of the metrics", 900)
-    except Unavailable:
-        return refuted(*found)
+    except Unavailable as late:
+        raise Undecided(f"the two were never equal within 15 minutes: {found[0]}") from late
     return proved(*found)
 
 

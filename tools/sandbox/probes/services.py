@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from ..account import denied
 from ..kit import Service
@@ -16,7 +19,7 @@ from ..trail import calls
 from ..verdicts import Unavailable, Undecided, Verdict, decided, refuted
 
 _IAM: dict[str, Any] = {"Capabilities": ["CAPABILITY_IAM"]}
-# It runs, and answers nobody.
+# It runs, and answers no request.
 _SILENT = ["node", "-e", "setTimeout(() => {}, 3600000)"]
 _IN_VAIN = 900.0
 
@@ -39,7 +42,9 @@ def retry_of_self_update(sandbox: Sandbox) -> Verdict:
     for one in (one for page in pages for one in page["actionExecutionDetails"] if one["stageName"] == "SelfUpdate"):
         attempts.setdefault(one["actionName"], []).append(one["status"])
     evidence = f"the execution is {first['status']}, the attempts in its stage SelfUpdate are {attempts}"
-    return decided(bool(attempts) and all(one.count("Failed") < 2 for one in attempts.values()), evidence)
+    if not any("Failed" in one for one in attempts.values()):
+        raise Undecided(f"nothing was retried: {evidence}")
+    return decided(all(one.count("Failed") < 2 for one in attempts.values()), evidence)
 
 
 @probe("tags-at-creation", scenario="service")
@@ -107,6 +112,8 @@ def rolling_after_shift(sandbox: Sandbox) -> Verdict:
         production.deploy()
     if (live := production.live_group()) != "alternate":
         raise Unavailable(f"after another shift, the traffic is on the {live} target group")
+    # What a shift has replaced is deregistered at its end.
+    sandbox.wait(lambda: not production.registered()["primary"], "the deregistration from the primary target group")
     rolling = {**production.describe()["deploymentConfiguration"], "strategy": "ROLLING"}
     production.deploy(deploymentConfiguration=rolling)
     registered = production.registered()
@@ -147,7 +154,9 @@ def stopped_deployment(sandbox: Sandbox) -> Verdict:
             status = stack.settled(_IN_VAIN)
         except Unavailable:
             status = stack.describe()["StackStatus"]
-            sandbox.client("cloudformation").cancel_update_stack(StackName=stack.name)
+            # The update may have ended meanwhile.
+            with suppress(ClientError):
+                sandbox.client("cloudformation").cancel_update_stack(StackName=stack.name)
             return refuted(f"{_IN_VAIN:.0f} seconds after the stop, the stack is in {status}")
         evidence = f"{time.monotonic() - stopped:.0f} seconds after the stop, the stack is in {status}"
         return decided(status.endswith("COMPLETE"), evidence)
@@ -161,12 +170,11 @@ def _silent_tasks(sandbox: Sandbox, development: Environment) -> str:
     definition = {key: described[key] for key in kept if key in described}
     container = {**described["containerDefinitions"][0], "entryPoint": _SILENT}
     tags = [{"key": one["Key"], "value": one["Value"]} for one in sandbox.tags]
+    sandbox.state.record("task definition", definition["family"])
     answer = ecs.register_task_definition(
         **definition, containerDefinitions=[container], requiresCompatibilities=["FARGATE"], tags=tags
     )
-    arn = str(answer["taskDefinition"]["taskDefinitionArn"])
-    sandbox.state.record("task definition", arn)
-    return arn
+    return str(answer["taskDefinition"]["taskDefinitionArn"])
 
 
 @probe("console-of-approver", scenario="service")
@@ -195,7 +203,7 @@ def console_of_approver(sandbox: Sandbox) -> Verdict:
             logGroupName=log["groupName"], logStreamName=log["streamName"]
         ),
     }
-    refusals = {name: message for name, call in made.items() if (message := denied(call))}
+    refusals = {name: message for name, call in made.items() if (message := denied(call, name))}
     if refusals:
         return refuted("; ".join(f"{name}: {message}" for name, message in refusals.items()))
     raise Undecided(

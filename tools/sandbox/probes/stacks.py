@@ -10,10 +10,11 @@ from botocore.exceptions import ClientError
 from ..registry import probe
 from ..sandbox import Sandbox
 from ..stacks import HANDLE, Stack, Template, failing, refused, template
-from ..verdicts import Unavailable, Verdict, decided, proved, refuted, undecided
+from ..verdicts import Unavailable, Undecided, Verdict, decided, proved, refuted, undecided
 
 _TOPIC: Template = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": "before"}}}
 _CHANGED: Template = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": "after"}}}
+_NO_EXPORT, _IN_USE = "No export named", "in use"
 # As in the environment's stack of a service, with another type.
 _PROTECTED = json.dumps(
     {
@@ -62,9 +63,12 @@ def missing_export(sandbox: Sandbox) -> Verdict:
     imported = {"Missing": {"Value": {"Fn::ImportValue": sandbox.name("missing")}}}
     text = template(Outputs=imported)
     created: list[dict[str, str]] = []
-    message = refused(lambda: created.append(stack.change_set("importing", text)))
-    found = message or f"{created[0]['Status']}: {created[0].get('StatusReason', '')}"
-    return decided("No export named" in found, found)
+    if message := refused(lambda: created.append(stack.change_set("importing", text)), _NO_EXPORT):
+        return proved(message)
+    found = f"{created[0]['Status']}: {created[0].get('StatusReason', '')}"
+    if created[0]["Status"] != "CREATE_COMPLETE" and _NO_EXPORT not in found:
+        raise Undecided(f"the change set was not created for another reason: {found}")
+    return decided(_NO_EXPORT in found, found)
 
 
 @probe("last-updated-time")
@@ -104,7 +108,7 @@ def import_in_unselected_branch(sandbox: Sandbox) -> Verdict:
     try:
         stack = Stack.create(sandbox, "branches", text)
     except (ClientError, Unavailable) as error:
-        if "No export named" not in str(error):
+        if _NO_EXPORT not in str(error):
             raise
         return refuted(str(error))
     return proved(f"the stack is in {stack.describe()['StackStatus']}")
@@ -116,7 +120,7 @@ def import_in_output(sandbox: Sandbox) -> Verdict:
     name = sandbox.name("exported")
     exporting = Stack.create(sandbox, "exports", template(Outputs={"A": {"Value": "a", "Export": {"Name": name}}}))
     Stack.create(sandbox, "imports", template(Outputs={"A": {"Value": {"Fn::ImportValue": name}}}))
-    if message := refused(lambda: sandbox.client("cloudformation").delete_stack(StackName=exporting.id)):
+    if message := refused(lambda: sandbox.client("cloudformation").delete_stack(StackName=exporting.id), _IN_USE):
         return proved(message)
 
     def ended() -> dict[str, Any]:
@@ -127,6 +131,8 @@ def import_in_output(sandbox: Sandbox) -> Verdict:
 
     last = sandbox.wait(ended, "the end of the deletion")
     evidence = f"{last['StackStatus']}: {last.get('StackStatusReason', '')}"
+    if last["StackStatus"] != "DELETE_COMPLETE" and _IN_USE not in evidence:
+        raise Undecided(f"the stack was not deleted for another reason: {evidence}")
     return decided(last["StackStatus"] != "DELETE_COMPLETE", evidence)
 
 
