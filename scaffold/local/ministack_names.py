@@ -19,6 +19,7 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.core.responses", "request_scope"): 2,
     ("ministack.services.alb", "_ACTION_MAP"): None,
     ("ministack.services.alb", "_action_xml"): 1,
+    ("ministack.services.alb", "_error"): 2,
     ("ministack.services.alb", "_lbs"): None,
     ("ministack.services.alb", "_listeners"): None,
     ("ministack.services.alb", "_parse_actions"): 2,
