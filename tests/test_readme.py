@@ -33,7 +33,7 @@ def run_inside_local_aws(script: str, directory: Path) -> subprocess.CompletedPr
         env={**os.environ, **READER, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=560,
         check=False,
     )
 
@@ -43,6 +43,7 @@ def test_the_two_commands_come_first() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_command_of_the_readme_works_in_order(tmp_path: Path) -> None:
     blocks = shell_blocks(ROOT / "README.md")[1:]
     assert len(blocks) >= 8
@@ -57,24 +58,3 @@ def test_every_command_of_the_readme_works_in_order(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "USD" in done.stdout
     assert done.stdout.count("is deployed to local AWS") >= 3
-
-
-@pytest.mark.slow
-def test_the_demo_ends_with_production_answering_and_says_what_to_type_next(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [ROOT / "tools" / "demo"],
-        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "codecommit::us-east-1://hello-service" in done.stdout
-    assert "waits for approval in the stage Approve-Prod" in done.stdout
-    assert '"message":"Hello from hello-service"' in done.stdout
-    assert '"environment":"prod"' in done.stdout
-    assert "scaffold local -- bash" in done.stdout
-    (service,) = tmp_path.glob("*/hello-service")
-    assert (service / "infrastructure" / "pipeline.yaml").is_file()

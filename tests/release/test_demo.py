@@ -1,4 +1,4 @@
-"""`make demo`: a release to production, and a bad one that is taken back."""
+"""`make demo`: a release to production, and a bad one that is rolled back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cli.running import ROOT
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_demo_ends_with_the_good_version_in_production(tmp_path: Path) -> None:
+def test_the_demo_ends_with_the_good_version_in_production_and_says_what_to_type_next(tmp_path: Path) -> None:
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     done = subprocess.run(
         [ROOT / "tools" / "demo"],
@@ -33,3 +33,7 @@ def test_the_demo_ends_with_the_good_version_in_production(tmp_path: Path) -> No
     assert "ECS Deployment Alarm was triggered" in done.stdout
     assert set(re.findall(r"^ +\d+ times (\d+)", done.stdout, re.MULTILINE)) == {"200", "500"}, done.stdout
     assert re.search(rf"^{good} +succeeded, answers now$", done.stdout, re.MULTILINE)
+    for words in ("codecommit::us-east-1://hello-service", "in the stage Approve-Prod", "scaffold local -- bash"):
+        assert words in done.stdout
+    (service,) = tmp_path.glob("*/hello-service")
+    assert (service / "infrastructure" / "pipeline.yaml").is_file()

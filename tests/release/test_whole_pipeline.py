@@ -19,9 +19,8 @@ ENGINE = "without a container engine"
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("environments", ["live", "dev,live,spare"])
-def test_calls_and_words_of_a_service_that_runs(tmp_path: Path, wire: Wire, environments: str) -> None:
-    root = small_service(tmp_path / "service", app_name=f"calls-{environments[:3]}", environments=environments)
+def test_calls_and_words_of_a_service_that_runs(tmp_path: Path, wire: Wire) -> None:
+    root = small_service(tmp_path / "service", app_name="calls", environments="dev,live,spare")
     service = read(root)
     released = release(root)
     while released.release and released.release.waiting:
