@@ -174,7 +174,7 @@ HOSTILE = {
 }
 
 
-BREAK_THE_PREFLIGHT = {"a check shadowed by a module", "the scripts moved"}
+BREAK_THE_PREFLIGHT = {"a check shadowed by a module", "the scripts moved", "the folder as a link"}
 MORE_PERMISSIONS = edited("infrastructure/permissions.yaml", "logs:PutLogEvents]", "logs:PutLog*]")
 
 
