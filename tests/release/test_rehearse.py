@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -146,12 +147,12 @@ def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", ["errors:20%", "latency:2s", "unhealthy"])
 def test_each_fault_is_judged_by_the_traffic_of_the_rehearsal(tmp_path: Path, fault: str) -> None:
     root = small_service(tmp_path / "orders")
-    document = result_of(root, 1, "--yes", "--speed", "60", "--fault", f"live={fault}")
+    # Slower than by default, so that each minute has traffic on a busy machine too.
+    document = result_of(root, 1, "--yes", "--speed", "20", "--fault", f"live={fault}")
     assert (document["failed"]["stage"], document["failed"]["action"]) == ("Live", "Service")
-    alarm = (
-        "ECS Deployment Circuit Breaker was triggered" if fault == "unhealthy" else "ECS Deployment Alarm was triggered"
-    )
-    assert alarm in document["failed"]["reason"]
+    # The alarm on unhealthy targets and the circuit breaker notice the same.
+    ended = "Deployment (Alarm|Circuit Breaker)" if fault == "unhealthy" else "Deployment Alarm"
+    assert re.search(f"ECS {ended} was triggered", document["failed"]["reason"])
 
 
 @pytest.mark.slow
