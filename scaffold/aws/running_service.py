@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.errors import suppress_code
 from scaffold.aws.session import Session
 from scaffold.aws.stand_in import is_stand_in
@@ -113,6 +114,11 @@ def alarms_of(session: Session, stack: str) -> tuple[str, ...]:
         for one in page["StackResourceSummaries"]
         if one["ResourceType"] == "AWS::CloudWatch::Alarm" and one.get("PhysicalResourceId")
     )
+
+
+def image_digest(task_definition: Stack | None) -> str:
+    """The digest of the image in a task definition's stack; empty before the first release."""
+    return task_definition.parameters.get("ImageUri", "").partition("@")[2] if task_definition else ""
 
 
 def image(session: Session, app_name: str, digest: str) -> Image | None:

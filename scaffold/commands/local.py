@@ -12,6 +12,7 @@ from typing import Any
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.signals import handled_signals
+from scaffold.core.stand_in import WITHOUT_ENGINE
 from scaffold.core.target import RUNS_VARIABLE
 from scaffold.local.environment import inside, running_local_aws
 from scaffold.local.shell import container_engine, default_region, export_lines
@@ -53,7 +54,7 @@ def run(command: list[str], console: Console, *, runs: bool = True, speed: float
         print("\n".join(export_lines(aws.variables)), flush=True)
         console.step(f"Local AWS is running at {aws.variables['AWS_ENDPOINT_URL']}.")
         if runs:
-            engine = aws.containers or f"this machine's Node, without a container engine ({aws.no_containers})"
+            engine = aws.containers or f"this machine's Node, {WITHOUT_ENGINE} ({aws.no_containers})"
             console.note(f"Images are built and run by {engine}.")
         console.note("Paste the lines above into another terminal to use it there. Its state is lost when it ends.")
         console.note("Press Ctrl-C to end it.")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
+
+from scaffold.core.loopback import direct_opener
 
 _LOOKS_EACH_SECONDS = 1
 # In each minute of local AWS, so that the alarm on errors, which needs 3 in a minute, sees a fifth of them fail; but no
@@ -49,7 +50,7 @@ class Traffic:
         self._find_url = find_url
         self._pause = _CLIENTS / min(_MOST_EACH_SECOND, _REQUESTS_EACH_MINUTE * speed / 60)
         self._counting = threading.Lock()
-        self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+        self._open = direct_opener().open
         self._url: str | None = None
         self._answered = threading.Event()
         self._ended = threading.Event()

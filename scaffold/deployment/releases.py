@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from scaffold.aws import pipeline_state
 from scaffold.aws.pipeline_state import ActionRun, Execution
+from scaffold.aws.running_service import image_digest
 from scaffold.aws.session import Session
 from scaffold.aws.stand_in import is_stand_in
 from scaffold.core.results import Result
@@ -101,10 +102,7 @@ def find_releases(session: Session, service: Service, environment: str, limit: i
     stack = stacks.get(StackId(ENVIRONMENT, environment))
     url = stack.outputs.get("ServiceUrl") if stack else None
     answers, no_answer = endpoint.answer(url)
-    task_definition = stacks.get(StackId(TASK_DEFINITION, environment))
-    image = task_definition.parameters.get("ImageUri", "") if task_definition else ""
-    successes = pipeline_state.succeeded(session, service.app_name, names.pipeline_stage(environment))
-    found = list(islice(past_releases(session, service, environment, successes), limit))
+    found = list(islice(past_releases(session, service, environment), limit))
     return ReleasesResult(
         service.app_name,
         session.account,
@@ -115,19 +113,21 @@ def find_releases(session: Session, service: Service, environment: str, limit: i
         answers,
         no_answer,
         tuple(_with_answer(found, answers)),
-        is_stand_in(session, service.app_name, image.rpartition("@")[2]),
+        is_stand_in(session, service.app_name, image_digest(stacks.get(StackId(TASK_DEFINITION, environment)))),
     )
 
 
 def past_releases(
-    session: Session, service: Service, environment: str, successes: Sequence[Execution]
+    session: Session, service: Service, environment: str, successes: Sequence[Execution] | None = None
 ) -> Iterator[PastRelease]:
     """The releases of an environment, the newest first; each costs a call, so take no more than needed.
 
     Args:
-        successes: The executions that succeeded in the environment's stage.
+        successes: The executions that succeeded in the environment's stage; None where they are still to be listed.
     """
     app, stage = service.app_name, names.pipeline_stage(environment)
+    if successes is None:
+        successes = pipeline_state.succeeded(session, app, stage)
     succeeded = {one.id for one in successes}
     newest = list(islice(pipeline_state.executions(session, app), _MOST_EXECUTIONS))
     known = {one.id for one in newest}

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from scaffold.aws import pipeline_state
 from scaffold.aws.cloudformation import comparison, templates
 from scaffold.aws.cloudformation.comparison import Difference
 from scaffold.aws.cloudformation.stacks import UNFINISHED, Stack
@@ -22,7 +21,7 @@ from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
 from scaffold.deployment.releases import SUCCEEDED, past_releases
-from scaffold.service import history, names
+from scaffold.service import history
 from scaffold.service.committed_files import CommittedFiles
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import Deployer, StackId, stack_ids
@@ -122,8 +121,7 @@ def _release_commits(
     }
     for environment in {one.environment for one in missing if one.environment in deployed}:
         if environment and commits.get(environment) is None:
-            successes = pipeline_state.succeeded(session, service.app_name, names.pipeline_stage(environment))
-            past = past_releases(session, service, environment, successes)
+            past = past_releases(session, service, environment)
             commits[environment] = next((one.commit for one in past if one.outcome == SUCCEEDED), None)
     return commits
 

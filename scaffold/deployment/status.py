@@ -125,6 +125,7 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
         session.client(name)
     commits = {one.id: one.commit for one in executions}
     releases = {stage.name: _newest(stage, commits) for stage in stages}
+    current = {stage.execution for stage in stages}
     pool = ThreadPoolExecutor(len(service.environments))
     try:
         each = partial(_environment, session, service, stacks=stacks, head=head, ringing=ringing, releases=releases)
@@ -143,7 +144,7 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
         subject=subject.subject if subject else None,
         unpushed=None if unpushed is None else len(unpushed),
         stages=stages,
-        commits={one: commit for one, commit in commits.items() if one in {stage.execution for stage in stages}},
+        commits={one: commit for one, commit in commits.items() if one in current},
         environments=found,
         drift=find_drift(session, service, stacks, head, {one.name: one.commit for one in found}) if drift else None,
     )
@@ -186,7 +187,7 @@ def _environment(
 ) -> EnvironmentStatus:
     app = service.app_name
     task_definition, environment = stacks.get(StackId(TASK_DEFINITION, name)), stacks.get(StackId(ENVIRONMENT, name))
-    image = task_definition.parameters.get("ImageUri", "") if task_definition else ""
+    digest = running_service.image_digest(task_definition)
     url = environment.outputs.get("ServiceUrl") if environment else None
     release = pipeline_state.last_success(session, app, names.pipeline_stage(name))
     commit = release.commit if release else None
@@ -199,7 +200,7 @@ def _environment(
         answers=answers,
         no_answer=no_answer,
         version=task_definition.parameters.get("Version") if task_definition else None,
-        image=running_service.image(session, app, image.rpartition("@")[2]) if "@" in image else None,
+        image=running_service.image(session, app, digest) if digest else None,
         commit=commit,
         ahead=None if behind is None else len(behind),
         tasks=running_service.tasks(session, app, name),

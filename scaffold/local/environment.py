@@ -22,6 +22,7 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git
 from scaffold.core.git_failures import GitFailed
 from scaffold.core.installation import install_command
+from scaffold.core.loopback import direct_opener
 from scaffold.core.target import LOCAL_VARIABLE, RUNS_VARIABLE, Endpoint, Target, local_endpoint
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.downloads import DOWNLOADS, downloads
@@ -70,7 +71,7 @@ class LocalAws:
     def _put(self, control: str, document: Mapping[str, Any]) -> None:
         url = f"{self.variables['AWS_ENDPOINT_URL']}/_local/{control}"
         request = urllib.request.Request(url, json.dumps(document).encode(), method="PUT")  # noqa: S310
-        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=_ANSWER_SECONDS).close()
+        direct_opener().open(request, timeout=_ANSWER_SECONDS).close()
 
 
 @dataclass(frozen=True)

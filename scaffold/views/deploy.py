@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 
 from scaffold.aws.cloudformation.validation import sentence
-from scaffold.aws.stand_in import WITHOUT_ENGINE
 from scaffold.console.titles import count, title
 from scaffold.core.results import Change
+from scaffold.core.stand_in import WITHOUT_ENGINE
 from scaffold.deployment.deploy import DeployResult
 from scaffold.deployment.follow import Release
 from scaffold.deployment.stack_step import StackStep

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scaffold.aws.stand_in import WITHOUT_ENGINE
 from scaffold.console.console import one_line
+from scaffold.core.stand_in import WITHOUT_ENGINE
 from scaffold.deployment.releases import PastRelease, ReleasesResult
 from scaffold.views.place import moment, place
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from scaffold.console.console import one_line, visible
 from scaffold.console.titles import count
+from scaffold.core.stand_in import WITHOUT_ENGINE
 from scaffold.deployment.rehearsal import FailedAction, RehearsalResult, RehearsedStage
 from scaffold.deployment.release_tree import duration
 from scaffold.deployment.status import EnvironmentStatus
@@ -33,7 +34,7 @@ def text(result: RehearsalResult) -> str:
 def _limits(result: RehearsalResult) -> Iterator[str]:
     if not result.kept:
         yield "Local AWS has ended, and the URLs with it. With --keep it goes on."
-    engine = f"with {result.container_engine}" if result.container_engine else "without a container engine"
+    engine = f"with {result.container_engine}" if result.container_engine else WITHOUT_ENGINE
     yield f"Rehearsed {engine}. What was not rehearsed is in {_PAGE} of gitops-scaffold. Whether AWS"
     yield "accepts the templates, and whether the deploy roles and quotas suffice, only an account can tell."
 

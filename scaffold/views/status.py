@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from scaffold.aws.pipeline_state import ActionState, StageState
 from scaffold.aws.running_service import Image, ServiceDeployment
-from scaffold.aws.stand_in import WITHOUT_ENGINE
 from scaffold.console.console import one_line
 from scaffold.console.titles import count
+from scaffold.core.stand_in import WITHOUT_ENGINE
 from scaffold.deployment.status import EnvironmentStatus, NewestRelease, StatusResult
 from scaffold.views import drift
 from scaffold.views.place import moment, place

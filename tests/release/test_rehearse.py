@@ -260,18 +260,23 @@ def test_a_stage_that_only_the_deployed_pipeline_names(tiny: Path) -> None:
     assert result_of(tiny, 0, "--until", "DEV")["until"] == "Dev"
 
 
-@pytest.mark.slow
-def test_what_is_kept_can_be_used_until_ctrl_c(tiny: Path, tmp_path: Path) -> None:
-    (tmp_path / "tmp").mkdir()
-    child = pexpect.spawn(
+def started(root: Path, temporary: Path, *options: str) -> Any:
+    """A rehearsal at a terminal, whose temporary folders are in a new one."""
+    temporary.mkdir()
+    return pexpect.spawn(
         COMMAND[0],
-        [*COMMAND[1:], "rehearse", "--until", "Source", "--keep"],
-        cwd=str(tiny),
-        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TMPDIR": str(tmp_path / "tmp")},
+        [*COMMAND[1:], "rehearse", *options],
+        cwd=str(root),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TMPDIR": str(temporary)},
         encoding="utf-8",
         timeout=250,
         dimensions=(50, 250),
     )
+
+
+@pytest.mark.slow
+def test_what_is_kept_can_be_used_until_ctrl_c(tiny: Path, tmp_path: Path) -> None:
+    child = started(tiny, tmp_path / "tmp", "--until", "Source", "--keep")
     child.expect("export AWS_ENDPOINT_URL=(http://[0-9.:]+)")
     assert child.match
     endpoint = child.match[1]
@@ -309,16 +314,7 @@ def test_what_is_kept_can_be_used_until_ctrl_c(tiny: Path, tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_nothing(tiny: Path, tmp_path: Path) -> None:
-    (tmp_path / "tmp").mkdir()
-    child = pexpect.spawn(
-        COMMAND[0],
-        [*COMMAND[1:], "rehearse", "--keep"],
-        cwd=str(tiny),
-        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TMPDIR": str(tmp_path / "tmp")},
-        encoding="utf-8",
-        timeout=250,
-        dimensions=(50, 250),
-    )
+    child = started(tiny, tmp_path / "tmp", "--keep")
     child.expect("Signed in")
     child.sendintr()
     child.expect("Interrupted: the rehearsal and its local AWS have ended")
@@ -332,16 +328,7 @@ def test_ctrl_c_leaves_nothing(tiny: Path, tmp_path: Path) -> None:
 def test_a_killed_rehearsal_is_deleted_by_the_next_local_aws(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "tmp").mkdir()
-    child = pexpect.spawn(
-        COMMAND[0],
-        [*COMMAND[1:], "rehearse"],
-        cwd=str(tiny),
-        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TMPDIR": str(tmp_path / "tmp")},
-        encoding="utf-8",
-        timeout=250,
-        dimensions=(50, 250),
-    )
+    child = started(tiny, tmp_path / "tmp")
     child.expect("Signed in")
     child.kill(signal.SIGKILL)
     child.expect(pexpect.EOF)

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from botocore.exceptions import ClientError
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.environment import local_aws
 from tests.conftest import isolated
+from tests.sandbox.running import COMMAND, sandbox
 from tools.sandbox import cli, report, scanning
 from tools.sandbox.account import Account, denied
 from tools.sandbox.cleaning import clean_up
@@ -34,7 +34,6 @@ from tools.sandbox.state import TAG, State
 from tools.sandbox.verdicts import Undecided, Verdict, decided, exit_code, failed, proved, refuted, undecided
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, str(ROOT / "tools" / "sandbox")]
 ACCOUNT = "000000000000"
 
 
@@ -68,19 +67,6 @@ ROLE = {"Arn": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}}}
 
 def nothing(line: str) -> None:
     pass
-
-
-def sandbox(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        env=isolated(cwd) | environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def test_each_assumption_has_a_probe_and_each_probe_an_assumption() -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.environment import running_local_aws
 from tests.conftest import isolated
 from tests.engine.conftest import eventually
+from tests.sandbox.running import COMMAND, sandbox
 from tools.sandbox.document import assumptions
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, str(ROOT / "tools" / "sandbox"), "--yes"]
 
 # Local AWS leaves a character outside ASCII in a template, writes values into messages as they are, and tells of the
 # failure of a stage before its retry.
@@ -98,16 +97,7 @@ def remains(variables: dict[str, str]) -> dict[str, list[str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_every_probe_has_its_verdict(variables: dict[str, str], tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*COMMAND, "--json", "--folder", str(tmp_path / "runs")],
-        cwd=tmp_path,
-        env=isolated(tmp_path) | variables,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=1400,
-        check=False,
-    )
+    done = sandbox("--yes", "--json", "--folder", str(tmp_path / "runs"), cwd=tmp_path, seconds=1400, **variables)
     assert done.stdout, done.stderr
     rows = {row["id"]: row for row in json.loads(done.stdout)["assumptions"]}
     assert list(rows) == list(assumptions())
@@ -125,7 +115,7 @@ def test_every_probe_has_its_verdict(variables: dict[str, str], tmp_path: Path) 
 def test_a_run_that_is_ended_cleans_up(variables: dict[str, str], tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     process = subprocess.Popen(
-        [*COMMAND, "--only", "retry-of-self-update", "missing-export", "--folder", str(runs)],
+        [*COMMAND, "--yes", "--only", "retry-of-self-update", "missing-export", "--folder", str(runs)],
         cwd=tmp_path,
         env=isolated(tmp_path) | variables,
         stdin=subprocess.DEVNULL,

@@ -31,6 +31,17 @@ def machine_environment(**more: str) -> dict[str, str]:
     return {**MACHINE, "PATH": f"{TOOLS}{os.pathsep}{MACHINE['PATH']}", **more}
 
 
+def replace_by_link(path: Path, folder: Path, *, leads_to_it: bool) -> None:
+    """Move a file or a folder into another folder, and put a symbolic link in its place.
+
+    Args:
+        leads_to_it: Whether the link leads there, and not to something missing.
+    """
+    elsewhere = folder / "elsewhere"
+    path.rename(elsewhere if leads_to_it else folder / "away")
+    path.symlink_to(elsewhere)
+
+
 def function_of(script: str, name: str) -> Any:
     """A function of one of the kit's scripts, which import their neighbours."""
     folder = ROOT / "template" / "config" / "scripts"

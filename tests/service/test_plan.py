@@ -16,6 +16,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.service.conftest import replace_by_link
 from tests.service.plans import COMMIT, EXECUTION, KINDS, REGION, SCRIPTS, Production, client, refused, running, topic
 
 
@@ -119,9 +120,7 @@ def test_an_import_that_no_stack_exports_fails(production: Production) -> None:
     ],
 )
 def test_a_file_that_is_a_link_fails(production: Production, tmp_path: Path, file: str, there: bool) -> None:
-    path, elsewhere = production.root / file, tmp_path / "elsewhere"
-    path.rename(elsewhere if there else tmp_path / "away")
-    path.symlink_to(elsewhere)
+    replace_by_link(production.root / file, tmp_path, leads_to_it=there)
     failed(production, file, "is a symbolic link", "replace the link with what it leads to")
     assert production.calls == []
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.service.conftest import function_of, import_from
+from tests.service.conftest import function_of, import_from, replace_by_link
 
 READY, STOPPED, USAGE_ERROR, UNREAD = 0, 1, 2, 3
 APP = "hello-service"
@@ -158,9 +158,7 @@ def test_a_new_environment_is_prepared_by_a_deployment(preflight: Preflight) -> 
     ],
 )
 def test_a_symbolic_link_stops_the_release(preflight: Preflight, tmp_path: Path, file: str, there: bool) -> None:
-    path, elsewhere = preflight.infrastructure / file, tmp_path / "elsewhere"
-    path.rename(elsewhere if there else tmp_path / "away")
-    path.symlink_to(elsewhere)
+    replace_by_link(preflight.infrastructure / file, tmp_path, leads_to_it=there)
     done = preflight.run()
     assert done.returncode == UNREAD
     assert done.stderr == (

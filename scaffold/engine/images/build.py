@@ -16,9 +16,6 @@ from scaffold.engine.images.node import Node
 from scaffold.engine.images.run_instruction import Place, run
 from scaffold.engine.images.tree import Owner, Tree
 
-#: The label of an image whose process this machine's Node can run.
-PROCESS_LABEL = "io.gitops-scaffold.process"
-
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _COPY_FLAGS = ("from", "chown", "chmod", "link")
 _NODE_IMAGE = re.compile(r"(?:.*/)?node(?::[^/@]*)?(?:@sha256:[0-9a-f]{64})?")

@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
+from scaffold.core.stand_in import PROCESS_LABEL
 from scaffold.engine.images import docker_commands, node
-from scaffold.engine.images.build import PROCESS_LABEL, Builder
+from scaffold.engine.images.build import Builder
 from scaffold.engine.images.context import Context
 from scaffold.engine.images.docker_commands import Command
 from scaffold.engine.images.dockerfile import parse

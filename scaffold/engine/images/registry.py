@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from scaffold.core.loopback import direct_opener
 from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
 from scaffold.engine.images.tree import Tree, compress, digest, pack
 
@@ -47,8 +48,6 @@ class Repository:
         if host not in tokens:
             raise BuildFailed(f"failed to push {name}: no basic auth credentials")
         self._token = tokens[host]
-        # 127.0.0.1 is never reached through a proxy.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def push(self, tag: str, tree: Tree, config: dict[str, Any], architecture: str) -> str:
         """Push an image, and return its digest."""
@@ -89,7 +88,7 @@ class Repository:
             f"{self._base}{path}{query}", content, headers, method=method
         )
         try:
-            self._opener.open(request, timeout=60).close()
+            direct_opener().open(request, timeout=60).close()
         except urllib.error.HTTPError as error:
             with error:
                 if (method, error.code) == ("HEAD", 404):

@@ -14,12 +14,13 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import Request
 
+from scaffold.core.loopback import direct_opener
+from scaffold.core.stand_in import PROCESS_LABEL
 from scaffold.engine.containers import archives
 from scaffold.engine.containers.container_engine import ContainerEngine, EngineFailed
 
-LABEL = "io.gitops-scaffold.process"
 _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.oci.image.manifest.v1+json",
@@ -87,7 +88,7 @@ class _Source:
         headers = {"Accept": ", ".join(_MANIFESTS)} | ({"Authorization": f"Basic {self.token}"} if self.token else {})
         request = Request(self.endpoint + path, headers=headers)  # noqa: S310
         try:
-            with build_opener(ProxyHandler({})).open(request, timeout=_SECONDS) as answer:
+            with direct_opener().open(request, timeout=_SECONDS) as answer:
                 body: bytes = answer.read()
                 return body
         except HTTPError as error:
@@ -137,12 +138,12 @@ class Images:
         digest, manifest = source.manifest(reference or "latest")
         blob = source.blob(manifest["config"]["digest"])
         config: dict[str, Any] = json.loads(blob).get("config") or {}
-        if (config.get("Labels") or {}).get(LABEL) != "node":
+        if (config.get("Labels") or {}).get(PROCESS_LABEL) != "node":
             if self._engine is not None:
                 return Image(digest, self._folder, config, self._load(source, digest, manifest))
             raise CannotStart(
                 f"CannotStartContainerError: {name} needs a container engine, which local AWS does not use; "
-                f"it runs images with the label {LABEL}=node"
+                f"it runs images with the label {PROCESS_LABEL}=node"
             )
         with self._lock:
             root = self._folder / digest.partition(":")[2]
