@@ -224,8 +224,7 @@ def test_nothing_survives_kill_9(tmp_path: Path, isolated: bool, victim: str) ->
     program = [sys.executable, "-I", "-S", "-c", code if isolated else grandchild]
     engine = f"""
         import threading, time
-        from scaffold.engine.containers.container_engine import Container
-from scaffold.engine.tasks import processes
+        from scaffold.engine.tasks import processes
         if not {isolated}: processes.namespaces = tuple
         made = processes.Process(processes.Program({program!r}, {{"PATH": "/bin"}}, {str(tmp_path)!r}, 5), 4566)
         threading.Thread(target=made.listen, args=(lambda report: None,), daemon=True).start()
