@@ -23,7 +23,7 @@ from tests.deploy.services import (
     run,
 )
 from tests.deploy.test_networks import put
-from tests.deploy.test_quotas import add_environments
+from tests.deploy.test_quotas import add_environments, set_quotas
 from tests.destroy.test_destroy import fill, make_environment
 from tests.infrastructure.handlers import UNNAMED, calls
 from tests.infrastructure.iam import Statement, allowed, matches
@@ -104,6 +104,7 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     subnets = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["Subnets"]
     ids = list({one["AvailabilityZone"]: one["SubnetId"] for one in subnets}.values())
     put(service, "dev", vpc["VpcId"], ids, ids)
+    set_quotas(wire)
     wire.calls.clear()
     pipeline = service / "infrastructure/pipeline.yaml"
     run(service, plan=True)
