@@ -38,6 +38,7 @@ def limits(app: str, environments: Iterable[str]) -> list[Limit]:
         Limit("approval rule template", names.approval_rule_template(app), 100),
         Limit("build project", names.build_project(app), 150),  # CodeBuild user guide, quotas
         Limit("checks project", names.checks_project(app), 150),
+        Limit("tests project", names.tests_project(app), 150),
         Limit("merge gate project", names.gate_project(app), 150),
         Limit("report group", names.report_group(app), 128),
     ]

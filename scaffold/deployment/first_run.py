@@ -17,7 +17,16 @@ from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import BUILD, CHECKS, NETWORK, SERVICE, StackId, StackKind, deployed_by_pipeline
+from scaffold.service.stack_kinds import (
+    BUILD,
+    CHECKS,
+    NETWORK,
+    SERVICE,
+    TESTS,
+    StackId,
+    StackKind,
+    deployed_by_pipeline,
+)
 
 # A deployment runs the new tasks beside the old ones, with every strategy (MaximumPercent: 200).
 _TASKS_DURING_A_DEPLOYMENT = 2
@@ -109,7 +118,7 @@ def _cpu_units(service: Service, environment: str) -> int:
 def _build_environments(service: Service) -> set[tuple[str, str]]:
     projects = [
         project
-        for kind in (BUILD, CHECKS)
+        for kind in (BUILD, CHECKS, TESTS)
         for project in _resources(service, f"{kind.name}.yaml", "AWS::CodeBuild::Project")
     ]
     environments = [_mapping(properties.get("Environment")) for properties in projects]

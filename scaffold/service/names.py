@@ -120,8 +120,13 @@ def build_project(app: str) -> str:
 
 
 def checks_project(app: str) -> str:
-    """The CodeBuild project that checks an environment before and after its deployment."""
+    """The CodeBuild project that checks an environment before its deployment."""
     return f"{app}-checks"
+
+
+def tests_project(app: str) -> str:
+    """The CodeBuild project that runs smoke test and integration tests against an environment."""
+    return f"{app}-tests"
 
 
 def plan_project(app: str) -> str:

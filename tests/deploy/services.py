@@ -117,6 +117,7 @@ Resources:
 """
 
 CHECKS = BUILD.replace("Builds", "Checks")
+TESTS = BUILD.replace("Builds", "Tests")
 EVENTS = BUILD.replace("Builds", "Events")
 
 PIPELINE = f"""\
@@ -195,6 +196,8 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
         "infrastructure/build.json": json.dumps(configuration),
         "infrastructure/checks.yaml": CHECKS,
         "infrastructure/checks.json": json.dumps(configuration),
+        "infrastructure/tests.yaml": TESTS,
+        "infrastructure/tests.json": json.dumps(configuration),
         "infrastructure/events.yaml": EVENTS,
         "infrastructure/events.json": json.dumps(configuration),
         "infrastructure/pipeline.yaml": PIPELINE,

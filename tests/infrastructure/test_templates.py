@@ -27,7 +27,6 @@ VARIABLES = {
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
     "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
     "preflight": {"APP_NAME"},
-    "smoke_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "strategy_gate": {"ENVIRONMENT_NAME", "ENVIRONMENT_STACK", "PRODUCTION_RULE", "TARGET_GROUP"},
 }
 
@@ -162,6 +161,9 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                     variables[action["Namespace"]] = set(stacks[configuration["StackName"]].outputs)
             if "EnvironmentVariables" in configuration:
                 given = {item["name"]: item["value"] for item in json.loads(configuration["EnvironmentVariables"])}
+                if "SERVICE_URL" in given:
+                    assert set(given) == {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"}
+                    continue
                 check = given.pop("CHECK", None if "SOURCE_COMMIT" in given else "plan_release")
                 if check == "plan_release":
                     variables[action["Namespace"]] = set(plan)
@@ -181,7 +183,7 @@ def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
     approved = [[f"Plan-{name}", f"Approve-{name}", name] for name in order[production:]]
     first = ["Source", "Gate", "Approve-Gate", "SelfUpdate", "Build"]
     assert list(stages) == [*first, *order[:production], *itertools.chain(*approved)]
-    deployments = ["Network", "Environment", "TaskDefinition", "StrategyGate", "Alarms", "Service", "SmokeTest"]
+    deployments = ["Network", "Environment", "TaskDefinition", "StrategyGate", "Alarms", "Service", "Tests"]
     # An environment in an existing VPC has no network of its own.
     app, deployed = answers.get("app_name", "hello-service"), stacks_of(**answers)
     for index, name in enumerate(order):
@@ -434,7 +436,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
-    own = (names.build_project, names.checks_project, names.gate_project, names.plan_project)
+    own = (names.build_project, names.checks_project, names.gate_project, names.plan_project, names.tests_project)
     assert found == {find(app) for find in own}
     ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
     assert pipeline["Name"] == names.pipeline(app)
@@ -450,11 +452,11 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
             assert role["Path"] == names.role_path(app, environment), logical
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
-        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan")),
+        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan", "tests")),
         *(names.log_group(app, one) for one in environments),
     }
     for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup"):
-        assert group["Name"].startswith(f"{names.build_project(app)}-")
+        assert group["Name"].startswith((f"{names.build_project(app)}-", f"{names.tests_project(app)}-"))
 
 
 LIMITS = {
