@@ -90,8 +90,8 @@ class Engine:
         self._reports = reports
         endpoint, clock, stream = f"http://{api_address}", Clock(speed), EventStream()
         self._rules = EventRules(stream)
-        place = surroundings(state, endpoint, git_address, self.guard.assume, self._containers)
-        builds = Builds(place, stream, self._store_report)
+        self._place = surroundings(state, endpoint, git_address, self.guard.assume, self._containers)
+        builds = Builds(self._place, stream, self._store_report)
         self._codebuild = CodeBuild(builds, reports)
         balancers = Balancers(clock)
         self._monitoring = Monitoring(clock, stream, balancers)
@@ -151,6 +151,8 @@ class Engine:
         self._monitoring.stop()
         self.codepipeline.stop()
         self._codebuild.stop()
+        if self._place.aws is not None:
+            self._place.aws.close()
         if self._containers is not None:
             leftovers.remove(self._containers.folder)
 
