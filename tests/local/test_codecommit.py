@@ -262,6 +262,6 @@ def test_invalid_names_are_refused(variables: dict[str, str], wrong: str) -> Non
 
 def test_an_operation_that_is_not_emulated_says_so(codecommit: Any) -> None:
     with pytest.raises(
-        codecommit.exceptions.ClientError, match="Local AWS does not answer codecommit ListPullRequests"
+        codecommit.exceptions.ClientError, match="Local AWS does not answer codecommit ListFileCommitHistory"
     ):
-        codecommit.list_pull_requests(repositoryName="x")
+        codecommit.list_file_commit_history(repositoryName="x", filePath="y")

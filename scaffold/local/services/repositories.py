@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scaffold.core.git import git
-from scaffold.local.protocol import ACCOUNT, Document
+from scaffold.local.protocol import ACCOUNT, Document, ServiceError
 
 _ISOLATED = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
 
@@ -101,6 +101,17 @@ class Repositories:
     def find(self, region: str, name: str) -> Repository | None:
         """Find a repository by name, or None."""
         return self._all.get((region, name))
+
+    def named(self, region: str, name: str) -> Repository:
+        """A repository by name.
+
+        Raises:
+            ServiceError: There is none.
+        """
+        found = self.find(region, name)
+        if found is None:
+            raise ServiceError("RepositoryDoesNotExistException", f"{name} does not exist")
+        return found
 
     def in_region(self, region: str) -> list[Repository]:
         """A region's repositories, sorted by name."""
