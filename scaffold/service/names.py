@@ -148,6 +148,12 @@ def verdict_project(app: str) -> str:
     return f"{app}-pr-verdict"
 
 
+def projects(app: str) -> set[str]:
+    """All CodeBuild projects."""
+    kinds = (build_project, checks_project, plan_project, gate_project, pull_request_tests_project, verdict_project)
+    return {name(app) for name in kinds}
+
+
 def verdict_role(app: str) -> str:
     """The role whose approval the approval rule of the checks needs."""
     return f"{app}-pr-verdict"
