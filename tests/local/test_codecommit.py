@@ -234,7 +234,25 @@ def test_approval_rule_templates(codecommit: Any, name: str) -> None:
         codecommit.get_approval_rule_template(**template)
 
 
-@pytest.mark.parametrize("content", ["{", "{}", '{"Version": "2018-11-08", "Statements": [{"Type": "Approvers"}]}'])
+STATEMENT = {"Type": "Approvers", "NumberOfApprovalsNeeded": 1}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "{}",
+        '{"Version": "2018-11-08", "Statements": [{"Type": "Approvers"}]}',
+        *(
+            json.dumps({"Version": "2018-11-08", "Statements": [STATEMENT | wrong]})
+            for wrong in (
+                {"NumberOfApprovalsNeeded": 0},
+                {"ApprovalPoolMembers": ["mary"]},
+                {"ApprovalPoolMembers": [f"CodeCommitApprovers:000000000000:{number}" for number in range(51)]},
+            )
+        ),
+    ],
+)
 def test_an_invalid_rule_is_refused(codecommit: Any, content: str) -> None:
     with pytest.raises(codecommit.exceptions.InvalidApprovalRuleTemplateContentException):
         codecommit.create_approval_rule_template(

@@ -9,7 +9,10 @@ import uuid
 from dataclasses import dataclass, field
 
 from scaffold.local.protocol import ROOT, Call, Document, ServiceError
+from scaffold.local.services.pull_requests.pools import is_form_of_member
 from scaffold.local.services.repositories import Repositories, Repository
+
+_MOST_MEMBERS = 50
 
 
 @dataclass
@@ -137,9 +140,16 @@ def _checked_content(content: str) -> str:
             'The content must be JSON with "Version": "2018-11-08" and "Statements"',
         )
     for statement in statements:
-        if statement.get("Type") != "Approvers" or not isinstance(statement.get("NumberOfApprovalsNeeded"), int):
+        number, pool = statement.get("NumberOfApprovalsNeeded"), statement.get("ApprovalPoolMembers", [])
+        if statement.get("Type") != "Approvers" or type(number) is not int or number < 1:
             raise ServiceError(
                 "InvalidApprovalRuleTemplateContentException",
-                'Each statement needs "Type": "Approvers" and a whole "NumberOfApprovalsNeeded"',
+                'Each statement needs "Type": "Approvers" and a positive whole "NumberOfApprovalsNeeded"',
+            )
+        if len(pool) > _MOST_MEMBERS or not all(map(is_form_of_member, pool)):
+            raise ServiceError(
+                "InvalidApprovalRuleTemplateContentException",
+                f'"ApprovalPoolMembers" has at most {_MOST_MEMBERS} members, each an ARN or '
+                "CodeCommitApprovers:ACCOUNT:NAME",
             )
     return content

@@ -10,6 +10,9 @@ from botocore import xform_name
 from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
 from scaffold.local.services.approval_rules import ApprovalRuleTemplates
 from scaffold.local.services.differences import get_differences
+from scaffold.local.services.pull_requests.approvals import ApprovalOperations
+from scaffold.local.services.pull_requests.comments import CommentOperations
+from scaffold.local.services.pull_requests.merges import MergeOperations
 from scaffold.local.services.pull_requests.requests import PullRequestOperations
 from scaffold.local.services.pull_requests.store import PullRequests
 from scaffold.local.services.repositories import Repositories, Repository
@@ -22,7 +25,7 @@ _INVALID = re.compile(
 
 
 class CodeCommit(AwsService):
-    """Repositories, their branches and tags, and approval rule templates.
+    """Repositories, their branches and tags; the other parts of the API are classes of their own.
 
     Args:
         repositories: The repositories on disk.
@@ -41,6 +44,9 @@ class CodeCommit(AwsService):
             self,
             self.approval_rules,
             PullRequestOperations(pull_requests, repositories, self.approval_rules),
+            ApprovalOperations(pull_requests),
+            CommentOperations(pull_requests, repositories),
+            MergeOperations(pull_requests, repositories),
         )
 
     def method(self, operation: str) -> Callable[[Call], Document] | None:

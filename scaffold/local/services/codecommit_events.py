@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from scaffold.engine.events import Event
 from scaffold.local.protocol import Document
-from scaffold.local.services.pull_requests.model import PullRequest
+from scaffold.local.services.pull_requests.model import Comment, PullRequest
 from scaffold.local.services.repositories import Repository
 
 #: Takes each event.
@@ -60,6 +60,39 @@ def pull_request_changed(request: PullRequest, event: str, caller: str, what: st
         **more,
     }
     return _event("CodeCommit Pull Request State Change", repository, detail)
+
+
+def comment_changed(comment: Comment, caller: str, change: str) -> Event:
+    """The event of a comment.
+
+    Args:
+        change: `Created` or `Updated`.
+    """
+    repository = comment.repository
+    on, page = (
+        ("PullRequest", f"pull-requests/{comment.number}/activity")
+        if comment.number
+        else (
+            "Commit",
+            f"compare/{comment.before}/.../{comment.after}",
+        )
+    )
+    did = "made a comment" if change == "Created" else "updated a comment or replied to a comment"
+    where = f"Pull Request: {comment.number}" if comment.number else f"comment ID: {comment.identifier}"
+    detail = {
+        **comment.place,
+        "callerUserArn": caller,
+        "commentId": comment.identifier,
+        "event": f"commentOn{on}{change}",
+        "notificationBody": (
+            f"A comment event occurred in the following AWS CodeCommit repository: {repository.name}. The user "
+            f"{caller} {did}. The comment was made on the following {where}. For more information, go to the AWS "
+            f"CodeCommit console {_page(repository, page)}"
+        ),
+        "repositoryId": repository.identifier,
+    }
+    kind = "Pull Request" if comment.number else "Commit"
+    return _event(f"CodeCommit Comment on {kind}", repository, detail)
 
 
 def _event(kind: str, repository: Repository, detail: Document) -> Event:

@@ -33,9 +33,9 @@ class Repository:
         """The repository's Amazon Resource Name."""
         return f"arn:aws:codecommit:{self.region}:{ACCOUNT}:{self.name}"
 
-    def git(self, *arguments: str) -> str:
-        """Run Git in the repository, without system and user configuration."""
-        return git(*arguments, cwd=self.path, env=_ISOLATED)
+    def git(self, *arguments: str, **variables: str) -> str:
+        """Run Git in the repository, without system and user configuration, with environment variables."""
+        return git(*arguments, cwd=self.path, env=_ISOLATED | variables)
 
     def branches(self) -> dict[str, str]:
         """The commit id of each branch."""

@@ -1,4 +1,4 @@
-"""Pull requests and their approval rules, in the form of CodeCommit's API."""
+"""Pull requests, their approval rules and comments, in the form of CodeCommit's API."""
 
 from __future__ import annotations
 
@@ -151,3 +151,45 @@ class PullRequest:
             "mergeMetadata": merge,
             **({"mergeBase": self.merge_base} if self.merge_base else {}),
         }
+
+
+@dataclass
+class Comment:
+    """One comment.
+
+    Attributes:
+        before: The commit that another one is compared with; empty for none.
+        number: The pull request's; empty for a comment on commits only.
+    """
+
+    repository: Repository
+    before: str
+    after: str
+    number: str
+    author: str
+    content: str
+    token: str
+    created: float = field(default_factory=time.time)
+    modified: float = field(default_factory=time.time)
+    identifier: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def document(self) -> Document:
+        """The comment as the API describes it."""
+        return {
+            "commentId": self.identifier,
+            "content": self.content,
+            "creationDate": self.created,
+            "lastModifiedDate": self.modified,
+            "authorArn": self.author,
+            "deleted": False,
+            "callerReactions": [],
+            "reactionCounts": {},
+            **({"clientRequestToken": self.token} if self.token else {}),
+        }
+
+    @property
+    def place(self) -> Document:
+        """What it is about."""
+        optional = {"pullRequestId": self.number, "beforeCommitId": self.before}
+        given = {key: value for key, value in optional.items() if value}
+        return {"repositoryName": self.repository.name, "afterCommitId": self.after, **given}

@@ -15,6 +15,12 @@ from scaffold.local.protocol import Document
 _APPROVERS = re.compile(r"CodeCommitApprovers:(?P<account>\d{12}):(?P<name>.+)")
 _CALLER = re.compile(r"arn:[\w-]+:(?:iam|sts)::(?P<account>\d{12}):(?:user|federated-user|assumed-role)/(?P<name>.+)")
 _ROLE = re.compile(r"arn:[\w-]+:sts::\d{12}:assumed-role/[^/]+")
+_ARN = re.compile(r"arn:[\w-]+:(?:iam|sts)::\d{12}:.+")
+
+
+def is_form_of_member(member: object) -> bool:
+    """Whether a text can be a member of an approval pool."""
+    return isinstance(member, str) and any(form.fullmatch(member) for form in (_APPROVERS, _ARN))
 
 
 def applies_to(content: str, destination: str) -> bool:

@@ -119,10 +119,7 @@ class PullRequestOperations:
         return self._requests.named(call.region, call.parameters["pullRequestId"])
 
     def _open(self, call: Call) -> PullRequest:
-        request = self._named(call)
-        if not request.is_open:
-            raise ServiceError("PullRequestAlreadyClosedException", f"Pull request {request.identifier} is closed")
-        return request
+        return self._requests.open_one(call.region, call.parameters["pullRequestId"])
 
     @staticmethod
     def _edited(request: PullRequest) -> Document:

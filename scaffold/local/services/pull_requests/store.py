@@ -11,7 +11,7 @@ from scaffold.local.permissions.code_reviews import Reviewed
 from scaffold.local.protocol import Document, ServiceError
 from scaffold.local.services.codecommit_events import Publish, pull_request_changed, reference_changed
 from scaffold.local.services.pull_requests.history import merge_base, was_fast_forwarded
-from scaffold.local.services.pull_requests.model import Merge, PullRequest
+from scaffold.local.services.pull_requests.model import Comment, Merge, PullRequest
 from scaffold.local.services.repositories import Repository
 
 
@@ -24,6 +24,8 @@ class PullRequests:
 
     def __init__(self, publish: Publish) -> None:
         self.publish = publish
+        #: The comments, also those on commits only, by region and id.
+        self.comments: dict[tuple[str, str], Comment] = {}
         self._all: dict[tuple[str, str], PullRequest] = {}
         self._numbers: dict[str, int] = {}
 
@@ -55,17 +57,46 @@ class PullRequests:
             raise ServiceError("PullRequestDoesNotExistException", f"{number} does not exist")
         return found
 
+    def open_one(self, region: str, number: str) -> PullRequest:
+        """An open pull request by its number.
+
+        Raises:
+            ServiceError: There is none, or it is closed.
+        """
+        found = self.named(region, number)
+        if not found.is_open:
+            raise ServiceError("PullRequestAlreadyClosedException", f"Pull request {number} is closed")
+        return found
+
+    def associated(self, region: str, number: str, repository: Repository) -> PullRequest:
+        """A pull request by its number and its repository.
+
+        Raises:
+            ServiceError: There is none, or it is one of another repository.
+        """
+        found = self.named(region, number)
+        if found.repository is not repository:
+            raise ServiceError(
+                "RepositoryNotAssociatedWithPullRequestException",
+                f"Pull request {number} is not one of the repository {repository.name}",
+            )
+        return found
+
     def reviewed(self, region: str, given: Mapping[str, Any]) -> Reviewed | None:
-        """What the pull request that a call names belongs to."""
+        """What the pull request or comment that a call names belongs to."""
         found = self.find(region, str(given.get("pullRequestId", "")))
-        return Reviewed(found.repository.name, found.destination) if found else None
+        if found:
+            return Reviewed(found.repository.name, found.destination)
+        comment = self.comments.get((region, str(given.get("commentId", ""))))
+        return Reviewed(comment.repository.name) if comment else None
 
     def of(self, repository: Repository) -> list[PullRequest]:
         """The pull requests of a repository, the oldest first."""
         return [one for one in self._all.values() if one.repository is repository]
 
     def forget(self, repository: Repository) -> None:
-        """Delete the pull requests of a repository that is deleted."""
+        """Delete the pull requests and comments of a repository that is deleted."""
+        self.comments = {key: one for key, one in self.comments.items() if one.repository is not repository}
         self._all = {key: one for key, one in self._all.items() if one.repository is not repository}
 
     def tell(self, request: PullRequest, event: str, caller: str, what: str, **more: str) -> None:
