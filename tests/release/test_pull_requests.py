@@ -45,6 +45,8 @@ attempt build aws codebuild start-build --project-name APP-pr-verdict
 attempt logs aws logs get-log-events --log-group-name /APP/pipeline/build --log-stream-name x
 attempt secret aws ssm get-parameter --name x
 attempt artifacts aws s3 ls
+mkdir -p app/reports
+echo '<testsuites><testsuite name="x"><testcase name="x"/></testsuite></testsuites>' > app/reports/junit.xml
 exit 0
 """
 
@@ -166,8 +168,7 @@ def test_a_pull_request_is_merged_with_the_approvals_of_checks_and_a_person(requ
     broken = requests.push("change", lambda root: write_app(root / "app", broken=True))
     number = requests.open("change")
     assert requests.tested(broken)["buildStatus"] == "FAILED"
-    said = requests.says(number, f"Tests of `{broken[:12]}`: failed", "do not approve")
-    assert "broken" in said
+    requests.says(number, f"Tests of `{broken[:12]}`: failed", "Build stopped: the tests failed.", "do not approve")
     requests.approve(number, requests.reviewers)
     assert requests.missing(number) == {names.CHECKS_RULE}
     with pytest.raises(ClientError, match="PullRequestApprovalRulesNotSatisfied"):
@@ -216,7 +217,7 @@ def test_a_hostile_pull_request_gains_nothing(requests: PullRequests) -> None:
     assert {name for name, result in results.items() if result == "succeeded"} == {"nothing", "source"}, results
     assert len(results) == ATTACK.count("\nattempt ")
     # Its tests say that they succeed, which the verdict cannot know better: a person reads the change.
-    requests.says(number, "succeeded")
+    requests.says(number, f"Tests of `{made[:12]}`: succeeded")
     assert requests.missing(number) == {names.REVIEW_RULE}
     assert requests.approvers(number) <= {requests.verdict}
     assert requests.codecommit.get_branch(repositoryName=requests.app, branchName=names.BRANCH)["branch"] == main
