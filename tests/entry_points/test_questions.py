@@ -155,6 +155,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"pull_request_approvals": "6"}, "from 0 to 5, for example 1"),
     ({"log_retention_days": "2"}, "30"),
+    ({"approval": "always"}, "every"),
     ({"deployment_strategy": "canary", "canary_percent": "0"}, "from 1 to 99, for example 10"),
     (
         {"deployment_strategy": "canary", "canary_bake_minutes": "1440", "bake_minutes": "541"},

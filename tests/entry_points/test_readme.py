@@ -25,20 +25,29 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
             "deployment_strategy": "canary",
             "canary_percent": 15,
             "egress": "nat_gateway",
+            "approval": "every",
         },
-        ["15 % of the traffic", "NAT gateway", "service, canary", "live_: smoke test"],
+        [
+            "Test and Live wait for approval",
+            "to test and live after approval",
+            "15 % of the traffic",
+            "NAT gateway",
+            "service, canary",
+            "live_: smoke test",
+        ],
         ["scan", "approvals", "needs 1 approval", "rolls", "dev"],
     ),
     (
-        {"environments": "test,live", **EXISTING},
+        {"environments": "test,live", "approval": "none", **EXISTING},
         [
+            "No release waits for approval",
             "routes of the VPC",
             "test_: environment to service",
             "Test is in `vpc-0",
             "Live is in `vpc-0",
             "## The existing VPC",
         ],
-        ["network.yaml", "NAT gateways", "network, environment"],
+        ["network.yaml", "NAT gateways", "network, environment", "after approval", "Plan-", "change sets"],
     ),
 ]
 

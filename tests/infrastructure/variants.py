@@ -41,8 +41,9 @@ FEW: dict[str, dict[str, Any]] = {
             "test": {"cpu": 1024, "memory": 4096, "egress": "nat_gateway", "deployment_strategy": "canary"},
             "live": {"min_tasks": 4, "max_tasks": 40, "spot": True, "log_retention_days": 365},
         },
+        "approval": "every",
     },
-    "existing VPC": {"environments": "dev,live", "customize": True, **EXISTING},
+    "existing VPC": {"environments": "dev,live", "customize": True, "approval": "none", **EXISTING},
     "production in an existing VPC": {
         "environments": "dev,live",
         "customize": True,
@@ -71,6 +72,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "vpc": list(_VPCS),
     "log_retention_days": [1, 3653],
     "notification_email": ["", "team@example.com"],
+    "approval": ["none", "production", "every"],
 }
 
 

@@ -88,6 +88,7 @@ sensible = st.fixed_dictionaries(
         "log_retention_days": st.sampled_from([1, 7, 30, 3653]),
         "pull_request_approvals": st.integers(0, 5),
         "notification_email": st.sampled_from(["", "team@example.com"]),
+        "approval": st.sampled_from(["none", "production", "every"]),
         "environment_overrides": overrides,
     },
 ).map(lambda answers: with_production({**answers, **answers.pop("network", {})}))
@@ -103,7 +104,7 @@ careless = st.builds(
                 "app_name", "aws_region", "environments", "production", "cpu", "memory", "scan_gate",
                 "deployment_strategy", "customize", "description", "aws_account_id", "architecture", "egress",
                 "vpc_id", "public_subnet_ids", "private_subnet_ids", "vpc_cidr", "log_retention_days",
-                "pull_request_approvals", "notification_email", "environment_overrides",
+                "pull_request_approvals", "notification_email", "environment_overrides", "approval",
             ]
         ),
         anything,
