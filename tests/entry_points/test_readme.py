@@ -11,6 +11,7 @@ import pytest
 from tests.infrastructure.variants import EXISTING
 from tests.kits import generate
 
+TIMES = {"windows": "FRI 09-12 UTC", "freezes": "2026-12-20..2027-01-02"}
 CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
     (
         {},
@@ -38,9 +39,11 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         ["scan", "approvals", "needs 1 approval", "rolls", "dev"],
     ),
     (
-        {"environments": "test,live", "approval": "none", **EXISTING},
+        {"environments": "test,live", "approval": "none", **TIMES, **EXISTING},
         [
             "No release waits for approval",
+            "in the window `FRI 09-12 UTC` only",
+            "in the periods `2026-12-20..2027-01-02`",
             "routes of the VPC",
             "test_: environment to service",
             "Test is in `vpc-0",
