@@ -74,6 +74,11 @@ def check_clean(repository: Repository) -> None:
         ScaffoldError: The message names one of them.
     """
     scope = os.fsdecode(repository.prefix.rstrip(b"/")) or "."
+    if (repository.git_dir / "index.lock").exists():
+        raise ScaffoldError(
+            f"Another Git command works in {repository.top}, or was killed there: {repository.git_dir}/index.lock exists.",
+            f"Wait for it, or delete that file if none is running, {_AGAIN}",
+        )
     status = repository.as_user("status", "--porcelain", "-z", "--untracked-files=normal", "--", scope)
     if status:
         entries = status.split(b"\0")[:-1]
@@ -82,10 +87,15 @@ def check_clean(repository: Repository) -> None:
             f"Commit them (`git add -A && git commit`) or put them aside (`git stash -u`), {_AGAIN}",
         )
     flagged = [line for line in repository.as_user("ls-files", "-v", "-z").split(b"\0") if line and line[:1] != b"H"]
-    if sparse := [line[2:] for line in flagged if line[:1] in b"Ss"]:
+    if repository.setting("core.sparseCheckout") == "true":
         raise ScaffoldError(
-            f"This is a sparse checkout: {shown(sparse[0])} is not in the work tree, or not compared with it.",
-            f"Run `git sparse-checkout disable`, or `git update-index --no-skip-worktree` for single files, {_AGAIN}",
+            "This is a sparse checkout, in which an update could not write every file.",
+            f"Run `git sparse-checkout disable`, {_AGAIN}",
+        )
+    if skipped := [line[2:] for line in flagged if line[:1] in b"Ss"]:
+        raise ScaffoldError(
+            f"Git is told to skip {shown(skipped[0])} in the work tree, so that an update could overwrite it.",
+            f"Run `git update-index --no-skip-worktree {shlex.quote(shown(skipped[0]))}`, {_AGAIN}",
         )
     if unchecked := [line[2:] for line in flagged if line[:1].islower()]:
         raise ScaffoldError(
