@@ -33,6 +33,8 @@ REPOSITORY_VARIABLES = (
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 )
+# They change what the paths of a command mean.
+_PATH_VARIABLES = tuple(f"GIT_{kind}_PATHSPECS" for kind in ("GLOB", "ICASE", "LITERAL", "NOGLOB"))
 
 
 # Flags that override the user's global Git configuration (hooks, signing, ignores, attributes) for one command. Nothing
@@ -70,7 +72,9 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     Args:
         extra: Variables to set on top.
     """
-    environment = {key: value for key, value in os.environ.items() if key not in REPOSITORY_VARIABLES}
+    environment = {
+        key: value for key, value in os.environ.items() if key not in (*REPOSITORY_VARIABLES, *_PATH_VARIABLES)
+    }
     environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     return environment | dict(extra or {})
 

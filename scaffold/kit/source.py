@@ -262,7 +262,8 @@ def _is_top_of_repository(path: Path) -> bool:
 def _refuse_changes(path: Path, source: str) -> None:
     if git("rev-parse", "--is-bare-repository", cwd=path) == "true":
         return
-    if changes := git("-c", "core.quotePath=false", "status", "--porcelain", cwd=path):
+    status = ("-c", "core.quotePath=false", "status", "--porcelain")
+    if changes := git(*status, cwd=path, env={"GIT_OPTIONAL_LOCKS": "0"}):  # nothing is written to the kit
         raise KitUnusable(
             f"The kit {source} has uncommitted changes ({changes.splitlines()[0][3:]}), which no update could find.",
             "Commit or stash them, or name a commit with --kit-version.",

@@ -8,6 +8,8 @@ from scaffold.console.titles import count
 from scaffold.core.paths import enter
 from scaffold.update.report import FileChange
 
+# The explanation of a longer command follows it directly instead of in its own column.
+_COMMAND_WIDTH = 30
 _DONE = {"create": "created", "update": "changed", "rename": "renamed", "delete": "deleted"}
 
 
@@ -103,5 +105,5 @@ def _next_steps(result: UpdateResult) -> list[str]:
         steps.append(("scaffold deploy", effect))
     if (entered := enter(result.directory)) != "cd .":
         steps.insert(0, (entered, ""))
-    width = max(len(command) for command, _ in steps)
+    width = max(len(command) for command, _ in steps if len(command) <= _COMMAND_WIDTH)
     return [f"  {command:<{width}}  {effect}".rstrip() for command, effect in steps]

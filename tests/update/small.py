@@ -30,7 +30,9 @@ environments:
 size:
   type: int
   default: 5
-  validator: "{% if size > 9 and not (size == _copier_answers.size and 'size' not in _copier_conf.data) %}size is at most 9{% endif %}"
+  validator: >-
+    {% set recorded = size == _copier_answers.size and 'size' not in _copier_conf.data %}
+    {% if size > 9 and not recorded %}size is at most 9{% endif %}
 """
 LINES = [f"line {number} of the kit\n" for number in range(1, 41)]
 

@@ -34,16 +34,12 @@ def rewrite(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], Non
 def contents(service: Path) -> dict[bytes, tuple[int, bytes]]:
     """Type, executable bit and bytes of every file."""
     found = {}
-    top = os.fsencode(service)
-    for folder, folders, names in os.walk(top):
-        folders[:] = [name for name in folders if name != b".git"]
-        for name in [*names, *(name for name in folders if os.path.islink(os.path.join(folder, name)))]:
-            path = os.path.join(folder, name)
-            state = os.lstat(path)
-            link = stat.S_ISLNK(state.st_mode)
-            with open(os.devnull if link else path, "rb") as file:
-                content = os.readlink(path) if link else file.read()
-            found[os.path.relpath(path, top)] = (stat.S_IFMT(state.st_mode) | state.st_mode & 0o111, content)
+    for path in service.rglob("*"):
+        state, link = path.lstat(), path.is_symlink()
+        if ".git" not in path.relative_to(service).parts and (link or path.is_file()):
+            content = os.fsencode(path.readlink()) if link else path.read_bytes()
+            name = os.fsencode(path.relative_to(service))
+            found[name] = (stat.S_IFMT(state.st_mode) | state.st_mode & 0o111, content)
     return found
 
 
