@@ -148,6 +148,7 @@ def agree_with_copier(questionnaire: Questionnaire, answers: dict[str, Any]) -> 
     assert ours == recorded_by_copier(answers)
 
 
+@pytest.mark.slow
 @FAST
 @given(answers=careless)
 def test_answers_are_the_ones_that_copier_records(questionnaire: Questionnaire, answers: dict[str, Any]) -> None:
