@@ -18,6 +18,7 @@ from scaffold.local.environment import OwnLocalAws, running_local_aws
 from tests.fast_botocore import fast_botocore
 from tests.fast_copier import compile_templates_once, leave_file_modes_to_git
 from tests.fork_server import AWS_CLI, GIT_REMOTE_CODECOMMIT, programs
+from tests.kits import keep_kits_in
 from tests.local_aws_forks import forking_local_aws
 
 # Settings of the machine that would change a test: repositories, committers, accounts, proxies.
@@ -90,6 +91,7 @@ def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     before = dict(os.environ)
     environment = isolated(tmp_path_factory.mktemp("home"))
+    keep_kits_in(tmp_path_factory.mktemp("kits"))
     os.environ.clear()
     os.environ.update(environment)
     try:
