@@ -62,16 +62,22 @@ class LocalAws:
 
     def script_image_scans(self, script: Mapping[str, Any]) -> None:
         """Let image scans find something; docs/local-aws.md describes scripts."""
-        self._put("image-scans", script)
+        self._control("PUT", "image-scans", script)
 
     def inject_faults(self, service: str, faults: Sequence[str]) -> None:
         """Let the newest version of an ECS service have faults; docs/local-aws.md describes them."""
-        self._put("faults", {"service": service, "faults": list(faults)})
+        self._control("PUT", "faults", {"service": service, "faults": list(faults)})
 
-    def _put(self, control: str, document: Mapping[str, Any]) -> None:
+    def messages(self) -> list[str]:
+        """The messages of SNS topics, the oldest first: the text, or the subject of one that is a document."""
+        return [_readable(one) for one in self._control("GET", "messages", {})["messages"]]
+
+    def _control(self, method: str, control: str, document: Mapping[str, Any]) -> dict[str, Any]:
         url = f"{self.variables['AWS_ENDPOINT_URL']}/_local/{control}"
-        request = urllib.request.Request(url, json.dumps(document).encode(), method="PUT")  # noqa: S310
-        direct_opener().open(request, timeout=_ANSWER_SECONDS).close()
+        request = urllib.request.Request(url, json.dumps(document).encode(), method=method)  # noqa: S310
+        with direct_opener().open(request, timeout=_ANSWER_SECONDS) as answer:
+            answered: dict[str, Any] = json.load(answer)
+        return answered
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,14 @@ def start(state: Path, region: str, running: list[str], lock: IO[str] | None = N
         raise
     variables = variables_for(state, region, addresses["api"], addresses["git"], runs=bool(running))
     return OwnLocalAws(region, variables, addresses["git"], server, addresses["containers"], addresses["no_containers"])
+
+
+def _readable(message: Mapping[str, Any]) -> str:
+    try:
+        content = json.loads(message["message"])
+    except ValueError:
+        content = message["message"]
+    return str(content if isinstance(content, str) else message["subject"])
 
 
 def _require_extra() -> None:

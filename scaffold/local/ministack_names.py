@@ -94,6 +94,7 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.services.s3", "_delete_bucket"): 1,
     ("ministack.services.secretsmanager", "handle_request"): 5,
     ("ministack.services.sns", "handle_request"): 5,
+    ("ministack.services.sns", "publish_internal"): 3,
 }
 
 

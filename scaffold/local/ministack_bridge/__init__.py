@@ -68,3 +68,4 @@ from scaffold.local.ministack_bridge.stacks import stack_tags as stack_tags
 from scaffold.local.ministack_bridge.stacks import wrap_outputs as wrap_outputs
 from scaffold.local.ministack_bridge.stacks import wrap_provisioning as wrap_provisioning
 from scaffold.local.ministack_bridge.stacks import wrap_rollback as wrap_rollback
+from scaffold.local.ministack_bridge.topics import wrap_publishing as wrap_publishing
