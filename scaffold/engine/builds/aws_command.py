@@ -22,7 +22,9 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, Shape, StructureShape
 
-_SERVICES = ("cloudformation", "codecommit", "codepipeline", "ecr", "ecr-public", "elbv2")
+_SERVICES = (
+    *("cloudformation", "codebuild", "codecommit", "codepipeline", "ecr", "ecr-public", "elbv2", "logs", "sts"),
+)
 _GLOBAL = ("region", "query", "output", "no-paginate")
 _DOCUMENT = "cli-input-json"
 _FLAGS = ("no-paginate",)
