@@ -155,7 +155,8 @@ def _rehearse(
                     approve=_approval(options, console, describe),
                     console=console,
                 )
-            code = report(replace(result, kept=options.keep, container_engine=aws.containers or None))
+            engine, messages = aws.containers or None, tuple(aws.messages())
+            code = report(replace(result, kept=options.keep, container_engine=engine, messages=messages))
         except (Interrupted, UsageError):
             raise
         except ScaffoldError as error:
