@@ -141,7 +141,7 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
     root, stacks = generated(**answers), stacks_of(**answers)
     ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
     variables = {
-        "Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST"},
+        "Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST", "RELEASE_NAME"},
         "Gate": {"CHANGED", "SUMMARY"},
         "Source": {"CommitId", "BranchName"},
         "codepipeline": {"PipelineExecutionId"},
@@ -243,6 +243,20 @@ def test_templates_are_small_enough_for_an_inline_template_body(generated: Calla
     root = generated(app_name=LONGEST_APP, environments=environment_names)
     for path in (root / "infrastructure").rglob("*.yaml"):
         assert len(path.read_bytes()) <= 51_200, path
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_an_approval_names_the_release_and_fits(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    approvals = [stage for stage in pipeline["Stages"] if stage["Name"].startswith("Approve-")][1:]
+    assert approvals
+    for stage in approvals:
+        text = stage["Actions"][0]["Configuration"]["CustomData"]
+        assert text.startswith("Release #{Build.RELEASE_NAME} for ")
+        for variable, longest in (("Build.RELEASE_NAME", 26), ("Source.CommitId", 64), (r"\w+.SUMMARY", 600)):
+            text = re.sub(rf"#\{{{variable}\}}", "x" * longest, text)
+        assert "#{" not in text
+        assert len(text) <= 1000
 
 
 # The most actions and stages that a pipeline can have.

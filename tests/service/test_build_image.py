@@ -348,8 +348,11 @@ class TestBuildspec:
         self.findings(build, "HIGH", "LOW")
         succeeded(done := self.run(build))
         ((tag, digest),) = build.images().items()
+        name = done.stdout.rpartition("RELEASE_NAME=")[2].strip()
+        assert re.fullmatch(rf"\d{{8}}-\d{{4}}-{tag[:12]}", name)
         assert done.stdout.endswith(
-            f"Scan gate open.\nIMAGE_URI={build.uri}@{digest}\nIMAGE_TAG={tag}\nIMAGE_DIGEST={digest}\n"
+            f"Scan gate open.\nRelease {name}\nIMAGE_URI={build.uri}@{digest}\nIMAGE_TAG={tag}\n"
+            f"IMAGE_DIGEST={digest}\nRELEASE_NAME={name}\n"
         )
         # The second build finds the image, but the gate requests the findings again; there are new ones.
         self.findings(build, "CRITICAL")
