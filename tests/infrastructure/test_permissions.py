@@ -620,6 +620,43 @@ def test_builds_can_only_push_to_and_scan_their_repository(stacks_of: Callable[.
     assert not allowed(statements, "s3:PutObject", "arn:aws:s3:::any/key")
 
 
+BUCKET = "arn:aws:s3:::hello-service-foundation-artifactbucket-0123456789ab"
+RECORD = f"{BUCKET}/releases/20260131-0915-0123456789ab/release.json"
+IF_NEW = {"s3:if-none-match": "*"}
+
+
+def test_builds_create_records_of_releases_and_change_none(stacks_of: Callable[..., Stacks]) -> None:
+    for statements in (build_role(one(stacks_of(), "build"), "BuildRole"), boundary(stacks_of(), None)):
+        assert allowed(statements, "s3:PutObject", RECORD, IF_NEW)
+    statements = build_role(one(stacks_of(), "build"), "BuildRole")
+    assert not allowed(statements, "s3:PutObject", RECORD)
+    # Neither artifacts nor what is beside the folders of the releases.
+    for key in ("hello-service/Source/abc", "releases/production.json"):
+        assert not allowed(statements, "s3:PutObject", f"{BUCKET}/{key}", IF_NEW)
+    for action in ("DeleteObject", "PutObjectAcl", "PutObjectTagging"):
+        assert not allowed(statements, f"s3:{action}", RECORD, IF_NEW)
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_neither_checks_nor_the_application_write_records(
+    stacks_of: Callable[..., Stacks], answers: dict[str, Any]
+) -> None:
+    stacks = stacks_of(**answers)
+    bucket = one(stacks, "foundation").outputs["ArtifactBucketArn"]
+    record = RECORD.replace(BUCKET, bucket)
+    writing = {
+        logical
+        for stack in stacks.values()
+        for logical, _ in stack.of_type("AWS::IAM::Role")
+        if any(
+            allowed(list(statements_of(stack, logical)), "s3:PutObject", record, {**OWN, **context})
+            for context in ({}, IF_NEW)
+        )
+    }
+    # CodePipeline stores its artifacts.
+    assert writing == {"BuildRole", "PipelineRole"}
+
+
 def test_builds_can_write_the_reports_of_their_buildspec(
     generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
 ) -> None:

@@ -16,14 +16,17 @@ from scaffold.service import names
 from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, STACK_KINDS, Deployer, StackId, stack_ids
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
-from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, environments, one
+from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, environments, load, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
 SOURCE = ROOT / "template" / "infrastructure"
 Answers = dict[str, Any]
+# What the actions with projects of their own run; the merge gate runs nothing of the source.
+CHECK_OF = {"Build": "begin_release", "Compare": None, "Plan": "plan_release"}
 # Of each check.
 VARIABLES = {
+    "begin_release": {"COMMIT", "EXECUTION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
     "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
     "preflight": {"APP_NAME"},
@@ -162,7 +165,7 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                     variables[action["Namespace"]] = set(stacks[configuration["StackName"]].outputs)
             if "EnvironmentVariables" in configuration:
                 given = {item["name"]: item["value"] for item in json.loads(configuration["EnvironmentVariables"])}
-                check = given.pop("CHECK", None if "SOURCE_COMMIT" in given else "plan_release")
+                check = given.pop("CHECK", CHECK_OF.get(action["Name"], ""))
                 if check == "plan_release":
                     variables[action["Namespace"]] = set(plan)
                 assert check is None or (root / f"config/scripts/{check}.py").is_file()
@@ -243,6 +246,17 @@ def test_templates_are_small_enough_for_an_inline_template_body(generated: Calla
     root = generated(app_name=LONGEST_APP, environments=environment_names)
     for path in (root / "infrastructure").rglob("*.yaml"):
         assert len(path.read_bytes()) <= 51_200, path
+
+
+@pytest.mark.parametrize("name", ["abc", "a" * 20, "a" * 24, "rel"])
+def test_artifacts_expire_and_records_of_releases_do_not(generated: Callable[..., Path], name: str) -> None:
+    foundation = one(load(generated(app_name=name)), "foundation")
+    rules = foundation.resources["ArtifactBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    expiring = [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule]
+    # CodePipeline shortens the name of the pipeline to 20 characters.
+    for key, expires in ((f"{name[:20]}/Source/abc", True), ("scaffold/templates/x.yaml", True),
+                         (f"releases/20260131-0915-{name}/release.json", False)):  # fmt: skip
+        assert any(key.startswith(prefix) for prefix in expiring) is expires, key
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)

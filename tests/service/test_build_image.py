@@ -44,14 +44,19 @@ class Build:
             "REPOSITORY_NAME": repository,
             "ARCHITECTURE": "x86_64",
             "AWS_MAX_ATTEMPTS": "1",
+            "ARTIFACT_BUCKET": f"{repository[:50].strip('-')}-artifacts",
+            "COMMIT": "c0ffee",
+            "EXECUTION": "execution-1",
         }
         keys = {
             "aws_access_key_id": local["AWS_ACCESS_KEY_ID"],
             "aws_secret_access_key": local["AWS_SECRET_ACCESS_KEY"],
         }
-        self.ecr = boto3.Session().client(
-            "ecr", region_name="us-east-1", endpoint_url=local["AWS_ENDPOINT_URL"], **keys
+        self.ecr, s3 = (
+            boto3.Session().client(service, region_name="us-east-1", endpoint_url=local["AWS_ENDPOINT_URL"], **keys)
+            for service in ("ecr", "s3")
         )
+        s3.create_bucket(Bucket=self.environment["ARTIFACT_BUCKET"])
         self.ecr.create_repository(repositoryName=repository, imageTagMutability="IMMUTABLE")
 
     def images(self) -> dict[str, str]:

@@ -101,15 +101,20 @@ class TestBuildspecs:
 
     def test_the_gate_always_follows_the_build(self, generated):
         commands = buildspec(generated, "build.yml")["phases"]["build"]["commands"]
-        assert [re.sub(r"\s.*", "", command) for command in commands[:3]] == ["bash", ".", "python3"]
-        assert "config/scripts/scan_gate " in commands[2]
-        assert '"$IMAGE_DIGEST"' in commands[2]
+        assert [re.sub(r"\s.*", "", command) for command in commands[:4]] == [
+            "bash",
+            ".",
+            "FINDINGS=$(mktemp)",
+            "python3",
+        ]
+        assert "config/scripts/scan_gate " in commands[3]
+        assert '"$IMAGE_DIGEST"' in commands[3]
 
     def test_a_release_is_named_after_every_gate(self, generated, generated_without_gate):
-        for service in (generated, generated_without_gate):
+        for service, findings in ((generated, ' --findings "$FINDINGS"'), (generated_without_gate, "")):
             naming = buildspec(service, "build.yml")["phases"]["build"]["commands"][-4:]
             assert naming[0] == "RELEASE=$(mktemp)"
-            assert naming[1] == 'python3 config/scripts/begin_release.py "$RELEASE"'
+            assert naming[1] == f'python3 config/scripts/begin_release.py{findings} "$RELEASE"'
             # A build that leaves the name empty fails.
             assert naming[2:] == ['. "$RELEASE"', 'test -n "$RELEASE_NAME"']
 
@@ -126,7 +131,7 @@ class TestBuildspecs:
     def test_interpreters_are_explicit_since_executable_bits_may_be_lost(self, generated):
         for name in ("build.yml", "checks.yml"):
             for command in buildspec(generated, name)["phases"]["build"]["commands"]:
-                if not command.startswith(("RELEASE=", '. "$RELEASE"', "test ")):
+                if not command.startswith(("FINDINGS=", "RELEASE=", '. "$RELEASE"', "test ")):
                     assert command.startswith(("bash config/", "python3 config/", 'python3 "config/', ". ./"))
 
     @pytest.mark.parametrize(

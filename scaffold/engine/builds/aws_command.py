@@ -12,6 +12,7 @@ import base64
 import datetime
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -20,7 +21,9 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, Shape, StructureShape
 
-_SERVICES = ("cloudformation", "codecommit", "codepipeline", "ecr", "ecr-public", "elbv2")
+# As the AWS CLI names them: the client of each.
+_SERVICES = {name: name for name in ("cloudformation", "codecommit", "codepipeline", "ecr", "ecr-public", "elbv2")}
+_SERVICES["s3api"] = "s3"
 _GLOBAL = ("region", "query", "output", "no-paginate")
 _DOCUMENT = "cli-input-json"
 _FLAGS = ("no-paginate",)
@@ -51,7 +54,8 @@ def _call(words: list[str]) -> int:
         raise Unknown(f"only calls of {', '.join(_SERVICES)} work without the AWS CLI")
     service, operation, *rest = words
     options = _options(rest)
-    client: Any = botocore.session.Session().create_client(service, region_name=options.get("region", [None])[0])
+    region = options.get("region", [None])[0]
+    client: Any = botocore.session.Session().create_client(_SERVICES[service], region_name=region)
     if operation == "get-login-password":
         data = client.get_authorization_token()["authorizationData"]
         token = (data[0] if isinstance(data, list) else data)["authorizationToken"]
@@ -109,6 +113,8 @@ def _value(shape: Shape, values: list[str]) -> Any:
         return [_value(shape.member, [value]) for value in values]
     if isinstance(shape, StructureShape):
         return dict(part.split("=", 1) for part in values[0].split(","))
+    if shape.type_name == "blob":
+        return Path(values[0]).read_bytes()
     return int(values[0]) if shape.type_name in ("integer", "long") else values[0]
 
 

@@ -62,7 +62,9 @@ async def bucket_needs(request: ApiRequest, ask: Ask) -> list[Need]:
     action = (_OF_OBJECTS if key else _OF_BUCKETS).get((request.method, selected[0] if selected else ""))
     if action is None or len(selected) > 1 or "x-amz-copy-source" in request.headers:
         raise NotRehearsed(f"the permissions of s3 {request.method} {'&'.join(selected) or request.path}")
-    found = [Need(f"s3:{action}", f"arn:aws:s3:::{bucket}" + (f"/{key}" if key else ""))]
+    condition = request.headers.get("if-none-match")
+    context = {"s3:if-none-match": condition} if condition and action == "PutObject" else {}
+    found = [Need(f"s3:{action}", f"arn:aws:s3:::{bucket}" + (f"/{key}" if key else ""), context)]
     if request.headers.get("x-amz-acl"):
         found.append(Need("s3:PutObjectAcl", found[0].resource))
     if action in ("GetObject", "GetObjectVersion"):

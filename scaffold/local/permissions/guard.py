@@ -37,6 +37,7 @@ EVALUATED: tuple[str, ...] = (
     "elasticloadbalancing:createaction",
     "iam:passedtoservice",
     "iam:permissionsboundary",
+    "s3:if-none-match",
 )
 
 
