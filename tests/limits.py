@@ -39,6 +39,7 @@ def limits(app: str, environments: Iterable[str]) -> list[Limit]:
         Limit("build project", names.build_project(app), 150),  # CodeBuild user guide, quotas
         Limit("checks project", names.checks_project(app), 150),
         Limit("merge gate project", names.gate_project(app), 150),
+        Limit("release project", names.release_project(app), 150),
         Limit("report group", names.report_group(app), 128),
     ]
     for owner in (None, *environments):

@@ -134,6 +134,11 @@ def gate_project(app: str) -> str:
     return f"{app}-gate"
 
 
+def release_project(app: str) -> str:
+    """The CodeBuild project that records and tags releases."""
+    return f"{app}-release"
+
+
 def report_group(app: str) -> str:
     """The build's report group, as CodeBuild names it: `<project>-<report>`."""
     return f"{build_project(app)}-unit-tests"

@@ -118,6 +118,7 @@ Resources:
 
 CHECKS = BUILD.replace("Builds", "Checks")
 EVENTS = BUILD.replace("Builds", "Events")
+RELEASES = BUILD.replace("Builds", "Releases")
 
 PIPELINE = f"""\
 AWSTemplateFormatVersion: '2010-09-09'
@@ -195,6 +196,8 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
         "infrastructure/build.json": json.dumps(configuration),
         "infrastructure/checks.yaml": CHECKS,
         "infrastructure/checks.json": json.dumps(configuration),
+        "infrastructure/releases.yaml": RELEASES,
+        "infrastructure/releases.json": json.dumps(configuration),
         "infrastructure/events.yaml": EVENTS,
         "infrastructure/events.json": json.dumps(configuration),
         "infrastructure/pipeline.yaml": PIPELINE,

@@ -476,6 +476,8 @@ def test_the_boundary_allows_the_permissions_of_all_roles(
         }
         for role in roles_of(stack):
             for statement in statements_of(stack, role):
+                if statement["Effect"] == "Deny":
+                    continue
                 for action in as_list(statement["Action"]):
                     for pattern in as_list(statement["Resource"]):
                         concrete = example(action), example(pattern)
@@ -515,7 +517,7 @@ def test_the_boundary_allows_the_permissions_of_all_roles(
 )
 def test_the_boundaries_deny_all_else(stacks_of: Callable[..., Stacks], action: str, resource: str) -> None:
     for environment in (None, "dev"):
-        context = OWN | {"iam:PassedToService": "cloudformation.amazonaws.com"}
+        context = OWN | {"iam:PassedToService": "cloudformation.amazonaws.com", REFERENCES: "refs/heads/main"}
         assert not allowed(boundary(stacks_of(), environment), action, resource, context)
 
 
@@ -550,7 +552,8 @@ def pipeline_role(stacks_of: Callable[..., Stacks]) -> list[Any]:
 def test_the_pipeline_can_only_update_its_own_stacks(pipeline_role: list[Any]) -> None:
     update = "cloudformation:UpdateStack"
     environment = ("network", "environment", "task-definition", "alarms", "service")
-    names = ("build", "checks", "events", "pipeline", *(f"{e}-{kind}" for e in ("dev", "prod") for kind in environment))
+    once = ("build", "checks", "releases", "events", "pipeline")
+    names = (*once, *(f"{e}-{kind}" for e in ("dev", "prod") for kind in environment))
     for name in names:
         assert allowed(pipeline_role, update, stack_arn(f"hello-service-{name}"))
     for name in ("foundation", "permissions", "dev-deploy-role", "qa-service", "dev-other"):
@@ -654,7 +657,45 @@ def test_neither_checks_nor_the_application_write_records(
         )
     }
     # CodePipeline stores its artifacts.
-    assert writing == {"BuildRole", "PipelineRole"}
+    assert writing == {"BuildRole", "PipelineRole", "ReleaseRole"}
+
+
+def test_the_releases_role_writes_records_and_release_tags_only(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of()
+    role = build_role(one(stacks, "releases"), "ReleaseRole")
+    push = "codecommit:GitPush"
+    for statements in (role, boundary(stacks, None)):
+        assert allowed(statements, push, REPOSITORY, {REFERENCES: "refs/tags/v20260131-0915-0123456789ab"})
+        # As in the first call of a push.
+        assert allowed(statements, push, REPOSITORY)
+        for reference in ("refs/heads/main", "refs/heads/v1", "refs/tags/latest", "refs/tags", "HEAD"):
+            assert not allowed(statements, push, REPOSITORY, {REFERENCES: reference})
+    # However AWS states several references.
+    assert not allowed(role, push, REPOSITORY, {REFERENCES: ["refs/tags/v1", "refs/heads/main"]})
+    assert not allowed(role, push, f"{REPOSITORY}-two", {REFERENCES: "refs/tags/v1"})
+    for key in ("releases/production.json", "releases/20260131-0915-0123456789ab/release.json"):
+        assert allowed(role, "s3:PutObject", f"{BUCKET}/{key}")
+    assert not allowed(role, "s3:PutObject", f"{BUCKET}/hello-service/Source/abc")
+    assert allowed(role, "s3:ListBucket", BUCKET, {"s3:prefix": "releases/production.json"})
+    for context in ({}, {"s3:prefix": "hello-service/"}):
+        assert not allowed(role, "s3:ListBucket", BUCKET, context)
+    actions = {
+        action for statement in role if statement["Effect"] == "Allow" for action in as_list(statement["Action"])
+    }
+    assert actions == {
+        *("codecommit:GetRepository", "codecommit:GitPull", "codecommit:GitPush", "codepipeline:ListActionExecutions"),
+        *("kms:Decrypt", "kms:GenerateDataKey*", "logs:CreateLogStream", "logs:PutLogEvents"),
+        *("s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectVersion"),
+        *("s3:ListBucket", "s3:PutObject"),
+    }
+
+
+def test_no_other_role_pushes(stacks_of: Callable[..., Stacks]) -> None:
+    for stack in stacks_of().values():
+        for logical, _ in stack.of_type("AWS::IAM::Role"):
+            context = {**OWN, REFERENCES: "refs/tags/v1"}
+            pushes = allowed(list(statements_of(stack, logical)), "codecommit:GitPush", REPOSITORY, context)
+            assert pushes == (logical == "ReleaseRole"), logical
 
 
 def test_builds_can_write_the_reports_of_their_buildspec(
@@ -753,8 +794,10 @@ def developer(stacks_of: Callable[..., Stacks]) -> list[Any]:
 )  # fmt: skip
 def test_branch_protection_denies_direct_changes_of_main(developer: list[Any], action: str) -> None:
     call = f"codecommit:{action}"
-    assert not allowed(developer, call, REPOSITORY, {REFERENCES: "refs/heads/main"})
-    assert allowed(developer, call, REPOSITORY, {REFERENCES: "refs/heads/topic"})
+    for reference in ("refs/heads/main", "refs/tags/v20260131-0915-0123456789ab"):
+        assert not allowed(developer, call, REPOSITORY, {REFERENCES: reference})
+    for reference in ("refs/heads/topic", "refs/heads/v1", "refs/tags/latest"):
+        assert allowed(developer, call, REPOSITORY, {REFERENCES: reference})
     assert allowed(developer, call, f"{REPOSITORY}-two", {REFERENCES: "refs/heads/main"})
     # As in the first call of a push.
     assert allowed(developer, call, REPOSITORY)

@@ -23,10 +23,11 @@ from tests.kits import ROOT
 SOURCE = ROOT / "template" / "infrastructure"
 Answers = dict[str, Any]
 # What the actions with projects of their own run; the merge gate runs nothing of the source.
-CHECK_OF = {"Build": "begin_release", "Compare": None, "Plan": "plan_release"}
+CHECK_OF = {"Build": "begin_release", "Compare": None, "Plan": "plan_release", "Release": "complete_release"}
 # Of each check.
 VARIABLES = {
     "begin_release": {"COMMIT", "EXECUTION"},
+    "complete_release": {"EXECUTION", "RELEASE_NAME"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
     "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
     "preflight": {"APP_NAME"},
@@ -190,7 +191,9 @@ def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
     for index, name in enumerate(order):
         has_network = StackId(NETWORK, name.lower()).name(app) in deployed
         expected = deployments if has_network else deployments[1:]
-        assert stages[name] == (["PlanCheck", *expected] if index >= production else expected)
+        # What production runs is recorded and tagged, and no other environment.
+        last = ["Release"] if index == production else []
+        assert stages[name] == (["PlanCheck", *expected, *last] if index >= production else expected)
         if index >= production:
             assert (stages[f"Plan-{name}"], stages[f"Approve-{name}"]) == (["Plan"], ["Approval"])
     # Gate, alarms and task definition do not need each other.
@@ -316,7 +319,7 @@ def test_the_readme_says_how_long_artifacts_last(
     generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
 ) -> None:
     ((_, bucket),) = one(stacks_of(), "foundation").of_type("AWS::S3::Bucket")
-    (lifetime,) = bucket["LifecycleConfiguration"]["Rules"]
+    (lifetime,) = [one for one in bucket["LifecycleConfiguration"]["Rules"] if one["Id"] == "old-artifacts"]
     (said,) = re.findall(r"artifacts of the\s+earlier release, which expire after (\d+) days", _readme(generated()))
     assert int(said) == lifetime["ExpirationInDays"]
 
@@ -462,7 +465,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
-    own = (names.build_project, names.checks_project, names.gate_project, names.plan_project)
+    own = (names.build_project, names.checks_project, names.gate_project, names.plan_project, names.release_project)
     assert found == {find(app) for find in own}
     ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
     assert pipeline["Name"] == names.pipeline(app)
@@ -478,7 +481,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
             assert role["Path"] == names.role_path(app, environment), logical
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
-        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan")),
+        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan", "release")),
         *(names.log_group(app, one) for one in environments),
     }
     for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup"):

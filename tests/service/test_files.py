@@ -20,6 +20,7 @@ from tests.service.conftest import HERE, TOOLS
 SCRIPTS = (
     "begin_release.py",
     "build_image.sh",
+    "complete_release.py",
     "content_hash.py",
     "contract.py",
     "group_tests.py",

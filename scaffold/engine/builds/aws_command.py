@@ -2,6 +2,8 @@
 
     aws SERVICE OPERATION [--OPTION VALUE…] [--query EXPRESSION] [--output json|text]
     aws SERVICE OPERATION --cli-input-json DOCUMENT --no-paginate [--output json]
+    aws s3api get-object FILE --bucket BUCKET --key KEY
+    aws codecommit credential-helper get --ignore-host-check
 
 Anything else is an error that says so.
 """
@@ -20,6 +22,8 @@ import jmespath  # type: ignore[import-untyped]
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, Shape, StructureShape
+
+from scaffold.engine.builds.git_credentials import credential_helper
 
 # As the AWS CLI names them: the client of each.
 _SERVICES = {name: name for name in ("cloudformation", "codecommit", "codepipeline", "ecr", "ecr-public", "elbv2")}
@@ -53,6 +57,10 @@ def _call(words: list[str]) -> int:
     if len(words) < 2 or words[0] not in _SERVICES:
         raise Unknown(f"only calls of {', '.join(_SERVICES)} work without the AWS CLI")
     service, operation, *rest = words
+    if (service, operation) == ("codecommit", "credential-helper"):
+        return credential_helper(rest)
+    # The file that an object is written to has no option.
+    file = rest.pop(0) if operation == "get-object" and rest else ""
     options = _options(rest)
     region = options.get("region", [None])[0]
     client: Any = botocore.session.Session().create_client(_SERVICES[service], region_name=region)
@@ -76,6 +84,8 @@ def _call(words: list[str]) -> int:
             raise Unknown(f"there is no option --{name}")
     answer = getattr(client, xform_name(names[operation]))(**given)
     answer.pop("ResponseMetadata", None)
+    if file:
+        Path(file).write_bytes(answer.pop("Body").read())
     _print(answer, options.get("query", [""])[0], options.get("output", ["json"])[0])
     return 0
 

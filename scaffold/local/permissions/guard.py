@@ -32,12 +32,14 @@ EVALUATED: tuple[str, ...] = (
     "aws:sourcearn",
     "aws:tagkeys",
     "cloudformation:changesetname",
+    "codecommit:references",
     "ec2:createaction",
     "ecs:createaction",
     "elasticloadbalancing:createaction",
     "iam:passedtoservice",
     "iam:permissionsboundary",
     "s3:if-none-match",
+    "s3:prefix",
 )
 
 
