@@ -84,6 +84,11 @@ def approval_rule_template(app: str) -> str:
     return f"{app}-approvals"
 
 
+def release_tag(release: str) -> str:
+    """The Git tag of a release with a name."""
+    return f"v{release}"
+
+
 def cluster(app: str, environment: str) -> str:
     """An environment's ECS cluster; its service and its task definition family have the same name."""
     return f"{app}-{environment}"

@@ -11,9 +11,12 @@ import pytest
 
 from scaffold.core.git import git
 from scaffold.service.service import read
-from tests.deploy.services import client, commit
+from scaffold.views import past_releases
+from scaffold.views import rollback as rollback_view
+from scaffold.views.status import text
+from tests.deploy.services import Wire, client, commit
 from tests.release.rehearsals import small_service
-from tests.release.services import decide, release, roll_back
+from tests.release.services import decide, list_releases, look, release, roll_back
 from tests.release.test_rollback import ended
 
 
@@ -51,7 +54,7 @@ class Records:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_production_is_recorded_and_tagged(tmp_path: Path, aws: None) -> None:
+def test_production_is_recorded_and_tagged(tmp_path: Path, wire: Wire) -> None:
     records = Records(small_service(tmp_path / "service", app_name="recorded", environments="live"))
     records.release("Looks fine")
     first = records.read("production")
@@ -75,7 +78,26 @@ def test_production_is_recorded_and_tagged(tmp_path: Path, aws: None) -> None:
     tags = {f"v{first['name']}": head, f"v{newest['name']}": second}
     assert records.tags() == tags
 
-    rolled = roll_back(records.root)
-    assert ended(records.root, "live", rolled.execution).outcome == "Succeeded"
+    wire.calls.clear()
+    (live,) = look(records.root).environments
+    assert len(wire.calls) - wire.calls.count("ecr:BatchGetImage") <= 5 + 6
+    assert live.completed
+    assert (live.completed.name, live.completed.tagged, live.differences) == (newest["name"], second, ())
+    assert f"released    {newest['name']}; tag v{newest['name']}" in text(look(records.root))
+    shown = past_releases.text(list_releases(records.root, "live"))
+    assert f"{newest['name']}  succeeded, answers now\n  version    {later['version']}" in shown
+    assert f"{first['name']}  succeeded\n" in shown
+
+    # A tag that a person has deleted is missed, and a rollback does not move the other one.
+    deleted = f":refs/tags/v{newest['name']}"
+    git("push", "--quiet", "origin", deleted, cwd=records.root, env=dict(os.environ))
+    assert look(records.root).environments[0].differences == (f"The repository has no tag v{newest['name']}.",)
+    del tags[f"v{newest['name']}"]
+    rolled = roll_back(records.root, to=first["name"])
+    assert f"rolls back to {first['name']} in" in rollback_view.text(rolled)
+    assert f"release    {first['name']}" in rollback_view.describe(rolled.plan)
+    back = ended(records.root, "live", rolled.execution)
+    assert (back.outcome, back.name) == ("Succeeded", first["name"])
+    assert look(records.root).environments[0].differences == ()
     assert (records.read("production")["name"], records.tags()) == (first["name"], tags)
     assert records.read(f"{first['name']}/release") == record
