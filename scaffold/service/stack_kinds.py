@@ -49,6 +49,7 @@ PERMISSIONS = StackKind("permissions", Deployer.PERSON)
 DEPLOY_ROLE = StackKind("deploy-role", Deployer.PERSON, per_environment=True)
 BUILD = StackKind("build", Deployer.ITSELF)
 CHECKS = StackKind("checks", Deployer.ITSELF)
+PULL_REQUESTS = StackKind("pull-requests", Deployer.ITSELF)
 RELEASES = StackKind("releases", Deployer.ITSELF)
 EVENTS = StackKind("events", Deployer.ITSELF)
 PIPELINE = StackKind("pipeline", Deployer.ITSELF)
@@ -66,6 +67,7 @@ STACK_KINDS = (
     DEPLOY_ROLE,
     BUILD,
     CHECKS,
+    PULL_REQUESTS,
     RELEASES,
     EVENTS,
     PIPELINE,

@@ -150,6 +150,7 @@ def test_everything_is_deleted_in_order(deployed: Path, wire: Wire) -> None:
         "pipeline",
         "events",
         "releases",
+        "pull-requests",
         "checks",
         "build",
         *["deploy-role"] * 2,

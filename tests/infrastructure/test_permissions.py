@@ -552,8 +552,15 @@ def pipeline_role(stacks_of: Callable[..., Stacks]) -> list[Any]:
 def test_the_pipeline_can_only_update_its_own_stacks(pipeline_role: list[Any]) -> None:
     update = "cloudformation:UpdateStack"
     environment = ("network", "environment", "task-definition", "alarms", "service")
-    once = ("build", "checks", "releases", "events", "pipeline")
-    names = (*once, *(f"{e}-{kind}" for e in ("dev", "prod") for kind in environment))
+    names = (
+        "build",
+        "checks",
+        "events",
+        "pipeline",
+        "pull-requests",
+        "releases",
+        *(f"{e}-{kind}" for e in ("dev", "prod") for kind in environment),
+    )
     for name in names:
         assert allowed(pipeline_role, update, stack_arn(f"hello-service-{name}"))
     for name in ("foundation", "permissions", "dev-deploy-role", "qa-service", "dev-other"):
