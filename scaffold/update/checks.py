@@ -75,8 +75,9 @@ def check_clean(repository: Repository) -> None:
     """
     scope = os.fsdecode(repository.prefix.rstrip(b"/")) or "."
     if (repository.git_dir / "index.lock").exists():
+        lock = f"{repository.git_dir}/index.lock"
         raise ScaffoldError(
-            f"Another Git command works in {repository.top}, or was killed there: {repository.git_dir}/index.lock exists.",
+            f"Another Git command works in {repository.top}, or was killed there: {lock} exists.",
             f"Wait for it, or delete that file if none is running, {_AGAIN}",
         )
     status = repository.as_user("status", "--porcelain", "-z", "--untracked-files=normal", "--", scope)

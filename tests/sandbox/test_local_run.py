@@ -35,6 +35,7 @@ WITHOUT_ROLES = {
     "large-template",
     "pass-role-to-pipeline",
     "protected-creation",
+    "references-of-push",
     "tags-of-missing-stack",
 }
 # ... no CloudTrail, no container engine in this test, no gallery, no topic policies, no registry's configuration, a
