@@ -156,7 +156,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"pull_request_approvals": "6"}, "from 0 to 5, for example 1"),
     *(
         ({"reviewers": roles}, "for example Developers,TechLeads")
-        for roles in ("a b", "*", "a,", "a,a", "team/Developers", "a" * 65, "hello-service-pr-verdict", "a\n", '"')
+        for roles in ("a b", "*", "a,", "a,a", "team/Developers", "a" * 65, "orders-api-pr-verdict", "a\n", '"')
     ),
     ({"log_retention_days": "2"}, "30"),
     ({"deployment_strategy": "canary", "canary_percent": "0"}, "from 1 to 99, for example 10"),
