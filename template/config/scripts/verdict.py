@@ -152,7 +152,7 @@ def judge(app: str, role: str, number: str) -> None:
             if refused.code not in OVERTAKEN:
                 raise
             seen = None
-    raise Problem(f"pull request {number} changes all the time; push to its branch again")
+    raise Problem(f"pull request {number} has changed {LOOKS} times meanwhile")
 
 
 def stop(known: list[Build], commit: str) -> None:
@@ -253,7 +253,8 @@ def main() -> int:
             print(f"{build} tests no pull request: nothing to judge.")
     except Problem as problem:
         print(f"No verdict: {str(problem).partition(';')[0]}.", file=sys.stderr)
-        print("Start it again: `aws codebuild retry-build` with the id of this build.", file=sys.stderr)
+        own = os.environ.get("CODEBUILD_BUILD_ID", "ID")
+        print(f"Start this build again: `aws codebuild retry-build --id {own}`.", file=sys.stderr)
         return UNREAD
     return GIVEN
 
