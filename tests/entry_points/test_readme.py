@@ -42,6 +42,7 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         {"environments": "test,live", "approval": "none", **TIMES, **EXISTING},
         [
             "No release waits for approval",
+            "and have no alarm in ALARM",
             "in the window `FRI 09-12 UTC` only",
             "in the periods `2026-12-20..2027-01-02`",
             "routes of the VPC",

@@ -25,7 +25,7 @@ TIMES = ("windows", "freezes")
 Answers = dict[str, Any]
 # Of each check.
 VARIABLES = {
-    "entry_check": {"ENVIRONMENT_NAME", "EXECUTION", "FREEZES"},
+    "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
     "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
     "preflight": {"APP_NAME"},
@@ -169,8 +169,10 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                     variables[action["Namespace"]] = set(plan)
                 assert check is None or (root / f"config/scripts/{check}.py").is_file()
                 expected = VARIABLES[check] if check else {"SOURCE_COMMIT"}
-                # The entry check compares with the plan, too, where there is one.
-                assert set(given) == expected | (VARIABLES["plan_check"] if "STATE" in given else set())
+                # One build makes several checks: the check before entry is part of the plan's or of the strategy gate.
+                for name, together in (("STATE", "plan_check"), ("BEFORE", "entry_check")):
+                    expected = expected | (VARIABLES[together] if name in given else set())
+                assert set(given) == expected | ({"BEFORE", "FREEZES"} & set(given))
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -199,13 +201,25 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
             assert (stages[f"Plan-{name}"], stages[f"Approve-{name}"]) == (["Plan"], ["Approval"])
     # Gate, alarms and task definition do not need each other.
     together = {"TaskDefinition", "StrategyGate", "Alarms"}
-    for stage in pipeline["Stages"]:
-        if stage["Name"] in order:
-            orders = [action["RunOrder"] for action in stage["Actions"]]
-            steps = [stages[stage["Name"]][0]]
-            for name in stages[stage["Name"]][1:]:
-                steps.append(steps[-1] if {name, steps[-1]} <= together else name)
-            assert orders == [1 + list(dict.fromkeys(steps)).index(one) for one in steps]
+    for stage in (stage for stage in pipeline["Stages"] if stage["Name"] in order):
+        steps = [stages[stage["Name"]][0]]
+        for name in stages[stage["Name"]][1:]:
+            steps.append(steps[-1] if {name, steps[-1]} <= together else name)
+        orders = [action["RunOrder"] for action in stage["Actions"]]
+        assert orders == [1 + list(dict.fromkeys(steps)).index(one) for one in steps]
+
+
+def test_a_release_enters_no_environment_while_the_one_before_is_in_alarm(stacks_of: Callable[..., Stacks]) -> None:
+    for approval, in_production in (("production", "PlanCheck"), ("none", "StrategyGate")):
+        ((_, pipeline),) = one(stacks_of(approval=approval), "pipeline").of_type("AWS::CodePipeline::Pipeline")
+        for name, before, action in (("Staging", "dev", "StrategyGate"), ("Prod", "staging", in_production)):
+            (stage,) = [stage for stage in pipeline["Stages"] if stage["Name"] == name]
+            asking = {one["Name"]: one["Configuration"].get("EnvironmentVariables", "") for one in stage["Actions"]}
+            looking = [one for one, given in asking.items() if "BEFORE" in given]
+            assert looking == [action]
+            assert {"name": "BEFORE", "value": before} in json.loads(asking[action])
+        (first,) = [stage for stage in pipeline["Stages"] if stage["Name"] == "Dev"]
+        assert "BEFORE" not in json.dumps(first)
 
 
 def test_windows_and_freezes_are_those_of_production(stacks_of: Callable[..., Stacks]) -> None:
