@@ -27,10 +27,12 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
             "canary_percent": 15,
             "egress": "nat_gateway",
             "approval": "every",
+            "soak_minutes": 45,
         },
         [
             "Test and Live wait for approval",
             "to test and live after approval",
+            "for 45 minutes in each environment before live",
             "15 % of the traffic",
             "NAT gateway",
             "service, canary",

@@ -14,6 +14,7 @@ import yaml
 
 from scaffold.service import names
 from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, STACK_KINDS, Deployer, StackId, stack_ids
+from tests.infrastructure.iam import allowed, statements_of
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, environments, one
@@ -222,6 +223,30 @@ def test_a_release_enters_no_environment_while_the_one_before_is_in_alarm(stacks
         assert "BEFORE" not in json.dumps(first)
 
 
+def test_a_release_soaks_in_each_environment_before_production(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of(environments="dev,qa,live,dr", production="live", soak_minutes=30)
+    ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    stages = {stage["Name"]: stage for stage in pipeline["Stages"]}
+    assert [name for name, stage in stages.items() if "OnSuccess" in stage] == ["Dev", "Qa"]
+    for name in ("Dev", "Qa"):
+        (condition,) = stages[name]["OnSuccess"]["Conditions"]
+        assert condition["Result"] == "ROLLBACK"
+        assert 1 <= len(condition["Rules"]) <= 5
+        assert {rule["Configuration"]["WaitTime"] for rule in condition["Rules"]} == {"30"}
+        found = {
+            properties["AlarmName"]
+            for stack in stacks.values()
+            for _, properties in stack.of_type("AWS::CloudWatch::Alarm")
+        }
+        watched = {rule["Configuration"]["AlarmName"] for rule in condition["Rules"]}
+        # CodePipeline takes five; memory is the one that no user of the service notices.
+        own = {alarm for alarm in found if alarm.startswith(f"hello-service-{name.lower()}-")}
+        assert own - watched == {f"hello-service-{name.lower()}-memory"}
+    for soaks, options in ((True, {"soak_minutes": 30}), (False, {})):
+        role = statements_of(one(stacks_of(**options), "build"), "PipelineRole")
+        assert allowed(role, "cloudwatch:DescribeAlarms", "*") == soaks
+
+
 def test_windows_and_freezes_are_those_of_production(stacks_of: Callable[..., Stacks]) -> None:
     answers = FEW["one environment, linear, arm64"] | {"environments": "dev,live,dr", "production": "live"}
     ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
@@ -309,6 +334,7 @@ def test_every_template_is_short_enough_for_one_sitting(generated: Callable[...,
         longest = 170 + 85 * len(order) + 40 * len(approved) if path.name == "pipeline.yaml" else 350
         if path.name == "pipeline.yaml":
             longest += len(from_production) * sum({"windows": 7, "freezes": 11}[one] for one in answers if one in TIMES)
+            longest += 20 * (len(order) - len(from_production)) if "soak_minutes" in answers else 0
         assert len(path.read_text().splitlines()) <= longest, path
 
 
