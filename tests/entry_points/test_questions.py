@@ -154,6 +154,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         for text in ("", "a", "a\nb", 'say "x"', "a: b", "a # b", "${AWS::Region}", "{{ 7 }}", "-a", "x" * 121)
     ),
     ({"pull_request_approvals": "6"}, "from 0 to 5, for example 1"),
+    *(
+        ({"reviewers": roles}, "for example Developers,TechLeads")
+        for roles in ("a b", "*", "a,", "a,a", "team/Developers", "a" * 65, "hello-service-pr-verdict", "a\n", '"')
+    ),
     ({"log_retention_days": "2"}, "30"),
     ({"approval": "always"}, "every"),
     ({"soak_minutes": "-1"}, "from 0 to 1440, for example 30"),

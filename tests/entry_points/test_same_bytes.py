@@ -30,6 +30,7 @@ MATRIX: dict[str, list[Any]] = {
     "network": [None, {"egress": "nat_gateway"}, EXISTING, {**EXISTING, "private_subnet_ids": ""}],
     "log_retention_days": [None, 7],
     "pull_request_approvals": [None, 0, 2],
+    "reviewers": [None, "Developers,Leads"],
     "notification_email": [None, "team@example.com"],
     "description": [None, "Ships things, isn't it (really)"],
     "environment_overrides": [None, {"spot": False, "min_tasks": 2, "max_tasks": 4, "vpc_cidr": "10.9.0.0/24"}],

@@ -98,7 +98,7 @@ def test_the_stage_that_updates_the_pipelines_own_stacks_has_the_name_that_deplo
 ) -> None:
     ((_, pipeline),) = one(stacks_of(), "pipeline").of_type("AWS::CodePipeline::Pipeline")
     (stage,) = [stage for stage in pipeline["Stages"] if stage["Name"] == names.SELF_UPDATE_STAGE]
-    updated = {action["Configuration"]["StackName"].rpartition("-")[2] for action in stage["Actions"]}
+    updated = {action["Configuration"]["StackName"].removeprefix("hello-service-") for action in stage["Actions"]}
     assert updated == {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.ITSELF}
 
 
@@ -289,7 +289,8 @@ def test_the_merge_gate_comes_before_whatever_a_commit_can_change(stacks_of: Cal
     assert len(text.replace("#{Source.CommitId}", "x" * 64)) <= 1000
 
     overrides = {one["Name"]: one["Configuration"].get("ParameterOverrides", "{}") for one in update["Actions"]}
-    assert json.loads(overrides["Checks"]) == {names.SOURCE_COMMIT: "#{Source.CommitId}"}
+    for action in ("Checks", "PullRequests"):
+        assert json.loads(overrides[action]) == {names.SOURCE_COMMIT: "#{Source.CommitId}"}
     deployed = {item["Name"]: item["Value"] for item in project["Environment"]["EnvironmentVariables"]}
     assert deployed["DEPLOYED_COMMIT"] == names.UNKNOWN_DIGEST  # until a deployer says which commit it is
 
@@ -504,8 +505,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
-    own = (names.build_project, names.checks_project, names.gate_project, names.plan_project)
-    assert found == {find(app) for find in own}
+    assert found == names.projects(app)
     ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
     assert pipeline["Name"] == names.pipeline(app)
     for _, logical, policy in every(stacks, "AWS::IAM::ManagedPolicy"):
@@ -520,11 +520,11 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
             assert role["Path"] == names.role_path(app, environment), logical
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
-        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan")),
+        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan", "pr-tests", "pr-verdict")),
         *(names.log_group(app, one) for one in environments),
     }
     for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup"):
-        assert group["Name"].startswith(f"{names.build_project(app)}-")
+        assert group["Name"].startswith((f"{names.build_project(app)}-", f"{names.pull_request_tests_project(app)}-"))
 
 
 LIMITS = {

@@ -87,6 +87,7 @@ sensible = st.fixed_dictionaries(
         "network": st.sampled_from(NETWORKS),
         "log_retention_days": st.sampled_from([1, 7, 30, 3653]),
         "pull_request_approvals": st.integers(0, 5),
+        "reviewers": st.sampled_from(["", "Developers", "Developers, Leads"]),
         "notification_email": st.sampled_from(["", "team@example.com"]),
         "approval": st.sampled_from(["none", "production", "every"]),
         "soak_minutes": st.integers(-1, 1441),
@@ -107,7 +108,7 @@ careless = st.builds(
                 "app_name", "aws_region", "environments", "production", "cpu", "memory", "scan_gate",
                 "deployment_strategy", "customize", "description", "aws_account_id", "architecture", "egress",
                 "vpc_id", "public_subnet_ids", "private_subnet_ids", "vpc_cidr", "log_retention_days",
-                "pull_request_approvals", "notification_email", "environment_overrides", "approval",
+                "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
                 "windows", "freezes", "soak_minutes",
             ]
         ),
