@@ -35,10 +35,16 @@ def limits(app: str, environments: Iterable[str]) -> list[Limit]:
         Limit("CodeCommit repository", names.repository(app), 100),
         Limit("ECR repository", names.repository(app), 256),
         Limit("pipeline", names.pipeline(app), 100),
-        Limit("approval rule template", names.approval_rule_template(app), 100),
+        *(
+            Limit("approval rule template", names.approval_rule_template(app, rule), 100)
+            for rule in names.APPROVAL_RULES
+        ),
         Limit("build project", names.build_project(app), 150),  # CodeBuild user guide, quotas
         Limit("checks project", names.checks_project(app), 150),
         Limit("merge gate project", names.gate_project(app), 150),
+        Limit("tests project", names.pull_request_tests_project(app), 150),
+        Limit("verdict project", names.verdict_project(app), 150),
+        Limit("role", names.verdict_role(app), 64),
         Limit("report group", names.report_group(app), 128),
     ]
     for owner in (None, *environments):

@@ -31,7 +31,14 @@ from scaffold.deployment.step import Pending, Step
 from scaffold.deployment.steps import Push, deployment_steps
 from scaffold.service import contract, identity, names, preflight
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import CHECKS, FOUNDATION, StackId, deployed_by_pipeline, deployed_by_scaffold
+from scaffold.service.stack_kinds import (
+    CHECKS,
+    FOUNDATION,
+    PULL_REQUESTS,
+    StackId,
+    deployed_by_pipeline,
+    deployed_by_scaffold,
+)
 
 _PAST = {
     "create": "created",
@@ -160,10 +167,11 @@ def deploy(
 
 def _desired_stacks(service: Service, root_commit: str, commit: str) -> list[StackSpec]:
     """The stacks as the service's files have them, with the commits, which no file can have: the foundation with the
-    root commit, the checks with the one that is deployed.
+    root commit, checks and pull requests with the one that is deployed.
     """
     specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
-    given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), CHECKS: (names.SOURCE_COMMIT, commit)}
+    deployed = (names.SOURCE_COMMIT, commit)
+    given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), CHECKS: deployed, PULL_REQUESTS: deployed}
     return [spec.with_parameter(*given[spec.kind]) if spec.kind in given else spec for spec in specs]
 
 

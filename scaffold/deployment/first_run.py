@@ -17,13 +17,22 @@ from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import BUILD, CHECKS, NETWORK, SERVICE, StackId, StackKind, deployed_by_pipeline
+from scaffold.service.stack_kinds import (
+    BUILD,
+    CHECKS,
+    NETWORK,
+    PULL_REQUESTS,
+    SERVICE,
+    StackId,
+    StackKind,
+    deployed_by_pipeline,
+)
 
 # A deployment runs the new tasks beside the old ones, with every strategy (MaximumPercent: 200).
 _TASKS_DURING_A_DEPLOYMENT = 2
-# One release may be built while the plan of another waits for a third that is checked: CodeBuild fails a build over the
-# quota.
-_BUILDS = 3
+# One release may be built while the plan of another waits for a third that is checked, and a pull request is tested and
+# gets a verdict: CodeBuild fails a build over the quota.
+_BUILDS = 5
 
 
 def quotas_too_small(
@@ -109,7 +118,7 @@ def _cpu_units(service: Service, environment: str) -> int:
 def _build_environments(service: Service) -> set[tuple[str, str]]:
     projects = [
         project
-        for kind in (BUILD, CHECKS)
+        for kind in (BUILD, CHECKS, PULL_REQUESTS)
         for project in _resources(service, f"{kind.name}.yaml", "AWS::CodeBuild::Project")
     ]
     environments = [_mapping(properties.get("Environment")) for properties in projects]

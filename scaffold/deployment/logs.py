@@ -151,9 +151,7 @@ def _find_build(session: Session, service: Service, identifier: str | None) -> B
             "`scaffold status` shows what the pipeline is doing.",
         )
     build = builds.find(session, known if ":" in known else f"{project}:{known}")
-    kinds = (names.build_project, names.checks_project, names.gate_project, names.plan_project)
-    own = {name(service.app_name) for name in kinds}
-    if build is None or build.id.partition(":")[0] not in own:
+    if build is None or build.id.partition(":")[0] not in names.projects(service.app_name):
         raise ScaffoldError(
             f"{service.app_name} has no build {known} in {session.title}.",
             f"`aws codebuild list-builds-for-project --region {session.region} --project-name {project}` lists them.",

@@ -84,6 +84,11 @@ class Repository(Step):
         else:
             self.remote = git_remote.compare(self._session, self._service, self._commit)
 
+    @cached_property
+    def approval_rules(self) -> set[str]:
+        """The names of the approval rule templates that it applies, asked for once."""
+        return approval_rules.associated(self._session, self._service) if self.exists else set()
+
     def look(self) -> Pending | None:
         """Pending where there is no repository or it lacks tags."""
         if self._found is None:
@@ -101,20 +106,25 @@ class Repository(Step):
 
 
 class ApprovalRule(Step):
-    """The approval rule template, associated with the repository."""
+    """An approval rule template, associated with the repository.
+
+    Args:
+        rule: One of `names.APPROVAL_RULES`.
+    """
 
     type = "approval-rule-template"
 
-    def __init__(self, session: Session, service: Service, repository: Repository) -> None:
-        self.name = names.approval_rule_template(service.app_name)
+    def __init__(self, session: Session, service: Service, rule: str, repository: Repository) -> None:
+        self.name = names.approval_rule_template(service.app_name, rule)
         self._session = session
         self._service = service
+        self._kind = rule
         self._repository = repository
         self._rule: approval_rules.ApprovalRule | None = None
 
     def look(self) -> Pending | None:
         """Pending where content or association differ from the service's file, or where there is no such file."""
-        rule = approval_rules.inspect(self._session, self._service, repository_exists=self._repository.exists)
+        rule = approval_rules.inspect(self._session, self._service, self._kind, self._repository.approval_rules)
         self._rule = rule
         association = Change("association", self._repository.name, "create")
         if rule.desired is None:
@@ -128,7 +138,7 @@ class ApprovalRule(Step):
     def do(self) -> None:
         """Create, update, associate or delete the template."""
         if self._rule is not None:
-            approval_rules.apply(self._session, self._service, self._rule)
+            approval_rules.apply(self._session, self._service, self._kind, self._rule)
 
 
 class Push(Step):
@@ -218,7 +228,7 @@ def deployment_steps(
     missing = MissingRoles(session)
     steps: list[Step] = [ServiceLinkedRole(session, one, missing) for one in names.SERVICE_LINKED_ROLES]
     repository = Repository(session, service, commit)
-    steps += [repository, ApprovalRule(session, service, repository)]
+    steps += [repository, *(ApprovalRule(session, service, rule, repository) for rule in names.APPROVAL_RULES)]
     foundation: StackStep | None = None
     pipeline = Pipeline(session, service.app_name)
     stacks: list[StackStep] = []

@@ -18,6 +18,7 @@ from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, PIPELINE, StackId
 
 _LOG_GROUP = "log-group"
+_RULE = "approval-rule-template"
 
 
 class Transitions(Deletion):
@@ -166,21 +167,20 @@ class LogGroup(Deletion):
 
 
 class Repository(Deletion):
-    """The approval rule template and the repository; both are kept while it has commits that this clone lacks."""
+    """The approval rule templates and the repository; all are kept while it has commits that this clone lacks."""
 
     def __init__(self, session: Session, service: Service) -> None:
         self._session = session
         self._service = service
         self._repository = _deletion("repository", names.repository(service.app_name))
-        self._rule = _deletion("approval-rule-template", names.approval_rule_template(service.app_name))
 
     def look(self) -> Report:
-        """What exists of the two."""
+        """What exists of them."""
         exists = codecommit.find(self._session, self._service.app_name) is not None
         if exists and (commits := self._unpulled_commits()):
             return Report(kept=[self._kept(commits)])
-        rule = [self._rule] if approval_rules.exists(self._session, self._service.app_name) else []
-        return Report(rule + ([self._repository] if exists else []))
+        rules = [_deletion(_RULE, name) for name in approval_rules.existing(self._session, self._service.app_name)]
+        return Report(rules + ([self._repository] if exists else []))
 
     def do(self, report: Report, console: Console) -> None:
         """Delete them."""
@@ -189,11 +189,11 @@ class Repository(Deletion):
         if exists and (commits := self._unpulled_commits()):
             report.kept.append(self._kept(commits))
             return
-        if approval_rules.exists(self._session, app):
-            if approval_rules.delete(self._session, app, associated=exists):
-                report.record(self._rule, console)
+        for name in approval_rules.existing(self._session, app):
+            if approval_rules.delete(self._session, app, name, associated=exists):
+                report.record(_deletion(_RULE, name), console)
             else:
-                report.kept.append(Kept(self._rule.type, self._rule.name, "shared"))
+                report.kept.append(Kept(_RULE, name, "shared"))
         if exists:
             codecommit.delete(self._session, app)
             report.record(self._repository, console)

@@ -29,6 +29,7 @@ from scaffold.local.services.codecommit import CodeCommit
 from scaffold.local.services.codepipeline import CodePipeline
 from scaffold.local.services.git_endpoint import GitEndpoint
 from scaffold.local.services.image_scans import ImageScans
+from scaffold.local.services.pull_requests.store import PullRequests
 from scaffold.local.services.report_groups import ReportGroups
 from scaffold.local.services.repositories import Repositories
 from scaffold.local.services.service_deployments import ServiceDeployments
@@ -88,8 +89,9 @@ def assemble(
 
         engine = Engine(state, api_address, git_address, speed, containers, failing, repositories, reports)
     guard = engine.guard if engine else None
-    git = GitEndpoint(repositories, region, engine.pushed if engine else None, guard)
-    codecommit = CodeCommit(repositories, git_address)
+    pull_requests = engine.pull_requests if engine else PullRequests(lambda _: None)
+    git = GitEndpoint(repositories, region, pull_requests.references_changed, guard)
+    codecommit = CodeCommit(repositories, git_address, pull_requests)
     codepipeline = engine.codepipeline if engine else CodePipeline()
     autoscaling = ApplicationAutoScaling(engine.hold_limits if engine else None)
     scans, deployments = ImageScans(), ServiceDeployments()

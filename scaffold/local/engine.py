@@ -38,6 +38,7 @@ from scaffold.local.services.codepipeline_runs import RunningCodePipeline
 from scaffold.local.services.ecr_public import EcrPublic
 from scaffold.local.services.event_rules import EventRules, RuleTargets
 from scaffold.local.services.monitoring import Monitoring
+from scaffold.local.services.pull_requests.store import PullRequests
 from scaffold.local.services.report_groups import ReportGroups, group_arn
 from scaffold.local.services.repositories import Repositories
 from scaffold.local.services.running import run_services
@@ -45,6 +46,7 @@ from scaffold.local.services.source_archives import SourceArchives
 from scaffold.local.shell import DOCKER_VARIABLE
 
 _START = "codepipeline:StartPipelineExecution"
+_START_BUILD = "codebuild:StartBuild"
 _REPORTING = ("codebuild:CreateReport", "codebuild:UpdateReport")
 
 
@@ -86,12 +88,13 @@ class Engine:
         )
         self._containers, self.no_containers = found.engine, found.reason
         self.tags = ResourceTags({"codebuild": self._codebuild_tags, "codepipeline": self._pipeline_tags})
-        self.guard = Guard(self.tags.of)
-        self._reports = reports
         endpoint, clock, stream = f"http://{api_address}", Clock(speed), EventStream()
+        self.pull_requests = PullRequests(stream.publish)
+        self.guard = Guard(self.tags.of, self.pull_requests.reviewed)
+        self._reports = reports
         self._rules = EventRules(stream)
-        place = surroundings(state, endpoint, git_address, self.guard.assume, self._containers)
-        builds = Builds(place, stream, self._store_report)
+        self._place = surroundings(state, endpoint, git_address, self.guard.assume, self._containers)
+        builds = Builds(self._place, stream, self._store_report)
         self._codebuild = CodeBuild(builds, reports)
         balancers = Balancers(clock)
         self._monitoring = Monitoring(clock, stream, balancers)
@@ -108,17 +111,13 @@ class Engine:
             providers = with_failing_action(providers, failing)
         self.codepipeline = RunningCodePipeline(lambda state: Runner(state, providers, clock, stream))
         self._rules.start_pipelines(self._start_pipeline)
+        self._rules.start_builds(self._start_build_for_rule)
         rehearsed.install()
 
     @property
     def containers(self) -> str:
         """The container engine with its version; empty without one."""
         return self._containers.title if self._containers else ""
-
-    @property
-    def pushed(self) -> Callable[..., None]:
-        """To be called after each push."""
-        return self._rules.pushed
 
     @property
     def hold_limits(self) -> Callable[[str, Document], None]:
@@ -151,6 +150,8 @@ class Engine:
         self._monitoring.stop()
         self.codepipeline.stop()
         self._codebuild.stop()
+        if self._place.aws is not None:
+            self._place.aws.close()
         if self._containers is not None:
             leftovers.remove(self._containers.folder)
 
@@ -180,9 +181,18 @@ class Engine:
         else:
             self.codepipeline.start_for_event(pipeline, rule)
 
+    def _start_build_for_rule(self, project: str, rule: str, role: str, given: str) -> None:
+        """Start a build for a rule, with the target's input. As for pipelines, EventBridge has only a metric."""
+        region, name = project.split(":")[3], project.rpartition("/")[2]
+        try:
+            Actor(self.guard, role, "events").require(region, project, _START_BUILD)
+            self._codebuild.start_for_event(region, name, given, rule.rpartition("/")[2])
+        except (Denied, ServiceError) as error:
+            print(f"{rule}: {error}", file=sys.stderr)
+
     def _start_build(self, actor: Actor, region: str, given: Document, initiator: str, commit: str) -> Document:
         try:
-            actor.require(region, project_arn(region, given["projectName"]), "codebuild:StartBuild")
+            actor.require(region, project_arn(region, given["projectName"]), _START_BUILD)
             return self._codebuild.start(region, given, initiator, commit)
         except Denied as error:
             raise BuildRefused(f"Error code: AccessDeniedException, message: {error}") from error

@@ -15,6 +15,7 @@ TESTED = "1.5.33"
 #: What the bridge uses, by module and name; with the number of arguments where it is called or replaced.
 NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.app", "app"): None,
+    ("ministack.core.iam_evaluator", "resolve_caller_identity"): 1,
     ("ministack.core.responses", "get_region"): None,
     ("ministack.core.responses", "request_scope"): 2,
     ("ministack.services.alb", "_ACTION_MAP"): None,
@@ -83,7 +84,9 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.services.ecs", "_ACTION_MAP"): None,
     ("ministack.services.ecs", "_dispatch_action"): 2,
     ("ministack.services.ecs", "_tags"): None,
+    ("ministack.services.eventbridge", "_apply_input_transformer"): 3,
     ("ministack.services.eventbridge", "_invoke_target"): 4,
+    ("ministack.services.eventbridge", "_pattern_event_view"): 1,
     ("ministack.services.eventbridge", "_put_events"): 2,
     ("ministack.services.eventbridge", "handle_request"): 5,
     ("ministack.services.iam", "_IAM_HANDLERS"): None,

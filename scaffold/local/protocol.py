@@ -18,18 +18,25 @@ from botocore.model import ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 
 ACCOUNT = "000000000000"
+#: Who calls with local AWS's own credentials.
+ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request to an API."""
+    """One request to an API.
+
+    Attributes:
+        caller: The ARN of the user, or of the session of a role, that calls.
+    """
 
     operation: str
     parameters: Document
     region: str
     account: str = ACCOUNT
+    caller: str = ROOT
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from scaffold.local import ministack_bridge
 from scaffold.local.credentials import ACCESS_KEY
 from scaffold.local.permissions.answers import Answer
 from scaffold.local.permissions.api_requests import ApiRequest
 from scaffold.local.permissions.guard import Guard
-from scaffold.local.protocol import AwsService, Call, Response
+from scaffold.local.protocol import ROOT, AwsService, Call, Response
 from scaffold.local.services.git_endpoint import GitEndpoint, Receive, Send
 
 # The signature of local AWS's own requests, which nothing verifies.
@@ -64,10 +65,15 @@ class Router:
             prefix, _, operation = headers.get("x-amz-target", "").partition(".")
             service = self._services.get(f"{prefix}.{operation}") or self._services.get(prefix)
             if service:
-                region = request.region or self._region
-                return await _send(send, _call_service(service, operation, region, await _body(receive)))
+                call = Call(operation, {}, request.region or self._region, caller=self._caller(request.access_key))
+                return await _send(send, _call_service(service, call, await _body(receive)))
         await self._ministack(scope, receive, send)
         return None
+
+    def _caller(self, access_key: str) -> str:
+        """The ARN of who calls with an access key."""
+        session = self._guard.session_of(access_key) if self._guard else None
+        return session.arn if session else ministack_bridge.caller_arn(access_key) or ROOT
 
     async def _ask(self, method: str, path: str) -> tuple[dict[str, str], bytes]:
         """Ask ministack's S3 without permissions: the headers and the body of its response."""
@@ -92,14 +98,14 @@ class Router:
         return headers, bytes(content)
 
 
-def _call_service(service: AwsService, operation: str, region: str, body: bytes) -> Response:
+def _call_service(service: AwsService, call: Call, body: bytes) -> Response:
     try:
         parameters = json.loads(body or b"{}")
     except ValueError:
         parameters = None
     if not isinstance(parameters, dict):
         return Response({"__type": "SerializationException", "message": "The body is not a JSON object"}, 400)
-    return service.respond(Call(operation, parameters, region))
+    return service.respond(replace(call, parameters=parameters))
 
 
 def _call_control(control: Callable[[str, Any], Response], method: str, body: bytes) -> Response:

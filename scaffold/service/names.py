@@ -20,6 +20,10 @@ TEMPLATE_DIGEST = "TemplateDigest"
 UNKNOWN_DIGEST = "unknown"
 # The parameter of the checks' stack with the commit that pipeline, builds and scripts were deployed from.
 SOURCE_COMMIT = "SourceCommit"
+# The approvals that a pull request needs: of people, and of the verdict on its builds.
+REVIEW_RULE = "review"
+CHECKS_RULE = "checks"
+APPROVAL_RULES = (REVIEW_RULE, CHECKS_RULE)
 # The stages before the pipeline's update of itself: the merge gate, and the approval of a commit that it stops.
 GATE_STAGE = "Gate"
 GATE_APPROVAL_STAGE = "Approve-Gate"
@@ -65,23 +69,23 @@ def pipeline_stage(environment: str) -> str:
 
 
 def plan_stage(environment: str) -> str:
-    """The pipeline's stage that plans a release to an environment, from production on."""
+    """The pipeline's stage that plans a release to an environment; not every environment has one."""
     return f"Plan-{pipeline_stage(environment)}"
 
 
 def approval_stage(environment: str) -> str:
-    """The pipeline's stage in which a release to an environment waits for approval, from production on."""
+    """The pipeline's stage in which a release to an environment waits for approval; not every environment has one."""
     return f"Approve-{pipeline_stage(environment)}"
 
 
 def stages_of(environment: str) -> tuple[str, ...]:
-    """The pipeline's stages for an environment; before production, it has only the last of them."""
+    """The pipeline's stages for an environment; without approval, it has only the last of them."""
     return plan_stage(environment), approval_stage(environment), pipeline_stage(environment)
 
 
-def approval_rule_template(app: str) -> str:
-    """The CodeCommit approval rule template."""
-    return f"{app}-approvals"
+def approval_rule_template(app: str, rule: str) -> str:
+    """The CodeCommit approval rule template of one of `APPROVAL_RULES`."""
+    return f"{app}-{rule}"
 
 
 def cluster(app: str, environment: str) -> str:
@@ -132,6 +136,27 @@ def plan_project(app: str) -> str:
 def gate_project(app: str) -> str:
     """The CodeBuild project of the merge gate."""
     return f"{app}-gate"
+
+
+def pull_request_tests_project(app: str) -> str:
+    """The CodeBuild project that tests pull requests."""
+    return f"{app}-pr-tests"
+
+
+def verdict_project(app: str) -> str:
+    """The CodeBuild project that comments on pull requests and approves them."""
+    return f"{app}-pr-verdict"
+
+
+def projects(app: str) -> set[str]:
+    """All CodeBuild projects."""
+    kinds = (build_project, checks_project, plan_project, gate_project, pull_request_tests_project, verdict_project)
+    return {name(app) for name in kinds}
+
+
+def verdict_role(app: str) -> str:
+    """The role whose approval the approval rule of the checks needs."""
+    return f"{app}-pr-verdict"
 
 
 def report_group(app: str) -> str:

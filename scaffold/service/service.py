@@ -81,10 +81,9 @@ class Service:
         """The directory of the templates and their configuration files."""
         return self.root / "infrastructure"
 
-    @property
-    def approval_rule(self) -> Path:
-        """The approval rule template's content; absent where the answers require no approvals."""
-        return self.root / "config" / "policies" / "approval-rule.json"
+    def approval_rule(self, rule: str) -> Path:
+        """The content of one of the approval rule templates; absent where the answers require no such approvals."""
+        return self.root / "config" / "policies" / f"approval-rule-{rule}.json"
 
 
 def read(directory: Path) -> Service:

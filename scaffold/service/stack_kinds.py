@@ -49,6 +49,7 @@ PERMISSIONS = StackKind("permissions", Deployer.PERSON)
 DEPLOY_ROLE = StackKind("deploy-role", Deployer.PERSON, per_environment=True)
 BUILD = StackKind("build", Deployer.ITSELF)
 CHECKS = StackKind("checks", Deployer.ITSELF)
+PULL_REQUESTS = StackKind("pull-requests", Deployer.ITSELF)
 EVENTS = StackKind("events", Deployer.ITSELF)
 PIPELINE = StackKind("pipeline", Deployer.ITSELF)
 NETWORK = StackKind("network", Deployer.PIPELINE, per_environment=True)
@@ -65,6 +66,7 @@ STACK_KINDS = (
     DEPLOY_ROLE,
     BUILD,
     CHECKS,
+    PULL_REQUESTS,
     EVENTS,
     PIPELINE,
     NETWORK,

@@ -117,6 +117,7 @@ Resources:
 """
 
 CHECKS = BUILD.replace("Builds", "Checks")
+PULL_REQUESTS = BUILD.replace("Builds", "Requests")
 EVENTS = BUILD.replace("Builds", "Events")
 
 PIPELINE = f"""\
@@ -139,6 +140,10 @@ RULE = {
     "Version": "2018-11-08",
     "DestinationReferences": ["refs/heads/main"],
     "Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 1}],
+}
+CHECKS_POOL = "arn:${AWS::Partition}:sts::${AWS::AccountId}:assumed-role/verdict/verdict"
+CHECKS_RULE = RULE | {
+    "Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 1, "ApprovalPoolMembers": [CHECKS_POOL]}]
 }
 
 
@@ -195,11 +200,14 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
         "infrastructure/build.json": json.dumps(configuration),
         "infrastructure/checks.yaml": CHECKS,
         "infrastructure/checks.json": json.dumps(configuration),
+        "infrastructure/pull-requests.yaml": PULL_REQUESTS,
+        "infrastructure/pull-requests.json": json.dumps(configuration),
         "infrastructure/events.yaml": EVENTS,
         "infrastructure/events.json": json.dumps(configuration),
         "infrastructure/pipeline.yaml": PIPELINE,
         "infrastructure/pipeline.json": json.dumps(configuration | {"StackPolicy": {"Statement": [ALLOW]}}),
-        "config/policies/approval-rule.json": json.dumps(RULE),
+        "config/policies/approval-rule-review.json": json.dumps(RULE),
+        "config/policies/approval-rule-checks.json": json.dumps(CHECKS_RULE),
     }
     root.mkdir(parents=True)
     for path, text in files.items():
@@ -467,7 +475,7 @@ def state(root: Path, name: str) -> dict[str, Any]:
     """The state of a deployed service in AWS and Git, without ids and times."""
     codecommit, cloudformation = client("codecommit"), client("cloudformation")
     arn = codecommit.get_repository(repositoryName=name)["repositoryMetadata"]["Arn"]
-    rule = names.approval_rule_template(name)
+    rules = {rule: names.approval_rule_template(name, rule) for rule in names.APPROVAL_RULES}
     described = {}
     for stack in deployed_stacks(name, read(root).environments):
         one = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
@@ -492,9 +500,12 @@ def state(root: Path, name: str) -> dict[str, Any]:
     return {
         "roles": sorted(role["RoleName"] for role in roles),
         "tags": codecommit.list_tags_for_resource(resourceArn=arn)["tags"],
-        "rule": codecommit.get_approval_rule_template(approvalRuleTemplateName=rule)["approvalRuleTemplate"][
-            "approvalRuleTemplateContent"
-        ],
+        "rules": {
+            rule: codecommit.get_approval_rule_template(approvalRuleTemplateName=template)["approvalRuleTemplate"][
+                "approvalRuleTemplateContent"
+            ]
+            for rule, template in rules.items()
+        },
         "applied": codecommit.list_associated_approval_rule_templates_for_repository(repositoryName=name)[
             "approvalRuleTemplateNames"
         ],

@@ -54,16 +54,18 @@ def test_first_deployment_creates_everything_in_order(service: Path, wire: Wire)
     stacks = [step for step in result.steps if step.type == "stack"]
     assert [(step.name, step.action) for step in stacks] == [(stack, "create") for stack in deployed_stacks(name)]
     writes = [call for call in wire.calls if not call.split(":")[1].startswith(READS)]
-    assert writes[-3 - len(stacks) :] == [
+    assert writes[-5 - len(stacks) :] == [
         "codecommit:CreateRepository",
-        "codecommit:CreateApprovalRuleTemplate",
-        "codecommit:AssociateApprovalRuleTemplateWithRepository",
+        *["codecommit:CreateApprovalRuleTemplate", "codecommit:AssociateApprovalRuleTemplateWithRepository"] * 2,
         *["cloudformation:CreateStack"] * len(stacks),
     ]
     made = state(service, name)
     assert made["tags"] == {names.TAG_SERVICE: name}
-    assert json.loads(made["rule"]) == RULE
-    assert made["applied"] == [names.approval_rule_template(name)]
+    assert json.loads(made["rules"]["review"]) == RULE
+    (checks,) = json.loads(made["rules"]["checks"])["Statements"]
+    # The pool of the file, in this account.
+    assert checks["ApprovalPoolMembers"] == ["arn:aws:sts::000000000000:assumed-role/verdict/verdict"]
+    assert set(made["applied"]) == {f"{name}-review", f"{name}-checks"}
     assert made["main"] == made["tracking"] == git("rev-parse", "HEAD", cwd=service)
     assert "local AWS" in text(result)
     assert result.pipeline_url is None
@@ -132,14 +134,14 @@ def test_service_linked_roles_exist_after_it(service: Path) -> None:
 
 
 # What a deployment without changes may need with the kit's own templates, whatever the number of environments.
-CALLS = 12
+CALLS = 13
 
 
 def test_only_the_pipelines_own_stacks_have_a_deploy_role(service: Path) -> None:
     run(service)
     stacks = state(service, name_of(service))["stacks"]
     assert [name for name, stack in stacks.items() if stack["role"]] == [
-        f"{name_of(service)}-{kind}" for kind in ("build", "checks", "events", "pipeline")
+        f"{name_of(service)}-{kind}" for kind in ("build", "checks", "pull-requests", "events", "pipeline")
     ]
 
 
@@ -234,16 +236,16 @@ def test_approval_rule_follows_its_file(service: Path) -> None:
     run(service)
     name = name_of(service)
     two = RULE | {"Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 2}]}
-    commit(service, **{"config__policies__approval-rule_json": json.dumps(two)})
+    commit(service, **{"config__policies__approval-rule-review_json": json.dumps(two)})
     run(service)
-    assert json.loads(state(service, name)["rule"]) == two
+    assert json.loads(state(service, name)["rules"]["review"]) == two
 
-    (service / "config/policies/approval-rule.json").unlink()
+    (service / "config/policies/approval-rule-review.json").unlink()
     commit(service)
     result = run(service)
     assert [step.action for step in result.steps if step.type == "approval-rule-template"] == ["delete"]
     listed = client("codecommit").list_approval_rule_templates()["approvalRuleTemplateNames"]
-    assert names.approval_rule_template(name) not in listed
+    assert names.approval_rule_template(name, names.REVIEW_RULE) not in listed
     assert not run(service).changed
 
 

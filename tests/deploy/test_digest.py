@@ -24,6 +24,7 @@ from tests.deploy.services import (
     MORE,
     PERMISSIONS,
     PIPELINE,
+    PULL_REQUESTS,
     Wire,
     client,
     commit,
@@ -44,7 +45,14 @@ def with_digest(template: str) -> str:
 def service(service: Path) -> Path:
     """A service whose templates have digests, and whose pipeline exists."""
     app = read(service).app_name
-    templates = {"permissions": PERMISSIONS, "build": BUILD, "checks": CHECKS, "events": EVENTS, "pipeline": PIPELINE}
+    templates = {
+        "permissions": PERMISSIONS,
+        "build": BUILD,
+        "checks": CHECKS,
+        "pull-requests": PULL_REQUESTS,
+        "events": EVENTS,
+        "pipeline": PIPELINE,
+    }
     for kind, template in templates.items():
         commit(service, **{f"infrastructure__{kind}_yaml": with_digest(template)})
     for kind in ITSELF:

@@ -33,7 +33,7 @@ def change(service: Path) -> None:
         service,
         infrastructure__pipeline_yaml=PIPELINE + MORE,
         infrastructure__pipeline_json=json.dumps(configuration),
-        **{"config__policies__approval-rule_json": json.dumps(TWO)},
+        **{"config__policies__approval-rule-review_json": json.dumps(TWO)},
     )
 
 

@@ -23,6 +23,7 @@ from tests.deploy.services import (
     IMPOSSIBLE,
     PERMISSIONS,
     PIPELINE,
+    PULL_REQUESTS,
     Wire,
     client,
     clone,
@@ -201,6 +202,7 @@ def test_stacks_without_a_root_commit_are_told_apart_by_their_tag_alone(service:
         "infrastructure__deploy-role_yaml": PERMISSIONS.replace(IDENTIFIED, ""),
         "infrastructure__build_yaml": BUILD.replace(IDENTIFIED, ""),
         "infrastructure__checks_yaml": CHECKS.replace(IDENTIFIED, ""),
+        "infrastructure__pull-requests_yaml": PULL_REQUESTS.replace(IDENTIFIED, ""),
         "infrastructure__events_yaml": EVENTS.replace(IDENTIFIED, ""),
         "infrastructure__pipeline_yaml": PIPELINE.replace(IDENTIFIED, ""),
     }

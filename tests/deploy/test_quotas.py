@@ -89,7 +89,7 @@ def test_the_needs_of_the_default_answers(tmp_path: Path) -> None:
         ELASTIC_IPS: 0,
         SPOT_VCPUS: 1,
         ON_DEMAND_VCPUS: 6,
-        LINUX: 3,
+        LINUX: 5,
     }
     assert quota_needs(service, ["prod"])[ON_DEMAND_VCPUS] == 5
     assert quota_needs(service, []) == {}
@@ -104,7 +104,7 @@ def test_the_needs_follow_from_the_answers(tmp_path: Path) -> None:
         ELASTIC_IPS: 1,
         SPOT_VCPUS: 4 * 2,
         ON_DEMAND_VCPUS: (1 + 3) * 2,
-        ARM: 3,
+        ARM: 5,
     }
 
 
@@ -143,7 +143,7 @@ def test_quotas_that_are_too_small_are_reported_with_the_command_that_raises_the
         VPCS.code: (used + 1, used, 2),
         ELASTIC_IPS.code: (addresses, addresses, 2),
         ON_DEMAND_VCPUS.code: (19.5, None, 20),
-        ARM.code: (0, None, 3),
+        ARM.code: (0, None, 5),
     }
     json.dumps(result.document())
     shown = " ".join(capsys.readouterr().err.split())
@@ -156,7 +156,7 @@ def test_quotas_that_suffice_are_not_mentioned(service: Path, wire: Wire, capsys
     add_environments(service, egress="public_ip", max_tasks=1)
     used = len(client("ec2").describe_vpcs()["Vpcs"])
     # Exactly what is needed; the defaults of the others suffice.
-    set_quotas(wire, F678F1CE=used + 2, **{"5ED1D25B": 3})
+    set_quotas(wire, F678F1CE=used + 2, **{"5ED1D25B": 5})
     assert run(service, plan=True).quotas == ()
     assert "quota" not in capsys.readouterr().err
     assert "service-quotas:GetAWSDefaultServiceQuota" in wire.calls

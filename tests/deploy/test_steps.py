@@ -50,18 +50,19 @@ def changed_policy(service: Path) -> None:
 
 
 def changed_rule(service: Path) -> None:
-    commit(service, **{"config__policies__approval-rule_json": json.dumps(TWO_APPROVALS)})
+    commit(service, **{"config__policies__approval-rule-review_json": json.dumps(TWO_APPROVALS)})
 
 
 def removed_rule(service: Path) -> None:
-    (service / "config/policies/approval-rule.json").unlink()
+    (service / "config/policies/approval-rule-review.json").unlink()
     commit(service)
 
 
 def lost_association(service: Path) -> None:
     app = read(service).app_name
     client("codecommit").disassociate_approval_rule_template_from_repository(
-        approvalRuleTemplateName=names.approval_rule_template(app), repositoryName=names.repository(app)
+        approvalRuleTemplateName=names.approval_rule_template(app, names.REVIEW_RULE),
+        repositoryName=names.repository(app),
     )
 
 
@@ -98,8 +99,8 @@ def test_plan_and_first_deployment_agree_step_by_step(service: Path) -> None:
     assert [(step["type"], step["action"]) for step in done["steps"]] == [
         *[("service-linked-role", "create")] * 3,
         ("repository", "create"),
-        ("approval-rule-template", "create"),
-        *[("stack", "create")] * 7,
+        *[("approval-rule-template", "create")] * 2,
+        *[("stack", "create")] * 8,
         ("branch", "create"),
         ("stack", "create"),
         ("stage-transitions", "none"),

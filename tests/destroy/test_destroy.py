@@ -149,6 +149,7 @@ def test_everything_is_deleted_in_order(deployed: Path, wire: Wire) -> None:
         *["environment"] * 2,
         "pipeline",
         "events",
+        "pull-requests",
         "checks",
         "build",
         *["deploy-role"] * 2,

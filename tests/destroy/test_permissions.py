@@ -114,9 +114,9 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     run(service)
     configuration = json.loads((service / "infrastructure/pipeline.json").read_text())
     configuration["StackPolicy"]["Statement"][0]["Action"] = ["Update:*"]
-    rule = json.loads((service / "config/policies/approval-rule.json").read_text())
+    rule = json.loads((service / "config/policies/approval-rule-review.json").read_text())
     rule["Statements"][0]["NumberOfApprovalsNeeded"] = 2
-    files = {"config__policies__approval-rule_json": json.dumps(rule)}
+    files = {"config__policies__approval-rule-review_json": json.dumps(rule)}
     commit(service, infrastructure__pipeline_json=json.dumps(configuration), **files)
     run(service)
     deploying = set(wire.calls)

@@ -107,7 +107,7 @@ TRIED: dict[str, list[Attempt] | str] = {
     "overriding stage conditions": "test_operations_that_are_not_rehearsed_are_not_answered",
     "webhooks": "test_operations_that_are_not_rehearsed_are_not_answered",
     (
-        "targets of rules other than pipelines, topics, queues, functions, state machines and event buses"
+        "targets of rules other than pipelines, builds, topics, queues, functions, state machines and event buses"
     ): "test_what_aws_would_accept_is_refused_at_each_entry_point",
     "version 0.1": [spec("version: 0.1")],
     "`batch`": [spec("version: 0.2\nbatch: {}")],
@@ -252,9 +252,9 @@ def test_what_aws_would_accept_is_refused_at_each_entry_point(client: Client, re
     elb, events = client("elbv2"), client("events")
     codebuild, ecs = client("codebuild"), client("ecs")
     stages = [stage("Source", action("Source", provider="CodeCommit", configuration={})), stage("D", action("A"))]
-    role, project_arn = (
+    role, stream_arn = (
         "arn:aws:iam::000000000000:role/builds",
-        f"arn:aws:codebuild:us-east-1:000000000000:project/{name}",
+        f"arn:aws:kinesis:us-east-1:000000000000:stream/{name}",
     )
     codebuild.create_project(
         name=name,
@@ -286,7 +286,7 @@ def test_what_aws_would_accept_is_refused_at_each_entry_point(client: Client, re
         ),
         "InvalidConfigurationRequest": lambda: elb.create_load_balancer(Name="net", Type="network"),
         "ValidationException": lambda: events.put_targets(
-            Rule=name, Targets=[{"Id": "b", "Arn": project_arn, "RoleArn": role}]
+            Rule=name, Targets=[{"Id": "b", "Arn": stream_arn, "RoleArn": role}]
         ),
         "ValidationError": lambda: client("cloudwatch").put_metric_alarm(
             AlarmName=name,
@@ -306,7 +306,7 @@ def test_what_aws_would_accept_is_refused_at_each_entry_point(client: Client, re
     [
         ("ElasticLoadBalancingV2::LoadBalancer", {"Type": "network"}),
         ("CodeBuild::Project", {"Triggers": {"Webhook": True}}),
-        ("Events::Rule", {"Targets": [{"Id": "b", "Arn": "arn:aws:codebuild:us-east-1:000000000000:project/p"}]}),
+        ("Events::Rule", {"Targets": [{"Id": "b", "Arn": "arn:aws:kinesis:us-east-1:000000000000:stream/s"}]}),
     ],
 )
 def test_a_stack_says_what_is_not_rehearsed(client: Client, kind: str, properties: dict[str, Any]) -> None:

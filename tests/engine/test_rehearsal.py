@@ -11,7 +11,7 @@ PAGE = (TESTS.parents[1] / "docs" / "rehearsal.md").read_text("utf-8")
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| behaviour")]
 
 
-PARTS = ("balancer", "builds", "executors", "metrics", "pipeline", "tasks")
+PARTS = ("balancer", "builds", "executors", "metrics", "pipeline", "pull_requests", "tasks")
 
 #: Tests of how the engine works, or of the kit's files in it, which AWS says nothing about.
 MECHANICS = {

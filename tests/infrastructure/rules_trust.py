@@ -17,6 +17,8 @@ FROM_THIS_ACCOUNT = {"aws:SourceAccount", "aws:SourceArn"}
 # AWS documents neither key for CloudFormation when it assumes the role of a stack, nor for ECS and its infrastructure
 # role, and with a key that a service does not set, it could not assume the role. A role is passed in its account only.
 WITHOUT_SOURCE = {"cloudformation.amazonaws.com", "ecs.amazonaws.com"}
+# An approval rule names the role, and only a change of its path would replace it.
+NAMED = {"VerdictRole"}
 CHECKED_AT_ONCE = {"AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline"}
 
 
@@ -117,7 +119,7 @@ def roles_that_the_pipeline_creates_have_a_boundary(stacks: Stacks) -> Iterator[
         if stack.kind not in DEPLOYED_BY_A_PERSON:
             if properties.get("PermissionsBoundary") not in boundaries:
                 yield f"{stack.name} {logical} has no boundary"
-            if "RoleName" in properties:
+            if "RoleName" in properties and logical not in NAMED:
                 yield f"{stack.name} {logical} has a RoleName, so it cannot be replaced"
         if not properties.get("Path", "/").strip("/"):
             yield f"{stack.name} {logical} has no path to match it by"

@@ -550,7 +550,14 @@ def pipeline_role(stacks_of: Callable[..., Stacks]) -> list[Any]:
 def test_the_pipeline_can_only_update_its_own_stacks(pipeline_role: list[Any]) -> None:
     update = "cloudformation:UpdateStack"
     environment = ("network", "environment", "task-definition", "alarms", "service")
-    names = ("build", "checks", "events", "pipeline", *(f"{e}-{kind}" for e in ("dev", "prod") for kind in environment))
+    names = (
+        "build",
+        "checks",
+        "events",
+        "pipeline",
+        "pull-requests",
+        *(f"{e}-{kind}" for e in ("dev", "prod") for kind in environment),
+    )
     for name in names:
         assert allowed(pipeline_role, update, stack_arn(f"hello-service-{name}"))
     for name in ("foundation", "permissions", "dev-deploy-role", "qa-service", "dev-other"):

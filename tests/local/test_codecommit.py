@@ -234,7 +234,25 @@ def test_approval_rule_templates(codecommit: Any, name: str) -> None:
         codecommit.get_approval_rule_template(**template)
 
 
-@pytest.mark.parametrize("content", ["{", "{}", '{"Version": "2018-11-08", "Statements": [{"Type": "Approvers"}]}'])
+STATEMENT = {"Type": "Approvers", "NumberOfApprovalsNeeded": 1}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "{}",
+        '{"Version": "2018-11-08", "Statements": [{"Type": "Approvers"}]}',
+        *(
+            json.dumps({"Version": "2018-11-08", "Statements": [STATEMENT | wrong]})
+            for wrong in (
+                {"NumberOfApprovalsNeeded": 0},
+                {"ApprovalPoolMembers": ["mary"]},
+                {"ApprovalPoolMembers": [f"CodeCommitApprovers:000000000000:{number}" for number in range(51)]},
+            )
+        ),
+    ],
+)
 def test_an_invalid_rule_is_refused(codecommit: Any, content: str) -> None:
     with pytest.raises(codecommit.exceptions.InvalidApprovalRuleTemplateContentException):
         codecommit.create_approval_rule_template(
@@ -262,6 +280,6 @@ def test_invalid_names_are_refused(variables: dict[str, str], wrong: str) -> Non
 
 def test_an_operation_that_is_not_emulated_says_so(codecommit: Any) -> None:
     with pytest.raises(
-        codecommit.exceptions.ClientError, match="Local AWS does not answer codecommit ListPullRequests"
+        codecommit.exceptions.ClientError, match="Local AWS does not answer codecommit ListFileCommitHistory"
     ):
-        codecommit.list_pull_requests(repositoryName="x")
+        codecommit.list_file_commit_history(repositoryName="x", filePath="y")

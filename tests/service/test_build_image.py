@@ -319,6 +319,26 @@ def test_errors_name_their_cause(build, variables, words):
     stopped(done, words.format(tag=version[1] if version else ""))
 
 
+def test_without_a_push_it_needs_no_registry(build):
+    """As for a pull request, whose build has no permission for it."""
+    nothing = {"REPOSITORY_NAME": "", "REPOSITORY_URI": "", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    succeeded(build.shell("bash config/scripts/build_image.sh --no-push", **nothing))
+    assert build.images() == {}
+    assert [case.get("name") for case in build.report().iter("testcase")] == ["t"]
+    tested, built = build.engine.calls("build", "--load")
+    assert "test" in tested
+    assert "service" in built
+    assert not build.engine.calls("--push")
+    assert not (build.service / "image.env").exists()
+
+
+@pytest.mark.slow
+def test_without_a_push_failed_tests_stop_it_too(build):
+    build.engine.tell(tests="fail")
+    stopped(build.shell("bash config/scripts/build_image.sh --no-push"), "the tests failed.")
+    assert len(build.engine.calls("build", "--load")) == 1
+
+
 class TestBuildspec:
     """The commands of the buildspec in one shell: build, scan gate, exported variables."""
 

@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 import yaml
 
+from tests.kits import generate
 from tests.service.conftest import HERE, TOOLS
 
 SCRIPTS = (
@@ -219,16 +220,33 @@ class TestPolicies:
             assert policy == {"threshold": threshold, "unscored_counts_as": "high", "timeout_minutes": 20}
 
     def test_pull_requests_need_the_approvals_of_the_answer(self, generated, generated_custom):
-        for service, approvals in ((generated, 1), (generated_custom, 3)):
-            assert json.loads((service / "config/policies/approval-rule.json").read_text()) == {
+        # One more than people, since without a pool that of the verdict counts too.
+        for service, approvals in ((generated, 2), (generated_custom, 4)):
+            assert json.loads((service / "config/policies/approval-rule-review.json").read_text()) == {
                 "Version": "2018-11-08",
                 "DestinationReferences": ["refs/heads/main"],
                 "Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": approvals}],
             }
 
+    def test_with_reviewers_only_their_approvals_count(self, tmp_path):
+        answers = {"customize": True, "pull_request_approvals": 2, "reviewers": "Developers, Tech.Leads@x"}
+        service = generate(tmp_path / "service", **answers)
+        (statement,) = json.loads((service / "config/policies/approval-rule-review.json").read_text())["Statements"]
+        assumed = "arn:${AWS::Partition}:sts::${AWS::AccountId}:assumed-role/"
+        assert statement["NumberOfApprovalsNeeded"] == 2
+        assert statement["ApprovalPoolMembers"] == [f"{assumed}Developers/*", f"{assumed}Tech.Leads@x/*"]
+
+    def test_pull_requests_need_the_approval_of_the_verdict(self, generated, generated_without_gate):
+        for service in (generated, generated_without_gate):
+            rule = json.loads((service / "config/policies/approval-rule-checks.json").read_text())
+            (statement,) = rule["Statements"]
+            (member,) = statement["ApprovalPoolMembers"]
+            assert (statement["NumberOfApprovalsNeeded"], rule["DestinationReferences"]) == (1, ["refs/heads/main"])
+            assert member.endswith(":assumed-role/hello-service-pr-verdict/verdict")
+
     def test_without_gate_and_approvals_their_files_are_absent(self, generated_without_gate):
         files = [str(path.relative_to(generated_without_gate)) for path in generated_without_gate.rglob("*")]
-        assert not [name for name in files if "scan" in name or "approval" in name]
+        assert not [name for name in files if "scan" in name or "approval-rule-review" in name]
         commands = buildspec(generated_without_gate, "build.yml")["phases"]["build"]["commands"]
         assert commands == ["bash config/scripts/build_image.sh image.env", ". ./image.env"]
         for name in ("build.yml", "checks.yml"):

@@ -11,6 +11,7 @@ from typing import Any
 from scaffold.engine.events import Event
 
 Document = dict[str, Any]
+_SOURCE = ("type", "location", "buildspec")
 
 
 def state_change(build: Document, region: str, now: float) -> Event:
@@ -27,6 +28,9 @@ def state_change(build: Document, region: str, now: float) -> Event:
             "build-complete": build["buildComplete"],
             "build-number": build["buildNumber"],
             "initiator": build["initiator"],
+            "environment": _environment(build.get("environment", {})),
+            "source": {key: build["source"][key] for key in _SOURCE if key in build["source"]},
+            "queued-timeout-in-minutes": build["queuedTimeoutInMinutes"],
             "source-version": build.get("sourceVersion", ""),
             "timeout-in-minutes": build["timeoutInMinutes"],
             "build-start-time": _readable(build["startTime"]),
@@ -35,6 +39,17 @@ def state_change(build: Document, region: str, now: float) -> Event:
         },
     }
     return Event("aws.codebuild", "CodeBuild Build State Change", region, detail, (build["arn"],), now)
+
+
+def _environment(given: Document) -> Document:
+    variables = given.get("environmentVariables", [])
+    return {
+        "image": given.get("image", ""),
+        "privileged-mode": given.get("privilegedMode", False),
+        "compute-type": given.get("computeType", ""),
+        "type": given.get("type", ""),
+        "environment-variables": [{"type": "PLAINTEXT", **one} for one in variables],
+    }
 
 
 def _phase(phase: Document) -> Document:

@@ -10,6 +10,7 @@ from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation.resource_types import handler_failure
 from scaffold.local.ministack_bridge import Provisioning
 from scaffold.local.protocol import Document
+from scaffold.local.services.event_rules import missing_role
 from scaffold.local.services.event_rules import not_rehearsed as of_targets
 
 _ELB = "AWS::ElasticLoadBalancingV2"
@@ -36,4 +37,6 @@ def _provision(given: Provisioning, original: Callable[[], Any]) -> Any:
     problem = check(given.new) if check and given.new is not None else ""
     if problem:
         raise handler_failure(f"not rehearsed: {problem}", "InvalidRequest")
+    if given.type == "AWS::Events::Rule" and (problem := missing_role((given.new or {}).get("Targets") or [])):
+        raise handler_failure(problem, "InvalidRequest")
     return original()

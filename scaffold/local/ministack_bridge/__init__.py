@@ -34,6 +34,7 @@ from scaffold.local.ministack_bridge.containers import ecs_tags as ecs_tags
 from scaffold.local.ministack_bridge.containers import refine_creation_times as refine_creation_times
 from scaffold.local.ministack_bridge.events import publish_event as publish_event
 from scaffold.local.ministack_bridge.events import wrap_rule_targets as wrap_rule_targets
+from scaffold.local.ministack_bridge.identities import caller_arn as caller_arn
 from scaffold.local.ministack_bridge.load_balancers import correct_target_group_names as correct_target_group_names
 from scaffold.local.ministack_bridge.load_balancers import keep_weights as keep_weights
 from scaffold.local.ministack_bridge.load_balancers import listener_records as listener_records

@@ -17,19 +17,27 @@ def publish_event(entry: Document, region: str) -> None:
         eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
-def wrap_rule_targets(service: str, invoke: Callable[[Document, Document], None]) -> None:
+def wrap_rule_targets(service: str, invoke: Callable[[Document, Document, str], None]) -> None:
     """Let a function invoke the targets of EventBridge rules of one service.
 
     Args:
         service: The service in the targets' ARNs.
-        invoke: Takes the target and the rule.
+        invoke: Takes the target, the rule, and the input that the target is configured with; an empty one where it
+            would get the event itself.
     """
     original = eventbridge._invoke_target
 
     def invoke_target(target: Document, event: Document, rule: Document, view: Any = None) -> None:
         if target.get("Arn", "").split(":")[2:3] == [service]:
-            invoke(target, rule)
+            invoke(target, rule, _configured_input(target, event, rule, view))
         else:
             original(target, event, rule, view)
 
     eventbridge._invoke_target = invoke_target
+
+
+def _configured_input(target: Document, event: Document, rule: Document, view: Any) -> str:
+    if transformer := target.get("InputTransformer"):
+        view = view or eventbridge._pattern_event_view(event)
+        return str(eventbridge._apply_input_transformer(transformer, rule, view))
+    return str(target.get("Input", ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
 from scaffold.local.permissions.sessions import Session
@@ -69,6 +70,27 @@ def caller_identity(session: Session) -> Answer:
         '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
         f"<GetCallerIdentityResult>{found}</GetCallerIdentityResult>"
         f"<ResponseMetadata><RequestId>{_REQUEST}</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+    )
+    return Answer(body.encode(), headers=_XML)
+
+
+def assumed_role(session: Session, seconds: int) -> Answer:
+    """The response of STS's AssumeRole.
+
+    Args:
+        seconds: How long the credentials are said to be valid.
+    """
+    credentials, ends = session.credentials, datetime.now(UTC) + timedelta(seconds=seconds)
+    given = (
+        f"<AccessKeyId>{credentials.access_key}</AccessKeyId><SecretAccessKey>{credentials.secret_key}</SecretAccessKey>"
+        f"<SessionToken>{credentials.token}</SessionToken><Expiration>{ends:%Y-%m-%dT%H:%M:%SZ}</Expiration>"
+    )
+    user = f"<AssumedRoleId>AROALOCALAWS00000000:{session.name}</AssumedRoleId><Arn>{escape(session.arn)}</Arn>"
+    body = (
+        '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+        f"<AssumeRoleResult><Credentials>{given}</Credentials><AssumedRoleUser>{user}</AssumedRoleUser>"
+        f"</AssumeRoleResult><ResponseMetadata><RequestId>{_REQUEST}</RequestId></ResponseMetadata>"
+        "</AssumeRoleResponse>"
     )
     return Answer(body.encode(), headers=_XML)
 

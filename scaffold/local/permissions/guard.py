@@ -9,11 +9,13 @@ from scaffold.iam.policies import NotEvaluated, Request, refusal
 from scaffold.local.ministack_bridge import secret_arn
 from scaffold.local.permissions import answers
 from scaffold.local.permissions.api_requests import ApiRequest
+from scaffold.local.permissions.assumption import trusting
 from scaffold.local.permissions.bucket_needs import Ask, bucket_needs
+from scaffold.local.permissions.code_reviews import FindReviewed, review_needs
 from scaffold.local.permissions.needs import Need, NotRehearsed, needs_of, registry_needs
 from scaffold.local.permissions.roles import Permissions, Roles
 from scaffold.local.permissions.sessions import Session, Sessions
-from scaffold.local.protocol import ACCOUNT
+from scaffold.local.protocol import ACCOUNT, ROOT
 
 #: The tags of a resource by its ARN; None where they are not known.
 TagsOf = Callable[[str], Mapping[str, str] | None]
@@ -32,12 +34,17 @@ EVALUATED: tuple[str, ...] = (
     "aws:sourcearn",
     "aws:tagkeys",
     "cloudformation:changesetname",
+    "cloudwatch:namespace",
+    "codecommit:references",
     "ec2:createaction",
     "ecs:createaction",
     "elasticloadbalancing:createaction",
     "iam:passedtoservice",
     "iam:permissionsboundary",
+    "sts:rolesessionname",
 )
+#: Keys that the requests of an action always set. Where the value is not known here, a decision cannot depend on it.
+_ALWAYS_SET = {"cloudwatch:PutMetricData": "cloudwatch:namespace", "codecommit:GitPush": "codecommit:references"}
 
 
 class Denied(Exception):
@@ -49,12 +56,14 @@ class Guard:
 
     Args:
         tags: How the tags of resources are found.
+        reviewed: How the pull requests and comments are found that calls name.
     """
 
-    def __init__(self, tags: TagsOf) -> None:
+    def __init__(self, tags: TagsOf, reviewed: FindReviewed) -> None:
         self._sessions = Sessions()
         self._roles = Roles()
         self._tags = tags
+        self._reviewed = reviewed
 
     def assume(self, role_arn: str, session: str) -> Credentials:
         """The credentials of a role."""
@@ -95,9 +104,9 @@ class Guard:
             raise Denied(_message(found, error)) from error
 
     def concerns(self, request: ApiRequest) -> bool:
-        """Whether a request may be a role's."""
+        """Whether a request may be a role's, or may ask for a role's credentials."""
         basic = request.headers.get("authorization", "").startswith("Basic ")
-        return basic or self._sessions.of_key(request.access_key) is not None
+        return basic or request.service == "sts" or self._sessions.of_key(request.access_key) is not None
 
     async def answer(self, request: ApiRequest, ask: Ask) -> answers.Answer | None:
         """The response to a request that is not passed on, such as an error for one without permission.
@@ -108,21 +117,53 @@ class Guard:
         if request.headers.get("authorization", "").startswith("Basic "):
             return self._registry_answer(request)
         session = self._sessions.of_key(request.access_key)
+        assumes = (request.service, request.operation) == ("sts", "AssumeRole")
         if session is None:
-            return None
+            return self._assumed(request, None) if assumes else None
         if request.token != session.credentials.token:
             code, message = "UnrecognizedClientException", "The security token included in the request is invalid."
             return answers.error(code, message, request.protocol, request.method)
         if (request.service, request.operation) == ("sts", "GetCallerIdentity"):
             return answers.caller_identity(session)
         try:
-            needs = await bucket_needs(request, ask) if request.service == "s3" else needs_of(request, secret_arn)
+            needs = await self._needs(request, ask)
             self._check(session, request.region, needs, self._roles.permissions_of(session.role, request.region))
+            if assumes:
+                return self._assumed(request, session)
         except (Denied, NotRehearsed) as error:
             return answers.access_denied(_message(session, error), request.protocol, request.method)
         if (request.service, request.operation) == ("ecr", "GetAuthorizationToken"):
             return answers.registry_token(session, request.region)
         return None
+
+    async def _needs(self, request: ApiRequest, ask: Ask) -> list[Need]:
+        if request.service == "s3":
+            return await bucket_needs(request, ask)
+        found = review_needs(request, self._reviewed)
+        return needs_of(request, secret_arn) if found is None else found
+
+    def _assumed(self, request: ApiRequest, caller: Session | None) -> answers.Answer:
+        """The credentials of a role. Every role trusts local AWS's own credentials.
+
+        Args:
+            caller: The session that asks for them; None for local AWS's own credentials.
+        """
+        given = request.parameters
+        role_arn, name = str(given.get("RoleArn", "")), str(given.get("RoleSessionName", ""))
+        trust = self._roles.trust_of(role_arn, request.region)
+        arn = caller.arn if caller else ROOT
+        refused = f"User: {arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
+        if trust is None or not name:
+            return answers.access_denied(refused, request.protocol, request.method)
+        if caller:
+            need = Need("sts:AssumeRole", role_arn, {"sts:RoleSessionName": name})
+            try:
+                why = refusal(self._request(caller, request.region, need), trusting(trust, caller))
+            except NotEvaluated as error:
+                raise NotRehearsed(f"sts:AssumeRole with {error} in the trust policy of {role_arn}") from error
+            if why:
+                return answers.access_denied(refused, request.protocol, request.method)
+        return answers.assumed_role(self._sessions.assume(role_arn, name), int(given.get("DurationSeconds", 3600)))
 
     def _registry_answer(self, request: ApiRequest) -> answers.Answer | None:
         session, region = self._sessions.of_registry_token(request.headers["authorization"].partition(" ")[2])
@@ -159,13 +200,8 @@ class Guard:
         if tags is not None:
             context |= {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
             known = (*known, "aws:resourcetag/")
-        if need.action == "cloudwatch:PutMetricData":
-            return Request(need.action, need.resource, context, lambda key: not _listed(key, known))
-        # Only PutMetricData has a namespace.
-        return Request(need.action, need.resource, context, lambda key: not _listed(key, (*known, _NAMESPACE)))
-
-
-_NAMESPACE = "cloudwatch:namespace"
+        left_open = _ALWAYS_SET.get(need.action)
+        return Request(need.action, need.resource, context, lambda key: key == left_open or not _listed(key, known))
 
 
 def _listed(key: str, known: Iterable[str]) -> bool:

@@ -44,7 +44,10 @@ _RESOURCES: dict[str, dict[str, str]] = {
         "ListBuildsForProject": f"{_PROJECT}{{projectName}}",
         "ListProjects ListBuilds": _ANY,
     },
-    "codecommit": {"GetBranch GetCommit GetDifferences GetFile GetFolder GetRepository ListBranches": _CODECOMMIT},
+    "codecommit": {
+        "GetBranch GetCommit GetDifferences GetFile GetFolder GetRepository ListBranches": _CODECOMMIT,
+        "GetCommentsForComparedCommit ListPullRequests PostCommentForComparedCommit": _CODECOMMIT,
+    },
     "codepipeline": {
         "StartPipelineExecution GetPipeline GetPipelineState": f"{_PIPELINE}{{name}}",
         "GetPipelineExecution ListPipelineExecutions ListActionExecutions": f"{_PIPELINE}{{pipelineName}}",
@@ -77,6 +80,7 @@ _RESOURCES: dict[str, dict[str, str]] = {
     "monitoring": {"DescribeAlarms GetMetricData GetMetricStatistics ListMetrics PutMetricData": _ANY},
     "secretsmanager": {"DescribeSecret GetSecretValue": "{SecretId}"},
     "sns": {"Publish": "{TopicArn}"},
+    "sts": {"AssumeRole": "{RoleArn}"},
     "ssm": {
         "GetParameter": "arn:aws:ssm:{region}:{account}:parameter/{Name}",
         "GetParameters": "arn:aws:ssm:{region}:{account}:parameter/{Names}",
@@ -154,6 +158,8 @@ def _context(request: ApiRequest) -> dict[str, str | list[str]]:
         context["aws:TagKeys"] = list(request.tags)
     if request.operation == "PutMetricData" and "Namespace" in request.parameters:
         context["cloudwatch:namespace"] = str(request.parameters["Namespace"])
+    if request.operation == "AssumeRole":
+        context["sts:RoleSessionName"] = str(request.parameters.get("RoleSessionName", ""))
     if request.service == "cloudformation" and "ChangeSetName" in request.parameters:
         context["cloudformation:ChangeSetName"] = str(request.parameters["ChangeSetName"])
     return context

@@ -43,6 +43,16 @@ class Roles:
     def _changed(self) -> None:
         self._kept = {}
 
+    @staticmethod
+    def trust_of(role_arn: str, region: str) -> list[Statement] | None:
+        """The statements of a role's trust policy; None for a role that does not exist."""
+        name = {"RoleName": role_arn.rpartition("/")[2]}
+        try:
+            found = ministack_bridge.call("iam", "GetRole", name, region)["GetRoleResult"]["Role"]
+        except ServiceError:
+            return None
+        return _statements(found["AssumeRolePolicyDocument"]) if found["Arn"] == role_arn else None
+
     def permissions_of(self, role: str, region: str) -> Permissions:
         """The permissions of a role. One that does not exist has none."""
         # What was read before a change, and is stored after it, is stored where nothing is found any more.

@@ -8,8 +8,11 @@ import time
 import uuid
 from dataclasses import dataclass, field
 
-from scaffold.local.protocol import ACCOUNT, Call, Document, ServiceError
+from scaffold.local.protocol import ROOT, Call, Document, ServiceError
+from scaffold.local.services.pull_requests.pools import is_form_of_member
 from scaffold.local.services.repositories import Repositories, Repository
+
+_MOST_MEMBERS = 50
 
 
 @dataclass
@@ -19,6 +22,7 @@ class ApprovalRuleTemplate:
     name: str
     content: str
     description: str
+    author: str = ROOT
     created: float = field(default_factory=time.time)
     modified: float = field(default_factory=time.time)
     identifier: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -34,7 +38,7 @@ class ApprovalRuleTemplate:
             "ruleContentSha256": hashlib.sha256(self.content.encode()).hexdigest(),
             "creationDate": self.created,
             "lastModifiedDate": self.modified,
-            "lastModifiedUser": f"arn:aws:iam::{ACCOUNT}:root",
+            "lastModifiedUser": self.author,
         }
 
 
@@ -44,6 +48,11 @@ class ApprovalRuleTemplates:
     def __init__(self, repositories: Repositories) -> None:
         self._repositories = repositories
         self._all: dict[tuple[str, str], ApprovalRuleTemplate] = {}
+
+    def of(self, repository: Repository) -> list[ApprovalRuleTemplate]:
+        """The templates that are associated with a repository, by their names."""
+        found = [one for (region, _), one in self._all.items() if region == repository.region]
+        return sorted((one for one in found if repository.name in one.repositories), key=lambda one: one.name)
 
     def disassociate_all(self, repository: Repository) -> None:
         """Delete a repository's associations."""
@@ -58,7 +67,7 @@ class ApprovalRuleTemplates:
             raise ServiceError("ApprovalRuleTemplateNameAlreadyExistsException", f"{name} already exists")
         content = _checked_content(call.parameters["approvalRuleTemplateContent"])
         description = call.parameters.get("approvalRuleTemplateDescription", "")
-        template = self._all[call.region, name] = ApprovalRuleTemplate(name, content, description)
+        template = self._all[call.region, name] = ApprovalRuleTemplate(name, content, description, call.caller)
         return {"approvalRuleTemplate": template.document()}
 
     def get_approval_rule_template(self, call: Call) -> Document:
@@ -76,7 +85,7 @@ class ApprovalRuleTemplates:
         if call.parameters.get("existingRuleContentSha256", known) != known:
             raise ServiceError("InvalidRuleContentSha256Exception", "The rule was changed in the meantime")
         template.content = _checked_content(call.parameters["newRuleContent"])
-        template.modified = time.time()
+        template.author, template.modified = call.caller, time.time()
         return {"approvalRuleTemplate": template.document()}
 
     def delete_approval_rule_template(self, call: Call) -> Document:
@@ -92,22 +101,19 @@ class ApprovalRuleTemplates:
     def associate_approval_rule_template_with_repository(self, call: Call) -> Document:
         """Associate a template with a repository."""
         template = self._template(call)
-        template.repositories.add(self._repository(call))
+        repository = self._repository(call)
+        template.repositories.add(repository.name)
         return {}
 
     def disassociate_approval_rule_template_from_repository(self, call: Call) -> Document:
         """Disassociate a template from a repository."""
         template = self._template(call)
-        template.repositories.discard(self._repository(call))
+        template.repositories.discard(self._repository(call).name)
         return {}
 
     def list_associated_approval_rule_templates_for_repository(self, call: Call) -> Document:
         """List the templates that are associated with a repository."""
-        repository = self._repository(call)
-        found = [
-            t.name for (region, _), t in self._all.items() if region == call.region and repository in t.repositories
-        ]
-        return {"approvalRuleTemplateNames": sorted(found)}
+        return {"approvalRuleTemplateNames": [one.name for one in self.of(self._repository(call))]}
 
     def _template(self, call: Call) -> ApprovalRuleTemplate:
         return self._named(call.region, call.parameters["approvalRuleTemplateName"])
@@ -117,11 +123,8 @@ class ApprovalRuleTemplates:
             raise ServiceError("ApprovalRuleTemplateDoesNotExistException", f"{name} does not exist")
         return self._all[region, name]
 
-    def _repository(self, call: Call) -> str:
-        name = str(call.parameters["repositoryName"])
-        if self._repositories.find(call.region, name) is None:
-            raise ServiceError("RepositoryDoesNotExistException", f"{name} does not exist")
-        return name
+    def _repository(self, call: Call) -> Repository:
+        return self._repositories.named(call.region, call.parameters["repositoryName"])
 
 
 def _checked_content(content: str) -> str:
@@ -137,9 +140,16 @@ def _checked_content(content: str) -> str:
             'The content must be JSON with "Version": "2018-11-08" and "Statements"',
         )
     for statement in statements:
-        if statement.get("Type") != "Approvers" or not isinstance(statement.get("NumberOfApprovalsNeeded"), int):
+        number, pool = statement.get("NumberOfApprovalsNeeded"), statement.get("ApprovalPoolMembers", [])
+        if statement.get("Type") != "Approvers" or type(number) is not int or number < 1:
             raise ServiceError(
                 "InvalidApprovalRuleTemplateContentException",
-                'Each statement needs "Type": "Approvers" and a whole "NumberOfApprovalsNeeded"',
+                'Each statement needs "Type": "Approvers" and a positive whole "NumberOfApprovalsNeeded"',
+            )
+        if len(pool) > _MOST_MEMBERS or not all(map(is_form_of_member, pool)):
+            raise ServiceError(
+                "InvalidApprovalRuleTemplateContentException",
+                f'"ApprovalPoolMembers" has at most {_MOST_MEMBERS} members, each an ARN or '
+                "CodeCommitApprovers:ACCOUNT:NAME",
             )
     return content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 
@@ -90,6 +91,27 @@ class CodeBuild(AwsService):
             return self._builds.start(region, project, given, initiator, resolved_version)
         except Refused as error:
             raise ServiceError("InvalidInputException", str(error)) from error
+
+    def start_for_event(self, region: str, project: str, given: str, rule: str) -> None:
+        """Start a build for an EventBridge rule.
+
+        Args:
+            given: The input of the target: that of StartBuild as JSON, without the project. Empty for an event, of
+                which CodeBuild reads nothing.
+            rule: The name of the rule.
+
+        Raises:
+            ServiceError: There is no such project, or the input is refused.
+        """
+        try:
+            parameters = json.loads(given or "{}")
+        except ValueError:
+            parameters = None
+        if not isinstance(parameters, dict):
+            raise ServiceError("InvalidInputException", f"The input of the target is not a JSON object: {given}")
+        parameters["projectName"] = project
+        self.check_input(Call("StartBuild", parameters, region))
+        self.start(region, parameters, f"rule/{rule}")
 
     def retry_build(self, call: Call) -> Document:
         """Start a build again."""

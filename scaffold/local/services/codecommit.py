@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from botocore import xform_name
@@ -9,38 +10,62 @@ from botocore import xform_name
 from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
 from scaffold.local.services.approval_rules import ApprovalRuleTemplates
 from scaffold.local.services.differences import get_differences
+from scaffold.local.services.pull_requests.approvals import ApprovalOperations
+from scaffold.local.services.pull_requests.comments import CommentOperations
+from scaffold.local.services.pull_requests.merges import MergeOperations
+from scaffold.local.services.pull_requests.requests import PullRequestOperations
+from scaffold.local.services.pull_requests.store import PullRequests
 from scaffold.local.services.repositories import Repositories, Repository
+
+# The name of a parameter that is not valid, in the message about it.
+_INVALID = re.compile(
+    r"(?:^Invalid length for parameter |at '(?:[\w\[\]]+\.)*)"
+    r"(?P<name>repositoryName|title|description|pullRequestStatus|approvalState|overrideStatus)\b"
+)
 
 
 class CodeCommit(AwsService):
-    """Repositories, their branches and tags, and approval rule templates.
+    """Repositories, their branches and tags; the other parts of the API are classes of their own.
 
     Args:
         repositories: The repositories on disk.
         git_address: The host and port of the Git endpoint, for clone URLs.
+        pull_requests: Their pull requests.
     """
 
     name = "codecommit"
 
-    def __init__(self, repositories: Repositories, git_address: str) -> None:
+    def __init__(self, repositories: Repositories, git_address: str, pull_requests: PullRequests) -> None:
         self.repositories = repositories
         self.git_address = git_address
         self.approval_rules = ApprovalRuleTemplates(repositories)
+        self.pull_requests = pull_requests
+        self._parts: tuple[object, ...] = (
+            self,
+            self.approval_rules,
+            PullRequestOperations(pull_requests, repositories, self.approval_rules),
+            ApprovalOperations(pull_requests),
+            CommentOperations(pull_requests, repositories),
+            MergeOperations(pull_requests, repositories),
+        )
 
     def method(self, operation: str) -> Callable[[Call], Document] | None:
-        """The method for an operation, which may be one of `ApprovalRuleTemplates`."""
-        operations: object = self.approval_rules if "ApprovalRuleTemplate" in operation else self
-        found: Callable[[Call], Document] | None = getattr(operations, xform_name(operation), None)
+        """The method for an operation, here or of a part of the API."""
+        name = xform_name(operation)
+        found: Callable[[Call], Document] | None = next(
+            (getattr(part, name) for part in self._parts if hasattr(part, name)), None
+        )
         return found
 
     def check_input(self, call: Call) -> None:
-        """Validate the input. An invalid repository name has its own exception."""
+        """Validate the input. Many parameters have exceptions of their own."""
         try:
             super().check_input(call)
         except ServiceError as error:
-            name = call.parameters.get("repositoryName")
-            if isinstance(name, str) and "repositoryName" in error.message:
-                raise ServiceError("InvalidRepositoryNameException", error.message) from error
+            invalid = _INVALID.search(error.message)
+            if invalid:
+                name = invalid["name"]
+                raise ServiceError(f"Invalid{name[0].upper()}{name[1:]}Exception", error.message) from error
             raise
 
     def create_repository(self, call: Call) -> Document:
@@ -70,6 +95,7 @@ class CodeCommit(AwsService):
         if repository is None:
             return {}
         self.approval_rules.disassociate_all(repository)
+        self.pull_requests.forget(repository)
         self.repositories.delete(repository)
         return {"repositoryId": repository.identifier}
 
@@ -96,13 +122,7 @@ class CodeCommit(AwsService):
     def _repository(self, call: Call) -> Repository:
         if "repositoryName" not in call.parameters:
             raise ServiceError("RepositoryNameRequiredException", "A repository name is required")
-        return self._named(call.region, call.parameters["repositoryName"])
-
-    def _named(self, region: str, name: str) -> Repository:
-        repository = self.repositories.find(region, name)
-        if repository is None:
-            raise ServiceError("RepositoryDoesNotExistException", f"{name} does not exist")
-        return repository
+        return self.repositories.named(call.region, call.parameters["repositoryName"])
 
     def _by_arn(self, call: Call) -> Repository:
         repository = self.repositories.by_arn(call.parameters["resourceArn"])

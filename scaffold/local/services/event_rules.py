@@ -1,19 +1,16 @@
-"""Delivers the engine's events to EventBridge, and EventBridge's events to pipelines."""
+"""Delivers the engine's events to EventBridge, and EventBridge's events to pipelines and builds."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Iterable
 
 from scaffold.engine.events import Event, EventStream
 from scaffold.local import ministack_bridge
-from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
-from scaffold.local.services.repositories import Repository
+from scaffold.local.protocol import AwsService, Call, Document, ServiceError
 
-_PUSHES = "CodeCommit Repository State Change"
-_TARGETS = ("codepipeline", "events", "lambda", "sns", "sqs", "states")
+_TARGETS = ("codebuild", "codepipeline", "events", "lambda", "sns", "sqs", "states")
 
 
 def not_rehearsed(targets: Iterable[Document]) -> str:
@@ -22,8 +19,16 @@ def not_rehearsed(targets: Iterable[Document]) -> str:
     return next((f"a rule's target in {one[0]}" for one in services if one and one[0] not in _TARGETS), "")
 
 
+def missing_role(targets: Iterable[Document]) -> str:
+    """What EventBridge says of the first target that needs a role and has none; empty for none."""
+    projects = [target for target in targets if ":codebuild:" in str(target.get("Arn", ""))]
+    return next((f"RoleArn is required for target {one['Arn']}." for one in projects if not one.get("RoleArn")), "")
+
+
 class RuleTargets(AwsService):
-    """Refuses the targets of rules that would get no events. The others stay with ministack."""
+    """Refuses the targets of rules that EventBridge refuses, or that would get no events. The others stay with
+    ministack.
+    """
 
     name = "events"
 
@@ -31,18 +36,19 @@ class RuleTargets(AwsService):
         """Add targets to a rule."""
         if problem := not_rehearsed(call.parameters["Targets"]):
             raise ServiceError("ValidationException", f"not rehearsed: {problem}")
+        if problem := missing_role(call.parameters["Targets"]):
+            raise ServiceError("ValidationException", problem)
         return ministack_bridge.call("events", "PutTargets", call.parameters, call.region)
 
 
 class EventRules:
-    """EventBridge, as the engine and CodeCommit use it.
+    """EventBridge, as the engine uses it.
 
     Args:
         stream: The events of the engine.
     """
 
     def __init__(self, stream: EventStream) -> None:
-        self._stream = stream
         self._loop: asyncio.AbstractEventLoop | None = None
         stream.subscribe(self._deliver)
 
@@ -59,18 +65,20 @@ class EventRules:
         """
         ministack_bridge.wrap_rule_targets(
             "codepipeline",
-            lambda target, rule: start(target["Arn"], rule.get("Arn", ""), target.get("RoleArn", "")),
+            lambda target, rule, _: start(target["Arn"], rule.get("Arn", ""), target.get("RoleArn", "")),
         )
 
-    def pushed(self, repository: Repository, changes: list[Document]) -> None:
-        """Publish the changes of a repository's references."""
-        for change in changes:
-            common = {"repositoryName": repository.name, "repositoryId": repository.identifier}
-            caller = {"callerUserArn": f"arn:aws:iam::{ACCOUNT}:root"}
-            detail = common | caller | change
-            self._stream.publish(
-                Event("aws.codecommit", _PUSHES, repository.region, detail, (repository.arn,), time.time())
-            )
+    @staticmethod
+    def start_builds(start: Callable[[str, str, str, str], None]) -> None:
+        """Let rules whose target is a project start a build of it, which ministack does not.
+
+        Args:
+            start: Takes the ARNs of the project, of the rule and of the target's role, and the target's input.
+        """
+        ministack_bridge.wrap_rule_targets(
+            "codebuild",
+            lambda target, rule, given: start(target["Arn"], rule.get("Arn", ""), target.get("RoleArn", ""), given),
+        )
 
     def _deliver(self, event: Event) -> None:
         entry = {

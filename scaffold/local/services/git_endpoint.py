@@ -20,7 +20,7 @@ from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.permissions.guard import Denied, Guard
 from scaffold.local.permissions.needs import Need
 from scaffold.local.permissions.sessions import Session
-from scaffold.local.protocol import ACCOUNT, Document
+from scaffold.local.protocol import ACCOUNT, ROOT
 from scaffold.local.services.repositories import Repositories, Repository
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -36,7 +36,7 @@ class GitEndpoint:
     Args:
         repositories: The repositories of the API.
         region: The region to try first when a signature is checked.
-        pushed: Called with a repository and the changes of its references after a push.
+        pushed: Called with a repository and the ARN of the caller after a push.
         guard: Checks the calls of roles; without it there are no roles that call.
     """
 
@@ -44,7 +44,7 @@ class GitEndpoint:
         self,
         repositories: Repositories,
         region: str,
-        pushed: Callable[[Repository, list[Document]], None] | None = None,
+        pushed: Callable[[Repository, str], None] | None = None,
         guard: Guard | None = None,
     ) -> None:
         self._repositories = repositories
@@ -75,7 +75,13 @@ class GitEndpoint:
         repository = self._repositories.find(region, match["name"])
         if repository is None:
             return await _refuse(send, 404, f"Repository {match['name']} does not exist")
-        return await self._serve(repository, match["rest"], scope, headers, receive, send)
+        await self._serve(repository, match["rest"], scope, headers, receive, send)
+        if match["rest"] == "git-receive-pack":
+            repository.choose_default_branch()
+            if self._pushed:
+                session = self._session(_basic(headers["authorization"])[0])
+                self._pushed(repository, session.arn if session else ROOT)
+        return None
 
     def _signed_region(self, name: str, authorization: str, host: str) -> str | None:
         """The region that a request is signed for, or None if the signature is wrong. The URL names no region."""
@@ -159,10 +165,6 @@ class GitEndpoint:
             if backend.returncode is None:
                 os.killpg(backend.pid, signal.SIGKILL)
             self._running.discard(backend.pid)
-        if rest == "git-receive-pack":
-            repository.choose_default_branch()
-            if self._pushed:
-                self._pushed(repository, repository.reference_changes())
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scaffold.core.git import git
-from scaffold.local.protocol import ACCOUNT, Document
+from scaffold.local.protocol import ACCOUNT, Document, ServiceError
 
 _ISOLATED = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
 
@@ -33,9 +33,9 @@ class Repository:
         """The repository's Amazon Resource Name."""
         return f"arn:aws:codecommit:{self.region}:{ACCOUNT}:{self.name}"
 
-    def git(self, *arguments: str) -> str:
-        """Run Git in the repository, without system and user configuration."""
-        return git(*arguments, cwd=self.path, env=_ISOLATED)
+    def git(self, *arguments: str, **variables: str) -> str:
+        """Run Git in the repository, without system and user configuration, with environment variables."""
+        return git(*arguments, cwd=self.path, env=_ISOLATED | variables)
 
     def branches(self) -> dict[str, str]:
         """The commit id of each branch."""
@@ -101,6 +101,17 @@ class Repositories:
     def find(self, region: str, name: str) -> Repository | None:
         """Find a repository by name, or None."""
         return self._all.get((region, name))
+
+    def named(self, region: str, name: str) -> Repository:
+        """A repository by name.
+
+        Raises:
+            ServiceError: There is none.
+        """
+        found = self.find(region, name)
+        if found is None:
+            raise ServiceError("RepositoryDoesNotExistException", f"{name} does not exist")
+        return found
 
     def in_region(self, region: str) -> list[Repository]:
         """A region's repositories, sorted by name."""

@@ -2,8 +2,9 @@
 # Test, build and push the image of this source, unless it is in the registry already.
 #
 #   build_image.sh [ENV_FILE]      writes IMAGE_URI, IMAGE_TAG and IMAGE_DIGEST to ENV_FILE (default: image.env)
+#   build_image.sh --no-push       only tests and builds it, without the registry: for pull requests
 #
-# Requires REPOSITORY_URI, REPOSITORY_NAME and ARCHITECTURE (x86_64 or arm64), which the pipeline sets.
+# Requires ARCHITECTURE (x86_64 or arm64) and, to push, REPOSITORY_URI and REPOSITORY_NAME, which the pipeline sets.
 # BASE_IMAGE sets the build argument of this name.
 #
 # The tag is the content hash (see content_hash.py). An existing image was tested when it was built, so it is
@@ -19,7 +20,9 @@ die() {
   exit 1
 }
 
-[[ -n ${REPOSITORY_URI:-} && -n ${REPOSITORY_NAME:-} ]] || die "set REPOSITORY_URI and REPOSITORY_NAME."
+push=yes
+[[ ${1:-} != --no-push ]] || push=no
+[[ $push == no || (-n ${REPOSITORY_URI:-} && -n ${REPOSITORY_NAME:-}) ]] || die "set REPOSITORY_URI and REPOSITORY_NAME."
 case ${ARCHITECTURE:-} in
   x86_64) platform=linux/amd64 ;;
   arm64) platform=linux/arm64 ;;
@@ -119,6 +122,16 @@ run_tests() {
   ((status == 0)) || die "the tests failed."
 }
 
+test_image() {
+  pull_images
+  if grep -qx test <<<"$stages"; then
+    say "Testing..."
+    run_tests
+  else
+    report_skipped "app/Dockerfile says: tests: none" "there is no stage test"
+  fi
+}
+
 # CodeBuild requires the report that the buildspec declares; this one says why no tests ran.
 report_skipped() { # NAME REASON
   cat >"$work/junit.xml" <<XML
@@ -165,18 +178,19 @@ pin_images
 version=$(python3 config/scripts/content_hash.py app --architecture "$ARCHITECTURE" "${pinned[@]/#/--base=}")
 say "Version $version, $ARCHITECTURE, on ${pinned[*]:-no other image}"
 
+if [[ $push == no ]]; then
+  test_image
+  say "Building..."
+  build "${released[@]}" --load --tag "not-pushed:$version" || die "cannot build the image."
+  exit
+fi
+
 digest=$(digest_of "$version")
 if [[ -n $digest ]]; then
   say "The image exists already, nothing to build."
   report_skipped "version $version was tested when its image was built" "the image exists already"
 else
-  pull_images
-  if grep -qx test <<<"$stages"; then
-    say "Testing..."
-    run_tests
-  else
-    report_skipped "app/Dockerfile says: tests: none" "there is no stage test"
-  fi
+  test_image
   say "Building..."
   pushed=yes
   build_and_push || pushed=no

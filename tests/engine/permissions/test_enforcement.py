@@ -227,7 +227,7 @@ def test_an_action_needs_permissions(pipeline: Pipeline, repository: Repository,
 def test_the_closed_list_is_documented() -> None:
     (row,) = [row for row in ROWS if "test_the_closed_list_is_documented" in row]
     documented = {key.lower() for key in re.findall(r"`([a-z0-9-]+:[\w-]+)`", row.split("|")[1])}
-    assert documented == {key.rstrip("/") for key in EVALUATED} | {"cloudwatch:namespace"}
+    assert documented == {key.rstrip("/") for key in EVALUATED}
 
 
 def test_the_tags_of_projects_are_condition_keys(pipeline: Pipeline, repository: Repository, client: Client) -> None:

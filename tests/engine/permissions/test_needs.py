@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +12,7 @@ import pytest
 
 from scaffold.local.permissions.api_requests import ApiRequest
 from scaffold.local.permissions.bucket_needs import bucket_needs
+from scaffold.local.permissions.code_reviews import Reviewed, review_needs
 from scaffold.local.permissions.needs import Need, NotRehearsed, needs_of, registry_needs
 
 LOGS = "arn:aws:logs:us-east-1:000000000000:log-group:/shop:log-stream:"
@@ -62,6 +64,14 @@ def pairs(needs: list[Need]) -> list[tuple[str, str]]:
                 ("codebuild:BatchGetBuilds", "arn:aws:codebuild:us-east-1:000000000000:project/shop-build"),
                 ("codebuild:BatchGetBuilds", "arn:aws:codebuild:r:1:project/b"),
             ],
+        ),
+        (
+            json_request("codecommit", "ListPullRequests", repositoryName="shop"),
+            [("codecommit:ListPullRequests", "arn:aws:codecommit:us-east-1:000000000000:shop")],
+        ),
+        (
+            form_request("sts", "AssumeRole", RoleArn="arn:aws:iam::1:role/r", RoleSessionName="mary"),
+            [("sts:AssumeRole", "arn:aws:iam::1:role/r")],
         ),
         (
             json_request("ssm", "GetParameters", Names=["/shop/a", "b"]),
@@ -117,6 +127,36 @@ def test_requests_have_condition_keys() -> None:
     assert passed.context == {"iam:PassedToService": "cloudformation.amazonaws.com"}
     named = form_request("cloudformation", "ExecuteChangeSet", StackName="shop", ChangeSetName="plan-1")
     assert needs(named)[0].context == {"cloudformation:ChangeSetName": "plan-1"}
+    assumed = form_request("sts", "AssumeRole", RoleArn="arn:r", RoleSessionName="mary")
+    assert needs(assumed)[0].context == {"sts:RoleSessionName": "mary"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "given", "context"),
+    [
+        ("CreatePullRequest", {"targets": [{"repositoryName": "shop"}]}, {}),
+        ("UpdatePullRequestApprovalState", {"pullRequestId": "7"}, {}),
+        ("MergePullRequestBySquash", {"pullRequestId": "7"}, {"codecommit:References": "refs/heads/main"}),
+        ("UpdatePullRequestApprovalState", {"pullRequestId": "8"}, None),
+    ],
+)
+def test_calls_about_pull_requests_need_permissions_on_their_repository(
+    operation: str, given: dict[str, Any], context: dict[str, str] | None
+) -> None:
+    """Nothing is needed for a pull request that does not exist, of which CodeCommit says so."""
+
+    def find(region: str, parameters: Mapping[str, Any]) -> Reviewed | None:
+        known = (region, parameters["pullRequestId"]) == ("us-east-1", "7")
+        return Reviewed("shop", "refs/heads/main") if known else None
+
+    repository = "arn:aws:codecommit:us-east-1:000000000000:shop"
+    expected = [] if context is None else [Need(f"codecommit:{operation}", repository, context)]
+    assert review_needs(json_request("codecommit", operation, **given), find) == expected
+
+
+def test_other_calls_are_not_about_pull_requests() -> None:
+    for service, operation in (("codecommit", "GetBranch"), ("ecr", "DescribeImages")):
+        assert review_needs(json_request(service, operation, repositoryName="shop"), lambda *_: None) is None
 
 
 @pytest.mark.parametrize(
@@ -126,7 +166,7 @@ def test_requests_have_condition_keys() -> None:
         json_request("dynamodb", "Query", TableName="shop", IndexName="by-date"),
         json_request("kms", "Decrypt", KeyId="alias/shop"),
         json_request("logs", "PutLogEvents", logEvents=[]),
-        form_request("sts", "AssumeRole", RoleArn="arn:r"),
+        form_request("sts", "GetSessionToken"),
         ApiRequest.read("GET", "/2015-03-31/functions", "", signed("lambda")),
     ],
     ids=lambda request: f"{request.service}-{request.operation}",

@@ -1,0 +1,1 @@
+"""CodeCommit's pull requests: their API, and what pushes do to them."""

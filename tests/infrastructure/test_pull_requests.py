@@ -1,0 +1,164 @@
+"""The roles of pull requests: the code of one can change nothing, and nothing but the verdict's session approves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scaffold.service import names
+from tests.infrastructure.iam import allowed, boundary_of, roles_of, statements_of
+from tests.infrastructure.rules import every
+from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, Stacks, as_list
+
+APP = "hello-service"
+REPOSITORY = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:{APP}"
+PROJECT = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{APP}"
+LOG = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/{APP}/pipeline"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/{APP}/delivery"
+TESTS = """codebuild:BatchPutTestCases codebuild:CreateReport codebuild:CreateReportGroup codebuild:UpdateReport
+codecommit:GitPull ecr-public:GetAuthorizationToken logs:CreateLogStream logs:PutLogEvents sts:GetServiceBearerToken"""
+VERDICT_BUILD = "codecommit:GitPull logs:CreateLogStream logs:PutLogEvents sts:AssumeRole"
+VERDICT = """codebuild:BatchGetBuilds codebuild:ListBuildsForProject codebuild:StopBuild
+codecommit:GetCommentsForPullRequest codecommit:GetPullRequest codecommit:PostCommentForPullRequest
+codecommit:UpdateComment codecommit:UpdatePullRequestApprovalState logs:GetLogEvents"""
+
+
+@pytest.fixture(scope="module")
+def stack(stacks_of: Callable[..., Stacks]) -> Stack:
+    return stacks_of()[f"{APP}-pull-requests"]
+
+
+@pytest.mark.parametrize(
+    ("role", "actions"),
+    [
+        ("TestsRole", TESTS),
+        ("VerdictBuildRole", VERDICT_BUILD),
+        ("VerdictRole", VERDICT),
+        ("StartRole", "codebuild:StartBuild"),
+    ],
+)
+def test_each_role_has_these_permissions_and_no_other(stack: Stack, role: str, actions: str) -> None:
+    found = sorted(action for one in statements_of(stack, role) for action in as_list(one["Action"]))
+    assert found == actions.split()
+    assert all(one["Effect"] == "Allow" for one in statements_of(stack, role))
+
+
+def test_they_have_them_on_their_own_resources_only(stack: Stack) -> None:
+    """Beside signing in to public.ecr.aws, which lets images be pulled."""
+    expected = {
+        "TestsRole": [
+            ("codecommit:GitPull", REPOSITORY),
+            ("logs:PutLogEvents", f"{LOG}/pr-tests:log-stream:x"),
+            ("codebuild:CreateReport", f"arn:aws:codebuild:{REGION}:{ACCOUNT}:report-group/{APP}-pr-tests-unit-tests"),
+        ],
+        "VerdictBuildRole": [
+            ("codecommit:GitPull", REPOSITORY),
+            ("logs:PutLogEvents", f"{LOG}/pr-verdict:log-stream:x"),
+            ("sts:AssumeRole", f"{ROLE}/{APP}-pr-verdict"),
+        ],
+        "VerdictRole": [
+            ("codecommit:UpdatePullRequestApprovalState", REPOSITORY),
+            ("codebuild:StopBuild", f"{PROJECT}-pr-tests"),
+            ("logs:GetLogEvents", f"{LOG}/pr-tests:log-stream:x"),
+        ],
+        "StartRole": [
+            ("codebuild:StartBuild", f"{PROJECT}-pr-tests"),
+            ("codebuild:StartBuild", f"{PROJECT}-pr-verdict"),
+        ],
+    }
+    for role, calls in expected.items():
+        statements = statements_of(stack, role)
+        for action, resource in calls:
+            assert allowed(statements, action, resource), (role, action)
+            assert not allowed(statements, action, resource.replace(APP, f"{APP}-two")), (role, action)
+        named = [one for statement in statements for one in as_list(statement["Resource"])]
+        unnamed = [s["Action"] for s in statements if "*" in as_list(s["Resource"])]
+        assert len(named) == len([one for one in named if APP in one]) + len(unnamed)
+        assert unnamed == (
+            [["ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"]] if role == "TestsRole" else []
+        )
+    assert not allowed(statements_of(stack, "VerdictRole"), "logs:GetLogEvents", f"{LOG}/build:log-stream:x")
+    for other in ("build", "checks", "plan", "gate"):
+        assert not allowed(statements_of(stack, "StartRole"), "codebuild:StartBuild", f"{PROJECT}-{other}")
+        assert not allowed(statements_of(stack, "VerdictRole"), "codebuild:StopBuild", f"{PROJECT}-{other}")
+
+
+def test_the_boundary_lets_the_roles_of_pull_requests_do_all_of_it(
+    stack: Stack, stacks_of: Callable[..., Stacks]
+) -> None:
+    """And no role of the delivery push, or assume a role that is not among them."""
+    limit = boundary_of(stacks_of()[f"{APP}-permissions"])
+    for role in roles_of(stack):
+        for statement in statements_of(stack, role):
+            for action in as_list(statement["Action"]):
+                for resource in as_list(statement["Resource"]):
+                    assert allowed(limit, action, resource.replace("*", "x")), (role, action)
+    for action in (
+        "GitPush",
+        "CreateCommit",
+        "MergePullRequestBySquash",
+        "DeleteBranch",
+        "OverridePullRequestApprovalRules",
+    ):
+        assert not allowed(limit, f"codecommit:{action}", REPOSITORY)
+    assert not allowed(limit, "sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/{APP}/deploy/{APP}-prod-deploy")
+
+
+def test_only_the_verdicts_build_assumes_its_role_in_the_session_that_the_approval_rule_names(
+    stack: Stack, generated: Callable[..., Path]
+) -> None:
+    role = roles_of(stack)["VerdictRole"]
+    (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trusted["Principal"] == {"AWS": stack.resolve({"Fn::GetAtt": ["VerdictBuildRole", "Arn"]})}
+    assert trusted["Condition"] == {"StringEquals": {"sts:RoleSessionName": "verdict"}}
+    assert role["RoleName"] == names.verdict_role(APP)
+    rule = json.loads((generated() / "config/policies/approval-rule-checks.json").read_text())
+    (statement,) = rule["Statements"]
+    session = f"assumed-role/{role['RoleName']}/{trusted['Condition']['StringEquals']['sts:RoleSessionName']}"
+    assert statement["ApprovalPoolMembers"] == [f"arn:${{AWS::Partition}}:sts::${{AWS::AccountId}}:{session}"]
+    projects = dict(stack.of_type("AWS::CodeBuild::Project"))
+    assert [one for one in projects if projects[one]["ServiceRole"] == trusted["Principal"]["AWS"]] == [
+        "VerdictProject"
+    ]
+
+
+def test_no_other_role_of_the_service_approves_or_comments(stacks_of: Callable[..., Stacks]) -> None:
+    for owner, logical, _ in every(stacks_of(), "AWS::IAM::Role"):
+        if (owner.kind, logical) != ("pull-requests", "VerdictRole"):
+            for action in ("UpdatePullRequestApprovalState", "PostCommentForPullRequest", "UpdateComment"):
+                assert not allowed(statements_of(owner, logical), f"codecommit:{action}", REPOSITORY), logical
+
+
+def test_both_buildspecs_are_of_the_stack_and_the_verdicts_source_is_the_deployed_commit(stack: Stack) -> None:
+    projects: dict[str, Any] = dict(stack.of_type("AWS::CodeBuild::Project"))
+    for project in projects.values():
+        assert yaml.safe_load(project["Source"]["BuildSpec"])["version"] == 0.2
+        assert project["Source"]["Type"] == "CODECOMMIT"
+        assert project["Source"]["Location"].endswith(f"/v1/repos/{APP}")
+        assert project["Artifacts"] == {"Type": "NO_ARTIFACTS"}
+        assert "Cache" not in project
+    assert (
+        projects["VerdictProject"]["SourceVersion"] == names.UNKNOWN_DIGEST
+    )  # until a deployer says which commit it is
+    assert "SourceVersion" not in projects["TestsProject"]
+    assert "PrivilegedMode" not in projects["VerdictProject"]["Environment"]
+
+
+def test_a_new_commit_of_a_pull_request_to_main_starts_tests_and_verdict_and_their_end_the_verdict(
+    stack: Stack,
+) -> None:
+    rules = dict(stack.of_type("AWS::Events::Rule"))
+    pattern = rules["PullRequestRule"]["EventPattern"]
+    assert pattern["resources"] == [REPOSITORY]
+    assert pattern["detail"]["destinationReference"] == ["refs/heads/main"]
+    assert pattern["detail"]["event"] == ["pullRequestCreated", "pullRequestSourceBranchUpdated"]
+    started = {one["Arn"].rpartition("/")[2] for one in rules["PullRequestRule"]["Targets"]}
+    assert started == {names.pull_request_tests_project(APP), names.verdict_project(APP)}
+    assert rules["TestsRule"]["EventPattern"]["detail"]["project-name"] == [names.pull_request_tests_project(APP)]
+    (target,) = rules["TestsRule"]["Targets"]
+    assert target["Arn"] == f"{PROJECT}-pr-verdict"

@@ -1,0 +1,326 @@
+"""The verdict on a pull request follows the newest state, whatever happens while it is given; its comment is one."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.service.conftest import import_from
+
+Document = dict[str, Any]
+APP, NUMBER = "hello-service", "7"
+ROLE = f"arn:aws:iam::111122223333:role/{APP}/delivery/{APP}-pr-verdict"
+SESSION = f"arn:aws:sts::111122223333:assumed-role/{APP}-pr-verdict/verdict"
+
+
+class Account:
+    """CodeCommit and CodeBuild with one pull request, as the verdict sees them.
+
+    Attributes:
+        calls: The operations in order.
+        during: Called before a call is answered, with its number.
+        log: The log of every build.
+    """
+
+    def __init__(self, refused: Callable[[str], Exception]) -> None:
+        self.calls: list[str] = []
+        self.during: Callable[[int], None] = lambda count: None
+        self.log: list[str] = []
+        self._refused = refused
+        self.status, self.commit, self.destination = "OPEN", "a" * 40, "refs/heads/main"
+        self.builds: list[Document] = []
+        self.comments: list[Document] = []
+        self.approved: set[str] = set()
+
+    def build(self, status: str, number: str = NUMBER) -> None:
+        """Start a build of the newest commit, or let the newest build end."""
+        variables = [{"name": "PULL_REQUEST", "value": number}, {"name": "OTHER", "value": "x"}]
+        identifier = f"{APP}-pr-tests:{len(self.builds)}"
+        logs = {"groupName": "g", "streamName": identifier, "deepLink": "https://console/log"}
+        self.builds.insert(
+            0,
+            {
+                "id": identifier,
+                "sourceVersion": self.commit,
+                "buildStatus": status,
+                "phases": [{"durationInSeconds": 50}, {"durationInSeconds": 30}, {}],
+                "environment": {"environmentVariables": variables},
+                "logs": logs,
+            },
+        )
+
+    def push(self, letter: str = "b") -> None:
+        """Push to the branch, which takes approvals away."""
+        self.commit = letter * 40
+        self.approved.clear()
+
+    @property
+    def comment(self) -> str:
+        """The only comment of the verdict that people see."""
+        (found,) = [one for one in self.comments if one["authorArn"] == SESSION and not one["deleted"]]
+        return str(found["content"])
+
+    def call(self, service: str, operation: str, **request: Any) -> Document:
+        self.calls.append(operation)
+        self.during(len(self.calls))
+        return getattr(self, "_" + operation.replace("-", "_"))(**request)  # type: ignore[no-any-return]
+
+    def _assume_role(self, RoleArn: str, RoleSessionName: str) -> Document:  # noqa: N803
+        assert (RoleArn, RoleSessionName) == (ROLE, "verdict")
+        return {"Credentials": {"AccessKeyId": "key", "SecretAccessKey": "secret", "SessionToken": "token"}}
+
+    def _get_pull_request(self, pullRequestId: str) -> Document:  # noqa: N803
+        target = {"repositoryName": APP, "destinationReference": self.destination, "sourceCommit": self.commit}
+        found = {"pullRequestStatus": self.status, "revisionId": self.commit[:1]}
+        return {"pullRequest": {**found, "pullRequestTargets": [{**target, "destinationCommit": "c" * 40}]}}
+
+    def _list_builds_for_project(self, projectName: str) -> Document:  # noqa: N803
+        assert projectName == f"{APP}-pr-tests"
+        return {"ids": [one["id"] for one in self.builds]}
+
+    def _batch_get_builds(self, ids: list[str]) -> Document:
+        return {"builds": [dict(one) for one in reversed(self.builds) if one["id"] in ids]}
+
+    def _stop_build(self, id: str) -> Document:  # noqa: A002
+        next(one for one in self.builds if one["id"] == id)["buildStatus"] = "STOPPED"
+        return {}
+
+    def _update_pull_request_approval_state(self, pullRequestId: str, revisionId: str, approvalState: str) -> Document:  # noqa: N803
+        if self.status != "OPEN":
+            raise self._refused("PullRequestAlreadyClosedException")
+        if revisionId != self.commit[:1]:
+            raise self._refused("RevisionNotCurrentException")
+        (self.approved.add if approvalState == "APPROVE" else self.approved.discard)(SESSION)
+        return {}
+
+    def _get_comments_for_pull_request(self, pullRequestId: str, nextToken: str = "0") -> Document:  # noqa: N803
+        place = int(nextToken)
+        more = {"nextToken": str(place + 1)} if place + 1 < len(self.comments) else {}
+        return {"commentsForPullRequestData": [{"comments": self.comments[place : place + 1]}], **more}
+
+    def _post_comment_for_pull_request(self, clientRequestToken: str, content: str, **given: str) -> Document:  # noqa: N803
+        known = next((one for one in self.comments if one.get("token") == clientRequestToken), None)
+        if known is None:
+            known = {"commentId": str(len(self.comments)), "authorArn": SESSION, "token": clientRequestToken}
+            known |= {"given": given, "content": content, "deleted": False}
+            self.comments.append(known)
+        elif known["given"] != given:
+            raise self._refused("IdempotencyParameterMismatchException")
+        return {"comment": known}
+
+    def _update_comment(self, commentId: str, content: str) -> Document:  # noqa: N803
+        found = self.comments[int(commentId)]
+        assert found["authorArn"] == SESSION
+        assert not found["deleted"]
+        found["content"] = content
+        return {}
+
+    def _get_log_events(self, nextToken: str = "0", **given: Any) -> Document:  # noqa: N803
+        place = int(nextToken)
+        events = [{"message": f"{line}\n"} for line in self.log[place : place + 10]]
+        return {"events": events, "nextForwardToken": str(place + 10) if events else nextToken}
+
+
+@pytest.fixture
+def verdict(generated: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    import_from(monkeypatch, generated / "config/scripts")
+    return importlib.import_module("verdict")
+
+
+@pytest.fixture
+def account(verdict: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Account:
+    made = Account(lambda code: verdict.Refused(f"An error occurred ({code}) when calling: no"))
+    monkeypatch.setattr(verdict, "call", made.call)
+    # The verdict replaces the credentials.
+    credentials = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), "x")
+    given = {"APP_NAME": APP, "VERDICT_ROLE": ROLE, "PULL_REQUEST": NUMBER, "BUILD_ID": ""}
+    for name, value in (credentials | given).items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("SUCCEEDED", "succeeded** after 1 min 20 s. [Log](https://console/log)"),
+        ("FAILED", "failed** after 1 min 20 s"),
+        ("FAULT", "failed, through a fault of CodeBuild**"),
+        ("TIMED_OUT", "timed out**"),
+        ("STOPPED", "stopped**"),
+        ("IN_PROGRESS", "running**. [Log]"),
+    ],
+)
+def test_only_tests_that_succeeded_approve(verdict: ModuleType, account: Account, status: str, words: str) -> None:
+    account.approved.add(SESSION)
+    account.build(status)
+    assert verdict.main() == 0
+    assert (SESSION in account.approved) is (status == "SUCCEEDED")
+    assert f"**Tests of `aaaaaaaaaaaa`: {words}" in account.comment
+    assert ("retry-build --id hello-service-pr-tests:0" in account.comment) is (
+        status not in ("SUCCEEDED", "IN_PROGRESS")
+    )
+
+
+def test_a_pull_request_without_builds_is_not_approved(verdict: ModuleType, account: Account) -> None:
+    account.build("SUCCEEDED", number="8")
+    account.approved.add(SESSION)
+    assert verdict.main() == 0
+    assert account.approved == set()
+    assert account.comment == "**Tests of `aaaaaaaaaaaa`: not started yet**."
+
+
+def test_tests_of_older_commits_count_for_nothing_and_are_stopped(verdict: ModuleType, account: Account) -> None:
+    account.build("IN_PROGRESS", number="8")
+    account.build("SUCCEEDED")
+    account.build("IN_PROGRESS")
+    account.push()
+    assert verdict.main() == 0
+    assert account.approved == set()
+    assert [one["buildStatus"] for one in account.builds] == ["STOPPED", "SUCCEEDED", "IN_PROGRESS"]
+
+
+def test_the_newest_build_of_a_commit_decides(verdict: ModuleType, account: Account) -> None:
+    account.build("SUCCEEDED")
+    account.build("FAILED")
+    verdict.main()
+    assert account.approved == set()
+    account.build("SUCCEEDED")
+    verdict.main()
+    assert account.approved == {SESSION}
+    assert "succeeded" in account.comment
+
+
+@pytest.mark.parametrize(("status", "destination"), [("CLOSED", "refs/heads/main"), ("OPEN", "refs/heads/topic")])
+def test_what_is_closed_or_not_to_main_is_left_alone(
+    verdict: ModuleType, account: Account, status: str, destination: str
+) -> None:
+    account.status, account.destination = status, destination
+    account.build("IN_PROGRESS")
+    assert verdict.main() == 0
+    assert (account.approved, account.comments) == (set(), [])
+    assert account.builds[0]["buildStatus"] == "STOPPED"
+
+
+def test_a_comment_that_people_deleted_is_written_again_and_comments_of_others_are_left(
+    verdict: ModuleType, account: Account
+) -> None:
+    account.comments.append({"commentId": "0", "authorArn": "arn:aws:iam::1:user/me", "content": "x", "deleted": False})
+    account.build("SUCCEEDED")
+    verdict.main()
+    account.comments[-1]["deleted"] = True
+    verdict.main()
+    assert "succeeded" in account.comment
+    assert account.comments[0]["content"] == "x"
+
+
+def test_a_build_names_its_pull_request(verdict: ModuleType, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.build("SUCCEEDED")
+    account.build("SUCCEEDED", number="7; rm")
+    monkeypatch.delenv("PULL_REQUEST")
+    monkeypatch.setenv("BUILD_ID", account.builds[0]["id"])
+    assert verdict.main() == 0
+    assert account.calls == ["assume-role", "batch-get-builds"]
+    monkeypatch.setenv("BUILD_ID", account.builds[1]["id"])
+    assert verdict.main() == 0
+    assert account.approved == {SESSION}
+
+
+EVENTS: dict[str, Callable[[Account], None]] = {
+    "the tests fail the second time": lambda account: account.build("FAILED"),
+    "the tests succeed": lambda account: account.build("SUCCEEDED"),
+    "a push": Account.push,
+    "a push whose tests succeed": lambda account: (account.push(), account.build("SUCCEEDED"))[0],
+    "it is closed": lambda account: setattr(account, "status", "CLOSED"),
+}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("before", ["SUCCEEDED", "FAILED", "IN_PROGRESS"])
+def test_two_verdicts_at_once_end_with_the_newest_state(
+    verdict: ModuleType, account: Account, before: str, event: str
+) -> None:
+    """The event, and the whole verdict that it starts, between any two calls of the first verdict."""
+    for place in itertools.count(1):
+        account.__init__(account._refused)  # type: ignore[misc]
+        account.build(before)
+
+        def during(count: int, place: int = place) -> None:
+            if count == place:
+                account.during = lambda count: None
+                EVENTS[event](account)
+                assert verdict.main() == 0
+
+        account.during = during
+        assert verdict.main() == 0
+        if len(account.calls) < place:
+            break
+        if account.status == "OPEN":
+            newest = next((one for one in account.builds if one["sourceVersion"] == account.commit), None)
+            green = newest is not None and newest["buildStatus"] == "SUCCEEDED"
+            assert account.approved == ({SESSION} if green else set()), place
+            assert f"Tests of `{account.commit[:12]}`" in account.comment, place
+            assert ("succeeded" in account.comment) is green, place
+    assert place > 5
+
+
+def test_a_refusal_is_one_sentence_with_a_remedy(
+    verdict: ModuleType, account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def denied(count: int) -> None:
+        raise account._refused("AccessDeniedException")
+
+    account.during = denied
+    assert verdict.main() == 3
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "No verdict: An error occurred (AccessDeniedException) when calling: no."
+    assert "retry-build" in said[1]
+
+
+def test_without_its_variables_it_says_which(
+    verdict: ModuleType, account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BUILD_ID", "x")
+    assert verdict.main() == 2
+    assert account.calls == []
+    assert capsys.readouterr().err == "Set APP_NAME, VERDICT_ROLE, and either PULL_REQUEST or BUILD_ID.\n"
+
+
+def test_the_first_failing_lines_are_shown(verdict: ModuleType, account: Account) -> None:
+    account.build("FAILED")
+    account.log = ["[Container] error of CodeBuild", "good", "", "\x1b[31m✖ adds\x1b[0m", "  expected 2"] + [
+        "more"
+    ] * 30
+    verdict.main()
+    block = account.comment.split("```")[1].splitlines()
+    assert block[:3] == ["text", "✖ adds", "  expected 2"]
+    assert len(block) == 16
+
+
+def test_without_a_line_that_says_what_failed_the_last_ones_are_shown(verdict: ModuleType, account: Account) -> None:
+    account.build("FAILED")
+    account.log = [f"line {number}" for number in range(40)]
+    verdict.main()
+    assert account.comment.split("```")[1].splitlines()[1:] == [f"line {number}" for number in range(25, 40)]
+
+
+@given(log=st.lists(st.text(st.characters() | st.sampled_from("`~*\x1b\n\r[<")), max_size=30))
+def test_no_log_ends_its_block_or_makes_the_comment_too_long(log: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        import_from(patch, Path(__file__).parents[2] / "template/config/scripts")
+        comment = importlib.import_module("verdict_comment")
+    lines = comment.failing_lines([part for line in ["error ```` ** x", *log] for part in line.splitlines()])
+    written = comment.text("a" * 40, "FAILED", 1, "https://l", "id", lines)
+    assert len(written) <= 10_240
+    opened, *inside = written.split("\n\n", 1)[1].splitlines()
+    fence = opened.removesuffix("text")
+    assert fence == "`" * len(fence)
+    assert inside[: len(lines) + 1] == [*lines, fence]
+    assert not any(fence in line for line in lines)
