@@ -95,7 +95,7 @@ def _findings(service: Service, path: Path | None) -> Mapping[str, Any]:
     if not (service.root / _SCAN_POLICY).is_file():
         raise UsageError(
             f"{service.app_name} has no {_SCAN_POLICY}, so its pipeline scans no images.",
-            "Leave --scan-findings out, or answer scan_gate with `copier update --vcs-ref=:current:`.",
+            "Leave --scan-findings out, or answer scan_gate with `scaffold update --to current --data scan_gate=high`.",
         )
     return scan_findings.read(path)
 
