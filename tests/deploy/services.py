@@ -120,6 +120,7 @@ CHECKS = BUILD.replace("Builds", "Checks")
 PULL_REQUESTS = BUILD.replace("Builds", "Requests")
 TESTS = BUILD.replace("Builds", "Tests")
 EVENTS = BUILD.replace("Builds", "Events")
+RELEASES = BUILD.replace("Builds", "Releases")
 
 PIPELINE = f"""\
 AWSTemplateFormatVersion: '2010-09-09'
@@ -203,6 +204,8 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
         "infrastructure/checks.json": json.dumps(configuration),
         "infrastructure/pull-requests.yaml": PULL_REQUESTS,
         "infrastructure/pull-requests.json": json.dumps(configuration),
+        "infrastructure/releases.yaml": RELEASES,
+        "infrastructure/releases.json": json.dumps(configuration),
         "infrastructure/tests.yaml": TESTS,
         "infrastructure/tests.json": json.dumps(configuration),
         "infrastructure/events.yaml": EVENTS,
