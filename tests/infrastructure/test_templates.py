@@ -294,7 +294,7 @@ def test_artifacts_expire_and_records_of_releases_do_not(generated: Callable[...
 def test_an_approval_names_the_release_and_fits(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
     ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
     approvals = [stage for stage in pipeline["Stages"] if stage["Name"].startswith("Approve-")][1:]
-    assert approvals
+    assert approvals or answers["approval"] == "none"
     for stage in approvals:
         text = stage["Actions"][0]["Configuration"]["CustomData"]
         assert text.startswith("Release #{Build.RELEASE_NAME} for ")
