@@ -131,7 +131,7 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
         *actions("operator-policy"),
         "codepipeline:PutApprovalResult",
     }
-    # Of logs, and of rollback, after which retry enables the transition.
+    # Of logs, of the record of a release, and of rollback, after which retry enables the transition.
     assert policy - made == {
         "codebuild:BatchGetBuilds",
         "codebuild:ListBuildsForProject",
@@ -139,7 +139,10 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
         "codepipeline:EnableStageTransition",
         "codepipeline:RollbackStage",
         "ecs:StopServiceDeployment",
+        "kms:Decrypt",
         "logs:FilterLogEvents",
+        "s3:GetObject",
+        "s3:ListBucket",
     }
 
 
