@@ -74,8 +74,7 @@ def check_clean(repository: Repository) -> None:
         ScaffoldError: The message names one of them.
     """
     scope = os.fsdecode(repository.prefix.rstrip(b"/")) or "."
-    if (repository.git_dir / "index.lock").exists():
-        lock = f"{repository.git_dir}/index.lock"
+    if (lock := repository.git_dir / "index.lock").exists():
         raise ScaffoldError(
             f"Another Git command works in {repository.top}, or was killed there: {lock} exists.",
             f"Wait for it, or delete that file if none is running, {_AGAIN}",

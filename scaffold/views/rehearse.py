@@ -26,6 +26,8 @@ def text(result: RehearsalResult) -> str:
         title = f"{one.name} (production)" if one.production else one.name
         shown = [*_environment(one), *(_traffic(result) if one.production else ())]
         lines += ["", title, *(f"  {name:<7}  {value}" for name, value in shown)]
+    if result.messages:
+        lines += ["", "Sent to the topic for notifications", *(f"  {one_line(message)}" for message in result.messages)]
     if result.waiting:
         lines += ["", f"The stage {result.waiting} was not approved. `scaffold rehearse --yes` approves it."]
     return "\n".join([*lines, "", *_limits(result)])

@@ -291,6 +291,7 @@ def placed(aws: Account, environment: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_environments_in_an_existing_vpc_and_in_their_own_deploy(
     account: Callable[..., Account], generated: Callable[..., Path]
 ) -> None:

@@ -730,7 +730,7 @@ def test_checks_can_only_read_and_write_logs(stacks_of: Callable[..., Stacks]) -
     bucket = "s3:GetBucketAcl s3:GetBucketLocation s3:GetObject s3:GetObjectVersion"
     stacks = "DescribeStacks GetStackPolicy GetTemplate ValidateTemplate"
     expected = " ".join(f"cloudformation:{name}" for name in stacks.split())
-    expected += " codepipeline:GetPipelineExecution codepipeline:ListActionExecutions"
+    expected += " cloudwatch:DescribeAlarms codepipeline:GetPipelineExecution codepipeline:ListActionExecutions"
     expected += " elasticloadbalancing:DescribeRules"
     expected += f" kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
     assert actions == expected.split()

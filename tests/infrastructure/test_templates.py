@@ -14,6 +14,7 @@ import yaml
 
 from scaffold.service import names
 from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, STACK_KINDS, Deployer, StackId, stack_ids
+from tests.infrastructure.iam import allowed, statements_of
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, environments, load, one
@@ -29,7 +30,7 @@ CHECK_OF = {"Build": "begin_release", "Compare": None, "Plan": "plan_release", "
 VARIABLES = {
     "begin_release": {"COMMIT", "EXECUTION"},
     "complete_release": {"EXECUTION", "RELEASE_NAME"},
-    "entry_check": {"ENVIRONMENT_NAME", "EXECUTION", "FREEZES"},
+    "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
     "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
     "preflight": {"APP_NAME"},
@@ -173,8 +174,10 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                     variables[action["Namespace"]] = set(plan)
                 assert check is None or (root / f"config/scripts/{check}.py").is_file()
                 expected = VARIABLES[check] if check else {"SOURCE_COMMIT"}
-                # The entry check compares with the plan, too, where there is one.
-                assert set(given) == expected | (VARIABLES["plan_check"] if "STATE" in given else set())
+                # One build makes several checks: the check before entry is part of the plan's or of the strategy gate.
+                for name, together in (("STATE", "plan_check"), ("BEFORE", "entry_check")):
+                    expected = expected | (VARIABLES[together] if name in given else set())
+                assert set(given) == expected | ({"BEFORE", "FREEZES"} & set(given))
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -205,13 +208,49 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
             assert (stages[f"Plan-{name}"], stages[f"Approve-{name}"]) == (["Plan"], ["Approval"])
     # Gate, alarms and task definition do not need each other.
     together = {"TaskDefinition", "StrategyGate", "Alarms"}
-    for stage in pipeline["Stages"]:
-        if stage["Name"] in order:
-            orders = [action["RunOrder"] for action in stage["Actions"]]
-            steps = [stages[stage["Name"]][0]]
-            for name in stages[stage["Name"]][1:]:
-                steps.append(steps[-1] if {name, steps[-1]} <= together else name)
-            assert orders == [1 + list(dict.fromkeys(steps)).index(one) for one in steps]
+    for stage in (stage for stage in pipeline["Stages"] if stage["Name"] in order):
+        steps = [stages[stage["Name"]][0]]
+        for name in stages[stage["Name"]][1:]:
+            steps.append(steps[-1] if {name, steps[-1]} <= together else name)
+        orders = [action["RunOrder"] for action in stage["Actions"]]
+        assert orders == [1 + list(dict.fromkeys(steps)).index(one) for one in steps]
+
+
+def test_a_release_enters_no_environment_while_the_one_before_is_in_alarm(stacks_of: Callable[..., Stacks]) -> None:
+    for approval, in_production in (("production", "PlanCheck"), ("none", "StrategyGate")):
+        ((_, pipeline),) = one(stacks_of(approval=approval), "pipeline").of_type("AWS::CodePipeline::Pipeline")
+        for name, before, action in (("Staging", "dev", "StrategyGate"), ("Prod", "staging", in_production)):
+            (stage,) = [stage for stage in pipeline["Stages"] if stage["Name"] == name]
+            asking = {one["Name"]: one["Configuration"].get("EnvironmentVariables", "") for one in stage["Actions"]}
+            looking = [one for one, given in asking.items() if "BEFORE" in given]
+            assert looking == [action]
+            assert {"name": "BEFORE", "value": before} in json.loads(asking[action])
+        (first,) = [stage for stage in pipeline["Stages"] if stage["Name"] == "Dev"]
+        assert "BEFORE" not in json.dumps(first)
+
+
+def test_a_release_soaks_in_each_environment_before_production(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of(environments="dev,qa,live,dr", production="live", soak_minutes=30)
+    ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    stages = {stage["Name"]: stage for stage in pipeline["Stages"]}
+    assert [name for name, stage in stages.items() if "OnSuccess" in stage] == ["Dev", "Qa"]
+    for name in ("Dev", "Qa"):
+        (condition,) = stages[name]["OnSuccess"]["Conditions"]
+        assert condition["Result"] == "ROLLBACK"
+        assert 1 <= len(condition["Rules"]) <= 5
+        assert {rule["Configuration"]["WaitTime"] for rule in condition["Rules"]} == {"30"}
+        found = {
+            properties["AlarmName"]
+            for stack in stacks.values()
+            for _, properties in stack.of_type("AWS::CloudWatch::Alarm")
+        }
+        watched = {rule["Configuration"]["AlarmName"] for rule in condition["Rules"]}
+        # CodePipeline takes five; memory is the one that no user of the service notices.
+        own = {alarm for alarm in found if alarm.startswith(f"hello-service-{name.lower()}-")}
+        assert own - watched == {f"hello-service-{name.lower()}-memory"}
+    for soaks, options in ((True, {"soak_minutes": 30}), (False, {})):
+        role = statements_of(one(stacks_of(**options), "build"), "PipelineRole")
+        assert allowed(role, "cloudwatch:DescribeAlarms", "*") == soaks
 
 
 def test_windows_and_freezes_are_those_of_production(stacks_of: Callable[..., Stacks]) -> None:
@@ -327,6 +366,7 @@ def test_every_template_is_short_enough_for_one_sitting(generated: Callable[...,
         longest = 170 + 85 * len(order) + 40 * len(approved) if path.name == "pipeline.yaml" else 350
         if path.name == "pipeline.yaml":
             longest += len(from_production) * sum({"windows": 7, "freezes": 11}[one] for one in answers if one in TIMES)
+            longest += 20 * (len(order) - len(from_production)) if "soak_minutes" in answers else 0
         assert len(path.read_text().splitlines()) <= longest, path
 
 

@@ -307,6 +307,13 @@ def test_the_result_says_what_runs_and_what_was_not_rehearsed() -> None:
     assert "Local AWS has ended" not in text(rehearsed(kept=True))
 
 
+def test_the_result_shows_what_people_would_have_got() -> None:
+    shown = text(rehearsed(messages=("orders: a release waits for approval.\nhttps://", 'ALARM: "orders-prod-5xx"')))
+    assert "\n  orders: a release waits for approval. https://\n" in shown
+    assert '\n  ALARM: "orders-prod-5xx"\n' in shown
+    assert "topic" not in text(rehearsed())
+
+
 def test_the_result_says_which_alarms_were_not_exercised() -> None:
     sent: dict[str, Any] = {"requests": 12, "failed_requests": 1}
     shown = text(rehearsed(**sent, alarms_without_data=("orders-prod-memory", "orders-prod-latency")))

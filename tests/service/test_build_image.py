@@ -179,6 +179,7 @@ def test_nothing_is_pushed_when_tests_fail(build, tests, report):
     assert len(build.engine.calls("rm")) == 1
 
 
+@pytest.mark.slow
 def test_the_second_of_two_pushes_uses_the_image_of_the_first(build):
     build.engine.tell(push="loses")
     succeeded(done := build.run())

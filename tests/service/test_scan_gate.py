@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.pauses import skip_pauses
 from tests.service import aws_stand_in
 from tests.service.conftest import HERE
 
@@ -129,7 +130,7 @@ class Gate:
             patch.setattr(sys, "path", list(sys.path))
             patch.setattr(subprocess, "run", self.stand_in)
             if poll_seconds is not None:
-                patch.setattr(time, "sleep", self.pauses.append)
+                self.pauses = skip_pauses(patch)
             with pytest.raises(SystemExit) as ended:
                 runpy.run_path(str(self.service / "config/scripts/scan_gate"), run_name="__main__")
         for name in set(sys.modules) - loaded:
