@@ -93,6 +93,11 @@ def release_tag(release: str) -> str:
     return f"v{release}"
 
 
+def release_record(release: str) -> str:
+    """Where the artifact bucket has the record of a release with a name."""
+    return f"releases/{release}/release.json"
+
+
 def cluster(app: str, environment: str) -> str:
     """An environment's ECS cluster; its service and its task definition family have the same name."""
     return f"{app}-{environment}"
