@@ -88,6 +88,11 @@ def approval_rule_template(app: str, rule: str) -> str:
     return f"{app}-{rule}"
 
 
+def notification_topic(app: str) -> str:
+    """The SNS topic for approvals, failures and alarms."""
+    return f"{app}-notifications"
+
+
 def cluster(app: str, environment: str) -> str:
     """An environment's ECS cluster; its service and its task definition family have the same name."""
     return f"{app}-{environment}"
