@@ -16,9 +16,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from scaffold.local.environment import OwnLocalAws, running_local_aws
-from tests.fast_botocore import look_at_names_once, parse_timestamps_once, prepare_clients_once, read_models_once
+from tests.fast_botocore import fast_botocore
 from tests.fast_copier import compile_templates_once, leave_file_modes_to_git
 from tests.fork_server import AWS_CLI, GIT_REMOTE_CODECOMMIT, programs
+from tests.local_aws_forks import forking_local_aws
 
 # An example takes as long as the machine lets it.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -131,8 +132,6 @@ def _fast_libraries() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         compile_templates_once(monkeypatch)
         leave_file_modes_to_git(monkeypatch)
-        read_models_once(monkeypatch)
-        prepare_clients_once(monkeypatch)
-        parse_timestamps_once(monkeypatch)
-        look_at_names_once(monkeypatch)
-        yield
+        fast_botocore(monkeypatch)
+        with forking_local_aws(monkeypatch):
+            yield

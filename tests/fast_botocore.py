@@ -6,17 +6,33 @@ import functools
 from collections import defaultdict
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
-import pytest
 from botocore import hooks, parsers, useragent
 from botocore.client import ClientCreator
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
+if TYPE_CHECKING:
+    import pytest  # Processes that fork do without it.
 
-def read_models_once(monkeypatch: pytest.MonkeyPatch) -> None:
+
+class Permanently:
+    """Patches for as long as the process runs."""
+
+    setattr = staticmethod(setattr)
+
+
+def fast_botocore(monkeypatch: pytest.MonkeyPatch | Permanently) -> None:
+    """Let all sessions and clients share what follows from models and names."""
+    read_models_once(monkeypatch)
+    prepare_clients_once(monkeypatch)
+    parse_timestamps_once(monkeypatch)
+    look_at_names_once(monkeypatch)
+
+
+def read_models_once(monkeypatch: pytest.MonkeyPatch | Permanently) -> None:
     """Let all sessions share the API models, which take longer to read than most tests take."""
     create_loader = botocore.session.create_loader
     caches: dict[str | None, dict[Any, Any]] = defaultdict(dict)
@@ -29,7 +45,7 @@ def read_models_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(botocore.session, "create_loader", sharing_loader)
 
 
-def prepare_clients_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def prepare_clients_once(monkeypatch: pytest.MonkeyPatch | Permanently) -> None:
     """Let the clients of a service share its model and methods, and copy the handlers of events with less ado."""
     make_model, make_methods = ClientCreator._load_service_model, ClientCreator._create_methods
     models: dict[int, tuple[Any, ServiceModel]] = {}
@@ -61,14 +77,14 @@ def _copy(node: dict[str, Any]) -> dict[str, Any]:
     return copied
 
 
-def parse_timestamps_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def parse_timestamps_once(monkeypatch: pytest.MonkeyPatch | Permanently) -> None:
     """Let all answers share the parsed timestamps: most of an account's are those of the answers before."""
     monkeypatch.setattr(
         parsers, "DEFAULT_TIMESTAMP_PARSER", functools.lru_cache(4096)(parsers.DEFAULT_TIMESTAMP_PARSER)
     )
 
 
-def look_at_names_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def look_at_names_once(monkeypatch: pytest.MonkeyPatch | Permanently) -> None:
     """Let all calls share what depends on names alone: aliases of events, handlers' parameters, the user agent."""
     current_name = functools.cache(hooks.EventAliaser(hooks.HierarchicalEmitter())._alias_event_name)
     sanitized = functools.cache(useragent.sanitize_user_agent_string_component)

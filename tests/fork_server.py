@@ -1,28 +1,32 @@
 """Runs Python programs in forks of a process that has imported them already.
 
-git-remote-codecommit and the AWS CLI take longer to start than to do what the tests let them do.
+git-remote-codecommit, the AWS CLI and local AWS take longer to start than to do what the tests let them do.
 """
 
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import marshal
 import os
 import select
 import shlex
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-#: The functions that the installed programs call.
-GIT_REMOTE_CODECOMMIT, AWS_CLI = "git_remote_codecommit:main", "awscli.clidriver:main"
+#: The functions that the installed programs call, in modules that prepare what these do first.
+GIT_REMOTE_CODECOMMIT, AWS_CLI = "tests.forked_git_remote:main", "tests.forked_aws_cli:main"
+
+_ROOT = Path(__file__).resolve().parents[1]
 
 # It passes on its arguments, folder, environment and standard streams, and ends as the fork does.
 _CLIENT = """\
@@ -32,8 +36,33 @@ with socket.socket(socket.AF_UNIX) as server:
     socket.send_fds(server, [b"!"], [0, 1, 2])
     server.sendall(marshal.dumps((sys.argv[2:], os.getcwd(), dict(os.environ))))
     server.shutdown(socket.SHUT_WR)
-    sys.exit(int(server.recv(8) or 70))
+    server.recv(8)  # its process id
+    status = int(server.recv(8) or 70)
+    sys.exit(status if status >= 0 else 128 - status)
 """
+
+
+@contextmanager
+def fork_server(*functions: str, environment: Mapping[str, str] | None = None) -> Iterator[Path]:
+    """Run a process that has imported the modules of functions, for the time of a `with` block.
+
+    Args:
+        functions: What forks may run, as `module:name`.
+        environment: The environment in which it imports them; that of this process by default.
+
+    Yields:
+        The address of its socket, in a folder that may be used for other files.
+    """
+    environment = environment or {**os.environ, "PYTHONPATH": os.fspath(_ROOT)}
+    with tempfile.TemporaryDirectory(prefix="fork-") as name:
+        address = Path(name) / "socket"
+        command = [sys.executable, "-P", __file__, os.fspath(address), *functions]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as server:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            assert server.stdout.readline(), "it does not listen"
+            yield address
+            server.stdin.close()  # which ends it, as the end of this process would
 
 
 @contextmanager
@@ -43,23 +72,57 @@ def programs(**functions: str) -> Iterator[Path]:
     Args:
         functions: The functions by the names of their programs, with underscores for dashes.
     """
-    with tempfile.TemporaryDirectory(prefix="fork-") as name:
-        folder = Path(name)
-        address, client = folder / "socket", folder / "client.py"
+    with fork_server(*functions.values()) as address:
+        client, folder = address.parent / "client.py", address.parent / "bin"
         client.write_text(_CLIENT)
-        (folder / "bin").mkdir()
+        folder.mkdir()
         for program, function in functions.items():
-            path = folder / "bin" / program.replace("_", "-")
+            path = folder / program.replace("_", "-")
             command = shlex.join([sys.executable, "-IS", os.fspath(client), os.fspath(address), function])
             path.write_text(f'#!/bin/sh\nexec {command} "$0" "$@"\n')
             path.chmod(0o755)
-        command = [sys.executable, "-P", __file__, os.fspath(address), *functions.values()]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
-            assert server.stdin is not None
-            assert server.stdout is not None
-            assert server.stdout.readline(), "it does not listen"
-            yield folder / "bin"
-            server.stdin.close()  # which ends it, as the end of this process would
+        yield folder
+
+
+class Fork:
+    """A running fork, with as much of `subprocess.Popen` as local AWS needs.
+
+    Args:
+        address: The address of the fork server.
+        command: The function, and the arguments of the program from its name on.
+        error: An open file for its standard error.
+    """
+
+    def __init__(
+        self, address: Path, command: Sequence[str], folder: Path, environment: Mapping[str, str], error: IO[str]
+    ) -> None:
+        self.returncode: int | None = None
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(os.fspath(address))
+        read, stdin = os.pipe()
+        stdout, write = os.pipe()
+        socket.send_fds(self._connection, [b"!"], [read, write, error.fileno()])
+        os.close(read)
+        os.close(write)
+        self._connection.sendall(marshal.dumps((list(command), os.fspath(folder), dict(environment))))
+        self._connection.shutdown(socket.SHUT_WR)
+        self.stdin, self.stdout = os.fdopen(stdin, "w"), os.fdopen(stdout)
+        self.pid = int(self._connection.recv(8))
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended and return its exit status, as Popen does."""
+        if self.returncode is None:
+            if not select.select([self._connection], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("fork", timeout or 0)
+            self.returncode = int(self._connection.recv(8) or -signal.SIGKILL)
+            self._connection.close()
+        return self.returncode
+
+    def kill(self) -> None:
+        """Kill it if it still runs."""
+        if self.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
 
 def _serve(address: str, functions: list[str]) -> None:
@@ -67,41 +130,53 @@ def _serve(address: str, functions: list[str]) -> None:
     for function in functions:
         importlib.import_module(function.partition(":")[0])
     added = {name: os.environ[name] for name in set(os.environ) - before}  # the AWS CLI adds its API models
-    _share_api_models()
+    gc.collect()
+    gc.freeze()
+    running: dict[int, socket.socket] = {}
+    ended, ends = os.pipe()
+    os.set_blocking(ended, False)
+    os.set_blocking(ends, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(ends)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen()
         print(flush=True)
         while True:
-            ready, _, _ = select.select([listening, 0], [], [], 1.0)
+            ready, _, _ = select.select([listening, ended, 0], [], [])
             if 0 in ready:
                 return
-            while _reap():
-                pass
+            if ended in ready:
+                os.read(ended, 2**16)
+                _report_ends(running)
             if listening in ready:
                 connection, _ = listening.accept()
-                with connection:
-                    if os.fork() == 0:
-                        listening.close()
-                        _end_as(connection, added)
+                pid = os.fork()
+                if pid == 0:
+                    signal.set_wakeup_fd(-1)
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    for other in (listening, *running.values()):
+                        other.close()
+                    os.close(ended)
+                    os.close(ends)
+                    _end_as(connection, added)
+                running[pid] = connection
+                _tell(connection, pid)
 
 
-def _reap() -> bool:
-    """Take the exit status of a fork; return whether there was one."""
-    try:
-        return os.waitpid(-1, os.WNOHANG)[0] != 0
-    except ChildProcessError:
-        return False
+def _report_ends(running: dict[int, socket.socket]) -> None:
+    """Tell the clients of the forks that have ended their exit statuses."""
+    while running:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        with running.pop(pid) as connection:
+            _tell(connection, os.waitstatus_to_exitcode(status))
 
 
-def _share_api_models() -> None:
-    """Let the forks read the list of AWS's endpoints from the memory of this process."""
-    from botocore.loaders import JSONFileLoader, create_loader
-
-    load_file = JSONFileLoader.load_file
-    read_once = functools.cache(lambda path: load_file(JSONFileLoader(), path))
-    JSONFileLoader.load_file = lambda _, path: read_once(path)
-    create_loader().load_data("endpoints")
+def _tell(connection: socket.socket, number: int) -> None:
+    with suppress(OSError):  # The client was killed.
+        connection.sendall(f"{number:8}".encode())
 
 
 def _end_as(connection: socket.socket, variables: Mapping[str, str]) -> None:
@@ -118,6 +193,7 @@ def _end_as(connection: socket.socket, variables: Mapping[str, str]) -> None:
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
+        connection.close()
         os.chdir(folder)
         os.environ.clear()
         os.environ.update({**variables, **environment})
@@ -130,9 +206,7 @@ def _end_as(connection: socket.socket, variables: Mapping[str, str]) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        with suppress(OSError):  # The client was killed.
-            connection.sendall(str(status or 0).encode())
-        os._exit(0)
+        os._exit(status if isinstance(status, int) else int(status is not None))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from scaffold.core.errors import UsageError
 # subcommands has an `app`.
 COMMANDS = {
     "new": "Generate a service.",
+    "update": "Update a service to a newer kit, or to other answers.",
     "deploy": "Deploy a service.",
     "status": "Show what a service's pipeline and environments are doing.",
     "approve": "Approve the release that waits in the pipeline.",

@@ -33,7 +33,7 @@ def rollback(
 
     Stops an ECS deployment under way, which is rolled back then; otherwise the pipeline runs the
     stage again with an earlier release. In production it also disables the transition into the
-    stage of its plan, until `scaffold retry`. Without a terminal it needs --yes.
+    first of its stages, until `scaffold retry`. Without a terminal it needs --yes.
     """
     from scaffold.commands.rollback import RollbackOptions, run
     from scaffold.views.rollback import describe, text

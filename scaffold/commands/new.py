@@ -18,10 +18,11 @@ from scaffold.core.results import Result
 from scaffold.core.target import configured_target
 from scaffold.core.temporary import temporary_folder
 from scaffold.deployment.deploy import DeployResult
+from scaffold.kit.advice import advice
 from scaffold.kit.answers import merge
 from scaffold.kit.estimate import Estimate, read_estimate
 from scaffold.kit.questionnaire import Answers, Questionnaire
-from scaffold.kit.rendering import Kit, check_destination, first_commit, open_kit, unset_identity, workspace
+from scaffold.kit.rendering import Kit, check_destination, first_commit, open_kit, workspace
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import stack_ids
 
@@ -126,12 +127,8 @@ def run(options: NewOptions, console: Console) -> NewResult:
     except KeyboardInterrupt:
         raise _interrupted(destination, options) from None
     console.step(f"Generated {_app_name(answers)} in {destination}")
-    if unset := unset_identity(destination):
-        commands = " and ".join(f"`git config --global {setting} VALUE`" for setting in unset)
-        console.warn(
-            f"{' and '.join(unset)} of Git {'is' if len(unset) == 1 else 'are'} not set, so the author of the first "
-            f"commit is a placeholder. Before you commit, run {commands}."
-        )
+    for text in advice(kit.source.source, destination):
+        console.warn(text)
     deployment, prefix = None, ""
     if deploy:
         deployment, prefix = _deploy(_service(answers, destination), options, console)

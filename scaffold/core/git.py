@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git_failures import TRANSIENT, GitFailed
@@ -32,6 +33,8 @@ REPOSITORY_VARIABLES = (
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 )
+# They change what the paths of a command mean.
+_PATH_VARIABLES = tuple(f"GIT_{kind}_PATHSPECS" for kind in ("GLOB", "ICASE", "LITERAL", "NOGLOB"))
 
 
 # Flags that override the user's global Git configuration (hooks, signing, ignores, attributes) for one command. Nothing
@@ -69,7 +72,9 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     Args:
         extra: Variables to set on top.
     """
-    environment = {key: value for key, value in os.environ.items() if key not in REPOSITORY_VARIABLES}
+    environment = {
+        key: value for key, value in os.environ.items() if key not in (*REPOSITORY_VARIABLES, *_PATH_VARIABLES)
+    }
     environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     return environment | dict(extra or {})
 
@@ -85,27 +90,45 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin:
         GitFailed: Git ended with an exit code other than 0.
         ScaffoldError: Git is not installed.
     """
+    text = {"text": True, "encoding": "utf-8", "errors": "replace"}
+    done = _run(arguments, cwd, clean_environment(env), stdin, **text)
+    if done.returncode:
+        raise GitFailed(arguments, done.stderr)
+    return str(done.stdout).removesuffix("\n")
+
+
+def git_bytes(
+    *arguments: str, cwd: Path, env: Mapping[str, str], stdin: bytes = b"", accepted: Collection[int] = (0,)
+) -> bytes:
+    """Run Git and return its output as it is, for paths and contents in any encoding.
+
+    Args:
+        env: The whole environment.
+        stdin: Git's standard input.
+        accepted: The exit codes that are no failure.
+
+    Raises:
+        GitFailed: Git ended with another exit code.
+        ScaffoldError: Git is not installed.
+    """
+    done = _run(arguments, cwd, env, stdin)
+    if done.returncode not in accepted:
+        raise GitFailed(arguments, done.stderr.decode("utf-8", "replace"))
+    return bytes(done.stdout)
+
+
+def _run(
+    arguments: tuple[str, ...], cwd: Path, env: Mapping[str, str], stdin: str | bytes, **text: Any
+) -> subprocess.CompletedProcess[Any]:
+    command = ["git", *arguments]
     try:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=cwd,
-            env=clean_environment(env),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            input=stdin,
-        )
+        return subprocess.run(command, cwd=cwd, env=env, capture_output=True, check=False, input=stdin, **text)
     except (FileNotFoundError, PermissionError) as error:
         if not Path(cwd).is_dir():
             raise
         raise ScaffoldError(
             "Git is not installed, or not executable on the PATH.", "Install Git, then run the same command again."
         ) from error
-    if done.returncode:
-        raise GitFailed(arguments, done.stderr)
-    return done.stdout.removesuffix("\n")
 
 
 def setting(folder: Path, key: str) -> str:

@@ -1,7 +1,7 @@
 """Rolling an environment back: a deployment under way, or a release that has ended.
 
-In production, the transition into the stage that plans its releases is disabled: the next release would undo the
-rollback otherwise. A release that was planned before the rollback is stopped by the check of its plan.
+In production, the transition into the first of its stages is disabled: the next release would undo the rollback
+otherwise. A release that was planned before the rollback is stopped by the check of its plan.
 """
 
 from __future__ import annotations
@@ -198,7 +198,8 @@ def _target(session: Session, service: Service, environment: str, version: str |
     if earlier is None:
         raise _revert(service, f"No earlier release of {environment} has succeeded", None)
     if earlier.execution not in {one.id for one in eligible}:
-        raise _revert(service, _changed(earlier), earlier.commit)
+        happened = f"CodePipeline does not roll back to {earlier.version or earlier.execution}"
+        raise _revert(service, f"{happened}: the pipeline's structure has changed since", earlier.commit)
     return earlier
 
 
@@ -237,15 +238,21 @@ def _has_version(release: PastRelease, wanted: str) -> bool:
 
 @contextmanager
 def _disabled_transition(session: Session, service: Service, plan: RollbackPlan) -> Iterator[None]:
-    """Disable the transition first: a release that waits would enter the stage as soon as it is free."""
-    if plan.disables:
-        codepipeline.disable_transition(session, service.app_name, plan.disables, codepipeline.ROLLBACK_REASON)
+    """Disable the transition first: a release that waits would enter the stage as soon as it is free.
+
+    Where the rollback enters the same stage, it begins first, and keeps the others out meanwhile.
+    """
+    app, first = service.app_name, plan.disables != plan.stage
+    if plan.disables and first:
+        codepipeline.disable_transition(session, app, plan.disables, codepipeline.ROLLBACK_REASON)
     try:
         yield
     except (ScaffoldError, BotoCoreError, ClientError):
-        if plan.disables:
-            codepipeline.enable_transitions(session, service.app_name, [plan.disables])
+        if plan.disables and first:
+            codepipeline.enable_transitions(session, app, [plan.disables])
         raise
+    if plan.disables and not first:
+        codepipeline.disable_transition(session, app, plan.disables, codepipeline.ROLLBACK_REASON)
 
 
 def _do(session: Session, service: Service, plan: RollbackPlan) -> str | None:
@@ -281,13 +288,6 @@ def _release_again(session: Session, service: Service, stage: str, target: PastR
             ) from error
         raise _revert(service, message_of(error).rstrip("."), target.commit) from error
     return str(answer["pipelineExecutionId"])
-
-
-def _changed(release: PastRelease) -> str:
-    return (
-        f"CodePipeline does not roll back to {release.version or release.execution}: "
-        "the pipeline's structure has changed since"
-    )
 
 
 def _revert(service: Service, happened: str, commit: str | None) -> ScaffoldError:

@@ -16,7 +16,7 @@ from scaffold.core.git import git, isolated_git
 from scaffold.core.git_failures import GitFailed
 
 BRANCH = "kit"
-_KIT_PATHS = ("copier.yml", "cookiecutter.json", "hooks", "includes", "template", ".gitattributes")
+_KIT_PATHS = ("CHANGELOG.md", "copier.yml", "cookiecutter.json", "hooks", "includes", "template", ".gitattributes")
 _RELEASE_TAG = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
 _NO_HISTORY_TIME = 1767225600  # 2026-01-01, for sources that come without Git
 

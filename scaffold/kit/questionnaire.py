@@ -50,11 +50,15 @@ class Questionnaire:
 
     Args:
         destination: The service's folder; None if it will be named after the answer to app_name.
+        recorded: The answers file of a service that is updated.
     """
 
-    def __init__(self, template: Template, destination: Path | None = None) -> None:
+    def __init__(
+        self, template: Template, destination: Path | None = None, recorded: Mapping[str, Any] | None = None
+    ) -> None:
         self._template = template
         self._destination = destination
+        self._recorded = recorded
 
     @property
     def names(self) -> list[str]:
@@ -72,7 +76,7 @@ class Questionnaire:
         """Start a pass over the questions, with the answers that were given."""
         from scaffold.kit.engine.draft import Draft
 
-        return Draft(self._template, given, self._destination)
+        return Draft(self._template, given, self._destination, self._recorded)
 
     def question(self, name: str, values: Mapping[str, Any]) -> Question:
         """A question, evaluated with the parsed answers to others."""
@@ -82,7 +86,7 @@ class Questionnaire:
         return draft.question(name)
 
     def evaluate(self, given: Mapping[str, Any], *, customize: bool = True) -> Answers:
-        """Fill in defaults and validate everything, without prompts.
+        """Fill in what is recorded, then defaults, and validate everything, without prompts.
 
         Args:
             customize: Turn `customize` on if an answer was given to a question that is active only with it.
@@ -95,6 +99,7 @@ class Questionnaire:
         draft = self.begin(given)
         for name in self.all_names:
             question = draft.question(name)
+            draft.check_recorded(question)
             if not question.active:
                 if name in given:
                     if customize and CUSTOMIZE in self.all_names and not draft.values.get(CUSTOMIZE):

@@ -7,12 +7,12 @@ import re
 import secrets
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, suppress
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.folder_lock import is_abandoned, locked
@@ -111,7 +111,7 @@ def _is_left_over(path: Path) -> bool:
 
 
 @contextmanager
-def _pool() -> Iterator[ThreadPoolExecutor]:
+def one_thread() -> Iterator[ThreadPoolExecutor]:
     """One more thread, whose end is waited for: it writes to a folder that is deleted after it."""
     pool = ThreadPoolExecutor(1)
     try:
@@ -132,11 +132,14 @@ class Kit:
         self.source = source
         self._template = template
 
-    def questionnaire(self, destination: Path | None = None) -> Questionnaire:
+    def questionnaire(
+        self, destination: Path | None = None, recorded: Mapping[str, Any] | None = None
+    ) -> Questionnaire:
         """The kit's questions.
 
         Args:
             destination: The service's folder; None if it will be named after the answer to app_name.
+            recorded: The answers file of a service that is updated.
 
         Raises:
             ScaffoldError: They cannot be read, or the kit wants to run code.
@@ -145,7 +148,7 @@ class Kit:
 
         try:
             with redirect_stderr(StringIO()):  # Copier prints some errors in a form of its own
-                self._template.load()
+                self._template.load(migrations=recorded is None)
         except UnsafeTemplateError as error:
             raise ScaffoldError(
                 f"The kit {self.source.source} wants to run code of its own on this machine.",
@@ -156,14 +159,20 @@ class Kit:
                 f"The questions of the kit {self.source.source} cannot be read: {_reason(error)}.",
                 "Fix its copier.yml, or name another kit with `--kit`.",
             ) from error
-        return Questionnaire(self._template, destination)
+        return Questionnaire(self._template, destination, recorded)
 
-    def render(self, answers: Answers, folder: Path) -> list[str]:
+    @property
+    def exclude(self) -> tuple[str, ...]:
+        """Patterns of files that are not generated."""
+        return self._template.exclude
+
+    def render(self, answers: Answers, folder: Path, exclude: Sequence[str] = ()) -> list[str]:
         """Generate the service's files.
 
         Args:
             answers: The answers to all questions.
             folder: The folder to create.
+            exclude: Patterns of files to leave out, beside those of the kit.
 
         Returns:
             The paths of the files, relative and sorted.
@@ -175,7 +184,7 @@ class Kit:
         from jinja2 import TemplateError
 
         try:
-            answers.draft.render(folder)
+            answers.draft.render(folder, exclude)
         except (TemplateError, CopierError, ValueError, OSError) as error:
             if isinstance(error, OSError) and _concerns_output(error, folder):
                 raise _not_writable("The service", error) from error
@@ -208,7 +217,7 @@ def open_kit(kit: str | None = None, version: str | None = None) -> Iterator[Kit
     address = resolve(kit, version)
     with (
         temporary_folder("scaffold-kit-") as temporary,
-        _pool() as beside,
+        one_thread() as beside,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")

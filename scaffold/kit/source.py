@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import sysconfig
 from collections.abc import Mapping
@@ -13,15 +12,10 @@ from pathlib import Path
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import ISOLATED, git, network_git
 from scaffold.core.git_failures import GitFailed, GitFailure, explain
+from scaffold.kit.urls import copier_url, git_url, has_credentials, is_remote
 
 VARIABLE = "SCAFFOLD_KIT"
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|codecommit::|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:")
-# Over HTTP a user name alone may be a token.
-_CREDENTIALS = re.compile(r"(git\+)?(https?://[^/]*@|[a-z][a-z0-9+.-]*://[^/]*:[^/]*@)", re.IGNORECASE)
-_HOSTS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
-# Prefixes by which Copier recognises a Git URL; others need a git+ in front.
-_KNOWN_PREFIXES = ("git@", "git://", "git+", "https://github.com/", "https://gitlab.com/")
 _CONFIGURATIONS = ("copier.yml", "copier.yaml")
 
 
@@ -34,12 +28,14 @@ class KitAddress:
         url: The address for Git: a URL, or a repository or bundle on this machine.
         version: The tag or commit that was asked for; None for the newest release.
         known: The commit and its version if they need not be looked up.
+        option: The option that names a version, for messages.
     """
 
     source: str
     url: str
     version: str | None = None
     known: tuple[str, str] | None = None
+    option: str = "--kit-version"
 
 
 _REMEDIES = {
@@ -89,20 +85,20 @@ def resolve(kit: str | None = None, version: str | None = None) -> KitAddress:
         )
     source = kit if kit is not None else os.environ.get(VARIABLE) or None
     if source is None:
-        return _embedded(version)
+        return embedded(version)
     if not source.strip() or source.startswith("-"):
         origin = "--kit" if kit is not None else f"${VARIABLE}"
         raise UsageError(
             f"{origin} {source!r} is not the address of a kit.",
             "Give a folder, a Git URL or git+codecommit::REGION://REPOSITORY.",
         )
-    if _CREDENTIALS.match(source):
+    if has_credentials(source):
         raise UsageError(
             "The kit's address has credentials, which every service generated from it would record in Git.",
             "Leave it out, and let Git sign in: with a credential helper, or over SSH.",
         )
-    if _is_remote(source):
-        return KitAddress(_copier_url(source), _git_url(source), version)
+    if is_remote(source):
+        return KitAddress(copier_url(source), git_url(source), version)
     address, path = _local(source)
     if path.is_dir() and version is None:
         _refuse_changes(path, source)
@@ -128,13 +124,34 @@ def fetch(address: KitAddress, folder: Path) -> KitSource:
         raise explain(error, f"the kit {address.source}", _REMEDIES, KitUnusable) from error
     commit, version = address.known or _version(address, folder)
     git(*ISOLATED, "checkout", "--quiet", "--detach", commit, cwd=folder)
+    return _checked_out(address.source, commit, version, folder)
+
+
+def another_version(kit: KitSource, source: str, version: str, folder: Path) -> KitSource:
+    """Check out a second version of a kit that is fetched.
+
+    Args:
+        source: The address that the service has recorded for it.
+        version: The version that the service has recorded.
+        folder: The folder to create.
+
+    Raises:
+        KitUnusable: The kit has no such version.
+    """
+    commit = find_commit(kit.folder, KitAddress(source, "", version))
+    git(*ISOLATED, "worktree", "add", "--quiet", "--detach", str(folder), commit, cwd=kit.folder)
+    return _checked_out(source, commit, version, folder)
+
+
+def _checked_out(source: str, commit: str, version: str, folder: Path) -> KitSource:
     if (folder / ".gitmodules").exists():
         submodules = ("submodule", "--quiet", "update", "--init", "--recursive")
         network_git(*ISOLATED, *submodules, cwd=folder, env=_with_remote_helper())
-    return KitSource(address.source, commit, version, folder.resolve(), _modes(folder))
+    return KitSource(source, commit, version, folder.resolve(), _modes(folder))
 
 
-def _embedded(version: str | None) -> KitAddress:
+def embedded(version: str | None) -> KitAddress:
+    """The kit that comes with the package."""
     from scaffold.kit.embedded import SOURCE, materialise
 
     kit = materialise()
@@ -142,7 +159,7 @@ def _embedded(version: str | None) -> KitAddress:
 
 
 def _version(address: KitAddress, folder: Path) -> tuple[str, str]:
-    commit = _find_commit(folder, address.source, address.version)
+    commit = find_commit(folder, address)
     if not git("ls-tree", "--name-only", commit, "--", *_CONFIGURATIONS, cwd=folder):
         raise KitUnusable(
             f"{address.source} is not a kit: it has no copier.yml.",
@@ -156,7 +173,13 @@ def _modes(folder: Path) -> dict[str, int]:
     return {path: int(details.split(" ", 1)[0], 8) for details, path in entries}
 
 
-def _find_commit(folder: Path, source: str, version: str | None) -> str:
+def find_commit(folder: Path, address: KitAddress) -> str:
+    """The commit of a version in a clone of a kit; that of the newest release where the address names none.
+
+    Raises:
+        KitUnusable: There is no such version.
+    """
+    source, version = address.source, address.version
     names = [version, f"refs/remotes/origin/{version}"] if version else [_newest_release(folder) or "HEAD"]
     for name in names:
         try:
@@ -170,7 +193,7 @@ def _find_commit(folder: Path, source: str, version: str | None) -> str:
     newest = git("tag", "--list", "v*", "--sort=-v:refname", cwd=folder).splitlines()[:3]
     known = f"Name one that exists, such as {', '.join(newest)}" if newest else "Name a tag or commit that exists"
     raise KitUnusable(
-        f"The kit {source} has no version {version}.", f"{known}, or leave --kit-version out for the newest."
+        f"The kit {source} has no version {version}.", f"{known}, or leave {address.option} out for the newest."
     )
 
 
@@ -187,25 +210,6 @@ def _newest_release(folder: Path) -> str | None:
         if not number.is_prerelease:
             releases.append((number, tag))
     return max(releases)[1] if releases else None
-
-
-def _is_remote(source: str) -> bool:
-    if source.startswith((*_KNOWN_PREFIXES, *_HOSTS)):
-        return True
-    return bool(_SCHEME.match(source)) and not Path(source).exists()
-
-
-def _copier_url(source: str) -> str:
-    if source.startswith((*_KNOWN_PREFIXES, *_HOSTS)) or source.endswith(".git"):
-        return source
-    return f"git+{source}"
-
-
-def _git_url(source: str) -> str:
-    for prefix, host in _HOSTS.items():
-        if source.startswith(prefix):
-            return f"{host}{source.removeprefix(prefix).lstrip('/').removesuffix('.git')}.git"
-    return source.removeprefix("git+")
 
 
 def _with_remote_helper() -> dict[str, str]:
@@ -258,7 +262,8 @@ def _is_top_of_repository(path: Path) -> bool:
 def _refuse_changes(path: Path, source: str) -> None:
     if git("rev-parse", "--is-bare-repository", cwd=path) == "true":
         return
-    if changes := git("-c", "core.quotePath=false", "status", "--porcelain", cwd=path):
+    status = ("-c", "core.quotePath=false", "status", "--porcelain")
+    if changes := git(*status, cwd=path, env={"GIT_OPTIONAL_LOCKS": "0"}):  # nothing is written to the kit
         raise KitUnusable(
             f"The kit {source} has uncommitted changes ({changes.splitlines()[0][3:]}), which no update could find.",
             "Commit or stash them, or name a commit with --kit-version.",

@@ -93,8 +93,8 @@ class Engine:
         self.guard = Guard(self.tags.of, self.pull_requests.reviewed)
         self._reports = reports
         self._rules = EventRules(stream)
-        place = surroundings(state, endpoint, git_address, self.guard.assume, self._containers)
-        builds = Builds(place, stream, self._store_report)
+        self._place = surroundings(state, endpoint, git_address, self.guard.assume, self._containers)
+        builds = Builds(self._place, stream, self._store_report)
         self._codebuild = CodeBuild(builds, reports)
         balancers = Balancers(clock)
         self._monitoring = Monitoring(clock, stream, balancers)
@@ -150,6 +150,8 @@ class Engine:
         self._monitoring.stop()
         self.codepipeline.stop()
         self._codebuild.stop()
+        if self._place.aws is not None:
+            self._place.aws.close()
         if self._containers is not None:
             leftovers.remove(self._containers.folder)
 

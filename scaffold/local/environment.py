@@ -184,9 +184,26 @@ def _require_extra() -> None:
 
 def _start(state: Path, region: str, log: IO[str], running: list[str], lock: IO[str] | None) -> subprocess.Popen[str]:
     """Start the server in a session of its own, which the terminal's Ctrl-C does not reach."""
+    # -P: modules in the current directory must not be imported in place of packages.
+    command = [sys.executable, "-P", "-m", "scaffold.local.server", str(state), region, *running]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        command,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=log,
+        text=True,
+        env=_server_variables(state, runs=bool(running)),
+        cwd=state,
+        start_new_session=True,
+        pass_fds=[lock.fileno()] if lock else [],
+    )
+
+
+def _server_variables(state: Path, *, runs: bool) -> dict[str, str]:
     package_parent = str(Path(__file__).resolve().parents[2])
     inherited_path = os.environ.get("PYTHONPATH")
-    variables = {name: os.environ[name] for name in _INHERITED if name in os.environ} | {
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ} | {
         "PYTHONPATH": os.pathsep.join(filter(None, [package_parent, inherited_path])),
         "PYTHONUNBUFFERED": "1",
         "HOME": str(state / "home"),
@@ -200,23 +217,9 @@ def _start(state: Path, region: str, log: IO[str], running: list[str], lock: IO[
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": f"unix://{state / 'no-docker.sock'}",
-        DOCKER_VARIABLE: docker_host() if running else "",
+        DOCKER_VARIABLE: docker_host() if runs else "",
         DOWNLOADS: json.dumps(downloads(os.environ)),
     }
-    # -P: modules in the current directory must not be imported in place of packages.
-    command = [sys.executable, "-P", "-m", "scaffold.local.server", str(state), region, *running]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        command,
-        stdin=pipe,
-        stdout=pipe,
-        stderr=log,
-        text=True,
-        env=variables,
-        cwd=state,
-        start_new_session=True,
-        pass_fds=[lock.fileno()] if lock else [],
-    )
 
 
 def _wait_until_ready(server: subprocess.Popen[str], log: Path) -> dict[str, str]:

@@ -69,17 +69,17 @@ def pipeline_stage(environment: str) -> str:
 
 
 def plan_stage(environment: str) -> str:
-    """The pipeline's stage that plans a release to an environment, from production on."""
+    """The pipeline's stage that plans a release to an environment; not every environment has one."""
     return f"Plan-{pipeline_stage(environment)}"
 
 
 def approval_stage(environment: str) -> str:
-    """The pipeline's stage in which a release to an environment waits for approval, from production on."""
+    """The pipeline's stage in which a release to an environment waits for approval; not every environment has one."""
     return f"Approve-{pipeline_stage(environment)}"
 
 
 def stages_of(environment: str) -> tuple[str, ...]:
-    """The pipeline's stages for an environment; before production, it has only the last of them."""
+    """The pipeline's stages for an environment; without approval, it has only the last of them."""
     return plan_stage(environment), approval_stage(environment), pipeline_stage(environment)
 
 

@@ -49,7 +49,7 @@ class Service:
         """
         account = str(answers.get("aws_account_id") or "").strip() or None
         if account and not _ACCOUNT.fullmatch(account):
-            raise _damaged(f"aws_account_id is {account!r}, not 12 digits")
+            raise damaged(f"aws_account_id is {account!r}, not 12 digits")
         environments = _environments(answers)
         return cls(
             root=root,
@@ -92,6 +92,16 @@ def read(directory: Path) -> Service:
     Raises:
         ScaffoldError: There is no generated service, or its answers are damaged.
     """
+    root = find_root(directory)
+    return Service.from_answers(root, read_answers(root))
+
+
+def find_root(directory: Path) -> Path:
+    """The directory, or the nearest of its parents, that is the root of a service.
+
+    Raises:
+        ScaffoldError: There is none.
+    """
     directory = directory.resolve()
     if not directory.is_dir():
         # Without this a mistyped folder inside a service would mean that service.
@@ -102,27 +112,32 @@ def read(directory: Path) -> Service:
             f"There is no generated service in {directory}: it has no {ANSWERS_FILE}.",
             "Change to a service's directory, or generate a service with `scaffold new`.",
         )
-    return Service.from_answers(root, _answers(root / ANSWERS_FILE))
+    return root
 
 
-def _answers(path: Path) -> dict[str, Any]:
+def read_answers(root: Path) -> dict[str, Any]:
+    """The content of a service's answers file, Copier's own keys among the answers.
+
+    Raises:
+        ScaffoldError: It cannot be read, or is no mapping.
+    """
     try:
-        answers = yaml.safe_load(path.read_text(encoding="utf-8"))
+        answers = yaml.safe_load((root / ANSWERS_FILE).read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise _damaged(reason(error)) from error
+        raise damaged(reason(error)) from error
     except OSError as error:
-        raise _damaged(f"it cannot be read ({error.strerror or error})") from error
+        raise damaged(f"it cannot be read ({error.strerror or error})") from error
     except (RecursionError, ValueError) as error:
-        raise _damaged("it is not YAML in UTF-8") from error
+        raise damaged("it is not YAML in UTF-8") from error
     if not isinstance(answers, dict):
-        raise _damaged("it has no answers")
+        raise damaged("it has no answers")
     return answers
 
 
 def _text(answers: Mapping[str, Any], question: str, pattern: re.Pattern[str]) -> str:
     answer = answers.get(question)
     if not isinstance(answer, str) or not pattern.fullmatch(answer):
-        raise _damaged(f"{question} is {answer!r}" if question in answers else f"{question} is missing")
+        raise damaged(f"{question} is {answer!r}" if question in answers else f"{question} is missing")
     return answer
 
 
@@ -131,7 +146,7 @@ def _environments(answers: Mapping[str, Any]) -> tuple[str, ...]:
     listed = answer if isinstance(answer, list) else str(answer or "").split(",")
     environments = tuple(str(name).strip() for name in listed)
     if not all(names.ENVIRONMENT_NAME.fullmatch(name) for name in environments):
-        raise _damaged(f"environments is {answer!r}")
+        raise damaged(f"environments is {answer!r}")
     return environments
 
 
@@ -139,11 +154,12 @@ def _production(answers: Mapping[str, Any], environments: tuple[str, ...]) -> st
     """The production environment; the last one with a kit that does not ask for it."""
     production = answers.get("production", environments[-1])
     if production not in environments:
-        raise _damaged(f"production is {production!r}, which is not one of its environments")
+        raise damaged(f"production is {production!r}, which is not one of its environments")
     return str(production)
 
 
-def _damaged(why: str) -> ScaffoldError:
+def damaged(why: str) -> ScaffoldError:
+    """The error about an answers file from which a service cannot be read."""
     return ScaffoldError(
         f"The service's {ANSWERS_FILE} is damaged: {why}.",
         f"Fix or restore it, and commit; `git log -p -- {ANSWERS_FILE}` shows its versions.",

@@ -163,6 +163,48 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         for roles in ("a b", "*", "a,", "a,a", "team/Developers", "a" * 65, "orders-api-pr-verdict", "a\n", '"')
     ),
     ({"log_retention_days": "2"}, "30"),
+    ({"approval": "always"}, "every"),
+    *(
+        ({"windows": window}, "for example MON-THU 09-16 Europe/Berlin")
+        for window in (
+            "always",
+            "MON-THU 09-16",
+            "MON-THU 9-16 UTC",
+            "MON-THU 09-25 UTC",
+            "mon 09-16 UTC",
+            "MON 09-16  UTC",
+            "MON 09-16 UTC\n",
+            "MON 09-16 Berlin",
+            "MON 09-16 Europe/Berlin'",
+            "MON 09-16 UTC,TUE 10-12 UTC",
+        )
+    ),
+    *(
+        ({"windows": window}, f"windows has {part}, which ends before it begins")
+        for window, part in (
+            ("FRI-MON 09-16 UTC", "FRI-MON"),
+            ("MON 16-09 UTC", "16-09"),
+            ("MON,WED-TUE 09-12,13-13 UTC", "WED-TUE"),
+            ("MON 09-12,13-13 UTC", "13-13"),
+        )
+    ),
+    *(
+        ({"freezes": freezes}, "for example 2026-12-20..2027-01-02")
+        for freezes in (
+            "soon",
+            "2026-12-20",
+            "2026-12-20..",
+            "2026-12-20...2027-01-02",
+            "2026-12-20..2027-01-32",
+            "2026-12-20..2027-13-01",
+            "2026-12-00..2027-01-01",
+            "2027-02-29..2027-03-01",
+            "2026-12-20..2027-01-02,",
+            "2026-12-20..2027-01-02\n",
+            "2026-12-20..2027-01-02..2027-01-03",
+        )
+    ),
+    ({"freezes": "2026-01-01..2026-01-02,2027-01-02..2026-12-20"}, "freezes has 2027-01-02..2026-12-20, which ends"),
     ({"deployment_strategy": "canary", "canary_percent": "0"}, "from 1 to 99, for example 10"),
     (
         {"deployment_strategy": "canary", "canary_bake_minutes": "1440", "bake_minutes": "541"},

@@ -11,6 +11,7 @@ import pytest
 from tests.infrastructure.variants import EXISTING
 from tests.kits import generate
 
+TIMES = {"windows": "FRI 09-12 UTC", "freezes": "2026-12-20..2027-01-02"}
 CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
     (
         {},
@@ -25,20 +26,31 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
             "deployment_strategy": "canary",
             "canary_percent": 15,
             "egress": "nat_gateway",
+            "approval": "every",
         },
-        ["15 % of the traffic", "NAT gateway", "service, canary", "live_: smoke test"],
+        [
+            "Test and Live wait for approval",
+            "to test and live after approval",
+            "15 % of the traffic",
+            "NAT gateway",
+            "service, canary",
+            "live_: smoke test",
+        ],
         ["scan", "approvals", "needs 1 approval", "rolls", "dev"],
     ),
     (
-        {"environments": "test,live", **EXISTING},
+        {"environments": "test,live", "approval": "none", **TIMES, **EXISTING},
         [
+            "No release waits for approval",
+            "in the window `FRI 09-12 UTC` only",
+            "in the periods `2026-12-20..2027-01-02`",
             "routes of the VPC",
             "test_: environment to service",
             "Test is in `vpc-0",
             "Live is in `vpc-0",
             "## The existing VPC",
         ],
-        ["network.yaml", "NAT gateways", "network, environment"],
+        ["network.yaml", "NAT gateways", "network, environment", "after approval", "Plan-", "change sets"],
     ),
 ]
 

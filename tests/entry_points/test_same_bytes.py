@@ -34,6 +34,9 @@ MATRIX: dict[str, list[Any]] = {
     "description": [None, "Ships things, isn't it (really)"],
     "environment_overrides": [None, {"spot": False, "min_tasks": 2, "max_tasks": 4, "vpc_cidr": "10.9.0.0/24"}],
     "aws_account_id": [None, "012345678901"],
+    "approval": [None, "none", "every"],
+    "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
+    "freezes": [None, "2026-12-20..2027-01-02"],
 }
 STRATEGY_ANSWERS = {
     "blue_green": {"bake_minutes": 12},

@@ -21,9 +21,11 @@ from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
 SOURCE = ROOT / "template" / "infrastructure"
+TIMES = ("windows", "freezes")
 Answers = dict[str, Any]
 # Of each check.
 VARIABLES = {
+    "entry_check": {"ENVIRONMENT_NAME", "EXECUTION", "FREEZES"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
     "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
     "preflight": {"APP_NAME"},
@@ -166,29 +168,34 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                 if check == "plan_release":
                     variables[action["Namespace"]] = set(plan)
                 assert check is None or (root / f"config/scripts/{check}.py").is_file()
-                assert set(given) == (VARIABLES[check] if check else {"SOURCE_COMMIT"})
+                expected = VARIABLES[check] if check else {"SOURCE_COMMIT"}
+                # The entry check compares with the plan, too, where there is one.
+                assert set(given) == expected | (VARIABLES["plan_check"] if "STATE" in given else set())
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
-def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
+def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
     stacks_of: Callable[..., Stacks], answers: Answers
 ) -> None:
     ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
     order = [name.strip().capitalize() for name in answers.get("environments", "dev,staging,prod").split(",")]
     production = order.index(answers["production"].capitalize()) if "production" in answers else len(order) - 1
+    first_approved = {"none": len(order), "every": 0}.get(answers.get("approval", "production"), production)
     stages = {stage["Name"]: [action["Name"] for action in stage["Actions"]] for stage in pipeline["Stages"]}
-    # Nothing of production changes before the approval.
-    approved = [[f"Plan-{name}", f"Approve-{name}", name] for name in order[production:]]
+    # Nothing of an environment with approval changes before the approval.
+    approved = [[f"Plan-{name}", f"Approve-{name}", name] for name in order[first_approved:]]
     first = ["Source", "Gate", "Approve-Gate", "SelfUpdate", "Build"]
-    assert list(stages) == [*first, *order[:production], *itertools.chain(*approved)]
+    assert list(stages) == [*first, *order[:first_approved], *itertools.chain(*approved)]
     deployments = ["Network", "Environment", "TaskDefinition", "StrategyGate", "Alarms", "Service", "SmokeTest"]
     # An environment in an existing VPC has no network of its own.
     app, deployed = answers.get("app_name", "hello-service"), stacks_of(**answers)
     for index, name in enumerate(order):
         has_network = StackId(NETWORK, name.lower()).name(app) in deployed
         expected = deployments if has_network else deployments[1:]
-        assert stages[name] == (["PlanCheck", *expected] if index >= production else expected)
-        if index >= production:
+        frozen = index >= production and "freezes" in answers
+        first_check = ["PlanCheck"] if index >= first_approved else ["EntryCheck"] if frozen else []
+        assert stages[name] == [*first_check, *expected]
+        if index >= first_approved:
             assert (stages[f"Plan-{name}"], stages[f"Approve-{name}"]) == (["Plan"], ["Approval"])
     # Gate, alarms and task definition do not need each other.
     together = {"TaskDefinition", "StrategyGate", "Alarms"}
@@ -199,6 +206,26 @@ def test_stages_are_in_order_of_promotion_and_need_approval_from_production_on(
             for name in stages[stage["Name"]][1:]:
                 steps.append(steps[-1] if {name, steps[-1]} <= together else name)
             assert orders == [1 + list(dict.fromkeys(steps)).index(one) for one in steps]
+
+
+def test_windows_and_freezes_are_those_of_production(stacks_of: Callable[..., Stacks]) -> None:
+    answers = FEW["one environment, linear, arm64"] | {"environments": "dev,live,dr", "production": "live"}
+    ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    stages = {stage["Name"]: stage for stage in pipeline["Stages"]}
+    for name in ("Live", "Dr"):
+        (condition,) = stages[name]["BeforeEntry"]["Conditions"]
+        (rule,) = condition["Rules"]
+        assert (condition["Result"], rule["RuleTypeId"]["Provider"]) == ("FAIL", "DeploymentWindow")
+        # Days and hours as they are in the answer: the windows end at 12 and at 24 o'clock.
+        assert rule["Configuration"] == {
+            "Cron": "* * 9-11,13-23 ? * MON,TUE,WED,THU,SAT *",
+            "TimeZone": "America/Argentina/Buenos_Aires",
+        }
+        given = json.loads(stages[name]["Actions"][0]["Configuration"]["EnvironmentVariables"])
+        assert {"name": "FREEZES", "value": answers["freezes"]} in given
+        assert {"name": "CHECK", "value": "entry_check"} in given
+    assert "BeforeEntry" not in stages["Dev"]
+    assert "FREEZES" not in json.dumps(stages["Dev"])
 
 
 def test_the_merge_gate_comes_before_whatever_a_commit_can_change(stacks_of: Callable[..., Stacks]) -> None:
@@ -264,8 +291,11 @@ def test_every_template_is_short_enough_for_one_sitting(generated: Callable[...,
     root = generated(**answers)
     order = answers.get("environments", "dev,staging,prod").split(",")
     from_production = order[order.index(answers.get("production", order[-1])) :]
+    approved = {"none": [], "every": order}.get(answers.get("approval", "production"), from_production)
     for path in (root / "infrastructure").rglob("*.yaml"):
-        longest = 170 + 85 * len(order) + 40 * len(from_production) if path.name == "pipeline.yaml" else 350
+        longest = 170 + 85 * len(order) + 40 * len(approved) if path.name == "pipeline.yaml" else 350
+        if path.name == "pipeline.yaml":
+            longest += len(from_production) * sum({"windows": 7, "freezes": 11}[one] for one in answers if one in TIMES)
         assert len(path.read_text().splitlines()) <= longest, path
 
 

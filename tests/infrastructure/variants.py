@@ -13,6 +13,8 @@ PUBLIC_SUBNETS = "subnet-0123456789abcdef0,subnet-0123456789abcdef1"
 PRIVATE_SUBNETS = "subnet-0123456789abcdef2, subnet-0123456789abcdef3"
 EXISTING = {"vpc_id": EXISTING_VPC, "public_subnet_ids": PUBLIC_SUBNETS, "private_subnet_ids": PRIVATE_SUBNETS}
 
+FREEZE = "2026-12-20..2027-01-02"
+
 FEW: dict[str, dict[str, Any]] = {
     "default": {},
     "one environment, linear, arm64": {
@@ -21,6 +23,8 @@ FEW: dict[str, dict[str, Any]] = {
         "customize": True,
         "architecture": "arm64",
         "notification_email": "team@example.com",
+        "windows": "MON-THU,SAT 09-12,13-24 America/Argentina/Buenos_Aires",
+        "freezes": "2028-02-29..2028-02-29,2026-12-20..2027-01-02",
     },
     "longest names, canary, NAT gateway, no gate": {
         "app_name": LONGEST_APP,
@@ -41,8 +45,9 @@ FEW: dict[str, dict[str, Any]] = {
             "test": {"cpu": 1024, "memory": 4096, "egress": "nat_gateway", "deployment_strategy": "canary"},
             "live": {"min_tasks": 4, "max_tasks": 40, "spot": True, "log_retention_days": 365},
         },
+        "approval": "every",
     },
-    "existing VPC": {"environments": "dev,live", "customize": True, **EXISTING},
+    "existing VPC": {"environments": "dev,live", "customize": True, "approval": "none", "freezes": FREEZE, **EXISTING},
     "production in an existing VPC": {
         "environments": "dev,live",
         "customize": True,
@@ -71,6 +76,9 @@ _PARAMETERS: dict[str, list[Any]] = {
     "vpc": list(_VPCS),
     "log_retention_days": [1, 3653],
     "notification_email": ["", "team@example.com"],
+    "approval": ["none", "production", "every"],
+    "windows": ["", "MON-SUN 00-24 UTC"],
+    "freezes": ["", FREEZE],
 }
 
 

@@ -94,6 +94,9 @@ sensible = st.fixed_dictionaries(
             ),
         ),
         "notification_email": st.sampled_from(["", "team@example.com"]),
+        "approval": st.sampled_from(["none", "production", "every"]),
+        "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
+        "freezes": st.sampled_from(["", "2026-12-20..2027-01-02", "2027-02-29..2027-03-01"]),
         "environment_overrides": overrides,
     },
 ).map(lambda answers: with_production({**answers, **answers.pop("network", {}), **answers.pop("reviews", {})}))
@@ -109,7 +112,8 @@ careless = st.builds(
                 "app_name", "aws_region", "environments", "production", "cpu", "memory", "scan_gate",
                 "deployment_strategy", "customize", "description", "aws_account_id", "architecture", "egress",
                 "vpc_id", "public_subnet_ids", "private_subnet_ids", "vpc_cidr", "log_retention_days",
-                "pull_request_approvals", "reviewers", "notification_email", "environment_overrides",
+                "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
+                "windows", "freezes",
             ]
         ),
         anything,

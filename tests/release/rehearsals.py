@@ -41,7 +41,7 @@ def small_service(root: Path, application: str = APPLICATION, **answers: Any) ->
     for path in sorted((root / "app").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     smoke_test = root / "config" / "scripts" / "smoke_test.py"
-    shorter = smoke_test.read_text().replace("default=3,", "default=0.1,").replace("default=300,", "default=30,")
+    shorter = smoke_test.read_text().replace("default=0.25,", "default=0.1,").replace("default=300,", "default=30,")
     assert shorter.count("default=0.1,") == shorter.count("default=30,") == 1
     smoke_test.write_text(shorter)
     git("init", "-q", "-b", "main", cwd=root)

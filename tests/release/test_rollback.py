@@ -101,6 +101,9 @@ def test_an_earlier_release_is_released_again(service: Path, wire: Wire) -> None
     made = {call for call in wire.calls if not call.startswith("sts:")}
     # All executions, and those that have succeeded in the stage.
     assert wire.calls.count("codepipeline:ListPipelineExecutions") == 2
+    # The stage has no plan: the rollback enters it before the transition is disabled.
+    order = [wire.calls.index(f"codepipeline:{name}") for name in ("RollbackStage", "DisableStageTransition")]
+    assert order == sorted(order)
     assert transition(app, "Prod")["disabledReason"] == "scaffold rollback"
     assert f"{app}/prod rolls back to v1 in local AWS" in text(rolled)
     assert any(line.startswith("The transition into the stage Prod is disabled") for line in describe(rolled.plan))

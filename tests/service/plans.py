@@ -169,6 +169,10 @@ class Production:
         """Run plan_check.py."""
         return self._run("plan_check.py", [], STATE=state)
 
+    def enter(self, state: str, freezes: str) -> subprocess.CompletedProcess[str]:
+        """Run entry_check.py."""
+        return self._run("entry_check.py", [], STATE=state, FREEZES=freezes)
+
     def _run(self, script: str, arguments: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
         output, errors = io.StringIO(), io.StringIO()
         given = {

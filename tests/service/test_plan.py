@@ -293,6 +293,31 @@ def test_a_release_that_is_approved_meanwhile_is_waited_for_and_planned_after(pr
     assert variables["SUMMARY"] == "alarms: update Topic"
 
 
+WINDOW = {"beforeEntryConditionState": {"latestExecution": {"status": "InProgress"}}}
+
+
+@pytest.mark.parametrize("waiting", [running("execution-1"), inbound("execution-1")])
+def test_an_older_release_that_waits_for_the_deployment_window_is_stopped(
+    production: Production, waiting: dict[str, Any]
+) -> None:
+    production.stages["Prod"] = waiting | WINDOW
+
+    def stop(_: dict[str, Any]) -> dict[str, Any]:
+        production.stages["Prod"] = running("execution-1", "Stopped")
+        return {}
+
+    production.faults["codepipeline:stop-pipeline-execution"] = stop
+    assert production.planned()["CHANGED"] == "no"
+    (request,) = production.requests("codepipeline:stop-pipeline-execution")
+    assert request["pipelineExecutionId"] == "execution-1"
+
+
+def test_a_newer_release_that_waits_for_the_deployment_window_is_not_stopped(production: Production) -> None:
+    production.stages["Prod"] = running("execution-3") | WINDOW
+    assert production.planned()["CHANGED"] == "no"
+    assert production.requests("codepipeline:stop-pipeline-execution") == []
+
+
 @pytest.mark.parametrize("approval", [running("execution-1", "Succeeded"), running("execution-3"), {}])
 def test_a_release_that_is_approved_before_it_is_stopped_goes_on(
     production: Production, approval: dict[str, Any]

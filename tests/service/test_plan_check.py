@@ -76,6 +76,15 @@ def test_a_plan_that_knows_nothing_of_a_stack_stops_the_release(production: Prod
     closed(production.check(state), CLOSED_BY_CHANGE, production.name("alarms"))
 
 
+def test_the_entry_check_compares_too(production: Production) -> None:
+    state = production.planned()["STATE"]
+    assert "Entry check open" in production.enter(state, "2020-01-01..2020-01-02").stdout
+    frozen = production.enter(state, "2020-01-01..2099-12-31")
+    assert (frozen.returncode, frozen.stdout.count("Plan check open")) == (1, 1)
+    by_hand(production, "alarms")
+    closed(production.enter(state, "2020-01-01..2099-12-31"), CLOSED_BY_CHANGE, production.name("alarms"))
+
+
 def test_a_rollback_is_not_compared(production: Production) -> None:
     state = production.planned()["STATE"]
     by_hand(production, "alarms")

@@ -83,6 +83,7 @@ class Gate:
         self.folder = folder
         self.monkeypatch = monkeypatch
         self.policy_file = folder / "scan-policy.toml"
+        self.pauses: list[float] = []
         self.policy()
 
     def policy(self, threshold: str = "critical", more: str = "", minutes: float = 0.5) -> None:
@@ -104,10 +105,19 @@ class Gate:
         return [*words, "--poll-seconds", "0.01"]
 
     def run(
-        self, *answers: dict[str, Any], start: dict[str, Any] | None = None, earlier: dict[str, Any] | None = None
+        self,
+        *answers: dict[str, Any],
+        start: dict[str, Any] | None = None,
+        earlier: dict[str, Any] | None = None,
+        poll_seconds: float | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run the gate in this process with these responses of ECR; the last one repeats."""
+        """Run the gate in this process with these responses of ECR; the last one repeats.
+
+        Args:
+            poll_seconds: The pauses are noted and not made; None for short ones that are made.
+        """
         words = self.answers(*answers, start=start, earlier=earlier)
+        words += [] if poll_seconds is None else ["--poll-seconds", str(poll_seconds)]
         output, errors = io.StringIO(), io.StringIO()
         loaded = set(sys.modules)
         with (
@@ -118,6 +128,8 @@ class Gate:
             patch.setattr(sys, "argv", ["scan_gate", *words])
             patch.setattr(sys, "path", list(sys.path))
             patch.setattr(subprocess, "run", self.stand_in)
+            if poll_seconds is not None:
+                patch.setattr(time, "sleep", self.pauses.append)
             with pytest.raises(SystemExit) as ended:
                 runpy.run_path(str(self.service / "config/scripts/scan_gate"), run_name="__main__")
         for name in set(sys.modules) - loaded:
@@ -181,6 +193,10 @@ class TestBasicScans:
         done = gate.run(NOT_FOUND, state("PENDING"), state("IN_PROGRESS"), state("IN_PROGRESS"), basic("LOW"))
         opened(done)
         assert done.stdout.count("the scan is IN_PROGRESS") == 1
+
+    def test_it_asks_less_and_less_often_while_the_scan_runs(self, gate):
+        opened(gate.run(*[state("IN_PROGRESS")] * 6, basic(), poll_seconds=10))
+        assert gate.pauses == [1, 2, 4, 8, 10, 10]
 
     @pytest.mark.parametrize(
         ("threshold", "severity", "code"),
@@ -276,6 +292,10 @@ class TestEnhancedScans:
     def test_an_empty_list_passes_once_it_is_stable(self, gate, status):
         opened(gate.run(enhanced(status=status), start=ENHANCED_REGISTRY))
         assert len(gate.calls) == 2 + 6
+
+    def test_findings_that_may_be_incomplete_have_the_whole_time(self, gate):
+        opened(gate.run(state("PENDING"), enhanced("LOW"), start=ENHANCED_REGISTRY, poll_seconds=10))
+        assert gate.pauses == [1, 10, 10]
 
     def test_a_status_without_findings_is_not_enough(self, gate):
         gate.policy(minutes=0.005)

@@ -54,7 +54,7 @@ class Caller:
         """Create a role with these permissions, and assume it.
 
         Raises:
-            Undecided: Calls of roles are not checked here, as on local AWS.
+            Undecided: Calls of roles are not checked here, as on a local AWS where nothing runs.
         """
         owner = trust(arn=sandbox.arn("iam", "root", region=""))
         text = template({"Role": role(owner, *statements)}, Outputs={"Arn": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}}})

@@ -1,9 +1,9 @@
-"""The part of the AWS CLI that the scripts of builds need, for machines without the AWS CLI.
+"""The part of the AWS CLI that the scripts of builds need.
 
     aws SERVICE OPERATION [--OPTION VALUE…] [--query EXPRESSION] [--output json|text]
     aws SERVICE OPERATION --cli-input-json DOCUMENT --no-paginate [--output json]
 
-Anything else is an error that says so.
+Anything else is left to the machine's AWS CLI; where there is none, it is an error that says so.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import base64
 import datetime
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import botocore.session
@@ -28,37 +30,63 @@ _DOCUMENT = "cli-input-json"
 _FLAGS = ("no-paginate",)
 
 
+#: Values of these forms are read by the AWS CLI, from files or as JSON.
+_READ_BY_CLI = ("file://", "fileb://", "[", "{")
+
+#: Makes a client of a service; takes the name of the region too, which is None where the call names none.
+CreateClient = Callable[[str, str | None], Any]
+
+
 class Unknown(Exception):
     """The call is none of those that are known here."""
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a call prints, and its exit code."""
+
+    code: int
+    output: str = ""
+    error: str = ""
+
+
 def main() -> int:
-    """Run a call of the command line, and return the AWS CLI's exit code."""
+    """Run the call of this process's command line with its environment, and return the exit code."""
     words = sys.argv[1:]
     try:
-        return _call(words)
+        answer = call(words, lambda service, region: botocore.session.Session().create_client(service, region))
     except Unknown as error:
         print(f"aws {' '.join(words)}: {error}. Install the AWS CLI, 2.13 or newer.", file=sys.stderr)
         return 252
+    sys.stdout.write(answer.output)
+    sys.stderr.write(answer.error)
+    return answer.code
+
+
+def call(words: list[str], create_client: CreateClient) -> Answer:
+    """Make a call as the AWS CLI does.
+
+    Raises:
+        Unknown: It is none of those that are known here.
+    """
+    try:
+        return Answer(0, _call(words, create_client))
     except ClientError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 254
+        return Answer(254, error=f"\n{error}\n")
     except BotoCoreError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 255
+        return Answer(255, error=f"\n{error}\n")
 
 
-def _call(words: list[str]) -> int:
+def _call(words: list[str], create_client: CreateClient) -> str:
     if len(words) < 2 or words[0] not in _SERVICES:
         raise Unknown(f"only calls of {', '.join(_SERVICES)} work without the AWS CLI")
     service, operation, *rest = words
     options = _options(rest)
-    client: Any = botocore.session.Session().create_client(service, region_name=options.get("region", [None])[0])
+    client = create_client(service, options.get("region", [None])[0])
     if operation == "get-login-password":
         data = client.get_authorization_token()["authorizationData"]
         token = (data[0] if isinstance(data, list) else data)["authorizationToken"]
-        print(base64.b64decode(token).decode().partition(":")[2])
-        return 0
+        return base64.b64decode(token).decode().partition(":")[2] + "\n"
     names = {xform_name(name, "-"): name for name in client.meta.service_model.operation_names}
     if operation not in names:
         raise Unknown(f"there is no operation {operation}")
@@ -72,10 +100,13 @@ def _call(words: list[str]) -> int:
             given[members[name]] = _value(shape.members[members[name]], values)
         elif name not in _GLOBAL:
             raise Unknown(f"there is no option --{name}")
-    answer = getattr(client, xform_name(names[operation]))(**given)
+    method = xform_name(names[operation])
+    if client.can_paginate(method) and "no-paginate" not in options:
+        answer = client.get_paginator(method).paginate(**given).build_full_result()
+    else:
+        answer = getattr(client, method)(**given)
     answer.pop("ResponseMetadata", None)
-    _print(answer, options.get("query", [""])[0], options.get("output", ["json"])[0])
-    return 0
+    return _text(answer, options.get("query", [""])[0], options.get("output", ["json"])[0])
 
 
 def _options(words: list[str]) -> dict[str, list[str]]:
@@ -107,21 +138,33 @@ def _document(text: str) -> dict[str, Any]:
 
 
 def _value(shape: Shape, values: list[str]) -> Any:
+    if any(value.startswith(_READ_BY_CLI) for value in values):
+        raise Unknown("a value is read from a file or as JSON")
     if isinstance(shape, ListShape):
         return [_value(shape.member, [value]) for value in values]
+    if len(values) > 1:
+        raise Unknown("an option has several values")
     if isinstance(shape, StructureShape):
-        return dict(part.split("=", 1) for part in values[0].split(","))
-    return int(values[0]) if shape.type_name in ("integer", "long") else values[0]
+        parts = [part.partition("=") for part in values[0].split(",")]
+        if not all(name in shape.members and shape.members[name].type_name == "string" for name, _, _ in parts):
+            raise Unknown(f"{values[0]} is not known")
+        return {name: value for name, _, value in parts}
+    if shape.type_name in ("integer", "long"):
+        if not values[0].isdecimal():
+            raise Unknown(f"{values[0]} is not known")
+        return int(values[0])
+    if shape.type_name != "string":
+        raise Unknown(f"values of the type {shape.type_name} are not known")
+    return values[0]
 
 
-def _print(answer: Any, query: str, output: str) -> None:
+def _text(answer: Any, query: str, output: str) -> str:
     found = jmespath.search(query, answer) if query else answer
     if output == "json":
-        print(json.dumps(found, indent=4, default=_time))
-    elif output == "text" and (found is None or isinstance(found, (str, int, float))):
-        print("None" if found is None else found)
-    else:
-        raise Unknown(f"the output {output} of this result is not known")
+        return "" if found == {} else json.dumps(found, indent=4, default=_time) + "\n"
+    if output == "text" and (found is None or isinstance(found, (str, int, float))):
+        return f"{found}\n"
+    raise Unknown(f"the output {output} of this result is not known")
 
 
 def _time(value: Any) -> str:

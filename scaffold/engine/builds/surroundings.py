@@ -11,8 +11,10 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
+from scaffold.engine.builds.aws_server import AwsServer
 from scaffold.engine.containers.container_engine import ContainerEngine
 from scaffold.engine.credentials import AssumeRole
+from scaffold.engine.models import MODELS
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Surroundings:
         variables: Environment variables with which the commands of builds reach AWS and Git, and their PATH.
         downloads: Environment variables with which this machine's package managers reach their registries.
         engine: Builds images; without it, they are built without a container engine.
+        aws: Makes the AWS calls of builds; without it, the AWS CLI does.
         assume: Gives builds the credentials of their project's role; without it they have those of `variables`.
     """
 
@@ -33,6 +36,7 @@ class Surroundings:
     variables: Mapping[str, str]
     downloads: Mapping[str, str] = field(default_factory=dict)
     engine: ContainerEngine | None = None
+    aws: AwsServer | None = None
     assume: AssumeRole | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -45,7 +49,9 @@ class Surroundings:
     def client(self, service: str, region: str) -> Any:
         """A client of AWS, with nothing of the machine's AWS settings."""
         with self._lock:  # Sessions may not be shared by threads.
-            return botocore.session.Session().create_client(
+            session = botocore.session.Session()
+            session.register_component("data_loader", MODELS)
+            return session.create_client(
                 service,
                 region_name=region,
                 endpoint_url=self.endpoint,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from scaffold.engine.builds.surroundings import Surroundings
 
+_AWS_CLIENT = str(Path(__file__).with_name("aws_client.py"))
 _PARENT = str(Path(__file__).resolve().parents[3])
 
 
@@ -36,12 +37,23 @@ def install(folder: Path, surroundings: Surroundings) -> Path:
     # In a file, since the commands of a build do not get them, as a container would not.
     settings.write_text(json.dumps(known | ({"engine": engine.document()} if engine else {})))
     module = "scaffold.engine.containers.docker" if engine else "scaffold.engine.images.docker"
-    _write(programs / "docker", f"{_module(module)} {shlex.quote(str(docker))}")
-    own = aws_cli(surroundings.variables["PATH"])
-    _write(programs / "aws", shlex.quote(own) if own else _module("scaffold.engine.builds.aws_command"))
+    _write(programs / "docker", shlex.join([*_module(module), str(docker)]))
+    _write(programs / "aws", shlex.join(_aws(surroundings)))
     for name in ("python3", "python"):
         _write(programs / name, shlex.quote(sys.executable))
     return programs
+
+
+def _aws(surroundings: Surroundings) -> list[str]:
+    if surroundings.aws is None:
+        return aws_program(surroundings.variables["PATH"])
+    return [sys.executable, "-I", "-S", _AWS_CLIENT, str(surroundings.aws.port)]
+
+
+def aws_program(path: str) -> list[str]:
+    """The command that makes AWS calls: the machine's AWS CLI if it can reach local AWS, otherwise a part of it."""
+    own = aws_cli(path)
+    return [own] if own else _module("scaffold.engine.builds.aws_command")
 
 
 # The first versions that read AWS_ENDPOINT_URL; an older one would call AWS.
@@ -69,10 +81,10 @@ def _downloads(surroundings: Surroundings) -> dict[str, object]:
     return {"downloads": dict(surroundings.downloads), "path": surroundings.variables["PATH"]}
 
 
-def _module(name: str) -> str:
+def _module(name: str) -> list[str]:
     """The command that runs a module of this package, whatever variables a build sets for Python."""
     program = f"import sys; sys.path.insert(0, {_PARENT!r}); from {name} import main; sys.exit(main())"
-    return f"{shlex.quote(sys.executable)} -I -c {shlex.quote(program)}"
+    return [sys.executable, "-I", "-c", program]
 
 
 def _write(path: Path, command: str) -> None:

@@ -10,12 +10,9 @@ import boto3  # type: ignore[import-untyped]
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.loaders import Loader
 
 from scaffold.engine.credentials import Credentials
-
-#: The models of AWS's APIs, which all sessions share: each role has a session, and reading the models takes time.
-_MODELS = Loader()
+from scaffold.engine.models import MODELS
 
 
 class Clients:
@@ -29,7 +26,7 @@ class Clients:
     def __init__(self, endpoint: str, credentials: Credentials) -> None:
         self.endpoint = endpoint
         core = botocore.session.get_session()
-        core.register_component("data_loader", _MODELS)
+        core.register_component("data_loader", MODELS)
         keys = credentials.access_key, credentials.secret_key, credentials.token or None
         self._session = boto3.session.Session(*keys, botocore_session=core)
         self._lock = threading.Lock()

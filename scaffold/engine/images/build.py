@@ -160,7 +160,7 @@ class Builder:
             case "RUN":
                 place = Place(
                     *(tree, settings.directory, variables, _owner(settings.user)),
-                    *(self._node, self._downloads, self._cache),
+                    *(self._node, self._downloads, self._cache, self._say),
                 )
                 run(instruction.rest, place)
             case "ENV":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +29,8 @@ class Place:
 
     Attributes:
         downloads: Environment variables with which npm reaches its registry on this machine.
-        cache: The folder of npm's cache.
+        cache: The folder of npm's cache, and of what it has installed.
+        say: Takes progress, a line each.
     """
 
     tree: Tree
@@ -36,6 +40,7 @@ class Place:
     node: Node
     downloads: Mapping[str, str]
     cache: Path
+    say: Callable[[str], None]
 
 
 def run(text: str, place: Place) -> None:
@@ -101,11 +106,43 @@ def _install(flags: list[str], place: Place) -> list[Path]:
         "npm_config_cache": str(place.cache),
         "npm_config_update_notifier": "false",
     }
+    before = place.tree.below(directory)
+    installed = place.cache / "installed" / _key(flags, before, environment, place)
+    if installed.exists():
+        place.say("CACHED npm ci")
+        shutil.rmtree(modules, ignore_errors=True)
+        shutil.copytree(installed, modules, symlinks=True, copy_function=os.link)
+        return place.tree.below(modules)
     words = [*place.node.npm, "ci", *flags, "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
     done = subprocess.run(words, cwd=directory, env=environment, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise BuildFailed(f"npm ci: exit code {done.returncode}")
-    return place.tree.below(modules) if modules.exists() else []
+    if not modules.exists():
+        return []
+    added = place.tree.below(modules)
+    if {*place.tree.below(directory)} == {*before, *added}:  # Workspaces have folders of their own.
+        _keep(modules, installed)
+    return added
+
+
+def _key(flags: list[str], before: list[Path], environment: Mapping[str, str], place: Place) -> str:
+    """What the result of `npm ci` depends on, as in the cache of Docker's layers: the files before it, and its call."""
+    found = hashlib.sha256(repr((place.node.version, flags, sorted(environment.items()))).encode())
+    for path in before:
+        found.update(repr((place.tree.inside(path), path.lstat().st_mode)).encode())
+        if path.is_symlink():
+            found.update(os.fsencode(path.readlink()))
+        elif path.is_file():
+            found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def _keep(modules: Path, installed: Path) -> None:
+    """Keep what was installed for other builds. The files are the same on disk, since nothing writes into them."""
+    installed.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=installed.parent) as folder, suppress(OSError):  # Another build was faster.
+        shutil.copytree(modules, f"{folder}/node_modules", symlinks=True, copy_function=os.link)
+        Path(folder, "node_modules").rename(installed)
 
 
 def _make(words: list[str], place: Place) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,28 @@ class Draft:
     Args:
         given: Answers from the command line and files.
         destination: The service's folder; None if it will be named after the answer to app_name.
+        recorded: The answers file of a service that is updated.
+
+    Attributes:
+        dropped: Recorded answers that the kit does not accept any more, with the reason.
     """
 
-    def __init__(self, template: Template, given: Mapping[str, Any], destination: Path | None) -> None:
+    def __init__(
+        self,
+        template: Template,
+        given: Mapping[str, Any],
+        destination: Path | None,
+        recorded: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.dropped: dict[str, str] = {}
         self._template = template
         self._named_after_app = destination is None
         self._worker = worker = template.worker(destination or template.folder / "absent", given)
         worker.answers = AnswersMap(
-            init=worker.data, metadata=worker.template.metadata, external=worker._external_data()
+            init=worker.data,
+            metadata=worker.template.metadata,
+            last=dict(recorded or {}),
+            external=worker._external_data(),
         )
 
     @property
@@ -60,6 +74,16 @@ class Draft:
             raise malformed(name, str(first["loc"][0]), first["msg"]) from error
         return Question(question, self.without_secrets)
 
+    def check_recorded(self, question: Question) -> None:
+        """Drop the recorded answer to a question that does not accept it any more, as Copier does."""
+        if question.name not in self._map.last:
+            return
+        try:
+            question.parse(self._map.last[question.name])
+        except AnswerRefused as refused:
+            del self._map.last[question.name]
+            self.dropped[question.name] = refused.reason
+
     def put(self, name: str, value: Any) -> None:
         """Record a parsed answer."""
         self._map.user[name] = value
@@ -85,7 +109,9 @@ class Draft:
             self.put(question.name, value)
 
     def discard(self, name: str) -> None:
-        """Discard the answer that was given to a question."""
+        """Discard the answer that was given to a question, or recorded."""
+        self._map.last.pop(name, None)
+        self.dropped.pop(name, None)
         self._map.init.pop(name, None)
         self._worker.data.pop(name, None)
 
@@ -94,8 +120,11 @@ class Draft:
         other = copy.copy(self)
         other._worker = copy.copy(self._worker)
         other._worker.data = dict(self._worker.data)
-        other._worker.answers = replace(self._map, user=dict(self._map.user), init=dict(self._map.init))
+        other._worker.answers = replace(
+            self._map, user=dict(self._map.user), init=dict(self._map.init), last=dict(self._map.last)
+        )
         other._worker.answers.hidden = set(self._map.hidden)
+        other.dropped = dict(self.dropped)
         return other
 
     @property
@@ -119,6 +148,10 @@ class Draft:
         remembered = self._worker._answers_to_remember()
         return {name: remembered[name] for name in self._template.entries if name in remembered}
 
+    def skips_if_exists(self) -> Callable[[Path], bool]:
+        """A function that says whether the kit leaves a file as it is where it exists already."""
+        return self._template.skips_if_exists(self._map)
+
     def without_secrets(self, text: str, *more: Any) -> str:
         """The message, or nothing if it contains the answer to a secret question.
 
@@ -130,13 +163,16 @@ class Draft:
         flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
         return "" if any(str(value) in text for value in flat if str(value) and value is not None) else text
 
-    def render(self, destination: Path) -> None:
+    def render(self, destination: Path, exclude: Sequence[str] = ()) -> None:
         """Generate the files from answers that are complete.
+
+        Args:
+            exclude: Patterns of files to leave out, beside those of the kit.
 
         Raises:
             CopierError, jinja2.TemplateError, ValueError, OSError: As Copier raises them.
         """
-        self._template.render(self._map, self._worker.data, destination)
+        self._template.render(self._map, self._worker.data, destination, exclude)
 
     def _answered(self) -> list[str]:
         return [name for name in self._template.entries if name in self._map.user]

@@ -27,17 +27,17 @@ except ImportError as error:
 # Methods, properties and dataclass fields.
 USED = {
     (_main, "Worker"): (
-        *("src_path", "dst_path", "vcs_ref", "data", "settings", "defaults", "quiet", "answers"),
+        *("src_path", "dst_path", "vcs_ref", "data", "settings", "defaults", "quiet", "exclude", "answers"),
         *("template", "jinja_env", "run_copy", "_ask", "_check_unsafe", "_external_data", "_render_context"),
-        *("_answers_to_remember", "_sync_git_index_executable_bit"),
+        *("_answers_to_remember", "_sync_git_index_executable_bit", "match_skip"),
     ),
     (_settings, "SettingsModel"): ("model_fields",),
     (_template, "Template"): (
         *("url", "ref", "vcs", "local_abspath", "commit", "commit_hash", "git_index_modes", "metadata"),
-        *("questions_data", "secret_questions"),
+        *("questions_data", "secret_questions", "exclude", "_raw_config"),
     ),
     (_types, "MISSING"): (),
-    (_user_data, "AnswersMap"): ("user", "init", "metadata", "external", "hidden", "hide", "combined"),
+    (_user_data, "AnswersMap"): ("user", "init", "last", "metadata", "external", "hidden", "hide", "combined"),
     (_user_data, "Question"): (
         *("var_name", "answers", "context", "jinja_env", "settings", "help", "secret", "multiselect", "validator"),
         *("get_when", "get_ask", "get_default", "get_type_name", "get_multiline", "get_placeholder", "cast_answer"),

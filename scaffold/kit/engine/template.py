@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from copier import load_settings
-from copier.errors import SettingsError
+from copier.errors import SettingsError, UnsafeTemplateError
 from jinja2.meta import find_undeclared_variables
 
 from scaffold.core.errors import ScaffoldError
@@ -22,7 +22,8 @@ class AnsweredWorker(Worker):
     """Copier's worker, for answers that are complete already and a folder that is in no repository."""
 
     def _ask(self) -> None:
-        self.answers.external = self._external_data()
+        if not self.answers.last:  # An update reads external data from the service, as its questions do.
+            self.answers.external = self._external_data()
 
     def _sync_git_index_executable_bit(self, dst_relpath: Path, src_mode: int) -> None:
         """Do nothing: Copier would run Git for each file, to look for an index that the new folder does not have."""
@@ -56,14 +57,19 @@ class Template:
             ) from error
         self._settings = SettingsModel(defaults=dict(settings.defaults), trust=set(settings.trust))
 
-    def load(self) -> None:
+    def load(self, *, migrations: bool = True) -> None:
         """Read `copier.yml`.
+
+        Args:
+            migrations: Accept migrations, which are code that an update would have to run.
 
         Raises:
             CopierError: It is malformed, needs a newer Copier, or an extension that is not installed.
             UnsafeTemplateError: It runs code of its own, and the user's settings do not trust the kit.
         """
         self._new_worker(self._folder, {})._check_unsafe("copy")
+        if not migrations and self._template._raw_config.get("_migrations"):
+            raise UnsafeTemplateError(["migrations"])
         _ = (self.entries, self.secrets, self._environment)
 
     @property
@@ -86,18 +92,33 @@ class Template:
         text = self.entries[name].get(field)
         return find_undeclared_variables(self._environment.parse(text)) if isinstance(text, str) else set()
 
-    def render(self, answers: AnswersMap, data: Mapping[str, Any], destination: Path) -> None:
+    @property
+    def exclude(self) -> tuple[str, ...]:
+        """Patterns of files that are not generated."""
+        return tuple(self._template.exclude)
+
+    def skips_if_exists(self, answers: AnswersMap) -> Callable[[Path], bool]:
+        """A function that says whether the kit leaves a file as it is where it exists already."""
+        worker = self.worker(self._folder / "absent", {})
+        worker.answers = answers
+        return worker.match_skip
+
+    def render(
+        self, answers: AnswersMap, data: Mapping[str, Any], destination: Path, exclude: Sequence[str] = ()
+    ) -> None:
         """Generate the files.
 
         Args:
             answers: The values of all questions.
             data: The answers that were given without a prompt.
             destination: The folder to create.
+            exclude: Patterns of files to leave out, beside those of the kit.
 
         Raises:
             CopierError, jinja2.TemplateError, ValueError, OSError: As Copier raises them.
         """
         worker = self.worker(destination, data)
+        worker.exclude = exclude
         worker.answers = answers
         # The `yield` tag in a path takes effect while the path is compiled, so paths are compiled at each use.
         vars(self._environment).pop("from_string", None)

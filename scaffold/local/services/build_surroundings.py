@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from pathlib import Path
 
+from scaffold.engine.builds.aws_server import AwsServer
 from scaffold.engine.builds.surroundings import Surroundings
+from scaffold.engine.builds.tools import aws_program
 from scaffold.engine.containers.container_engine import ContainerEngine
 from scaffold.engine.credentials import AssumeRole
+from scaffold.engine.models import MODELS
 from scaffold.local.downloads import DOWNLOADS
 from scaffold.local.protocol import ACCOUNT
 
@@ -41,7 +45,8 @@ def surroundings(
         "LANG": "C.UTF-8",
         "PATH": os.pathsep.join([str(state / "bin"), os.environ.get("PATH", os.defpath)]),
     }
-    return Surroundings(root, ACCOUNT, endpoint, variables, downloads(), engine, assume)
+    aws = AwsServer(MODELS, functools.partial(aws_program, variables["PATH"]))
+    return Surroundings(root, ACCOUNT, endpoint, variables, downloads(), engine, aws, assume)
 
 
 def downloads() -> dict[str, str]:

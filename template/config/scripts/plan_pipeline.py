@@ -40,14 +40,14 @@ class Pipeline:
         return _runs(self._free_stages(pause)[self.stage])
 
     def stop_older_approvals(self, commit: str, pause: Callable[[], None]) -> object:
-        """Stop the older releases that wait for the approval of this environment: this one has all of their commits.
+        """Stop the older releases that wait to enter this environment's stages: this one has all of their commits.
 
         Args:
             commit: The commit of this release.
             pause: As in `wait_for_turn`.
 
         Returns:
-            As `wait_for_turn`: from then on, only this release or a newer one is approved.
+            As `wait_for_turn`: from then on, only this release or a newer one is approved and enters the stage.
         """
         while True:
             stages = self._free_stages(pause)
@@ -57,7 +57,7 @@ class Pipeline:
             if not older:
                 return _runs(stages[self.stage])
             for execution in older:
-                # It may have been approved since: what has begun in production is not abandoned.
+                # It may have entered the stage since: what has begun in production is not abandoned.
                 if execution in self._waiting(self._stages()):
                     self._stop(execution, commit)
             pause()
@@ -68,9 +68,11 @@ class Pipeline:
         while True:
             stages = self._stages()
             state = stages[self.stage]
-            # A release that waits for a disabled transition may wait for days.
+            # A release that waits for a disabled transition or a deployment window may wait for days.
             enabled = state.get("inboundTransitionState", {}).get("enabled", True)
             occupant = next(self._others(state if enabled else {**state, "inboundExecutions": []}), "")
+            if _waits_for_window(state):
+                occupant = ""
             if not occupant:
                 return stages
             if occupant != told:
@@ -79,8 +81,10 @@ class Pipeline:
             pause()
 
     def _waiting(self, stages: dict[str, dict[str, Any]]) -> list[str]:
-        """The other executions that wait for the approval of this environment."""
-        return list(self._others(stages[f"Approve-{self.stage}"]))
+        """The other executions that wait for the approval or the deployment window of this environment."""
+        state = stages[self.stage]
+        before = [stages[f"Approve-{self.stage}"], *([state] if _waits_for_window(state) else [])]
+        return [execution for one in before for execution in self._others(one)]
 
     def _others(self, state: dict[str, Any]) -> Iterator[str]:
         """The other executions that are in a stage, or wait to enter it."""
@@ -91,7 +95,7 @@ class Pipeline:
 
     def _stop(self, execution: str, commit: str) -> None:
         reason = f"The newer release {self.execution} of commit {commit} replaces it."[:LONGEST_REASON]
-        print(f"Stopping the release {execution}, which waits for approval: {reason}", flush=True)
+        print(f"Stopping the release {execution}, which waits to enter {self.stage}: {reason}", flush=True)
         chosen = {"pipelineName": self.name, "pipelineExecutionId": execution}
         try:
             call("codepipeline", "stop-pipeline-execution", **chosen, abandon=True, reason=reason)
@@ -128,3 +132,9 @@ class Pipeline:
 def _runs(state: dict[str, Any]) -> object:
     """What a stage has run last."""
     return [one.get("latestExecution", {}) for one in (state, *state.get("actionStates", []))]
+
+
+def _waits_for_window(state: dict[str, Any]) -> bool:
+    """Whether a release waits for the condition before a stage: nothing of the stage has begun."""
+    condition = state.get("beforeEntryConditionState", {}).get("latestExecution", {})
+    return bool(condition.get("status") == "InProgress")

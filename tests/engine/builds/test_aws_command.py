@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from scaffold.engine.builds import tools
+from scaffold.engine.builds import aws_client, tools
+from scaffold.engine.builds.aws_server import AwsServer
+from scaffold.engine.models import MODELS
 from scaffold.local.environment import LocalAws
 from tests.fork_server import programs
 
@@ -34,6 +38,70 @@ def call(aws: LocalAws, program: Path) -> Call:
         return subprocess.run([program, *words], env=environment, capture_output=True, text=True, check=False)
 
     return run
+
+
+@pytest.fixture
+def build_call(aws: LocalAws) -> Iterator[Call]:
+    """Makes calls as a build does, whose AWS CLI repeats its arguments."""
+    names = ("ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "DEFAULT_REGION")
+    of_build = {f"AWS_{name}": aws.variables[f"AWS_{name}"] for name in names}
+    server = AwsServer(MODELS, lambda: ["/bin/echo", "cli"])
+
+    def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-I", "-S", aws_client.__file__, str(server.port), *words]
+        return subprocess.run(command, env=of_build | variables, capture_output=True, text=True, check=False)
+
+    yield run
+    server.close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cloudformation", "validate-template", "--template-body", "Resources: {T: {Type: 'AWS::SNS::Topic'}}"),
+        ("cloudformation", "get-stack-policy", "--stack-name", "like-the-cli"),
+        ("cloudformation", "delete-change-set", "--stack-name", "like-the-cli", "--change-set-name", "none"),
+        ("cloudformation", "get-template", "--cli-input-json", '{"StackName": "like-the-cli"}', "--no-paginate"),
+        ("cloudformation", "describe-stacks", "--stack-name", "no-such-stack"),
+        ("ecr", "describe-repositories", "--query", "length(repositories)", "--output", "text"),
+        ("ecr", "describe-images", "--repository-name", "none", "--image-ids", "imageTag=1"),
+    ],
+)
+def test_builds_get_what_the_aws_cli_prints(aws, client, build_call, path_with_aws_cli, words):
+    cli = shutil.which("aws", path=path_with_aws_cli)
+    if cli is None:
+        pytest.skip("the AWS CLI is not installed")
+    cloudformation = client("cloudformation")
+    template = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    if not any(stack["StackName"] == "like-the-cli" for stack in cloudformation.describe_stacks()["Stacks"]):
+        cloudformation.create_stack(StackName="like-the-cli", TemplateBody=template)
+    expected = subprocess.run(
+        [cli, *words], env={**os.environ, **aws.variables}, capture_output=True, text=True, check=False
+    )
+    done = build_call(*words)
+    # The first version ends with 255 where the second one does with 254.
+    assert (done.returncode == 0, done.stdout.strip()) == (expected.returncode == 0, expected.stdout.strip())
+    assert done.stderr.strip() == re.sub(r"^aws: \[ERROR\]: ", "", expected.stderr.strip())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("s3", "ls"),
+        ("cloudformation", "validate-template", "--template-body", "file://template.yaml"),
+        ("ecr", "describe-images", "--repository-name", "a", "--image-ids", '[{"imageTag": "1"}]'),
+        ("ecr", "describe-images", "--repository-name", "a", "--max-items", "1"),
+        ("ecr", "describe-repositories", "--output", "table"),
+    ],
+)
+def test_other_calls_of_builds_are_made_by_the_aws_cli(build_call, words):
+    done = build_call(*words)
+    assert (done.returncode, done.stdout) == (0, f"cli {' '.join(words)}\n")
+
+
+@pytest.mark.parametrize("variables", [{"AWS_PROFILE": "other"}, {"AWS_ACCESS_KEY_ID": ""}])
+def test_calls_with_other_settings_are_made_by_the_aws_cli(build_call, variables):
+    assert build_call("ecr", "describe-repositories", **variables).stdout == "cli ecr describe-repositories\n"
 
 
 def test_the_calls_of_the_build_scripts(aws, client, call):

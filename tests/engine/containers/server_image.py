@@ -10,6 +10,8 @@ from scaffold.engine.images.registry import Repository
 from tests.engine.containers.conftest import base_name
 from tests.engine.tasks.test_running import Account
 
+PROGRAM = "server.js"
+
 _HOST = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
 _SERVER = """
 const http = require('node:http'), fs = require('node:fs'), os = require('node:os');
@@ -32,9 +34,9 @@ process.on('SIGTERM', () => { console.log('stopping'); process.exit(0); });
 
 def push_to(account: Account, engine: ContainerEngine, folder: Path) -> str:
     """Push it, and return its name in task definitions. The engine does not keep it."""
-    (folder / "main.js").write_text(_SERVER)
-    entry = '["node", "main.js"]'
-    (folder / "Dockerfile").write_text(f"FROM {base_name()}\nWORKDIR /app\nCOPY main.js ./\nENTRYPOINT {entry}\n")
+    (folder / PROGRAM).write_text(_SERVER)
+    entry = f'["node", "{PROGRAM}"]'
+    (folder / "Dockerfile").write_text(f"FROM {base_name()}\nWORKDIR /app\nCOPY {PROGRAM} ./\nENTRYPOINT {entry}\n")
     image = engine.own_name("server")
     engine.run("build", "--network=host", "--tag", image, folder)
     token = account.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]

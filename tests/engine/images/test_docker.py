@@ -115,6 +115,16 @@ def test_a_task_can_unpack_and_start_it(docker, app, local, tmp_path):
     assert done.stdout.startswith("started")
 
 
+def test_packages_are_installed_once_for_the_same_files(docker, app):
+    words = ("buildx", "build", "--target", "dependencies", "--load", "--tag", "one:1", app)
+    assert "CACHED" not in docker(*words).stderr
+    done = docker(*words)
+    succeeded(done)
+    assert "CACHED npm ci" in done.stderr
+    (app / "package.json").write_text((app / "package.json").read_text() + "\n")
+    assert "CACHED" not in docker(*words).stderr
+
+
 @pytest.mark.slow
 def test_the_same_files_give_the_same_digest(docker, app, local):
     ecr = repository(local, "same")

@@ -56,7 +56,7 @@ def main() -> int:
     parser.add_argument("--repository", required=True, help="name of the ECR repository")
     parser.add_argument("--digest", required=True, help="digest of the image, sha256:...")
     parser.add_argument("--policy", required=True, type=Path, help="the policy file (TOML)")
-    parser.add_argument("--poll-seconds", type=float, default=10, help="seconds between two requests (10)")
+    parser.add_argument("--poll-seconds", type=float, default=10, help="most seconds between two requests (10)")
     arguments = parser.parse_args()
     try:
         return run(arguments)

@@ -21,6 +21,9 @@ FINISHED = ("COMPLETE", "ACTIVE")
 STEADY_LOOKS = 3
 STEADY_LOOKS_WHEN_EMPTY = 6
 
+# A scan often takes a few seconds: the first requests follow each other sooner, as long as it runs.
+FIRST_PAUSE_SECONDS = 1.0
+
 
 def wait_for_findings(
     image: Image, policy: Policy, poll_seconds: float, sleep: Callable[[float], None]
@@ -30,7 +33,7 @@ def wait_for_findings(
     Args:
         image: The image to scan.
         policy: The timeout and the threshold.
-        poll_seconds: The seconds between two requests.
+        poll_seconds: The seconds between two requests, and the most while the scan runs.
         sleep: The function that waits between them.
 
     Raises:
@@ -40,7 +43,7 @@ def wait_for_findings(
     started = _start(image)
     deadline = time.monotonic() + policy.timeout_minutes * 60
     previous: Scan | None = None
-    looks, said = 0, ""
+    looks, said, pause = 0, "", min(FIRST_PAUSE_SECONDS, poll_seconds)
     while True:
         scan = image.scan()
         looks = looks + 1 if scan == previous else 1
@@ -54,9 +57,12 @@ def wait_for_findings(
         if missing != said:
             print(f"Waiting: {missing}", flush=True)
             said = missing
-        if time.monotonic() + poll_seconds > deadline:
+        if scan is not None and scan.status not in WAITING:
+            pause = poll_seconds
+        if time.monotonic() + pause > deadline:
             raise GateClosed(f"The scan timed out after {policy.timeout_minutes:g} minutes: {missing}.")
-        sleep(poll_seconds)
+        sleep(pause)
+        pause = min(2 * pause, poll_seconds)
 
 
 def _start(image: Image) -> bool:

@@ -1,0 +1,118 @@
+"""Answers the `aws` of builds in this process, where the models of AWS's APIs are read already."""
+
+from __future__ import annotations
+
+import functools
+import json
+import socketserver
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+from botocore.loaders import Loader
+
+from scaffold.engine.builds import aws_command
+
+#: What the engine sets or a script of the kit does. With any other variable of the AWS CLI, the call is left to it.
+_KNOWN = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONFIG_FILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_ENDPOINT_URL",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_MAX_ATTEMPTS",
+    "AWS_PAGER",
+    "AWS_REGION",
+    "AWS_RETRY_MODE",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SHARED_CREDENTIALS_FILE",
+}
+_NEEDED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION")
+_RETRY_MODE, _ATTEMPTS = "standard", "3"
+_CLIENTS = 64
+
+
+class AwsServer:
+    """Listens on a port of this machine. A call is made with the credentials that come with it.
+
+    Args:
+        models: The models of AWS's APIs.
+        program: Gives the command that makes the calls that are not known here.
+    """
+
+    def __init__(self, models: Loader, program: Callable[[], Sequence[str]]) -> None:
+        self._clients = functools.lru_cache(_CLIENTS)(functools.partial(_client, models))
+        self._program = program
+        self._lock = threading.Lock()
+        answer = self._answer
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                given = json.loads(self.rfile.readline())
+                with suppress(OSError):  # The build was stopped.
+                    self.wfile.write(json.dumps(answer(given["words"], given["variables"])).encode())
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True, name="aws-of-builds").start()
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        return int(self._server.server_address[1])
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _answer(self, words: list[str], variables: dict[str, str]) -> Mapping[str, Any]:
+        try:
+            if not all(variables.get(name) for name in _NEEDED) or variables.keys() - _KNOWN:
+                raise aws_command.Unknown("it is called with other settings than those of a build")
+            return asdict(aws_command.call(words, functools.partial(self._client, variables)))
+        except aws_command.Unknown:
+            return {"program": list(self._program())}
+
+    def _client(self, variables: Mapping[str, str], service: str, region: str | None) -> Any:
+        with self._lock:  # Making a client is not thread-safe.
+            return self._clients(
+                service,
+                region or variables["AWS_DEFAULT_REGION"],
+                variables["AWS_ENDPOINT_URL"],
+                variables["AWS_ACCESS_KEY_ID"],
+                variables["AWS_SECRET_ACCESS_KEY"],
+                variables.get("AWS_SESSION_TOKEN"),
+                variables.get("AWS_RETRY_MODE", _RETRY_MODE),
+                int(variables.get("AWS_MAX_ATTEMPTS", _ATTEMPTS)),
+            )
+
+
+def _client(
+    models: Loader,
+    service: str,
+    region: str,
+    endpoint: str,
+    access_key: str,
+    secret_key: str,
+    token: str | None,
+    retry_mode: Any,
+    attempts: int,
+) -> Any:
+    session = botocore.session.Session()
+    session.register_component("data_loader", models)
+    return session.create_client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        aws_session_token=token,
+        config=Config(proxies={}, retries={"mode": retry_mode, "total_max_attempts": attempts}),
+    )

@@ -1,0 +1,57 @@
+"""What has to follow an update, beside the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scaffold.service.stack_kinds import STACK_KINDS, Deployer
+
+_APPROVAL_RULE = "config/policies/approval-rule.json"
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """What has to follow.
+
+    Attributes:
+        deploy: Whether `scaffold deploy` has to follow the merge to main.
+        new_environments: Environments whose stacks it prepares.
+        removed_environments: Environments whose stacks stay until they are deleted.
+    """
+
+    deploy: bool
+    new_environments: tuple[str, ...]
+    removed_environments: tuple[str, ...]
+
+
+def follow_up(before: Mapping[str, Any], after: Mapping[str, Any], changed: Collection[str]) -> FollowUp:
+    """Find out what has to follow.
+
+    Args:
+        before: The answers before the update.
+        after: The answers after it.
+        changed: The changed files of the service.
+    """
+    old, new = _environments(before), _environments(after)
+    added = tuple(name for name in new if name not in old)
+    removed = tuple(name for name in old if name not in new)
+    protection = bool(old) and before.get("production") != after.get("production")
+    by_hand = any(_is_deployed_by_person(path) for path in changed)
+    return FollowUp(by_hand or protection or bool(added), added, removed)
+
+
+def _environments(answers: Mapping[str, Any]) -> list[str]:
+    answer = answers.get("environments") or ""
+    names = answer if isinstance(answer, list) else str(answer).split(",")
+    return [str(name).strip() for name in names if str(name).strip()]
+
+
+def _is_deployed_by_person(path: str) -> bool:
+    """Whether a file is the template or the configuration of a stack that the pipeline does not update."""
+    folder, _, name = path.rpartition("/")
+    stem, _, suffix = name.rpartition(".")
+    kinds = {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.PERSON}
+    in_infrastructure = folder == "infrastructure" or folder.startswith("infrastructure/")
+    return path == _APPROVAL_RULE or (in_infrastructure and suffix in ("yaml", "json") and stem in kinds)

@@ -1,0 +1,146 @@
+"""The two versions of a kit that an update compares: the recorded one and the one to update to."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scaffold.core.errors import ScaffoldError, UsageError
+from scaffold.core.git import git
+from scaffold.core.git_failures import GitFailed
+from scaffold.core.temporary import temporary_folder
+from scaffold.kit.embedded import SOURCE
+from scaffold.kit.rendering import Kit, one_thread
+from scaffold.kit.source import KitAddress, KitSource, KitUnusable, another_version, embedded, fetch, resolve
+from scaffold.kit.urls import only_here
+from scaffold.service.service import ANSWERS_FILE
+from scaffold.update.recorded import Recorded
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+CURRENT = "current"
+_UPGRADE = "Upgrade gitops-scaffold (`pipx upgrade gitops-scaffold`), then run the same command again."
+# `git describe`: the tag, the number of commits since, the commit.
+_DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<count>\d+)-g[0-9a-f]+")
+
+
+@dataclass(frozen=True)
+class Versions:
+    """A kit at two commits.
+
+    Attributes:
+        old: The kit from which the service was generated or updated last.
+        new: The kit to update to; the same as `old` if only answers change.
+    """
+
+    old: Kit
+    new: Kit
+
+
+@contextmanager
+def open_versions(recorded: Recorded, to: str | None = None) -> Iterator[Versions]:
+    """Fetch both versions of a service's kit; the clone is deleted when the block ends.
+
+    Args:
+        to: A tag or commit, or `current` for the recorded one; None for the newest.
+
+    Raises:
+        KitUnusable: The kit is not reachable from this machine, or lacks one of the versions.
+        ScaffoldError: The version to update to is older than the recorded one.
+    """
+    address = _address(recorded, to)
+    with (
+        temporary_folder("scaffold-kit-") as temporary,
+        one_thread() as beside,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        fetching = beside.submit(_fetch, recorded, address, temporary)  # while Python imports Copier
+        from scaffold.kit.engine.template import Template
+
+        old, new = (
+            Kit(source, Template(source.source, source.commit, source.version, source.folder, source.modes))
+            for source in fetching.result()
+        )
+        yield Versions(old, old if old.source == new.source else new)
+
+
+def _address(recorded: Recorded, to: str | None) -> KitAddress:
+    if to is not None and (not to or to.startswith("-") or len(to.split()) != 1):
+        raise UsageError(
+            f"--to {to!r} names no version of the kit.", "Name a tag or commit, for example --to v1.2.0, or `current`."
+        )
+    version = recorded.version if to == CURRENT else to
+    if _is_embedded(recorded.source):
+        return replace(embedded(version), option="--to")
+    source = recorded.source
+    if only_here(source):
+        path = recorded.root / Path(source).expanduser()
+        if not path.exists():
+            raise KitUnusable(
+                f"{recorded.name} was generated from the kit {source}, which does not exist on this machine.",
+                f"Push that kit to a Git repository that its team can read, set `_src_path` in {ANSWERS_FILE} to the "
+                "repository's URL, commit, and run the same command again.",
+            )
+        source = source if Path(source).expanduser().is_absolute() else str(path.resolve())
+    return replace(resolve(source, version), source=source, option="--to")
+
+
+def _is_embedded(source: str) -> bool:
+    """Whether it is the embedded kit, in this or in another user's home."""
+    path, own = Path(source).expanduser(), Path(SOURCE).expanduser()
+    elsewhere = path.is_absolute() and path.as_posix().endswith(SOURCE.removeprefix("~")) and not path.exists()
+    return path == own or elsewhere
+
+
+def _fetch(recorded: Recorded, address: KitAddress, temporary: Path) -> tuple[KitSource, KitSource]:
+    clone = temporary / "new"
+    clone.mkdir()
+    new = fetch(address, clone)
+    if new.version == recorded.version and new.source == recorded.source:
+        return new, new
+    try:
+        old = another_version(new, recorded.source, recorded.version, temporary / "old")
+    except KitUnusable as error:
+        lacks = f"The kit {address.source} has no version {recorded.version}, from which {recorded.name} was generated."
+        push = f"Push that tag or commit to {address.source}, then run the same command again."
+        raise KitUnusable(lacks, _UPGRADE if address.source == SOURCE else push) from error
+    if _is_older(new, old):
+        unasked = address.source == SOURCE and address.known
+        raise ScaffoldError(
+            f"{recorded.name} has version {old.version} of the kit, which is newer than {new.version}.",
+            _UPGRADE
+            if unasked
+            else "Name a newer version with --to. To go back to an older one, revert the commit of the update.",
+        )
+    return old, new
+
+
+def _is_older(new: KitSource, old: KitSource) -> bool:
+    if new.commit == old.commit:
+        return False
+    numbers = number(new.version), number(old.version)
+    if numbers[0] and numbers[1] and numbers[0] != numbers[1]:
+        return numbers[0] < numbers[1]
+    try:
+        git("merge-base", "--is-ancestor", new.commit, old.commit, cwd=new.folder)
+    except GitFailed:
+        return False
+    return True
+
+
+def number(version: str) -> Version | None:
+    """The number of a tag, or of what `git describe` says; None for a version without one."""
+    from packaging.version import InvalidVersion, Version
+
+    described = _DESCRIBED.fullmatch(version)
+    try:
+        return Version(f"{described['tag']}.post{described['count']}" if described else version)
+    except InvalidVersion:
+        return None

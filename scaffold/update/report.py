@@ -1,0 +1,92 @@
+"""What an update does to each file and each answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scaffold.update.checks import shown
+from scaffold.update.merge import Merged
+from scaffold.update.objects import Objects
+from scaffold.update.repository import Entries
+
+_CAUSES = {
+    frozenset({1, 2, 3}): "changed on both sides",
+    frozenset({2, 3}): "added on both sides",
+    frozenset({1, 2}): "deleted by the kit, changed here",
+}
+_RENAMED = "renamed on both sides"
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """What happens to one file.
+
+    Attributes:
+        path: Relative to the service's directory; bytes that are not UTF-8 are escaped.
+        action: `create`, `update`, `delete`, `rename` or `conflict`.
+        previous_path: Where a renamed file was.
+        cause: Why there is a conflict.
+        lines: The line of each conflict marker; none if the file has no markers, such as a binary one.
+    """
+
+    path: str
+    action: str
+    previous_path: str | None = None
+    cause: str | None = None
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class AnswerChange:
+    """An answer that differs from the recorded one; None where the kit does not ask before or after."""
+
+    name: str
+    old: Any
+    new: Any
+
+
+def file_changes(objects: Objects, head: Entries, merged: Merged, prefix: bytes, *, renames: bool) -> list[FileChange]:
+    """What happens to the files, in the order of their paths.
+
+    Args:
+        prefix: The service's path in its repository.
+        renames: Whether a deleted file and a similar new one are one file.
+    """
+    entries = merged.entries
+    created, deleted = entries.keys() - head.keys(), head.keys() - entries.keys()
+    moved = _moved(objects, head, entries) if renames and created and deleted else {}
+    found: dict[bytes, FileChange] = {}
+    for name in created:
+        old = moved.get(name)
+        found[name] = FileChange(
+            _relative(name, prefix), "rename" if old else "create", _relative(old, prefix) if old else None
+        )
+    for name in deleted - set(moved.values()):
+        found[name] = FileChange(_relative(name, prefix), "delete")
+    for name in entries.keys() & head.keys():
+        if entries[name] != head[name]:
+            found[name] = FileChange(_relative(name, prefix), "update")
+    for name, stages in merged.unmerged.items():
+        cause = _CAUSES.get(frozenset(stages), _RENAMED)
+        lines = merged.lines.get(name, ())
+        found[name] = FileChange(_relative(name, prefix), "conflict", cause=cause, lines=lines)
+    return [found[name] for name in sorted(found)]
+
+
+def answer_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[AnswerChange]:
+    """The answers that change, in the order of the questions."""
+    names = [*new, *(name for name in old if name not in new)]
+    return [AnswerChange(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)]
+
+
+def _moved(objects: Objects, head: Entries, entries: Entries) -> dict[bytes, bytes]:
+    """The former paths of renamed files, by their new ones."""
+    compare = ("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-status")
+    fields = objects.run(*compare, objects.tree(head), objects.tree(entries)).split(b"\0")[:-1]
+    return dict(zip(fields[2::3], fields[1::3], strict=True))
+
+
+def _relative(name: bytes, prefix: bytes) -> str:
+    return shown(name.removeprefix(prefix))

@@ -1,0 +1,184 @@
+"""An update of a service: what it would do, and doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaffold.core.temporary import temporary_folder
+from scaffold.service.service import ANSWERS_FILE
+from scaffold.update.changelog import between
+from scaffold.update.checks import check_recorded, find_repository, shown
+from scaffold.update.follow_up import FollowUp, follow_up
+from scaffold.update.kits import Versions, open_versions
+from scaffold.update.merge import Merged, Trees, merge, with_file
+from scaffold.update.objects import Objects
+from scaffold.update.recorded import Recorded
+from scaffold.update.rendering import Renderings, render
+from scaffold.update.report import AnswerChange, FileChange, answer_changes, file_changes
+from scaffold.update.repository import Entries, Entry, Repository
+from scaffold.update.work_tree import WorkTree
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A merge that is not written yet.
+
+    Attributes:
+        objects: The objects of the merge.
+        head: The files of the last commit.
+        merged: Their merge with the kit's changes.
+        follows: Whether changes follow files that the kit renamed.
+    """
+
+    repository: Repository
+    objects: Objects
+    head: Entries
+    merged: Merged
+    follows: bool
+
+    def work_tree(self, folder: Path) -> WorkTree:
+        """The work tree that it changes.
+
+        Args:
+            folder: An empty folder for temporary files.
+        """
+        return WorkTree(self.repository, self.objects, self.head, self.merged, folder)
+
+    def files(self) -> list[FileChange]:
+        """What happens to each file that changes."""
+        return file_changes(self.objects, self.head, self.merged, self.repository.prefix, renames=self.follows)
+
+
+@dataclass(frozen=True)
+class Update:
+    """An update that is ready to be written.
+
+    Attributes:
+        kit: The kit's address.
+        old: The kit's recorded version.
+        new: The kit's version to update to.
+        changelog: The kit's CHANGELOG between them.
+        answers: The answers that change.
+        dropped: Recorded answers that the kit does not accept any more, with the reason.
+        files: What happens to each file.
+        not_carried_over: Files that the kit changed and the owners have deleted or renamed beyond recognition.
+        follow_up: What has to follow.
+        work_tree: The files to write.
+    """
+
+    kit: str
+    old: str
+    new: str
+    changelog: str
+    answers: list[AnswerChange]
+    dropped: dict[str, str]
+    files: list[FileChange]
+    not_carried_over: list[str]
+    follow_up: FollowUp
+    work_tree: WorkTree
+
+
+@contextmanager
+def prepare(recorded: Recorded, data: Mapping[str, str], to: str | None) -> Iterator[Update]:
+    """Find out what an update does; temporary files are deleted when the block ends.
+
+    Args:
+        data: New answers.
+        to: The kit's version; `current` for the recorded one, None for the newest.
+
+    Raises:
+        ScaffoldError: The service cannot be updated, or the answers or the version are not acceptable.
+    """
+    repository = find_repository(recorded)
+    with open_versions(recorded, to) as versions, temporary_folder("scaffold-update-") as folder:
+        renderings = render(versions, recorded, data, repository, folder)
+        prepared = merge_renderings(
+            repository,
+            folder,
+            renderings.old,
+            renderings.new,
+            skips=renderings.skips,
+            follows=renderings.same_answers,
+        )
+        work_tree = prepared.work_tree(folder)
+        work_tree.check()
+        yield _update(versions, recorded, renderings, prepared, work_tree)
+
+
+def merge_renderings(
+    repository: Repository, folder: Path, old: Path, new: Path, *, skips: Callable[[Path], bool], follows: bool
+) -> Preparation:
+    """Merge two renderings with the last commit.
+
+    Args:
+        folder: A folder for temporary files.
+        old: The folder in which the first one has the service's path in its repository.
+        new: That of the second one.
+        skips: Whether the kit leaves a file as it is where it exists.
+        follows: Whether changes of the owners follow files that the kit renames.
+
+    Raises:
+        ScaffoldError: The answers file is not committed, or one side has a folder where the other has a file.
+    """
+    objects = Objects(repository, folder / "git")
+    head = objects.entries("HEAD")
+    check_recorded(repository, head)
+    trees = Trees(objects.add(old, head), objects.add(new, head), head)
+    trees = _without_skipped(trees, repository.prefix, skips)
+    merged = merge(objects, trees, follow_kit_renames=follows)
+    answers = repository.prefix + ANSWERS_FILE.encode()
+    if answers in trees.new and not _says_the_same(objects, merged, answers, trees.new[answers]):
+        merged = with_file(merged, answers, trees.new[answers])
+    return Preparation(repository, objects, head, merged, follows)
+
+
+def _without_skipped(trees: Trees, prefix: bytes, skips: Callable[[Path], bool]) -> Trees:
+    """The trees without changes of the kit to files that it leaves as they are; deleted ones are created again."""
+    old, new = dict(trees.old), dict(trees.new)
+    for name in old.keys() | new.keys():
+        if skips(Path(shown(name.removeprefix(prefix)))):
+            old.pop(name, None)
+            if name in trees.head:
+                new.pop(name, None)
+    return Trees(old, new, trees.head)
+
+
+def _says_the_same(objects: Objects, merged: Merged, name: bytes, generated: Entry) -> bool:
+    """Whether a merged answers file, which may have comments of the owners, says what the generated one does."""
+    if name not in merged.entries or name in merged.unmerged:
+        return False
+    return bool(_read(objects, merged.entries[name]) == _read(objects, generated))
+
+
+def _read(objects: Objects, entry: Entry) -> Any:
+    try:
+        return yaml.safe_load(objects.read(entry[1]))
+    except (yaml.YAMLError, ValueError):
+        return None
+
+
+def _update(
+    versions: Versions, recorded: Recorded, renderings: Renderings, prepared: Preparation, work_tree: WorkTree
+) -> Update:
+    files = prepared.files()
+    answers = renderings.answers.recorded
+    prefix = prepared.repository.prefix
+    old, new = versions.old.source.version, versions.new.source.version
+    return Update(
+        kit=versions.new.source.source,
+        old=old,
+        new=new,
+        changelog=between(versions.new.source.folder, old, new),
+        answers=answer_changes(recorded.answers, answers),
+        dropped=renderings.dropped,
+        files=files,
+        not_carried_over=[shown(name.removeprefix(prefix)) for name in prepared.merged.not_carried_over],
+        follow_up=follow_up(recorded.answers, answers, [file.path for file in files]),
+        work_tree=work_tree,
+    )

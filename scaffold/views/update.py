@@ -1,0 +1,109 @@
+"""The text of an update, or of its plan: versions, changelog, answers, files, and what has to follow."""
+
+from __future__ import annotations
+
+from scaffold.commands.update import UpdateResult
+from scaffold.console.console import visible
+from scaffold.console.titles import count
+from scaffold.core.paths import enter
+from scaffold.update.report import FileChange
+
+# The explanation of a longer command follows it directly instead of in its own column.
+_COMMAND_WIDTH = 30
+_DONE = {"create": "created", "update": "changed", "rename": "renamed", "delete": "deleted"}
+
+
+def text(result: UpdateResult) -> str:
+    """The result in several lines."""
+    if not result.files:
+        parts = [[f"{result.service} is already up to date with {result.new_version} of its kit: nothing to do."]]
+        return _joined([*parts, _not_carried_over(result)])
+    parts = [[_head(result)]]
+    if result.planned:
+        parts += [result.changelog.splitlines(), _answers(result), _files(result)]
+    else:
+        parts += [_answers(result), _conflicts(result)]
+    parts += [_not_carried_over(result), _removed(result)]
+    return _joined([*parts, [] if result.planned else ["Next:", *_next_steps(result)]])
+
+
+def _joined(parts: list[list[str]]) -> str:
+    return visible("\n\n".join("\n".join(lines) for lines in parts if lines))
+
+
+def _head(result: UpdateResult) -> str:
+    same = result.old_version == result.new_version
+    kit = (
+        f"with {result.new_version} of its kit"
+        if same
+        else f"from {result.old_version} to {result.new_version} of its kit"
+    )
+    if result.planned:
+        return f"{result.service} would be updated {kit}."
+    return f"{result.service} is updated {kit}: {_numbers(result)}."
+
+
+def _numbers(result: UpdateResult) -> str:
+    numbers = [(words, sum(file.action == action for file in result.files)) for action, words in _DONE.items()]
+    done = [f"{number} {words}" for words, number in numbers if number]
+    conflicts = [count(len(result.conflicts), "conflict")] if result.conflicts else []
+    return ", ".join([*done, *conflicts])
+
+
+def _answers(result: UpdateResult) -> list[str]:
+    changes = [f"  {change.name}: {_value(change.old)} -> {_value(change.new)}" for change in result.answers]
+    return ["Answers", *changes] if changes else []
+
+
+def _value(value: object) -> str:
+    return "(none)" if value is None else str(value)
+
+
+def _files(result: UpdateResult) -> list[str]:
+    return ["Files", *(f"  {file.action:<10}{_file(file)}" for file in result.files)]
+
+
+def _file(file: FileChange) -> str:
+    if file.previous_path:
+        return f"{file.previous_path} -> {file.path}"
+    return f"{file.path}: {file.cause}" if file.cause else file.path
+
+
+def _conflicts(result: UpdateResult) -> list[str]:
+    lines = []
+    for file in result.conflicts:
+        places = [f"{file.path}:{line}" for line in file.lines] or [file.path]
+        lines += [f"  {place}  {file.cause}" for place in places]
+    return ["Conflicts", *lines] if lines else []
+
+
+def _not_carried_over(result: UpdateResult) -> list[str]:
+    if not result.not_carried_over:
+        return []
+    said = "The kit changes these files, which this service has deleted or renamed; the change is not carried over:"
+    return [said, *(f"  {path}" for path in result.not_carried_over)]
+
+
+def _removed(result: UpdateResult) -> list[str]:
+    return [
+        f"The environment {name} keeps its stacks, which cost money, until `scaffold destroy --environment {name}` "
+        "deletes them."
+        for name in result.follow_up.removed_environments
+    ]
+
+
+def _next_steps(result: UpdateResult) -> list[str]:
+    steps = []
+    if result.conflicts:
+        steps.append(("git diff", "shows the conflicts; resolve them in the files"))
+    else:
+        steps.append(("git diff", "shows what has changed"))
+    steps.append(("git add --all && git commit", "commits the update"))
+    if result.follow_up.deploy:
+        new = ", ".join(result.follow_up.new_environments)
+        effect = f"prepares {new}, then pushes" if new else "updates what the pipeline may not, then pushes"
+        steps.append(("scaffold deploy", effect))
+    if (entered := enter(result.directory)) != "cd .":
+        steps.insert(0, (entered, ""))
+    width = max(len(command) for command, _ in steps if len(command) <= _COMMAND_WIDTH)
+    return [f"  {command:<{width}}  {effect}".rstrip() for command, effect in steps]

@@ -1,0 +1,48 @@
+"""Local AWS in a fork of the process that imported this module."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import tempfile
+
+from ministack.core import responses
+
+from scaffold.local import assembly as assembly
+from scaffold.local import engine as engine
+from scaffold.local import ministack_names, protocol, server
+
+# The API models that ministack and our own services read while a service is deployed.
+for _name in ("cloudformation", "ecr", "iam", "kms", "logs", "s3", "sns", "sts"):
+    responses._service_model(_name)
+for _name in ("application-autoscaling", "codebuild", "codecommit", "codepipeline", "ecs", "service-quotas"):
+    protocol.service_model(_name)
+
+# What ministack reads from the environment when it is imported, and each server has for itself.
+_SETTINGS = {name: os.environ[name] for name in ("GATEWAY_PORT", "MINISTACK_REGION", "STATE_DIR")}
+
+
+def main() -> None:
+    """Run local AWS."""
+    os.setsid()
+    tempfile.tempdir = None
+    check = ministack_names.check
+
+    def settle_and_check() -> None:  # The server calls it once it has chosen its port.
+        _settle()
+        check()
+
+    ministack_names.check = settle_and_check
+    server.main()
+
+
+def _settle() -> None:
+    """Give ministack's modules the settings of this server."""
+    settings = {imported: os.environ[name] for name, imported in _SETTINGS.items()}
+    for name, module in list(sys.modules.items()):
+        if name.startswith("ministack."):
+            for variable, value in list(vars(module).items()):
+                if isinstance(value, str) and any(imported in value for imported in settings):
+                    own = functools.reduce(lambda text, setting: text.replace(*setting), settings.items(), value)
+                    setattr(module, variable, own)

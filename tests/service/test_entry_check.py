@@ -1,0 +1,122 @@
+"""A release enters an environment neither during a freeze nor otherwise where it may not."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import runpy
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.service.conftest import function_of, import_from
+
+OPEN, CLOSED, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
+DENIED = "An error occurred (AccessDeniedException) when calling an operation: no"
+
+
+class Entry:
+    """The check of a generated service.
+
+    Attributes:
+        answers: What AWS returns, by operation; a text is an error.
+    """
+
+    def __init__(self, service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.script = service / "config/scripts/entry_check.py"
+        self.monkeypatch = monkeypatch
+        self.answers: dict[str, Any] = {"get-pipeline-execution": {"pipelineExecution": {"executionType": "STANDARD"}}}
+
+    def run(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the check in this process."""
+
+        def aws(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+            assert options["timeout"] > 0
+            answer = self.answers[command[2]]
+            if isinstance(answer, str):
+                return subprocess.CompletedProcess(command, 254, "", answer)
+            return subprocess.CompletedProcess(command, 0, json.dumps(answer), "")
+
+        output, errors = io.StringIO(), io.StringIO()
+        given = {"APP_NAME": "orders", "ENVIRONMENT_NAME": "prod", "EXECUTION": "execution-2", **variables}
+        with (
+            self.monkeypatch.context() as patch,
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+        ):
+            for name, value in given.items():
+                patch.setenv(name, value)
+            patch.setattr(subprocess, "run", aws)
+            import_from(patch, self.script.parent)
+            with pytest.raises(SystemExit) as ended:
+                runpy.run_path(str(self.script), run_name="__main__")
+        return subprocess.CompletedProcess([], int(str(ended.value.code)), output.getvalue(), errors.getvalue())
+
+
+@pytest.fixture
+def entry(generated: Path, monkeypatch: pytest.MonkeyPatch) -> Entry:
+    return Entry(generated, monkeypatch)
+
+
+def period(first: int, last: int) -> str:
+    """A freeze that begins and ends some days from now."""
+    today = datetime.now(UTC).date()
+    return f"{today + timedelta(days=first)}..{today + timedelta(days=last)}"
+
+
+def opened(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert (done.returncode, done.stderr) == (OPEN, ""), done.stdout + done.stderr
+    assert done.stdout.startswith("Entry check open: ")
+    for word in words:
+        assert word in done.stdout
+
+
+def closed(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """Assert that the check closed with one sentence, which has a remedy."""
+    assert (done.returncode, done.stdout) == (code, ""), done.stdout + done.stderr
+    assert done.stderr.startswith("Entry check closed: ")
+    assert done.stderr.count("\n") == done.stderr.count("; ") == 1
+    for word in words:
+        assert word in done.stderr
+
+
+@pytest.mark.parametrize("freezes", ["", period(-9, -2), period(2, 9), f"{period(-9, -2)},{period(2, 2)}"])
+def test_a_release_enters_outside_of_freezes(entry: Entry, freezes: str) -> None:
+    opened(entry.run(FREEZES=freezes), "may enter prod")
+
+
+@pytest.mark.parametrize("before", ["", "2020-01-01..2020-01-01,"])
+def test_a_freeze_stops_a_release_and_names_the_retry(entry: Entry, before: str) -> None:
+    freeze = period(-2, 2)
+    done = entry.run(FREEZES=before + freeze)
+    closed(done, CLOSED, " to ".join(freeze.split("..")), "`scaffold retry Prod`")
+
+
+def test_a_rollback_enters_during_a_freeze(entry: Entry) -> None:
+    entry.answers["get-pipeline-execution"] = {"pipelineExecution": {"executionType": "ROLLBACK"}}
+    opened(entry.run(FREEZES=period(-2, 2)), "a rollback")
+
+
+def test_what_cannot_be_read_stops_the_release(entry: Entry) -> None:
+    closed(entry.run(FREEZES="soon"), CLOSED_UNREAD, "'soon'")
+    entry.answers["get-pipeline-execution"] = DENIED
+    closed(entry.run(), CLOSED_UNREAD, "AccessDenied", "scaffold deploy")
+
+
+def test_variables_that_are_missing_are_named(entry: Entry) -> None:
+    done = entry.run(APP_NAME="", EXECUTION="")
+    assert (done.returncode, done.stderr) == (USAGE_ERROR, "Set APP_NAME, EXECUTION.\n")
+
+
+@given(first=st.dates(), last=st.dates(), day=st.dates())
+def test_both_dates_of_a_freeze_belong_to_it(first: Any, last: Any, day: Any) -> None:
+    freeze_on = function_of("entry_check.py", "freeze_on")
+    first, last = sorted((first, last))
+    assert bool(freeze_on(day, f"{first}..{last}")) == (first <= day <= last)
+    assert freeze_on(first, f"{first}..{last}") == freeze_on(last, f"{first}..{last}") == f"{first}..{last}"
