@@ -13,17 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from scaffold.local.environment import OwnLocalAws, running_local_aws
 from tests.fast_botocore import fast_botocore
 from tests.fast_copier import compile_templates_once, leave_file_modes_to_git
 from tests.fork_server import AWS_CLI, GIT_REMOTE_CODECOMMIT, programs
+from tests.kits import keep_kits_in
 from tests.local_aws_forks import forking_local_aws
-
-# An example takes as long as the machine lets it.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("tests")
 
 # Settings of the machine that would change a test: repositories, committers, accounts, proxies.
 _PREFIXES = ("AWS_", "GIT_", "XDG_", "COPIER_", "COOKIECUTTER_", "SCAFFOLD_", "CODE_COMMIT_", "BOTO_")
@@ -56,19 +52,31 @@ def isolated(home: Path, environment: dict[str, str] | None = None) -> dict[str,
     }
 
 
+@contextmanager
+def _keeping_bytecode() -> Iterator[None]:
+    """Keep what pytest compiles, whatever PYTHONDONTWRITEBYTECODE says: it takes half of the collection."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
 def pytest_configure() -> None:
     """Collect garbage less often: at Python's default, that takes a tenth of the time."""
     gc.set_threshold(50_000, 20, 20)
+    with _keeping_bytecode():
+        from hypothesis import HealthCheck, settings
+    # An example takes as long as the machine lets it.
+    settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("tests")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Keep the compiled tests, whatever PYTHONDONTWRITEBYTECODE says: compiling them takes half of the collection."""
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
-    try:
+    """Keep the compiled tests."""
+    with _keeping_bytecode():
         return (yield)
-    finally:
-        sys.dont_write_bytecode = before
 
 
 def pytest_collection_finish() -> None:
@@ -83,6 +91,7 @@ def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     before = dict(os.environ)
     environment = isolated(tmp_path_factory.mktemp("home"))
+    keep_kits_in(tmp_path_factory.mktemp("kits"))
     os.environ.clear()
     os.environ.update(environment)
     try:

@@ -64,17 +64,22 @@ def prepare_clients_once(monkeypatch: pytest.MonkeyPatch | Permanently) -> None:
 
     monkeypatch.setattr(ClientCreator, "_load_service_model", model_once)
     monkeypatch.setattr(ClientCreator, "_create_methods", methods_once)
-    monkeypatch.setattr(hooks._PrefixTrie, "_recursive_copy", lambda _, node: _copy(node))
+    monkeypatch.setattr(hooks._PrefixTrie, "__copy__", _copy_trie)
+
+
+def _copy_trie(trie: hooks._PrefixTrie) -> hooks._PrefixTrie:
+    copied = hooks._PrefixTrie()
+    copied._root = _copy(trie._root)
+    return copied
 
 
 def _copy(node: dict[str, Any]) -> dict[str, Any]:
-    copied = node.copy()
-    for key, value in node.items():
-        if isinstance(value, dict):
-            copied[key] = _copy(value)
-        elif isinstance(value, hooks.NodeList):
-            copied[key] = hooks.NodeList(value.first[:], value.middle[:], value.last[:])
-    return copied
+    values = node["values"]
+    return {
+        "chunk": node["chunk"],
+        "values": values and hooks.NodeList(*map(list, values)),
+        "children": {chunk: _copy(child) for chunk, child in node["children"].items()},
+    }
 
 
 def parse_timestamps_once(monkeypatch: pytest.MonkeyPatch | Permanently) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import sys
 import tempfile
@@ -26,6 +27,7 @@ _SETTINGS = {name: os.environ[name] for name in ("GATEWAY_PORT", "MINISTACK_REGI
 def main() -> None:
     """Run local AWS."""
     os.setsid()
+    gc.set_threshold(50_000, 20, 20)  # as in the process of the tests
     tempfile.tempdir = None
     check = ministack_names.check
 

@@ -22,6 +22,8 @@ IDENTITY = {
     for field, value in (("NAME", "kit"), ("EMAIL", "kit@example.com"), ("DATE", "2026-01-01T00:00:00Z"))
 }
 
+_folder: Path | None = None
+
 
 def copy_kit(destination: Path) -> Path:
     """Copy the kit's files of this checkout to a directory, without its Git history."""
@@ -48,10 +50,16 @@ def commit_all(repository: Path, message: str = "kit", tag: str | None = None) -
     return git("rev-parse", "HEAD", cwd=repository)
 
 
+def keep_kits_in(folder: Path) -> None:
+    """Let `kit_repository` use a folder that pytest deletes, after a killed run too."""
+    global _folder
+    _folder = folder
+
+
 @functools.cache
 def kit_repository() -> Path:
     """A Git repository of the working tree's kit, tagged v0.0.1; one for each test process."""
-    folder = Path(tempfile.mkdtemp(prefix="kit-"))
+    folder = Path(tempfile.mkdtemp(prefix="kit-", dir=_folder))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     repository = copy_kit(folder / "kit")
     commit_all(repository, tag="v0.0.1")

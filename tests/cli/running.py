@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import tempfile
+import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
+
+from scaffold.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the installed `scaffold` does; `-m` would put the current folder on the path.
@@ -40,6 +47,53 @@ def scaffold(
         timeout=120,
         check=False,
     )
+
+
+def forked_scaffold(
+    *arguments: str | Path, cwd: Path, stdin: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `scaffold` in a fork of this process, which has imported everything; otherwise as `scaffold` does.
+
+    For tests of what a command does, not of how its process starts.
+    """
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        given.write((stdin or "").encode())
+        given.seek(0)
+        child = os.fork()
+        if child == 0:
+            for number, stream in enumerate((given, output, errors)):
+                os.dup2(stream.fileno(), number)
+            become_scaffold(arguments, cwd, {**os.environ, **environment})
+        _, status = os.waitpid(child, 0)
+        said = []
+        for stream in (output, errors):
+            stream.seek(0)
+            said.append(stream.read().decode("utf-8", "surrogateescape"))
+    return subprocess.CompletedProcess(arguments, os.waitstatus_to_exitcode(status), *said)
+
+
+def become_scaffold(arguments: Sequence[str | Path], cwd: Path, environment: Mapping[str, str]) -> NoReturn:
+    """In a fork: run the command line with the standard streams 0, 1 and 2, and end the fork."""
+    gc.freeze()  # What the parent process has open is not closed here.
+    status: Any = 70
+    try:
+        sys.stdin, sys.stdout, sys.stderr = (
+            os.fdopen(number, mode, encoding="utf-8") for number, mode in enumerate("rww")
+        )
+        tempfile.tempdir = None
+        os.chdir(cwd)
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.argv = ["scaffold", *map(os.fspath, arguments)]
+        status = main()
+    except SystemExit as ended:
+        status = ended.code
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status if isinstance(status, int) else int(status is not None))
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:

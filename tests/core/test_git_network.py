@@ -17,6 +17,7 @@ import scaffold.core.git
 from scaffold.core.git import git, network_git
 from scaffold.core.git_failures import GitFailed, GitFailure
 from tests.kits import IDENTITY
+from tests.pauses import skip_pauses
 
 TRANSIENT = [500, 502, 503, 504, 429, "dropped", "cut off"]
 FINAL = {401: GitFailure.DENIED, 403: GitFailure.DENIED, 404: GitFailure.OTHER}
@@ -93,9 +94,7 @@ def hosting(folder: Path, fault: int | str, times: int) -> Iterator[Host]:
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses, which take no time here."""
-    pauses: list[float] = []
-    monkeypatch.setattr("scaffold.core.git.time.sleep", pauses.append)
-    return pauses
+    return skip_pauses(monkeypatch)
 
 
 @pytest.mark.parametrize("fault", TRANSIENT)

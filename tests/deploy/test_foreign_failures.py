@@ -30,6 +30,7 @@ from scaffold.core.target import Target
 from scaffold.service.service import read
 from tests.deploy.services import MORE, PIPELINE, Wire, commit, make_service, remove, run
 from tests.deploy.test_refusals import refusal
+from tests.pauses import skip_pauses
 
 TOKEN = "FwoGZXIvYXdzEBYaDK+secret/of=the0session1token2"
 VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION")
@@ -41,7 +42,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    skip_pauses(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from scaffold.service.service import read
 from scaffold.views.deploy import text
 from tests.deploy.services import client, make_service, run, run_with_profile
 from tests.deploy.test_refusals import refusal
+from tests.pauses import skip_pauses
 
 
 def replace_git(monkeypatch: pytest.MonkeyPatch, folder: Path, on_push: str) -> None:
@@ -38,7 +39,7 @@ UNAVAILABLE = 'echo "fatal: unable to access: The requested URL returned error: 
 def test_a_push_whose_answer_is_lost_is_recognised(
     service: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("scaffold.core.git.time.sleep", lambda seconds: None)
+    skip_pauses(monkeypatch)
     replace_git(monkeypatch, tmp_path / "bin", LOST)
     assert run(service).changed
     head = git("rev-parse", "HEAD", cwd=service)
@@ -51,7 +52,7 @@ def test_a_push_whose_answer_is_lost_is_recognised(
 def test_an_unavailable_endpoint_is_reported_as_unavailable(
     service: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("scaffold.core.git.time.sleep", lambda seconds: None)
+    skip_pauses(monkeypatch)
     replace_git(monkeypatch, tmp_path / "bin", UNAVAILABLE)
     error = refusal(service)
     assert "is unavailable at the moment" in error.happened

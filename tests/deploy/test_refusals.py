@@ -34,6 +34,7 @@ from tests.deploy.services import (
     run_with_profile,
     state,
 )
+from tests.pauses import skip_pauses
 
 
 def refusal(service: Path, **options: Any) -> ScaffoldError:
@@ -187,7 +188,7 @@ def test_unreachable_endpoint(offline: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    skip_pauses(monkeypatch)
     error = refusal(offline)
     assert "cannot be reached" in error.happened
     assert "network" in error.remedy
@@ -195,7 +196,7 @@ def test_unreachable_endpoint(offline: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_unreachable_git_endpoint(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODE_COMMIT_ENDPOINT", "127.0.0.1:1")
-    monkeypatch.setattr("scaffold.core.git.time.sleep", lambda seconds: None)
+    skip_pauses(monkeypatch)
     assert "cannot be reached over the network" in refusal(service).happened
 
 

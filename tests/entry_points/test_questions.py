@@ -164,6 +164,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"log_retention_days": "2"}, "30"),
     ({"approval": "always"}, "every"),
+    ({"soak_minutes": "-1"}, "from 0 to 1440, for example 30"),
+    ({"soak_minutes": "1441"}, "from 0 to 1440, for example 30"),
     *(
         ({"windows": window}, "for example MON-THU 09-16 Europe/Berlin")
         for window in (

@@ -35,6 +35,7 @@ MATRIX: dict[str, list[Any]] = {
     "environment_overrides": [None, {"spot": False, "min_tasks": 2, "max_tasks": 4, "vpc_cidr": "10.9.0.0/24"}],
     "aws_account_id": [None, "012345678901"],
     "approval": [None, "none", "every"],
+    "soak_minutes": [None, 30],
     "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
     "freezes": [None, "2026-12-20..2027-01-02"],
 }

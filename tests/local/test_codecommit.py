@@ -79,6 +79,28 @@ def test_a_push_through_git_remote_codecommit_arrives(shell: Shell, codecommit: 
     assert second.stdout == "hello\n"
 
 
+def test_a_folder_says_which_commit_a_tag_leads_to(shell: Shell, codecommit: Any, name: str) -> None:
+    done = shell(
+        f"git init -q work && cd work && mkdir -p a/b && touch a/b/c file && ln -s file link && git add . && "
+        f"git commit -qm one && git tag v1 && git tag -m annotated v2 && git commit -qm two --allow-empty && "
+        f"git push -q codecommit::us-east-1://{name} HEAD:refs/heads/main v1 v2 && git rev-parse HEAD^ HEAD"
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.split()
+    for specifier, commit in (("refs/tags/v1", first), ("refs/tags/v2", first), ("main", second), ("HEAD", second)):
+        found = codecommit.get_folder(repositoryName=name, commitSpecifier=specifier, folderPath="/")
+        assert found["commitId"] == commit
+    assert [one["relativePath"] for one in found["subFolders"]] == ["a"]
+    assert [(one["absolutePath"], one["fileMode"]) for one in found["files"]] == [("file", "NORMAL")]
+    assert [one["absolutePath"] for one in found["symbolicLinks"]] == ["link"]
+    deeper = codecommit.get_folder(repositoryName=name, folderPath="/a/b/")
+    assert [one["absolutePath"] for one in deeper["files"]] == ["a/b/c"]
+    with pytest.raises(codecommit.exceptions.CommitDoesNotExistException):
+        codecommit.get_folder(repositoryName=name, commitSpecifier="refs/tags/v3", folderPath="/")
+    with pytest.raises(codecommit.exceptions.FolderDoesNotExistException):
+        codecommit.get_folder(repositoryName=name, folderPath="/file")
+
+
 @pytest.mark.slow
 def test_a_large_push_is_accepted_in_chunks(shell: Shell, name: str, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(os.urandom(6_000_000))

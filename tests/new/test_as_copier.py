@@ -17,7 +17,7 @@ from copier import _main, _template, _vcs
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.kit.engine import names
 from scaffold.kit.rendering import open_kit
-from tests.cli.running import COMMAND, ROOT, scaffold
+from tests.cli.running import COMMAND, ROOT, forked_scaffold
 from tests.kits import commit_all
 from tests.new.running import contents, run_new
 
@@ -145,7 +145,9 @@ def test_on_the_command_line(kit: Path, tmp_path: Path) -> None:
     data = [word for name, value in given.items() for word in ("--data", f"{name}={value}")]
     (tmp_path / "here").mkdir()
     copier.run_copy(str(kit), tmp_path / "there" / "orders", given, defaults=True, quiet=True)
-    done = scaffold("new", "--defaults", "--json", "--no-deploy", "--kit", str(kit), *data, cwd=tmp_path / "here")
+    done = forked_scaffold(
+        "new", "--defaults", "--json", "--no-deploy", "--kit", str(kit), *data, cwd=tmp_path / "here"
+    )
     assert done.returncode == 0, done.stderr
     assert contents(tmp_path / "here" / "orders") == contents(tmp_path / "there" / "orders")
     assert not [secret for secret in SECRETS if secret in done.stdout + done.stderr]

@@ -15,7 +15,7 @@ import pytest
 
 from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
 from scaffold.kit.rendering import Kit
-from tests.cli.running import COMMAND, ROOT, assert_refused, scaffold
+from tests.cli.running import COMMAND, ROOT, assert_refused, forked_scaffold
 from tests.kits import commit_all, kit_repository
 from tests.new.running import contents, run_new
 
@@ -286,24 +286,26 @@ def test_a_version_that_does_not_exist(tmp_path: Path) -> None:
 
 
 def test_no_git(tmp_path: Path) -> None:
-    done = scaffold("new", "--defaults", "--data", "app_name=orders", "service", cwd=tmp_path, PATH=str(tmp_path))
+    done = forked_scaffold(
+        "new", "--defaults", "--data", "app_name=orders", "service", cwd=tmp_path, PATH=str(tmp_path)
+    )
     assert_refused(done, 1, "Git")
     assert not list(tmp_path.iterdir())
 
 
 def test_no_network(tmp_path: Path) -> None:
     kit = "https://127.0.0.1:1/team/kit.git"
-    done = scaffold("new", "--defaults", "--data", "app_name=orders", "--kit", kit, "service", cwd=tmp_path)
+    done = forked_scaffold("new", "--defaults", "--data", "app_name=orders", "--kit", kit, "service", cwd=tmp_path)
     assert_refused(done, 1, "127.0.0.1")
     assert not list(tmp_path.iterdir())
 
 
 def test_no_terminal(tmp_path: Path) -> None:
-    assert_refused(scaffold("new", "service", cwd=tmp_path), 2, "terminal", "--defaults")
+    assert_refused(forked_scaffold("new", "service", cwd=tmp_path), 2, "terminal", "--defaults")
 
 
 def test_a_refusal_as_json(tmp_path: Path) -> None:
-    done = scaffold("new", "--defaults", "--data", "app_name=No", "--json", "service", cwd=tmp_path)
+    done = forked_scaffold("new", "--defaults", "--data", "app_name=No", "--json", "service", cwd=tmp_path)
     assert done.returncode == 2
     assert "app_name" in json.loads(done.stdout)["error"]["happened"]
 

@@ -20,7 +20,7 @@ from scaffold.deployment.deploy import DeployResult, StepResult
 from scaffold.kit.rendering import workspace
 from scaffold.service.service import Service, read
 from scaffold.views.new import text as view
-from tests.cli.running import COMMAND, scaffold
+from tests.cli.running import COMMAND, forked_scaffold, scaffold
 from tests.kits import commit_all, copy_kit, generate, kit_repository
 from tests.new.running import contents, run_new
 
@@ -53,6 +53,7 @@ def test_the_result_describes_the_service(tmp_path: Path) -> None:
         "orders-build",
         "orders-checks",
         "orders-pull-requests",
+        "orders-releases",
         "orders-events",
         "orders-pipeline",
         "orders-live-network",
@@ -249,7 +250,9 @@ def test_the_estimate_adds_up(tmp_path: Path) -> None:
 
 
 def test_the_json_of_the_result_is_pinned(tmp_path: Path) -> None:
-    done = scaffold("new", "--defaults", "--json", "--data", "app_name=orders", "--kit", kit_repository(), cwd=tmp_path)
+    done = forked_scaffold(
+        "new", "--defaults", "--json", "--data", "app_name=orders", "--kit", kit_repository(), cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert {key: type(value).__name__ for key, value in document.items()} == {
@@ -275,7 +278,7 @@ def test_the_json_of_the_result_is_pinned(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_what_to_type_next(tmp_path: Path) -> None:
-    done = scaffold(
+    done = forked_scaffold(
         "new", "my orders", "--defaults", "--data", "app_name=orders", "--kit", kit_repository(), cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
@@ -289,7 +292,7 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
     temporary.mkdir()
     for more in ((), ("--dry-run",)):
         arguments = ("new", "--defaults", "--data", "app_name=orders", "--kit", kit_repository(), tmp_path / "a", *more)
-        assert scaffold(*arguments, cwd=tmp_path, TMPDIR=str(temporary)).returncode == (1 if more else 0)
+        assert forked_scaffold(*arguments, cwd=tmp_path, TMPDIR=str(temporary)).returncode == (1 if more else 0)
     assert not list(temporary.iterdir())
 
 

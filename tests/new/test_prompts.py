@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pexpect
 import pytest
 import yaml
 
-from tests.cli.running import COMMAND, ROOT
+from tests.cli.running import COMMAND, ROOT, become_scaffold
 from tests.kits import kit_repository
 
 DOWN, ENTER, CTRL_C, CTRL_D, CTRL_U = "\x1b[B", "\r", "\x03", "\x04", "\x15"
@@ -36,11 +37,16 @@ def start(tmp_path: Path) -> Iterator[Start]:
     children: list[pexpect.spawn] = []
 
     def begin(*arguments: str, **environment: str) -> pexpect.spawn:
+        command = ["new", "--kit", str(kit_repository()), *arguments]
+        variables = {**os.environ, "PROMPT_TOOLKIT_NO_CPR": "1", **environment}
+
+        def run() -> None:
+            os.closerange(3, 256)  # pexpect waits until the child has closed a pipe, as a started program would.
+            become_scaffold(command, tmp_path, variables)
+
         child = pexpect.spawn(
-            COMMAND[0],
-            [*COMMAND[1:], "new", "--kit", str(kit_repository()), *arguments],
-            cwd=str(tmp_path),
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
+            sys.executable,  # which `run` takes the place of: it does not return
+            preexec_fn=run,
             encoding="utf-8",
             dimensions=(50, 160),
             timeout=90,

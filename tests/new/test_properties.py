@@ -95,6 +95,7 @@ sensible = st.fixed_dictionaries(
         ),
         "notification_email": st.sampled_from(["", "team@example.com"]),
         "approval": st.sampled_from(["none", "production", "every"]),
+        "soak_minutes": st.integers(-1, 1441),
         "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
         "freezes": st.sampled_from(["", "2026-12-20..2027-01-02", "2027-02-29..2027-03-01"]),
         "environment_overrides": overrides,
@@ -113,7 +114,7 @@ careless = st.builds(
                 "deployment_strategy", "customize", "description", "aws_account_id", "architecture", "egress",
                 "vpc_id", "public_subnet_ids", "private_subnet_ids", "vpc_cidr", "log_retention_days",
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
-                "windows", "freezes",
+                "windows", "freezes", "soak_minutes",
             ]
         ),
         anything,
@@ -158,6 +159,7 @@ def agree_with_copier(questionnaire: Questionnaire, answers: dict[str, Any]) -> 
     assert ours == recorded_by_copier(answers)
 
 
+@pytest.mark.slow
 @FAST
 @given(answers=careless)
 def test_answers_are_the_ones_that_copier_records(questionnaire: Questionnaire, answers: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from scaffold.core.target import Target
 from scaffold.deployment.pages import OpenResult
 from scaffold.service import names
 from scaffold.service.service import read
-from tests.cli.running import scaffold
+from tests.cli.running import forked_scaffold
 from tests.deploy.services import client, run
 from tests.release.services import ENVIRONMENT, PATIENT
 
@@ -50,7 +50,7 @@ def test_the_service_is_opened(
     opened, browser = tmp_path / "opened", tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
     browser.chmod(0o755)
-    done = scaffold("open", "--directory", service, cwd=tmp_path, BROWSER=os.fspath(browser))
+    done = forked_scaffold("open", "--directory", service, cwd=tmp_path, BROWSER=os.fspath(browser))
     assert (done.returncode, done.stdout) == (0, "http://127.0.0.1:9\n")
     assert opened.read_text() == "http://127.0.0.1:9\n"
 

@@ -129,6 +129,7 @@ def test_decisions_name_the_release(service: Path) -> None:
         decide(service, environment="dev")
 
 
+@pytest.mark.slow
 def test_another_decision_came_first(service: Path, wire: Wire) -> None:
     commit(service, infrastructure__environment_yaml=ENVIRONMENT)
     waiting = release(service)
@@ -235,6 +236,7 @@ def test_a_rollback_hides_neither_the_failure_nor_its_reason(service: Path) -> N
     assert found.environments[0].commit == first
 
 
+@pytest.mark.slow
 def test_a_disabled_transition_is_named(service: Path) -> None:
     commit(service, infrastructure__environment_yaml=ENVIRONMENT)
     assert release(service).exit_code == 11

@@ -147,6 +147,7 @@ def released(service: Path) -> str:
             return waiting.execution
 
 
+@pytest.mark.slow
 def test_what_runs_is_described_in_words(service: Path) -> None:
     commit(service, infrastructure__environment_yaml=ENVIRONMENT)
     assert release(service).exit_code == 11

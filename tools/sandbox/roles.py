@@ -77,6 +77,11 @@ class Caller:
             raise Undecided("calls of roles that are assumed through STS are not checked here")
         return caller
 
+    @property
+    def account(self) -> Account:
+        """The account, with the credentials of the role."""
+        return self._account
+
     def client(self, service: str) -> Any:
         """The client of a service."""
         return self._account.client(service)

@@ -41,10 +41,12 @@ EVALUATED: tuple[str, ...] = (
     "elasticloadbalancing:createaction",
     "iam:passedtoservice",
     "iam:permissionsboundary",
+    "s3:if-none-match",
+    "s3:prefix",
     "sts:rolesessionname",
 )
 #: Keys that the requests of an action always set. Where the value is not known here, a decision cannot depend on it.
-_ALWAYS_SET = {"cloudwatch:PutMetricData": "cloudwatch:namespace", "codecommit:GitPush": "codecommit:references"}
+_ALWAYS_SET = {"cloudwatch:PutMetricData": "cloudwatch:namespace"}
 # Parameters of AssumeRole with which the session would have other permissions or tags than its role.
 _SESSION_SETTINGS = ("Policy", "Tags", "TransitiveTagKeys", "SourceIdentity")
 

@@ -236,6 +236,7 @@ def test_reports(client, project):
     assert contexts(build, "UPLOAD_ARTIFACTS") == ["CLIENT_ERROR: no matching artifact paths found for junit.xml"]
 
 
+@pytest.mark.slow
 def test_code_coverage_is_reported(client, project):
     lines = '<line number="1" hits="1"/><line number="2" hits="0" condition-coverage="25% (1/4)"/>'
     classes = f'<class filename="one.py"><lines>{lines}</lines></class><class filename="two.py"/>'
