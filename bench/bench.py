@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import local_aws
@@ -63,6 +64,13 @@ PAIRS = (
         1.00,
         11,
     ),
+    Pair(
+        "update",
+        lambda folder: [*SCAFFOLD, "update", str(outdated_service(folder))],
+        lambda folder: [tool("copier"), "update", "--defaults", "--quiet", str(outdated_service(folder))],
+        1.05,
+        7,
+    ),
 )
 
 NAMES = (*(pair.name for pair in PAIRS), *local_aws.NAMES)
@@ -76,6 +84,30 @@ def tool(name: str) -> str:
 def embedded_kit() -> Path:
     """The embedded kit, unpacked by the warm-up."""
     return Path.home() / ".local" / "share" / "gitops-scaffold" / "kit"
+
+
+@cache
+def kit_in_two_versions() -> tuple[Path, Path]:
+    """A kit like the embedded one with a second version, and a service of the first."""
+    folder = Path(os.environ["HOME"]) / "update"
+    folder.mkdir()
+    seconds([*SCAFFOLD, "new", "--defaults", "--dry-run", *APP, str(folder / "none")])  # unpacks the embedded kit
+    kit, service = folder / "kit", folder / "service"
+    run = partial(subprocess.run, check=True, capture_output=True)
+    run(["git", "clone", "--quiet", str(embedded_kit()), str(kit)])
+    run(["git", "tag", "v90.0.0"], cwd=kit)
+    seconds([*SCAFFOLD, "new", "--defaults", "--no-deploy", *APP, "--kit", str(kit), str(service)])
+    for path in (kit / "template").rglob("*.js"):
+        path.write_text(f"// second version\n{path.read_text('utf-8')}", "utf-8")
+    person = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
+    run(["git", *person, "commit", "--quiet", "--all", "--message=second"], cwd=kit)
+    run(["git", "tag", "v90.1.0"], cwd=kit)
+    return kit, service
+
+
+def outdated_service(folder: Path) -> Path:
+    """A copy of that service."""
+    return Path(shutil.copytree(kit_in_two_versions()[1], folder / "service"))
 
 
 def seconds(command: list[str]) -> float:

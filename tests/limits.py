@@ -45,6 +45,7 @@ def limits(app: str, environments: Iterable[str]) -> list[Limit]:
         Limit("tests project", names.pull_request_tests_project(app), 150),
         Limit("verdict project", names.verdict_project(app), 150),
         Limit("role", names.verdict_role(app), 64),
+        Limit("release project", names.release_project(app), 150),
         Limit("report group", names.report_group(app), 128),
     ]
     for owner in (None, *environments):

@@ -49,6 +49,20 @@ def main_commit(session: Session, app_name: str) -> str | None:
     return str(answer["branch"]["commitId"])
 
 
+def tagged_commit(session: Session, app_name: str, tag: str) -> str | None:
+    """The commit that a Git tag of the repository leads to; None where there is no such tag."""
+    # No call is for tags. This one takes any reference, and says which commit it has read.
+    try:
+        answer = session.client("codecommit").get_folder(
+            repositoryName=names.repository(app_name), commitSpecifier=f"refs/tags/{tag}", folderPath="/"
+        )
+    except ClientError as error:
+        if code_of(error) == "CommitDoesNotExistException":
+            return None
+        raise
+    return str(answer["commitId"])
+
+
 def missing_tags(session: Session, service: Service, repository: Repository) -> dict[str, str]:
     """The service's tags that a repository lacks."""
     # `create` sets them: only an empty repository that another tool has created may lack them.

@@ -163,8 +163,13 @@ def digest_of(runs: Iterable[ActionRun]) -> str | None:
     return _of_build(runs, "IMAGE_DIGEST")
 
 
+def name_of(runs: Iterable[ActionRun]) -> str | None:
+    """The name of the release that an execution makes; None as for its version."""
+    return _of_build(runs, "RELEASE_NAME")
+
+
 def _of_build(runs: Iterable[ActionRun], variable: str) -> str | None:
-    return next((run.variables.get(variable) for run in runs if run.stage == run.name == "Build"), None)
+    return next((run.variables.get(variable) or None for run in runs if run.stage == run.name == "Build"), None)
 
 
 def action_runs(session: Session, app_name: str, execution: str) -> list[ActionRun]:

@@ -109,8 +109,8 @@ def connect(service: Service, target: Target) -> Session:
         raise ScaffoldError(
             f"These credentials belong to account {session.account}, but {service.app_name} belongs to "
             f"{service.account}.",
-            f"Use credentials of account {service.account} (`--profile NAME`), or change the answer `aws_account_id` "
-            "with `copier update`.",
+            f"Use credentials of account {service.account} (`--profile NAME`), or change the answer with `scaffold "
+            "update --to current --data aws_account_id=ACCOUNT`.",
         )
     return session
 

@@ -19,8 +19,8 @@ def rollback(
     to: Annotated[
         str | None,
         typer.Option(
-            metavar="VERSION",
-            help="The version, Git tag or commit to roll back to.",
+            metavar="RELEASE",
+            help="The name, version, Git tag or commit of the release to roll back to.",
             show_default="what ran before",
         ),
     ] = None,

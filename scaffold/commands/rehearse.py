@@ -95,7 +95,7 @@ def _findings(service: Service, path: Path | None) -> Mapping[str, Any]:
     if not (service.root / _SCAN_POLICY).is_file():
         raise UsageError(
             f"{service.app_name} has no {_SCAN_POLICY}, so its pipeline scans no images.",
-            "Leave --scan-findings out, or answer scan_gate with `copier update --vcs-ref=:current:`.",
+            "Leave --scan-findings out, or answer scan_gate with `scaffold update --to current --data scan_gate=high`.",
         )
     return scan_findings.read(path)
 
@@ -155,7 +155,8 @@ def _rehearse(
                     approve=_approval(options, console, describe),
                     console=console,
                 )
-            code = report(replace(result, kept=options.keep, container_engine=aws.containers or None))
+            engine, messages = aws.containers or None, tuple(aws.messages())
+            code = report(replace(result, kept=options.keep, container_engine=engine, messages=messages))
         except (Interrupted, UsageError):
             raise
         except ScaffoldError as error:

@@ -23,7 +23,7 @@ class RollbackOptions:
     Attributes:
         directory: The service's directory, or one inside it.
         environment: None for production.
-        to: The version, Git tag or commit to roll back to; None for what ran before.
+        to: The name, version, Git tag or commit to roll back to; None for what ran before.
         profile: The AWS profile; None for the standard configuration chain.
         yes: Roll back without asking.
     """

@@ -38,6 +38,7 @@ class WaitingRelease:
         action: The approval action.
         execution: The id of the pipeline execution.
         since: When it began to wait.
+        name: What its build has named it; None before the build, and where the build exports no name.
         version: The image's tag; None where the pipeline's build exports none.
         commits: What it has and the last successful release to the approved stage has not, the newest first; None where
             the local clone cannot tell.
@@ -48,6 +49,7 @@ class WaitingRelease:
     action: str
     execution: str
     since: datetime | None
+    name: str | None
     version: str | None
     commit: str | None
     commits: tuple[Commit, ...] | None
@@ -217,6 +219,7 @@ def _described(
         action.name,
         execution,
         action.changed,
+        pipeline_state.name_of(runs),
         pipeline_state.version_of(runs),
         commit,
         commits,

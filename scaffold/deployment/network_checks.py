@@ -184,6 +184,6 @@ def _check_free_addresses(given: Sequence[ExistingNetwork], subnets: Mapping[str
 def _refused(happened: str, question: str) -> ScaffoldError:
     return ScaffoldError(
         happened,
-        f"Answer {question} again (`copier update --defaults --vcs-ref=:current: --data customize=true --data "
-        f"{question}=…`, or in environment_overrides), commit, and run the same command again.",
+        f"Answer {question} again (`scaffold update --to current --data {question}=…`, or in "
+        "environment_overrides), commit, and run the same command again.",
     )

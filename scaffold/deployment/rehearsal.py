@@ -92,6 +92,7 @@ class RehearsalResult(Result):
         requests: How many were sent to production during its release.
         failed_requests: How many of them had no answer or an error.
         alarms_without_data: Those of production that had too little to judge; None where it was not released.
+        messages: What SNS would have sent to people.
     """
 
     command: ClassVar[str] = "rehearse"
@@ -113,6 +114,7 @@ class RehearsalResult(Result):
     requests: int = 0
     failed_requests: int = 0
     alarms_without_data: tuple[str, ...] | None = None
+    messages: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -30,6 +30,7 @@ class PastRelease:
     """What an execution of the pipeline did in the stage of an environment, from its approval on.
 
     Attributes:
+        name: What its build has named it; None where the pipeline's build exports no name.
         execution: The id of the pipeline execution.
         version: The image's tag; None where the pipeline's build exported none.
         tags: The Git tags of the commit in the local clone.
@@ -46,6 +47,7 @@ class PastRelease:
         answers: Whether its version is the one that answers, and it is the newest such release.
     """
 
+    name: str | None
     execution: str
     version: str | None
     commit: str | None
@@ -139,17 +141,18 @@ def past_releases(
             # A rollback runs its stage only: the build is that of its target.
             built = pipeline_state.action_runs(session, app, execution.target) if execution.target else runs
             outcome = _outcome(execution, runs, here, stage, succeeded)
-            yield _release(service, execution, here, pipeline_state.version_of(built), outcome)
+            yield _release(service, execution, here, built, outcome)
 
 
 def _release(
-    service: Service, execution: Execution, here: Sequence[ActionRun], version: str | None, outcome: str
+    service: Service, execution: Execution, here: Sequence[ActionRun], built: Sequence[ActionRun], outcome: str
 ) -> PastRelease:
     failed = next((run for run in here if run.status == "Failed"), None)
     ends = [run.ended for run in here]
     return PastRelease(
+        name=pipeline_state.name_of(built),
         execution=execution.id,
-        version=version,
+        version=pipeline_state.version_of(built),
         commit=execution.commit,
         tags=history.tags(service, execution.commit) if execution.commit else (),
         started=min((run.started for run in here if run.started), default=None),

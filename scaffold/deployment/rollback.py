@@ -86,7 +86,7 @@ def rollback(
 
     Args:
         environment: None for production.
-        version: The version, Git tag or commit to roll back to; None for what ran before.
+        version: The name, version, Git tag or commit to roll back to; None for what ran before.
         confirm: Called with the plan; false cancels.
 
     Raises:
@@ -187,12 +187,12 @@ def _target(session: Session, service: Service, environment: str, version: str |
         earlier = next((one for one in _originals(newest, releases) if _has_version(one, version)), None)
         if earlier is None:
             raise ScaffoldError(
-                f"No release of {environment} with the version, tag or commit {version} has succeeded.",
+                f"No release of {environment} with the name, version, tag or commit {version} has succeeded.",
                 f"`{command_for(session.target, 'scaffold releases', environment)}` lists the releases.",
             )
         if earlier.execution == in_effect:
             raise ScaffoldError(
-                f"{earlier.version or version} is what {environment} was released with last.",
+                f"{earlier.name or earlier.version or version} is what {environment} was released with last.",
                 f"`{command_for(session.target, 'scaffold releases', environment)}` lists earlier ones.",
             )
     if earlier is None:
@@ -233,7 +233,8 @@ def _before(releases: Iterator[PastRelease], execution: str) -> Iterator[PastRel
 
 def _has_version(release: PastRelease, wanted: str) -> bool:
     commit = len(wanted) >= _SHORTEST_COMMIT and (release.commit or "").startswith(wanted)
-    return commit or wanted == release.version or wanted in release.tags
+    named = release.name is not None and wanted in (release.name, names.release_tag(release.name))
+    return commit or named or wanted == release.version or wanted in release.tags
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from scaffold.aws import codecommit, pipeline_state, running_service
 from scaffold.aws.cloudformation.stacks import Stack
-from scaffold.aws.pipeline_state import StageState
+from scaffold.aws.pipeline_state import Execution, StageState
 from scaffold.aws.running_service import Alarm, Image, ServiceDeployment, Tasks
 from scaffold.aws.session import Session
 from scaffold.core.errors import EXIT_DONE, EXIT_DRIFT
@@ -39,6 +39,24 @@ class NewestRelease:
 
 
 @dataclass(frozen=True)
+class CompletedRelease:
+    """The newest release that has succeeded in the stage of an environment.
+
+    Attributes:
+        name: What its build has named it; None where the build exports no name.
+        version: The image's tag; None as for the name.
+        tag: The Git tag that the release has; None where it has none, as everywhere but in production, and while the
+            stage is at work or has failed, which tags last.
+        tagged: The commit that this tag leads to in the repository; None where the repository lacks it.
+    """
+
+    name: str | None
+    version: str | None
+    tag: str | None = None
+    tagged: str | None = None
+
+
+@dataclass(frozen=True)
 class EnvironmentStatus:
     """An environment and what runs there.
 
@@ -53,6 +71,7 @@ class EnvironmentStatus:
         stacks: Its stacks whose last operation failed or is in progress, with their statuses.
         tags: The Git tags of the commit in the local clone.
         release: The newest one, successful or not; None before the first.
+        completed: The newest successful one; None before the first, and where AWS has forgotten it.
     """
 
     name: str
@@ -70,6 +89,22 @@ class EnvironmentStatus:
     stacks: Mapping[str, str]
     tags: tuple[str, ...] = ()
     release: NewestRelease | None = None
+    completed: CompletedRelease | None = None
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """What does not fit together of the version that answers, the commit and its tag, each as a sentence."""
+        completed = self.completed
+        if completed is None:
+            return ()
+        found = []
+        if self.answers and completed.version and self.answers != completed.version:
+            found.append(f"{self.answers} answers, but the last release that succeeded is of {completed.version}.")
+        if completed.tag and completed.tagged is None:
+            found.append(f"The repository has no tag {completed.tag}.")
+        elif completed.tag and completed.tagged != self.commit:
+            found.append(f"The tag {completed.tag} leads to {completed.tagged}, not to the commit of the release.")
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -105,7 +140,7 @@ class StatusResult(Result):
 
 
 def look(session: Session, service: Service, *, drift: bool = False) -> StatusResult:
-    """The state of a service now: six calls with that for the caller's identity, and four for each environment.
+    """The state of a service now: six calls with that for the caller's identity, and up to five for each environment.
 
     An alarm that rings without notifying the service's topic costs its environment up to two more.
 
@@ -121,14 +156,26 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
     stacks, _ = live_stacks(session, service, identity.root_commit(service), "scaffold status")
     ringing = running_service.ringing(session, service.app_name)
     # Clients are created one after the other; boto3's sessions are not safe to use in several threads, its clients are.
-    for name in (*running_service.CLIENTS, "codepipeline"):
+    for name in (*running_service.CLIENTS, "codecommit", "codepipeline"):
         session.client(name)
     commits = {one.id: one.commit for one in executions}
     releases = {stage.name: _newest(stage, commits) for stage in stages}
+    succeeded = {
+        stage.name: one for stage in stages for one in executions if one.id == stage.execution and _complete(stage)
+    }
     current = {stage.execution for stage in stages}
     pool = ThreadPoolExecutor(len(service.environments))
     try:
-        each = partial(_environment, session, service, stacks=stacks, head=head, ringing=ringing, releases=releases)
+        each = partial(
+            _environment,
+            session,
+            service,
+            stacks=stacks,
+            head=head,
+            ringing=ringing,
+            releases=releases,
+            succeeded=succeeded,
+        )
         found = tuple(pool.map(each, service.environments))
     finally:
         # After Ctrl-C, calls that have started are not waited for.
@@ -148,6 +195,28 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
         environments=found,
         drift=find_drift(session, service, stacks, head, {one.name: one.commit for one in found}) if drift else None,
     )
+
+
+def _complete(stage: StageState) -> bool:
+    """Whether the newest execution in a stage has succeeded there: it needs not be looked up."""
+    return stage.status == "Succeeded"
+
+
+def _completed(
+    session: Session, service: Service, environment: str, execution: Execution, *, tagged: bool
+) -> CompletedRelease:
+    """A release that has succeeded.
+
+    Args:
+        tagged: Whether it has a tag by now, if it has a name.
+    """
+    # A rollback runs its stage only: the build is that of its target.
+    runs = pipeline_state.action_runs(session, service.app_name, execution.target or execution.id)
+    name, version = pipeline_state.name_of(runs), pipeline_state.version_of(runs)
+    if name is None or not tagged or environment != service.production:
+        return CompletedRelease(name, version)
+    tag = names.release_tag(name)
+    return CompletedRelease(name, version, tag, codecommit.tagged_commit(session, service.app_name, tag))
 
 
 def _newest(stage: StageState, commits: Mapping[str, str | None]) -> NewestRelease | None:
@@ -184,12 +253,14 @@ def _environment(
     head: str | None,
     ringing: Sequence[Alarm],
     releases: Mapping[str, NewestRelease | None],
+    succeeded: Mapping[str, Execution],
 ) -> EnvironmentStatus:
     app = service.app_name
     task_definition, environment = stacks.get(StackId(TASK_DEFINITION, name)), stacks.get(StackId(ENVIRONMENT, name))
     digest = running_service.image_digest(task_definition)
     url = environment.outputs.get("ServiceUrl") if environment else None
-    release = pipeline_state.last_success(session, app, names.pipeline_stage(name))
+    stage = names.pipeline_stage(name)
+    release = succeeded.get(stage) or pipeline_state.last_success(session, app, stage)
     commit = release.commit if release else None
     behind = history.between(service, commit, head) if commit and head else None
     answers, no_answer = endpoint.answer(url)
@@ -212,5 +283,6 @@ def _environment(
             if stack_id.environment == name and stack.unsettled
         },
         tags=history.tags(service, commit) if commit else (),
-        release=releases.get(names.pipeline_stage(name)),
+        release=releases.get(stage),
+        completed=_completed(session, service, name, release, tagged=stage in succeeded) if release else None,
     )

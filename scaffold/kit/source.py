@@ -28,14 +28,12 @@ class KitAddress:
         url: The address for Git: a URL, or a repository or bundle on this machine.
         version: The tag or commit that was asked for; None for the newest release.
         known: The commit and its version if they need not be looked up.
-        option: The option that names a version, for messages.
     """
 
     source: str
     url: str
     version: str | None = None
     known: tuple[str, str] | None = None
-    option: str = "--kit-version"
 
 
 _REMEDIES = {
@@ -193,7 +191,7 @@ def find_commit(folder: Path, address: KitAddress) -> str:
     newest = git("tag", "--list", "v*", "--sort=-v:refname", cwd=folder).splitlines()[:3]
     known = f"Name one that exists, such as {', '.join(newest)}" if newest else "Name a tag or commit that exists"
     raise KitUnusable(
-        f"The kit {source} has no version {version}.", f"{known}, or leave {address.option} out for the newest."
+        f"The kit {source} has no version {version}.", f"{known}, or leave --kit-version out for the newest."
     )
 
 

@@ -34,6 +34,7 @@ from scaffold.local.services.report_groups import ReportGroups
 from scaffold.local.services.repositories import Repositories
 from scaffold.local.services.service_deployments import ServiceDeployments
 from scaffold.local.services.service_quotas import ServiceQuotas
+from scaffold.local.services.topic_messages import TopicMessages
 
 if TYPE_CHECKING:
     from scaffold.local.engine import Engine
@@ -119,6 +120,8 @@ def assemble(
     drift.install()
     iam.install()
     iam_rules.install()
+    messages = TopicMessages()
+    messages.install()
     if engine:
         stack_roles.StackRoles(engine.guard, role_of, engine.tags, autoscaling).install()
 
@@ -138,6 +141,7 @@ def assemble(
         services |= {f"{_ECS}.{operation}": deployments for operation in ServiceDeployments.operations}
     router = Router(ministack_bridge.app, services, git, region, guard)
     router.controls["/_local/image-scans"] = scans.control
+    router.controls["/_local/messages"] = messages.control
     if engine:
         router.controls["/_local/services"] = engine.service_list.control
         router.controls["/_local/faults"] = engine.faults.control

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.folder_lock import is_abandoned, is_held, locked, one_at_a_time, open_lock
-from scaffold.local.environment import LocalAws, start, variables_for
+from scaffold.local.client_settings import variables_for
+from scaffold.local.environment import LocalAws, start
 from scaffold.local.folder import delete_abandoned, delete_folder, new_folder
 from scaffold.local.reach import RunningService, answers, kill, running_services
 from scaffold.local.shell import container_engine

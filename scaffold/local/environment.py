@@ -6,8 +6,6 @@ import importlib.util
 import json
 import os
 import select
-import shlex
-import ssl
 import subprocess
 import sys
 import urllib.request
@@ -19,11 +17,10 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import git
-from scaffold.core.git_failures import GitFailed
 from scaffold.core.installation import install_command
 from scaffold.core.loopback import direct_opener
-from scaffold.core.target import LOCAL_VARIABLE, RUNS_VARIABLE, Endpoint, Target, local_endpoint
+from scaffold.core.target import RUNS_VARIABLE, Endpoint, Target, local_endpoint
+from scaffold.local.client_settings import variables_for, write_files
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.downloads import DOWNLOADS, downloads
 from scaffold.local.folder import own_folder
@@ -33,7 +30,6 @@ from scaffold.local.shell import DOCKER_VARIABLE, docker_host
 
 _EXTRA = ("hypercorn", "ministack", "trustme")
 _REQUIREMENT = "gitops-scaffold[local]"
-_BUNDLE, _CONFIG, _CREDENTIALS = "authorities.pem", "aws-config", "aws-credentials"
 _START_SECONDS = 60.0
 _END_SECONDS = 30.0
 _ANSWER_SECONDS = 30.0
@@ -62,16 +58,22 @@ class LocalAws:
 
     def script_image_scans(self, script: Mapping[str, Any]) -> None:
         """Let image scans find something; docs/local-aws.md describes scripts."""
-        self._put("image-scans", script)
+        self._control("PUT", "image-scans", script)
 
     def inject_faults(self, service: str, faults: Sequence[str]) -> None:
         """Let the newest version of an ECS service have faults; docs/local-aws.md describes them."""
-        self._put("faults", {"service": service, "faults": list(faults)})
+        self._control("PUT", "faults", {"service": service, "faults": list(faults)})
 
-    def _put(self, control: str, document: Mapping[str, Any]) -> None:
+    def messages(self) -> list[str]:
+        """The messages of SNS topics, the oldest first: the text, or the subject of one that is a document."""
+        return [_readable(one) for one in self._control("GET", "messages", {})["messages"]]
+
+    def _control(self, method: str, control: str, document: Mapping[str, Any]) -> dict[str, Any]:
         url = f"{self.variables['AWS_ENDPOINT_URL']}/_local/{control}"
-        request = urllib.request.Request(url, json.dumps(document).encode(), method="PUT")  # noqa: S310
-        direct_opener().open(request, timeout=_ANSWER_SECONDS).close()
+        request = urllib.request.Request(url, json.dumps(document).encode(), method=method)  # noqa: S310
+        with direct_opener().open(request, timeout=_ANSWER_SECONDS) as answer:
+            answered: dict[str, Any] = json.load(answer)
+        return answered
 
 
 @dataclass(frozen=True)
@@ -165,12 +167,20 @@ def start(state: Path, region: str, running: list[str], lock: IO[str] | None = N
         server = _start(state, region, output, running, lock)
     try:
         addresses = _wait_until_ready(server, log)
-        _write_files(state, region, addresses["authority"])
+        write_files(state, region, addresses["authority"])
     except BaseException:
         _end(server)
         raise
     variables = variables_for(state, region, addresses["api"], addresses["git"], runs=bool(running))
     return OwnLocalAws(region, variables, addresses["git"], server, addresses["containers"], addresses["no_containers"])
+
+
+def _readable(message: Mapping[str, Any]) -> str:
+    try:
+        content = json.loads(message["message"])
+    except ValueError:
+        content = message["message"]
+    return str(content if isinstance(content, str) else message["subject"])
 
 
 def _require_extra() -> None:
@@ -262,84 +272,3 @@ def _end(server: subprocess.Popen[str]) -> None:
         server.kill()
         server.wait()
     server.stdout.close()
-
-
-def _write_files(state: Path, region: str, authority: str) -> None:
-    """Write the files that the variables name."""
-    (state / _BUNDLE).write_text(_trusted_authorities() + authority)
-    (state / _CONFIG).write_text(f"[default]\nregion = {region}\n")
-    (state / _CREDENTIALS).write_text(
-        f"[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
-    )
-    _write_git_helper(state / "bin" / "git-remote-codecommit")
-
-
-def variables_for(state: Path, region: str, api: str, git: str, *, runs: bool) -> dict[str, str]:
-    """Environment variables with which the children of this process reach a local AWS.
-
-    Args:
-        state: Its state directory.
-        api: The host and port of the endpoint of all services.
-        git: The host and port of the Git endpoint.
-    """
-    endpoint = f"http://{api}"
-    exempt = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
-    no_proxy = ",".join(dict.fromkeys(filter(None, [*exempt, "127.0.0.1", "localhost"])))
-    return {
-        **{name: endpoint for name in os.environ if name.startswith("AWS_ENDPOINT_URL_")},
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        "AWS_SESSION_TOKEN": "",
-        "AWS_SECURITY_TOKEN": "",
-        "AWS_DEFAULT_REGION": region,
-        "AWS_REGION": region,
-        # Both files have a `default` profile for local AWS, and no profile of the machine.
-        "AWS_PROFILE": "default",
-        "AWS_DEFAULT_PROFILE": "default",
-        "AWS_CONFIG_FILE": str(state / _CONFIG),
-        "AWS_SHARED_CREDENTIALS_FILE": str(state / _CREDENTIALS),
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_USE_FIPS_ENDPOINT": "false",
-        "AWS_USE_DUALSTACK_ENDPOINT": "false",
-        "CODE_COMMIT_ENDPOINT": git,
-        "GIT_SSL_CAINFO": str(state / _BUNDLE),
-        "NO_PROXY": no_proxy,
-        "no_proxy": no_proxy,
-        "PATH": os.pathsep.join(filter(None, [str(state / "bin"), os.environ.get("PATH", os.defpath)])),
-        LOCAL_VARIABLE: "1",
-        RUNS_VARIABLE: "1" if runs else "0",
-    }
-
-
-def _trusted_authorities() -> str:
-    """The certificates that Git trusts on this machine, so that other remotes keep working inside local AWS."""
-    configured = os.environ.get("GIT_SSL_CAINFO")
-    if not configured:
-        with suppress(GitFailed):
-            configured = git("config", "--type=path", "--get", "http.sslCAInfo", cwd=Path.cwd())
-    candidates = [configured, ssl.get_default_verify_paths().cafile, *_SYSTEM_BUNDLES]
-    if importlib.util.find_spec("certifi"):
-        import certifi
-
-        candidates.append(certifi.where())
-    for candidate in filter(None, candidates):
-        with suppress(OSError):
-            return Path(candidate).read_text(errors="replace").rstrip() + "\n"
-    return ""
-
-
-_SYSTEM_BUNDLES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-)
-
-
-def _write_git_helper(path: Path) -> None:
-    """Put git-remote-codecommit on the PATH: a virtual environment's scripts need not be there."""
-    program = "import sys; from git_remote_codecommit import main; sys.exit(main())"
-    path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -c {shlex.quote(program)} "$@"\n')
-    path.chmod(0o755)

@@ -70,6 +70,7 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.services.cloudwatch", "_get_metric_statistics"): 4,
     ("ministack.services.cloudwatch", "_json_ok"): 1,
     ("ministack.services.cloudwatch", "_list_metrics"): 4,
+    ("ministack.services.cloudwatch", "_put_composite_alarm"): 4,
     ("ministack.services.cloudwatch", "_put_metric_alarm"): 4,
     ("ministack.services.cloudwatch", "_put_metric_data"): 4,
     ("ministack.services.cloudwatch", "_record_history"): 4,
@@ -97,6 +98,7 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.services.s3", "_delete_bucket"): 1,
     ("ministack.services.secretsmanager", "handle_request"): 5,
     ("ministack.services.sns", "handle_request"): 5,
+    ("ministack.services.sns", "publish_internal"): 3,
 }
 
 

@@ -88,6 +88,16 @@ def approval_rule_template(app: str, rule: str) -> str:
     return f"{app}-{rule}"
 
 
+def release_tag(release: str) -> str:
+    """The Git tag of a release with a name."""
+    return f"v{release}"
+
+
+def release_record(release: str) -> str:
+    """Where the artifact bucket has the record of a release with a name."""
+    return f"releases/{release}/release.json"
+
+
 def cluster(app: str, environment: str) -> str:
     """An environment's ECS cluster; its service and its task definition family have the same name."""
     return f"{app}-{environment}"
@@ -138,6 +148,11 @@ def gate_project(app: str) -> str:
     return f"{app}-gate"
 
 
+def release_project(app: str) -> str:
+    """The CodeBuild project that records and tags releases."""
+    return f"{app}-release"
+
+
 def pull_request_tests_project(app: str) -> str:
     """The CodeBuild project that tests pull requests."""
     return f"{app}-pr-tests"
@@ -150,7 +165,15 @@ def verdict_project(app: str) -> str:
 
 def projects(app: str) -> set[str]:
     """All CodeBuild projects."""
-    kinds = (build_project, checks_project, plan_project, gate_project, pull_request_tests_project, verdict_project)
+    kinds = (
+        build_project,
+        checks_project,
+        plan_project,
+        gate_project,
+        pull_request_tests_project,
+        verdict_project,
+        release_project,
+    )
     return {name(app) for name in kinds}
 
 

@@ -50,6 +50,7 @@ DEPLOY_ROLE = StackKind("deploy-role", Deployer.PERSON, per_environment=True)
 BUILD = StackKind("build", Deployer.ITSELF)
 CHECKS = StackKind("checks", Deployer.ITSELF)
 PULL_REQUESTS = StackKind("pull-requests", Deployer.ITSELF)
+RELEASES = StackKind("releases", Deployer.ITSELF)
 EVENTS = StackKind("events", Deployer.ITSELF)
 PIPELINE = StackKind("pipeline", Deployer.ITSELF)
 NETWORK = StackKind("network", Deployer.PIPELINE, per_environment=True)
@@ -67,6 +68,7 @@ STACK_KINDS = (
     BUILD,
     CHECKS,
     PULL_REQUESTS,
+    RELEASES,
     EVENTS,
     PIPELINE,
     NETWORK,

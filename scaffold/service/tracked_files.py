@@ -17,7 +17,7 @@ _SEARCH = ("-c", "submodule.recurse=false", "grep", "-z", "-l", "-E", "--all-mat
 
 
 def check_merged(service: Service) -> None:
-    """Refuse files that a merge or `copier update` has left for the user to finish.
+    """Refuse files that a merge or `scaffold update` has left for the user to finish.
 
     A file that shows conflict markers on purpose has another `conflict-marker-size` in .gitattributes.
 

@@ -30,7 +30,7 @@ def check_upstream(service: Service) -> None:
     raise ScaffoldError(
         f"This clone belongs to the CodeCommit repository {found['name']} in {found['region']}, but its answers name "
         f"{wanted} in {service.region}; a deployed service keeps its name and region.",
-        f"Set them back (`copier update --defaults --vcs-ref=:current: --data app_name={found['name']} --data "
+        f"Set them back (`scaffold update --to current --data app_name={found['name']} --data "
         f"aws_region={found['region']}`) and commit; or, to create a second service beside the first, run "
         f"`git remote remove {remote}` and then the same command again.",
     )

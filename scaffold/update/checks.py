@@ -74,9 +74,9 @@ def check_clean(repository: Repository) -> None:
         ScaffoldError: The message names one of them.
     """
     scope = os.fsdecode(repository.prefix.rstrip(b"/")) or "."
-    if (repository.git_dir / "index.lock").exists():
+    if (lock := repository.git_dir / "index.lock").exists():
         raise ScaffoldError(
-            f"Another Git command works in {repository.top}, or was killed there: {repository.git_dir}/index.lock exists.",
+            f"Another Git command works in {repository.top}, or was killed there: {lock} exists.",
             f"Wait for it, or delete that file if none is running, {_AGAIN}",
         )
     status = repository.as_user("status", "--porcelain", "-z", "--untracked-files=normal", "--", scope)

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 CURRENT = "current"
 _UPGRADE = "Upgrade gitops-scaffold (`pipx upgrade gitops-scaffold`), then run the same command again."
+_OPTIONS = {
+    "--kit-version": "--to",
+    "or leave --kit out to use the embedded kit": f"or `_src_path` in {ANSWERS_FILE}",
+}
 # `git describe`: the tag, the number of commits since, the commit.
 _DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<count>\d+)-g[0-9a-f]+")
 
@@ -54,7 +58,8 @@ def open_versions(recorded: Recorded, to: str | None = None) -> Iterator[Version
         KitUnusable: The kit is not reachable from this machine, or lacks one of the versions.
         ScaffoldError: The version to update to is older than the recorded one.
     """
-    address = _address(recorded, to)
+    with _own_options():
+        address = _address(recorded, to)
     with (
         temporary_folder("scaffold-kit-") as temporary,
         one_thread() as beside,
@@ -78,7 +83,7 @@ def _address(recorded: Recorded, to: str | None) -> KitAddress:
         )
     version = recorded.version if to == CURRENT else to
     if _is_embedded(recorded.source):
-        return replace(embedded(version), option="--to")
+        return embedded(version)
     source = recorded.source
     if only_here(source):
         path = recorded.root / Path(source).expanduser()
@@ -89,7 +94,19 @@ def _address(recorded: Recorded, to: str | None) -> KitAddress:
                 "repository's URL, commit, and run the same command again.",
             )
         source = source if Path(source).expanduser().is_absolute() else str(path.resolve())
-    return replace(resolve(source, version), source=source, option="--to")
+    return replace(resolve(source, version), source=source)
+
+
+@contextmanager
+def _own_options() -> Iterator[None]:
+    """Let remedies name the options of this command, and not those of `scaffold new`."""
+    try:
+        yield
+    except ScaffoldError as error:
+        remedy = error.remedy
+        for theirs, ours in _OPTIONS.items():
+            remedy = remedy.replace(theirs, ours)
+        raise error.with_remedy(remedy) from error
 
 
 def _is_embedded(source: str) -> bool:
@@ -102,7 +119,8 @@ def _is_embedded(source: str) -> bool:
 def _fetch(recorded: Recorded, address: KitAddress, temporary: Path) -> tuple[KitSource, KitSource]:
     clone = temporary / "new"
     clone.mkdir()
-    new = fetch(address, clone)
+    with _own_options():
+        new = fetch(address, clone)
     if new.version == recorded.version and new.source == recorded.source:
         return new, new
     try:

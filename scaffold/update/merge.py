@@ -64,8 +64,8 @@ def merge(objects: Objects, trees: Trees, *, follow_kit_renames: bool) -> Merged
     output = objects.run("merge-tree", "--write-tree", "--no-messages", "-z", ours, theirs, accepted=(0, 1))
     tree, _, listing = output.partition(b"\0")
     entries, unmerged = objects.entries(tree.decode()), _parse(listing)
-    _undo_moves(entries, unmerged, trees, (ours.encode(), theirs.encode()))
     not_carried_over = _keep_deleted(entries, unmerged, trees)
+    _undo_moves(entries, unmerged, trees, (ours.encode(), theirs.encode()))
     _delete(entries, unmerged, trees, kept)
     lines = _relabel(objects, entries, unmerged, ours.encode(), theirs.encode())
     return Merged(entries, unmerged, lines, tuple(not_carried_over))
@@ -115,6 +115,8 @@ def _undo_moves(entries: Entries, unmerged: _Stages, trees: Trees, commits: tupl
             unmerged[name] = {stage: side[name] for stage, side in sides if name in side}
             if name in trees.head:
                 entries[name] = trees.head[name]
+            if unmerged[name].keys() == {2}:
+                del unmerged[name]  # What was in the folder of that name stays deleted.
 
 
 def _keep_deleted(entries: Entries, unmerged: _Stages, trees: Trees) -> list[bytes]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from scaffold.update.repository import Entries, Entry, Repository
 
 _ATTRIBUTES = b".gitattributes"
-_SUBMODULE = b"160000"
 _PERSON = {
     f"GIT_{role}_{field}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -85,28 +84,37 @@ class Objects:
             head: The files of the last commit.
         """
         prefix = self._repository.prefix
-        placed = self._place_attributes(work_tree, head)
+        replaced = self._use_attributes_of(head, work_tree)
         self.load({name: entry for name, entry in head.items() if not name.startswith(prefix)})
         scope = ("--", os.fsdecode(prefix)) if prefix else ()
         self.run("add", "--all", "--force", *scope, cwd=work_tree)
         found = dict(_staged(self.run("ls-files", "--stage", "-z", cwd=work_tree)))
-        return {name: entry for name, entry in found.items() if name not in placed}
+        for name, content in replaced.items():
+            found.pop(name, None)
+            if content is not None:
+                found[name] = (b"100644", self.write(content))
+        return found
 
-    def _place_attributes(self, work_tree: Path, head: Entries) -> set[bytes]:
-        """Copy the .gitattributes of the service, and of the folders around it, to where the kit has none."""
-        prefix, placed = self._repository.prefix, set()
+    def _use_attributes_of(self, head: Entries, work_tree: Path) -> dict[bytes, bytes | None]:
+        """Give a rendered service the .gitattributes of the last commit, by which Git has committed its files.
+
+        Returns:
+            What the kit has generated in place of each of them; None for nothing.
+        """
+        prefix, replaced = self._repository.prefix, dict[bytes, bytes | None]()
+        for path in work_tree.rglob(os.fsdecode(_ATTRIBUTES)):
+            replaced[os.fsencode(path.relative_to(work_tree))] = path.read_bytes()
+            path.unlink()
         for name, (mode, oid) in head.items():
             folder, _, last = name.rpartition(b"/")
             around = prefix.startswith(folder + b"/") if folder else True
-            if last != _ATTRIBUTES or mode == _SUBMODULE or not (name.startswith(prefix) or around):
-                continue
-            path = work_tree / os.fsdecode(name)
-            if not os.path.lexists(path):
+            if last == _ATTRIBUTES and mode.startswith(b"100") and (name.startswith(prefix) or around):
+                path = work_tree / os.fsdecode(name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(self.read(oid))
                 if name.startswith(prefix):
-                    placed.add(name)
-        return placed
+                    replaced.setdefault(name, None)
+        return replaced
 
     def give(self, oids: set[bytes]) -> None:
         """Copy blobs to the repository's own objects."""

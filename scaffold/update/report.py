@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +79,13 @@ def file_changes(objects: Objects, head: Entries, merged: Merged, prefix: bytes,
 def answer_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[AnswerChange]:
     """The answers that change, in the order of the questions."""
     names = [*new, *(name for name in old if name not in new)]
-    return [AnswerChange(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)]
+    changed = [name for name in names if old.get(name) != new.get(name)]
+    return [AnswerChange(name, _plain(old.get(name)), _plain(new.get(name))) for name in changed]
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it; YAML has dates too."""
+    return json.loads(json.dumps(value, default=str))
 
 
 def _moved(objects: Objects, head: Entries, entries: Entries) -> dict[bytes, bytes]:

@@ -78,9 +78,8 @@ def _unnotified(result: DeployResult) -> list[str]:
     if result.notifies or result.local:
         return []
     return [
-        "Approvals, failures and alarms are sent to no one: answer notification_email with `copier update --defaults "
-        "--vcs-ref=:current: --data customize=true --data notification_email=ADDRESS`, commit, and run `scaffold "
-        "deploy`."
+        "Approvals, failures and alarms are sent to no one: answer notification_email with `scaffold update --to "
+        "current --data notification_email=ADDRESS`, commit, and run `scaffold deploy`."
     ]
 
 

@@ -58,7 +58,7 @@ def _next(result: DestroyResult) -> list[str]:
     if not result.remaining_environments:
         return [f"{result.environment} was the only environment: `scaffold destroy` deletes the rest of the service."]
     environments = ",".join(result.remaining_environments)
-    update = f"copier update --defaults --vcs-ref=:current: --data environments={environments}"
+    update = f"scaffold update --to current --data environments={environments}"
     if result.production:
         return [
             f"{result.environment} is still production in the answers. To create it again, run `scaffold deploy`,",

@@ -44,7 +44,9 @@ def _now(result: ReleasesResult) -> str:
 
 def _release(one: PastRelease) -> Iterator[str]:
     version = one_line(one.version or "unknown version")
-    yield f"{version}  {_outcome(one)}{', answers now' if one.answers else ''}"
+    yield f"{one_line(one.name or version)}  {_outcome(one)}{', answers now' if one.answers else ''}"
+    if one.name:
+        yield f"  version    {version}"
     tags = one_line(", ".join(one.tags))
     yield f"  commit     {one.commit[:7] if one.commit else 'unknown'}{f' ({tags})' if tags else ''}"
     if one.started:

@@ -10,7 +10,7 @@ from scaffold.core.stand_in import WITHOUT_ENGINE
 from scaffold.deployment.rehearsal import FailedAction, RehearsalResult, RehearsedStage
 from scaffold.deployment.release_tree import duration
 from scaffold.deployment.status import EnvironmentStatus
-from scaffold.views.status import version_line
+from scaffold.views.status import released_line, version_line
 
 _PAGE = "docs/rehearsal.md"
 
@@ -26,6 +26,8 @@ def text(result: RehearsalResult) -> str:
         title = f"{one.name} (production)" if one.production else one.name
         shown = [*_environment(one), *(_traffic(result) if one.production else ())]
         lines += ["", title, *(f"  {name:<7}  {value}" for name, value in shown)]
+    if result.messages:
+        lines += ["", "Sent to the topic for notifications", *(f"  {one_line(message)}" for message in result.messages)]
     if result.waiting:
         lines += ["", f"The stage {result.waiting} was not approved. `scaffold rehearse --yes` approves it."]
     return "\n".join([*lines, "", *_limits(result)])
@@ -71,7 +73,11 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
         return
     yield "url", one.url
     yield "version", version_line(one)
+    if one.completed and one.completed.name:
+        yield "release", released_line(one.completed)
     yield "commit", one.commit[:7] if one.commit else "no successful release"
+    for difference in one.differences:
+        yield "differs", one_line(difference)
 
 
 def _traffic(result: RehearsalResult) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,8 @@ def describe(release: WaitingRelease) -> list[str]:
     """What a person has to know before the decision."""
     since = f" since {moment(release.since)}" if release.since else ""
     lines = [f"The stage {release.stage} waits{since}."]
+    if release.name:
+        lines.append(f"release    {one_line(release.name)}")
     if release.version:
         lines.append(f"version    {release.version}")
     if release.commit:
@@ -28,6 +30,8 @@ def text(decision: Decision) -> str:
     """The result in several lines."""
     release, where = decision.release, place(decision.local, decision.account, decision.region)
     version = f"version {release.version}" if release.version else f"execution {release.execution}"
+    if release.name:
+        version = f"release {one_line(release.name)}"
     return "\n".join(
         [
             f"{decision.status} in {where}: {version} of {decision.service} in the stage {release.stage}.",

@@ -29,8 +29,8 @@ def text(result: RollbackResult) -> str:
     if plan.target is None:
         lines = [f"ECS rolls the deployment of {result.service}/{plan.environment} back in {where}."]
     else:
-        version = one_line(plan.target.version or plan.target.execution)
-        lines = [f"{result.service}/{plan.environment} rolls back to {version} in {where}."]
+        release = one_line(plan.target.name or plan.target.version or plan.target.execution)
+        lines = [f"{result.service}/{plan.environment} rolls back to {release} in {where}."]
         lines.append(f"  execution  {result.execution}")
     lines.append("Next:")
     lines.append("  scaffold status --watch  shows the stage and what answers")
@@ -41,7 +41,8 @@ def text(result: RollbackResult) -> str:
 
 def _release(release: PastRelease) -> list[str]:
     tags = f" ({one_line(', '.join(release.tags))})" if release.tags else ""
-    lines = [f"version    {one_line(release.version)}"] if release.version else []
+    lines = [f"release    {one_line(release.name)}"] if release.name else []
+    lines += [f"version    {one_line(release.version)}"] if release.version else []
     lines += [f"commit     {release.commit}{tags}"] if release.commit else []
     lines += [f"released   {moment(release.ended)}"] if release.ended else []
     return [*lines, f"execution  {release.execution}"]

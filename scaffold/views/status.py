@@ -9,7 +9,7 @@ from scaffold.aws.running_service import Image, ServiceDeployment
 from scaffold.console.console import one_line
 from scaffold.console.titles import count
 from scaffold.core.stand_in import WITHOUT_ENGINE
-from scaffold.deployment.status import EnvironmentStatus, NewestRelease, StatusResult
+from scaffold.deployment.status import CompletedRelease, EnvironmentStatus, NewestRelease, StatusResult
 from scaffold.views import drift
 from scaffold.views.place import moment, place
 
@@ -61,7 +61,11 @@ def _since(action: ActionState) -> str:
 def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
     yield "url", one.url or "none before the first release"
     yield "version", version_line(one)
+    if one.completed and one.completed.name:
+        yield "released", released_line(one.completed)
     yield "commit", _commit(one)
+    for difference in one.differences:
+        yield "differs", one_line(difference)
     if one.image:
         yield "image", _image(one.image)
     if one.tasks:
@@ -88,6 +92,12 @@ def version_line(one: EnvironmentStatus) -> str:
     if one.url:
         return f"{version}; the URL {one_line(one.no_answer or '')}"
     return version
+
+
+def released_line(completed: CompletedRelease) -> str:
+    """The name of the release that has succeeded last, and its tag if it is where it belongs."""
+    name = one_line(completed.name or "unknown")
+    return f"{name}; tag {one_line(completed.tag)}" if completed.tag and completed.tagged else name
 
 
 def _commit(one: EnvironmentStatus) -> str:

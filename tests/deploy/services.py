@@ -119,6 +119,7 @@ Resources:
 CHECKS = BUILD.replace("Builds", "Checks")
 PULL_REQUESTS = BUILD.replace("Builds", "Requests")
 EVENTS = BUILD.replace("Builds", "Events")
+RELEASES = BUILD.replace("Builds", "Releases")
 
 PIPELINE = f"""\
 AWSTemplateFormatVersion: '2010-09-09'
@@ -202,6 +203,8 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
         "infrastructure/checks.json": json.dumps(configuration),
         "infrastructure/pull-requests.yaml": PULL_REQUESTS,
         "infrastructure/pull-requests.json": json.dumps(configuration),
+        "infrastructure/releases.yaml": RELEASES,
+        "infrastructure/releases.json": json.dumps(configuration),
         "infrastructure/events.yaml": EVENTS,
         "infrastructure/events.json": json.dumps(configuration),
         "infrastructure/pipeline.yaml": PIPELINE,

@@ -25,6 +25,7 @@ from tests.deploy.services import (
     PERMISSIONS,
     PIPELINE,
     PULL_REQUESTS,
+    RELEASES,
     Wire,
     client,
     commit,
@@ -50,6 +51,7 @@ def service(service: Path) -> Path:
         "build": BUILD,
         "checks": CHECKS,
         "pull-requests": PULL_REQUESTS,
+        "releases": RELEASES,
         "events": EVENTS,
         "pipeline": PIPELINE,
     }

@@ -24,6 +24,7 @@ from tests.deploy.services import (
     PERMISSIONS,
     PIPELINE,
     PULL_REQUESTS,
+    RELEASES,
     Wire,
     client,
     clone,
@@ -203,6 +204,7 @@ def test_stacks_without_a_root_commit_are_told_apart_by_their_tag_alone(service:
         "infrastructure__build_yaml": BUILD.replace(IDENTIFIED, ""),
         "infrastructure__checks_yaml": CHECKS.replace(IDENTIFIED, ""),
         "infrastructure__pull-requests_yaml": PULL_REQUESTS.replace(IDENTIFIED, ""),
+        "infrastructure__releases_yaml": RELEASES.replace(IDENTIFIED, ""),
         "infrastructure__events_yaml": EVENTS.replace(IDENTIFIED, ""),
         "infrastructure__pipeline_yaml": PIPELINE.replace(IDENTIFIED, ""),
     }

@@ -109,6 +109,7 @@ TRIED: dict[str, list[Attempt] | str] = {
     (
         "targets of rules other than pipelines, builds, topics, queues, functions, state machines and event buses"
     ): "test_what_aws_would_accept_is_refused_at_each_entry_point",
+    "the InputPath of a target in CodeBuild": "test_a_target_in_codebuild_needs_a_role",
     "version 0.1": [spec("version: 0.1")],
     "`batch`": [spec("version: 0.2\nbatch: {}")],
     "`proxy`": [spec("version: 0.2\nproxy: {}")],

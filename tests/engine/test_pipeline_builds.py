@@ -74,6 +74,15 @@ def test_a_build_is_told_to_eventbridge(client: Client) -> None:
     details = {one["detail"]["build-status"]: one["detail"] for one in messages}  # type: ignore[index]
     assert set(details) == {"IN_PROGRESS", "FAILED"}
     assert details["FAILED"]["build-id"] == build["arn"]
-    phases = details["FAILED"]["additional-information"]["phases"]
+    more = details["FAILED"]["additional-information"]
+    assert more["source"] == {"type": "NO_SOURCE", "buildspec": spec}
+    assert more["environment"] == {
+        "image": "a",
+        "privileged-mode": False,
+        "compute-type": "BUILD_GENERAL1_SMALL",
+        "type": "LINUX_CONTAINER",
+        "environment-variables": [],
+    }
+    phases = more["phases"]
     failed = [phase for phase in phases if phase.get("phase-status") == "FAILED"]
     assert [phase["phase-type"] for phase in failed] == ["BUILD"]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import ProxyHandler, build_opener
 
 import boto3
 import pytest
@@ -18,6 +19,7 @@ from scaffold.local.environment import running_local_aws
 from tests.engine.conftest import BUCKET, REGION, Client, Repository, eventually, name_of
 from tests.engine.roles import create_role, create_roles
 
+GET = build_opener(ProxyHandler({})).open
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
 BROKEN = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": {"Version": "1066-10-14"}}}
 ENDED = ("Succeeded", "Failed", "Stopped", "Cancelled", "Superseded")
@@ -428,6 +430,9 @@ def test_state_changes_reach_a_queue_through_rules_and_topics(
     repository.push(t__json=template("one"))
 
     assert [json.loads(one["Body"]) for one in eventually(received)] == ["waits in Prod"]
+    with GET(f"{pipeline.api.meta.endpoint_url}/_local/messages", timeout=60) as answer:
+        kept = [one["message"] for one in json.load(answer)["messages"] if one["topic"] == topic]
+    assert kept == ['"waits in Prod"']
     pipeline.answer()
 
 

@@ -154,12 +154,18 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         for text in ("", "a", "a\nb", 'say "x"', "a: b", "a # b", "${AWS::Region}", "{{ 7 }}", "-a", "x" * 121)
     ),
     ({"pull_request_approvals": "6"}, "from 0 to 5, for example 1"),
+    (
+        {"reviewers": "Developers", "pull_request_approvals": "0"},
+        "reviewers was answered but is not asked",
+    ),
     *(
         ({"reviewers": roles}, "for example Developers,TechLeads")
-        for roles in ("a b", "*", "a,", "a,a", "team/Developers", "a" * 65, "hello-service-pr-verdict", "a\n", '"')
+        for roles in ("a b", "*", "a,", "a,a", "team/Developers", "a" * 65, "orders-api-pr-verdict", "a\n", '"')
     ),
     ({"log_retention_days": "2"}, "30"),
     ({"approval": "always"}, "every"),
+    ({"soak_minutes": "-1"}, "from 0 to 1440, for example 30"),
+    ({"soak_minutes": "1441"}, "from 0 to 1440, for example 30"),
     *(
         ({"windows": window}, "for example MON-THU 09-16 Europe/Berlin")
         for window in (

@@ -27,10 +27,12 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
             "canary_percent": 15,
             "egress": "nat_gateway",
             "approval": "every",
+            "soak_minutes": 45,
         },
         [
             "Test and Live wait for approval",
             "to test and live after approval",
+            "for 45 minutes in each environment before live",
             "15 % of the traffic",
             "NAT gateway",
             "service, canary",
@@ -42,6 +44,7 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         {"environments": "test,live", "approval": "none", **TIMES, **EXISTING},
         [
             "No release waits for approval",
+            "and have no alarm in ALARM",
             "in the window `FRI 09-12 UTC` only",
             "in the periods `2026-12-20..2027-01-02`",
             "routes of the VPC",

@@ -29,13 +29,13 @@ MATRIX: dict[str, list[Any]] = {
     "architecture": [None, "arm64"],
     "network": [None, {"egress": "nat_gateway"}, EXISTING, {**EXISTING, "private_subnet_ids": ""}],
     "log_retention_days": [None, 7],
-    "pull_request_approvals": [None, 0, 2],
-    "reviewers": [None, "Developers,Leads"],
+    "reviews": [None, {"pull_request_approvals": 0}, {"pull_request_approvals": 2}, {"reviewers": "Developers,Leads"}],
     "notification_email": [None, "team@example.com"],
     "description": [None, "Ships things, isn't it (really)"],
     "environment_overrides": [None, {"spot": False, "min_tasks": 2, "max_tasks": 4, "vpc_cidr": "10.9.0.0/24"}],
     "aws_account_id": [None, "012345678901"],
     "approval": [None, "none", "every"],
+    "soak_minutes": [None, 30],
     "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
     "freezes": [None, "2026-12-20..2027-01-02"],
 }
@@ -54,7 +54,7 @@ def combinations() -> list[dict[str, Any]]:
         first = answers["environments"].split(",")[0]
         if "production" in answers:
             answers["production"] = first
-        answers |= answers.pop("network", {})
+        answers |= answers.pop("network", {}) | answers.pop("reviews", {})
         if overrides := answers.pop("environment_overrides", None):
             # Its block is that of a VPC of its own.
             answers["environment_overrides"] = {first: overrides | ({"vpc_id": ""} if "vpc_id" in answers else {})}

@@ -128,9 +128,12 @@ def rolling_deployments_pass_the_strategy_gate(stacks: Stacks) -> Iterator[str]:
                 if configuration.get("StackName") in services and configuration.get("ActionMode") in deployments:
                     earlier = [one for one in stage["Actions"] if one["RunOrder"] < action["RunOrder"]]
                     approved = max((one["RunOrder"] for one in earlier if one["Name"] == "Approval"), default=0)
-                    if _gate(*services[configuration["StackName"]]) not in [
-                        _with_outputs(_variables(one), earlier, stacks) for one in earlier if one["RunOrder"] > approved
-                    ]:
+                    gate = _gate(*services[configuration["StackName"]]).items()
+                    if not any(
+                        gate <= _with_outputs(_variables(one), earlier, stacks).items()
+                        for one in earlier
+                        if one["RunOrder"] > approved
+                    ):
                         yield f"{stage['Name']}: {action['Name']} does not wait for its strategy gate"
 
 

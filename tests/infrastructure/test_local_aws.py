@@ -151,7 +151,7 @@ def deploy_all(account: Account, root: Path) -> None:
         account.apply(kind, f"{kind}.yaml", f"{kind}.json")
     for environment in environments(root):
         account.apply(f"{environment}-deploy-role", "deploy-role.yaml", f"{environment}/deploy-role.json")
-    for kind in ("build", "checks", "pull-requests", "events", "pipeline"):
+    for kind in ("build", "checks", "pull-requests", "releases", "events", "pipeline"):
         account.apply(kind, f"{kind}.yaml", f"{kind}.json")
     for environment in environments(root):
         account.release(environment, "1")
@@ -163,7 +163,7 @@ def test_a_service_is_created_updated_and_deleted(
     answers = {"app_name": "lifecycle", "environments": "test,live"}
     aws = account(**answers)
     deploy_all(aws, generated(**answers))
-    assert len(aws.stacks()) == 6 + 2 * 6
+    assert len(aws.stacks()) == 8 + 2 * 6
 
     # The same again changes nothing.
     before = aws.service("live")["taskDefinition"]
@@ -185,7 +185,8 @@ def test_a_service_is_created_updated_and_deleted(
     for environment in ("live", "test"):
         for kind in ("service", "alarms", "task-definition", "environment", "network"):
             aws.delete(f"{environment}-{kind}")
-    for name in ("pipeline", "events", "pull-requests", "checks", "build", "live-deploy-role", "test-deploy-role"):
+    once = ("pipeline", "events", "releases", "pull-requests", "checks", "build")
+    for name in (*once, "live-deploy-role", "test-deploy-role"):
         aws.delete(name)
     for name in ("permissions", "foundation"):
         aws.delete(name)

@@ -476,6 +476,8 @@ def test_the_boundary_allows_the_permissions_of_all_roles(
         }
         for role in roles_of(stack):
             for statement in statements_of(stack, role):
+                if statement["Effect"] == "Deny":
+                    continue
                 for action in as_list(statement["Action"]):
                     for pattern in as_list(statement["Resource"]):
                         concrete = example(action), example(pattern)
@@ -515,7 +517,7 @@ def test_the_boundary_allows_the_permissions_of_all_roles(
 )
 def test_the_boundaries_deny_all_else(stacks_of: Callable[..., Stacks], action: str, resource: str) -> None:
     for environment in (None, "dev"):
-        context = OWN | {"iam:PassedToService": "cloudformation.amazonaws.com"}
+        context = OWN | {"iam:PassedToService": "cloudformation.amazonaws.com", REFERENCES: "refs/heads/main"}
         assert not allowed(boundary(stacks_of(), environment), action, resource, context)
 
 
@@ -556,6 +558,7 @@ def test_the_pipeline_can_only_update_its_own_stacks(pipeline_role: list[Any]) -
         "events",
         "pipeline",
         "pull-requests",
+        "releases",
         *(f"{e}-{kind}" for e in ("dev", "prod") for kind in environment),
     )
     for name in names:
@@ -627,6 +630,81 @@ def test_builds_can_only_push_to_and_scan_their_repository(stacks_of: Callable[.
     assert not allowed(statements, "s3:PutObject", "arn:aws:s3:::any/key")
 
 
+BUCKET = "arn:aws:s3:::hello-service-foundation-artifactbucket-0123456789ab"
+RECORD = f"{BUCKET}/releases/20260131-0915-0123456789ab/release.json"
+IF_NEW = {"s3:if-none-match": "*"}
+
+
+def test_builds_create_records_of_releases_and_change_none(stacks_of: Callable[..., Stacks]) -> None:
+    for statements in (build_role(one(stacks_of(), "build"), "BuildRole"), boundary(stacks_of(), None)):
+        assert allowed(statements, "s3:PutObject", RECORD, IF_NEW)
+    statements = build_role(one(stacks_of(), "build"), "BuildRole")
+    assert not allowed(statements, "s3:PutObject", RECORD)
+    # Neither artifacts nor what is beside the folders of the releases.
+    for key in ("hello-service/Source/abc", "releases/production.json"):
+        assert not allowed(statements, "s3:PutObject", f"{BUCKET}/{key}", IF_NEW)
+    for action in ("DeleteObject", "PutObjectAcl", "PutObjectTagging"):
+        assert not allowed(statements, f"s3:{action}", RECORD, IF_NEW)
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_neither_checks_nor_the_application_write_records(
+    stacks_of: Callable[..., Stacks], answers: dict[str, Any]
+) -> None:
+    stacks = stacks_of(**answers)
+    bucket = one(stacks, "foundation").outputs["ArtifactBucketArn"]
+    record = RECORD.replace(BUCKET, bucket)
+    writing = {
+        logical
+        for stack in stacks.values()
+        for logical, _ in stack.of_type("AWS::IAM::Role")
+        if any(
+            allowed(list(statements_of(stack, logical)), "s3:PutObject", record, {**OWN, **context})
+            for context in ({}, IF_NEW)
+        )
+    }
+    # CodePipeline stores its artifacts.
+    assert writing == {"BuildRole", "PipelineRole", "ReleaseRole"}
+
+
+def test_the_releases_role_writes_records_and_release_tags_only(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of()
+    role = build_role(one(stacks, "releases"), "ReleaseRole")
+    push = "codecommit:GitPush"
+    for statements in (role, boundary(stacks, None)):
+        assert allowed(statements, push, REPOSITORY, {REFERENCES: "refs/tags/v20260131-0915-0123456789ab"})
+        # As in the first call of a push.
+        assert allowed(statements, push, REPOSITORY)
+        for reference in ("refs/heads/main", "refs/heads/v1", "refs/tags/latest", "refs/tags", "HEAD"):
+            assert not allowed(statements, push, REPOSITORY, {REFERENCES: reference})
+    # However AWS states several references.
+    assert not allowed(role, push, REPOSITORY, {REFERENCES: ["refs/tags/v1", "refs/heads/main"]})
+    assert not allowed(role, push, f"{REPOSITORY}-two", {REFERENCES: "refs/tags/v1"})
+    for key in ("releases/production.json", "releases/20260131-0915-0123456789ab/release.json"):
+        assert allowed(role, "s3:PutObject", f"{BUCKET}/{key}")
+    assert not allowed(role, "s3:PutObject", f"{BUCKET}/hello-service/Source/abc")
+    assert allowed(role, "s3:ListBucket", BUCKET, {"s3:prefix": "releases/production.json"})
+    for context in ({}, {"s3:prefix": "hello-service/"}):
+        assert not allowed(role, "s3:ListBucket", BUCKET, context)
+    actions = {
+        action for statement in role if statement["Effect"] == "Allow" for action in as_list(statement["Action"])
+    }
+    assert actions == {
+        *("codecommit:GetRepository", "codecommit:GitPull", "codecommit:GitPush", "codepipeline:ListActionExecutions"),
+        *("kms:Decrypt", "kms:GenerateDataKey*", "logs:CreateLogStream", "logs:PutLogEvents"),
+        *("s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectVersion"),
+        *("s3:ListBucket", "s3:PutObject"),
+    }
+
+
+def test_no_other_role_pushes(stacks_of: Callable[..., Stacks]) -> None:
+    for stack in stacks_of().values():
+        for logical, _ in stack.of_type("AWS::IAM::Role"):
+            context = {**OWN, REFERENCES: "refs/tags/v1"}
+            pushes = allowed(list(statements_of(stack, logical)), "codecommit:GitPush", REPOSITORY, context)
+            assert pushes == (logical == "ReleaseRole"), logical
+
+
 def test_builds_can_write_the_reports_of_their_buildspec(
     generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
 ) -> None:
@@ -652,7 +730,7 @@ def test_checks_can_only_read_and_write_logs(stacks_of: Callable[..., Stacks]) -
     bucket = "s3:GetBucketAcl s3:GetBucketLocation s3:GetObject s3:GetObjectVersion"
     stacks = "DescribeStacks GetStackPolicy GetTemplate ValidateTemplate"
     expected = " ".join(f"cloudformation:{name}" for name in stacks.split())
-    expected += " codepipeline:GetPipelineExecution codepipeline:ListActionExecutions"
+    expected += " cloudwatch:DescribeAlarms codepipeline:GetPipelineExecution codepipeline:ListActionExecutions"
     expected += " elasticloadbalancing:DescribeRules"
     expected += f" kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
     assert actions == expected.split()
@@ -723,8 +801,10 @@ def developer(stacks_of: Callable[..., Stacks]) -> list[Any]:
 )  # fmt: skip
 def test_branch_protection_denies_direct_changes_of_main(developer: list[Any], action: str) -> None:
     call = f"codecommit:{action}"
-    assert not allowed(developer, call, REPOSITORY, {REFERENCES: "refs/heads/main"})
-    assert allowed(developer, call, REPOSITORY, {REFERENCES: "refs/heads/topic"})
+    for reference in ("refs/heads/main", "refs/tags/v20260131-0915-0123456789ab"):
+        assert not allowed(developer, call, REPOSITORY, {REFERENCES: reference})
+    for reference in ("refs/heads/topic", "refs/heads/v1", "refs/tags/latest"):
+        assert allowed(developer, call, REPOSITORY, {REFERENCES: reference})
     assert allowed(developer, call, f"{REPOSITORY}-two", {REFERENCES: "refs/heads/main"})
     # As in the first call of a push.
     assert allowed(developer, call, REPOSITORY)

@@ -14,18 +14,23 @@ import yaml
 
 from scaffold.service import names
 from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, STACK_KINDS, Deployer, StackId, stack_ids
+from tests.infrastructure.iam import allowed, statements_of
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
-from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, environments, one
+from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, environments, load, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
 SOURCE = ROOT / "template" / "infrastructure"
 TIMES = ("windows", "freezes")
 Answers = dict[str, Any]
+# What the actions with projects of their own run; the merge gate runs nothing of the source.
+CHECK_OF = {"Build": "begin_release", "Compare": None, "Plan": "plan_release", "Release": "complete_release"}
 # Of each check.
 VARIABLES = {
-    "entry_check": {"ENVIRONMENT_NAME", "EXECUTION", "FREEZES"},
+    "begin_release": {"COMMIT", "EXECUTION"},
+    "complete_release": {"EXECUTION", "RELEASE_NAME"},
+    "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
     "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
     "preflight": {"APP_NAME"},
@@ -143,7 +148,7 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
     root, stacks = generated(**answers), stacks_of(**answers)
     ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
     variables = {
-        "Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST"},
+        "Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST", "RELEASE_NAME"},
         "Gate": {"CHANGED", "SUMMARY"},
         "Source": {"CommitId", "BranchName"},
         "codepipeline": {"PipelineExecutionId"},
@@ -164,13 +169,15 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                     variables[action["Namespace"]] = set(stacks[configuration["StackName"]].outputs)
             if "EnvironmentVariables" in configuration:
                 given = {item["name"]: item["value"] for item in json.loads(configuration["EnvironmentVariables"])}
-                check = given.pop("CHECK", None if "SOURCE_COMMIT" in given else "plan_release")
+                check = given.pop("CHECK", CHECK_OF.get(action["Name"], ""))
                 if check == "plan_release":
                     variables[action["Namespace"]] = set(plan)
                 assert check is None or (root / f"config/scripts/{check}.py").is_file()
                 expected = VARIABLES[check] if check else {"SOURCE_COMMIT"}
-                # The entry check compares with the plan, too, where there is one.
-                assert set(given) == expected | (VARIABLES["plan_check"] if "STATE" in given else set())
+                # One build makes several checks: the check before entry is part of the plan's or of the strategy gate.
+                for name, together in (("STATE", "plan_check"), ("BEFORE", "entry_check")):
+                    expected = expected | (VARIABLES[together] if name in given else set())
+                assert set(given) == expected | ({"BEFORE", "FREEZES"} & set(given))
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -194,18 +201,56 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
         expected = deployments if has_network else deployments[1:]
         frozen = index >= production and "freezes" in answers
         first_check = ["PlanCheck"] if index >= first_approved else ["EntryCheck"] if frozen else []
-        assert stages[name] == [*first_check, *expected]
+        # What production runs is recorded and tagged, and no other environment.
+        last = ["Release"] if index == production else []
+        assert stages[name] == [*first_check, *expected, *last]
         if index >= first_approved:
             assert (stages[f"Plan-{name}"], stages[f"Approve-{name}"]) == (["Plan"], ["Approval"])
     # Gate, alarms and task definition do not need each other.
     together = {"TaskDefinition", "StrategyGate", "Alarms"}
-    for stage in pipeline["Stages"]:
-        if stage["Name"] in order:
-            orders = [action["RunOrder"] for action in stage["Actions"]]
-            steps = [stages[stage["Name"]][0]]
-            for name in stages[stage["Name"]][1:]:
-                steps.append(steps[-1] if {name, steps[-1]} <= together else name)
-            assert orders == [1 + list(dict.fromkeys(steps)).index(one) for one in steps]
+    for stage in (stage for stage in pipeline["Stages"] if stage["Name"] in order):
+        steps = [stages[stage["Name"]][0]]
+        for name in stages[stage["Name"]][1:]:
+            steps.append(steps[-1] if {name, steps[-1]} <= together else name)
+        orders = [action["RunOrder"] for action in stage["Actions"]]
+        assert orders == [1 + list(dict.fromkeys(steps)).index(one) for one in steps]
+
+
+def test_a_release_enters_no_environment_while_the_one_before_is_in_alarm(stacks_of: Callable[..., Stacks]) -> None:
+    for approval, in_production in (("production", "PlanCheck"), ("none", "StrategyGate")):
+        ((_, pipeline),) = one(stacks_of(approval=approval), "pipeline").of_type("AWS::CodePipeline::Pipeline")
+        for name, before, action in (("Staging", "dev", "StrategyGate"), ("Prod", "staging", in_production)):
+            (stage,) = [stage for stage in pipeline["Stages"] if stage["Name"] == name]
+            asking = {one["Name"]: one["Configuration"].get("EnvironmentVariables", "") for one in stage["Actions"]}
+            looking = [one for one, given in asking.items() if "BEFORE" in given]
+            assert looking == [action]
+            assert {"name": "BEFORE", "value": before} in json.loads(asking[action])
+        (first,) = [stage for stage in pipeline["Stages"] if stage["Name"] == "Dev"]
+        assert "BEFORE" not in json.dumps(first)
+
+
+def test_a_release_soaks_in_each_environment_before_production(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of(environments="dev,qa,live,dr", production="live", soak_minutes=30)
+    ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    stages = {stage["Name"]: stage for stage in pipeline["Stages"]}
+    assert [name for name, stage in stages.items() if "OnSuccess" in stage] == ["Dev", "Qa"]
+    for name in ("Dev", "Qa"):
+        (condition,) = stages[name]["OnSuccess"]["Conditions"]
+        assert condition["Result"] == "ROLLBACK"
+        assert 1 <= len(condition["Rules"]) <= 5
+        assert {rule["Configuration"]["WaitTime"] for rule in condition["Rules"]} == {"30"}
+        found = {
+            properties["AlarmName"]
+            for stack in stacks.values()
+            for _, properties in stack.of_type("AWS::CloudWatch::Alarm")
+        }
+        watched = {rule["Configuration"]["AlarmName"] for rule in condition["Rules"]}
+        # CodePipeline takes five; memory is the one that no user of the service notices.
+        own = {alarm for alarm in found if alarm.startswith(f"hello-service-{name.lower()}-")}
+        assert own - watched == {f"hello-service-{name.lower()}-memory"}
+    for soaks, options in ((True, {"soak_minutes": 30}), (False, {})):
+        role = statements_of(one(stacks_of(**options), "build"), "PipelineRole")
+        assert allowed(role, "cloudwatch:DescribeAlarms", "*") == soaks
 
 
 def test_windows_and_freezes_are_those_of_production(stacks_of: Callable[..., Stacks]) -> None:
@@ -269,8 +314,35 @@ def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templat
 def test_templates_are_small_enough_for_an_inline_template_body(generated: Callable[..., Path], count: int) -> None:
     environment_names = ",".join(f"{LONGEST_ENVIRONMENT[:-1]}{number}" for number in range(count))
     root = generated(app_name=LONGEST_APP, environments=environment_names)
+    # A larger one is uploaded to the artifact bucket first.
+    larger = {"pipeline.yaml"} if count == 8 else set()
     for path in (root / "infrastructure").rglob("*.yaml"):
-        assert len(path.read_bytes()) <= 51_200, path
+        assert len(path.read_bytes()) <= 51_200 or path.name in larger, path
+
+
+@pytest.mark.parametrize("name", ["abc", "a" * 20, "a" * 24, "rel"])
+def test_artifacts_expire_and_records_of_releases_do_not(generated: Callable[..., Path], name: str) -> None:
+    foundation = one(load(generated(app_name=name)), "foundation")
+    rules = foundation.resources["ArtifactBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    expiring = [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule]
+    # CodePipeline shortens the name of the pipeline to 20 characters.
+    for key, expires in ((f"{name[:20]}/Source/abc", True), ("scaffold/templates/x.yaml", True),
+                         (f"releases/20260131-0915-{name}/release.json", False)):  # fmt: skip
+        assert any(key.startswith(prefix) for prefix in expiring) is expires, key
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_an_approval_names_the_release_and_fits(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    approvals = [stage for stage in pipeline["Stages"] if stage["Name"].startswith("Approve-")][1:]
+    assert approvals or answers.get("approval") == "none"
+    for stage in approvals:
+        text = stage["Actions"][0]["Configuration"]["CustomData"]
+        assert text.startswith("Release #{Build.RELEASE_NAME} for ")
+        for variable, longest in (("Build.RELEASE_NAME", 26), ("Source.CommitId", 64), (r"\w+.SUMMARY", 600)):
+            text = re.sub(rf"#\{{{variable}\}}", "x" * longest, text)
+        assert "#{" not in text
+        assert len(text) <= 1000
 
 
 # The most actions and stages that a pipeline can have.
@@ -296,6 +368,7 @@ def test_every_template_is_short_enough_for_one_sitting(generated: Callable[...,
         longest = 170 + 85 * len(order) + 40 * len(approved) if path.name == "pipeline.yaml" else 350
         if path.name == "pipeline.yaml":
             longest += len(from_production) * sum({"windows": 7, "freezes": 11}[one] for one in answers if one in TIMES)
+            longest += 20 * (len(order) - len(from_production)) if "soak_minutes" in answers else 0
         assert len(path.read_text().splitlines()) <= longest, path
 
 
@@ -319,7 +392,7 @@ def test_the_readme_says_how_long_artifacts_last(
     generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
 ) -> None:
     ((_, bucket),) = one(stacks_of(), "foundation").of_type("AWS::S3::Bucket")
-    (lifetime,) = bucket["LifecycleConfiguration"]["Rules"]
+    (lifetime,) = [one for one in bucket["LifecycleConfiguration"]["Rules"] if one["Id"] == "old-artifacts"]
     (said,) = re.findall(r"artifacts of the\s+earlier release, which expire after (\d+) days", _readme(generated()))
     assert int(said) == lifetime["ExpirationInDays"]
 
@@ -480,7 +553,8 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
             assert role["Path"] == names.role_path(app, environment), logical
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
-        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan", "pr-tests", "pr-verdict")),
+        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan")),
+        *(f"/{app}/pipeline/{name}" for name in ("pr-tests", "pr-verdict", "release")),
         *(names.log_group(app, one) for one in environments),
     }
     for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup"):

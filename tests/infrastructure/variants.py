@@ -46,6 +46,7 @@ FEW: dict[str, dict[str, Any]] = {
             "live": {"min_tasks": 4, "max_tasks": 40, "spot": True, "log_retention_days": 365},
         },
         "approval": "every",
+        "soak_minutes": 30,
     },
     "existing VPC": {"environments": "dev,live", "customize": True, "approval": "none", "freezes": FREEZE, **EXISTING},
     "production in an existing VPC": {
@@ -79,6 +80,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "approval": ["none", "production", "every"],
     "windows": ["", "MON-SUN 00-24 UTC"],
     "freezes": ["", FREEZE],
+    "soak_minutes": [0, 1440],
 }
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from tests.local.conftest import Client
 
@@ -75,6 +77,28 @@ def test_a_push_through_git_remote_codecommit_arrives(shell: Shell, codecommit: 
     assert codecommit.get_branch(repositoryName=name, branchName="main")["branch"]["commitId"] == commit
     second = shell(f"git clone -q codecommit::us-east-1://{name} again && cat again/file")
     assert second.stdout == "hello\n"
+
+
+def test_a_folder_says_which_commit_a_tag_leads_to(shell: Shell, codecommit: Any, name: str) -> None:
+    done = shell(
+        f"git init -q work && cd work && mkdir -p a/b && touch a/b/c file && ln -s file link && git add . && "
+        f"git commit -qm one && git tag v1 && git tag -m annotated v2 && git commit -qm two --allow-empty && "
+        f"git push -q codecommit::us-east-1://{name} HEAD:refs/heads/main v1 v2 && git rev-parse HEAD^ HEAD"
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.split()
+    for specifier, commit in (("refs/tags/v1", first), ("refs/tags/v2", first), ("main", second), ("HEAD", second)):
+        found = codecommit.get_folder(repositoryName=name, commitSpecifier=specifier, folderPath="/")
+        assert found["commitId"] == commit
+    assert [one["relativePath"] for one in found["subFolders"]] == ["a"]
+    assert [(one["absolutePath"], one["fileMode"]) for one in found["files"]] == [("file", "NORMAL")]
+    assert [one["absolutePath"] for one in found["symbolicLinks"]] == ["link"]
+    deeper = codecommit.get_folder(repositoryName=name, folderPath="/a/b/")
+    assert [one["absolutePath"] for one in deeper["files"]] == ["a/b/c"]
+    with pytest.raises(codecommit.exceptions.CommitDoesNotExistException):
+        codecommit.get_folder(repositoryName=name, commitSpecifier="refs/tags/v3", folderPath="/")
+    with pytest.raises(codecommit.exceptions.FolderDoesNotExistException):
+        codecommit.get_folder(repositoryName=name, folderPath="/file")
 
 
 @pytest.mark.slow
@@ -266,6 +290,45 @@ def test_deleting_a_repository_deletes_its_associations(codecommit: Any, name: s
     codecommit.associate_approval_rule_template_with_repository(**template, repositoryName=name)
     codecommit.delete_repository(repositoryName=name)
     codecommit.delete_approval_rule_template(**template)
+
+
+def test_pull_requests_know_their_callers_though_nothing_runs(
+    shell: Shell, codecommit: Any, client: Client, variables: dict[str, str], name: str
+) -> None:
+    """A session of a role and a user, after a push that nothing but the pull request notices."""
+    pushed = shell(
+        f"git clone -q codecommit::us-east-1://{name} work && cd work && git commit -q --allow-empty -m one && "
+        "git push -q origin HEAD:refs/heads/main HEAD:refs/heads/change"
+    )
+    assert pushed.returncode == 0, pushed.stderr
+    target = {"repositoryName": name, "sourceReference": "change"}
+    number = codecommit.create_pull_request(title="T", targets=[target])["pullRequest"]["pullRequestId"]
+    pushed = shell("cd work && git commit -q --allow-empty -m two && git push -q origin HEAD:refs/heads/change")
+    assert pushed.returncode == 0, pushed.stderr
+    found = codecommit.get_pull_request(pullRequestId=number)["pullRequest"]
+    revision = {"pullRequestId": number, "revisionId": found["revisionId"]}
+
+    iam = client("iam")
+    who = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "sts:AssumeRole"}
+    trust = {"Version": "2012-10-17", "Statement": [who]}
+    role = iam.create_role(RoleName=name[:60], AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    session = client("sts").assume_role(RoleArn=role, RoleSessionName="mary")["Credentials"]
+    iam.create_user(UserName="john")
+    user = iam.create_access_key(UserName="john")["AccessKey"]
+    keys = (session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
+    for credentials in (keys, (user["AccessKeyId"], user["SecretAccessKey"])):
+        boto3.session.Session(*credentials).client(
+            "codecommit", "us-east-1", endpoint_url=variables["AWS_ENDPOINT_URL"], config=Config(proxies={})
+        ).update_pull_request_approval_state(**revision, approvalState="APPROVE")
+    approvals = codecommit.get_pull_request_approval_states(**revision)["approvals"]
+    assert [one["userArn"] for one in approvals] == [
+        f"arn:aws:sts::000000000000:assumed-role/{name[:60]}/mary",
+        "arn:aws:iam::000000000000:user/john",
+    ]
+    merged = codecommit.merge_pull_request_by_fast_forward(pullRequestId=number, repositoryName=name)["pullRequest"]
+    assert branches(shell, name) == ["change", "main"]
+    head = codecommit.get_branch(repositoryName=name, branchName="main")["branch"]["commitId"]
+    assert head == merged["pullRequestTargets"][0]["sourceCommit"]
 
 
 @pytest.mark.parametrize("wrong", ["with space", "a" * 101, "ends.git", ""])

@@ -52,6 +52,8 @@ def test_the_result_describes_the_service(tmp_path: Path) -> None:
         "orders-live-deploy-role",
         "orders-build",
         "orders-checks",
+        "orders-pull-requests",
+        "orders-releases",
         "orders-events",
         "orders-pipeline",
         "orders-live-network",

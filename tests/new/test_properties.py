@@ -86,15 +86,21 @@ sensible = st.fixed_dictionaries(
         "architecture": st.sampled_from(["x86_64", "arm64"]),
         "network": st.sampled_from(NETWORKS),
         "log_retention_days": st.sampled_from([1, 7, 30, 3653]),
-        "pull_request_approvals": st.integers(0, 5),
-        "reviewers": st.sampled_from(["", "Developers", "Developers, Leads"]),
+        "reviews": st.one_of(
+            st.just({"pull_request_approvals": 0}),
+            st.fixed_dictionaries(
+                {"pull_request_approvals": st.integers(1, 5)},
+                optional={"reviewers": st.sampled_from(["", "Developers", "Developers, Leads"])},
+            ),
+        ),
         "notification_email": st.sampled_from(["", "team@example.com"]),
         "approval": st.sampled_from(["none", "production", "every"]),
+        "soak_minutes": st.integers(-1, 1441),
         "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
         "freezes": st.sampled_from(["", "2026-12-20..2027-01-02", "2027-02-29..2027-03-01"]),
         "environment_overrides": overrides,
     },
-).map(lambda answers: with_production({**answers, **answers.pop("network", {})}))
+).map(lambda answers: with_production({**answers, **answers.pop("network", {}), **answers.pop("reviews", {})}))
 anything = st.one_of(
     st.text(max_size=30), st.integers(-2, 99_999), st.booleans(), st.none(), st.floats(allow_nan=False)
 )
@@ -108,7 +114,7 @@ careless = st.builds(
                 "deployment_strategy", "customize", "description", "aws_account_id", "architecture", "egress",
                 "vpc_id", "public_subnet_ids", "private_subnet_ids", "vpc_cidr", "log_retention_days",
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
-                "windows", "freezes",
+                "windows", "freezes", "soak_minutes",
             ]
         ),
         anything,

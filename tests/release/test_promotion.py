@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,9 +11,9 @@ import pytest
 
 from scaffold.deployment.follow import ReleaseFailed
 from scaffold.service.service import read
-from tests.deploy.services import client
+from tests.deploy.services import client, commit
 from tests.release.rehearsals import small_service
-from tests.release.services import decide, release, try_again
+from tests.release.services import decide, release, stage, try_again
 
 # Several releases, each with builds.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -46,3 +48,54 @@ def test_no_release_enters_production_during_a_freeze(aws: None, tmp_path: Path)
     stack = f"{read(root).app_name}-live-environment"
     (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     assert "Prepared" in [one["OutputKey"] for one in found["Outputs"]]
+
+
+def until(what: str, holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + 300
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.5)
+
+
+def ring(name: str, missing: str = "breaching") -> None:
+    """Replace an alarm by one on a metric without data, which is in ALARM."""
+    metric = {"Namespace": "Missing", "MetricName": "Missing", "Statistic": "Sum", "Period": 60}
+    compared = {"EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold"}
+    client("cloudwatch").put_metric_alarm(AlarmName=name, **metric, **compared, TreatMissingData=missing)
+
+
+def test_no_release_enters_an_environment_while_the_one_before_is_in_alarm(aws: None, tmp_path: Path) -> None:
+    root = small_service(tmp_path / "alarmed", app_name="alarmed", environments="dev,live", approval="none")
+    script = root / "config/scripts/entry_check.py"
+    commit(root, config__scripts__entry_check_py=script.read_text().replace("default=40,", "default=1,"))
+    assert release(root).exit_code == 0
+    cloudwatch, name = client("cloudwatch"), f"{read(root).app_name}-dev-memory"
+
+    def in_alarm() -> bool:
+        return bool(cloudwatch.describe_alarms(AlarmNames=[name], StateValue="ALARM")["MetricAlarms"])
+
+    ring(name)
+    until("the alarm has not gone to ALARM", in_alarm)
+    commit(root, notes_txt="No file of a stack\n")
+    with pytest.raises(ReleaseFailed, match="in the action StrategyGate of the stage Live"):
+        release(root)
+    ring(name, "notBreaching")
+    until("the alarm has not gone to OK", lambda: not in_alarm())
+    assert try_again(root, stage="live").actions == ("StrategyGate",)
+    assert release(root).exit_code == 0
+
+
+def test_a_release_that_rings_while_it_soaks_is_rolled_back_and_goes_no_further(aws: None, tmp_path: Path) -> None:
+    answers = {"environments": "dev,live", "approval": "none", "soak_minutes": 10}
+    root = small_service(tmp_path / "soaking", app_name="soaking", **answers)
+    app = read(root).app_name
+    assert release(root).exit_code == 0
+    passed = stage(app, "Live")["latestExecution"]["pipelineExecutionId"]
+    assert stage(app, "Dev")["onSuccessConditionState"]["latestExecution"]["status"] == "Succeeded"
+    ring(f"{app}-dev-latency")
+    commit(root, notes_txt="No file of a stack\n")
+    with pytest.raises(ReleaseFailed, match="The release failed"):
+        release(root)
+    until("Dev is not rolled back", lambda: stage(app, "Dev")["latestExecution"]["type"] == "ROLLBACK")
+    assert stage(app, "Live")["latestExecution"]["pipelineExecutionId"] == passed

@@ -137,6 +137,7 @@ def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
     assert live["answers"] == live["version"] is not None
     # Memory is not measured; every other alarm had the traffic of the rehearsal.
     assert document["requests"] > 0
+    assert any("waits for approval in the stage Approve-Live" in message for message in document["messages"])
     assert [name for name in document["alarms_without_data"] if name.endswith(("memory", "5xx"))] == [
         f"{document['service']}-live-memory"
     ]

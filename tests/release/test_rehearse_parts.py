@@ -154,8 +154,8 @@ def test_the_names_of_the_kits_pipeline_are_known(tmp_path: Path) -> None:
     assert stages
     first = ["Source", "Gate", "Approve-Gate", "SelfUpdate", "Build"]
     assert list(stages) == [*first, "Dev", "Plan-Live", "Approve-Live", "Live"]
-    assert stages["SelfUpdate"] == ("Build", "Checks", "Events", "Pipeline")
-    assert stages["Live"][-2:] == ("Service", "SmokeTest")
+    assert stages["SelfUpdate"] == ("Build", "Checks", "PullRequests", "Releases", "Events", "Pipeline")
+    assert stages["Live"][-3:] == ("Service", "SmokeTest", "Release")
 
 
 @pytest.mark.parametrize(
@@ -305,6 +305,13 @@ def test_the_result_says_what_runs_and_what_was_not_rehearsed() -> None:
     ):
         assert words in shown, shown
     assert "Local AWS has ended" not in text(rehearsed(kept=True))
+
+
+def test_the_result_shows_what_people_would_have_got() -> None:
+    shown = text(rehearsed(messages=("orders: a release waits for approval.\nhttps://", 'ALARM: "orders-prod-5xx"')))
+    assert "\n  orders: a release waits for approval. https://\n" in shown
+    assert '\n  ALARM: "orders-prod-5xx"\n' in shown
+    assert "topic" not in text(rehearsed())
 
 
 def test_the_result_says_which_alarms_were_not_exercised() -> None:

@@ -119,7 +119,7 @@ def test_an_earlier_release_is_released_again(service: Path, wire: Wire) -> None
         roll_back(service, to=first[:8])
     with pytest.raises(ScaffoldError, match="No earlier release of prod"):
         roll_back(service)
-    with pytest.raises(ScaffoldError, match="with the version, tag or commit v9 has succeeded"):
+    with pytest.raises(ScaffoldError, match="with the name, version, tag or commit v9 has succeeded"):
         roll_back(service, to="v9")
 
     # Later releases wait before production, until the transition is enabled again.
@@ -190,7 +190,7 @@ def test_a_deployment_under_way_is_rolled_back(service: Path, wire: Wire) -> Non
 
 
 def past(execution: str, outcome: str, rollback_of: str | None = None) -> PastRelease:
-    nothing = dict.fromkeys(("commit", "started", "ended", "trigger", "started_by", "approved_by", "reason"))
+    nothing = dict.fromkeys(("name", "commit", "started", "ended", "trigger", "started_by", "approved_by", "reason"))
     return PastRelease(
         execution=execution, version=execution.lower(), tags=(), outcome=outcome, waits=False, rollback_of=rollback_of,
         **nothing,

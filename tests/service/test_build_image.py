@@ -44,14 +44,19 @@ class Build:
             "REPOSITORY_NAME": repository,
             "ARCHITECTURE": "x86_64",
             "AWS_MAX_ATTEMPTS": "1",
+            "ARTIFACT_BUCKET": f"{repository[:50].strip('-')}-artifacts",
+            "COMMIT": "c0ffee",
+            "EXECUTION": "execution-1",
         }
         keys = {
             "aws_access_key_id": local["AWS_ACCESS_KEY_ID"],
             "aws_secret_access_key": local["AWS_SECRET_ACCESS_KEY"],
         }
-        self.ecr = boto3.Session().client(
-            "ecr", region_name="us-east-1", endpoint_url=local["AWS_ENDPOINT_URL"], **keys
+        self.ecr, s3 = (
+            boto3.Session().client(service, region_name="us-east-1", endpoint_url=local["AWS_ENDPOINT_URL"], **keys)
+            for service in ("ecr", "s3")
         )
+        s3.create_bucket(Bucket=self.environment["ARTIFACT_BUCKET"])
         self.ecr.create_repository(repositoryName=repository, imageTagMutability="IMMUTABLE")
 
     def images(self) -> dict[str, str]:
@@ -369,8 +374,11 @@ class TestBuildspec:
         self.findings(build, "HIGH", "LOW")
         succeeded(done := self.run(build))
         ((tag, digest),) = build.images().items()
+        name = done.stdout.rpartition("RELEASE_NAME=")[2].strip()
+        assert re.fullmatch(rf"\d{{8}}-\d{{4}}-{tag[:12]}", name)
         assert done.stdout.endswith(
-            f"Scan gate open.\nIMAGE_URI={build.uri}@{digest}\nIMAGE_TAG={tag}\nIMAGE_DIGEST={digest}\n"
+            f"Scan gate open.\nRelease {name}\nIMAGE_URI={build.uri}@{digest}\nIMAGE_TAG={tag}\n"
+            f"IMAGE_DIGEST={digest}\nRELEASE_NAME={name}\n"
         )
         # The second build finds the image, but the gate requests the findings again; there are new ones.
         self.findings(build, "CRITICAL")

@@ -1,4 +1,4 @@
-"""A release enters an environment neither during a freeze nor otherwise where it may not."""
+"""A release enters an environment neither during a freeze nor while the environment before is in alarm."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import json
 import runpy
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.infrastructure.stacks import load
 from tests.service.conftest import function_of, import_from
 
 OPEN, CLOSED, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
@@ -26,12 +28,17 @@ class Entry:
 
     Attributes:
         answers: What AWS returns, by operation; a text is an error.
+        alarms: The names of those that were looked at last.
     """
 
     def __init__(self, service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.script = service / "config/scripts/entry_check.py"
         self.monkeypatch = monkeypatch
-        self.answers: dict[str, Any] = {"get-pipeline-execution": {"pipelineExecution": {"executionType": "STANDARD"}}}
+        self.answers: dict[str, Any] = {
+            "get-pipeline-execution": {"pipelineExecution": {"executionType": "STANDARD"}},
+            "describe-alarms": {"MetricAlarms": []},
+        }
+        self.alarms: list[str] = []
 
     def run(self, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run the check in this process."""
@@ -39,6 +46,8 @@ class Entry:
         def aws(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
             assert options["timeout"] > 0
             answer = self.answers[command[2]]
+            if command[2] == "describe-alarms":
+                self.alarms = json.loads(command[command.index("--cli-input-json") + 1])["AlarmNames"]
             if isinstance(answer, str):
                 return subprocess.CompletedProcess(command, 254, "", answer)
             return subprocess.CompletedProcess(command, 0, json.dumps(answer), "")
@@ -53,6 +62,7 @@ class Entry:
             for name, value in given.items():
                 patch.setenv(name, value)
             patch.setattr(subprocess, "run", aws)
+            patch.setattr(sys, "argv", [self.script.name, "--looks", "2", "--pause-seconds", "0"])
             import_from(patch, self.script.parent)
             with pytest.raises(SystemExit) as ended:
                 runpy.run_path(str(self.script), run_name="__main__")
@@ -98,20 +108,49 @@ def test_a_freeze_stops_a_release_and_names_the_retry(entry: Entry, before: str)
     closed(done, CLOSED, " to ".join(freeze.split("..")), "`scaffold retry Prod`")
 
 
-def test_a_rollback_enters_during_a_freeze(entry: Entry) -> None:
+def alarm(name: str) -> dict[str, Any]:
+    """What CloudWatch returns for an alarm that is in ALARM."""
+    return {"MetricAlarms": [{"AlarmName": name}]}
+
+
+def test_an_alarm_of_the_environment_before_stops_a_release(entry: Entry) -> None:
+    opened(entry.run(BEFORE="staging"))
+    entry.answers["describe-alarms"] = alarm("orders-staging-latency")
+    done = entry.run(BEFORE="staging")
+    assert done.stdout == "Waiting for alarms of staging: orders-staging-latency.\n"
+    done.stdout = ""
+    closed(done, CLOSED, "in ALARM in staging: orders-staging-latency", "`scaffold retry Prod`")
+    # Without an environment before, nobody's alarms count.
+    opened(entry.run())
+
+
+def test_every_alarm_of_an_environment_counts(entry: Entry, generated: Path) -> None:
+    opened(entry.run(BEFORE="dev", APP_NAME="hello-service"))
+    found = {
+        properties["AlarmName"]
+        for stack in load(generated).values()
+        for _, properties in stack.of_type("AWS::CloudWatch::Alarm")
+    }
+    assert set(entry.alarms) == {name for name in found if name.startswith("hello-service-dev-")} != set()
+
+
+def test_a_rollback_enters_during_a_freeze_and_an_alarm(entry: Entry) -> None:
     entry.answers["get-pipeline-execution"] = {"pipelineExecution": {"executionType": "ROLLBACK"}}
-    opened(entry.run(FREEZES=period(-2, 2)), "a rollback")
+    entry.answers["describe-alarms"] = alarm("orders-staging-5xx")
+    opened(entry.run(FREEZES=period(-2, 2), BEFORE="staging"), "a rollback")
 
 
 def test_what_cannot_be_read_stops_the_release(entry: Entry) -> None:
     closed(entry.run(FREEZES="soon"), CLOSED_UNREAD, "'soon'")
+    entry.answers["describe-alarms"] = DENIED
+    closed(entry.run(BEFORE="staging"), CLOSED_UNREAD, "AccessDenied", "scaffold deploy")
     entry.answers["get-pipeline-execution"] = DENIED
     closed(entry.run(), CLOSED_UNREAD, "AccessDenied", "scaffold deploy")
 
 
 def test_variables_that_are_missing_are_named(entry: Entry) -> None:
     done = entry.run(APP_NAME="", EXECUTION="")
-    assert (done.returncode, done.stderr) == (USAGE_ERROR, "Set APP_NAME, EXECUTION.\n")
+    assert (done.returncode, done.stderr) == (USAGE_ERROR, "Set APP_NAME, ENVIRONMENT_NAME, EXECUTION.\n")
 
 
 @given(first=st.dates(), last=st.dates(), day=st.dates())

@@ -19,7 +19,9 @@ from tests.kits import generate
 from tests.service.conftest import HERE, TOOLS
 
 SCRIPTS = (
+    "begin_release.py",
     "build_image.sh",
+    "complete_release.py",
     "content_hash.py",
     "contract.py",
     "group_tests.py",
@@ -96,14 +98,27 @@ def test_scripts_may_be_run_directly(generated):
 class TestBuildspecs:
     def test_the_build_exports_what_later_stages_read(self, generated):
         document = buildspec(generated, "build.yml")
-        assert document["env"]["exported-variables"] == ["IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST"]
+        assert document["env"]["exported-variables"] == ["IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST", "RELEASE_NAME"]
         assert document["env"]["shell"] == "bash"
 
     def test_the_gate_always_follows_the_build(self, generated):
         commands = buildspec(generated, "build.yml")["phases"]["build"]["commands"]
-        assert [re.sub(r"\s.*", "", command) for command in commands] == ["bash", ".", "python3"]
-        assert "config/scripts/scan_gate " in commands[2]
-        assert '"$IMAGE_DIGEST"' in commands[2]
+        assert [re.sub(r"\s.*", "", command) for command in commands[:4]] == [
+            "bash",
+            ".",
+            "FINDINGS=$(mktemp)",
+            "python3",
+        ]
+        assert "config/scripts/scan_gate " in commands[3]
+        assert '"$IMAGE_DIGEST"' in commands[3]
+
+    def test_a_release_is_named_after_every_gate(self, generated, generated_without_gate):
+        for service, findings in ((generated, ' --findings "$FINDINGS"'), (generated_without_gate, "")):
+            naming = buildspec(service, "build.yml")["phases"]["build"]["commands"][-4:]
+            assert naming[0] == "RELEASE=$(mktemp)"
+            assert naming[1] == f'python3 config/scripts/begin_release.py{findings} "$RELEASE"'
+            # A build that leaves the name empty fails.
+            assert naming[2:] == ['. "$RELEASE"', 'test -n "$RELEASE_NAME"']
 
     def test_the_report_is_where_the_tests_write_it(self, generated):
         report = buildspec(generated, "build.yml")["reports"]["unit-tests"]
@@ -118,7 +133,8 @@ class TestBuildspecs:
     def test_interpreters_are_explicit_since_executable_bits_may_be_lost(self, generated):
         for name in ("build.yml", "checks.yml"):
             for command in buildspec(generated, name)["phases"]["build"]["commands"]:
-                assert command.startswith(("bash config/", "python3 config/", 'python3 "config/', ". ./"))
+                if not command.startswith(("FINDINGS=", "RELEASE=", '. "$RELEASE"', "test ")):
+                    assert command.startswith(("bash config/", "python3 config/", 'python3 "config/', ". ./"))
 
     @pytest.mark.parametrize(
         "fault",
@@ -248,7 +264,7 @@ class TestPolicies:
         files = [str(path.relative_to(generated_without_gate)) for path in generated_without_gate.rglob("*")]
         assert not [name for name in files if "scan" in name or "approval-rule-review" in name]
         commands = buildspec(generated_without_gate, "build.yml")["phases"]["build"]["commands"]
-        assert commands == ["bash config/scripts/build_image.sh image.env", ". ./image.env"]
+        assert commands[:3] == ["bash config/scripts/build_image.sh image.env", ". ./image.env", "RELEASE=$(mktemp)"]
         for name in ("build.yml", "checks.yml"):
             assert "gate" not in (generated_without_gate / "config/buildspecs" / name).read_text()
 

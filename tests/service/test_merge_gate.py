@@ -90,6 +90,8 @@ class Gate:
         "infrastructure/checks.json",
         "infrastructure/events.yaml",
         "infrastructure/events.json",
+        "infrastructure/releases.yaml",
+        "infrastructure/releases.json",
         "infrastructure",  # as a link, a submodule or a file
         "config",
         "config/scripts/plan_release.py",

@@ -103,7 +103,7 @@ class Gate:
         (self.folder / "answers.json").write_text(json.dumps(documents))
         (self.folder / "calls.jsonl").unlink(missing_ok=True)
         words = ["--repository", "orders", "--digest", DIGEST, "--policy", str(self.policy_file)]
-        return [*words, "--poll-seconds", "0.01"]
+        return [*words, "--poll-seconds", "0.01", "--findings", str(self.folder / "findings.json")]
 
     def run(
         self,
@@ -478,3 +478,20 @@ class TestPolicies:
         generated = (gate.service / "config/policies/scan-policy.toml").read_text()
         gate.policy_file.write_text(generated + self.GOOD.replace("CVE-1", "CVE-2026-1"))
         opened(gate.run(basic("CRITICAL")))
+
+
+@pytest.mark.parametrize("severities", [(), ("LOW", "CRITICAL", "HIGH")])
+def test_the_findings_are_written_open_or_closed(gate: Gate, severities: tuple[str, ...]) -> None:
+    done = gate.run(basic(*severities))
+    assert done.returncode == (FINDINGS if severities else OPEN)
+    document = json.loads((gate.folder / "findings.json").read_text())
+    found = document.pop("findings")
+    assert date.fromisoformat(document.pop("date")) <= today()
+    assert document == {"image": f"orders@{DIGEST}", "threshold": "critical"}
+    assert [one["severity"] for one in found] == ["CRITICAL", "HIGH", "LOW"][: len(severities)]
+    if found:
+        assert found[0]["verdict"] == "STOPS THE RELEASE"
+        assert found[1] == {
+            "id": "CVE-2026-3", "severity": "HIGH", "package": "zlib", "version": "1.3", "fixed_in": "",
+            "verdict": "below the threshold",
+        }  # fmt: skip

@@ -271,6 +271,35 @@ def test_two_verdicts_at_once_end_with_the_newest_state(
     assert place > 5
 
 
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("post-comment-for-pull-request", "IdempotencyParameterMismatchException"),
+        ("update-pull-request-approval-state", "RevisionNotCurrentException"),
+    ],
+)
+def test_what_another_verdict_has_prevented_is_done_again(
+    verdict: ModuleType, account: Account, operation: str, code: str
+) -> None:
+    account.build("SUCCEEDED")
+
+    def refuse(count: int) -> None:
+        if account.calls[-1] == operation and account.calls.count(operation) == 1:
+            raise account._refused(code)
+
+    account.during = refuse
+    assert verdict.main() == 0
+    assert account.approved == {SESSION}
+    assert "succeeded" in account.comment
+
+
+def test_phases_that_end_meanwhile_are_no_change(verdict: ModuleType, account: Account) -> None:
+    account.build("IN_PROGRESS")
+    account.during = lambda count: account.builds[0]["phases"].append({"durationInSeconds": 1})
+    assert verdict.main() == 0
+    assert account.calls.count("update-comment") == 1
+
+
 def test_a_refusal_is_one_sentence_with_a_remedy(
     verdict: ModuleType, account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:

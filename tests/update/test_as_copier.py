@@ -51,10 +51,17 @@ EDITS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("data", [{}, {"colour": "red", "environments": "dev,qa,prod"}], ids=["version", "answers"])
-@pytest.mark.parametrize("edit", EDITS)
-def test_equal(tmp_path: Path, edit: str, data: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "edits",
+    [
+        pytest.param(list(EDITS), id="all"),
+        *(pytest.param([name], id=name, marks=pytest.mark.slow) for name in EDITS),
+    ],
+)
+def test_equal(tmp_path: Path, edits: list[str], data: dict[str, str]) -> None:
     ours = new_service(tmp_path)
-    EDITS[edit](ours)
+    for name in edits:
+        EDITS[name](ours)
     commit(ours)
     theirs = Path(shutil.copytree(ours, tmp_path / "theirs" / "service", symlinks=True))
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from scaffold.core.git import git
-from tests.update.small import LINES, actions, commit, new_service, run_update, status
+from scaffold.core.errors import ScaffoldError
+from scaffold.core.git import clean_environment, git, git_bytes
+from tests.kits import IDENTITY
+from tests.update.small import LINES, actions, commit, generated, new_service, run_update, status
 
 KIT_CHANGE = (b"line 20 of the kit", b"line 20 of version 2")
 
@@ -43,6 +46,11 @@ def contents(service: Path) -> dict[bytes, tuple[int, bytes]]:
     return found
 
 
+def blob(service: Path, revision: str) -> bytes:
+    """What Git has committed, or staged."""
+    return git_bytes("cat-file", "blob", revision, cwd=service, env=clean_environment())
+
+
 EDITS: dict[str, Callable[[Path], None]] = {
     "Latin-1 in a file that the kit changes": append("app/changed.txt", "Größe\n".encode("latin-1")),
     "Latin-1 in a file that the kit leaves": append("app/unchanged.txt", "Größe\n".encode("latin-1")),
@@ -65,11 +73,22 @@ EDITS: dict[str, Callable[[Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("edit", EDITS)
-def test_a_byte_that_the_kit_did_not_change_stays(tmp_path: Path, edit: str) -> None:
+QUICK = {("", "true"), ("*.txt text eol=crlf\n", "false")}
+WHOLE_FILES = {"UTF-16 of a file of the kit", "carriage returns in a file that the kit leaves", "an empty file"}
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        pytest.param([name for name in EDITS if name not in WHOLE_FILES], id="many"),
+        *(pytest.param([name], id=name, marks=pytest.mark.slow) for name in EDITS),
+    ],
+)
+def test_a_byte_that_the_kit_did_not_change_stays(tmp_path: Path, edits: list[str]) -> None:
     """Kind 5: a promise about bytes, tried with bytes."""
     service = new_service(tmp_path)
-    EDITS[edit](service)
+    for name in edits:
+        EDITS[name](service)
     commit(service)
     expected = contents(service)
 
@@ -102,8 +121,14 @@ def test_a_file_with_other_line_endings_is_a_conflict_that_keeps_both(tmp_path: 
     assert result.exit_code == 3
 
 
-@pytest.mark.parametrize("configured", ["true", "input", "false"])
-@pytest.mark.parametrize("attributes", ["", "* text=auto\n", "*.txt text eol=crlf\n"])
+@pytest.mark.parametrize(
+    ("attributes", "configured"),
+    [
+        pytest.param(attributes, configured, marks=() if (attributes, configured) in QUICK else pytest.mark.slow)
+        for attributes in ("", "* text=auto\n", "*.txt text eol=crlf\n")
+        for configured in ("true", "input", "false")
+    ],
+)
 def test_line_endings_follow_the_repository_and_not_the_machine(
     tmp_path: Path, configured: str, attributes: str
 ) -> None:
@@ -126,7 +151,7 @@ def test_line_endings_follow_the_repository_and_not_the_machine(
         *KIT_CHANGE
     )
     git("add", "app/changed.txt", cwd=service)
-    assert b"\r" not in git("cat-file", "blob", ":app/changed.txt", cwd=service).encode()
+    assert b"\r" not in blob(service, ":app/changed.txt")
 
 
 def test_a_work_tree_that_git_has_converted_stays_converted(tmp_path: Path) -> None:
@@ -141,6 +166,48 @@ def test_a_work_tree_that_git_has_converted_stays_converted(tmp_path: Path) -> N
     text = (service / "app" / "changed.txt").read_bytes()
     assert text.count(b"\r\n") == text.count(b"\n") == 41
     assert KIT_CHANGE[1] in text
+
+
+def test_a_folder_in_place_of_which_is_a_link(tmp_path: Path) -> None:
+    """The kit's changes follow its files; what it would create behind the link is refused."""
+    service = new_service(tmp_path)
+    git("mv", "infrastructure", "stacks", cwd=service)
+    (service / "infrastructure").symlink_to("stacks")
+    commit(service)
+    assert run_update(service).exit_code == 0
+    assert (service / "infrastructure").is_symlink()
+    commit(service)
+    with pytest.raises(ScaffoldError, match="infrastructure is a folder on one side"):
+        run_update(service, data={"environments": "dev,qa,prod"})
+
+
+def test_attributes_of_the_service_replace_those_of_the_kit(tmp_path: Path) -> None:
+    """A kit with CRLF, and owners who commit LF: their attributes decide how both renderings are compared."""
+    kit = Path(shutil.copytree(generated()[0], tmp_path / "kit"))
+    service = new_service(tmp_path)
+    for version in ("v3.0.0", "v4.0.0"):
+        (kit / "template" / ".gitattributes").write_text("* -text\n")
+        lines = "".join(LINES).replace("line 5 ", f"line 5 of {version} ")
+        (kit / "template" / "app" / "changed.txt").write_bytes(lines.replace("\n", "\r\n").encode())
+        git("-c", "core.autocrlf=false", "add", "--all", cwd=kit)
+        git("commit", "-q", "-m", "x", cwd=kit, env=IDENTITY)
+        git("tag", version, cwd=kit)
+    answers = service / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace(str(generated()[0]), str(kit)))
+    commit(service)
+    run_update(service, to="v3.0.0")
+    (service / ".gitattributes").write_text("*.txt text eol=lf\n")
+    append("app/changed.txt", b"ours\n")(service)
+    commit(service)
+    assert b"\r" not in blob(service, "HEAD:app/changed.txt")
+
+    assert run_update(service).exit_code == 0
+
+    assert (service / ".gitattributes").read_text() == "*.txt text eol=lf\n"
+    text = (service / "app" / "changed.txt").read_bytes()
+    assert text.endswith(b"ours\n")
+    assert b"line 5 of v4.0.0 " in text
+    assert b"\r" not in text
 
 
 def test_a_filter_of_the_repository_is_applied(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from .verdicts import Undecided
 
 _NO_ACCESS = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
 _ORGANIZATION = "service control policy"
+_NOT_REHEARSED = "not rehearsed"
 # Several probes call the same API at the same time, and some APIs answer few calls a second.
 _RETRIES: Any = {"mode": "standard", "total_max_attempts": 8}
 
@@ -131,8 +132,9 @@ def check_reason(message: str, expected: str) -> None:
         message: Why it was denied; empty where it was allowed.
 
     Raises:
-        Undecided: There is another reason, or the account's organization denies it.
+        Undecided: There is another reason: the account's organization denies it, or local AWS does not know the call.
     """
     # Services differ in the case of actions.
-    if message and (expected.lower() not in message.lower() or _ORGANIZATION in message):
+    unknown = _ORGANIZATION in message or (expected and _NOT_REHEARSED in message)
+    if message and (expected.lower() not in message.lower() or unknown):
         raise Undecided(f"the call was denied for another reason than a missing {expected or 'permission'}: {message}")

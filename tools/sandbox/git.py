@@ -61,6 +61,18 @@ class Repository:
         made.git("remote", "add", "origin", f"codecommit::{account.region}://{name}")
         return made
 
+    def as_role(self, account: Account) -> Repository:
+        """The same clone, with the credentials of a role.
+
+        Args:
+            account: One that has assumed it.
+        """
+        made, keys = Repository(account, self.folder), account.boto.get_credentials()
+        given = {"ACCESS_KEY_ID": keys.access_key, "SECRET_ACCESS_KEY": keys.secret_key, "SESSION_TOKEN": keys.token}
+        made._environment |= {f"AWS_{name}": str(value) for name, value in given.items()}
+        made._environment.pop("AWS_PROFILE", None)
+        return made
+
     @property
     def name(self) -> str:
         """The name of the CodeCommit repository."""

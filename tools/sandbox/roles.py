@@ -54,7 +54,7 @@ class Caller:
         """Create a role with these permissions, and assume it.
 
         Raises:
-            Undecided: Calls of roles are not checked here, as on local AWS.
+            Undecided: Calls of roles are not checked here, as on a local AWS where nothing runs.
         """
         owner = trust(arn=sandbox.arn("iam", "root", region=""))
         text = template({"Role": role(owner, *statements)}, Outputs={"Arn": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}}})
@@ -76,6 +76,11 @@ class Caller:
         if not denied(lambda: caller.client("sqs").list_queues()):
             raise Undecided("calls of roles that are assumed through STS are not checked here")
         return caller
+
+    @property
+    def account(self) -> Account:
+        """The account, with the credentials of the role."""
+        return self._account
 
     def client(self, service: str) -> Any:
         """The client of a service."""

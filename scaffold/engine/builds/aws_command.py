@@ -2,6 +2,9 @@
 
     aws SERVICE OPERATION [--OPTION VALUE…] [--query EXPRESSION] [--output json|text]
     aws SERVICE OPERATION --cli-input-json DOCUMENT --no-paginate [--output json]
+    aws s3api put-object --bucket BUCKET --key KEY --body FILE
+    aws s3api get-object FILE --bucket BUCKET --key KEY
+    aws codecommit credential-helper get --ignore-host-check
 
 Anything else is left to the machine's AWS CLI; where there is none, it is an error that says so.
 """
@@ -14,6 +17,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -22,9 +26,14 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, Shape, StructureShape
 
+from scaffold.engine.builds.git_credentials import credential_helper
+
 _SERVICES = (
-    *("cloudformation", "codebuild", "codecommit", "codepipeline", "ecr", "ecr-public", "elbv2", "logs", "sts"),
+    *("cloudformation", "codebuild", "codecommit", "codepipeline", "ecr", "ecr-public", "elbv2", "logs"),
+    *("s3api", "sts"),
 )
+# The clients of services that the AWS CLI names otherwise.
+_CLIENTS = {"s3api": "s3"}
 _GLOBAL = ("region", "query", "output", "no-paginate")
 _DOCUMENT = "cli-input-json"
 _FLAGS = ("no-paginate",)
@@ -53,6 +62,8 @@ class Answer:
 def main() -> int:
     """Run the call of this process's command line with its environment, and return the exit code."""
     words = sys.argv[1:]
+    if words[:2] == ["codecommit", "credential-helper"]:
+        return credential_helper(words[2:])
     try:
         answer = call(words, lambda service, region: botocore.session.Session().create_client(service, region))
     except Unknown as error:
@@ -81,8 +92,10 @@ def _call(words: list[str], create_client: CreateClient) -> str:
     if len(words) < 2 or words[0] not in _SERVICES:
         raise Unknown(f"only calls of {', '.join(_SERVICES)} work without the AWS CLI")
     service, operation, *rest = words
+    # The file that an object is written to has no option.
+    file = _file(rest.pop(0)) if operation == "get-object" and rest else None
     options = _options(rest)
-    client = create_client(service, options.get("region", [None])[0])
+    client = create_client(_CLIENTS.get(service, service), options.get("region", [None])[0])
     if operation == "get-login-password":
         data = client.get_authorization_token()["authorizationData"]
         token = (data[0] if isinstance(data, list) else data)["authorizationToken"]
@@ -106,6 +119,8 @@ def _call(words: list[str], create_client: CreateClient) -> str:
     else:
         answer = getattr(client, method)(**given)
     answer.pop("ResponseMetadata", None)
+    if file:
+        file.write_bytes(answer.pop("Body").read())
     return _text(answer, options.get("query", [""])[0], options.get("output", ["json"])[0])
 
 
@@ -137,6 +152,13 @@ def _document(text: str) -> dict[str, Any]:
     return found
 
 
+def _file(name: str) -> Path:
+    """A file that a call reads or writes. A process that makes calls of others does not know their folders."""
+    if not Path(name).is_absolute():
+        raise Unknown(f"the path {name} is not absolute")
+    return Path(name)
+
+
 def _value(shape: Shape, values: list[str]) -> Any:
     if any(value.startswith(_READ_BY_CLI) for value in values):
         raise Unknown("a value is read from a file or as JSON")
@@ -153,6 +175,8 @@ def _value(shape: Shape, values: list[str]) -> Any:
         if not values[0].isdecimal():
             raise Unknown(f"{values[0]} is not known")
         return int(values[0])
+    if shape.type_name == "blob" and shape.serialization.get("streaming"):
+        return _file(values[0]).read_bytes()
     if shape.type_name != "string":
         raise Unknown(f"values of the type {shape.type_name} are not known")
     return values[0]

@@ -30,6 +30,7 @@ from scaffold.local.ministack_bridge.cloudwatch import change_alarm_state as cha
 from scaffold.local.ministack_bridge.cloudwatch import replace_alarm_evaluation as replace_alarm_evaluation
 from scaffold.local.ministack_bridge.cloudwatch import replace_recorded_metrics as replace_recorded_metrics
 from scaffold.local.ministack_bridge.cloudwatch import wrap_alarm_settings as wrap_alarm_settings
+from scaffold.local.ministack_bridge.cloudwatch import wrap_composite_alarms as wrap_composite_alarms
 from scaffold.local.ministack_bridge.containers import ecs_tags as ecs_tags
 from scaffold.local.ministack_bridge.containers import refine_creation_times as refine_creation_times
 from scaffold.local.ministack_bridge.events import publish_event as publish_event
@@ -69,3 +70,4 @@ from scaffold.local.ministack_bridge.stacks import stack_tags as stack_tags
 from scaffold.local.ministack_bridge.stacks import wrap_outputs as wrap_outputs
 from scaffold.local.ministack_bridge.stacks import wrap_provisioning as wrap_provisioning
 from scaffold.local.ministack_bridge.stacks import wrap_rollback as wrap_rollback
+from scaffold.local.ministack_bridge.topics import wrap_publishing as wrap_publishing

@@ -17,6 +17,7 @@ _CLOUDWATCH: dict[str, Callable[..., Response]] = {
     "GetMetricData": cloudwatch._get_metric_data,
     "GetMetricStatistics": cloudwatch._get_metric_statistics,
     "ListMetrics": cloudwatch._list_metrics,
+    "PutCompositeAlarm": cloudwatch._put_composite_alarm,
     "PutMetricAlarm": cloudwatch._put_metric_alarm,
     "PutMetricData": cloudwatch._put_metric_data,
 }
@@ -54,18 +55,36 @@ def wrap_alarm_settings(
         check: Takes the input, and raises ServiceError to refuse it.
         complete: Takes the input, ministack's own record, and its record of the alarm before, if there was one.
     """
-    original = _CLOUDWATCH["PutMetricAlarm"]
 
     def put(given: Document) -> Document:
         check(given)
         before = cloudwatch._alarms.get(given["AlarmName"])
-        status, _, body = original({}, given, False, True)
-        if status >= 400:
-            raise ServiceError(*error_of(body.decode()))
+        _store_alarm("PutMetricAlarm", given)
         complete(given, cloudwatch._alarms[given["AlarmName"]], before)
         return {}
 
     answer_cloudwatch("PutMetricAlarm", put)
+
+
+def wrap_composite_alarms(check: Callable[[Document], None]) -> None:
+    """Let a function check the input of PutCompositeAlarm.
+
+    Args:
+        check: Raises ServiceError to refuse it.
+    """
+
+    def put(given: Document) -> Document:
+        check(given)
+        _store_alarm("PutCompositeAlarm", given)
+        return {}
+
+    answer_cloudwatch("PutCompositeAlarm", put)
+
+
+def _store_alarm(operation: str, given: Document) -> None:
+    status, _, body = _CLOUDWATCH[operation]({}, given, False, True)
+    if status >= 400:
+        raise ServiceError(*error_of(body.decode()))
 
 
 def replace_alarm_evaluation(notify: Callable[[Document, str], None]) -> None:

@@ -62,7 +62,7 @@ async def bucket_needs(request: ApiRequest, ask: Ask) -> list[Need]:
     action = (_OF_OBJECTS if key else _OF_BUCKETS).get((request.method, selected[0] if selected else ""))
     if action is None or len(selected) > 1 or "x-amz-copy-source" in request.headers:
         raise NotRehearsed(f"the permissions of s3 {request.method} {'&'.join(selected) or request.path}")
-    found = [Need(f"s3:{action}", f"arn:aws:s3:::{bucket}" + (f"/{key}" if key else ""))]
+    found = [Need(f"s3:{action}", f"arn:aws:s3:::{bucket}" + (f"/{key}" if key else ""), _context(request, action))]
     if request.headers.get("x-amz-acl"):
         found.append(Need("s3:PutObjectAcl", found[0].resource))
     if action in ("GetObject", "GetObjectVersion"):
@@ -77,6 +77,15 @@ async def bucket_needs(request: ApiRequest, ask: Ask) -> list[Need]:
         if given and "uploadId" in request.arguments:
             found += _key_needs("kms:Decrypt", given, request.region)
     return found
+
+
+def _context(request: ApiRequest, action: str) -> dict[str, str]:
+    """The condition keys of S3 that a request has."""
+    if action == "PutObject" and (condition := request.headers.get("if-none-match")):
+        return {"s3:if-none-match": condition}
+    if action == "ListBucket" and "prefix" in request.arguments:
+        return {"s3:prefix": request.arguments["prefix"]}
+    return {}
 
 
 def _default_key(body: bytes) -> str:

@@ -41,10 +41,14 @@ EVALUATED: tuple[str, ...] = (
     "elasticloadbalancing:createaction",
     "iam:passedtoservice",
     "iam:permissionsboundary",
+    "s3:if-none-match",
+    "s3:prefix",
     "sts:rolesessionname",
 )
 #: Keys that the requests of an action always set. Where the value is not known here, a decision cannot depend on it.
-_ALWAYS_SET = {"cloudwatch:PutMetricData": "cloudwatch:namespace", "codecommit:GitPush": "codecommit:references"}
+_ALWAYS_SET = {"cloudwatch:PutMetricData": "cloudwatch:namespace"}
+# Parameters of AssumeRole with which the session would have other permissions or tags than its role.
+_SESSION_SETTINGS = ("Policy", "Tags", "TransitiveTagKeys", "SourceIdentity")
 
 
 class Denied(Exception):
@@ -148,22 +152,30 @@ class Guard:
         Args:
             caller: The session that asks for them; None for local AWS's own credentials.
         """
-        given = request.parameters
+        given, protocol = request.parameters, request.protocol
         role_arn, name = str(given.get("RoleArn", "")), str(given.get("RoleSessionName", ""))
-        trust = self._roles.trust_of(role_arn, request.region)
-        arn = caller.arn if caller else ROOT
-        refused = f"User: {arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
-        if trust is None or not name:
-            return answers.access_denied(refused, request.protocol, request.method)
-        if caller:
-            need = Need("sts:AssumeRole", role_arn, {"sts:RoleSessionName": name})
-            try:
-                why = refusal(self._request(caller, request.region, need), trusting(trust, caller))
-            except NotEvaluated as error:
-                raise NotRehearsed(f"sts:AssumeRole with {error} in the trust policy of {role_arn}") from error
-            if why:
-                return answers.access_denied(refused, request.protocol, request.method)
+        if more := next((one for one in given if one.startswith(_SESSION_SETTINGS)), ""):
+            return answers.access_denied(f"Local AWS denies sts:AssumeRole, not rehearsed: {more}", protocol, "POST")
+        if not name or not self._is_trusted(role_arn, name, caller, request.region):
+            who = caller.arn if caller else ROOT
+            refused = f"User: {who} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
+            return answers.access_denied(refused, protocol, "POST")
         return answers.assumed_role(self._sessions.assume(role_arn, name), int(given.get("DurationSeconds", 3600)))
+
+    def _is_trusted(self, role_arn: str, name: str, caller: Session | None, region: str) -> bool:
+        """Whether the trust policy of a role, if there is one, lets a caller assume it in a session with this name.
+
+        Raises:
+            NotRehearsed: The policy cannot be evaluated.
+        """
+        trust = self._roles.trust_of(role_arn, region)
+        if trust is None or caller is None:
+            return trust is not None
+        need = Need("sts:AssumeRole", role_arn, {"sts:RoleSessionName": name})
+        try:
+            return not refusal(self._request(caller, region, need), trusting(trust, caller))
+        except NotEvaluated as error:
+            raise NotRehearsed(f"sts:AssumeRole with {error} in the trust policy of {role_arn}") from error
 
     def _registry_answer(self, request: ApiRequest) -> answers.Answer | None:
         session, region = self._sessions.of_registry_token(request.headers["authorization"].partition(" ")[2])

@@ -10,6 +10,7 @@ from botocore import xform_name
 from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
 from scaffold.local.services.approval_rules import ApprovalRuleTemplates
 from scaffold.local.services.differences import get_differences
+from scaffold.local.services.folders import get_folder
 from scaffold.local.services.pull_requests.approvals import ApprovalOperations
 from scaffold.local.services.pull_requests.comments import CommentOperations
 from scaffold.local.services.pull_requests.merges import MergeOperations
@@ -118,6 +119,10 @@ class CodeCommit(AwsService):
     def get_differences(self, call: Call) -> Document:
         """List the files that differ between two commits."""
         return get_differences(self._repository(call), call.parameters)
+
+    def get_folder(self, call: Call) -> Document:
+        """List a folder at a commit."""
+        return get_folder(self._repository(call), call.parameters)
 
     def _repository(self, call: Call) -> Repository:
         if "repositoryName" not in call.parameters:

@@ -14,9 +14,14 @@ _TARGETS = ("codebuild", "codepipeline", "events", "lambda", "sns", "sqs", "stat
 
 
 def not_rehearsed(targets: Iterable[Document]) -> str:
-    """The first target of a rule that gets no events here; empty for none."""
-    services = [str(target.get("Arn", "")).split(":")[2:3] for target in targets]
-    return next((f"a rule's target in {one[0]}" for one in services if one and one[0] not in _TARGETS), "")
+    """The first target of a rule that gets no events here, or not what it asks for; empty for none."""
+    for target in targets:
+        service = str(target.get("Arn", "")).split(":")[2:3]
+        if service and service[0] not in _TARGETS:
+            return f"a rule's target in {service[0]}"
+        if service == ["codebuild"] and "InputPath" in target:
+            return "the InputPath of a rule's target in codebuild"
+    return ""
 
 
 def missing_role(targets: Iterable[Document]) -> str:

@@ -1,4 +1,4 @@
-"""CodeCommit's Git endpoint over HTTPS: checks git-remote-codecommit's signatures, and runs `git http-backend`."""
+"""CodeCommit's Git endpoint over HTTPS: checks signatures, and runs `git http-backend`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from scaffold.local.permissions.guard import Denied, Guard
 from scaffold.local.permissions.needs import Need
 from scaffold.local.permissions.sessions import Session
 from scaffold.local.protocol import ACCOUNT, ROOT
+from scaffold.local.services.pushed_references import Unreadable, pushed_references
 from scaffold.local.services.repositories import Repositories, Repository
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -70,7 +71,13 @@ class GitEndpoint:
         region = self._signed_region(match["name"], headers["authorization"], headers.get("host", ""))
         if region is None:
             return await _refuse(send, 403, "The signature does not match")
-        if denied := self._denied(match, scope, headers["authorization"], region):
+        session, references = self._session(_basic(headers["authorization"])[0]), list[str]()
+        if session and match["rest"] == "git-receive-pack":
+            try:
+                references, receive = await pushed_references(receive)
+            except Unreadable:
+                return await _refuse(send, 400, "The references of the push cannot be read")
+        if denied := self._denied(match, scope, session, region, references):
             return await _refuse(send, 403, denied)
         repository = self._repositories.find(region, match["name"])
         if repository is None:
@@ -90,8 +97,10 @@ class GitEndpoint:
         if user != ACCESS_KEY and session is None:
             return None
         secret = session.credentials.secret_key if session else SECRET_KEY
+        # git-remote-codecommit signs the port too, the AWS CLI's helper does not. CodeCommit's own address has none.
+        hosts = (host, host.rpartition(":")[0] or host)
         for region in (self._region, *self._repositories.regions(), *_aws_regions()):
-            if _is_signature(password, secret, host, f"/v1/repos/{name}", region):
+            if any(_is_signature(password, secret, one, f"/v1/repos/{name}", region) for one in hosts):
                 return region
         return None
 
@@ -101,16 +110,28 @@ class GitEndpoint:
         session = self._guard.session_of(key) if self._guard else None
         return session if session and session.credentials.token == token else None
 
-    def _denied(self, match: re.Match[str], scope: dict[str, Any], authorization: str, region: str) -> str:
-        """Why a role may not clone, fetch or push; an empty text if it may."""
-        session = self._session(_basic(authorization)[0])
+    def _denied(
+        self,
+        match: re.Match[str],
+        scope: dict[str, Any],
+        session: Session | None,
+        region: str,
+        references: Iterable[str],
+    ) -> str:
+        """Why a role may not clone, fetch or push; an empty text if it may.
+
+        Args:
+            references: Those that a push changes; none in the first of its two requests.
+        """
         if session is None or self._guard is None:
             return ""
         pushes = b"git-receive-pack" in (match["rest"].encode(), scope["query_string"].partition(b"service=")[2])
         action = "codecommit:GitPush" if pushes else "codecommit:GitPull"
-        need = Need(action, f"arn:aws:codecommit:{region}:{ACCOUNT}:{match['name']}")
+        arn = f"arn:aws:codecommit:{region}:{ACCOUNT}:{match['name']}"
+        contexts = [{"codecommit:References": one} for one in references] or [{}]
+        needs = [Need(action, arn, dict(context)) for context in contexts]
         try:
-            self._guard.require(session.role_arn, session.name, region, [need])
+            self._guard.require(session.role_arn, session.name, region, needs)
         except Denied as error:
             return str(error)
         return ""
@@ -185,7 +206,7 @@ def _basic(authorization: str) -> tuple[str, str]:
 
 
 def _is_signature(password: str, secret: str, host: str, path: str, region: str) -> bool:
-    """Check the Signature Version 4 that git-remote-codecommit sends as the password, `<time>Z<signature>`."""
+    """Check the Signature Version 4 that Git clients send as the password, `<time>Z<signature>`."""
     time, _, signature = password.partition("Z")
     date, service = time[:8], "codecommit"
     canonical = f"GIT\n{path}\n\nhost:{host}\n\nhost\n"

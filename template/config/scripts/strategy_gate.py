@@ -6,8 +6,8 @@
 ECS sets the weights of the listener rule, and CloudFormation would reset them with an update of the rule: the stack
 policy of the environment's stack has to deny that. Deployments that shift traffic use the two target groups in turn.
 Rolling ones leave the rule as it is, and ECS may register their tasks in the primary target group while the other one
-has the traffic. The gate fails closed. Exit codes: 0 open, 1 closed by the traffic, 2 usage error, 3 closed because
-something could not be read, 4 closed by the stack policy.
+has the traffic. With BEFORE, entry_check.py comes first. The gate fails closed. Exit codes: 0 open, 1 closed by the
+traffic, 2 usage error, 3 closed because something could not be read, 4 closed by the stack policy.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import os
 import sys
 from typing import Any
 
+import entry_check
 from aws_cli import Problem, output
 from source_files import text
 
@@ -134,6 +135,9 @@ def main() -> int:
     if not all(given):
         print(f"Set {', '.join(VARIABLES)}.", file=sys.stderr)
         return USAGE_ERROR
+    # Without a plan, a check of its own would take another build.
+    if os.environ.get("BEFORE") and (closed := entry_check.main()):
+        return closed
     try:
         return judge(*given)
     except Problem as problem:

@@ -27,6 +27,7 @@ DESTINATION = "refs/heads/main"
 # Each of them sees a change during the one before.
 LOOKS = 10
 LOG_PAGES = 10
+RUNNING = "IN_PROGRESS"
 # What another verdict, or a person, has done meanwhile.
 OVERTAKEN = {
     "IdempotencyParameterMismatchException",
@@ -56,6 +57,7 @@ class Build:
     """A build that tests a pull request.
 
     Attributes:
+        seconds: How long it took; zero while it is running.
         log: Log group and log stream, as CodeBuild names them.
     """
 
@@ -69,7 +71,7 @@ class Build:
     @property
     def running(self) -> bool:
         """Whether it has not ended."""
-        return self.status == "IN_PROGRESS"
+        return self.status == RUNNING
 
 
 def assume(role: str) -> None:
@@ -115,12 +117,13 @@ def _number(build: dict[str, Any]) -> str:
 
 
 def _build(found: dict[str, Any]) -> Build:
-    logs = found.get("logs", {})
+    logs, status = found.get("logs", {}), found["buildStatus"]
+    seconds = sum(phase.get("durationInSeconds", 0) for phase in found.get("phases", []))
     return Build(
         found["id"],
         found.get("sourceVersion", ""),
-        found["buildStatus"],
-        sum(phase.get("durationInSeconds", 0) for phase in found.get("phases", [])),
+        status,
+        0 if status == RUNNING else seconds,
         logs.get("deepLink", ""),
         (logs.get("groupName", ""), logs.get("streamName", "")),
     )
@@ -148,7 +151,8 @@ def judge(app: str, role: str, number: str) -> None:
         except Refused as refused:
             if refused.code not in OVERTAKEN:
                 raise
-    raise Problem(f"pull request {number} changes all the time; push to its branch again")
+            seen = None
+    raise Problem(f"pull request {number} has changed {LOOKS} times meanwhile")
 
 
 def stop(known: list[Build], commit: str) -> None:
@@ -169,7 +173,7 @@ def approve(request: PullRequest, approved: bool) -> None:
 
 def comment(app: str, role: str, request: PullRequest, build: Build | None) -> None:
     """Write the comment, which is one for the whole life of the pull request."""
-    failed = build is not None and build.status not in ("IN_PROGRESS", "SUCCEEDED")
+    failed = build is not None and build.status not in (RUNNING, "SUCCEEDED")
     lines = failing_lines(log(build)) if build and failed else []
     status, seconds, link = (build.status, build.seconds, build.link) if build else ("", 0, "")
     content = text(request.commit, status, seconds, link, build.id if build else "", lines)
@@ -249,7 +253,8 @@ def main() -> int:
             print(f"{build} tests no pull request: nothing to judge.")
     except Problem as problem:
         print(f"No verdict: {str(problem).partition(';')[0]}.", file=sys.stderr)
-        print("Start it again: `aws codebuild retry-build` with the id of this build.", file=sys.stderr)
+        own = os.environ.get("CODEBUILD_BUILD_ID", "ID")
+        print(f"Start this build again: `aws codebuild retry-build --id {own}`.", file=sys.stderr)
         return UNREAD
     return GIVEN
 

@@ -21,6 +21,10 @@ from tests.engine.builds.conftest import MACHINE, Project
 from tests.engine.images.conftest import write_app
 
 ACCOUNT_HOST = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
+# What the pipeline gives to a build.
+PIPELINE = {
+    "environmentVariablesOverride": [{"name": name, "value": "0123"} for name in ("COMMIT", "EXECUTION")],
+}
 CRITICAL = {"name": "CVE-2026-0001", "severity": "CRITICAL"}
 
 
@@ -58,6 +62,7 @@ class Service:
             "foundation-RepositoryUri": f"{ACCOUNT_HOST}/{name}",
             "foundation-RepositoryArn": f"arn:aws:ecr:us-east-1:000000000000:repository/{name}",
             "foundation-ArtifactBucketArn": f"arn:aws:s3:::{name}-artifacts",
+            "foundation-ArtifactBucketName": f"{name}-artifacts",
             "foundation-ReadArtifactsPolicyArn": {"Ref": "Policy"},
             "permissions-BoundaryArn": {"Ref": "Boundary"},
         }
@@ -125,35 +130,42 @@ def exported(build: dict[str, Any]) -> dict[str, str]:
 @pytest.mark.slow
 def test_a_release_and_a_second_one(small, scans):
     scans(small.name)
-    first = small.build.build(small.folder)
+    first = small.build.build(small.folder, **PIPELINE)
     log = small.build.log(first)
     assert first["buildStatus"] == "SUCCEEDED", log
     assert first["logs"]["groupName"] == f"/{small.name}/pipeline/build"
     assert "without a container engine" in log
     assert "Warning" not in log
     ((tag, digest),) = small.images().items()
-    assert exported(first) == {
+    image = {
         "IMAGE_URI": f"{ACCOUNT_HOST}/{small.name}@{digest}",
         "IMAGE_TAG": tag,
         "IMAGE_DIGEST": digest,
     }
+    assert image.items() < exported(first).items()
+    assert exported(first)["RELEASE_NAME"].endswith(f"-{tag[:12]}")
     assert small.tests(first) == {"works": "SUCCEEDED"}
     assert "Scan gate open." in log
     (report,) = first["reportArns"]
     groups = small.client("codebuild").list_report_groups()["reportGroups"]
     assert report.rpartition(":")[0].replace(":report/", ":report-group/") in groups  # The stack's own group.
 
-    second = small.build.build(small.folder)
+    second = small.build.build(small.folder, **PIPELINE)
     assert "The image exists already, nothing to build." in small.build.log(second)
     assert "[test]" not in small.build.log(second)
-    assert exported(second) == exported(first)
+    assert image.items() < exported(second).items()
     assert list(small.tests(second).values()) == ["SKIPPED"]
+    listed = small.client("s3").list_objects_v2(Bucket=f"{small.name}-artifacts", Prefix="releases/")["Contents"]
+    names = [exported(build)["RELEASE_NAME"] for build in (first, second)]
+    assert len(set(names)) == 2
+    files = ("findings.json", "release.json")
+    assert {one["Key"] for one in listed} == {f"releases/{name}/{file}" for name in names for file in files}
 
 
 @pytest.mark.slow
 def test_a_failing_unit_test_stops_the_build_with_its_report(small):
     write_app(small.folder / "app", broken=True)
-    build = small.build.build(small.folder)
+    build = small.build.build(small.folder, **PIPELINE)
     assert build["buildStatus"] == "FAILED"
     assert "Build stopped: the tests failed." in small.build.log(build)
     assert small.tests(build) == {"works": "FAILED"}
@@ -163,7 +175,7 @@ def test_a_failing_unit_test_stops_the_build_with_its_report(small):
 @pytest.mark.slow
 def test_a_finding_closes_the_gate(small, scans):
     scans(small.name, CRITICAL)
-    build = small.build.build(small.folder)
+    build = small.build.build(small.folder, **PIPELINE)
     assert build["buildStatus"] == "FAILED"
     assert "CVE-2026-0001" in small.build.log(build)
     assert len(small.images()) == 1  # It is in the registry, and no stage uses it.
@@ -173,7 +185,7 @@ def test_a_finding_closes_the_gate(small, scans):
 def test_a_dockerfile_that_needs_a_container_engine(small):
     path = small.folder / "app/Dockerfile"
     path.write_text(path.read_text().replace("RUN npm ci --omit=dev --ignore-scripts", "RUN apt-get update"))
-    build = small.build.build(small.folder)
+    build = small.build.build(small.folder, **PIPELINE)
     assert build["buildStatus"] == "FAILED"
     assert "RUN apt-get update needs a container engine, and local AWS builds without one" in small.build.log(build)
     assert small.images() == {}
@@ -224,7 +236,7 @@ def test_the_default_service(generated, client, scans, tmp_path):
     if not _registry_answers():
         pytest.skip("the npm registry cannot be reached")
     service = Service(shutil.copytree(generated, tmp_path / "service"), client, "default-service")
-    build = service.build.build(service.folder)
+    build = service.build.build(service.folder, **PIPELINE)
     assert build["buildStatus"] == "SUCCEEDED", service.build.log(build)
     tests = service.tests(build)
     assert len(tests) > 20

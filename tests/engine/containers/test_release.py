@@ -12,7 +12,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from scaffold.engine.containers.choice import PODMAN
+from scaffold.engine.containers.choice import DOCKER, PODMAN
 from tests.conftest import isolated
 from tests.engine.containers.conftest import Containers
 from tests.engine.images.conftest import PACKAGE, write_app
@@ -38,7 +38,7 @@ process.on('SIGTERM', () => server.close(() => process.exit(0)));
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("engine_name", [PODMAN], indirect=True)
+@pytest.mark.parametrize("engine_name", [PODMAN, DOCKER], indirect=True)
 def test_a_push_reaches_an_answering_container(containers: Containers, tmp_path: Path) -> None:
     """The generated Dockerfile, scripts, buildspec and task definition, with an application without dependencies."""
     service = generate(tmp_path / "service", app_name="contained", environments="dev,live")

@@ -284,6 +284,16 @@ def settings(cloudwatch: Any, name: str) -> dict[str, Any]:
     return {key: value for key, value in state(cloudwatch, name).items() if key in known and value is not None}
 
 
+def test_alarms_have_topics_as_actions_only(cloudwatch: Any, namespace: str) -> None:
+    actions = {"AlarmName": namespace, "AlarmActions": ["arn:aws:ssm:us-east-1:000000000000:opsitem:1"]}
+    given = {"Namespace": namespace, "MetricName": "orders", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    with pytest.raises(ClientError, match="not rehearsed: the action arn:aws:ssm:"):
+        cloudwatch.put_metric_alarm(ComparisonOperator="LessThanThreshold", Threshold=1, **given, **actions)
+    with pytest.raises(ClientError, match="not rehearsed: the action arn:aws:ssm:"):
+        cloudwatch.put_composite_alarm(AlarmRule="TRUE", **actions)
+    assert cloudwatch.describe_alarms(AlarmNames=[namespace], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"] == []
+
+
 def test_a_state_that_was_set_lasts_until_the_next_evaluation(cloudwatch: Any, namespace: str) -> None:
     given: dict[str, Any] = {"Namespace": namespace, "MetricName": "orders", "Statistic": "Sum", "Period": 60}
     cloudwatch.put_metric_alarm(

@@ -268,6 +268,36 @@ def test_git_needs_permissions_of_a_builds_role(
     assert ("403" in log.partition("echo push")[2]) == (granted == "codecommit:GitPull")
 
 
+HELPER = """'!f() { test "$1" != get || aws codecommit credential-helper get --ignore-host-check; }; f'"""
+
+
+def test_a_push_needs_permission_for_each_of_its_references(
+    pipeline: Pipeline, repository: Repository, client: Client
+) -> None:
+    """As the kit's role for tags of releases has it, which signs in with the helper of the AWS CLI."""
+    name, tags = pipeline.name, {"codecommit:References": "refs/tags/v*"}
+    push = {"Effect": "Allow", "Action": "codecommit:GitPush", "Resource": "*"}
+    limited = push | {"Condition": {"StringLikeIfExists": tags}}
+    reading = allowing("logs:*", "s3:Get*", "codecommit:GetRepository", "codecommit:GitPull")
+    role = create_role(client("iam"), f"b-{name}"[:64], reading, limited)
+    settings = f"-c credential.helper={HELPER} -c credential.useHttpPath=true"
+    commands = [
+        f"URL=$(aws codecommit get-repository --repository-name {name} --query repositoryMetadata.cloneUrlHttp"
+        " --output text)",
+        f"git {settings} clone -q --bare $URL clone",
+        *(
+            f"git {settings} --git-dir clone push -q $URL {' '.join(f'main:refs/{one}' for one in references)} || true"
+            for references in (("tags/v1",), ("tags/latest",), ("heads/other",), ("tags/v2", "heads/another"))
+        ),
+    ]
+    create_project(client, name, role, *commands)
+    pipeline.create(stage("Build", action("Build", "CodeBuild", ProjectName=name)))
+    commit = repository.push("The first")
+    assert pipeline.started_by(commit)["status"] == "Succeeded", log_of(client, name)
+    listed = repository.git("ls-remote", "origin", "refs/*")
+    assert set(listed.splitlines()) == {f"{commit}\trefs/heads/main", f"{commit}\trefs/tags/v1"}
+
+
 @pytest.mark.slow
 def test_a_build_without_its_log_fails(pipeline: Pipeline, repository: Repository, client: Client) -> None:
     name = pipeline.name

@@ -217,6 +217,19 @@ def test_requests_to_buckets_need_permissions(given: tuple[str, ...], more: dict
     assert bucket(*given, **more) == expected
 
 
+def test_a_write_that_replaces_nothing_has_its_condition_key() -> None:
+    async def ask(_method: str, _path: str) -> tuple[dict[str, str], bytes]:
+        return {}, b""
+
+    def context(method: str) -> Any:
+        headers = signed("s3") | {"if-none-match": "*"}
+        return asyncio.run(bucket_needs(ApiRequest.read(method, "/b/a/c", "", headers), ask))[0].context
+
+    assert context("PUT") == {"s3:if-none-match": "*"}
+    # S3 has the key for writes only.
+    assert context("GET") == {}
+
+
 @pytest.mark.parametrize("given", [("PUT", "/b"), ("PUT", "/b/a", "acl"), ("POST", "/b", "delete")], ids=str)
 def test_the_permissions_of_other_requests_to_buckets_are_not_rehearsed(given: tuple[str, ...]) -> None:
     with pytest.raises(NotRehearsed):

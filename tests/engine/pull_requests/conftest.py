@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
 
+from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
+from scaffold.local.environment import OwnLocalAws
 from tests.engine.conftest import REGION, Client, Repository, eventually
-from tests.engine.roles import EVERYTHING, create_role
+from tests.engine.roles import EVERYTHING, create_role, create_roles
 
 ACCOUNT = "000000000000"
 #: Creates a role that may do what statements say, and returns the clients of a session of it: of CodeCommit by default.
@@ -29,6 +33,36 @@ def branch(repository: Repository, name: str, message: str = "A change", **files
     return repository.git("rev-parse", "HEAD")
 
 
+@pytest.fixture(scope="package")
+def variables(
+    local_aws_for_builds: Callable[..., AbstractContextManager[OwnLocalAws]],
+) -> Iterator[dict[str, str]]:
+    """The environment variables of one local AWS for all of these tests."""
+    with local_aws_for_builds(REGION) as aws:
+        yield aws.variables
+
+
+@pytest.fixture(scope="package")
+def client(variables: dict[str, str]) -> Client:
+    """Creates stock clients for it."""
+
+    @functools.cache
+    def make(service: str) -> Any:
+        return stock_client(service, variables, ACCESS_KEY, SECRET_KEY)
+
+    create_roles(make("iam"), "builds")
+    return make
+
+
+def stock_client(service: str, variables: dict[str, str], *credentials: str) -> Any:
+    return boto3.session.Session(*credentials).client(
+        service,
+        REGION,
+        endpoint_url=variables["AWS_ENDPOINT_URL"],
+        config=Config(retries={"max_attempts": 0}, proxies={}),
+    )
+
+
 @pytest.fixture
 def codecommit(client: Client) -> Any:
     return client("codecommit")
@@ -37,8 +71,12 @@ def codecommit(client: Client) -> Any:
 @pytest.fixture
 def name(repository: Repository) -> str:
     """A repository with a commit on main, and another one on the branch change."""
-    repository.push("First", a="1\n2\n3\n")
-    branch(repository, "change", "Second", b="1\n")
+    for branch_, file, text in (("main", "a", "1\n2\n3\n"), ("change", "b", "1\n")):
+        repository.git("checkout", "--quiet", "-B", branch_)
+        (repository.path / file).write_text(text)
+        repository.git("add", "--all")
+        repository.git("commit", "--quiet", "--message", branch_)
+    repository.git("push", "--quiet", "origin", "main", "change")
     return repository.git("remote", "get-url", "origin").rpartition("/")[2]
 
 
@@ -62,12 +100,8 @@ def person(client: Client, variables: dict[str, str], name: str) -> Person:
         if full not in {one["RoleName"] for one in client("iam").list_roles()["Roles"]}:
             create_role(client("iam"), full, *(statements or (EVERYTHING,)))
         given = client("sts").assume_role(RoleArn=arn, RoleSessionName=session)["Credentials"]
-        return boto3.session.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]).client(
-            service,
-            REGION,
-            endpoint_url=variables["AWS_ENDPOINT_URL"],
-            config=Config(retries={"max_attempts": 0}, proxies={}),
-        )
+        keys = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+        return stock_client(service, variables, *keys)
 
     return assume
 

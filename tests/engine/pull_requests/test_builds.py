@@ -66,11 +66,13 @@ def test_a_rule_starts_a_build_with_the_input_of_its_target(
             '[{"name": "NUMBER", "type": "PLAINTEXT", "value": <number>}]}'
         ),
     }
-    targets = {"denied": denied, "wrong": ROLE, "tests": ROLE}
+    targets = {"denied": denied, "wrong": ROLE, "plain": ROLE, "tests": ROLE}
     for project, role in targets.items():  # Rules are looked at in this order.
         arn = create_project(client, f"{name}-{project}", source=source)
-        given = {"Input": '{"colour": "red"}'} if project == "wrong" else {"InputTransformer": transformer}
-        target(client, f"{name}-{project}", arn, role, pattern, **given)
+        inputs = {"wrong": {"Input": '{"colour": "red"}'}, "plain": {}}
+        target(
+            client, f"{name}-{project}", arn, role, pattern, **inputs.get(project, {"InputTransformer": transformer})
+        )
     state = {"source": ["aws.codebuild"], "detail": {"project-name": [f"{name}-tests"], "build-status": ["SUCCEEDED"]}}
     passed_on = {
         "InputPathsMap": {"variables": "$.detail.additional-information.environment.environment-variables"},
@@ -86,6 +88,7 @@ def test_a_rule_starts_a_build_with_the_input_of_its_target(
     assert tested["resolvedSourceVersion"] == made["pullRequestTargets"][0]["sourceCommit"]
     variables = [{"name": "NUMBER", "type": "PLAINTEXT", "value": made["pullRequestId"]}]
     assert tested["environment"]["environmentVariables"] == variables
+    assert ended(client, f"{name}-plain")["environment"]["environmentVariables"] == []
     assert builds(client, f"{name}-denied") == []
     assert builds(client, f"{name}-wrong") == []
     assert ended(client, f"{name}-verdict")["environment"]["environmentVariables"] == variables
@@ -96,6 +99,24 @@ def test_a_target_in_codebuild_needs_a_role(client: Client, name: str) -> None:
     client("events").put_rule(Name=name, EventPattern='{"source": ["aws.codecommit"]}')
     with pytest.raises(ClientError, match="RoleArn is required for target"):
         client("events").put_targets(Rule=name, Targets=[{"Id": "build", "Arn": arn}])
+    with pytest.raises(ClientError, match="not rehearsed: the InputPath of a rule's target in codebuild"):
+        client("events").put_targets(Rule=name, Targets=[{"Id": "build", "Arn": arn, "InputPath": "$.detail"}])
+
+
+def test_a_stack_with_such_a_target_is_rolled_back(client: Client, name: str) -> None:
+    stacks = client("cloudformation")
+    targets = [{"Id": "build", "Arn": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{name}"}]
+    rule = {"Type": "AWS::Events::Rule", "Properties": {"EventPattern": {"source": ["a"]}, "Targets": targets}}
+    stacks.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"Rule": rule}}))
+
+    def settled() -> bool:
+        return bool(stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE")
+
+    assert eventually(settled)
+    reasons = [
+        one.get("ResourceStatusReason", "") for one in stacks.describe_stack_events(StackName=name)["StackEvents"]
+    ]
+    assert any("RoleArn is required for target" in reason for reason in reasons), reasons
 
 
 def test_a_build_assumes_a_role_that_trusts_it(client: Client, name: str, person: Person) -> None:
@@ -131,3 +152,10 @@ def test_a_build_assumes_a_role_that_trusts_it(client: Client, name: str, person
 def test_a_role_that_does_not_exist_is_not_assumed(client: Client) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         client("sts").assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/nothing", RoleSessionName="mary")
+
+
+def test_a_session_has_no_policies_and_tags_of_its_own(client: Client, name: str) -> None:
+    role = create_role(client("iam"), f"{name[:50]}-role", {"Effect": "Deny", "Action": "*", "Resource": "*"})
+    for more in ({"Policy": "{}"}, {"PolicyArns": [{"arn": role}]}, {"Tags": [{"Key": "a", "Value": "b"}]}):
+        with pytest.raises(ClientError, match="not rehearsed"):
+            client("sts").assume_role(RoleArn=role, RoleSessionName="mary", **more)

@@ -1,4 +1,4 @@
-"""Differences of commits, as CodeCommit lists them."""
+"""Differences of commits, as CodeCommit lists them, and pushes of references."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from ..git import Repository
 from ..registry import probe
+from ..roles import Caller, allow
 from ..sandbox import Sandbox
 from ..verdicts import Unavailable, Undecided, Verdict, decided
 
@@ -75,3 +76,35 @@ def differences_of_modes(sandbox: Sandbox) -> Verdict:
     missing = {"script.sh", "linked/file.txt", "module/file.txt"} - paths
     evidence = f"the paths are {sorted(paths)}, the modes {modes}"
     return decided(not missing and "script.sh" in modes, evidence)
+
+
+@probe("references-of-push")
+def references_of_push(sandbox: Sandbox) -> Verdict:
+    """Pushes of a role that may push tags beginning with v: such a tag, another one, a branch, and two at once."""
+    repository = Repository.create(sandbox, "pushes")
+    commit = repository.commit("First", a__txt="a\n")
+    repository.push()
+    arn = sandbox.arn("codecommit", repository.name)
+    tags = {"codecommit:References": "refs/tags/v*"}
+    caller = Caller.with_permissions(
+        sandbox,
+        "pushes",
+        allow("codecommit:GetRepository", "codecommit:GitPull", resource=arn),
+        allow("codecommit:GitPush", resource=arn, StringLikeIfExists=tags),
+        {
+            "Effect": "Deny",
+            "Action": "codecommit:GitPush",
+            "Resource": "*",
+            "Condition": {"ForAnyValue:StringNotLike": tags},
+        },
+    )
+    caller.must(lambda: caller.client("codecommit").get_repository(repositoryName=repository.name))
+    role, evidence, allowed = repository.as_role(caller.account), [], []
+    for references in (("tags/v1",), ("tags/latest",), ("heads/other",), ("tags/v2", "heads/another")):
+        try:
+            role.push(*(f"{commit}:refs/{one}" for one in references))
+            allowed.append(references)
+        except Unavailable as refusal:
+            evidence.append(f"{' and '.join(references)}: {refusal}")
+    evidence.append(f"pushed: {', '.join(' and '.join(one) for one in allowed) or 'nothing'}")
+    return decided(allowed == [("tags/v1",)], "; ".join(evidence))

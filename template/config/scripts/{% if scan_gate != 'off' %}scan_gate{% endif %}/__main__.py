@@ -1,6 +1,7 @@
 """Fail the build of an image with scan findings that the policy does not allow.
 
     python3 config/scripts/scan_gate --repository NAME --digest sha256:... --policy config/policies/scan-policy.toml
+      [--findings FILE]
 
 The gate opens only if ECR returns the findings of this digest and the policy allows all of them. It fails closed:
 errors, timeouts and unknown values stop the release too. Exit codes: 0 open, 1 closed by findings, 2 usage error,
@@ -10,6 +11,7 @@ errors, timeouts and unknown values stop the release too. Exit codes: 0 open, 1 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from datetime import datetime, timezone
@@ -23,7 +25,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from closed import GateClosed
 from ecr import Image
 from policy import read_policy
-from report import judge, show
+from report import document, judge, show
 from scan import wait_for_findings
 
 OPEN, CLOSED_BY_FINDINGS, CLOSED_UNJUDGED = 0, 1, 3
@@ -38,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     today = datetime.now(timezone.utc).date()
     verdicts = judge(findings, policy, today)
     print(show(verdicts, findings, policy, today), flush=True)
+    if arguments.findings:
+        arguments.findings.write_text(json.dumps(document(image, verdicts, findings, policy, today)), "utf-8")
     blocking = [verdict.finding.id for verdict in verdicts if verdict.blocks]
     if not blocking:
         print("Scan gate open.")
@@ -56,6 +60,7 @@ def main() -> int:
     parser.add_argument("--repository", required=True, help="name of the ECR repository")
     parser.add_argument("--digest", required=True, help="digest of the image, sha256:...")
     parser.add_argument("--policy", required=True, type=Path, help="the policy file (TOML)")
+    parser.add_argument("--findings", type=Path, help="file to write the findings to (JSON)")
     parser.add_argument("--poll-seconds", type=float, default=10, help="most seconds between two requests (10)")
     arguments = parser.parse_args()
     try:

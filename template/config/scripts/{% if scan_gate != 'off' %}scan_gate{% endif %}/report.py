@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
-from ecr import Finding
+from ecr import Finding, Image
 from policy import SEVERITIES, UNSCORED, Policy
 
 
@@ -65,3 +66,18 @@ def show(verdicts: Sequence[Verdict], findings: Sequence[Finding], policy: Polic
             state = "has expired and " if exemption.expires < today else ""
             lines.append(f"The exception for {exemption.id} {state}matches no finding of this image: delete it.")
     return "\n".join(lines)
+
+
+def document(
+    image: Image, verdicts: Sequence[Verdict], findings: Sequence[Finding], policy: Policy, today: date
+) -> dict[str, Any]:
+    """All findings as JSON, the most severe first, with the verdicts on those that reach the threshold."""
+    judged = {verdict.finding: verdict.words for verdict in verdicts}
+    order = {severity: rank for rank, severity in enumerate((*reversed(SEVERITIES), *UNSCORED))}
+    listed = sorted(findings, key=lambda one: (order.get(one.severity, len(order)), one.id, one.package))
+    return {
+        "image": f"{image.repository}@{image.digest}",
+        "date": f"{today}",
+        "threshold": policy.threshold,
+        "findings": [{**asdict(one), "verdict": judged.get(one, "below the threshold")} for one in listed],
+    }

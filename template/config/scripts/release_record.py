@@ -1,0 +1,74 @@
+"""The records of releases in the artifact bucket.
+
+releases/NAME/release.json has one release, with other files beside it; releases/production.json the one in production.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from aws_cli import Problem, output
+
+PRODUCTION = "releases/production.json"
+
+
+def record_key(name: str) -> str:
+    """The key of the record of a release."""
+    return f"releases/{name}/release.json"
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment as a record has it: in UTC, without fractions of a second."""
+    return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def create(bucket: str, name: str, file: str, document: dict[str, Any]) -> None:
+    """Store a file of a release that must not exist yet.
+
+    Raises:
+        Refused: It exists, or S3 does not store it.
+        Problem: The AWS CLI did not run, or did not end in time.
+    """
+    _put(bucket, f"releases/{name}/{file}", document, "--if-none-match", "*")
+
+
+def find(bucket: str, key: str) -> dict[str, Any] | None:
+    """A document; None if there is none.
+
+    Raises:
+        Problem: It cannot be read.
+    """
+    listed = json.loads(output("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", key) or "{}")
+    if key not in [one["Key"] for one in listed.get("Contents") or []]:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        body = Path(folder, "body.json")
+        output("s3api", "get-object", str(body), "--bucket", bucket, "--key", key)
+        try:
+            document = json.loads(body.read_text("utf-8"))
+        except ValueError as error:
+            raise Problem(f"s3://{bucket}/{key} has no valid JSON; fix it, then retry the stage") from error
+    if not isinstance(document, dict):
+        raise Problem(f"s3://{bucket}/{key} is not a JSON object; fix it, then retry the stage")
+    return document
+
+
+def replace(bucket: str, key: str, document: dict[str, Any]) -> None:
+    """Store a document, in place of what is there.
+
+    Raises:
+        Problem: S3 does not store it, or the AWS CLI did not run or end.
+    """
+    _put(bucket, key, document)
+
+
+def _put(bucket: str, key: str, document: dict[str, Any], *options: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        body = Path(folder, "body.json")
+        body.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+        place = ("--bucket", bucket, "--key", key, "--content-type", "application/json")
+        output("s3api", "put-object", *place, "--body", str(body), *options)

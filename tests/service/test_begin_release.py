@@ -1,0 +1,133 @@
+"""A release is named by the time of its build in UTC and by its version, and its record begins with what is known."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.kits import ROOT
+from tests.service.conftest import function_of
+
+SCRIPT = ROOT / "template/config/scripts/begin_release.py"
+VERSION = "0123456789abcdef"
+DIGEST = "sha256:" + "d" * 64
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+FINDINGS = {
+    "threshold": "high",
+    "findings": [{"id": f"CVE-{number}", "severity": one} for number, one in enumerate(("LOW", "LOW", "MEDIUM"))],
+}
+GIVEN = {
+    "COMMIT": "c" * 40,
+    "EXECUTION": "execution-1",
+    "IMAGE_URI": f"registry/shop@{DIGEST}",
+    "IMAGE_TAG": VERSION,
+    "IMAGE_DIGEST": DIGEST,
+}
+
+
+@pytest.fixture(scope="module")
+def s3(local: dict[str, str]) -> Any:
+    session = boto3.Session(local["AWS_ACCESS_KEY_ID"], local["AWS_SECRET_ACCESS_KEY"])
+    return session.client("s3", local["AWS_REGION"], endpoint_url=local["AWS_ENDPOINT_URL"])
+
+
+@pytest.fixture
+def given(s3: Any, local: dict[str, str], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
+    """The variables of the pipeline, with a bucket of its own."""
+    for name, value in local.items():
+        monkeypatch.setenv(name, value)
+    bucket = request.node.name.replace("_", "-")[:60].strip("-")
+    s3.create_bucket(Bucket=bucket)
+    return GIVEN | {"ARTIFACT_BUCKET": bucket}
+
+
+@pytest.fixture
+def stored(s3: Any, given: dict[str, str]) -> Callable[[], dict[str, Any]]:
+    """The documents in the bucket, by their keys."""
+
+    def read() -> dict[str, Any]:
+        listed = s3.list_objects_v2(Bucket=given["ARTIFACT_BUCKET"]).get("Contents", [])
+        bodies = {one["Key"]: s3.get_object(Bucket=given["ARTIFACT_BUCKET"], Key=one["Key"]) for one in listed}
+        return {key: json.loads(body["Body"].read()) for key, body in bodies.items()}
+
+    return read
+
+
+def run(
+    folder: Path, variables: dict[str, str], *words: str
+) -> tuple[subprocess.CompletedProcess[str], dict[str, str]]:
+    """Run the script; return also what it exports."""
+    output = folder / "release.env"
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *words, output],
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    text = output.read_text() if output.exists() else ""
+    return done, dict(line.removeprefix("export ").split("=", 1) for line in text.splitlines())
+
+
+@pytest.mark.parametrize("hours", [-11, 0, 5.5, 14])
+def test_the_time_is_in_utc(hours: float) -> None:
+    moment = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC).astimezone(timezone(timedelta(hours=hours)))
+    assert function_of("begin_release.py", "name_of")(VERSION, moment) == "20261231-2359-0123456789ab"
+
+
+def test_the_record_has_what_the_build_knows(
+    given: dict[str, str], local: dict[str, str], stored: Callable[[], dict[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "findings.json").write_text(json.dumps(FINDINGS))
+    done, exported = run(tmp_path, local | given, "--findings", str(tmp_path / "findings.json"))
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    name = exported["RELEASE_NAME"]
+    documents = stored()
+    record = documents[f"releases/{name}/release.json"]
+    started = datetime.strptime(record.pop("started"), "%Y-%m-%dT%H:%M:%SZ")
+    assert name == f"{started:%Y%m%d-%H%M}-0123456789ab"
+    assert record == {
+        "name": name,
+        "commit": "c" * 40,
+        "version": VERSION,
+        "image": f"registry/shop@{DIGEST}",
+        "digest": DIGEST,
+        "execution": "execution-1",
+        "findings": {"file": "findings.json", "threshold": "high", "counts": {"LOW": 2, "MEDIUM": 1}},
+    }
+    assert documents == {f"releases/{name}/release.json": documents[f"releases/{name}/release.json"],
+                         f"releases/{name}/findings.json": FINDINGS}  # fmt: skip
+
+
+def test_two_builds_within_a_minute_share_no_name(given: dict[str, str], stored: Callable[[], dict[str, Any]]) -> None:
+    begin = function_of("begin_release.py", "begin")
+    names = [begin(given | {"COMMIT": commit * 40}, None, NOON) for commit in "ab"]
+    assert names == ["20260131-1200-0123456789ab", "20260131-1201-0123456789ab"]
+    documents = stored()
+    assert [documents[f"releases/{name}/release.json"]["commit"] for name in names] == ["a" * 40, "b" * 40]
+    assert {document["findings"] for document in documents.values()} == {None}
+
+
+def test_a_record_that_cannot_be_stored_stops_the_release(
+    given: dict[str, str], local: dict[str, str], tmp_path: Path
+) -> None:
+    done, exported = run(tmp_path, local | given | {"ARTIFACT_BUCKET": "there-is-none"})
+    assert (done.returncode, exported) == (1, {})
+    assert done.stderr.startswith("Release not recorded: An error occurred (NoSuchBucket)")
+    assert done.stderr.endswith("; fix this, then retry the stage.\n")
+
+
+@pytest.mark.parametrize("missing", GIVEN)
+def test_without_a_variable_nothing_is_named(missing: str, tmp_path: Path) -> None:
+    variables = {name: value for name, value in GIVEN.items() if name != missing} | {"ARTIFACT_BUCKET": "b"}
+    done, exported = run(tmp_path, variables)
+    assert (done.returncode, done.stderr, exported) == (2, f"Set {missing}.\n", {})
