@@ -56,7 +56,9 @@ def fork_server(*functions: str, environment: Mapping[str, str] | None = None) -
     environment = environment or {**os.environ, "PYTHONPATH": os.fspath(_ROOT)}
     with tempfile.TemporaryDirectory(prefix="fork-") as name:
         address = Path(name) / "socket"
-        command = [sys.executable, "-P", __file__, os.fspath(address), *functions]
+        # Python 3.12 warns of forks of processes with threads: that of ministack sleeps.
+        options = ("-P", "-W", "ignore::DeprecationWarning")
+        command = [sys.executable, *options, __file__, os.fspath(address), *functions]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as server:
             assert server.stdin is not None
             assert server.stdout is not None

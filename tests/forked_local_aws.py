@@ -10,15 +10,20 @@ import tempfile
 
 from ministack.core import responses
 
+from scaffold.engine.models import MODELS
 from scaffold.local import assembly as assembly
 from scaffold.local import engine as engine
 from scaffold.local import ministack_names, protocol, server
 
-# The API models that ministack and our own services read while a service is deployed.
+# The API models that ministack, our own services and the engine read while a service is deployed and released.
 for _name in ("cloudformation", "ecr", "iam", "kms", "logs", "s3", "sns", "sts"):
     responses._service_model(_name)
 for _name in ("application-autoscaling", "codebuild", "codecommit", "codepipeline", "ecs", "service-quotas"):
     protocol.service_model(_name)
+for _name in ("cloudformation", "codebuild", "codecommit", "ecr", "s3", "sts"):
+    MODELS.load_service_model(_name, "service-2")
+for _name in ("endpoints", "partitions", "sdk-default-configuration"):
+    MODELS.load_data(_name)
 
 # What ministack reads from the environment when it is imported, and each server has for itself.
 _SETTINGS = {name: os.environ[name] for name in ("GATEWAY_PORT", "MINISTACK_REGION", "STATE_DIR")}

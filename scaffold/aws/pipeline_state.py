@@ -42,6 +42,28 @@ class ActionState:
 
 
 @dataclass(frozen=True)
+class ConditionState:
+    """The newest evaluation of a stage's condition.
+
+    Attributes:
+        kind: `BEFORE_ENTRY` or `ON_SUCCESS`, as CodePipeline names what can be overridden.
+        status: As CodePipeline names it, such as `InProgress`, `Failed` or `Overridden`.
+        summary: Why it is not met; None where CodePipeline does not say.
+        rules: The names of its rules.
+    """
+
+    kind: str
+    status: str
+    summary: str | None
+    rules: tuple[str, ...]
+
+    @property
+    def blocks(self) -> bool:
+        """Whether a release waits for it, or has failed by it."""
+        return self.status in ("InProgress", "Failed", "Errored")
+
+
+@dataclass(frozen=True)
 class StageState:
     """A stage with its newest execution.
 
@@ -51,6 +73,7 @@ class StageState:
         disabled_reason: Why the transition into the stage is disabled; None while it is enabled.
         inbound: The ids of the executions that wait to enter the stage.
         actions: Each action's newest execution, of whichever pipeline execution that was.
+        conditions: Of its newest execution, those before entry and on success.
     """
 
     name: str
@@ -59,6 +82,7 @@ class StageState:
     disabled_reason: str | None
     inbound: tuple[str, ...]
     actions: tuple[ActionState, ...]
+    conditions: tuple[ConditionState, ...] = ()
 
     @property
     def waits_for_approval(self) -> bool:
@@ -226,7 +250,16 @@ def _stage(state: dict[str, Any]) -> StageState:
         None if enabled else str(transition.get("disabledReason", "")),
         tuple(one["pipelineExecutionId"] for one in state.get("inboundExecutions", [])),
         tuple(_action(action) for action in state["actionStates"]),
+        tuple(_conditions(state)),
     )
+
+
+def _conditions(state: dict[str, Any]) -> Iterator[ConditionState]:
+    for kind, key in (("BEFORE_ENTRY", "beforeEntryConditionState"), ("ON_SUCCESS", "onSuccessConditionState")):
+        found = state.get(key, {})
+        if status := found.get("latestExecution", {}).get("status"):
+            rules = [rule["ruleName"] for one in found.get("conditionStates", []) for rule in one.get("ruleStates", [])]
+            yield ConditionState(kind, status, found["latestExecution"].get("summary"), tuple(rules))
 
 
 def _action(state: dict[str, Any]) -> ActionState:

@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "Show what a service's pipeline and environments are doing.",
     "approve": "Approve the release that waits in the pipeline.",
     "reject": "Reject the release that waits in the pipeline.",
+    "override": "Override a condition that blocks a release.",
     "rollback": "Roll an environment back.",
     "retry": "Retry a failed stage of the pipeline.",
     "releases": "List the past releases of an environment.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from scaffold.aws.session import signed_in
 from scaffold.console.console import Console
 from scaffold.core.target import configured_target
+from scaffold.deployment.release_notes import ReleaseNotesResult, find_notes
 from scaffold.deployment.releases import ReleasesResult, find_releases
 from scaffold.service.service import read
 
@@ -34,3 +35,14 @@ def run(options: ReleasesOptions, console: Console) -> ReleasesResult:
     service = read(options.directory)
     with signed_in(service, configured_target(service.region, options.profile), console) as session:
         return find_releases(session, service, options.environment, options.limit)
+
+
+def show_notes(options: ReleasesOptions, release: str, console: Console) -> ReleaseNotesResult:
+    """The record of a release.
+
+    Args:
+        release: Its name, or its tag.
+    """
+    service = read(options.directory)
+    with signed_in(service, configured_target(service.region, options.profile), console) as session:
+        return find_notes(session, service, options.environment, release)

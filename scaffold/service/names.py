@@ -93,6 +93,16 @@ def release_tag(release: str) -> str:
     return f"v{release}"
 
 
+def release_record(release: str) -> str:
+    """Where the artifact bucket has the record of a release with a name."""
+    return f"releases/{release}/release.json"
+
+
+def notification_topic(app: str) -> str:
+    """The SNS topic for approvals, failures and alarms."""
+    return f"{app}-notifications"
+
+
 def cluster(app: str, environment: str) -> str:
     """An environment's ECS cluster; its service and its task definition family have the same name."""
     return f"{app}-{environment}"

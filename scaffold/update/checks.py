@@ -16,6 +16,7 @@ from scaffold.update.repository import Entries, Repository
 
 _NEEDED = (2, 38)
 _AGAIN = "then run the same command again."
+_UNMERGED = (b"DD", b"AU", b"UD", b"UA", b"DU", b"AA", b"UU")
 # The file that Git has while an operation is unfinished, and how that is finished or given up.
 _UNFINISHED = {
     "MERGE_HEAD": ("merge", "merge"),
@@ -79,9 +80,14 @@ def check_clean(repository: Repository) -> None:
             f"Another Git command works in {repository.top}, or was killed there: {lock} exists.",
             f"Wait for it, or delete that file if none is running, {_AGAIN}",
         )
-    status = repository.as_user("status", "--porcelain", "-z", "--untracked-files=normal", "--", scope)
+    status = repository.as_user("status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal", "--", scope)
     if status:
         entries = status.split(b"\0")[:-1]
+        if unmerged := [entry[3:] for entry in entries if entry[:2] in _UNMERGED]:
+            raise ScaffoldError(
+                f"There are unresolved conflicts: {_several(unmerged)}.",
+                f"Edit the conflicting lines, commit, {_AGAIN}",
+            )
         raise ScaffoldError(
             f"There are uncommitted changes: {_several([entry[3:] for entry in entries])}.",
             f"Commit them (`git add -A && git commit`) or put them aside (`git stash -u`), {_AGAIN}",

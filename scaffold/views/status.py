@@ -11,6 +11,7 @@ from scaffold.console.titles import count
 from scaffold.core.stand_in import WITHOUT_ENGINE
 from scaffold.deployment.status import CompletedRelease, EnvironmentStatus, NewestRelease, StatusResult
 from scaffold.views import drift
+from scaffold.views.override import condition_line
 from scaffold.views.place import moment, place
 
 _SHORT = 12
@@ -45,6 +46,9 @@ def _stage(stage: StageState, commit: str | None, width: int) -> Iterator[str]:
     yield f"{stage.name:<{width}}  {stage.status or _NEVER}{of}"
     if stage.disabled_reason is not None:
         yield f"  transition into it disabled: {one_line(stage.disabled_reason) or 'no reason given'}"
+    for condition in stage.conditions:
+        if condition.blocks and stage.status in ("InProgress", "Failed"):
+            yield f"  {condition_line(condition)}, execution {stage.execution}"
     for action in stage.actions:
         if action.token:
             yield f"  {action.name} waits for a decision{_since(action)}, execution {stage.execution}"

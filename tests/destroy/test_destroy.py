@@ -13,6 +13,7 @@ from scaffold.core.git import git
 from scaffold.core.results import Change
 from scaffold.service import names
 from scaffold.service.service import read
+from scaffold.service.stack_kinds import identify
 from scaffold.views.destroy import text
 from tests.deploy.services import (
     Wire,
@@ -137,13 +138,13 @@ def test_everything_is_deleted_in_order(deployed: Path, wire: Wire) -> None:
     result = remove(deployed)
 
     deletions = [
-        request["body"]["StackName"].split("/")[1].removeprefix(f"{app}-")
+        identify(app, request["body"]["StackName"].split("/")[1])
         for call, request in zip(wire.calls, wire.requests, strict=True)
         if call == "cloudformation:DeleteStack"
     ]
     order = [call for call in wire.calls if call in ("cloudformation:DeleteStack", "s3:DeleteBucket")]
     assert order[-1] == "s3:DeleteBucket"  # data is deleted last, after its stack
-    assert [stack.partition("-")[2] or stack for stack in deletions] == [
+    assert [stack.kind.name for stack in deletions if stack] == [
         *["service"] * 2,
         *["task-definition"] * 2,
         *["environment"] * 2,

@@ -143,7 +143,6 @@ def _gate(stack: Stack, service: dict[str, Any]) -> dict[str, str]:
     return {
         "CHECK": "strategy_gate",
         "ENVIRONMENT_NAME": stack.resolve({"Ref": "EnvironmentName"}),
-        "ENVIRONMENT_STACK": stack.name.removesuffix("service") + "environment",
         "PRODUCTION_RULE": balancer["AdvancedConfiguration"]["ProductionListenerRule"],
         "TARGET_GROUP": balancer["TargetGroupArn"],
     }

@@ -105,7 +105,8 @@ def test_the_boundary_lets_the_roles_of_pull_requests_do_all_of_it(
         "DeleteBranch",
         "OverridePullRequestApprovalRules",
     ):
-        assert not allowed(limit, f"codecommit:{action}", REPOSITORY)
+        # The first call of a push names no reference and changes none.
+        assert not allowed(limit, f"codecommit:{action}", REPOSITORY, {"codecommit:References": "refs/heads/main"})
     assert not allowed(limit, "sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/{APP}/deploy/{APP}-prod-deploy")
 
 

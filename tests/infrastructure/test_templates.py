@@ -35,7 +35,7 @@ VARIABLES = {
     "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
     "preflight": {"APP_NAME"},
     "smoke_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
-    "strategy_gate": {"ENVIRONMENT_NAME", "ENVIRONMENT_STACK", "PRODUCTION_RULE", "TARGET_GROUP"},
+    "strategy_gate": {"ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP"},
 }
 
 

@@ -51,11 +51,12 @@ Resources:
           version: 0.2
           env:
             shell: bash
-            exported-variables: [IMAGE_TAG, CHANGED, SUMMARY]
+            exported-variables: [IMAGE_TAG, RELEASE_NAME, CHANGED, SUMMARY]
           phases:
             build:
               commands:
                 - export IMAGE_TAG=$(cat version.txt)
+                - if [ -f release.txt ]; then export RELEASE_NAME=$(cat release.txt); fi
                 - if [ -f plan.env ]; then . ./plan.env; fi
 """
 

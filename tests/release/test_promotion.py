@@ -6,14 +6,24 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from scaffold.commands import deploy
+from scaffold.commands import override as override_command
+from scaffold.commands.deploy import DeployOptions
+from scaffold.commands.override import OverrideOptions
+from scaffold.console.console import Console
+from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.deployment.follow import ReleaseFailed
+from scaffold.deployment.override import OverrideResult
 from scaffold.service.service import read
+from scaffold.views import override as override_view
+from scaffold.views import status as status_view
 from tests.deploy.services import client, commit
 from tests.release.rehearsals import small_service
-from tests.release.services import decide, release, stage, try_again
+from tests.release.services import decide, look, release, stage, try_again
 
 # Several releases, each with builds.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -99,3 +109,44 @@ def test_a_release_that_rings_while_it_soaks_is_rolled_back_and_goes_no_further(
         release(root)
     until("Dev is not rolled back", lambda: stage(app, "Dev")["latestExecution"]["type"] == "ROLLBACK")
     assert stage(app, "Live")["latestExecution"]["pipelineExecutionId"] == passed
+
+
+def test_a_release_waits_for_its_window_until_that_is_overridden(aws: None, tmp_path: Path) -> None:
+    # It opens in two days at the earliest.
+    day = (datetime.now(UTC) + timedelta(days=3)).strftime("%a").upper()
+    answers = {"approval": "none", "windows": f"{day} 00-24 UTC"}
+    root = small_service(tmp_path / "windowed", app_name="windowed", **answers)
+    app = read(root).app_name
+    deploy.run(DeployOptions(root), Console())
+    until("the release does not wait", lambda: bool(stage(app, "Live").get("beforeEntryConditionState")))
+    execution = stage(app, "Live")["latestExecution"]["pipelineExecutionId"]
+    assert "condition before the stage (Window): InProgress" in status_view.text(look(root))
+
+    def override(**options: Any) -> OverrideResult:
+        given = OverrideOptions(**{"stage": "live", "reason": "A customer waits", "directory": root, **options})
+        return override_command.run(given, Console(), override_view.describe)
+
+    with pytest.raises(UsageError, match="Cannot ask for confirmation") as refused:
+        override()
+    assert f"--yes --execution {execution}`" in refused.value.remedy
+    with pytest.raises(UsageError, match="has no stage 'absent'"):
+        override(stage="absent", yes=True, execution=execution)
+    with pytest.raises(ScaffoldError, match="is not in the stage Live"):
+        override(yes=True, execution="another")
+    for reason in (" ", "x" * 513):
+        with pytest.raises(UsageError, match="The reason has"):
+            override(yes=True, execution=execution, reason=reason)
+    with pytest.raises(ScaffoldError, match="No condition blocks the stage Build"):
+        override(stage="Build", yes=True, execution=execution)
+    made = override(yes=True, execution=execution)
+    assert made.told
+    assert "a comment on the commit" in override_view.text(made)
+    assert release(root).exit_code == 0
+    comments = client("codecommit").get_comments_for_compared_commit(
+        repositoryName=app, afterCommitId=str(made.release.commit)
+    )
+    ((comment,),) = [one["comments"] for one in comments["commentsForComparedCommitData"]]
+    assert comment["content"].endswith(f"for the execution {execution}: A customer waits")
+    assert "arn:aws:" in comment["content"]
+    with pytest.raises(ScaffoldError, match="No condition blocks the stage Live"):
+        override(yes=True, execution=execution)

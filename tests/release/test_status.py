@@ -58,7 +58,7 @@ def create(app: str, kind: str, body: str, **parameters: str) -> None:
 def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
     app = read(service).app_name
     body = ENVIRONMENT + "Outputs:\n  ServiceUrl: {Value: 'http://127.0.0.1:9'}\n"
-    first = commit(service, "Start", infrastructure__environment_yaml=body)
+    first = commit(service, "Start", infrastructure__environment_yaml=body, release_txt="20260131-0915-v1\n")
     assert release(service).exit_code == 11
     rings = (f"{app}-dev-5xx", f"{app}-dev-no-healthy-task")
     for kind, alarm in zip(("alarms", "service"), rings, strict=True):
@@ -89,6 +89,9 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
     assert dev.tags == ("v1.0",)
     assert dev.release
     assert (dev.release.status, dev.release.commit) == ("Succeeded", first)
+    assert dev.completed
+    assert (dev.completed.name, dev.completed.version, dev.completed.tag) == ("20260131-0915-v1", "v1", None)
+    assert prod.completed is None
     assert prod.release
     assert prod.release.status == "InProgress"
     shown = text(state)
@@ -112,7 +115,9 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
     wire.calls.clear()
     with pytest.raises(ReleaseFailed):
         release(service)
-    failed = look(service).environments[0]
+    failed, complete = look(service).environments
+    # Nothing has tagged the release of this small pipeline.
+    assert complete.differences == ("The repository has no tag v20260131-0915-v1.",)
     assert failed.release
     assert (failed.release.status, failed.commit != failed.release.commit) == ("Failed", True)
     assert try_again(service).stage == "Dev"
@@ -126,7 +131,7 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
         *actions("operator-policy"),
         "codepipeline:PutApprovalResult",
     }
-    # Of logs, and of rollback, after which retry enables the transition.
+    # Of logs, of the record of a release, and of rollback, after which retry enables the transition.
     assert policy - made == {
         "codebuild:BatchGetBuilds",
         "codebuild:ListBuildsForProject",
@@ -134,7 +139,10 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
         "codepipeline:EnableStageTransition",
         "codepipeline:RollbackStage",
         "ecs:StopServiceDeployment",
+        "kms:Decrypt",
         "logs:FilterLogEvents",
+        "s3:GetObject",
+        "s3:ListBucket",
     }
 
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Local AWS leaves a character outside ASCII in a template, writes values into messages as they are, tells of the
 # failure of a stage before its retry, and creates a protected stack without UpdateTerminationProtection.
 REFUTED = {"failed-event-after-retry", "protected-creation", "quotation-marks", "template-text"}
-# It does not know the permissions of these calls of roles, ...
+# It does not know the permissions of these calls of roles, nor the tags of a stack that is named, ...
 WITHOUT_ROLES = {
     "boundary-of-role",
     "bucket-with-tags",

@@ -65,14 +65,16 @@ class Gate:
             self.calls.append(command)
             if raised:
                 raise raised
-            given = self.policy if command == POLICY_CALL else answer
+            policy = command == [word.replace("-prod-", f"-{environment}-") for word in POLICY_CALL]
+            given = self.policy if policy else answer
             output = given if isinstance(given, str) else json.dumps(given)
-            if command == POLICY_CALL:
+            if policy:
                 return subprocess.CompletedProcess(command, 0, output, "")
             return subprocess.CompletedProcess(command, 254 if error else 0, "" if error else output, error)
 
+        environment = variables.get("ENVIRONMENT_NAME", "prod")
         output, errors = io.StringIO(), io.StringIO()
-        given = {"ENVIRONMENT_NAME": "prod", "ENVIRONMENT_STACK": STACK, "PRODUCTION_RULE": RULE}
+        given = {"APP_NAME": "hello-service", "ENVIRONMENT_NAME": "prod", "PRODUCTION_RULE": RULE}
         given |= {"TARGET_GROUP": PRIMARY, **variables}
         with (
             self.monkeypatch.context() as patch,
@@ -262,7 +264,7 @@ class TestFailsClosed:
         file.symlink_to("other.json")
         closed(gate.run(), CLOSED_UNREAD, "infrastructure/prod/service.json is a symbolic link")
 
-    @pytest.mark.parametrize("missing", ["ENVIRONMENT_NAME", "ENVIRONMENT_STACK", "PRODUCTION_RULE", "TARGET_GROUP"])
+    @pytest.mark.parametrize("missing", ["APP_NAME", "ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP"])
     def test_without_a_variable(self, gate: Gate, missing: str) -> None:
         done = gate.run(weighted(primary=100), **{missing: ""})
         assert done.returncode == USAGE_ERROR
@@ -304,7 +306,7 @@ def test_the_aws_cli_reads_stack_policy_and_live_rule(generated: Path, local: di
     cloudformation.create_stack(StackName=STACK, TemplateBody=topic)
 
     def run() -> subprocess.CompletedProcess[str]:
-        variables = {"ENVIRONMENT_NAME": "prod", "ENVIRONMENT_STACK": STACK, "PRODUCTION_RULE": rule}
+        variables = {"APP_NAME": "hello-service", "ENVIRONMENT_NAME": "prod", "PRODUCTION_RULE": rule}
         variables["TARGET_GROUP"] = primary
         return subprocess.run(
             [sys.executable, generated / "config/scripts/strategy_gate.py"],

@@ -46,7 +46,9 @@ def test_conflicts_are_listed_with_their_lines(tmp_path: Path) -> None:
     assert "Conflicts\n  app/changed.txt:21  changed on both sides\n" in done.stdout
     assert "UU app/changed.txt" in status(service)
     refused = scaffold("update", "--json", cwd=service)
-    assert (refused.returncode, json.loads(refused.stdout)["error"]["type"]) == (1, "ScaffoldError")
+    error = json.loads(refused.stdout)["error"]
+    assert (error["exit_code"], error["happened"]) == (1, "There are unresolved conflicts: app/changed.txt.")
+    assert "git add" not in error["remedy"]
 
 
 def test_json(tmp_path: Path) -> None:

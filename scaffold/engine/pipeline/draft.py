@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from scaffold.engine.pipeline.announcements import action_event, pipeline_event, stage_event
 from scaffold.engine.pipeline.messages import Announce, Effect, EndJob, Refused
-from scaffold.engine.pipeline.state import RUNNING, ActionRun, Execution, PipelineState, StageRun
+from scaffold.engine.pipeline.state import RUNNING, ActionRun, ConditionRun, Execution, PipelineState, StageRun
 
 
 class Draft:
@@ -89,9 +89,13 @@ class Draft:
             if run.checking:
                 condition = run.conditions[run.checking]
                 condition.status, run.checking = "Abandoned", ""
-                for rule in condition.rules:
-                    if rule.status == "InProgress":
-                        rule.status, rule.updated = "Abandoned", self.now
-                        self.effects.append(EndJob(rule.identifier))
+                self.abandon_rules(condition)
             self.set_stage_status(execution, run, stage_status)
         execution.waiting = False
+
+    def abandon_rules(self, condition: ConditionRun) -> None:
+        """Abandon the rules of a condition that are evaluated."""
+        for rule in condition.rules:
+            if rule.status == "InProgress":
+                rule.status, rule.updated = "Abandoned", self.now
+                self.effects.append(EndJob(rule.identifier))

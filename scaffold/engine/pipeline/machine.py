@@ -10,6 +10,7 @@ from scaffold.engine.pipeline.messages import (
     Approve,
     Effect,
     Message,
+    Override,
     Retry,
     Rollback,
     RuleEnded,
@@ -63,6 +64,8 @@ def _handle(draft: Draft, message: Message) -> None:
             requests.stop(draft, message)
         case Retry():
             requests.retry(draft, message)
+        case Override():
+            requests.override(draft, message)
         case Rollback():
             requests.roll_back(draft, message)
         case SetTransition():

@@ -87,6 +87,19 @@ class Retry:
 
 
 @dataclass(frozen=True)
+class Override:
+    """The condition that blocks an execution at a stage is to count as met.
+
+    Attributes:
+        kind: beforeEntry or onSuccess.
+    """
+
+    execution: str
+    stage: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class Rollback:
     """A stage is to be rolled back to an earlier execution.
 
@@ -121,7 +134,17 @@ class Update:
 
 
 Message = (
-    Start | ActionEnded | ActionProgressed | RuleEnded | Approve | Stop | Retry | Rollback | SetTransition | Update
+    Start
+    | ActionEnded
+    | ActionProgressed
+    | RuleEnded
+    | Approve
+    | Stop
+    | Retry
+    | Override
+    | Rollback
+    | SetTransition
+    | Update
 )
 
 

@@ -11,6 +11,7 @@ from scaffold.engine.pipeline.messages import (
     ActionEnded,
     ActionProgressed,
     Approve,
+    Override,
     Refused,
     Retry,
     Rollback,
@@ -118,6 +119,29 @@ def retry(draft: Draft, message: Retry) -> None:
     execution.attempts += 1
     draft.set_status(execution, "InProgress", resumed=True)
     stages.restart(draft, execution, run, message.mode)
+
+
+def override(draft: Draft, message: Override) -> None:
+    """Let a condition count as met: one that is evaluated, or that has failed its stage."""
+    _stage(draft, message.stage)
+    execution = draft.execution(message.execution)
+    latest = latest_run(draft.state, message.stage)
+    if latest is None or latest[0].identifier != execution.identifier:
+        text = "The stage has run in a later execution of the pipeline"
+        raise Refused("NotLatestPipelineExecutionException", text)
+    run = execution.stages[message.stage]
+    condition = run.conditions.get(message.kind)
+    blocks = condition and (run.checking == message.kind or (condition.status == "Failed" and run.status == "Failed"))
+    if not condition or not blocks or execution.version != draft.state.declaration["version"]:
+        raise Refused("ConditionNotOverridableException", "Unable to override because the condition does not block")
+    if not run.checking and draft.occupant(message.stage):
+        text = "Your request cannot be handled because the pipeline is busy handling ongoing activities."
+        raise Refused("ConflictException", text)
+    draft.abandon_rules(condition)
+    condition.status, run.checking = "Overridden", ""
+    if not execution.running:
+        draft.set_status(execution, "InProgress", resumed=True)
+        draft.set_stage_status(execution, run, "InProgress", resumed=True)
 
 
 def roll_back(draft: Draft, message: Rollback) -> None:

@@ -68,22 +68,18 @@ def comment_changed(comment: Comment, caller: str, change: str) -> Event:
     Args:
         change: `Created` or `Updated`.
     """
-    repository = comment.repository
-    on, page = (
-        ("PullRequest", f"pull-requests/{comment.number}/activity")
-        if comment.number
-        else (
-            "Commit",
-            f"compare/{comment.before}/.../{comment.after}",
-        )
-    )
+    repository, number = comment.repository, comment.number
+    if number:
+        kind, page, where = "Pull Request", f"pull-requests/{number}/activity", f"Pull Request: {number}"
+    else:
+        page = f"compare/{comment.before}/.../{comment.after}"
+        kind, where = "Commit", f"comment ID: {comment.identifier}"
     did = "made a comment" if change == "Created" else "updated a comment or replied to a comment"
-    where = f"Pull Request: {comment.number}" if comment.number else f"comment ID: {comment.identifier}"
     detail = {
         **comment.place,
         "callerUserArn": caller,
         "commentId": comment.identifier,
-        "event": f"commentOn{on}{change}",
+        "event": f"commentOn{kind.replace(' ', '')}{change}",
         "notificationBody": (
             f"A comment event occurred in the following AWS CodeCommit repository: {repository.name}. The user "
             f"{caller} {did}. The comment was made on the following {where}. For more information, go to the AWS "
@@ -91,7 +87,6 @@ def comment_changed(comment: Comment, caller: str, change: str) -> Event:
         ),
         "repositoryId": repository.identifier,
     }
-    kind = "Pull Request" if comment.number else "Commit"
     return _event(f"CodeCommit Comment on {kind}", repository, detail)
 
 

@@ -12,6 +12,7 @@ from scaffold.engine.pipeline import describe
 from scaffold.engine.pipeline.messages import (
     Approve,
     Message,
+    Override,
     Refused,
     Retry,
     Rollback,
@@ -21,7 +22,7 @@ from scaffold.engine.pipeline.messages import (
     Update,
 )
 from scaffold.engine.pipeline.runner import Runner
-from scaffold.engine.pipeline.state import Declaration, Execution, PipelineState
+from scaffold.engine.pipeline.state import BEFORE_ENTRY, ON_SUCCESS, Declaration, Execution, PipelineState
 from scaffold.local.protocol import ACCOUNT, Call, Document, ServiceError
 from scaffold.local.services.codepipeline import CodePipeline, Pipeline
 from scaffold.local.services.pipeline_structure import check_rehearsed
@@ -66,6 +67,13 @@ class RunningCodePipeline(CodePipeline):
         given = call.parameters
         self._tell(call, Retry(given["pipelineExecutionId"], given["stageName"], given["retryMode"]))
         return {"pipelineExecutionId": given["pipelineExecutionId"]}
+
+    def override_stage_condition(self, call: Call) -> Document:
+        """Let a condition that blocks an execution count as met."""
+        given = call.parameters
+        kind = {"BEFORE_ENTRY": BEFORE_ENTRY, "ON_SUCCESS": ON_SUCCESS}[given["conditionType"]]
+        self._tell(call, Override(given["pipelineExecutionId"], given["stageName"], kind))
+        return {}
 
     def rollback_stage(self, call: Call) -> Document:
         """Start an execution that runs a stage as an earlier one did."""

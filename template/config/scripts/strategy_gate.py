@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Stop a deployment that would lose traffic, or whose traffic an update of a stack could reset.
 
-    ENVIRONMENT_NAME=dev ENVIRONMENT_STACK=... PRODUCTION_RULE=arn:... TARGET_GROUP=arn:... strategy_gate.py
+    APP_NAME=... ENVIRONMENT_NAME=dev PRODUCTION_RULE=arn:... TARGET_GROUP=arn:... strategy_gate.py
 
 ECS sets the weights of the listener rule, and CloudFormation would reset them with an update of the rule: the stack
 policy of the environment's stack has to deny that. Deployments that shift traffic use the two target groups in turn.
@@ -24,7 +24,7 @@ from source_files import text
 OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY = 0, 1, 2, 3, 4
 PROTECTED = "AWS::ElasticLoadBalancingV2::ListenerRule"
 SHIFTING = {"BLUE_GREEN", "CANARY", "LINEAR"}
-VARIABLES = ("ENVIRONMENT_NAME", "ENVIRONMENT_STACK", "PRODUCTION_RULE", "TARGET_GROUP")
+VARIABLES = ("APP_NAME", "ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP")
 
 
 def strategy_of(environment: str) -> str:
@@ -102,8 +102,9 @@ def percentage(weights: dict[str, int], group: str) -> int:
     return 100 * weights.get(group, 0) // total if total else 0
 
 
-def judge(environment: str, stack: str, rule: str, group: str) -> int:
+def judge(app: str, environment: str, rule: str, group: str) -> int:
     """Look at stack policy, strategy and traffic, and print the result; return the exit code."""
+    stack = f"{app}-{environment}-environment"
     found = ask("cloudformation", "get-stack-policy", "--stack-name", stack)
     if not (isinstance(found, dict) and protects(found.get("StackPolicyBody"))):
         print(

@@ -8,7 +8,7 @@ import pytest
 
 from scaffold.engine.pipeline import describe
 from scaffold.engine.pipeline.jobs import Failed, Succeeded
-from scaffold.engine.pipeline.messages import Refused, Retry, Update
+from scaffold.engine.pipeline.messages import Override, Refused, Retry, Update
 from tests.engine.pipeline.driver import BROKEN, OK, Driver, action, condition, drive, pipeline, stage
 
 NOT_MET = Failed("RuleFailed", "The variable is different.")
@@ -106,6 +106,51 @@ def test_a_condition_on_success_rolls_the_stage_back() -> None:
     run.check("bad", "r", NOT_MET)
     assert run["bad"].status == "Failed"
     assert (run.last().kind, run.last().rollback_of) == ("ROLLBACK", run.ids["good"])
+
+
+def override(run: Driver, execution: str, kind: str) -> None:
+    run.tell(Override(run.ids[execution], "Deploy", kind))
+
+
+def test_a_condition_is_overridden_while_it_is_evaluated() -> None:
+    run = drive(stage("Deploy", action("A"), **condition("beforeEntry", "FAIL", "r")), stage("Next", action("B")))
+    run.start("one")
+    override(run, "one", "beforeEntry")
+    found = run["one"].stages["Deploy"].conditions["beforeEntry"]
+    assert (found.status, found.rules[0].status, run.running("one")) == ("Overridden", "Abandoned", ["A"])
+    assert found.rules[0].identifier in run.ended()
+    run.end("one", "A")
+    assert run.running("one") == ["B"]
+
+
+@pytest.mark.parametrize("kind", ["beforeEntry", "onSuccess"])
+def test_a_condition_is_overridden_after_it_has_failed_its_stage(kind: str) -> None:
+    run = drive(stage("Deploy", action("A"), **condition(kind, "FAIL", "r")), stage("Next", action("B")))
+    run.start("one")
+    if kind == "onSuccess":
+        run.end("one", "A")
+    run.check("one", "r", NOT_MET)
+    assert run["one"].status == "Failed"
+    override(run, "one", kind)
+    assert (run["one"].status, run.running("one")) == ("InProgress", ["B"] if kind == "onSuccess" else ["A"])
+
+
+def test_what_blocks_nothing_is_not_overridden() -> None:
+    run = drive(stage("Deploy", action("A"), **condition("beforeEntry", "SKIP", "r")), stage("Next", action("B")))
+    run.start("met")
+    run.check("met", "r")
+    run.end("met", "A")
+    run.end("met", "B")
+    run.start("skipped")
+    run.check("skipped", "r", NOT_MET)
+    for execution, kind, code in (
+        ("skipped", "beforeEntry", "ConditionNotOverridableException"),
+        ("skipped", "onSuccess", "ConditionNotOverridableException"),
+        ("met", "beforeEntry", "NotLatestPipelineExecutionException"),
+    ):
+        with pytest.raises(Refused) as refused:
+            override(run, execution, kind)
+        assert refused.value.code == code
 
 
 def test_a_condition_on_failure_decides_about_the_rollback() -> None:

@@ -14,6 +14,7 @@ from scaffold.engine.pipeline.messages import (
     Approve,
     EndJob,
     Message,
+    Override,
     Refused,
     Retry,
     Rollback,
@@ -135,7 +136,7 @@ class World:
 
 def happen(world: World, data: Any) -> None:
     """One thing that may happen."""
-    kinds = ["start", "end", "end", "end", "stop", "retry", "rollback", "transition", "update"]
+    kinds = ["start", "end", "end", "end", "stop", "retry", "rollback", "override", "transition", "update"]
     kind = data.draw(st.sampled_from(kinds))
     names = [one["name"] for one in world.state.declaration.stages]
     executions = list(world.state.executions)
@@ -156,6 +157,8 @@ def happen(world: World, data: Any) -> None:
             world.tell(Stop(chosen, data.draw(st.booleans())))
         elif kind == "retry":
             world.tell(Retry(chosen, name, data.draw(st.sampled_from(["FAILED_ACTIONS", "ALL_ACTIONS"]))))
+        elif kind == "override":
+            world.tell(Override(chosen, name, data.draw(st.sampled_from(["beforeEntry", "onSuccess"]))))
         elif kind == "rollback":
             world.started += 1
             world.tell(Rollback(f"00000000-0000-0000-0000-{world.started:012}", name, chosen))

@@ -103,6 +103,22 @@ def test_a_target_in_codebuild_needs_a_role(client: Client, name: str) -> None:
         client("events").put_targets(Rule=name, Targets=[{"Id": "build", "Arn": arn, "InputPath": "$.detail"}])
 
 
+def test_a_stack_with_such_a_target_is_rolled_back(client: Client, name: str) -> None:
+    stacks = client("cloudformation")
+    targets = [{"Id": "build", "Arn": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{name}"}]
+    rule = {"Type": "AWS::Events::Rule", "Properties": {"EventPattern": {"source": ["a"]}, "Targets": targets}}
+    stacks.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"Rule": rule}}))
+
+    def settled() -> bool:
+        return bool(stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE")
+
+    assert eventually(settled)
+    reasons = [
+        one.get("ResourceStatusReason", "") for one in stacks.describe_stack_events(StackName=name)["StackEvents"]
+    ]
+    assert any("RoleArn is required for target" in reason for reason in reasons), reasons
+
+
 def test_a_build_assumes_a_role_that_trusts_it(client: Client, name: str, person: Person) -> None:
     """Under a name of its choice, if its own policies permit it too."""
     iam, caller = client("iam"), f"arn:aws:iam::{ACCOUNT}:role/{name[:40]}-build"

@@ -20,10 +20,10 @@ class ApprovalOperations:
         """Approve the current revision, or revoke the caller's own approval of it."""
         request, revision, state = self._open(call), self._current(call), call.parameters["approvalState"]
         approvers = revision.approvers
-        if state == "APPROVE":
-            _check_approver(request, call.caller)
         if (state == "APPROVE") == (call.caller in approvers):
             return {}
+        if state == "APPROVE":
+            _check_approver(request, call.caller)
         (approvers.append if state == "APPROVE" else approvers.remove)(call.caller)
         what = f"A user has changed their approval state for the pull request. State change: {state}."
         self._tell(request, "pullRequestApprovalStateChanged", call.caller, what, approvalStatus=state)

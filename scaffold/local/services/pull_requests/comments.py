@@ -44,11 +44,11 @@ class CommentOperations:
 
     def get_comment(self, call: Call) -> Document:
         """Describe a comment."""
-        return {"comment": self._comment(call).document()}
+        return {"comment": self._comment(call.region, call.parameters["commentId"]).document()}
 
     def update_comment(self, call: Call) -> Document:
         """Replace the content of a comment of the caller."""
-        comment = self._comment(call)
+        comment = self._comment(call.region, call.parameters["commentId"])
         if comment.author != call.caller:
             raise ServiceError(
                 "CommentNotCreatedByCallerException", "You cannot modify a comment that you have not created"
@@ -84,7 +84,7 @@ class CommentOperations:
                 "LocalAwsNotImplemented", "Local AWS has no comments on lines of files; real AWS has them."
             )
         identifier = self._tokens[bool(number)].once(call, lambda: self._made(call, repository, number))
-        comment = self._requests.comments[call.region, identifier]
+        comment = self._comment(call.region, identifier)
         return {**comment.place, "comment": comment.document()}
 
     def _made(self, call: Call, repository: Repository, number: str) -> str:
@@ -103,8 +103,8 @@ class CommentOperations:
         repository = self._repositories.named(call.region, call.parameters["repositoryName"])
         return self._requests.associated(call.region, call.parameters["pullRequestId"], repository).repository
 
-    def _comment(self, call: Call) -> Comment:
-        found = self._requests.comments.get((call.region, call.parameters["commentId"]))
+    def _comment(self, region: str, identifier: str) -> Comment:
+        found = self._requests.comments.get((region, identifier))
         if found is None:
             raise ServiceError("CommentDoesNotExistException", "No comment exists with the provided ID")
         return found
