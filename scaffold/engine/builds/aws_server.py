@@ -38,6 +38,11 @@ _RETRY_MODE, _ATTEMPTS = "standard", "3"
 _CLIENTS = 64
 
 
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    request_queue_size = 128  # Scripts make calls side by side, and so do builds.
+
+
 class AwsServer:
     """Listens on a port of this machine. A call is made with the credentials that come with it.
 
@@ -58,8 +63,7 @@ class AwsServer:
                 with suppress(OSError):  # The build was stopped.
                     self.wfile.write(json.dumps(answer(given["words"], given["variables"])).encode())
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True, name="aws-of-builds").start()
 
     @property
