@@ -244,7 +244,8 @@ def test_approval_rule_follows_its_file(service: Path) -> None:
     (service / "config/policies/approval-rule-review.json").unlink()
     commit(service)
     result = run(service)
-    assert [step.action for step in result.steps if step.type == "approval-rule-template"] == ["delete"]
+    rules = {step.name: step.action for step in result.steps if step.type == "approval-rule-template"}
+    assert rules == {f"{name}-review": "delete", f"{name}-checks": "none"}
     listed = client("codecommit").list_approval_rule_templates()["approvalRuleTemplateNames"]
     assert names.approval_rule_template(name, names.REVIEW_RULE) not in listed
     assert not run(service).changed
