@@ -23,6 +23,7 @@ from scaffold.service.stack_kinds import (
     NETWORK,
     PULL_REQUESTS,
     SERVICE,
+    TESTS,
     StackId,
     StackKind,
     deployed_by_pipeline,
@@ -118,7 +119,7 @@ def _cpu_units(service: Service, environment: str) -> int:
 def _build_environments(service: Service) -> set[tuple[str, str]]:
     projects = [
         project
-        for kind in (BUILD, CHECKS, PULL_REQUESTS)
+        for kind in (BUILD, CHECKS, PULL_REQUESTS, TESTS)
         for project in _resources(service, f"{kind.name}.yaml", "AWS::CodeBuild::Project")
     ]
     environments = [_mapping(properties.get("Environment")) for properties in projects]

@@ -139,8 +139,13 @@ def build_project(app: str) -> str:
 
 
 def checks_project(app: str) -> str:
-    """The CodeBuild project that checks an environment before and after its deployment."""
+    """The CodeBuild project that checks an environment before its deployment."""
     return f"{app}-checks"
+
+
+def tests_project(app: str) -> str:
+    """The CodeBuild project that runs smoke test and integration tests against an environment."""
+    return f"{app}-tests"
 
 
 def plan_project(app: str) -> str:
@@ -175,6 +180,7 @@ def projects(app: str) -> set[str]:
         checks_project,
         plan_project,
         gate_project,
+        tests_project,
         pull_request_tests_project,
         verdict_project,
         release_project,

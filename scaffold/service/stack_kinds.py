@@ -51,6 +51,7 @@ BUILD = StackKind("build", Deployer.ITSELF)
 CHECKS = StackKind("checks", Deployer.ITSELF)
 PULL_REQUESTS = StackKind("pull-requests", Deployer.ITSELF)
 RELEASES = StackKind("releases", Deployer.ITSELF)
+TESTS = StackKind("tests", Deployer.ITSELF)
 EVENTS = StackKind("events", Deployer.ITSELF)
 PIPELINE = StackKind("pipeline", Deployer.ITSELF)
 NETWORK = StackKind("network", Deployer.PIPELINE, per_environment=True)
@@ -69,6 +70,7 @@ STACK_KINDS = (
     CHECKS,
     PULL_REQUESTS,
     RELEASES,
+    TESTS,
     EVENTS,
     PIPELINE,
     NETWORK,

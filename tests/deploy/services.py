@@ -118,6 +118,7 @@ Resources:
 
 CHECKS = BUILD.replace("Builds", "Checks")
 PULL_REQUESTS = BUILD.replace("Builds", "Requests")
+TESTS = BUILD.replace("Builds", "Tests")
 EVENTS = BUILD.replace("Builds", "Events")
 RELEASES = BUILD.replace("Builds", "Releases")
 
@@ -205,6 +206,8 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
         "infrastructure/pull-requests.json": json.dumps(configuration),
         "infrastructure/releases.yaml": RELEASES,
         "infrastructure/releases.json": json.dumps(configuration),
+        "infrastructure/tests.yaml": TESTS,
+        "infrastructure/tests.json": json.dumps(configuration),
         "infrastructure/events.yaml": EVENTS,
         "infrastructure/events.json": json.dumps(configuration),
         "infrastructure/pipeline.yaml": PIPELINE,

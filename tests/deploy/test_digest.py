@@ -26,6 +26,7 @@ from tests.deploy.services import (
     PIPELINE,
     PULL_REQUESTS,
     RELEASES,
+    TESTS,
     Wire,
     client,
     commit,
@@ -52,6 +53,7 @@ def service(service: Path) -> Path:
         "checks": CHECKS,
         "pull-requests": PULL_REQUESTS,
         "releases": RELEASES,
+        "tests": TESTS,
         "events": EVENTS,
         "pipeline": PIPELINE,
     }

@@ -19,6 +19,7 @@ from scaffold.service.stack_kinds import (
     PERMISSIONS,
     PIPELINE,
     STACK_KINDS,
+    TESTS,
     Deployer,
     StackId,
     StackKind,
@@ -62,9 +63,9 @@ def test_other_names_are_no_stacks_of_the_service(stack: str) -> None:
 def test_kit_spells_the_same_names(tmp_path: Path) -> None:
     kits = pytest.importorskip("tests.kits")
     service = read(kits.generate(tmp_path / "service", app_name="shop"))
-    pipeline, build, permissions, deploy_role = (
+    pipeline, build, tests, permissions, deploy_role = (
         (service.infrastructure / f"{kind.name}.yaml").read_text().replace("${AppName}", "shop")
-        for kind in (PIPELINE, BUILD, PERMISSIONS, DEPLOY_ROLE)
+        for kind in (PIPELINE, BUILD, TESTS, PERMISSIONS, DEPLOY_ROLE)
     )
     for environment in service.environments:
         for kind in STACK_KINDS:
@@ -80,6 +81,7 @@ def test_kit_spells_the_same_names(tmp_path: Path) -> None:
     assert names.report_group("shop") in build
     for project in (names.build_project("shop"), names.checks_project("shop")):
         assert project in build
+    assert f"Name: {names.tests_project('shop')}\n" in tests.replace("!Sub ", "")
     for environment, template in ((None, permissions), ("dev", deploy_role.replace("${EnvironmentName}", "dev"))):
         path, _, role = names.deploy_role("shop", environment).rpartition("/")
         assert f"RoleName: !Sub {role}\n      Path: !Sub {path}/\n" in template

@@ -25,6 +25,7 @@ from tests.deploy.services import (
     PIPELINE,
     PULL_REQUESTS,
     RELEASES,
+    TESTS,
     Wire,
     client,
     clone,
@@ -205,6 +206,7 @@ def test_stacks_without_a_root_commit_are_told_apart_by_their_tag_alone(service:
         "infrastructure__checks_yaml": CHECKS.replace(IDENTIFIED, ""),
         "infrastructure__pull-requests_yaml": PULL_REQUESTS.replace(IDENTIFIED, ""),
         "infrastructure__releases_yaml": RELEASES.replace(IDENTIFIED, ""),
+        "infrastructure__tests_yaml": TESTS.replace(IDENTIFIED, ""),
         "infrastructure__events_yaml": EVENTS.replace(IDENTIFIED, ""),
         "infrastructure__pipeline_yaml": PIPELINE.replace(IDENTIFIED, ""),
     }

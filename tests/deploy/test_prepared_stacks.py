@@ -129,8 +129,8 @@ def test_stacks_are_created_with_role_tags_policy_and_protection(service: Path, 
 def test_the_creations_are_started_together(service: Path, wire: Wire) -> None:
     run(service)
     created = [index for index, call in enumerate(wire.calls) if call == "cloudformation:CreateStack"]
-    # Foundation, permissions, three deploy roles, and the five others but the pipeline's come first, the pipeline last.
-    ours = created[10:-1]
+    # Foundation, permissions, three deploy roles and the pipeline's own stacks come before them, the pipeline after.
+    ours = created[11:-1]
     assert len(ours) == 14
     assert wire.calls[ours[0] : ours[-1] + 1] == ["cloudformation:CreateStack"] * 14
 
@@ -282,7 +282,7 @@ def test_a_killed_deployment_is_completed_by_the_next(service: Path, wire: Wire,
     other = with_stacks(make_service(service.parent / "other", environments="dev,prod,dr", production="prod"), "dev")
     run(other)
     created = [index for index, call in enumerate(wire.calls) if call == "cloudformation:CreateStack"]
-    assert dies_after(service, created[7 + creations] + 1)
+    assert dies_after(service, created[10 + creations] + 1)
     assert set(prepared(service).values()) <= {"none", "create"}
     assert {one["StackStatus"] for one in stacks_of(service).values()} == {"CREATE_COMPLETE"}
     assert len(stacks_of(service)) == 14

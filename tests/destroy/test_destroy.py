@@ -150,6 +150,7 @@ def test_everything_is_deleted_in_order(deployed: Path, wire: Wire) -> None:
         *["environment"] * 2,
         "pipeline",
         "events",
+        "tests",
         "releases",
         "pull-requests",
         "checks",

@@ -77,9 +77,9 @@ TOLD = {
     ),
     "failed, with quotes": (
         of_action(
-            "FAILED", "Dev", "SmokeTest", DEPLOY, **{"external-execution-summary": QUOTED, "error-code": "JobFailed"}
+            "FAILED", "Dev", "Tests", DEPLOY, **{"external-execution-summary": QUOTED, "error-code": "JobFailed"}
         ),
-        f"the release {EXECUTION} failed in the action SmokeTest of the stage Dev. JobFailed {QUOTED} {LINK}",
+        f"the release {EXECUTION} failed in the action Tests of the stage Dev. JobFailed {QUOTED} {LINK}",
     ),
     "failed, after its automatic retry": (
         of_stage("FAILED", "SelfUpdate"),

@@ -559,6 +559,7 @@ def test_the_pipeline_can_only_update_its_own_stacks(pipeline_role: list[Any]) -
         "pipeline",
         "pull-requests",
         "releases",
+        "tests",
         *(f"{e}-{kind}" for e in ("dev", "prod") for kind in environment),
     )
     for name in names:
@@ -705,18 +706,19 @@ def test_no_other_role_pushes(stacks_of: Callable[..., Stacks]) -> None:
             assert pushes == (logical == "ReleaseRole"), logical
 
 
+@pytest.mark.parametrize(("kind", "resource"), [("build", "Build"), ("tests", "Tests")])
 def test_builds_can_write_the_reports_of_their_buildspec(
-    generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
+    generated: Callable[..., Path], stacks_of: Callable[..., Stacks], kind: str, resource: str
 ) -> None:
-    stack = one(stacks_of(), "build")
-    reports = yaml.safe_load((generated() / "config/buildspecs/build.yml").read_text())["reports"]
-    groups = {f"{stack.resources['BuildProject']['Properties']['Name']}-{report}" for report in reports}
+    stack = one(stacks_of(), kind)
+    reports = yaml.safe_load((generated() / f"config/buildspecs/{kind}.yml").read_text())["reports"]
+    groups = {f"{stack.resources[f'{resource}Project']['Properties']['Name']}-{report}" for report in reports}
     assert groups == {properties["Name"] for _, properties in stack.of_type("AWS::CodeBuild::ReportGroup")}
     for action in ("CreateReportGroup", "CreateReport", "UpdateReport", "BatchPutTestCases"):
         for name in groups:
             arn = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:report-group/{name}"
-            assert allowed(build_role(stack, "BuildRole"), f"codebuild:{action}", arn)
-            assert not allowed(build_role(stack, "BuildRole"), f"codebuild:{action}", f"{arn}-two")
+            assert allowed(build_role(stack, f"{resource}Role"), f"codebuild:{action}", arn)
+            assert not allowed(build_role(stack, f"{resource}Role"), f"codebuild:{action}", f"{arn}-two")
 
 
 def test_builds_cannot_scan_without_a_gate(stacks_of: Callable[..., Stacks]) -> None:
@@ -736,7 +738,28 @@ def test_checks_can_only_read_and_write_logs(stacks_of: Callable[..., Stacks]) -
     assert actions == expected.split()
 
 
-def test_only_checks_read_outputs_of_an_environment(stacks_of: Callable[..., Stacks]) -> None:
+def test_what_runs_unapproved_tests_can_only_read_the_source_and_write_its_log_and_reports(
+    stacks_of: Callable[..., Stacks],
+) -> None:
+    stacks = stacks_of()
+    statements = build_role(one(stacks, "tests"), "TestsRole")
+    actions = sorted(action for statement in statements for action in as_list(statement["Action"]))
+    reports = "BatchPutTestCases CreateReport CreateReportGroup UpdateReport"
+    expected = " ".join(f"codebuild:{name}" for name in reports.split())
+    expected += " kms:Decrypt logs:CreateLogStream logs:PutLogEvents"
+    expected += " s3:GetBucketAcl s3:GetBucketLocation s3:GetObject s3:GetObjectVersion"
+    assert actions == expected.split()
+    (bucket,) = [statement["Resource"] for statement in statements if statement.get("Sid") == "Bucket"]
+    assert allowed(statements, "s3:GetObject", f"{bucket}/hello-service/Source/abc123")
+    for key in ("hello-service/BuildOutput/abc123", "releases/20261126/release.json", "scaffold/templates/x.yaml"):
+        assert not allowed(statements, "s3:GetObject", f"{bucket}/{key}")
+    log = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/hello-service/pipeline"
+    assert allowed(statements, "logs:PutLogEvents", f"{log}/tests:log-stream:a")
+    for other in ("checks", "plan", "gate", "build"):
+        assert not allowed(statements, "logs:PutLogEvents", f"{log}/{other}:log-stream:a")
+
+
+def test_only_checks_and_tests_read_outputs_of_an_environment(stacks_of: Callable[..., Stacks]) -> None:
     """Their template is not gated, so an output could add variables to the build that reads it."""
     stacks = stacks_of()
     pipeline = next(r for r in one(stacks, "pipeline").resources.values() if r["Type"] == "AWS::CodePipeline::Pipeline")
@@ -749,7 +772,7 @@ def test_only_checks_read_outputs_of_an_environment(stacks_of: Callable[..., Sta
         and any(f"#{{{name}." in action["Configuration"].get("EnvironmentVariables", "") for name in namespaces)
     ]
     assert len(reading) == 2 * len(namespaces)
-    assert all(project in ({"Fn::Sub": "${AppName}-checks"}, "hello-service-checks") for project in reading)
+    assert set(reading) == {"hello-service-checks", "hello-service-tests"}
 
 
 def test_the_preflight_reads_the_stacks_of_its_service(stacks_of: Callable[..., Stacks]) -> None:

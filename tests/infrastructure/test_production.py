@@ -44,7 +44,12 @@ def treatment(stacks: Stacks, root: Path, name: str) -> dict[str, Any]:
     """How an environment is treated: its stage, its parameters, and the pipeline's permissions for its stacks."""
     pipeline = one(stacks, "pipeline")
     ((_, properties),) = pipeline.of_type("AWS::CodePipeline::Pipeline")
-    stages = [one for one in properties["Stages"] if one["Name"].rpartition("-")[2] == name.capitalize()]
+    # Only the named production records and tags a release.
+    stages = [
+        {**one, "Actions": [action for action in one["Actions"] if action["Name"] != "Release"]}
+        for one in properties["Stages"]
+        if one["Name"].rpartition("-")[2] == name.capitalize()
+    ]
     role = statements_of(one(stacks, "build"), "PipelineRole")
     environment, service = (
         json.loads((root / "infrastructure" / name / f"{kind}.json").read_text())["Parameters"]

@@ -25,7 +25,13 @@ SOURCE = ROOT / "template" / "infrastructure"
 TIMES = ("windows", "freezes")
 Answers = dict[str, Any]
 # What the actions with projects of their own run; the merge gate runs nothing of the source.
-CHECK_OF = {"Build": "begin_release", "Compare": None, "Plan": "plan_release", "Release": "complete_release"}
+CHECK_OF = {
+    "Build": "begin_release",
+    "Compare": None,
+    "Plan": "plan_release",
+    "Release": "complete_release",
+    "Tests": "smoke_test",
+}
 # Of each check.
 VARIABLES = {
     "begin_release": {"COMMIT", "EXECUTION"},
@@ -193,7 +199,7 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
     approved = [[f"Plan-{name}", f"Approve-{name}", name] for name in order[first_approved:]]
     first = ["Source", "Gate", "Approve-Gate", "SelfUpdate", "Build"]
     assert list(stages) == [*first, *order[:first_approved], *itertools.chain(*approved)]
-    deployments = ["Network", "Environment", "TaskDefinition", "StrategyGate", "Alarms", "Service", "SmokeTest"]
+    deployments = ["Network", "Environment", "TaskDefinition", "StrategyGate", "Alarms", "Service", "Tests"]
     # An environment in an existing VPC has no network of its own.
     app, deployed = answers.get("app_name", "hello-service"), stacks_of(**answers)
     for index, name in enumerate(order):
@@ -554,11 +560,11 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
         *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan")),
-        *(f"/{app}/pipeline/{name}" for name in ("pr-tests", "pr-verdict", "release")),
+        *(f"/{app}/pipeline/{name}" for name in ("pr-tests", "pr-verdict", "release", "tests")),
         *(names.log_group(app, one) for one in environments),
     }
-    for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup"):
-        assert group["Name"].startswith((f"{names.build_project(app)}-", f"{names.pull_request_tests_project(app)}-"))
+    groups = {group["Name"] for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup")}
+    assert groups == {f"{app}-{name}" for name in ("build-unit-tests", "pr-tests-unit-tests", "tests-integration")}
 
 
 LIMITS = {

@@ -48,6 +48,7 @@ APP_NAMES = {
     "dot": "orders.api",
     "null": "orders\x00",
     "reserved": "default",
+    "a folder of the artifact bucket": "releases",
 }
 ENVIRONMENTS = [
     "",

@@ -54,6 +54,7 @@ def test_the_result_describes_the_service(tmp_path: Path) -> None:
         "orders-checks",
         "orders-pull-requests",
         "orders-releases",
+        "orders-tests",
         "orders-events",
         "orders-pipeline",
         "orders-live-network",

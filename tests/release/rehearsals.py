@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -36,10 +37,13 @@ process.on('SIGTERM', () => server.close(() => process.exit(0)));
 
 
 def small_service(root: Path, application: str = APPLICATION, **answers: Any) -> Path:
-    """A committed service of the kit whose application needs no packages, and whose smoke test is short."""
+    """A committed service of the kit whose application needs no packages.
+
+    Its smoke test is short, and it has no integration tests.
+    """
     generate(root, **{"environments": "live", "scan_gate": "off", **answers})
-    for path in sorted((root / "app").rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
+    for path in (root / "app", root / "config" / "tests"):
+        shutil.rmtree(path)
     smoke_test = root / "config" / "scripts" / "smoke_test.py"
     shorter = smoke_test.read_text().replace("default=0.25,", "default=0.1,").replace("default=300,", "default=30,")
     assert shorter.count("default=0.1,") == shorter.count("default=30,") == 1

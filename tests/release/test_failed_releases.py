@@ -158,7 +158,7 @@ def check_failing_smoke_test(releases: Releases) -> str:
     commit = releases.commit("app/src/main.mjs", lambda _: WRONG_IN_LIVE)
     releases.service.release(1)
     stage, action, why = releases.failed(commit)
-    assert (stage, action) == ("Live", "SmokeTest")
+    assert (stage, action) == ("Live", "Tests")
     assert "Build terminated with state: FAILED" in why
     runs = releases.runs()
     assert runs["live"][0] == runs["dev"][0] != releases.version

@@ -22,6 +22,8 @@ from tests.release.rehearsals import small_service
 pytestmark = pytest.mark.timeout(1800)
 # The releases of these tests end after the pipeline's update of itself.
 NO_BUILD = "version: 0.2\nphases: {build: {commands: ['false']}}\n"
+INTEGRATION_TESTS = "config/tests/integration"
+INTEGRATION_TEST = "config__tests__integration__service.test_mjs"
 ENDED = ("Succeeded", "Failed", "Stopped", "Cancelled")
 
 
@@ -36,7 +38,7 @@ class Merges:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.app = read(root).app_name
-        self.base = commit(root, config__buildspecs__build_yml=NO_BUILD)
+        self.base = commit(root, config__buildspecs__build_yml=NO_BUILD, **{INTEGRATION_TEST: "import 'node:test';\n"})
         run(root)
         self.pipeline = boto3.Session().client("codepipeline", region_name="us-east-1")
         self._cloudformation = boto3.Session().client("cloudformation", region_name="us-east-1")
@@ -154,7 +156,20 @@ def linked(root: Path) -> None:
 
 
 PIPELINE = "infrastructure/pipeline.yaml"
-HARMLESS = edited("app/src/main.mjs", "createServer", "createServer ")
+
+
+def linked_tests(root: Path) -> None:
+    (root / "config/tests").rename(root / "elsewhere")
+    (root / "config/tests").symlink_to("../elsewhere")
+
+
+def harmless(root: Path) -> None:
+    """A change of the application with its integration tests."""
+    edited("app/src/main.mjs", "createServer", "createServer ")(root)
+    edited(f"{INTEGRATION_TESTS}/service.test.mjs", "node", "node ")(root)
+    (root / INTEGRATION_TESTS / "another.test.mjs").write_text("import 'node:test';\n")
+
+
 HOSTILE = {
     "an approval deleted": edited(PIPELINE, "Category: Approval, Owner: AWS, Provider: Manual", "Category: Test"),
     "prod from another template": edited(PIPELINE, "Source::infrastructure/service.yaml", "Source::app/service.yaml"),
@@ -168,6 +183,12 @@ HOSTILE = {
     "a check edited": edited("config/scripts/strategy_gate.py", "OPEN, ", "OPEN,  "),
     "a buildspec edited": edited("config/buildspecs/checks.yml", "python3", "true || python3"),
     "a check shadowed by a module": lambda root: (root / "config/scripts/json.py").write_text("evil\n"),
+    "the runner of the integration tests edited": edited("config/scripts/integration_tests.py", "CI", "HOME"),
+    "more permissions for integration tests": edited("infrastructure/tests.yaml", "kms:Decrypt", "kms:*"),
+    "a link among the integration tests": lambda root: (root / INTEGRATION_TESTS / "scripts").symlink_to(
+        "../../scripts"
+    ),
+    "the integration tests as a link": linked_tests,
     "the scripts moved": moved("config/scripts", "scripts"),
     "the pipeline moved": moved(PIPELINE, "infrastructure/elsewhere.yaml"),
     "the folder as a link": linked,
@@ -211,21 +232,21 @@ def test_a_change_of_the_application_does_not_wait_and_changes_are_compared_with
     merges: Merges,
 ) -> None:
     """A rejected change is not deployed, an approved one is."""
-    harmless = merges.merge(HARMLESS)
-    assert merges.asked(harmless) is None
-    merges.ended(harmless)
-    assert merges.deployed() == harmless
+    made = merges.merge(harmless)
+    assert merges.asked(made) is None
+    merges.ended(made)
+    assert merges.deployed() == made
 
     hostile = merges.merge(HOSTILE["the gate removed"])
     assert "infrastructure/pipeline.yaml" in (merges.asked(hostile) or "")
     merges.answer(hostile, "Rejected")
-    assert merges.deployed() == harmless
+    assert merges.deployed() == made
     steps = {step.name: step.action for step in run(merges.root).steps}
     assert (steps[f"{merges.app}-checks"], steps[f"{merges.app}-pipeline"]) == ("none", "none")
-    assert merges.deployed() == harmless
+    assert merges.deployed() == made
 
-    approved = merges.merge(edited(PIPELINE, "Name: SmokeTest", "Name: FinalTest"))
-    assert f"since {harmless}" in (merges.asked(approved) or "")
+    approved = merges.merge(edited(PIPELINE, "Name: StrategyGate", "Name: FirstGate"))
+    assert f"since {made}" in (merges.asked(approved) or "")
     merges.answer(approved, "Approved")
     # The pipeline has updated itself, and starts again with the same commit.
     assert eventually(lambda: len(merges.executions(approved)) == 2)

@@ -393,10 +393,29 @@ def test_a_failing_smoke_test_leaves_the_next_environment_untouched(tmp_path: Pa
     wrong = APPLICATION.replace("{ version, environment }", "{ version: 'another', environment }")
     root = small_service(tmp_path / "orders", wrong, environments="dev,live")
     document = result_of(root, 1, "--yes")
-    assert (document["failed"]["stage"], document["failed"]["action"]) == ("Dev", "SmokeTest")
+    assert (document["failed"]["stage"], document["failed"]["action"]) == ("Dev", "Tests")
     assert "returns version 'another'" in "\n".join(document["failed"]["log"])
     dev, live = document["environments"]
     assert (dev["answers"], dev["commit"]) == ("another", None)
+    assert (live["url"], statuses(document)["Live"]) == (None, None)
+
+
+@pytest.mark.slow
+def test_a_failing_integration_test_leaves_the_next_environment_untouched_and_is_named(tmp_path: Path) -> None:
+    """In dev only, beside one that passes."""
+    root = small_service(tmp_path / "orders", environments="dev,live")
+    test = "import { strict as assert } from 'node:assert';\nimport { it } from 'node:test';\n"
+    test += "it('answers', async () => assert.equal((await fetch(process.env.SERVICE_URL)).status, 200));\n"
+    test += "it('lists orders', () => assert.equal(process.env.ENVIRONMENT_NAME, 'live', 'no orders'));\n"
+    commit(root, **{"config__tests__integration__orders.test_mjs": test})
+    document = result_of(root, 1, "--yes")
+    assert (document["failed"]["stage"], document["failed"]["action"]) == ("Dev", "Tests")
+    assert "integration_tests.py" in document["failed"]["reason"]
+    log = "\n".join(document["failed"]["log"])
+    assert "Failed: lists orders: no orders" in log
+    assert "Integration tests failed: 1 of 2." in log
+    dev, live = document["environments"]
+    assert dev["commit"] is None
     assert (live["url"], statuses(document)["Live"]) == (None, None)
 
 

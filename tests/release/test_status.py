@@ -131,18 +131,22 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
         *actions("operator-policy"),
         "codepipeline:PutApprovalResult",
     }
-    # Of logs, of the record of a release, and of rollback, after which retry enables the transition.
+    # Of logs, of the record of a release, of override, and of rollback, after which retry enables the transition.
     assert policy - made == {
         "codebuild:BatchGetBuilds",
         "codebuild:ListBuildsForProject",
+        "codecommit:PostCommentForComparedCommit",
         "codepipeline:DisableStageTransition",
         "codepipeline:EnableStageTransition",
+        "codepipeline:OverrideStageCondition",
         "codepipeline:RollbackStage",
         "ecs:StopServiceDeployment",
         "kms:Decrypt",
+        "kms:GenerateDataKey",
         "logs:FilterLogEvents",
         "s3:GetObject",
         "s3:ListBucket",
+        "sns:Publish",
     }
 
 

@@ -25,6 +25,7 @@ SCRIPTS = (
     "content_hash.py",
     "contract.py",
     "group_tests.py",
+    "integration_tests.py",
     "parse_dockerfile.py",
     "preflight.py",
     "smoke_test.py",
@@ -68,7 +69,7 @@ def test_yamllint_accepts_the_buildspecs(generated, generated_without_gate):
 
 def test_ruff_accepts_the_python_scripts(generated):
     select = "A,ARG,B,C4,E,F,I,N,PIE,PT,PTH,RET,RUF,SIM,UP,W"
-    known = "closed,content_hash,ecr,parse_dockerfile,policy,report,scan"
+    known = "closed,content_hash,ecr,group_tests,parse_dockerfile,policy,report,scan"
     config = f"lint.isort.known-first-party = [{', '.join(repr(name) for name in known.split(','))}]"
     accepts(
         *(TOOLS / "ruff", "check", "--isolated", "--no-cache", "--target-version", "py311", "--line-length", "120"),
@@ -130,8 +131,18 @@ class TestBuildspecs:
         document = buildspec(generated, "checks.yml")
         assert document["phases"]["build"]["commands"] == ['python3 "config/scripts/$CHECK.py"']
 
+    def test_integration_tests_follow_the_smoke_test_and_their_report_is_where_they_write_it(self, generated):
+        document = buildspec(generated, "tests.yml")
+        smoke, integration = document["phases"]["build"]["commands"]
+        assert smoke == "python3 config/scripts/smoke_test.py"
+        report = document["reports"]["integration"]
+        where = f"{report['base-directory']}/{report['files'][0]}"
+        assert integration == f"python3 config/scripts/integration_tests.py {where}"
+        assert where.split("/")[0] + "/" in (generated / ".gitignore").read_text().splitlines()
+        assert set(document["env"]) == {"shell"}  # No variable reaches a later action.
+
     def test_interpreters_are_explicit_since_executable_bits_may_be_lost(self, generated):
-        for name in ("build.yml", "checks.yml"):
+        for name in ("build.yml", "checks.yml", "tests.yml"):
             for command in buildspec(generated, name)["phases"]["build"]["commands"]:
                 if not command.startswith(("FINDINGS=", "RELEASE=", '. "$RELEASE"', "test ")):
                     assert command.startswith(("bash config/", "python3 config/", 'python3 "config/', ". ./"))

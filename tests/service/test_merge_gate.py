@@ -35,9 +35,9 @@ COMMANDS: list[str] = BUILDSPEC["phases"]["build"]["commands"]
 PROGRAM = compile(SCRIPT, "gate", "exec")
 
 
-def difference(path: str, kind: str = "M") -> dict[str, Any]:
+def difference(path: str, kind: str = "M", mode: str = "100644") -> dict[str, Any]:
     """A difference, as CodeCommit returns it."""
-    blob = {"blobId": "1" * 40, "path": path, "mode": "100644"}
+    blob = {"blobId": "1" * 40, "path": path, "mode": mode}
     sides = {"A": ["afterBlob"], "D": ["beforeBlob"], "M": ["beforeBlob", "afterBlob"]}[kind]
     return {"changeType": kind, **dict.fromkeys(sides, blob)}
 
@@ -92,12 +92,23 @@ class Gate:
         "infrastructure/events.json",
         "infrastructure/releases.yaml",
         "infrastructure/releases.json",
+        "infrastructure/tests.yaml",
+        "infrastructure/tests.json",
         "infrastructure",  # as a link, a submodule or a file
         "config",
         "config/scripts/plan_release.py",
         "config/buildspecs/build.yml",
         "config/policies/scan-policy.toml",
         "config/new\nline",
+        "config/tests",  # as a link, a submodule or a file
+        "config/tests/",
+        "config/Tests/integration/a.test.mjs",
+        "config/tests.py",
+        "config/tests2/a.test.mjs",
+        "config/tests/../scripts/smoke_test.py",
+        "config/tests/./../scripts/smoke_test.py",
+        "config/tests//a.test.mjs",
+        "config/tests/..\\scripts\\smoke_test.py",
         "x/../infrastructure/pipeline.yaml",
         "./config/scripts/strategy_gate.py",
         "infrastructure//pipeline.yaml",
@@ -107,7 +118,8 @@ class Gate:
 @pytest.mark.parametrize("kind", ["A", "D", "M"])
 def test_what_decides_about_releases_is_asked_about(path: str, kind: str) -> None:
     answer = Gate().judge({"differences": [difference("app/src/main.js"), difference(path, kind)]})
-    assert answer == f"yes since {DEPLOYED}: {re.sub(r'[^a-z/._-]', '?', path)}"
+    shown = re.sub(r"[^\w/._-]", "?", path)
+    assert answer == f"yes since {DEPLOYED}: {shown}"
 
 
 @pytest.mark.parametrize(
@@ -116,6 +128,9 @@ def test_what_decides_about_releases_is_asked_about(path: str, kind: str) -> Non
         "README.md",
         "app/Dockerfile",
         "app/config/settings.json",
+        "config/tests/integration/service.test.mjs",
+        "config/tests/integration/new\nline.test.mjs",
+        "config/tests/package.json",
         "configuration.md",
         "infrastructure/prod/task-definition.yaml",
         "infrastructure/service.yaml",
@@ -126,6 +141,18 @@ def test_what_decides_about_releases_is_asked_about(path: str, kind: str) -> Non
 )
 def test_nothing_else_is_asked_about(path: str) -> None:
     assert Gate().changed(path) == f"no since {DEPLOYED}: "
+
+
+@pytest.mark.parametrize("mode", ["120000", "160000", "40000", "", None])
+@pytest.mark.parametrize("kind", ["A", "D", "M"])
+def test_among_the_tests_only_files_are_not_asked_about(mode: str | None, kind: str) -> None:
+    """A link, a submodule, or what CodeCommit says nothing of."""
+    path = "config/tests/integration/a"
+    one = difference(path, kind, "100755")
+    assert Gate().judge({"differences": [one]}) == f"no since {DEPLOYED}: "
+    for side in {"beforeBlob", "afterBlob"} & set(one):
+        changed = {key: value for key, value in {**one[side], "mode": mode}.items() if value is not None}
+        assert Gate().judge({"differences": [{**one, side: changed}]}) == f"yes since {DEPLOYED}: {path}"
 
 
 def test_both_names_of_a_moved_file_count() -> None:

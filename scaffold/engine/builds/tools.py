@@ -13,13 +13,14 @@ import sys
 from pathlib import Path
 
 from scaffold.engine.builds.surroundings import Surroundings
+from scaffold.engine.tasks.processes import node
 
 _AWS_CLIENT = str(Path(__file__).with_name("aws_client.py"))
 _PARENT = str(Path(__file__).resolve().parents[3])
 
 
 def install(folder: Path, surroundings: Surroundings) -> Path:
-    """Write `docker`, `aws` and `python3` for one build.
+    """Write `docker`, `aws`, `python3` and, if this machine has it, `node` for one build.
 
     Args:
         folder: The folder of the build. Its images and containers are in it.
@@ -41,6 +42,8 @@ def install(folder: Path, surroundings: Surroundings) -> Path:
     _write(programs / "aws", shlex.join(_aws(surroundings)))
     for name in ("python3", "python"):
         _write(programs / name, shlex.quote(sys.executable))
+    if found := node():
+        _write(programs / "node", shlex.quote(found))
     return programs
 
 

@@ -4,8 +4,9 @@
     SERVICE_URL=http://... EXPECTED_VERSION=... [ENVIRONMENT_NAME=dev] smoke_test.py
 
 Passes when /health and / give the expected response several times in a row, each time over a new connection,
-since several tasks are behind the load balancer. Whether the tasks stay healthy is watched by ECS, whose deployment ends
-before this test: by health checks, circuit breaker, alarms and bake time. Exit codes: 0 passed, 1 failed, 2 usage error.
+since several tasks are behind the load balancer. Whether the tasks stay healthy is watched by ECS, whose deployment
+ends before this test: by health checks, circuit breaker, alarms and bake time. Exit codes: 0 passed, 1 failed, 2 usage
+error.
 """
 
 from __future__ import annotations

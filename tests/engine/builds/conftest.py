@@ -101,7 +101,7 @@ class Project:
             else:
                 for name, text in files.items():
                     archive.writestr(name, text)
-        key = f"{self.name}/{time.time_ns()}.zip"
+        key = f"{self.name}/Source/{time.time_ns()}"  # As CodePipeline names it.
         self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content.getvalue())
         location = f"{self.bucket}/{key}"
         given = {"sourceTypeOverride": "S3", "sourceLocationOverride": location, **given}

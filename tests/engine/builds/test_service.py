@@ -45,15 +45,15 @@ class Service:
         client("s3").create_bucket(Bucket=f"{name}-artifacts")
         client("ecr").create_repository(repositoryName=name, imageTagMutability="IMMUTABLE")
         self._deploy()
-        self.build, self.checks = (
-            Project(f"{name}-{kind}", client, f"{name}-artifacts") for kind in ("build", "checks")
+        self.build, self.environment_tests = (
+            Project(f"{name}-{kind}", client, f"{name}-artifacts") for kind in ("build", "tests")
         )
 
     def _deploy(self) -> None:
         """Deploy the stacks of the projects, with one that exports what they import of foundation and permissions."""
         name, cloudformation = self.name, self.client("cloudformation")
         policies = {name: managed_policy(action) for name, action in (("Policy", "s3:*"), ("Boundary", "*"))}
-        templates = {kind: (self.folder / f"infrastructure/{kind}.yaml").read_text() for kind in ("build", "checks")}
+        templates = {kind: (self.folder / f"infrastructure/{kind}.yaml").read_text() for kind in ("build", "tests")}
         text = "".join(templates.values())
         imported = dict.fromkeys(re.findall(r"\$\{AppName\}-((?:foundation|permissions)-\w+)", text), "any")
         exports = imported | {
@@ -204,19 +204,28 @@ class _Answer(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.mark.slow
-def test_the_smoke_test(small):
+def test_the_tests_of_an_environment(small):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         given = {
-            "CHECK": "smoke_test",
             "SERVICE_URL": f"http://127.0.0.1:{server.server_port}",
             "EXPECTED_VERSION": "abc",
             "ENVIRONMENT_NAME": "dev",
         }
         variables = [{"name": name, "value": value} for name, value in given.items()]
-        build = small.checks.build(small.folder, environmentVariablesOverride=variables)
-        assert build["buildStatus"] == "SUCCEEDED", small.checks.log(build)
+        passed = small.environment_tests.build(small.folder, environmentVariablesOverride=variables)
+        assert passed["buildStatus"] == "SUCCEEDED", small.environment_tests.log(passed)
+        assert set(small.tests(passed).values()) == {"SUCCEEDED"}
+        (report,) = passed["reportArns"]
+        assert f":report/{small.name}-tests-integration:" in report
+
+        failing = "import test from 'node:test';\ntest('orders', () => { throw new Error('no orders'); });\n"
+        (small.folder / "config/tests/integration/orders.test.mjs").write_text(failing)
+        failed = small.environment_tests.build(small.folder, environmentVariablesOverride=variables)
+        assert failed["buildStatus"] == "FAILED"
+        assert small.tests(failed)["orders"] == "FAILED"
+        assert "Failed: orders: no orders\nIntegration tests failed: 1 of 2." in small.environment_tests.log(failed)
     finally:
         server.shutdown()
         server.server_close()
