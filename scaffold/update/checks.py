@@ -143,6 +143,11 @@ def check_room(repository: Repository, created: list[bytes], deleted: set[bytes]
             occupied.append(blocking[0])
         elif os.path.lexists(repository.path(name)) and not _is_replaced_folder(repository.path(name), name, deleted):
             occupied.append(name)
+    if occupied and repository.path(occupied[0]).is_dir() and not repository.path(occupied[0]).is_symlink():
+        raise ScaffoldError(
+            f"The update creates the file {shown(occupied[0])}, and there is a folder of that name.",
+            f"Move or delete that folder, {_AGAIN}",
+        )
     if occupied:
         raise ScaffoldError(
             f"The update would overwrite {_several(occupied)}, which Git does not track.",
@@ -151,11 +156,12 @@ def check_room(repository: Repository, created: list[bytes], deleted: set[bytes]
 
 
 def _is_replaced_folder(path: Path, name: bytes, deleted: set[bytes]) -> bool:
-    """Whether a folder is in the way in which every file is deleted by the update."""
+    """Whether a folder is in the way that the update deletes, since it has nothing but files that are deleted."""
     if path.is_symlink() or not path.is_dir():
         return False
-    files = [os.fsencode(found.relative_to(path).as_posix()) for found in path.rglob("*") if not found.is_dir()]
-    return all(name + b"/" + file in deleted for file in files)
+    gone = {*deleted, *(file[: at.start()] for file in deleted for at in re.finditer(b"/", file))}
+    below = [name + b"/" + os.fsencode(found.relative_to(path).as_posix()) for found in path.rglob("*")]
+    return name in gone and all(entry in gone for entry in below)
 
 
 def _several(names: list[bytes]) -> str:

@@ -52,7 +52,7 @@ class Preparation:
 
     def files(self) -> list[FileChange]:
         """What happens to each file that changes."""
-        return file_changes(self.objects, self.head, self.merged, self.repository.prefix, renames=self.follows)
+        return file_changes(self.objects, self.head, self.merged, self.repository.prefix, follows=self.follows)
 
 
 @dataclass(frozen=True)

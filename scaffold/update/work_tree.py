@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from contextlib import suppress
@@ -15,6 +16,7 @@ from scaffold.update.objects import Objects
 from scaffold.update.repository import Entries, Repository
 
 _REGULAR = b"100"
+_SUBMODULE = b"160000"
 
 
 class WorkTree:
@@ -60,9 +62,8 @@ class WorkTree:
         """
         self._stage()
         index = self._index_lines()
-        self._objects.give(
-            {stages[side][1] for stages in self._merged.unmerged.values() for side in stages if side != 2}
-        )
+        sides = [entry for stages in self._merged.unmerged.values() for entry in stages.values()]
+        self._objects.give({oid for mode, oid in sides if mode != _SUBMODULE})
         check_clean(self._repository)
         self.check()
         undo: list[tuple[Path, Path | None]] = []
@@ -129,6 +130,8 @@ class WorkTree:
                 parent.mkdir()
             if name not in self._head:
                 undo.append((path, None))  # Noted first: a copy to another file system may fail half-way.
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             shutil.move(self._staged / "raw" / os.fsdecode(name), path)
 
     def _remove_empty(self, folder: Path) -> None:
