@@ -49,17 +49,11 @@ def merge(folder: Path, old: Files, new: Files, ours: Files, *, follows: bool = 
 
 def test_a_conflict_in_a_renamed_file_is_in_the_index(tmp_path: Path) -> None:
     """What Git merged into the renamed file is an object that only the merge has."""
-    old = {"a.txt": text()}
-    new = {"a.txt": text((5, "of the kit"))}
-    kit_renamed = {"theirs.txt": text((5, "of the kit"))}
-    ours = {"ours.txt": text((5, "ours"), (25, "more of ours"))}
-    service, merged = merge(tmp_path / "1", old, new, ours)
-    assert merged.unmerged.keys() == {b"ours.txt"}
-    git("checkout", "--ours", "ours.txt", cwd=service)
-    assert (service / "ours.txt").read_text() == ours["ours.txt"]
-    service, merged = merge(tmp_path / "2", old, kit_renamed, {"a.txt": ours["ours.txt"]})
-    git("checkout", "--ours", "theirs.txt", cwd=service)
-    assert "more of ours" in (service / "theirs.txt").read_text()
+    kit = {"a.txt": text((5, "of the kit")), "b.txt": "another file of the kit\n"}
+    service, merged = merge(tmp_path, {"a.txt": text()}, kit, {"b.txt": text((25, "ours"))})
+    assert merged.unmerged.keys() == {b"b.txt"}
+    git("checkout", "--ours", "b.txt", cwd=service)
+    assert (service / "b.txt").read_text() == text((5, "of the kit"), (25, "ours"))
 
 
 def test_both_new_paths_of_a_file_are_conflicts(tmp_path: Path) -> None:
@@ -78,10 +72,9 @@ def test_both_new_paths_of_a_file_are_conflicts(tmp_path: Path) -> None:
 def test_an_edit_does_not_move_to_a_file_that_the_kit_renamed_from_another(tmp_path: Path, follows: bool) -> None:
     """The kit deletes `b`, which is edited here, and renames `a`, which is not."""
     old = {"a.txt": text(), "b.txt": text((1, "b"))}
-    service, merged = merge(
-        tmp_path, old, {"new.txt": text()}, {"a.txt": text(), "b.txt": text((1, "b"), (25, "mine"))}, follows=follows
-    )
-    assert (service / "new.txt").read_text() == text()
+    ours = {"a.txt": text(), "b.txt": text((1, "b"), (25, "mine"))}
+    service, merged = merge(tmp_path, old, {"new.txt": text((10, "kit"))}, ours, follows=follows)
+    assert (service / "new.txt").read_text() == text((10, "kit"))
     assert "mine" in (service / "b.txt").read_text()
     assert {name: set(stages) for name, stages in merged.unmerged.items()} == {b"b.txt": {1, 2}}
 
@@ -89,8 +82,8 @@ def test_an_edit_does_not_move_to_a_file_that_the_kit_renamed_from_another(tmp_p
 def test_a_change_does_not_move_to_a_file_that_the_owners_renamed_from_another(tmp_path: Path) -> None:
     old = {"a.txt": text(), "b.txt": text((1, "b"))}
     new = {"a.txt": text(), "b.txt": text((1, "b"), (25, "kit"))}
-    service, merged = merge(tmp_path, old, new, {"mine.txt": text()})
-    assert (service / "mine.txt").read_text() == text()
+    service, merged = merge(tmp_path, old, new, {"mine.txt": text((10, "mine"))})
+    assert (service / "mine.txt").read_text() == text((10, "mine"))
     assert not (service / "b.txt").exists()
     assert merged.not_carried_over == (b"b.txt",)
     assert not merged.unmerged
