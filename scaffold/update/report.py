@@ -12,12 +12,13 @@ from scaffold.update.merge import Merged, renames
 from scaffold.update.objects import Objects
 from scaffold.update.repository import Entries
 
+DELETED_BY_KIT = "deleted by the kit, changed here"
+RENAMED = "renamed on both sides"
 _CAUSES = {
     frozenset({1, 2, 3}): "changed on both sides",
     frozenset({2, 3}): "added on both sides",
-    frozenset({1, 2}): "deleted by the kit, changed here",
+    frozenset({1, 2}): DELETED_BY_KIT,
 }
-_RENAMED = "renamed on both sides"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def file_changes(objects: Objects, head: Entries, merged: Merged, prefix: bytes,
         if entries[name] != head[name]:
             found[name] = FileChange(_relative(name, prefix), "update")
     for name, stages in merged.unmerged.items():
-        cause = _CAUSES.get(frozenset(stages), _RENAMED)
+        cause = _CAUSES.get(frozenset(stages), RENAMED)
         lines = merged.lines.get(name, ())
         found[name] = FileChange(_relative(name, prefix), "conflict", cause=cause, lines=lines)
     return [found[name] for name in sorted(found)]
