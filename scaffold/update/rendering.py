@@ -10,6 +10,7 @@ from pathlib import Path
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.kit.answers import merge
 from scaffold.kit.questionnaire import Answers
+from scaffold.kit.refusal import AnswerRefused
 from scaffold.service.service import ANSWERS_FILE
 from scaffold.update.kits import Versions
 from scaffold.update.recorded import Recorded
@@ -53,7 +54,10 @@ def render(
         ScaffoldError: The kit cannot be rendered with the answers.
     """
     questionnaire = versions.new.questionnaire(recorded.root, recorded.answers)
-    answers = questionnaire.evaluate(merge(questionnaire, data, None))
+    try:
+        answers = questionnaire.evaluate(merge(questionnaire, data, None))
+    except AnswerRefused as refused:
+        raise refused.with_remedy(f"Give another one with `--data {refused.question}=…`.") from refused
     _check_identity(recorded, answers)
     new = folder / "new" / repository.top.name
     versions.new.render(answers, _place(new, repository))
