@@ -13,7 +13,7 @@ from scaffold.core.git_failures import GitFailed, GitFailure, explain
 from scaffold.core.paths import enter
 from scaffold.service.service import ANSWERS_FILE
 from scaffold.update.recorded import Recorded
-from scaffold.update.repository import AGAIN, Entries, Repository
+from scaffold.update.repository import AGAIN, Entries, Repository, shown
 
 _NEEDED = (2, 38)
 # The path in Git's message, which is the top of the repository; the second form is that of older versions.
@@ -183,11 +183,6 @@ def _inside(folder: Path) -> str:
 
 def _several(names: list[bytes]) -> str:
     return shown(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-
-
-def shown(name: bytes) -> str:
-    """A path for messages and results, in which what is not UTF-8 is escaped."""
-    return name.decode("utf-8", "backslashreplace")
 
 
 def _check_git(root: Path) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.update.checks import shown
 from scaffold.update.objects import Objects
-from scaffold.update.repository import Entries, Entry
+from scaffold.update.repository import Entries, Entry, shown
 
 # Copier's labels of the two sides of a conflict.
 _OURS, _THEIRS = b"before updating", b"after updating"

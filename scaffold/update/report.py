@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scaffold.update.checks import shown
 from scaffold.update.merge import Merged, renames
 from scaffold.update.objects import Objects
-from scaffold.update.repository import Entries
+from scaffold.update.repository import Entries, shown
 
 DELETED_BY_KIT = "deleted by the kit, changed here"
 RENAMED = "renamed on both sides"
@@ -26,7 +25,7 @@ class FileChange:
     """What happens to one file.
 
     Attributes:
-        path: Relative to the service's directory; bytes that are not UTF-8 are escaped.
+        path: Relative to the service's directory; what is not UTF-8 or not printable is escaped.
         action: `create`, `update`, `delete`, `rename` or `conflict`.
         previous_path: Where a renamed file was.
         cause: Why there is a conflict.

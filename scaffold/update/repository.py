@@ -39,6 +39,12 @@ _FIXED = (
 AGAIN = "then run the same command again."
 
 
+def shown(name: bytes) -> str:
+    """A path on one line for messages and results, in which what is not UTF-8 or not printable is escaped."""
+    text = name.decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 @dataclass(frozen=True)
 class Repository:
     """The repository that a service is in.

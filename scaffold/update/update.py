@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import yaml
 from scaffold.core.temporary import temporary_folder
 from scaffold.service.service import ANSWERS_FILE
 from scaffold.update.changelog import between
-from scaffold.update.checks import check_recorded, find_repository, shown
+from scaffold.update.checks import check_recorded, find_repository
 from scaffold.update.follow_up import FollowUp, follow_up
 from scaffold.update.kits import Versions, open_versions
 from scaffold.update.merge import Merged, Trees, merge, with_file
@@ -21,7 +22,7 @@ from scaffold.update.objects import Objects
 from scaffold.update.recorded import Recorded
 from scaffold.update.rendering import Renderings, render
 from scaffold.update.report import AnswerChange, FileChange, answer_changes, file_changes
-from scaffold.update.repository import Entries, Entry, Repository
+from scaffold.update.repository import Entries, Entry, Repository, shown
 from scaffold.update.work_tree import WorkTree
 
 
@@ -139,24 +140,24 @@ def merge_renderings(
     trees = _without_skipped(trees, repository.prefix, skips)
     merged = merge(objects, trees, follow_kit_renames=follows)
     answers = repository.prefix + ANSWERS_FILE.encode()
-    lost_lines = []
+    lost_lines: list[str] = []
     if answers in trees.new and not _says_the_same(objects, merged, answers, trees.new[answers]):
         generated = _lines(objects, trees.new[answers]) | _lines(objects, trees.old.get(answers, trees.new[answers]))
-        lost_lines = [line for line in _lines(objects, head[answers]) if line not in generated]
+        lost_lines = [shown(line) for line in _lines(objects, head[answers]) if line not in generated]
         merged = with_file(merged, answers, trees.new[answers])
     return Preparation(repository, objects, head, merged, follows, lost_lines)
 
 
-def _lines(objects: Objects, entry: Entry) -> dict[str, None]:
+def _lines(objects: Objects, entry: Entry) -> dict[bytes, None]:
     """The lines that are not empty, in their order."""
-    return dict.fromkeys(line for line in shown(objects.read(entry[1])).splitlines() if line.strip())
+    return dict.fromkeys(line for line in objects.read(entry[1]).split(b"\n") if line.strip())
 
 
 def _without_skipped(trees: Trees, prefix: bytes, skips: Callable[[Path], bool]) -> Trees:
     """The trees without changes of the kit to files that it leaves as they are; deleted ones are created again."""
     old, new = dict(trees.old), dict(trees.new)
     for name in old.keys() | new.keys():
-        if skips(Path(shown(name.removeprefix(prefix)))):
+        if skips(Path(os.fsdecode(name.removeprefix(prefix)))):
             old.pop(name, None)
             if name in trees.head:
                 new.pop(name, None)

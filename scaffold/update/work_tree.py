@@ -87,9 +87,11 @@ class WorkTree:
                 for path, before in reversed(undo):
                     _restore(path, before)
                 if isinstance(error, OSError):
+                    path = Path(os.fsdecode(error.filename)) if error.filename else self._repository.top
+                    # Files are moved, for which the permissions of their folders count.
+                    place = path.parent if error.errno in (errno.EACCES, errno.EPERM) else path
                     raise ScaffoldError(
-                        f"{error.filename or self._repository.top} cannot be written: {error.strerror or error}. The "
-                        "update is undone.",
+                        f"{place} cannot be written: {error.strerror or error}. The update is undone.",
                         "Free space there, or allow your user to write it, then run the same command again.",
                     ) from error
                 raise

@@ -122,6 +122,14 @@ def test_at_most_one_file_is_missing_while_files_are_replaced(tmp_path: Path, mo
     assert moves[-1] == ".copier-answers.yml"
 
 
+def test_a_name_with_a_line_break_is_on_one_line(tmp_path: Path) -> None:
+    service = new_service(tmp_path)
+    (service / "a\nb").write_text("x")
+    with pytest.raises(ScaffoldError) as refused:
+        run_update(service)
+    assert refused.value.happened == "There are uncommitted changes: a\\nb."
+
+
 @pytest.mark.parametrize("last", [True, False])
 def test_lines_that_are_lost_in_the_answers_file_are_named(
     tmp_path: Path, last: bool, capsys: pytest.CaptureFixture[str]

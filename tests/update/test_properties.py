@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from scaffold.core.git import git
 from scaffold.core.temporary import temporary_folder
-from scaffold.update.checks import find_repository, shown
+from scaffold.update.checks import find_repository
 from scaffold.update.merge import Merged
 from scaffold.update.recorded import read
+from scaffold.update.repository import shown
 from scaffold.update.update import merge_renderings
 from tests.kits import IDENTITY, commit_all, copy_kit
 from tests.update.small import generated

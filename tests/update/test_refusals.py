@@ -187,20 +187,26 @@ def test_an_old_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "2.38" in refused.value.remedy
 
 
-def test_a_file_that_cannot_be_written_undoes_the_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk is full at the fourth file, which no test can cause otherwise."""
+@pytest.mark.parametrize(
+    ("number", "happened"), [(28, "{path} cannot be written: No space"), (13, "{path.parent} cannot be written: Perm")]
+)
+def test_a_file_that_cannot_be_written_undoes_the_update(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, happened: str
+) -> None:
+    """The disk is full at the fourth file, or the user may not write its folder, which root always may."""
     service = new_service(tmp_path)
     before, moves, move = contents(service), [], shutil.move
 
     def failing(source: Path, destination: Path) -> object:
         moves.append(destination)
         if len(moves) == 9:
-            raise OSError(28, "No space left on device", str(destination))
+            raise OSError(number, os.strerror(number), str(destination))
         return move(source, destination)
 
     monkeypatch.setattr("scaffold.update.work_tree.shutil.move", failing)
-    with pytest.raises(ScaffoldError, match=r"No space left on device\. The update is undone"):
+    with pytest.raises(ScaffoldError, match="The update is undone") as refused:
         run_update(service)
+    assert happened.format(path=Path(moves[8])) in refused.value.happened
     assert len(moves) > 9
     assert contents(service) == before
     assert subprocess.run(["git", "status", "--porcelain"], cwd=service, capture_output=True, check=True).stdout == b""
