@@ -93,12 +93,16 @@ class EnvironmentStatus:
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """What does not fit together of the version that answers, the commit and its tag, each as a sentence."""
+        """What does not fit together of the version that answers, the commit and its tag, each as a sentence.
+
+        While a release is in progress, another version may answer.
+        """
         completed = self.completed
         if completed is None:
             return ()
         found = []
-        if self.answers and completed.version and self.answers != completed.version:
+        moving = self.release is not None and self.release.status == "InProgress"
+        if not moving and self.answers and completed.version and self.answers != completed.version:
             found.append(f"{self.answers} answers, but the last release that succeeded is of {completed.version}.")
         if completed.tag and completed.tagged is None:
             found.append(f"The repository has no tag {completed.tag}.")

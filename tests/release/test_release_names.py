@@ -12,7 +12,7 @@ from scaffold.aws.pipeline_state import ActionRun, name_of
 from scaffold.deployment.approval import Approval, WaitingRelease
 from scaffold.deployment.releases import PastRelease
 from scaffold.deployment.rollback import RollbackPlan, RollbackResult, _has_version
-from scaffold.deployment.status import CompletedRelease, EnvironmentStatus
+from scaffold.deployment.status import CompletedRelease, EnvironmentStatus, NewestRelease
 from scaffold.views import releases as releases_view
 from scaffold.views import rollback as rollback_view
 from scaffold.views.status import released_line
@@ -37,6 +37,11 @@ def environment(answers: str | None = VERSION, **completed: Any) -> EnvironmentS
         (environment(name=None, version=None), ()),
         (replace(environment(), completed=None), ()),
         (environment("other"), (f"other answers, but the last release that succeeded is of {VERSION}.",)),
+        (replace(environment("other"), release=NewestRelease("InProgress", None, None)), ()),
+        (
+            replace(environment("other"), release=NewestRelease("Failed", None, None)),
+            (f"other answers, but the last release that succeeded is of {VERSION}.",),
+        ),
         (environment(tag=f"v{NAME}"), (f"The repository has no tag v{NAME}.",)),
         (
             environment(tag=f"v{NAME}", tagged="d" * 40),
