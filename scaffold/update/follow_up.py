@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scaffold.service.names import APPROVAL_RULES
 from scaffold.service.stack_kinds import STACK_KINDS, Deployer
 
-_APPROVAL_RULE = "config/policies/approval-rule.json"
+_APPROVAL_RULES = tuple(f"config/policies/approval-rule-{rule}.json" for rule in APPROVAL_RULES)
 
 
 @dataclass(frozen=True)
@@ -54,4 +55,4 @@ def _is_deployed_by_person(path: str) -> bool:
     stem, _, suffix = name.rpartition(".")
     kinds = {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.PERSON}
     in_infrastructure = folder == "infrastructure" or folder.startswith("infrastructure/")
-    return path == _APPROVAL_RULE or (in_infrastructure and suffix in ("yaml", "json") and stem in kinds)
+    return path in _APPROVAL_RULES or (in_infrastructure and suffix in ("yaml", "json") and stem in kinds)

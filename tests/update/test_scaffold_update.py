@@ -85,17 +85,23 @@ def test_answers_without_another_version(tmp_path: Path) -> None:
     assert "scaffold deploy" not in shown
 
 
-def test_deploy_follows_what_people_deploy(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "path", ["infrastructure/foundation.yaml", "config/policies/approval-rule-checks.json", "app/new.txt"]
+)
+def test_deploy_follows_what_people_deploy(tmp_path: Path, path: str) -> None:
     kit = Path(shutil.copytree(generated()[0], tmp_path / "kit"))
     service = new_service(tmp_path)
     answers = service / ".copier-answers.yml"
     answers.write_text(answers.read_text().replace(str(generated()[0]), str(kit)))
     commit(service)
-    with (kit / "template" / "infrastructure" / "foundation.yaml").open("a") as template:
+    changed = kit / "template" / path
+    changed.parent.mkdir(parents=True, exist_ok=True)
+    with changed.open("a") as template:
         template.write("# more\n")
     commit_all(kit, tag="v3.0.0")
     shown = text(run_update(service))
-    assert re.search(r"\n  scaffold deploy +updates what the pipeline may not, then pushes\Z", shown)
+    asked = re.search(r"\n  scaffold deploy +updates what the pipeline may not, then pushes\Z", shown)
+    assert bool(asked) is not path.startswith("app/")
 
 
 def test_a_recorded_answer_that_the_kit_refuses_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
