@@ -90,7 +90,20 @@ ACCEPTED: list[dict[str, Any]] = [
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
         ({"app_name": name}, "for example orders-api")
-        for name in ("ab", "a" * 25, "Abc", "a--b", "abc-", "1abc", "abc\n", "été", "aws-x", "com1", "orders-pr", "a-self-update")
+        for name in (
+            "ab",
+            "a" * 25,
+            "Abc",
+            "a--b",
+            "abc-",
+            "1abc",
+            "abc\n",
+            "été",
+            "aws-x",
+            "com1",
+            "orders-pr",
+            "a-self-update",
+        )
     ),
     *(
         ({"environments": names}, "for example dev,staging,prod")

@@ -170,7 +170,7 @@ def test_events_of_pull_requests_and_of_their_tests_and_each_day_start_the_verdi
 def test_pipeline_tests_of_pull_requests_and_verdicts_use_no_quota_of_each_other(
     stacks_of: Callable[..., Stacks], architecture: str
 ) -> None:
-    """A new account runs one build of a compute type at once, and EventBridge does not repeat a start that is refused."""
+    """A new account runs one build of a compute type at once, and EventBridge repeats no start that was refused."""
     stacks = stacks_of(customize=True, architecture=architecture)
     used: dict[tuple[str, str], set[str]] = {}
     for owner, logical, project in every(stacks, "AWS::CodeBuild::Project"):

@@ -38,6 +38,7 @@ WITHOUT_ROLES = {
 # value of every quota, and a self-update that succeeds at once.
 UNDECIDED = WITHOUT_ROLES | {
     "approval-before-stop",
+    "builds-by-compute-type",
     "enhanced-scan",
     "fargate-usage",
     "new-account-quotas",
@@ -72,6 +73,7 @@ def remains(variables: dict[str, str]) -> dict[str, list[str]]:
         "stacks": [one["StackName"] for one in client(variables, "cloudformation").describe_stacks()["Stacks"]],
         "buckets": [one["Name"] for one in client(variables, "s3").list_buckets()["Buckets"]],
         "repositories": client(variables, "codecommit").list_repositories()["repositories"],
+        "approval rules": client(variables, "codecommit").list_approval_rule_templates()["approvalRuleTemplateNames"],
         "images": client(variables, "ecr").describe_repositories()["repositories"],
         "projects": client(variables, "codebuild").list_projects()["projects"],
         "queues": client(variables, "sqs").list_queues().get("QueueUrls", []),
