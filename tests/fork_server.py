@@ -206,9 +206,11 @@ def _end_as(connection: socket.socket, variables: Mapping[str, str]) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status if isinstance(status, int) else int(status is not None))
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:  # Whatever happens to the streams, a fork never goes on as its parent.
+            os._exit(status if isinstance(status, int) else int(status is not None))
 
 
 if __name__ == "__main__":

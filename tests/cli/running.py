@@ -91,9 +91,11 @@ def become_scaffold(arguments: Sequence[str | Path], cwd: Path, environment: Map
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status if isinstance(status, int) else int(status is not None))
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:  # Whatever happens to the streams, a fork never goes on as its parent.
+            os._exit(status if isinstance(status, int) else int(status is not None))
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:

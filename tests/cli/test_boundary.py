@@ -17,6 +17,7 @@ import scaffold as scaffold_package
 from scaffold import __main__ as entry
 from scaffold import __version__
 from scaffold.core.errors import (
+    EXIT_CONFLICTS,
     EXIT_DONE,
     EXIT_DRIFT,
     EXIT_PLAN_HAS_CHANGES,
@@ -215,7 +216,8 @@ def test_the_readme_lists_every_exit_code_and_no_other() -> None:
     for module in pkgutil.walk_packages(scaffold_package.__path__, "scaffold."):
         if not module.name.startswith(("scaffold.local.", "scaffold.__main__")):
             importlib.import_module(module.name)
-    returned = {EXIT_DONE, EXIT_PLAN_HAS_CHANGES, EXIT_WAITS_FOR_APPROVAL, EXIT_DRIFT, entry.EXIT_BROKEN_PIPE}
+    returned = {EXIT_DONE, EXIT_CONFLICTS, EXIT_PLAN_HAS_CHANGES, EXIT_WAITS_FOR_APPROVAL, EXIT_DRIFT}
+    returned.add(entry.EXIT_BROKEN_PIPE)
     returned |= {error.exit_code for error in subclasses(ScaffoldError)} | {128 + number for number in TERMINATION}
     table = re.search(r"\| exit code \|.*?\n\n", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert table

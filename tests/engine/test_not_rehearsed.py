@@ -104,7 +104,6 @@ TRIED: dict[str, list[Attempt] | str] = {
     "PollForSourceChanges other than false": [source(PollForSourceChanges="true")],
     "other keys of a source's configuration": [source(Colour="red")],
     "triggers": [triggered],
-    "overriding stage conditions": "test_operations_that_are_not_rehearsed_are_not_answered",
     "webhooks": "test_operations_that_are_not_rehearsed_are_not_answered",
     (
         "targets of rules other than pipelines, builds, topics, queues, functions, state machines and event buses"
@@ -234,10 +233,8 @@ def test_default_attributes_of_target_groups_are_accepted() -> None:
 
 def test_operations_that_are_not_rehearsed_are_not_answered(client: Client) -> None:
     codepipeline, codebuild = client("codepipeline"), client("codebuild")
-    names_of_stage = {"pipelineName": "p", "stageName": "s", "pipelineExecutionId": "x"}
     hook = {"name": "w", "targetPipeline": "p", "targetAction": "a", "filters": [], "authentication": "IP"}
     for attempt in (
-        lambda: codepipeline.override_stage_condition(**names_of_stage, conditionType="BEFORE_ENTRY"),
         lambda: codepipeline.put_webhook(webhook={**hook, "authenticationConfiguration": {}}),
         lambda: codebuild.start_build_batch(projectName="shop"),
         lambda: codebuild.start_sandbox(projectName="shop"),

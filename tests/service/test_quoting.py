@@ -213,4 +213,6 @@ def test_versions_are_strings(tmp_path: Path) -> None:
         for number in numbers_with_points(document)
     }
     # The version of the buildspec's format, which CodeBuild documents as a number.
-    assert found == {(f"config/buildspecs/{name}.yml", "0.2") for name in ("build", "checks", "plan", "release")}
+    assert found == {
+        (f"config/buildspecs/{name}.yml", "0.2") for name in ("build", "checks", "plan", "release", "tests")
+    }
