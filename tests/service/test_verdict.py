@@ -280,6 +280,17 @@ def test_while_codebuild_starts_nothing_other_pull_requests_get_their_verdicts_a
     assert said.startswith("No verdict: CodeBuild has started no tests for 50 minutes.\n")
 
 
+def test_a_wait_ends_without_a_failure_while_tests_run_whose_end_starts_the_next_verdict(
+    verdict: ModuleType, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.limit = 10**6
+    account.others["8"] = "refs/heads/main"
+    account.build("IN_PROGRESS")
+    moments = itertools.count(step=600)
+    monkeypatch.setattr(verdict, "monotonic", lambda: next(moments))
+    assert verdict.main() == 0
+
+
 def test_every_verdict_judges_all_open_pull_requests_to_main(verdict: ModuleType, account: Account) -> None:
     account.others = {"6": "refs/heads/main", "8": "refs/heads/topic", "9": "refs/heads/main", "10": "refs/heads/main"}
     assert verdict.main() == 0

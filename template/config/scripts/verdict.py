@@ -77,6 +77,7 @@ def judge(app: str, role: str) -> list[str]:
                 if number in seen and seen[number] == (request, newest):
                     continue
                 changed = True
+                seen.pop(number, None)
                 approve(role, request, newest is not None and newest.status == SUCCEEDED)
                 comment(app, role, request, newest)
                 seen[number] = (request, newest)
@@ -89,6 +90,9 @@ def judge(app: str, role: str) -> list[str]:
         looks += 1
         if waiting and not changed:
             if monotonic() > end:
+                # The end of these starts the next verdict.
+                if any(one.running for one in known):
+                    return list(failed.values())
                 raise Problem(f"CodeBuild has started no tests for {LONGEST_WAIT // 60} minutes")
             looks = 0
             sleep(PAUSE)
