@@ -31,7 +31,6 @@ WITHOUT_ROLES = {
     "bucket-with-tags",
     "console-of-approver",
     "pass-role-to-pipeline",
-    "references-of-push",
     "tags-of-missing-stack",
 }
 # ... no CloudTrail, no container engine in this test, no gallery, no topic policies, no registry's configuration, a
