@@ -58,6 +58,11 @@ class ConditionState:
     rules: tuple[str, ...]
 
     @property
+    def when(self) -> str:
+        """`before` or `after`, of the stage."""
+        return "before" if self.kind == "BEFORE_ENTRY" else "after"
+
+    @property
     def blocks(self) -> bool:
         """Whether a release waits for it, or has failed by it."""
         return self.status in ("InProgress", "Failed", "Errored")

@@ -8,7 +8,7 @@ from pathlib import Path
 from scaffold.aws.session import signed_in
 from scaffold.console.console import Console
 from scaffold.core.target import configured_target
-from scaffold.deployment.release_notes import ReleaseNotesResult, find_notes
+from scaffold.deployment.release_notes import ReleaseNotesResult, find_notes, release_name
 from scaffold.deployment.releases import ReleasesResult, find_releases
 from scaffold.service.service import read
 
@@ -44,5 +44,7 @@ def show_notes(options: ReleasesOptions, release: str, console: Console) -> Rele
         release: Its name, or its tag.
     """
     service = read(options.directory)
-    with signed_in(service, configured_target(service.region, options.profile), console) as session:
+    target = configured_target(service.region, options.profile)
+    release_name(service, target, options.environment, release)  # without signing in
+    with signed_in(service, target, console) as session:
         return find_notes(session, service, options.environment, release)

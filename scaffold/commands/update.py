@@ -10,6 +10,7 @@ from typing import ClassVar
 from scaffold.console.console import Console
 from scaffold.core.errors import EXIT_CONFLICTS, EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted
 from scaffold.core.results import Result
+from scaffold.service.service import ANSWERS_FILE
 from scaffold.update.follow_up import FollowUp
 from scaffold.update.recorded import Recorded, read
 from scaffold.update.report import AnswerChange, FileChange
@@ -49,7 +50,8 @@ class UpdateResult(Result):
         answers: The answers that change.
         dropped_answers: Recorded answers that the kit does not accept any more, with the reason; defaults replace them.
         files: What happens to each file.
-        not_carried_over: Files that the kit changed and that no longer exist here: they stay deleted.
+        not_carried_over: Files that the kit changed and that are not committed here under their name: they stay out.
+        ignored: New files that are ignored here, so that only `git add --force` adds them.
         follow_up: What has to follow, beside the commit.
     """
 
@@ -66,6 +68,7 @@ class UpdateResult(Result):
     dropped_answers: dict[str, str]
     files: list[FileChange]
     not_carried_over: list[str]
+    ignored: list[str]
     follow_up: FollowUp
 
     @property
@@ -92,7 +95,7 @@ def run(options: UpdateOptions, console: Console) -> UpdateResult:
     try:
         with prepare(recorded, options.data, options.to) as update:
             work_tree = update.work_tree
-            result = _result(recorded, update, options)
+            result, lost_lines = _result(recorded, update, options), update.lost_lines
             if work_tree.changes and not options.plan:
                 work_tree.write()
     except KeyboardInterrupt:
@@ -102,6 +105,9 @@ def run(options: UpdateOptions, console: Console) -> UpdateResult:
         raise
     for name, reason in result.dropped_answers.items():
         console.warn(f"The recorded answer to {name} is replaced by the default, since the kit refuses it: {reason}")
+    if lost_lines:
+        said = "is replaced by the kit's, without your lines" if not options.plan else "would lose your lines"
+        console.warn(f"{ANSWERS_FILE} {said}: {'; '.join(line.strip() for line in lost_lines)}")
     return result
 
 
@@ -127,5 +133,6 @@ def _result(recorded: Recorded, update: Update, options: UpdateOptions) -> Updat
         dropped_answers=update.dropped,
         files=update.files,
         not_carried_over=update.not_carried_over,
+        ignored=update.ignored,
         follow_up=update.follow_up,
     )

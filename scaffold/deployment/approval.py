@@ -25,7 +25,7 @@ from scaffold.service.history import Commit
 from scaffold.service.service import Service
 
 # CodePipeline refuses longer summaries of a decision.
-_LONGEST_MESSAGE = 512
+LONGEST_MESSAGE = 512
 _DECIDED = {"ApprovalAlreadyCompletedException", "InvalidApprovalTokenException"}
 
 
@@ -116,9 +116,9 @@ def decide(
             same name is deployed.
     """
     check_environment(service, service.environments, environment)
-    if len(message) > _LONGEST_MESSAGE:
+    if len(message) > LONGEST_MESSAGE:
         raise UsageError(
-            f"The message has {len(message)} characters; CodePipeline accepts {_LONGEST_MESSAGE}.", "Shorten it."
+            f"The message has {len(message)} characters; CodePipeline accepts {LONGEST_MESSAGE}.", "Shorten it."
         )
     root_commit = identity.root_commit(service)
     try:

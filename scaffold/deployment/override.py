@@ -6,25 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from scaffold.aws import pipeline_state
 from scaffold.aws.cloudformation.stacks import find_all
-from scaffold.aws.errors import code_of
+from scaffold.aws.errors import code_of, translate
 from scaffold.aws.pipeline_state import ConditionState, StageState
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console, one_line
 from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
 from scaffold.core.results import Result
 from scaffold.core.target import Target
+from scaffold.deployment.approval import LONGEST_MESSAGE
 from scaffold.deployment.ownership import check_stacks
 from scaffold.service import identity, names
 from scaffold.service.service import Service
 
 _CHANGED = {"ConditionNotOverridableException", "ConflictException", "NotLatestPipelineExecutionException"}
-# The longest that a message to a person has to be.
-_LONGEST_REASON = 512
-_WHEN = {"BEFORE_ENTRY": "before", "ON_SUCCESS": "after"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,7 @@ class OverrideResult(Result):
 
     Attributes:
         told: Whether the notification topic has a message about it.
+        not_told: Why it has none; None where it has.
     """
 
     command: ClassVar[str] = "override"
@@ -59,6 +58,7 @@ class OverrideResult(Result):
     reason: str
     release: BlockedRelease
     told: bool
+    not_told: str | None
 
 
 def override(
@@ -73,8 +73,8 @@ def override(
 ) -> OverrideResult:
     """Override the condition that blocks a release before or after a stage.
 
-    The reason is recorded first, as a comment on the commit: an override that CodePipeline then refuses does less harm
-    than one that is recorded nowhere.
+    The reason is recorded first, as a comment on the commit, or as a message where CodePipeline names no commit: an
+    override that CodePipeline then refuses does less harm than one that is recorded nowhere.
 
     Args:
         stage: The stage, or its environment.
@@ -84,12 +84,13 @@ def override(
 
     Raises:
         UsageError: No such stage, or the reason is missing or too long.
-        ScaffoldError: No condition blocks the stage, another release is there, or another service of the same name is
-            deployed.
+        ScaffoldError: No condition blocks the stage, another release is there, the reason cannot be recorded, or
+            another service of the same name is deployed.
     """
-    if not reason.strip() or len(reason) > _LONGEST_REASON:
+    reason = one_line(reason)
+    if not 1 <= len(reason) <= LONGEST_MESSAGE:
         raise UsageError(
-            f"The reason has {len(reason.strip())} characters.", f"Give one of 1 to {_LONGEST_REASON} with `--reason`."
+            f"The reason has {len(reason)} characters.", f"Give one of 1 to {LONGEST_MESSAGE} with `--reason`."
         )
     root_commit = identity.root_commit(service)
     try:
@@ -99,15 +100,31 @@ def override(
             release = _blocked(session, service, stage, execution)
             if not confirm(release):
                 raise ScaffoldError("Nothing was overridden.", "Run the same command again to override the condition.")
-            text = _text(session, service, release, one_line(reason))
+            text = _text(session, service, release, reason)
             if release.commit:
                 session.client("codecommit").post_comment_for_compared_commit(
                     repositoryName=names.repository(service.app_name), afterCommitId=release.commit, content=text
                 )
-            _override(session, service, release)
-            told = _tell(session, service, text)
+                _override(session, service, release)
+                not_told = _tell(session, service, text)
+            else:
+                not_told = None
+                if failure := _tell(session, service, text):
+                    raise ScaffoldError(
+                        "Nothing was overridden, since the reason cannot be recorded: CodePipeline names no commit, "
+                        f"and the notification topic takes no message: {failure.happened}",
+                        failure.remedy,
+                    )
+                _override(session, service, release)
             return OverrideResult(
-                service.app_name, session.account, session.region, target.local, reason, release, told
+                service=service.app_name,
+                account=session.account,
+                region=session.region,
+                local=target.local,
+                reason=reason,
+                release=release,
+                told=not_told is None,
+                not_told=not_told.happened if not_told else None,
             )
     except KeyboardInterrupt as interruption:
         raise Interrupted(
@@ -144,7 +161,7 @@ def _commit(session: Session, service: Service, stage: StageState) -> str | None
 
 def _text(session: Session, service: Service, release: BlockedRelease, reason: str) -> str:
     return (
-        f"{session.caller} overrides the condition {_WHEN[release.condition.kind]} the stage {release.stage} of "
+        f"{session.caller} overrides the condition {release.condition.when} the stage {release.stage} of "
         f"{service.app_name} for the execution {release.execution}: {reason}"
     )
 
@@ -166,13 +183,13 @@ def _override(session: Session, service: Service, release: BlockedRelease) -> No
         ) from error
 
 
-def _tell(session: Session, service: Service, text: str) -> bool:
-    """Send the text to the notification topic. The comment on the commit has it, whatever happens to this message."""
+def _tell(session: Session, service: Service, text: str) -> ScaffoldError | None:
+    """Send the text to the notification topic, and return why this is not possible."""
     topic = (
         f"arn:{session.partition}:sns:{session.region}:{session.account}:{names.notification_topic(service.app_name)}"
     )
     try:
         session.client("sns").publish(TopicArn=topic, Message=text)
-    except ClientError:
-        return False
-    return True
+    except (BotoCoreError, ClientError) as error:
+        return translate(error)
+    return None

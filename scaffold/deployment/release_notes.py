@@ -11,8 +11,9 @@ from scaffold.aws import release_records
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.results import Result
+from scaffold.core.target import Target
 from scaffold.deployment.inventory import live_stacks
-from scaffold.deployment.scope import check_environment
+from scaffold.deployment.scope import check_environment, command_for
 from scaffold.service import identity
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, StackId
@@ -55,6 +56,26 @@ class ReleaseNotesResult(Result):
     notes: tuple[str, ...] | None
 
 
+def release_name(service: Service, target: Target, environment: str, release: str) -> str:
+    """The name of a release that is named by it or by its tag.
+
+    Raises:
+        UsageError: No such environment, or the name is none of a release.
+    """
+    check_environment(service, service.environments, environment)
+    given = _NAME.fullmatch(release)
+    if given is None:
+        raise UsageError(
+            f"{release} is not the name of a release, such as 20260131-0915-0123456789ab.",
+            _listing(target, environment),
+        )
+    return given["name"]
+
+
+def _listing(target: Target, environment: str) -> str:
+    return f"`{command_for(target, 'scaffold', 'releases', environment)}` lists the releases."
+
+
 def find_notes(session: Session, service: Service, environment: str, release: str) -> ReleaseNotesResult:
     """The record of a release by its name or its tag.
 
@@ -62,12 +83,8 @@ def find_notes(session: Session, service: Service, environment: str, release: st
         UsageError: No such environment, or the name is none of a release.
         ScaffoldError: There is no record of it, the service is not deployed, or another service of its name is.
     """
-    check_environment(service, service.environments, environment)
-    given = _NAME.fullmatch(release)
-    listing = f"`scaffold releases {environment}` lists the releases."
-    if given is None:
-        raise UsageError(f"{release} is not the name of a release, such as 20260131-0915-0123456789ab.", listing)
-    name = given["name"]
+    name = release_name(service, session.target, environment, release)
+    listing = _listing(session.target, environment)
     stacks, _ = live_stacks(session, service, identity.root_commit(service), "scaffold releases")
     foundation = stacks.get(StackId(FOUNDATION))
     bucket = foundation.outputs.get("ArtifactBucketName") if foundation else None

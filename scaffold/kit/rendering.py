@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from scaffold.kit.engine.template import Template
 
 _HIDDEN = ".scaffold-"
+UPGRADE = (
+    "Upgrade gitops-scaffold (`pipx upgrade gitops-scaffold`, or `uv tool upgrade gitops-scaffold`), "
+    "then run the same command again."
+)
 _FALLBACK_IDENTITY = {"NAME": "gitops-scaffold", "EMAIL": "gitops-scaffold@localhost"}
 
 
@@ -144,7 +148,7 @@ class Kit:
         Raises:
             ScaffoldError: They cannot be read, or the kit wants to run code.
         """
-        from copier.errors import CopierError, UnsafeTemplateError
+        from copier.errors import CopierError, UnsafeTemplateError, UnsupportedVersionError
 
         try:
             with redirect_stderr(StringIO()):  # Copier prints some errors in a form of its own
@@ -154,10 +158,14 @@ class Kit:
                 f"The kit {self.source.source} wants to run code of its own on this machine.",
                 "Ask the kit's owners to remove its tasks, migrations and Jinja extensions.",
             ) from error
+        except UnsupportedVersionError as error:
+            raise ScaffoldError(
+                f"The kit {self.source.source} needs a newer Copier: {_reason(error)}.", UPGRADE
+            ) from error
         except (CopierError, ValueError, TypeError) as error:
             raise ScaffoldError(
                 f"The questions of the kit {self.source.source} cannot be read: {_reason(error)}.",
-                "Fix its copier.yml, or name another kit with `--kit`.",
+                "Fix its copier.yml, or tell the kit's owners.",
             ) from error
         return Questionnaire(self._template, destination, recorded)
 
@@ -196,7 +204,7 @@ class Kit:
         if not folder.is_dir():
             raise ScaffoldError(
                 f"The kit {self.source.source} generates nothing from these answers.",
-                "Name another kit with `--kit`, or tell the kit's owners.",
+                "Change the answers; if they are right, tell the kit's owners.",
             )
         return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
 

@@ -66,6 +66,30 @@ class KitUnusable(ScaffoldError):
     """The kit cannot be fetched, or the source is not a kit."""
 
 
+class NotAKit(KitUnusable):
+    """The address leads to something else."""
+
+
+class UncommittedKit(KitUnusable):
+    """The kit has changes that are not committed."""
+
+
+class UnknownVersion(UsageError):
+    """The kit has no such version.
+
+    Attributes:
+        advice: How to name another one, without the name of an option.
+    """
+
+    def __init__(self, source: str, version: str, tags: list[str]) -> None:
+        nearest = next((tag for tag in tags if tag.removeprefix("v") == version.removeprefix("v")), None)
+        newest = f"Name one that exists, such as {', '.join(tags[:3])}" if tags else "Name a tag or commit that exists"
+        self.advice = f"Did you mean {nearest}? {newest}" if nearest else newest
+        super().__init__(
+            f"The kit {source} has no version {version}.", f"{self.advice}, or leave --kit-version out for the newest."
+        )
+
+
 def resolve(kit: str | None = None, version: str | None = None) -> KitAddress:
     """Find the kit to use.
 
@@ -103,15 +127,17 @@ def resolve(kit: str | None = None, version: str | None = None) -> KitAddress:
     return KitAddress(address, str(path), version)
 
 
-def fetch(address: KitAddress, folder: Path) -> KitSource:
+def fetch(address: KitAddress, folder: Path, remedies: Mapping[GitFailure, str] = _REMEDIES) -> KitSource:
     """Clone a kit and check out the version that was asked for.
 
     Args:
         address: The kit.
         folder: An empty folder.
+        remedies: What to do where it cannot be read.
 
     Raises:
-        KitUnusable: It cannot be read, or has no such version, or no questions.
+        KitUnusable: It cannot be read, or has no questions.
+        UnknownVersion: It has no such version.
     """
     # A repository on this machine outlives the clone, so its objects are not copied.
     shared = ("--shared",) if Path(address.url).is_dir() else ()
@@ -119,7 +145,7 @@ def fetch(address: KitAddress, folder: Path) -> KitSource:
     try:
         network_git(*ISOLATED, *clone, cwd=folder, env=_with_remote_helper())
     except GitFailed as error:
-        raise explain(error, f"the kit {address.source}", _REMEDIES, KitUnusable) from error
+        raise explain(error, f"the kit {address.source}", remedies, KitUnusable) from error
     commit, version = address.known or _version(address, folder)
     git(*ISOLATED, "checkout", "--quiet", "--detach", commit, cwd=folder)
     return _checked_out(address.source, commit, version, folder)
@@ -134,7 +160,7 @@ def another_version(kit: KitSource, source: str, version: str, folder: Path) -> 
         folder: The folder to create.
 
     Raises:
-        KitUnusable: The kit has no such version.
+        UnknownVersion: The kit has no such version.
     """
     commit = find_commit(kit.folder, KitAddress(source, "", version))
     git(*ISOLATED, "worktree", "add", "--quiet", "--detach", str(folder), commit, cwd=kit.folder)
@@ -159,7 +185,7 @@ def embedded(version: str | None) -> KitAddress:
 def _version(address: KitAddress, folder: Path) -> tuple[str, str]:
     commit = find_commit(folder, address)
     if not git("ls-tree", "--name-only", commit, "--", *_CONFIGURATIONS, cwd=folder):
-        raise KitUnusable(
+        raise NotAKit(
             f"{address.source} is not a kit: it has no copier.yml.",
             "Name a repository with the kit's copier.yml at its top.",
         )
@@ -175,7 +201,8 @@ def find_commit(folder: Path, address: KitAddress) -> str:
     """The commit of a version in a clone of a kit; that of the newest release where the address names none.
 
     Raises:
-        KitUnusable: There is no such version.
+        UnknownVersion: There is no such version.
+        KitUnusable: The kit has no commit.
     """
     source, version = address.source, address.version
     names = [version, f"refs/remotes/origin/{version}"] if version else [_newest_release(folder) or "HEAD"]
@@ -188,11 +215,7 @@ def find_commit(folder: Path, address: KitAddress) -> str:
         raise KitUnusable(
             f"The kit {source} is an empty repository.", "Commit the kit's files there, or name another kit."
         )
-    newest = git("tag", "--list", "v*", "--sort=-v:refname", cwd=folder).splitlines()[:3]
-    known = f"Name one that exists, such as {', '.join(newest)}" if newest else "Name a tag or commit that exists"
-    raise KitUnusable(
-        f"The kit {source} has no version {version}.", f"{known}, or leave --kit-version out for the newest."
-    )
+    raise UnknownVersion(source, version, git("tag", "--list", "v*", "--sort=-v:refname", cwd=folder).splitlines())
 
 
 def _newest_release(folder: Path) -> str | None:
@@ -231,7 +254,7 @@ def _local(source: str) -> tuple[str, Path]:
     address = source if source.startswith("~") and not source.endswith(".git") else str(absolute)
     if absolute.is_dir() and not _is_top_of_repository(absolute):
         if not any((absolute / name).is_file() for name in _CONFIGURATIONS):
-            raise KitUnusable(
+            raise NotAKit(
                 f"{source} is not a kit: it has no copier.yml.", "Name the folder with the kit's copier.yml at its top."
             )
         raise KitUnusable(
@@ -262,7 +285,7 @@ def _refuse_changes(path: Path, source: str) -> None:
         return
     status = ("-c", "core.quotePath=false", "status", "--porcelain")
     if changes := git(*status, cwd=path, env={"GIT_OPTIONAL_LOCKS": "0"}):  # nothing is written to the kit
-        raise KitUnusable(
+        raise UncommittedKit(
             f"The kit {source} has uncommitted changes ({changes.splitlines()[0][3:]}), which no update could find.",
             "Commit or stash them, or name a commit with --kit-version.",
         )

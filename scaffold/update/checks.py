@@ -10,12 +10,14 @@ from pathlib import Path
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import clean_environment, git_bytes
 from scaffold.core.git_failures import GitFailed, GitFailure, explain
+from scaffold.core.paths import enter
 from scaffold.service.service import ANSWERS_FILE
 from scaffold.update.recorded import Recorded
-from scaffold.update.repository import Entries, Repository
+from scaffold.update.repository import AGAIN, Entries, Repository
 
 _NEEDED = (2, 38)
-_AGAIN = "then run the same command again."
+# The path in Git's message, which is the top of the repository; the second form is that of older versions.
+_OWNED = re.compile(r"(?:repository at |unsafe repository \()'(.+?)'")
 _UNMERGED = (b"DD", b"AU", b"UD", b"UA", b"DU", b"AA", b"UU")
 # The file that Git has while an operation is unfinished, and how that is finished or given up.
 _UNFINISHED = {
@@ -41,12 +43,13 @@ def find_repository(recorded: Recorded) -> Repository:
         lines = _ask(root, "rev-parse", "--path-format=absolute", *where)
     except GitFailed as error:
         if error.kind is GitFailure.DUBIOUS_OWNERSHIP:
-            trust = f"If you trust it, run `git config --global --add safe.directory {shlex.quote(str(root))}`."
-            raise explain(error, f"The repository {root}", {error.kind: trust}) from error
+            owned = _OWNED.search(error.reason)
+            top = owned[1] if owned else str(root)
+            trust = f"If you trust it, run `git config --global --add safe.directory {shlex.quote(top)}`, {AGAIN}"
+            raise explain(error, f"The repository {top}", {error.kind: trust}) from error
         raise ScaffoldError(
             f"{root} is in no Git work tree, and an update merges what Git has.",
-            f"Run `cd {shlex.quote(str(root))} && git init -b main && git add -A && git commit -m 'First commit'`, "
-            f"{_AGAIN}",
+            f"Run `{_inside(root)}git init -b main && git add --all . && git commit -m 'First commit'`, {AGAIN}",
         ) from error
     top, git_dir, objects, *states = map(Path, lines)
     prefix = os.fsencode(root.resolve().relative_to(top.resolve()).as_posix())
@@ -56,13 +59,13 @@ def find_repository(recorded: Recorded) -> Repository:
     except GitFailed as error:
         raise ScaffoldError(
             f"The repository {top} has no commit yet.",
-            f"Commit the service (`git add -A && git commit -m 'First commit'`), {_AGAIN}",
+            f"Commit the service (`{_inside(root)}git add --all . && git commit -m 'First commit'`), {AGAIN}",
         ) from error
     for (operation, command), state in zip(_UNFINISHED.values(), states, strict=True):
         if state.exists():
             raise ScaffoldError(
                 f"A {operation} is not finished in {top}.",
-                f"Finish it (`git {command} --continue`) or give it up (`git {command} --abort`), {_AGAIN}",
+                f"Finish it (`git {command} --continue`) or give it up (`git {command} --abort`), {AGAIN}",
             )
     check_clean(repository)
     return repository
@@ -78,7 +81,7 @@ def check_clean(repository: Repository) -> None:
     if (lock := repository.git_dir / "index.lock").exists():
         raise ScaffoldError(
             f"Another Git command works in {repository.top}, or was killed there: {lock} exists.",
-            f"Wait for it, or delete that file if none is running, {_AGAIN}",
+            f"Wait for it, or delete that file if none is running, {AGAIN}",
         )
     status = repository.as_user("status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal", "--", scope)
     if status:
@@ -86,27 +89,35 @@ def check_clean(repository: Repository) -> None:
         if unmerged := [entry[3:] for entry in entries if entry[:2] in _UNMERGED]:
             raise ScaffoldError(
                 f"There are unresolved conflicts: {_several(unmerged)}.",
-                f"Edit the conflicting lines, commit, {_AGAIN}",
+                f"Edit the conflicting lines, commit, {AGAIN}",
             )
+        inside = _inside(repository.path(repository.prefix))
+        updated = b" M " + repository.prefix + ANSWERS_FILE.encode() in entries  # which an update writes last
+        missing = [] if updated else [entry[3:] for entry in entries if entry[:2] == b" D"]
+        restore = ""
+        if missing:
+            lost = f"If {_several(missing)} was not deleted by you, but lost when an update was killed"
+            restore = f"{lost}, run `{inside}git restore .` first. "
         raise ScaffoldError(
             f"There are uncommitted changes: {_several([entry[3:] for entry in entries])}.",
-            f"Commit them (`git add -A && git commit`) or put them aside (`git stash -u`), {_AGAIN}",
+            f"{restore}Commit them (`{inside}git add --all . && git commit`) or put them aside "
+            f"(`git stash -u`), {AGAIN}",
         )
     flagged = [line for line in repository.as_user("ls-files", "-v", "-z").split(b"\0") if line and line[:1] != b"H"]
     if repository.setting("core.sparseCheckout") == "true":
         raise ScaffoldError(
             "This is a sparse checkout, in which an update could not write every file.",
-            f"Run `git sparse-checkout disable`, {_AGAIN}",
+            f"Run `git sparse-checkout disable`, {AGAIN}",
         )
     if skipped := [line[2:] for line in flagged if line[:1] in b"Ss"]:
         raise ScaffoldError(
             f"Git is told to skip {shown(skipped[0])} in the work tree, so that an update could overwrite it.",
-            f"Run `git update-index --no-skip-worktree {shlex.quote(shown(skipped[0]))}`, {_AGAIN}",
+            f"Run `git update-index --no-skip-worktree {shlex.quote(shown(skipped[0]))}`, {AGAIN}",
         )
     if unchecked := [line[2:] for line in flagged if line[:1].islower()]:
         raise ScaffoldError(
             f"Git is told to assume that {shown(unchecked[0])} is unchanged, so that an update could overwrite it.",
-            f"Run `git update-index --no-assume-unchanged {shlex.quote(shown(unchecked[0]))}`, {_AGAIN}",
+            f"Run `git update-index --no-assume-unchanged {shlex.quote(shown(unchecked[0]))}`, {AGAIN}",
         )
 
 
@@ -119,7 +130,7 @@ def check_recorded(repository: Repository, head: Entries) -> None:
     if repository.prefix + ANSWERS_FILE.encode() not in head:
         raise ScaffoldError(
             f"{ANSWERS_FILE} is not committed, so that Git could not merge what it says.",
-            f"Commit it (`git add --force {ANSWERS_FILE} && git commit`), {_AGAIN}",
+            f"Commit it (`git add --force {ANSWERS_FILE} && git commit`), {AGAIN}",
         )
 
 
@@ -143,19 +154,31 @@ def check_room(repository: Repository, created: list[bytes], deleted: set[bytes]
             occupied.append(blocking[0])
         elif os.path.lexists(repository.path(name)) and not _is_replaced_folder(repository.path(name), name, deleted):
             occupied.append(name)
+    if occupied and repository.path(occupied[0]).is_dir() and not repository.path(occupied[0]).is_symlink():
+        raise ScaffoldError(
+            f"The update creates the file {shown(occupied[0])}, and there is a folder of that name.",
+            f"Move or delete that folder, {AGAIN}",
+        )
     if occupied:
         raise ScaffoldError(
             f"The update would overwrite {_several(occupied)}, which Git does not track.",
-            f"Move or delete that, or commit it (`git add --force`), {_AGAIN}",
+            f"Move or delete that, or commit it (`git add --force`), {AGAIN}",
         )
 
 
 def _is_replaced_folder(path: Path, name: bytes, deleted: set[bytes]) -> bool:
-    """Whether a folder is in the way in which every file is deleted by the update."""
+    """Whether a folder is in the way that the update deletes, since it has nothing but files that are deleted."""
     if path.is_symlink() or not path.is_dir():
         return False
-    files = [os.fsencode(found.relative_to(path).as_posix()) for found in path.rglob("*") if not found.is_dir()]
-    return all(name + b"/" + file in deleted for file in files)
+    gone = {*deleted, *(file[: at.start()] for file in deleted for at in re.finditer(b"/", file))}
+    below = [name + b"/" + os.fsencode(found.relative_to(path).as_posix()) for found in path.rglob("*")]
+    return name in gone and all(entry in gone for entry in below)
+
+
+def _inside(folder: Path) -> str:
+    """What has to come before a command that is for a folder; nothing in that folder."""
+    command = enter(folder)
+    return "" if command == "cd ." else f"{command} && "
 
 
 def _several(names: list[bytes]) -> str:
@@ -173,7 +196,7 @@ def _check_git(root: Path) -> None:
     if found and (int(found[1]), int(found[2])) < _NEEDED:
         raise ScaffoldError(
             f"Git {found[0]} cannot merge trees, which an update needs: that came with Git 2.38.",
-            f"Upgrade Git to 2.38 or later, {_AGAIN}",
+            f"Upgrade Git to 2.38 or later, {AGAIN}",
         )
 
 

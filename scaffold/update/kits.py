@@ -12,12 +12,23 @@ from typing import TYPE_CHECKING
 
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import git
-from scaffold.core.git_failures import GitFailed
+from scaffold.core.git_failures import GitFailed, GitFailure
 from scaffold.core.temporary import temporary_folder
 from scaffold.kit.embedded import SOURCE
-from scaffold.kit.rendering import Kit, one_thread
-from scaffold.kit.source import KitAddress, KitSource, KitUnusable, another_version, embedded, fetch, resolve
-from scaffold.kit.urls import only_here
+from scaffold.kit.rendering import UPGRADE, Kit, one_thread
+from scaffold.kit.source import (
+    KitAddress,
+    KitSource,
+    KitUnusable,
+    NotAKit,
+    UncommittedKit,
+    UnknownVersion,
+    another_version,
+    embedded,
+    fetch,
+    resolve,
+)
+from scaffold.kit.urls import has_credentials, only_here
 from scaffold.service.service import ANSWERS_FILE
 from scaffold.update.recorded import Recorded
 
@@ -25,10 +36,11 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
 CURRENT = "current"
-_UPGRADE = "Upgrade gitops-scaffold (`pipx upgrade gitops-scaffold`), then run the same command again."
-_OPTIONS = {
-    "--kit-version": "--to",
-    "or leave --kit out to use the embedded kit": f"or `_src_path` in {ANSWERS_FILE}",
+_ADDRESS = f"`_src_path` in {ANSWERS_FILE}"
+_UNREADABLE = {
+    GitFailure.NETWORK: f"Check the connection and {_ADDRESS}, then run the same command again.",
+    GitFailure.DENIED: "Sign in with an account that may read it, then run the same command again.",
+    GitFailure.OTHER: f"Check {_ADDRESS}, for example with `git ls-remote`.",
 }
 # `git describe`: the tag, the number of commits since, the commit.
 _DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<count>\d+)-g[0-9a-f]+")
@@ -55,10 +67,11 @@ def open_versions(recorded: Recorded, to: str | None = None) -> Iterator[Version
         to: A tag or commit, or `current` for the recorded one; None for the newest.
 
     Raises:
-        KitUnusable: The kit is not reachable from this machine, or lacks one of the versions.
+        KitUnusable: The kit is not reachable from this machine, or lacks the recorded version.
+        UsageError: The kit lacks the version to update to.
         ScaffoldError: The version to update to is older than the recorded one.
     """
-    with _own_options():
+    with _own_remedies():
         address = _address(recorded, to)
     with (
         temporary_folder("scaffold-kit-") as temporary,
@@ -85,6 +98,11 @@ def _address(recorded: Recorded, to: str | None) -> KitAddress:
     if _is_embedded(recorded.source):
         return embedded(version)
     source = recorded.source
+    if has_credentials(source):
+        raise UsageError(
+            f"The kit's address in {ANSWERS_FILE} has credentials, which Git shows to all who may read the service.",
+            f"Delete them from {_ADDRESS}, revoke them, commit, and let Git sign in: with a helper, or over SSH.",
+        )
     if only_here(source):
         path = recorded.root / Path(source).expanduser()
         if not path.exists():
@@ -98,15 +116,18 @@ def _address(recorded: Recorded, to: str | None) -> KitAddress:
 
 
 @contextmanager
-def _own_options() -> Iterator[None]:
-    """Let remedies name the options of this command, and not those of `scaffold new`."""
+def _own_remedies() -> Iterator[None]:
+    """Let remedies name the options of this command, and the recorded address."""
     try:
         yield
-    except ScaffoldError as error:
-        remedy = error.remedy
-        for theirs, ours in _OPTIONS.items():
-            remedy = remedy.replace(theirs, ours)
-        raise error.with_remedy(remedy) from error
+    except UnknownVersion as error:
+        raise error.with_remedy(f"{error.advice}, or leave --to out for the newest.") from error
+    except UncommittedKit as error:
+        raise error.with_remedy("Commit or stash them there, or name a commit with --to.") from error
+    except NotAKit as error:
+        raise error.with_remedy(
+            f"Set {_ADDRESS} to the kit's repository, commit, and run the same command again."
+        ) from error
 
 
 def _is_embedded(source: str) -> bool:
@@ -119,21 +140,21 @@ def _is_embedded(source: str) -> bool:
 def _fetch(recorded: Recorded, address: KitAddress, temporary: Path) -> tuple[KitSource, KitSource]:
     clone = temporary / "new"
     clone.mkdir()
-    with _own_options():
-        new = fetch(address, clone)
+    with _own_remedies():
+        new = fetch(address, clone, _UNREADABLE)
     if new.version == recorded.version and new.source == recorded.source:
         return new, new
     try:
         old = another_version(new, recorded.source, recorded.version, temporary / "old")
-    except KitUnusable as error:
+    except UnknownVersion as error:
         lacks = f"The kit {address.source} has no version {recorded.version}, from which {recorded.name} was generated."
         push = f"Push that tag or commit to {address.source}, then run the same command again."
-        raise KitUnusable(lacks, _UPGRADE if address.source == SOURCE else push) from error
+        raise KitUnusable(lacks, UPGRADE if address.source == SOURCE else push) from error
     if _is_older(new, old):
         unasked = address.source == SOURCE and address.known
         raise ScaffoldError(
             f"{recorded.name} has version {old.version} of the kit, which is newer than {new.version}.",
-            _UPGRADE
+            UPGRADE
             if unasked
             else "Name a newer version with --to. To go back to an older one, revert the commit of the update.",
         )

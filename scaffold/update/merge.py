@@ -56,19 +56,28 @@ def merge(objects: Objects, trees: Trees, *, follow_kit_renames: bool) -> Merged
     Raises:
         ScaffoldError: One side has a folder where the other has a file.
     """
-    kept = set() if follow_kit_renames else _kept_for_now(trees)
-    new = {**trees.new, **{name: trees.old[name] for name in kept}}
+    moved_by_kit = renames(objects, trees.old, trees.new) if follow_kit_renames else {}
+    moved_here = renames(objects, trees.old, trees.head)
+    deleted_by_kit = _deleted(trees.old, trees.new) - moved_by_kit.keys()
+    deleted_here = _deleted(trees.old, trees.head) - moved_here.keys()
     base = objects.commit(objects.tree(trees.old))
-    ours = objects.commit(objects.tree(trees.head), base)
-    theirs = objects.commit(objects.tree(new), base)
+    ours = objects.commit(objects.tree(_with(trees.head, trees.old, deleted_here)), base)
+    theirs = objects.commit(objects.tree(_with(trees.new, trees.old, deleted_by_kit)), base)
     output = objects.run("merge-tree", "--write-tree", "--no-messages", "-z", ours, theirs, accepted=(0, 1))
     tree, _, listing = output.partition(b"\0")
     entries, unmerged = objects.entries(tree.decode()), _parse(listing)
-    not_carried_over = _keep_deleted(entries, unmerged, trees)
+    not_carried_over = _keep_deleted(entries, unmerged, trees, deleted_here)
     _undo_moves(entries, unmerged, trees, (ours.encode(), theirs.encode()))
-    _delete(entries, unmerged, trees, kept)
+    _delete(entries, unmerged, trees, {name: moved_here.get(name, name) for name in deleted_by_kit})
     lines = _relabel(objects, entries, unmerged, ours.encode(), theirs.encode())
     return Merged(entries, unmerged, lines, tuple(not_carried_over))
+
+
+def renames(objects: Objects, old: Entries, new: Entries) -> dict[bytes, bytes]:
+    """The new paths of renamed files, by their former ones."""
+    compare = ("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-status")
+    fields = objects.run(*compare, objects.tree(old), objects.tree(new)).split(b"\0")[:-1]
+    return dict(zip(fields[1::3], fields[2::3], strict=True))
 
 
 def with_file(merged: Merged, name: bytes, entry: Entry) -> Merged:
@@ -78,11 +87,19 @@ def with_file(merged: Merged, name: bytes, entry: Entry) -> Merged:
     return replace(merged, entries={**merged.entries, name: entry}, unmerged=unmerged, lines=lines)
 
 
-def _kept_for_now(trees: Trees) -> set[bytes]:
-    """Files that the kit deletes, and that are deleted after the merge only."""
-    folders = {name[:end] for name in trees.new for end in _slashes(name)}
-    gone = trees.old.keys() - trees.new.keys()
-    return {name for name in gone if name not in folders and not any(name[:end] in trees.new for end in _slashes(name))}
+def _deleted(old: Entries, new: Entries) -> set[bytes]:
+    """Files without a successor, except those in place of which there is a folder, or in place of whose folder a file.
+
+    They are in both trees while Git merges. A merge does not look for the new path of a file that the other side left
+    alone, so that it could take a deleted file for the former path of another one, and put the changes there.
+    """
+    folders = {name[:end] for name in new for end in _slashes(name)}
+    gone = old.keys() - new.keys() - folders
+    return {name for name in gone if not any(name[:end] in new for end in _slashes(name))}
+
+
+def _with(entries: Entries, others: Entries, names: set[bytes]) -> Entries:
+    return {**entries, **{name: others[name] for name in names}}
 
 
 def _slashes(name: bytes) -> list[int]:
@@ -119,27 +136,32 @@ def _undo_moves(entries: Entries, unmerged: _Stages, trees: Trees, commits: tupl
                 del unmerged[name]  # What was in the folder of that name stays deleted.
 
 
-def _keep_deleted(entries: Entries, unmerged: _Stages, trees: Trees) -> list[bytes]:
+def _keep_deleted(entries: Entries, unmerged: _Stages, trees: Trees, gone: set[bytes]) -> list[bytes]:
     """Keep files deleted that the owners deleted, although the kit changed them; return these."""
-    dropped = [name for name, stages in unmerged.items() if 2 not in stages and 3 in stages]
-    kept = []
-    for name in dropped:
-        if name in trees.old and name not in trees.head:
+    for name in gone:
+        entries.pop(name, None)
+    kept = [name for name in gone if name in trees.new and trees.new[name] != trees.old[name]]
+    for name in [name for name, stages in unmerged.items() if stages.keys() == {1, 3} and name not in trees.head]:
+        # Without a base of that path, the kit renamed a file that the owners deleted: the new one is simply created.
+        if name in trees.old:
             kept.append(name)
             entries.pop(name, None)
-            del unmerged[name]
-        elif name not in trees.old and name not in trees.head:
-            del unmerged[name]  # The kit renamed a file that the owners deleted: the new one is simply created.
-    return kept
+        del unmerged[name]
+    return sorted(kept)
 
 
-def _delete(entries: Entries, unmerged: _Stages, trees: Trees, gone: set[bytes]) -> None:
-    """Delete the files that the kit deletes; those with changes of the owners become conflicts."""
-    for name in gone & entries.keys() & trees.head.keys():
-        if trees.head[name] == trees.old[name]:
-            del entries[name]
-        else:
-            unmerged[name] = {1: trees.old[name], 2: trees.head[name]}
+def _delete(entries: Entries, unmerged: _Stages, trees: Trees, gone: dict[bytes, bytes]) -> None:
+    """Delete the files that the kit deletes; those that the owners changed or renamed become conflicts.
+
+    Args:
+        gone: The path of each file in the service, by its path in the kit.
+    """
+    for name, here in gone.items():
+        if here in entries and here in trees.head and (here == name or here not in trees.new):
+            if trees.head.get(name) == trees.old[name]:
+                del entries[name]
+            else:
+                unmerged[here] = {1: trees.old[name], 2: trees.head[here]}
 
 
 def _relabel(

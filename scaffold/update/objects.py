@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
-from scaffold.update.repository import Entries, Entry, Repository
+from scaffold.core.errors import ScaffoldError
+from scaffold.core.git_failures import GitFailed
+from scaffold.update.repository import AGAIN, Entries, Entry, Repository
 
 _ATTRIBUTES = b".gitattributes"
+# Rendered files are UTF-8, as those are that Git has committed with this attribute.
+_ENCODING = re.compile(rb"(?<=[ \t])working-tree-encoding=\S+")
+_FILTER_FAILED = re.compile(r"(?:(?P<path>[^;]+): )?(?:clean|smudge) filter '?(?P<filter>[^' ]+)'? failed")
 _PERSON = {
     f"GIT_{role}_{field}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -34,7 +40,17 @@ class Objects:
         self, *arguments: str, stdin: bytes = b"", cwd: Path | None = None, accepted: tuple[int, ...] = (0,)
     ) -> bytes:
         """Run Git with these objects and this index. Takes the arguments of `Repository.run`."""
-        return self._repository.run(*arguments, env=self._env, stdin=stdin, cwd=cwd, accepted=accepted)
+        try:
+            return self._repository.run(*arguments, env=self._env, stdin=stdin, cwd=cwd, accepted=accepted)
+        except GitFailed as error:
+            if failed := _FILTER_FAILED.search(error.reason):
+                name = failed["filter"]
+                raise ScaffoldError(
+                    f"The filter {name} failed, which .gitattributes names"
+                    f"{' for ' + failed['path'].strip() if failed['path'] else ''}.",
+                    f"Repair its commands, which `git config --get-regexp 'filter.{name}.*'` shows, {AGAIN}",
+                ) from error
+            raise
 
     def run_as_user(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """Run Git in the work tree with these objects, this index and the user's configuration."""
@@ -111,7 +127,7 @@ class Objects:
             if last == _ATTRIBUTES and mode.startswith(b"100") and (name.startswith(prefix) or around):
                 path = work_tree / os.fsdecode(name)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(self.read(oid))
+                path.write_bytes(_ENCODING.sub(b"", self.read(oid)))
                 if name.startswith(prefix):
                     replaced.setdefault(name, None)
         return replaced

@@ -7,13 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.core.errors import ScaffoldError
+from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.kit.answers import merge
 from scaffold.kit.questionnaire import Answers
+from scaffold.kit.refusal import AnswerRefused
 from scaffold.service.service import ANSWERS_FILE
 from scaffold.update.kits import Versions
 from scaffold.update.recorded import Recorded
 from scaffold.update.repository import Repository
+
+# The answers that AWS resources are found by.
+_IDENTITY = ("app_name", "aws_region", "aws_account_id")
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,15 @@ def render(
 
     Raises:
         AnswerRefused: A new answer is invalid.
-        UsageError: The kit has no such question, or does not ask it with these answers.
+        UsageError: The kit has no such question, does not ask it with these answers, or would generate another service.
         ScaffoldError: The kit cannot be rendered with the answers.
     """
     questionnaire = versions.new.questionnaire(recorded.root, recorded.answers)
-    answers = questionnaire.evaluate(merge(questionnaire, data, None))
+    try:
+        answers = questionnaire.evaluate(merge(questionnaire, data, None))
+    except AnswerRefused as refused:
+        raise refused.with_remedy(f"Give another one with `--data {refused.question}=…`.") from refused
+    _check_identity(recorded, answers)
     new = folder / "new" / repository.top.name
     versions.new.render(answers, _place(new, repository))
     old = folder / "old" / repository.top.name
@@ -64,7 +72,20 @@ def render(
         ) from error
     kept = {name: value for name, value in answers.recorded.items() if name in recorded.answers}
     same = all(recorded.answers[name] == value for name, value in kept.items())
-    return Renderings(old, new, answers, dict(answers.draft.dropped), answers.draft.skips_if_exists(), same)
+    dropped = {name: reason for name, reason in answers.draft.dropped.items() if name not in data}
+    return Renderings(old, new, answers, dropped, answers.draft.skips_if_exists(), same)
+
+
+def _check_identity(recorded: Recorded, answers: Answers) -> None:
+    for name in _IDENTITY:
+        old, new = recorded.answers.get(name), answers.recorded.get(name)
+        if old and new and str(old) != str(new):
+            raise UsageError(
+                f"The update would make {recorded.name} another service: {name} would be {new} instead of {old}, and "
+                "what is deployed would remain.",
+                f"Leave {name} as it is. Generate another service with `scaffold new`; `scaffold destroy` deletes what "
+                "this one has deployed.",
+            )
 
 
 def _place(top: Path, repository: Repository) -> Path:

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaffold.update.checks import shown
-from scaffold.update.merge import Merged
+from scaffold.update.merge import Merged, renames
 from scaffold.update.objects import Objects
 from scaffold.update.repository import Entries
 
+DELETED_BY_KIT = "deleted by the kit, changed here"
+RENAMED = "renamed on both sides"
 _CAUSES = {
     frozenset({1, 2, 3}): "changed on both sides",
     frozenset({2, 3}): "added on both sides",
-    frozenset({1, 2}): "deleted by the kit, changed here",
+    frozenset({1, 2}): DELETED_BY_KIT,
 }
-_RENAMED = "renamed on both sides"
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,16 @@ class AnswerChange:
     new: Any
 
 
-def file_changes(objects: Objects, head: Entries, merged: Merged, prefix: bytes, *, renames: bool) -> list[FileChange]:
+def file_changes(objects: Objects, head: Entries, merged: Merged, prefix: bytes, *, follows: bool) -> list[FileChange]:
     """What happens to the files, in the order of their paths.
 
     Args:
         prefix: The service's path in its repository.
-        renames: Whether a deleted file and a similar new one are one file.
+        follows: Whether a deleted file and a similar new one are one file.
     """
     entries = merged.entries
     created, deleted = entries.keys() - head.keys(), head.keys() - entries.keys()
-    moved = _moved(objects, head, entries) if renames and created and deleted else {}
+    moved = {new: old for old, new in renames(objects, head, entries).items()} if follows else {}
     found: dict[bytes, FileChange] = {}
     for name in created:
         old = moved.get(name)
@@ -70,7 +71,7 @@ def file_changes(objects: Objects, head: Entries, merged: Merged, prefix: bytes,
         if entries[name] != head[name]:
             found[name] = FileChange(_relative(name, prefix), "update")
     for name, stages in merged.unmerged.items():
-        cause = _CAUSES.get(frozenset(stages), _RENAMED)
+        cause = _CAUSES.get(frozenset(stages), RENAMED)
         lines = merged.lines.get(name, ())
         found[name] = FileChange(_relative(name, prefix), "conflict", cause=cause, lines=lines)
     return [found[name] for name in sorted(found)]
@@ -86,13 +87,6 @@ def answer_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Answe
 def _plain(value: Any) -> Any:
     """The value as JSON has it; YAML has dates too."""
     return json.loads(json.dumps(value, default=str))
-
-
-def _moved(objects: Objects, head: Entries, entries: Entries) -> dict[bytes, bytes]:
-    """The former paths of renamed files, by their new ones."""
-    compare = ("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-status")
-    fields = objects.run(*compare, objects.tree(head), objects.tree(entries)).split(b"\0")[:-1]
-    return dict(zip(fields[2::3], fields[1::3], strict=True))
 
 
 def _relative(name: bytes, prefix: bytes) -> str:

@@ -35,6 +35,8 @@ _FIXED = (
     *("-c", "diff.renameLimit=32767"),
     *("-c", "diff.algorithm=histogram"),
 )
+# The end of remedies.
+AGAIN = "then run the same command again."
 
 
 @dataclass(frozen=True)

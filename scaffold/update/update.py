@@ -34,6 +34,7 @@ class Preparation:
         head: The files of the last commit.
         merged: Their merge with the kit's changes.
         follows: Whether changes follow files that the kit renamed.
+        lost_lines: Lines of the owners in the answers file that the kit's replace.
     """
 
     repository: Repository
@@ -41,6 +42,7 @@ class Preparation:
     head: Entries
     merged: Merged
     follows: bool
+    lost_lines: list[str]
 
     def work_tree(self, folder: Path) -> WorkTree:
         """The work tree that it changes.
@@ -52,7 +54,7 @@ class Preparation:
 
     def files(self) -> list[FileChange]:
         """What happens to each file that changes."""
-        return file_changes(self.objects, self.head, self.merged, self.repository.prefix, renames=self.follows)
+        return file_changes(self.objects, self.head, self.merged, self.repository.prefix, follows=self.follows)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class Update:
         answers: The answers that change.
         dropped: Recorded answers that the kit does not accept any more, with the reason.
         files: What happens to each file.
-        not_carried_over: Files that the kit changed and the owners have deleted or renamed beyond recognition.
+        not_carried_over: Files that the kit changed and the owners have deleted, renamed or never committed.
+        ignored: New files that the owners' ignores match.
+        lost_lines: Lines of the owners in the answers file that the kit's replace.
         follow_up: What has to follow.
         work_tree: The files to write.
     """
@@ -80,6 +84,8 @@ class Update:
     dropped: dict[str, str]
     files: list[FileChange]
     not_carried_over: list[str]
+    ignored: list[str]
+    lost_lines: list[str]
     follow_up: FollowUp
     work_tree: WorkTree
 
@@ -133,9 +139,17 @@ def merge_renderings(
     trees = _without_skipped(trees, repository.prefix, skips)
     merged = merge(objects, trees, follow_kit_renames=follows)
     answers = repository.prefix + ANSWERS_FILE.encode()
+    lost_lines = []
     if answers in trees.new and not _says_the_same(objects, merged, answers, trees.new[answers]):
+        generated = _lines(objects, trees.new[answers]) | _lines(objects, trees.old.get(answers, trees.new[answers]))
+        lost_lines = [line for line in _lines(objects, head[answers]) if line not in generated]
         merged = with_file(merged, answers, trees.new[answers])
-    return Preparation(repository, objects, head, merged, follows)
+    return Preparation(repository, objects, head, merged, follows, lost_lines)
+
+
+def _lines(objects: Objects, entry: Entry) -> dict[str, None]:
+    """The lines that are not empty, in their order."""
+    return dict.fromkeys(line for line in shown(objects.read(entry[1])).splitlines() if line.strip())
 
 
 def _without_skipped(trees: Trees, prefix: bytes, skips: Callable[[Path], bool]) -> Trees:
@@ -179,6 +193,8 @@ def _update(
         dropped=renderings.dropped,
         files=files,
         not_carried_over=[shown(name.removeprefix(prefix)) for name in prepared.merged.not_carried_over],
+        ignored=[shown(name.removeprefix(prefix)) for name in work_tree.ignored()],
+        lost_lines=prepared.lost_lines,
         follow_up=follow_up(recorded.answers, answers, [file.path for file in files]),
         work_tree=work_tree,
     )

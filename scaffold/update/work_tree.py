@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from contextlib import suppress
@@ -9,12 +10,14 @@ from pathlib import Path
 
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.signals import deferred_signals
+from scaffold.service.service import ANSWERS_FILE
 from scaffold.update.checks import check_clean, check_room
 from scaffold.update.merge import Merged
 from scaffold.update.objects import Objects
 from scaffold.update.repository import Entries, Repository
 
 _REGULAR = b"100"
+_SUBMODULE = b"160000"
 
 
 class WorkTree:
@@ -44,6 +47,15 @@ class WorkTree:
         """Whether there is anything to write."""
         return bool(self._deleted or self._changed or self._merged.unmerged)
 
+    def ignored(self) -> list[bytes]:
+        """New files that the user's ignores match, so that `git add --all` leaves them out."""
+        created = sorted(self._changed.keys() - self._head.keys() - self._merged.unmerged.keys())
+        # Git knows no literal paths here; one that begins with a colon is one with the prefix only.
+        names = b"".join(b"./" + name + b"\0" for name in created)
+        ask = ("check-ignore", "-z", "--stdin")
+        found = self._repository.as_user(*ask, stdin=names, env={"GIT_LITERAL_PATHSPECS": "0"}, accepted=(0, 1))
+        return [name.removeprefix(b"./") for name in found.split(b"\0") if name]
+
     def check(self) -> None:
         """Refuse to overwrite what Git does not track.
 
@@ -60,9 +72,8 @@ class WorkTree:
         """
         self._stage()
         index = self._index_lines()
-        self._objects.give(
-            {stages[side][1] for stages in self._merged.unmerged.values() for side in stages if side != 2}
-        )
+        sides = [entry for stages in self._merged.unmerged.values() for entry in stages.values()]
+        self._objects.give({oid for mode, oid in sides if mode != _SUBMODULE})
         check_clean(self._repository)
         self.check()
         undo: list[tuple[Path, Path | None]] = []
@@ -115,21 +126,29 @@ class WorkTree:
 
     def _replace(self, undo: list[tuple[Path, Path | None]]) -> None:
         """Move the old files away and the new ones in, and note what can be undone."""
-        for name in sorted(self._deleted | (self._changed.keys() & self._head.keys())):
-            path, before = self._repository.path(name), self._before / os.fsdecode(name)
-            before.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(path, before)
-            undo.append((path, before))
+        for name in sorted(self._deleted):
+            self._move_away(name, undo)
         for name in sorted(self._deleted, reverse=True):
             self._remove_empty(self._repository.path(name).parent)
-        for name in sorted(self._changed):
+        # The answers file is last: where it is not changed, an update was not completed.
+        for name in sorted(self._changed, key=lambda name: (name.endswith(ANSWERS_FILE.encode()), name)):
             path = self._repository.path(name)
+            if name in self._head:
+                self._move_away(name, undo)
             for parent in reversed([folder for folder in path.parents if not folder.exists()]):
                 undo.append((parent, None))
                 parent.mkdir()
             if name not in self._head:
                 undo.append((path, None))  # Noted first: a copy to another file system may fail half-way.
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             shutil.move(self._staged / "raw" / os.fsdecode(name), path)
+
+    def _move_away(self, name: bytes, undo: list[tuple[Path, Path | None]]) -> None:
+        path, before = self._repository.path(name), self._before / os.fsdecode(name)
+        before.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, before)
+        undo.append((path, before))
 
     def _remove_empty(self, folder: Path) -> None:
         """Remove a folder that Git no longer needs, and those around it."""

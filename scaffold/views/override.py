@@ -7,14 +7,12 @@ from scaffold.console.console import one_line
 from scaffold.deployment.override import BlockedRelease, OverrideResult
 from scaffold.views.place import place
 
-_WHEN = {"BEFORE_ENTRY": "before", "ON_SUCCESS": "after"}
-
 
 def condition_line(condition: ConditionState) -> str:
     """A condition with its status and, where it is not met, the reason."""
     rules = f" ({', '.join(condition.rules)})" if condition.rules else ""
     why = f": {one_line(condition.summary)}" if condition.summary else ""
-    return f"condition {_WHEN[condition.kind]} the stage{rules}: {condition.status}{why}"
+    return f"condition {condition.when} the stage{rules}: {condition.status}{why}"
 
 
 def describe(release: BlockedRelease) -> list[str]:
@@ -28,13 +26,13 @@ def describe(release: BlockedRelease) -> list[str]:
 def text(result: OverrideResult) -> str:
     """The result in several lines."""
     release, where = result.release, place(result.local, result.account, result.region)
-    recorded = "a comment on the commit" if release.commit else "nothing, since CodePipeline names no commit"
-    told = "" if result.told else "; the notification topic has no message, since you may not publish to it"
-    when = _WHEN[release.condition.kind]
+    recorded = "a comment on the commit" if release.commit else "a message of the notification topic"
+    when = release.condition.when
+    told = f"; the notification topic has no message: {result.not_told}" if result.not_told else ""
     return "\n".join(
         [
             f"The condition {when} the stage {release.stage} of {result.service} is overridden in {where}.",
-            f"The reason is recorded in {recorded}{told}.",
+            f"The reason is recorded in {recorded}{told.rstrip('.')}.",
             "Next:",
             "  scaffold status  shows the stages of the pipeline",
         ]

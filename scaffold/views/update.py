@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+
 from scaffold.commands.update import UpdateResult
 from scaffold.console.console import visible
 from scaffold.console.titles import count
 from scaffold.core.paths import enter
-from scaffold.update.report import FileChange
+from scaffold.update.report import DELETED_BY_KIT, RENAMED, FileChange
 
 # The explanation of a longer command follows it directly instead of in its own column.
 _COMMAND_WIDTH = 30
@@ -72,15 +74,29 @@ def _file(file: FileChange) -> str:
 def _conflicts(result: UpdateResult) -> list[str]:
     lines = []
     for file in result.conflicts:
-        places = [f"{file.path}:{line}" for line in file.lines] or [file.path]
-        lines += [f"  {place}  {file.cause}" for place in places]
+        lines += [f"  {file.path}:{line}  {file.cause}" for line in file.lines]
+        if not file.lines:
+            lines.append(f"  {file.path}  {file.cause}{_without_markers(file)}")
     return ["Conflicts", *lines] if lines else []
+
+
+def _without_markers(file: FileChange) -> str:
+    """How to take the kit's side of a conflict that an editor does not show."""
+    path = shlex.quote(file.path)
+    if file.cause == DELETED_BY_KIT:
+        return f": `git rm {path}` deletes it, `git add {path}` keeps it"
+    if file.cause == RENAMED:
+        return ": keep one of its new paths, and delete the other with `git rm`"
+    return f": `git checkout --theirs {path}` takes the kit's"
 
 
 def _not_carried_over(result: UpdateResult) -> list[str]:
     if not result.not_carried_over:
         return []
-    said = "The kit changes these files, which this service has deleted or renamed; the change is not carried over:"
+    said = (
+        "The kit changes these files, which this service has deleted, renamed or never committed; the change is not "
+        "carried over:"
+    )
     return [said, *(f"  {path}" for path in result.not_carried_over)]
 
 
@@ -98,7 +114,8 @@ def _next_steps(result: UpdateResult) -> list[str]:
         steps.append(("git diff", "shows the conflicts; resolve them in the files"))
     else:
         steps.append(("git diff", "shows what has changed"))
-    steps.append(("git add --all && git commit", "commits the update"))
+    steps += [(f"git add --force {shlex.quote(path)}", "adds a file that is ignored here") for path in result.ignored]
+    steps.append(("git add --all . && git commit", "commits the update"))
     if result.follow_up.deploy:
         new = ", ".join(result.follow_up.new_environments)
         effect = f"prepares {new}, then pushes" if new else "updates what the pipeline may not, then pushes"

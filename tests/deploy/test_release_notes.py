@@ -79,9 +79,11 @@ def test_a_release_is_shown_as_it_was_recorded(service: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "v1.0", "../production", f"{NAME}/../x", "20260131-0915-"])
-def test_what_names_no_release_is_refused(service: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="is not the name of a release"):
-        show(service, name)
+def test_what_names_no_release_is_refused(service: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scaffold.commands.releases.signed_in", None)  # it is refused before
+    with pytest.raises(UsageError, match="is not the name of a release") as refused:
+        show_notes(ReleasesOptions("dev", service, profile="work"), name, Console())
+    assert refused.value.remedy == "`scaffold releases dev --profile work` lists the releases."
 
 
 def test_an_unknown_environment_is_refused(service: Path) -> None:

@@ -91,6 +91,14 @@ class Owner:
         path = self.file()
         path.rename(path.with_name(f"{path.name}.{self._random.getrandbits(32):x}"))
 
+    def move(self) -> None:
+        """`git mv` to another folder, or to a path of the kit."""
+        path, target = self.file(), self._service / self._random.choice(("app/new.txt", "README.md", "moved/it.txt"))
+        if target.is_symlink() or (target.exists() and b"owner's" in target.read_bytes().replace(b"\0", b"")):
+            return
+        target.parent.mkdir(exist_ok=True)
+        path.replace(target)
+
     def delete(self) -> None:
         path = self.file()
         if b"owner's" not in path.read_bytes().replace(b"\0", b""):
@@ -122,6 +130,7 @@ KINDS = (
     "carriage_returns",
     "mode",
     "rename",
+    "move",
     "delete",
     "create",
     "binary",
@@ -180,6 +189,8 @@ def check(renderings: Renderings, edits: list[str], seed: int, *, follows: bool)
         for name, found in before.items():
             if generated_old.get(name) == generated_new.get(name) and name not in merged.unmerged:
                 assert after.get(name) == found or name not in generated_old, shown(name)
+        git("fsck", "--no-dangling", cwd=service)
+        git("diff", cwd=service)
         unmerged = git("diff", "--name-only", "-z", "--diff-filter=U", cwd=service)
         assert unmerged == "\0".join(sorted(name.decode("utf-8", "replace") for name in merged.unmerged)) + (
             "\0" if merged.unmerged else ""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.core.errors import UsageError
+from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.update import changelog
 from scaffold.views.update import text
 from tests.cli.running import COMMAND, ROOT, assert_refused, scaffold
@@ -183,7 +183,9 @@ def test_the_embedded_kit_of_another_home_and_of_a_newer_package(tmp_path: Path)
     answers.write_text(answers.read_text().replace("_commit: v", "_commit: v9."))
     commit(service)
     newer = scaffold("update", cwd=service, HOME=str(homes[1]))
-    assert_refused(newer, 1, "has no version v9.", "Upgrade gitops-scaffold (`pipx upgrade gitops-scaffold`)")
+    assert_refused(
+        newer, 1, "has no version v9.", "Upgrade gitops-scaffold (`pipx upgrade gitops-scaffold`, or `uv tool"
+    )
 
 
 @pytest.mark.slow
@@ -220,6 +222,48 @@ def test_the_changelog_between_two_versions(tmp_path: Path) -> None:
     assert between(tmp_path, "v1.0.0", "v1.2.0") == "## [1.2.0] - 2026-02-01\n\n- Second.\n\n## 1.1.0\n\n- First."
     assert between(tmp_path, "v1.2.0", "v1.2.0-3-gabcdef1") == "## [Unreleased]\n\n- Coming."
     assert between(tmp_path, "v1.2.0", "v1.2.0") == between(tmp_path / "none", "v1.0.0", "v1.2.0") == ""
+
+
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [("2.0.0", "Did you mean v2.0.0? "), ("v9", ""), ("deadbeef", "")],
+)
+def test_a_version_that_does_not_exist_is_a_wrong_option(tmp_path: Path, version: str, remedy: str) -> None:
+    done = scaffold("update", "--to", version, cwd=new_service(tmp_path))
+    existing = "Name one that exists, such as v2.0.0, v1.0.0, or leave --to out for the newest."
+    assert_refused(done, 2, f"has no version {version}.", f"{remedy}{existing}")
+
+
+@pytest.mark.parametrize("state", ["no kit", "uncommitted", "unreachable", "refused answer", "an old Copier"])
+def test_remedies_name_what_this_command_has(tmp_path: Path, state: str) -> None:
+    kit = Path(shutil.copytree(generated()[0], tmp_path / "kit"))
+    service = new_service(tmp_path)
+    answers = service / ".copier-answers.yml"
+    address = "git+ssh://127.0.0.1:1/kit" if state == "unreachable" else str(kit)
+    answers.write_text(answers.read_text().replace(str(generated()[0]), address))
+    commit(service)
+    options: dict[str, object] = {}
+    if state == "no kit":
+        shutil.rmtree(kit)
+        kit.mkdir()
+    elif state == "uncommitted":
+        (kit / "more").write_text("x")
+    elif state == "refused answer":
+        options = {"data": {"colour": "pink"}}
+    elif state == "an old Copier":
+        questions = kit / "copier.yml"
+        questions.write_text("_min_copier_version: 99.0.0\n" + questions.read_text())
+        commit_all(kit, tag="v3.0.0")
+    with pytest.raises(ScaffoldError) as refused:
+        run_update(service, **options)
+    assert not re.search(r"--kit|in the answers file|--answers", refused.value.remedy)
+    told = {
+        "no kit": "_src_path",
+        "uncommitted": "--to",
+        "unreachable": "_src_path",
+        "an old Copier": "uv tool upgrade",
+    }
+    assert told.get(state, "--data colour=") in refused.value.remedy
 
 
 def test_help_has_examples_and_exit_codes() -> None:

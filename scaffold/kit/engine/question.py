@@ -13,11 +13,13 @@ import jinja2
 import yaml
 from copier.errors import CopierError, UserMessageError
 
-from scaffold.core.errors import ScaffoldError
+from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.kit.engine.names import MISSING, CopierQuestion
 from scaffold.kit.refusal import AnswerRefused
 
 _PARSE_ERRORS = (TypeError, ValueError, AttributeError, OverflowError, RecursionError, yaml.YAMLError)
+# Copier has no `raise`. A kit stops with a sentence by looking it up where it is not found.
+_STOPPED = re.compile(r"""'None' has no attribute (['"])(?P<sentence>.* .*)\1""")
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ class Question:
 
         Raises:
             AnswerRefused: The default of an active question is invalid.
+            UsageError: The kit stops with a sentence about the answers that it depends on.
             ScaffoldError: The default cannot be evaluated.
         """
         self._check_declaration()
@@ -182,6 +185,11 @@ class Question:
         except ScaffoldError:
             raise
         except Exception as error:
+            if stopped := _STOPPED.fullmatch(_reason(error)):
+                happened, _, remedy = self._without_secrets(stopped["sentence"]).partition("; ")
+                if happened:
+                    again = f"{remedy[:1].upper()}{remedy[1:]}" or "Change that answer"
+                    raise UsageError(f"{happened}.", f"{again}.") from error
             reason = self._without_secrets(_reason(error)) or "the value of a secret question does not fit"
             raise ScaffoldError(
                 f"The kit cannot work out {self.name}: {reason}.",

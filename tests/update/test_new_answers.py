@@ -1,0 +1,39 @@
+"""`scaffold update --data`: answers that would harm what is deployed are refused with the way to go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scaffold.core.errors import UsageError
+from tests.entry_points.entry_points import through_copier
+from tests.kits import commit_all, kit_repository
+from tests.update.small import new_service, run_update, status
+
+
+@pytest.mark.parametrize("environments", ["dev,staging,live", "dev,staging"])
+def test_without_production_it_asks_for_another(
+    tmp_path: Path, environments: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The kit stops with a sentence, which reaches its reader as it is."""
+    service = through_copier(tmp_path / "service", {"app_name": "orders-api"}, kit_repository())
+    commit_all(service)
+    named = environments.split(",")[-1]
+    with pytest.raises(UsageError) as refused:
+        run_update(service, to="current", data={"environments": environments})
+    listed = environments.replace(",", ", ")
+    assert refused.value.happened == f"production is prod, which is not one of the environments {listed}."
+    assert refused.value.remedy == f"Name one of them, for example --data production={named}."
+    result = run_update(service, to="current", data={"environments": environments, "production": named}, plan=True)
+    assert result.dropped_answers == {}
+    assert "replaced by the default" not in capsys.readouterr().err
+    assert result.follow_up.deploy
+
+
+def test_it_does_not_become_another_service(tmp_path: Path) -> None:
+    service = new_service(tmp_path)
+    with pytest.raises(UsageError, match="another service: app_name would be") as refused:
+        run_update(service, data={"app_name": "payments"})
+    assert "`scaffold new`" in refused.value.remedy
+    assert status(service) == []
