@@ -34,7 +34,7 @@ WITHOUT_ROLES = {
     "tags-of-missing-stack",
 }
 # ... no CloudTrail, no container engine in this test, no gallery, no topic policies, no registry's configuration, a
-# value of every quota, and a self-update that succeeds at once.
+# value of every quota, and a self-update that succeeds at once, and time that passes faster.
 UNDECIDED = WITHOUT_ROLES | {
     "approval-before-stop",
     "builds-by-compute-type",
@@ -45,9 +45,11 @@ UNDECIDED = WITHOUT_ROLES | {
     "pulled-image",
     "quota-without-value",
     "retry-of-self-update",
+    "rule-timeout",
     "source-account",
     "shift-modifies-rule",
     "topic-without-source",
+    "wait-time-on-success",
 }
 # Local AWS itself has these for as long as it runs, or creates one for each service that needs it.
 OWN_ROLES = "/aws-service-role/"
