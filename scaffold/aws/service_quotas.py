@@ -23,14 +23,20 @@ VPCS = QuotaId("vpc", "L-F678F1CE", "VPCs per Region")
 ELASTIC_IPS = QuotaId("ec2", "L-0263D0A3", "EC2-VPC Elastic IPs")
 ON_DEMAND_VCPUS = QuotaId("fargate", "L-3032A538", "Fargate On-Demand vCPU resource count")
 SPOT_VCPUS = QuotaId("fargate", "L-36FBB829", "Fargate Spot vCPU resource count")
+_BUILD_CODES = {
+    ("Linux", "Small"): "L-9D07B6EF",
+    ("Linux", "Medium"): "L-2DC20C30",
+    ("Linux", "Large"): "L-4DDC4A99",
+    ("ARM", "Small"): "L-5ED1D25B",
+    ("ARM", "Medium"): "L-DF544FF3",
+    ("ARM", "Large"): "L-596BEAB4",
+}
 # By environment type and compute type of a CodeBuild project.
 BUILDS = {
-    ("LINUX_CONTAINER", "BUILD_GENERAL1_SMALL"): QuotaId(
-        "codebuild", "L-9D07B6EF", "Concurrently running builds for Linux/Small environment"
-    ),
-    ("ARM_CONTAINER", "BUILD_GENERAL1_SMALL"): QuotaId(
-        "codebuild", "L-5ED1D25B", "Concurrently running builds for ARM/Small environment"
-    ),
+    (f"{kind.upper()}_CONTAINER", f"BUILD_GENERAL1_{size.upper()}"): QuotaId(
+        "codebuild", code, f"Concurrently running builds for {kind}/{size} environment"
+    )
+    for (kind, size), code in _BUILD_CODES.items()
 }
 
 

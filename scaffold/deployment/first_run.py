@@ -31,9 +31,9 @@ from scaffold.service.stack_kinds import (
 
 # A deployment runs the new tasks beside the old ones, with every strategy (MaximumPercent: 200).
 _TASKS_DURING_A_DEPLOYMENT = 2
-# One release may be built while the plan of another waits for a third that is checked, and a pull request is tested and
-# gets a verdict: CodeBuild fails a build over the quota.
-_BUILDS = 5
+# One release may be built while the plan of another waits for a third that is checked: CodeBuild fails a build over the
+# quota. Builds of pull requests have other compute types, and wait for each other.
+_BUILDS = defaultdict(lambda: 1, BUILD_GENERAL1_SMALL=3)
 
 
 def quotas_too_small(
@@ -85,7 +85,7 @@ def quota_needs(service: Service, environments: Iterable[str]) -> dict[QuotaId, 
         needs[service_quotas.SPOT_VCPUS] += on_spot * vcpus
         needs[service_quotas.ON_DEMAND_VCPUS] += (tasks - on_spot) * vcpus
     builds = _build_environments(service) if new else set()
-    return {**needs, **{quota: _BUILDS for kind, quota in service_quotas.BUILDS.items() if kind in builds}}
+    return {**needs, **{quota: _BUILDS[kind[1]] for kind, quota in service_quotas.BUILDS.items() if kind in builds}}
 
 
 def _warning(session: Session, quota: Quota) -> str:

@@ -162,16 +162,33 @@ def _failed(session: Session, service: Service, execution: Execution, runs: Sequ
 def _explained(session: Session, service: Service, execution: Execution, runs: Sequence[ActionRun]) -> ReleaseFailed:
     status = command_for(session.target, "scaffold status")
     run = next((run for run in runs if run.status == "Failed"), None)
+    stages = pipeline_state.stages(session, service.app_name)
     if run is None:
-        return ReleaseFailed("The release failed.", f"`{status}` shows the stages of the pipeline.")
+        return _not_entered(session, execution, stages) or ReleaseFailed(
+            "The release failed.", f"`{status}` shows the stages of the pipeline."
+        )
     why = one_line(run.reason).rstrip(".")
     happened = f"The release failed in the action {run.name} of the stage {run.stage}{why and f': {why}'}."
-    stages = pipeline_state.stages(session, service.app_name)
     # After a rollback, or with another release in the stage, there is nothing to retry.
     if any(stage.name == run.stage and stage.execution == execution.id for stage in stages):
         again = command_for(session.target, f"scaffold retry {run.stage}")
         return ReleaseFailed(happened, f"Fix the cause with a commit, or run the action again: `{again}`.")
     return ReleaseFailed(happened, f"Fix the cause with a commit; `{status}` shows what runs now.")
+
+
+def _not_entered(session: Session, execution: Execution, stages: Sequence[StageState]) -> ReleaseFailed | None:
+    """The failure of a release by a condition before the entry of a stage; None for another one."""
+    # A condition that is not met may also skip a stage.
+    for stage in (one for one in stages if (one.execution, one.status) == (execution.id, "Failed")):
+        for condition in stage.conditions:
+            if condition.kind == "BEFORE_ENTRY" and condition.blocks:
+                why = one_line(condition.summary or "").rstrip(".")
+                return ReleaseFailed(
+                    f"The release failed by the condition before the stage {stage.name} "
+                    f"({', '.join(condition.rules)}){why and f': {why}'}. Nothing there has changed.",
+                    f"Once it is met, run `{command_for(session.target, f'scaffold retry {stage.name}')}`.",
+                )
+    return None
 
 
 def _disabled(session: Session, service: Service, stage: StageState) -> ReleaseFailed:

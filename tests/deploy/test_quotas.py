@@ -89,7 +89,9 @@ def test_the_needs_of_the_default_answers(tmp_path: Path) -> None:
         ELASTIC_IPS: 0,
         SPOT_VCPUS: 1,
         ON_DEMAND_VCPUS: 6,
-        LINUX: 5,
+        LINUX: 3,
+        BUILDS["LINUX_CONTAINER", "BUILD_GENERAL1_MEDIUM"]: 1,
+        BUILDS["LINUX_CONTAINER", "BUILD_GENERAL1_LARGE"]: 1,
     }
     assert quota_needs(service, ["prod"])[ON_DEMAND_VCPUS] == 5
     assert quota_needs(service, []) == {}
@@ -104,7 +106,9 @@ def test_the_needs_follow_from_the_answers(tmp_path: Path) -> None:
         ELASTIC_IPS: 1,
         SPOT_VCPUS: 4 * 2,
         ON_DEMAND_VCPUS: (1 + 3) * 2,
-        ARM: 5,
+        ARM: 3,
+        BUILDS["ARM_CONTAINER", "BUILD_GENERAL1_MEDIUM"]: 1,
+        BUILDS["ARM_CONTAINER", "BUILD_GENERAL1_LARGE"]: 1,
     }
 
 
@@ -143,7 +147,7 @@ def test_quotas_that_are_too_small_are_reported_with_the_command_that_raises_the
         VPCS.code: (used + 1, used, 2),
         ELASTIC_IPS.code: (addresses, addresses, 2),
         ON_DEMAND_VCPUS.code: (19.5, None, 20),
-        ARM.code: (0, None, 5),
+        ARM.code: (0, None, 3),
     }
     json.dumps(result.document())
     shown = " ".join(capsys.readouterr().err.split())

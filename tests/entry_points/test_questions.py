@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import cfnlint
 import pytest
@@ -86,11 +87,28 @@ ACCEPTED: list[dict[str, Any]] = [
     {"environment_overrides": "{dev: {deployment_strategy: canary}}", "canary_percent": "50"},
     {"environment_overrides": "{dev: {bake_minutes: 7}, prod: {bake_minutes: 8}}"},
     {"deployment_strategy": "canary", "bake_minutes": "8", "canary_bake_minutes": "8"},
+    {"windows": "MON 09-16 America/Argentina/Buenos_Aires"},
+    {"windows": "MON-SUN 00-24 Etc/GMT+1"},
+    {"freezes": ",".join(["2026-12-20..2027-01-02"] * 20)},
+    {"soak_minutes": "60"},
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
         ({"app_name": name}, "for example orders-api")
-        for name in ("ab", "a" * 25, "Abc", "a--b", "abc-", "1abc", "abc\n", "été", "aws-x", "com1")
+        for name in (
+            "ab",
+            "a" * 25,
+            "Abc",
+            "a--b",
+            "abc-",
+            "1abc",
+            "abc\n",
+            "été",
+            "aws-x",
+            "com1",
+            "orders-pr",
+            "a-self-update",
+        )
     ),
     *(
         ({"environments": names}, "for example dev,staging,prod")
@@ -164,8 +182,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"log_retention_days": "2"}, "30"),
     ({"approval": "always"}, "every"),
-    ({"soak_minutes": "-1"}, "from 0 to 1440, for example 30"),
-    ({"soak_minutes": "1441"}, "from 0 to 1440, for example 30"),
+    ({"soak_minutes": "-1"}, "from 0 to 60, for example 30"),
+    ({"soak_minutes": "61"}, "from 0 to 60, for example 30"),
     *(
         ({"windows": window}, "for example MON-THU 09-16 Europe/Berlin")
         for window in (
@@ -191,6 +209,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         )
     ),
     *(
+        ({"windows": f"MON 09-16 {zone}"}, f"windows has {zone}, which is no time zone")
+        for zone in ("Europe/Nowhere", "Europe/berlin", "America/Argentina/Berlin", "Etc/UTC+1", "Asia/Europe/Berlin")
+    ),
+    *(
         ({"freezes": freezes}, "for example 2026-12-20..2027-01-02")
         for freezes in (
             "soon",
@@ -206,6 +228,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             "2026-12-20..2027-01-02..2027-01-03",
         )
     ),
+    ({"freezes": ",".join(["2026-12-20..2027-01-02"] * 21)}, "freezes has 21 periods; at most 20"),
     ({"freezes": "2026-01-01..2026-01-02,2027-01-02..2026-12-20"}, "freezes has 2027-01-02..2026-12-20, which ends"),
     ({"deployment_strategy": "canary", "canary_percent": "0"}, "from 1 to 99, for example 10"),
     (
@@ -271,6 +294,14 @@ REFUSED_OVERRIDES = {
     "&a {dev: *a}": "environment_overrides.dev.dev is not a setting",
     "!!set {dev}": "mapping",
 }
+
+
+def test_the_time_zones_of_windows_exist() -> None:
+    text = (ROOT / "includes" / "zones.jinja").read_text()
+    listed = {f"{first}/{name}" for first, rest in re.findall(r"'(\w+)': '([^']+)'", text) for name in rest.split()}
+    assert {"Europe/Berlin", "America/Argentina/Buenos_Aires"} < listed
+    # Added in 2025.
+    assert listed - {"America/Coyhaique"} <= available_timezones()
 
 
 @pytest.mark.parametrize("given", ACCEPTED, ids=str)

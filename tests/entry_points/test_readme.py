@@ -15,7 +15,12 @@ TIMES = {"windows": "FRI 09-12 UTC", "freezes": "2026-12-20..2027-01-02"}
 CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
     (
         {},
-        ["a finding of severity critical stops it", "needs 1 approval.", "ECS replaces tasks"],
+        [
+            "a finding of severity critical stops it",
+            "needs 1 approval.",
+            "ECS replaces tasks",
+            "pull request costs about 0.10 USD",
+        ],
         ["NAT gateway", "or above", "canary"],
     ),
     (

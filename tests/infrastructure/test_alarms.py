@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +14,12 @@ import yaml
 from scaffold.engine.metrics.metric_math import evaluate
 from tests.infrastructure.cloudwatch import history
 from tests.infrastructure.rules import every, walk
-from tests.infrastructure.stacks import Stack, Stacks, one
+from tests.infrastructure.stacks import Stack, Stacks, load, one
 from tests.infrastructure.traffic import FAULTS, OUTAGES, QUIET, Group, Minute, published
 from tests.infrastructure.variants import FEW
 from tests.kits import ROOT
 
+EXAMPLE = re.compile(r"```yaml\n(Conditions:\n.*?)```", re.DOTALL)
 NORMAL = Minute(Group(requests=1000))
 BEFORE, DURING, AFTER = 10, 20, 10
 PEOPLE = {"no-healthy-task", "memory"}
@@ -205,3 +208,21 @@ def test_scaling_sees_the_version_with_traffic_while_both_run(
     known = {name: {} if value is None else {0: float(value)} for name, value in given.items()}
     assert set(known) == {query["Id"] for query in metrics if "MetricStat" in query}
     assert evaluate(expression, known, range(1)) == ({} if used is None else {0: used})
+
+
+def test_the_exception_of_the_readme_changes_one_environment(generated: Callable[..., Path], tmp_path: Path) -> None:
+    root = shutil.copytree(generated(), tmp_path / "service")
+    readme, template = (root / "README.md").read_text(), root / "infrastructure" / "alarms.yaml"
+    (conditions,) = EXAMPLE.findall(readme)
+    (threshold,) = re.findall(r"`(Threshold: !If .*?)`", readme)
+    text = template.read_text().replace("\nResources:\n", f"\n{conditions}\nResources:\n")
+    changed = text.replace("Threshold: 5\n", f"{threshold}\n")
+    assert changed.count(threshold) == 1
+    template.write_text(changed)
+    thresholds = {
+        alarm["AlarmName"]: alarm["Threshold"]
+        for stack in load(root).values()
+        for _, alarm in stack.of_type("AWS::CloudWatch::Alarm")
+        if re.fullmatch(r"hello-service-[a-z]+-5xx", alarm["AlarmName"])
+    }
+    assert thresholds == {"hello-service-dev-5xx": 5, "hello-service-staging-5xx": 100, "hello-service-prod-5xx": 5}

@@ -1,6 +1,7 @@
-"""What people are told of releases: the samples of CodePipeline's user guide, played through the rules of the template.
+"""What people are told of releases and verdicts: samples of user guides, played through the rules of the template.
 
-The samples, and the states that the guide lists without one, are those of its page "Monitoring CodePipeline events".
+The samples, and the states that the guide lists without one, are those of the page "Monitoring CodePipeline events" of
+CodePipeline's user guide, and of "Build notifications input format reference" of CodeBuild's.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ FAILED = {
     "external-execution-id": "<ID>",
     "error-code": "JobFailed",
 }
+BUILD_LOG = "https://console.aws.amazon.com/cloudwatch/home?region=us-west-2#logEvent:group=null;stream=null"
 QUOTED = 'Error while executing command: python3 "config/scripts/$CHECK.py". Reason: exit status 1'
 DEPLOY = {"owner": "AWS", "category": "Deploy", "provider": "CodeDeploy", "version": "1"}
 APPROVAL = {"owner": "AWS", "category": "Approval", "provider": "Manual", "version": "1"}
@@ -44,6 +46,12 @@ def of_action(state: str, stage: str, action: str, kind: dict[str, str], **resul
     identifier = "47f821c5-a902-44b2-ae61-b878d31ecd21"
     detail = {"stage": stage, "action": action, "action-execution-id": identifier, "region": "us-west-2", "type": kind}
     return event("Action", state, detail | ({"execution-result": result} if result else {}))
+
+
+def of_build(status: str, project: str) -> dict[str, Any]:
+    logs = {"group-name": "/aws/codebuild/x", "stream-name": "x", "deep-link": BUILD_LOG}
+    detail = {"build-status": status, "project-name": project, "additional-information": {"logs": logs}}
+    return {"detail-type": "CodeBuild Build State Change", "source": "aws.codebuild", "detail": detail}
 
 
 def event(subject: str, state: str, detail: dict[str, Any]) -> dict[str, Any]:
@@ -100,6 +108,10 @@ TOLD = {
         f"an update of the pipeline cancelled the release {EXECUTION} in the stage Prod. A deployment that had started "
         f"there goes on; the newest commit is released from the start. {LINK}",
     ),
+    "a verdict failed": (
+        of_build("FAILED", f"{APP}-pr-verdict"),
+        f"the build {APP}-pr-verdict, without which no pull request is merged, ended with FAILED. {BUILD_LOG}",
+    ),
     "waits": (
         of_action("STARTED", "Approve-Gate", "Approval", APPROVAL),
         f"a release waits for approval in the stage Approve-Gate. {CONSOLE}/{APP}/view?region=us-west-2",
@@ -124,6 +136,9 @@ NOT_TOLD = {
     "the pipeline has updated itself": of_stage("CANCELED", "SelfUpdate"),
     "and its execution": of_pipeline("CANCELED"),
     "before an environment": of_stage("CANCELED", "Build"),
+    "a verdict was given": of_build("SUCCEEDED", f"{APP}-pr-verdict"),
+    "a person stopped a verdict": of_build("STOPPED", f"{APP}-pr-verdict"),
+    "tests of a pull request failed": of_build("FAILED", f"{APP}-pr-tests"),
     "another pipeline": {
         **of_pipeline("STOPPING"),
         "detail": {**of_pipeline("STOPPING")["detail"], "pipeline": "other"},
@@ -152,7 +167,7 @@ def people(stacks_of: Callable[..., Stacks]) -> Iterator[tuple[Any, Callable[[],
         for _, logical, rule in every(stacks_of(), "AWS::Events::Rule"):
             targets = [{**target, "Arn": topic} for target in rule["Targets"] if target["Arn"] == notified]
             if targets:
-                assert rule["EventPattern"]["source"] == ["aws.codepipeline"]
+                assert rule["EventPattern"]["source"][0] in ("aws.codebuild", "aws.codepipeline")
                 # EventBridge accepts events of AWS's own sources from AWS only.
                 events.put_rule(Name=logical, EventPattern=json.dumps(rule["EventPattern"] | {"source": ["samples"]}))
                 events.put_targets(Rule=logical, Targets=targets)
@@ -195,7 +210,8 @@ def test_every_message_is_a_text_made_of_fields_of_its_events(stacks_of: Callabl
     notified = {}
     for _, logical, rule in every(stacks, "AWS::Events::Rule"):
         for target in (target for target in rule["Targets"] if target["Arn"] == topic):
-            notified[logical] = rule["EventPattern"]["detail"]["state"]
+            detail = rule["EventPattern"]["detail"]
+            notified[logical] = detail.get("state", detail.get("build-status"))
             template, paths = (target["InputTransformer"][key] for key in ("InputTemplate", "InputPathsMap"))
             assert isinstance(json.loads(template), str)
             for name, path in paths.items():
@@ -208,6 +224,7 @@ def test_every_message_is_a_text_made_of_fields_of_its_events(stacks_of: Callabl
         "RejectionRule": ["FAILED"],
         "SelfUpdateFailureRule": ["FAILED"],
         "StopRule": ["STOPPING", "SUPERSEDED"],
+        "VerdictFailureRule": ["FAILED", "FAULT", "TIMED_OUT"],
     }
     for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm"):
         assert as_list(alarm["AlarmActions"]) == [topic]

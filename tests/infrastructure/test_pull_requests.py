@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from scaffold.aws.service_quotas import BUILDS
 from scaffold.service import names
 from tests.infrastructure.iam import allowed, boundary_of, roles_of, statements_of
 from tests.infrastructure.rules import every
@@ -23,9 +25,10 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/{APP}/delivery"
 TESTS = """codebuild:BatchPutTestCases codebuild:CreateReport codebuild:CreateReportGroup codebuild:UpdateReport
 codecommit:GitPull ecr-public:GetAuthorizationToken logs:CreateLogStream logs:PutLogEvents sts:GetServiceBearerToken"""
 VERDICT_BUILD = "codecommit:GitPull logs:CreateLogStream logs:PutLogEvents sts:AssumeRole"
-VERDICT = """codebuild:BatchGetBuilds codebuild:ListBuildsForProject codebuild:StopBuild
-codecommit:GetCommentsForPullRequest codecommit:GetPullRequest codecommit:PostCommentForPullRequest
-codecommit:UpdateComment codecommit:UpdatePullRequestApprovalState logs:GetLogEvents"""
+VERDICT = """codebuild:BatchGetBuilds codebuild:ListBuildsForProject codebuild:StartBuild codebuild:StopBuild
+codecommit:GetCommentsForPullRequest codecommit:GetPullRequest codecommit:GetPullRequestApprovalStates
+codecommit:ListPullRequests codecommit:PostCommentForPullRequest codecommit:UpdateComment
+codecommit:UpdatePullRequestApprovalState logs:GetLogEvents"""
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +66,11 @@ def test_they_have_them_on_their_own_resources_only(stack: Stack) -> None:
         ],
         "VerdictRole": [
             ("codecommit:UpdatePullRequestApprovalState", REPOSITORY),
+            ("codebuild:StartBuild", f"{PROJECT}-pr-tests"),
             ("codebuild:StopBuild", f"{PROJECT}-pr-tests"),
             ("logs:GetLogEvents", f"{LOG}/pr-tests:log-stream:x"),
         ],
-        "StartRole": [
-            ("codebuild:StartBuild", f"{PROJECT}-pr-tests"),
-            ("codebuild:StartBuild", f"{PROJECT}-pr-verdict"),
-        ],
+        "StartRole": [("codebuild:StartBuild", f"{PROJECT}-pr-verdict")],
     }
     for role, calls in expected.items():
         statements = statements_of(stack, role)
@@ -85,7 +86,8 @@ def test_they_have_them_on_their_own_resources_only(stack: Stack) -> None:
     assert not allowed(statements_of(stack, "VerdictRole"), "logs:GetLogEvents", f"{LOG}/build:log-stream:x")
     for other in ("build", "checks", "plan", "gate"):
         assert not allowed(statements_of(stack, "StartRole"), "codebuild:StartBuild", f"{PROJECT}-{other}")
-        assert not allowed(statements_of(stack, "VerdictRole"), "codebuild:StopBuild", f"{PROJECT}-{other}")
+        for action in ("StartBuild", "StopBuild"):
+            assert not allowed(statements_of(stack, "VerdictRole"), f"codebuild:{action}", f"{PROJECT}-{other}")
 
 
 def test_the_boundary_lets_the_roles_of_pull_requests_do_all_of_it(
@@ -150,7 +152,7 @@ def test_both_buildspecs_are_of_the_stack_and_the_verdicts_source_is_the_deploye
     assert "PrivilegedMode" not in projects["VerdictProject"]["Environment"]
 
 
-def test_a_new_commit_of_a_pull_request_to_main_starts_tests_and_verdict_and_their_end_the_verdict(
+def test_events_of_pull_requests_and_of_their_tests_and_each_day_start_the_verdict_and_nothing_else(
     stack: Stack,
 ) -> None:
     rules = dict(stack.of_type("AWS::Events::Rule"))
@@ -158,8 +160,33 @@ def test_a_new_commit_of_a_pull_request_to_main_starts_tests_and_verdict_and_the
     assert pattern["resources"] == [REPOSITORY]
     assert pattern["detail"]["destinationReference"] == ["refs/heads/main"]
     assert pattern["detail"]["event"] == ["pullRequestCreated", "pullRequestSourceBranchUpdated"]
-    started = {one["Arn"].rpartition("/")[2] for one in rules["PullRequestRule"]["Targets"]}
-    assert started == {names.pull_request_tests_project(APP), names.verdict_project(APP)}
+    assert rules["PullRequestRule"]["ScheduleExpression"] == "rate(1 day)"
     assert rules["TestsRule"]["EventPattern"]["detail"]["project-name"] == [names.pull_request_tests_project(APP)]
-    (target,) = rules["TestsRule"]["Targets"]
-    assert target["Arn"] == f"{PROJECT}-pr-verdict"
+    for rule in rules.values():
+        assert [one["Arn"] for one in rule["Targets"]] == [f"{PROJECT}-pr-verdict"]
+
+
+@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+def test_pipeline_tests_of_pull_requests_and_verdicts_use_no_quota_of_each_other(
+    stacks_of: Callable[..., Stacks], architecture: str
+) -> None:
+    """A new account runs one build of a compute type at once, and EventBridge repeats no start that was refused."""
+    stacks = stacks_of(customize=True, architecture=architecture)
+    used: dict[tuple[str, str], set[str]] = {}
+    for owner, logical, project in every(stacks, "AWS::CodeBuild::Project"):
+        kind = logical if owner.kind == "pull-requests" else "pipeline"
+        environment = project["Environment"]
+        used.setdefault((environment["Type"], environment["ComputeType"]), set()).add(kind)
+    assert sorted(used.values(), key=sorted) == [{"TestsProject"}, {"VerdictProject"}, {"pipeline"}]
+    assert used.keys() <= BUILDS.keys()
+
+
+def test_a_verdict_waits_as_long_as_tests_may_take_and_ends_before_its_build_does(
+    stack: Stack, generated: Callable[..., Path]
+) -> None:
+    projects: dict[str, Any] = dict(stack.of_type("AWS::CodeBuild::Project"))
+    script = (generated() / "config/scripts/verdict.py").read_text()
+    found = re.search(r"^LONGEST_WAIT, PAUSE = (\d+) \* 60, \d+$", script, re.MULTILINE)
+    assert found
+    tests, verdict = (projects[name]["TimeoutInMinutes"] for name in ("TestsProject", "VerdictProject"))
+    assert tests < int(found[1]) < verdict <= 60, "a session that a role has assumed ends after an hour"

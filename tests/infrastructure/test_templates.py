@@ -34,6 +34,7 @@ CHECK_OF = {
 }
 # Of each check.
 VARIABLES = {
+    "alarm_check": {"ENVIRONMENT_NAME"},
     "begin_release": {"COMMIT", "EXECUTION"},
     "complete_release": {"EXECUTION", "RELEASE_NAME"},
     "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
@@ -183,7 +184,7 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                 # One build makes several checks: the check before entry is part of the plan's or of the strategy gate.
                 for name, together in (("STATE", "plan_check"), ("BEFORE", "entry_check")):
                     expected = expected | (VARIABLES[together] if name in given else set())
-                assert set(given) == expected | ({"BEFORE", "FREEZES"} & set(given))
+                assert set(given) == expected | ({"BEFORE", "FREEZES", "ON_FAILURE"} & set(given))
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -209,6 +210,8 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
         first_check = ["PlanCheck"] if index >= first_approved else ["EntryCheck"] if frozen else []
         # What production runs is recorded and tagged, and no other environment.
         last = ["Release"] if index == production else []
+        if index < production and "soak_minutes" in answers:
+            last = ["AlarmCheck"]
         assert stages[name] == [*first_check, *expected, *last]
         if index >= first_approved:
             assert (stages[f"Plan-{name}"], stages[f"Approve-{name}"]) == (["Plan"], ["Approval"])
@@ -254,9 +257,36 @@ def test_a_release_soaks_in_each_environment_before_production(stacks_of: Callab
         # CodePipeline takes five; memory is the one that no user of the service notices.
         own = {alarm for alarm in found if alarm.startswith(f"hello-service-{name.lower()}-")}
         assert own - watched == {f"hello-service-{name.lower()}-memory"}
+        # The rules fail at their first look, so that nothing comes between it and the end of the alarms.
+        last = max(stages[name]["Actions"], key=lambda action: action["RunOrder"])
+        given = {one["name"]: one["value"] for one in json.loads(last["Configuration"]["EnvironmentVariables"])}
+        assert (given["CHECK"], given["ENVIRONMENT_NAME"]) == ("alarm_check", name.lower())
+    assert "alarm_check" not in json.dumps([stages["Live"], stages["Dr"]])
     for soaks, options in ((True, {"soak_minutes": 30}), (False, {})):
         role = statements_of(one(stacks_of(**options), "build"), "PipelineRole")
         assert allowed(role, "cloudwatch:DescribeAlarms", "*") == soaks
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_a_check_knows_whether_its_stage_is_rolled_back(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    checks = {"alarm_check", "entry_check", "plan_check", "strategy_gate"}
+    for stage in pipeline["Stages"]:
+        for action in stage["Actions"]:
+            text = action.get("Configuration", {}).get("EnvironmentVariables", "[]")
+            given = {one["name"]: one["value"] for one in json.loads(text)}
+            rolled_back = stage.get("OnFailure", {}).get("Result") if given.get("CHECK") in checks else None
+            assert given.get("ON_FAILURE") == rolled_back, action["Name"]
+
+
+def test_the_longest_freezes_fit_into_an_action(stacks_of: Callable[..., Stacks]) -> None:
+    production = "b" * len(LONGEST_ENVIRONMENT)
+    answers = {"app_name": LONGEST_APP, "environments": f"{LONGEST_ENVIRONMENT},{production}", "customize": True}
+    freezes = ",".join(["2026-12-20..2027-01-02"] * 20)
+    ((_, pipeline),) = one(stacks_of(**answers, freezes=freezes), "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    actions = [action["Configuration"] for stage in pipeline["Stages"] for action in stage["Actions"]]
+    assert any(freezes in text for given in actions for text in given.values())
+    assert max(len(text) for given in actions for text in given.values()) <= 1000
 
 
 def test_windows_and_freezes_are_those_of_production(stacks_of: Callable[..., Stacks]) -> None:

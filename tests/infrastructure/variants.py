@@ -80,7 +80,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "approval": ["none", "production", "every"],
     "windows": ["", "MON-SUN 00-24 UTC"],
     "freezes": ["", FREEZE],
-    "soak_minutes": [0, 1440],
+    "soak_minutes": [0, 60],
 }
 
 

@@ -45,6 +45,7 @@ def test_a_pipeline_is_stored_and_never_run(codepipeline: Any) -> None:
         codepipeline.create_pipeline(pipeline=declaration())
     identifier = codepipeline.start_pipeline_execution(name="direct")["pipelineExecutionId"]
     runs = codepipeline.list_pipeline_executions(pipelineName="direct")["pipelineExecutionSummaries"]
+    assert not codepipeline.list_action_executions(pipelineName="direct")["actionExecutionDetails"]
     assert len(runs) == 2
     assert (runs[0]["pipelineExecutionId"], runs[0]["status"]) == (identifier, "Stopped")
     assert "does not run them" in runs[0]["statusSummary"]

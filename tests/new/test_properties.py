@@ -95,7 +95,7 @@ sensible = st.fixed_dictionaries(
         ),
         "notification_email": st.sampled_from(["", "team@example.com"]),
         "approval": st.sampled_from(["none", "production", "every"]),
-        "soak_minutes": st.integers(-1, 1441),
+        "soak_minutes": st.integers(-1, 61),
         "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
         "freezes": st.sampled_from(["", "2026-12-20..2027-01-02", "2027-02-29..2027-03-01"]),
         "environment_overrides": overrides,

@@ -69,29 +69,36 @@ def until(what: str, holds: Callable[[], bool]) -> None:
 
 
 def ring(name: str, missing: str = "breaching") -> None:
-    """Replace an alarm by one on a metric without data, which is in ALARM."""
+    """Replace an alarm by one on a metric without data, and wait until it is in ALARM, or with `notBreaching` not."""
     metric = {"Namespace": "Missing", "MetricName": "Missing", "Statistic": "Sum", "Period": 60}
     compared = {"EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold"}
-    client("cloudwatch").put_metric_alarm(AlarmName=name, **metric, **compared, TreatMissingData=missing)
-
-
-def test_no_release_enters_an_environment_while_the_one_before_is_in_alarm(aws: None, tmp_path: Path) -> None:
-    root = small_service(tmp_path / "alarmed", app_name="alarmed", environments="dev,live", approval="none")
-    script = root / "config/scripts/entry_check.py"
-    commit(root, config__scripts__entry_check_py=script.read_text().replace("default=40,", "default=1,"))
-    assert release(root).exit_code == 0
-    cloudwatch, name = client("cloudwatch"), f"{read(root).app_name}-dev-memory"
+    cloudwatch = client("cloudwatch")
+    cloudwatch.put_metric_alarm(AlarmName=name, **metric, **compared, TreatMissingData=missing)
 
     def in_alarm() -> bool:
         return bool(cloudwatch.describe_alarms(AlarmNames=[name], StateValue="ALARM")["MetricAlarms"])
 
+    until(f"{name} has not changed", lambda: in_alarm() == (missing == "breaching"))
+
+
+def looking(root: Path, looks: int, blind_to: str = "") -> None:
+    """Commit how often a service's releases look at alarms, each second, and which one they do not see."""
+    script = root / "config/scripts/alarm_check.py"
+    text = script.read_text().replace("LOOKS, PAUSE_SECONDS = 40, 15", f"LOOKS, PAUSE_SECONDS = {looks}, 1")
+    assert text != script.read_text()
+    commit(root, config__scripts__alarm_check_py=text.replace(f'"{blind_to}", ', "") if blind_to else text)
+
+
+def test_no_release_enters_an_environment_while_the_one_before_is_in_alarm(aws: None, tmp_path: Path) -> None:
+    root = small_service(tmp_path / "alarmed", app_name="alarmed", environments="dev,live", approval="none")
+    looking(root, looks=1)
+    assert release(root).exit_code == 0
+    name = f"{read(root).app_name}-dev-memory"
     ring(name)
-    until("the alarm has not gone to ALARM", in_alarm)
     commit(root, notes_txt="No file of a stack\n")
     with pytest.raises(ReleaseFailed, match="in the action StrategyGate of the stage Live"):
         release(root)
     ring(name, "notBreaching")
-    until("the alarm has not gone to OK", lambda: not in_alarm())
     assert try_again(root, stage="live").actions == ("StrategyGate",)
     assert release(root).exit_code == 0
 
@@ -100,6 +107,8 @@ def test_a_release_that_rings_while_it_soaks_is_rolled_back_and_goes_no_further(
     answers = {"environments": "dev,live", "approval": "none", "soak_minutes": 10}
     root = small_service(tmp_path / "soaking", app_name="soaking", **answers)
     app = read(root).app_name
+    # It begins to ring after the last look of the release itself.
+    looking(root, looks=300, blind_to="latency")
     assert release(root).exit_code == 0
     passed = stage(app, "Live")["latestExecution"]["pipelineExecutionId"]
     assert stage(app, "Dev")["onSuccessConditionState"]["latestExecution"]["status"] == "Succeeded"
@@ -109,6 +118,45 @@ def test_a_release_that_rings_while_it_soaks_is_rolled_back_and_goes_no_further(
         release(root)
     until("Dev is not rolled back", lambda: stage(app, "Dev")["latestExecution"]["type"] == "ROLLBACK")
     assert stage(app, "Live")["latestExecution"]["pipelineExecutionId"] == passed
+
+
+def test_a_release_that_ends_an_alarm_is_not_rolled_back(aws: None, tmp_path: Path) -> None:
+    answers = {"environments": "dev,live", "approval": "none", "soak_minutes": 10}
+    root = small_service(tmp_path / "ending", app_name="ending", **answers)
+    app = read(root).app_name
+    looking(root, looks=300)
+    alarm = f"{app}-dev-latency"
+    assert release(root).exit_code == 0
+    passed = stage(app, "Dev")["latestExecution"]["pipelineExecutionId"]
+    ring(alarm)
+    commit(root, notes_txt="No file of a stack\n")
+    deploy.run(DeployOptions(root), Console())
+
+    def waits() -> bool:
+        dev = stage(app, "Dev")
+        states = {one["actionName"]: one.get("latestExecution", {}) for one in dev["actionStates"]}
+        entered = dev["latestExecution"]["pipelineExecutionId"] != passed
+        return entered and states["AlarmCheck"].get("status") == "InProgress"
+
+    until("the release does not wait for the alarm", waits)
+    ring(alarm, "notBreaching")
+    assert release(root).exit_code == 0
+    assert stage(app, "Dev")["latestExecution"]["type"] == "STANDARD"
+
+
+def test_a_release_whose_condition_before_entry_fails_can_be_retried(aws: None, tmp_path: Path) -> None:
+    root = small_service(
+        tmp_path / "refused", app_name="refused", approval="none", windows="MON-SUN 00-24 Europe/Paris"
+    )
+    pipeline = (root / "infrastructure/pipeline.yaml").read_text()
+    # CodePipeline refuses the zone when it evaluates the rule.
+    commit(root, infrastructure__pipeline_yaml=pipeline.replace("Europe/Paris", "Europe/Nowhere"))
+    for _ in range(2):
+        with pytest.raises(ReleaseFailed, match=r"by the condition before the stage Live \(Window\)") as failed:
+            release(root)
+        assert "scaffold retry Live`" in failed.value.remedy
+        # The retry evaluates it again.
+        assert try_again(root, stage="live").actions == ()
 
 
 def test_a_release_waits_for_its_window_until_that_is_overridden(aws: None, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ class Entry:
     """The check of a generated service.
 
     Attributes:
-        answers: What AWS returns, by operation; a text is an error.
+        answers: What AWS returns, by operation; a text is an error, and a list has an answer for each call.
         alarms: The names of those that were looked at last.
     """
 
@@ -41,11 +41,13 @@ class Entry:
         self.alarms: list[str] = []
 
     def run(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run the check in this process."""
+        """Run the check in this process, with ON_FAILURE for a stage that CodePipeline rolls back."""
 
         def aws(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
             assert options["timeout"] > 0
             answer = self.answers[command[2]]
+            if isinstance(answer, list):
+                answer = answer.pop(0)
             if command[2] == "describe-alarms":
                 self.alarms = json.loads(command[command.index("--cli-input-json") + 1])["AlarmNames"]
             if isinstance(answer, str):
@@ -122,6 +124,18 @@ def test_an_alarm_of_the_environment_before_stops_a_release(entry: Entry) -> Non
     closed(done, CLOSED, "in ALARM in staging: orders-staging-latency", "`scaffold retry Prod`")
     # Without an environment before, nobody's alarms count.
     opened(entry.run())
+
+
+def test_where_the_stage_is_rolled_back_the_remedy_is_another_release(entry: Entry) -> None:
+    entry.answers["describe-alarms"] = alarm("orders-dev-latency")
+    done = entry.run(ENVIRONMENT_NAME="staging", BEFORE="dev", ON_FAILURE="ROLLBACK", AWS_REGION="eu-central-1")
+    done.stdout = ""
+    again = "aws codepipeline start-pipeline-execution --name orders --region eu-central-1"
+    closed(done, CLOSED, f"release again with `{again}`", "infrastructure/alarms.yaml")
+    assert "retry" not in done.stderr
+    entry.answers["describe-alarms"] = DENIED
+    done = entry.run(ENVIRONMENT_NAME="staging", BEFORE="dev", ON_FAILURE="ROLLBACK")
+    closed(done, CLOSED_UNREAD, "AccessDenied", "then release again")
 
 
 def test_every_alarm_of_an_environment_counts(entry: Entry, generated: Path) -> None:

@@ -28,6 +28,8 @@ class Account:
         calls: The operations in order.
         during: Called before a call is answered, with its number.
         log: The log of every build.
+        others: More open pull requests, by number, and the branch that each of them is to.
+        limit: How often CodeBuild still refuses to start a build.
     """
 
     def __init__(self, refused: Callable[[str], Exception]) -> None:
@@ -39,10 +41,15 @@ class Account:
         self.builds: list[Document] = []
         self.comments: list[Document] = []
         self.approved: set[str] = set()
+        self.others: dict[str, str] = {}
+        self.limit = 0
+        self.revision = self.commit[:1]
+        self.tokens: dict[str, Document] = {}
 
-    def build(self, status: str, number: str = NUMBER) -> None:
-        """Start a build of the newest commit, or let the newest build end."""
+    def build(self, status: str, number: str = NUMBER, revision: str = "") -> Document:
+        """Start a build of the newest commit, as the verdict or, without a revision, as a person."""
         variables = [{"name": "PULL_REQUEST", "value": number}, {"name": "OTHER", "value": "x"}]
+        variables += [{"name": "REVISION", "value": revision}] if revision else []
         identifier = f"{APP}-pr-tests:{len(self.builds)}"
         logs = {"groupName": "g", "streamName": identifier, "deepLink": "https://console/log"}
         self.builds.insert(
@@ -56,10 +63,12 @@ class Account:
                 "logs": logs,
             },
         )
+        return self.builds[0]
 
     def push(self, letter: str = "b") -> None:
         """Push to the branch, which takes approvals away."""
         self.commit = letter * 40
+        self.revision += letter
         self.approved.clear()
 
     @property
@@ -78,9 +87,17 @@ class Account:
         return {"Credentials": {"AccessKeyId": "key", "SecretAccessKey": "secret", "SessionToken": "token"}}
 
     def _get_pull_request(self, pullRequestId: str) -> Document:  # noqa: N803
-        target = {"repositoryName": APP, "destinationReference": self.destination, "sourceCommit": self.commit}
-        found = {"pullRequestStatus": self.status, "revisionId": self.commit[:1]}
+        destination = self.others.get(pullRequestId, self.destination)
+        target = {"repositoryName": APP, "destinationReference": destination, "sourceCommit": self.commit}
+        found = {"pullRequestStatus": self.status, "revisionId": self.revision}
         return {"pullRequest": {**found, "pullRequestTargets": [{**target, "destinationCommit": "c" * 40}]}}
+
+    def _list_pull_requests(self, repositoryName: str, pullRequestStatus: str, nextToken: str = "0") -> Document:  # noqa: N803
+        assert (repositoryName, pullRequestStatus) == (APP, "OPEN")
+        found = [*self.others, *([NUMBER] if self.status == "OPEN" else [])]
+        place = int(nextToken)
+        more = {"nextToken": str(place + 2)} if place + 2 < len(found) else {}
+        return {"pullRequestIds": found[place : place + 2], **more}
 
     def _list_builds_for_project(self, projectName: str) -> Document:  # noqa: N803
         assert projectName == f"{APP}-pr-tests"
@@ -89,6 +106,28 @@ class Account:
     def _batch_get_builds(self, ids: list[str]) -> Document:
         return {"builds": [dict(one) for one in reversed(self.builds) if one["id"] in ids]}
 
+    def _start_build(
+        self,
+        projectName: str,  # noqa: N803
+        sourceVersion: str,  # noqa: N803
+        environmentVariablesOverride: list[Document],  # noqa: N803
+        idempotencyToken: str,  # noqa: N803
+    ) -> Document:
+        assert projectName == f"{APP}-pr-tests"
+        if self.limit:
+            self.limit -= 1
+            raise self._refused("AccountLimitExceededException")
+        if idempotencyToken not in self.tokens:
+            given = {one["name"]: one["value"] for one in environmentVariablesOverride}
+            made = self.build("IN_PROGRESS", given["PULL_REQUEST"], given["REVISION"])
+            self.tokens[idempotencyToken] = made | {"sourceVersion": sourceVersion}
+            self.builds[0] = self.tokens[idempotencyToken]
+        return {"build": dict(self.tokens[idempotencyToken])}
+
+    def _get_pull_request_approval_states(self, pullRequestId: str, revisionId: str) -> Document:  # noqa: N803
+        mary = {"userArn": "arn:aws:sts::111122223333:assumed-role/People/mary", "approvalState": "APPROVE"}
+        return {"approvals": [mary, *({"userArn": one, "approvalState": "APPROVE"} for one in self.approved)]}
+
     def _stop_build(self, id: str) -> Document:  # noqa: A002
         next(one for one in self.builds if one["id"] == id)["buildStatus"] = "STOPPED"
         return {}
@@ -96,7 +135,7 @@ class Account:
     def _update_pull_request_approval_state(self, pullRequestId: str, revisionId: str, approvalState: str) -> Document:  # noqa: N803
         if self.status != "OPEN":
             raise self._refused("PullRequestAlreadyClosedException")
-        if revisionId != self.commit[:1]:
+        if revisionId != self.revision:
             raise self._refused("RevisionNotCurrentException")
         (self.approved.add if approvalState == "APPROVE" else self.approved.discard)(SESSION)
         return {}
@@ -119,7 +158,8 @@ class Account:
     def _update_comment(self, commentId: str, content: str) -> Document:  # noqa: N803
         found = self.comments[int(commentId)]
         assert found["authorArn"] == SESSION
-        assert not found["deleted"]
+        if found["deleted"]:
+            raise self._refused("CommentDeletedException")
         found["content"] = content
         return {}
 
@@ -138,10 +178,12 @@ def verdict(generated: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def account(verdict: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Account:
     made = Account(lambda code: verdict.Refused(f"An error occurred ({code}) when calling: no"))
-    monkeypatch.setattr(verdict, "call", made.call)
+    for module in (verdict, importlib.import_module("pull_requests")):
+        monkeypatch.setattr(module, "call", made.call)
+    monkeypatch.setattr(verdict, "sleep", lambda seconds: made.calls.append("sleep"))
     # The verdict replaces the credentials.
     credentials = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), "x")
-    given = {"APP_NAME": APP, "VERDICT_ROLE": ROLE, "PULL_REQUEST": NUMBER, "BUILD_ID": ""}
+    given = {"APP_NAME": APP, "VERDICT_ROLE": ROLE}
     for name, value in (credentials | given).items():
         monkeypatch.setenv(name, value)
     return made
@@ -169,22 +211,129 @@ def test_only_tests_that_succeeded_approve(verdict: ModuleType, account: Account
     )
 
 
-def test_a_pull_request_without_builds_is_not_approved(verdict: ModuleType, account: Account) -> None:
+def test_a_pull_request_without_builds_is_not_approved_and_its_tests_are_started(
+    verdict: ModuleType, account: Account
+) -> None:
     account.build("SUCCEEDED", number="8")
     account.approved.add(SESSION)
     assert verdict.main() == 0
     assert account.approved == set()
-    assert account.comment == "**Tests of `aaaaaaaaaaaa`: not started yet**."
+    assert account.comment == "**Tests of `aaaaaaaaaaaa`: running**. [Log](https://console/log)"
+    (started, _) = account.builds
+    variables = {one["name"]: one["value"] for one in started["environment"]["environmentVariables"]}
+    assert (variables["PULL_REQUEST"], started["sourceVersion"]) == (NUMBER, account.commit)
 
 
 def test_tests_of_older_commits_count_for_nothing_and_are_stopped(verdict: ModuleType, account: Account) -> None:
-    account.build("IN_PROGRESS", number="8")
+    account.others["8"] = "refs/heads/main"
     account.build("SUCCEEDED")
     account.build("IN_PROGRESS")
     account.push()
+    account.build("IN_PROGRESS", number="8")
     assert verdict.main() == 0
     assert account.approved == set()
-    assert [one["buildStatus"] for one in account.builds] == ["STOPPED", "SUCCEEDED", "IN_PROGRESS"]
+    assert [one["buildStatus"] for one in account.builds] == ["IN_PROGRESS", "IN_PROGRESS", "STOPPED", "SUCCEEDED"]
+    assert [one["sourceVersion"][0] for one in account.builds] == ["b", "b", "a", "a"]
+
+
+def test_tests_that_a_verdict_stopped_are_started_again_and_those_that_a_person_stopped_are_not(
+    verdict: ModuleType, account: Account
+) -> None:
+    assert verdict.main() == 0
+    account.push("b")
+    assert verdict.main() == 0
+    account.push("a")
+    assert verdict.main() == 0
+    assert [one["buildStatus"] for one in account.builds] == ["IN_PROGRESS", "STOPPED", "STOPPED"]
+    account.builds[0]["buildStatus"] = "STOPPED"
+    assert verdict.main() == 0
+    assert len(account.builds) == 3
+    assert "stopped**" in account.comment
+
+
+def test_tests_that_codebuild_does_not_start_yet_are_started_later_and_the_comment_says_so(
+    verdict: ModuleType, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a new account, which runs one build of a compute type at once."""
+    account.limit = 4
+    comments: list[str] = []
+    monkeypatch.setattr(verdict, "sleep", lambda seconds: comments.append(account.comment))
+    assert verdict.main() == 0
+    assert account.comment.startswith("**Tests of `aaaaaaaaaaaa`: running**")
+    assert len(account.builds) == 1
+    assert len(comments) == 3
+    assert comments[0].startswith("**Tests of `aaaaaaaaaaaa`: waiting for CodeBuild**.")
+    assert "`aws codebuild start-build --project-name hello-service-pr-verdict`" in comments[0]
+
+
+def test_while_codebuild_starts_nothing_other_pull_requests_get_their_verdicts_and_the_wait_ends(
+    verdict: ModuleType, account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.limit = 10**6
+    account.others["8"] = "refs/heads/main"
+    account.build("SUCCEEDED")
+    moments = itertools.count(step=600)
+    monkeypatch.setattr(verdict, "monotonic", lambda: next(moments))
+    assert verdict.main() == 3
+    assert account.approved == {SESSION}
+    said = capsys.readouterr().err
+    assert said.startswith("No verdict: CodeBuild has started no tests for 50 minutes.\n")
+
+
+def test_a_wait_ends_without_a_failure_while_tests_run_whose_end_starts_the_next_verdict(
+    verdict: ModuleType, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.limit = 10**6
+    account.others["8"] = "refs/heads/main"
+    account.build("IN_PROGRESS")
+    moments = itertools.count(step=600)
+    monkeypatch.setattr(verdict, "monotonic", lambda: next(moments))
+    assert verdict.main() == 0
+
+
+def test_every_verdict_judges_all_open_pull_requests_to_main(verdict: ModuleType, account: Account) -> None:
+    account.others = {"6": "refs/heads/main", "8": "refs/heads/topic", "9": "refs/heads/main", "10": "refs/heads/main"}
+    assert verdict.main() == 0
+    tested = [one["environment"]["environmentVariables"][0]["value"] for one in account.builds]
+    assert sorted(tested) == ["10", "6", "7", "9"]
+
+
+def test_of_too_many_pull_requests_the_newest_are_judged_and_builds_of_the_others_left(
+    verdict: ModuleType, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdict, "MOST_REQUESTS", 2)
+    account.others = {"8": "refs/heads/main", "10": "refs/heads/main"}
+    account.build("IN_PROGRESS")
+    account.push()
+    assert verdict.main() == 0
+    tested = [one["environment"]["environmentVariables"][0]["value"] for one in account.builds]
+    assert tested == ["8", "10", NUMBER]
+    assert {one["buildStatus"] for one in account.builds} == {"IN_PROGRESS"}
+
+
+def test_a_pull_request_that_gets_no_verdict_prevents_none_of_the_others(
+    verdict: ModuleType, account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.others["8"] = "refs/heads/main"
+    account.build("SUCCEEDED")
+
+    def refuse(count: int) -> None:
+        if account.calls[-1] == "start-build":
+            raise account._refused("InvalidInputException")
+
+    account.during = refuse
+    assert verdict.main() == 3
+    assert account.approved == {SESSION}
+    said = capsys.readouterr().err
+    assert said.startswith("No verdict: Pull request 8: An error occurred (InvalidInputException) when calling: no.\n")
+
+
+def test_a_verdict_that_changes_nothing_writes_nothing(verdict: ModuleType, account: Account) -> None:
+    account.build("SUCCEEDED")
+    assert verdict.main() == 0
+    account.calls.clear()
+    assert verdict.main() == 0
+    assert not {"update-comment", "update-pull-request-approval-state", "start-build"} & set(account.calls)
 
 
 def test_the_newest_build_of_a_commit_decides(verdict: ModuleType, account: Account) -> None:
@@ -221,22 +370,36 @@ def test_a_comment_that_people_deleted_is_written_again_and_comments_of_others_a
     assert account.comments[0]["content"] == "x"
 
 
-def test_a_build_names_its_pull_request(verdict: ModuleType, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    account.build("SUCCEEDED")
-    account.build("SUCCEEDED", number="7; rm")
-    monkeypatch.delenv("PULL_REQUEST")
-    monkeypatch.setenv("BUILD_ID", account.builds[0]["id"])
+def test_a_comment_that_is_deleted_while_the_verdict_writes_it_is_written_again(
+    verdict: ModuleType, account: Account
+) -> None:
+    account.build("IN_PROGRESS")
     assert verdict.main() == 0
-    assert account.calls == ["assume-role", "batch-get-builds"]
-    monkeypatch.setenv("BUILD_ID", account.builds[1]["id"])
+    account.builds[0]["buildStatus"] = "SUCCEEDED"
+    account.calls.clear()
+
+    def delete(count: int) -> None:
+        if account.calls[-1] == "update-comment":
+            account.comments[0]["deleted"] = True
+
+    account.during = delete
+    assert verdict.main() == 0
+    assert "succeeded" in account.comment
+
+
+def test_a_build_that_names_no_pull_request_is_left_alone(verdict: ModuleType, account: Account) -> None:
+    account.build("SUCCEEDED")
+    account.build("IN_PROGRESS", number="7; rm")
     assert verdict.main() == 0
     assert account.approved == {SESSION}
+    assert account.builds[0]["buildStatus"] == "IN_PROGRESS"
 
 
-EVENTS: dict[str, Callable[[Account], None]] = {
+EVENTS: dict[str, Callable[[Account], object]] = {
     "the tests fail the second time": lambda account: account.build("FAILED"),
     "the tests succeed": lambda account: account.build("SUCCEEDED"),
     "a push": Account.push,
+    "a push whose tests run": lambda account: (account.push(), account.build("IN_PROGRESS"))[0],
     "a push whose tests succeed": lambda account: (account.push(), account.build("SUCCEEDED"))[0],
     "it is closed": lambda account: setattr(account, "status", "CLOSED"),
 }
@@ -264,7 +427,9 @@ def test_two_verdicts_at_once_end_with_the_newest_state(
             break
         if account.status == "OPEN":
             newest = next((one for one in account.builds if one["sourceVersion"] == account.commit), None)
-            green = newest is not None and newest["buildStatus"] == "SUCCEEDED"
+            assert newest is not None, place
+            assert newest["buildStatus"] != "STOPPED", place
+            green = newest["buildStatus"] == "SUCCEEDED"
             assert account.approved == ({SESSION} if green else set()), place
             assert f"Tests of `{account.commit[:12]}`" in account.comment, place
             assert ("succeeded" in account.comment) is green, place
@@ -316,10 +481,10 @@ def test_a_refusal_is_one_sentence_with_a_remedy(
 def test_without_its_variables_it_says_which(
     verdict: ModuleType, account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("BUILD_ID", "x")
+    monkeypatch.delenv("VERDICT_ROLE")
     assert verdict.main() == 2
     assert account.calls == []
-    assert capsys.readouterr().err == "Set APP_NAME, VERDICT_ROLE, and either PULL_REQUEST or BUILD_ID.\n"
+    assert capsys.readouterr().err == "Set APP_NAME and VERDICT_ROLE.\n"
 
 
 def test_the_first_failing_lines_are_shown(verdict: ModuleType, account: Account) -> None:
@@ -346,7 +511,7 @@ def test_no_log_ends_its_block_or_makes_the_comment_too_long(log: list[str]) -> 
         import_from(patch, Path(__file__).parents[2] / "template/config/scripts")
         comment = importlib.import_module("verdict_comment")
     lines = comment.failing_lines([part for line in ["error ```` ** x", *log] for part in line.splitlines()])
-    written = comment.text("a" * 40, "FAILED", 1, "https://l", "id", lines)
+    written = comment.text("orders-api", "a" * 40, "FAILED", 1, "https://l", "id", lines)
     assert len(written) <= 10_240
     opened, *inside = written.split("\n\n", 1)[1].splitlines()
     fence = opened.removesuffix("text")

@@ -14,6 +14,7 @@ from .stack_cleaning import Kept
 from .state import TAG, Resource, State
 
 _GONE = {
+    "ApprovalRuleTemplateDoesNotExistException",
     "ClusterNotFoundException",
     "NoSuchBucket",
     "PipelineNotFoundException",
@@ -71,6 +72,20 @@ def _repository(account: Account, state: State, resource: Resource) -> None:
     codecommit.delete_repository(repositoryName=resource.name)
 
 
+def _approval_rule_template(account: Account, state: State, resource: Resource) -> None:
+    """It can have no tags: its description has that of the run."""
+    codecommit, chosen = account.client("codecommit"), {"approvalRuleTemplateName": resource.name}
+    found = codecommit.get_approval_rule_template(**chosen)["approvalRuleTemplate"]
+    key, _, value = found.get("approvalRuleTemplateDescription", "").partition(" ")
+    _check({key: value}, state)
+    try:
+        codecommit.disassociate_approval_rule_template_from_repository(**chosen, **resource.details)
+    except ClientError as error:
+        if code(error) != "RepositoryDoesNotExistException":
+            raise
+    codecommit.delete_approval_rule_template(**chosen)
+
+
 def _bucket(account: Account, state: State, resource: Resource) -> None:
     s3 = account.client("s3")
     _check(_listed(s3.get_bucket_tagging(Bucket=resource.name)["TagSet"], "Key", "Value"), state)
@@ -106,6 +121,7 @@ CLEANERS: dict[str, Callable[[Account, State, Resource], Any]] = {
     "service": _service,
     "pipeline": _pipeline,
     "task definition": _task_definition,
+    "approval rule template": _approval_rule_template,
     "repository": _repository,
     "bucket": _bucket,
 }

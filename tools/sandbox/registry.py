@@ -15,8 +15,8 @@ from .verdicts import Verdict
 if TYPE_CHECKING:
     from .sandbox import Sandbox
 
-#: What probes share, in the order in which it is ready.
-SCENARIOS = ("releases", "service")
+#: What probes share, in the order in which it is ready. The last probe of conditions waits for an hour.
+SCENARIOS = ("releases", "service", "conditions")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .conditions import Conditions
 from .kit import Service
 from .releases import Releases
 from .runner import explained
@@ -34,9 +35,10 @@ def scenarios(sandbox: Sandbox) -> dict[str, Scenario[Any]]:
     def told(what: str) -> Callable[[str], None]:
         return lambda milestone: sandbox.tell(f"{what}: {milestone}")
 
-    releases = Releases(sandbox)
+    releases, conditions = Releases(sandbox), Conditions(sandbox)
     found: dict[str, Scenario[Any]] = {
         "releases": Scenario(releases, releases.steps, explained, told("small pipeline")),
+        "conditions": Scenario(conditions, conditions.steps, explained, told("conditions")),
         "service": Scenario(service, steps, explained, told("service")),
     }
     for name, scenario in found.items():

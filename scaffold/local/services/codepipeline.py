@@ -148,6 +148,11 @@ class CodePipeline(AwsService):
             ]
         }
 
+    def list_action_executions(self, call: Call) -> Document:
+        """List no action, since none runs."""
+        self._pipeline(call, "pipelineName")
+        return {"actionExecutionDetails": []}
+
     def list_tags_for_resource(self, call: Call) -> Document:
         """List a pipeline's tags."""
         return {"tags": _tag_list(self._by_arn(call).tags)}

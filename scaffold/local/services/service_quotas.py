@@ -8,8 +8,12 @@ from scaffold.local.protocol import AwsService, Call, Document, ServiceError
 _VALUE = 10_000
 # AWS's default values, as its documentation has them; new accounts may have less.
 _DEFAULTS = {
+    ("codebuild", "L-2DC20C30"): 1,
+    ("codebuild", "L-4DDC4A99"): 1,
+    ("codebuild", "L-596BEAB4"): 1,
     ("codebuild", "L-5ED1D25B"): 1,
     ("codebuild", "L-9D07B6EF"): 1,
+    ("codebuild", "L-DF544FF3"): 1,
     ("ec2", "L-0263D0A3"): 5,
     ("fargate", "L-3032A538"): 6,
     ("fargate", "L-36FBB829"): 6,

@@ -9,6 +9,11 @@ import subprocess
 CALL_SECONDS = 120
 
 
+def again() -> str:
+    """How to repeat a stage that has failed: after its rollback, CodePipeline has nothing left to retry."""
+    return "release again" if os.environ.get("ON_FAILURE") == "ROLLBACK" else "retry the stage"
+
+
 class Problem(Exception):
     """Why a release goes no further; the message says what happened and, after a semicolon, what to do."""
 
@@ -22,7 +27,7 @@ class Refused(Problem):
 
     def __init__(self, message: str) -> None:
         first = "run `scaffold deploy`, which updates the permissions" if "AccessDenied" in message else "fix this"
-        super().__init__(f"{message}; {first}, then retry the stage")
+        super().__init__(f"{message}; {first}, then {again()}")
         code = re.search(r"An error occurred \((\w+)\)", message)
         self.code = code.group(1) if code else ""
         self.message = message
@@ -47,7 +52,7 @@ def output(service: str, operation: str, *options: str, attempts: int = 8) -> st
     except FileNotFoundError as error:
         raise Problem("the AWS CLI is not installed; install it") from error
     except subprocess.TimeoutExpired as error:
-        raise Problem(f"`aws {service} {operation}` timed out after {CALL_SECONDS} s; retry the stage") from error
+        raise Problem(f"`aws {service} {operation}` timed out after {CALL_SECONDS} s; {again()}") from error
     if done.returncode:
         raise Refused(" ".join(done.stderr.split()).rstrip(".") or f"`aws {service} {operation}` failed")
     return done.stdout

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from aws_cli import Problem, Refused
+from aws_cli import Problem, Refused, again
 from plan_aws import call
 from source_files import exists, text
 
@@ -114,7 +114,7 @@ def deployed(source: Source) -> Deployed:
         if "does not exist" not in refused.message:
             raise
         raise Problem(
-            f"the stack {source.name} does not exist; run `scaffold deploy`, which prepares it, then retry the stage"
+            f"the stack {source.name} does not exist; run `scaffold deploy`, which prepares it, then {again()}"
         ) from refused
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _incomplete(source) from error
@@ -156,7 +156,7 @@ def plain(template: Any) -> Any:
 
 
 def _incomplete(source: Source) -> Problem:
-    return Problem(f"CloudFormation's description of the stack {source.name} is incomplete; retry the stage")
+    return Problem(f"CloudFormation's description of the stack {source.name} is incomplete; {again()}")
 
 
 def side_by_side(function: Callable[[Item], Result], items: list[Item]) -> list[Result]:

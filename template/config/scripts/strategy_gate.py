@@ -18,7 +18,7 @@ import sys
 from typing import Any
 
 import entry_check
-from aws_cli import Problem, output
+from aws_cli import Problem, again, output
 from source_files import text
 
 OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY = 0, 1, 2, 3, 4
@@ -93,7 +93,7 @@ def weights_of(rule: str) -> dict[str, int]:
         groups = action.get("ForwardConfig", {}).get("TargetGroups") or [{**action, "Weight": 1}]
         return {group["TargetGroupArn"]: int(group["Weight"]) for group in groups}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Problem(f"{rule} forwards to no target group; restore its action, then retry the stage") from error
+        raise Problem(f"{rule} forwards to no target group; restore its action, then {again()}") from error
 
 
 def percentage(weights: dict[str, int], group: str) -> int:
@@ -110,7 +110,7 @@ def judge(app: str, environment: str, rule: str, group: str) -> int:
         print(
             f"Strategy gate closed: the stack policy of {stack} does not deny updates of {PROTECTED}; set the"
             f" StackPolicy of infrastructure/{environment}/environment.json with `aws cloudformation set-stack-policy`,"
-            " then retry the stage.",
+            f" then {again()}.",
             file=sys.stderr,
         )
         return CLOSED_BY_POLICY

@@ -1,77 +1,44 @@
 #!/usr/bin/env python3
-"""Say in a comment on a pull request how its tests ended, and approve it while they succeed.
+"""Start the tests of pull requests, say in a comment on each how they ended, and approve it while they succeed.
 
-    APP_NAME=orders-api VERDICT_ROLE=arn:... PULL_REQUEST=7 verdict.py
-    APP_NAME=orders-api VERDICT_ROLE=arn:... BUILD_ID=... verdict.py       of the pull request that a build tests
+    APP_NAME=orders-api VERDICT_ROLE=arn:... verdict.py
 
-The verdict follows from what CodeCommit and CodeBuild say now, whatever has started it, and is compared with what they
-say after it: of several verdicts at once, the last to write has seen the newest state. Tests of an older commit are
-stopped. Exit codes: 0 given, or there is nothing to judge; 2 usage error; 3 AWS did not answer.
+Each run judges all open pull requests to main, whatever has started it, so that the next one repairs what a lost event
+has left. A verdict follows from what CodeCommit and CodeBuild say now, and is compared with what they say after it: of
+several at once, the last to write has seen the newest state. Tests of an older commit are stopped. Exit codes: 0 given,
+or there is nothing to judge; 2 usage error; 3 AWS did not answer, or CodeBuild starts no tests.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import sys
-from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any
 
 from aws_cli import Problem, Refused
 from plan_aws import call
+from pull_requests import RUNNING, STOPPED, SUCCEEDED, Build, PullRequest, build_of, builds, open_requests, pull_request
 from verdict_comment import failing_lines, text
 
 GIVEN, USAGE_ERROR, UNREAD = 0, 2, 3
 SESSION = "verdict"
-DESTINATION = "refs/heads/main"
+# The newest are judged, fewer than the builds that are read: otherwise their tests would start each other again.
+MOST_REQUESTS = 50
 # Each of them sees a change during the one before.
 LOOKS = 10
+# While CodeBuild starts no tests. Those of others take at most 45 minutes, and this build 60.
+LONGEST_WAIT, PAUSE = 50 * 60, 30
 LOG_PAGES = 10
-RUNNING = "IN_PROGRESS"
+# As many builds of this compute type run as the account may run at once.
+LIMIT = "AccountLimitExceededException"
 # What another verdict, or a person, has done meanwhile.
 OVERTAKEN = {
+    "CommentDeletedException",
     "IdempotencyParameterMismatchException",
     "PullRequestAlreadyClosedException",
     "RevisionNotCurrentException",
 }
-
-
-@dataclass(frozen=True)
-class PullRequest:
-    """An open pull request to main.
-
-    Attributes:
-        revision: What an approval applies to; it differs after each push to the branch.
-        commit: The newest commit of the branch.
-        destination: The commit of main that it is compared with.
-    """
-
-    number: str
-    revision: str
-    commit: str
-    destination: str
-
-
-@dataclass(frozen=True)
-class Build:
-    """A build that tests a pull request.
-
-    Attributes:
-        seconds: How long it took; zero while it is running.
-        log: Log group and log stream, as CodeBuild names them.
-    """
-
-    id: str
-    commit: str
-    status: str
-    seconds: int
-    link: str
-    log: tuple[str, str]
-
-    @property
-    def running(self) -> bool:
-        """Whether it has not ended."""
-        return self.status == RUNNING
 
 
 def assume(role: str) -> None:
@@ -82,119 +49,144 @@ def assume(role: str) -> None:
     os.environ.update({variable: found[name] for name, variable in names.items()})
 
 
-def pull_request(app: str, number: str) -> PullRequest | None:
-    """A pull request; None where it is closed, or none to main of this service."""
-    found = call("codecommit", "get-pull-request", pullRequestId=number)["pullRequest"]
-    # CodeCommit's pull requests have one target.
-    (target,) = found["pullRequestTargets"]
-    wanted = ("OPEN", app, DESTINATION)
-    if (found["pullRequestStatus"], target["repositoryName"], target["destinationReference"]) != wanted:
-        return None
-    return PullRequest(number, found["revisionId"], target["sourceCommit"], target["destinationCommit"])
+def judge(app: str, role: str) -> list[str]:
+    """Give the verdicts, again while their reasons change, or while CodeBuild starts no tests.
 
-
-def tested_by(build: str) -> str:
-    """The number of the pull request that a build tests; empty if it tests none."""
-    for found in call("codebuild", "batch-get-builds", ids=[build]).get("builds", []):
-        return _number(found)
-    return ""
-
-
-def builds(app: str, number: str) -> list[Build]:
-    """The builds that test a pull request, the newest first, as far as the project's last 100 are some."""
-    ids = call("codebuild", "list-builds-for-project", projectName=f"{app}-pr-tests").get("ids", [])
-    if not ids:
-        return []
-    found = call("codebuild", "batch-get-builds", ids=ids).get("builds", [])
-    described = {one["id"]: _build(one) for one in found if _number(one) == number}
-    return [described[one] for one in ids if one in described]
-
-
-def _number(build: dict[str, Any]) -> str:
-    variables = build.get("environment", {}).get("environmentVariables", [])
-    given = {one["name"]: one["value"] for one in variables}.get("PULL_REQUEST", "")
-    return given if re.fullmatch("[0-9]+", given) else ""
-
-
-def _build(found: dict[str, Any]) -> Build:
-    logs, status = found.get("logs", {}), found["buildStatus"]
-    seconds = sum(phase.get("durationInSeconds", 0) for phase in found.get("phases", []))
-    return Build(
-        found["id"],
-        found.get("sourceVersion", ""),
-        status,
-        0 if status == RUNNING else seconds,
-        logs.get("deepLink", ""),
-        (logs.get("groupName", ""), logs.get("streamName", "")),
-    )
-
-
-def judge(app: str, role: str, number: str) -> None:
-    """Give the verdict, again while its reasons change.
+    Returns:
+        Why pull requests have no verdict. One of them prevents none of the others.
 
     Raises:
-        Problem: AWS returned an error, or they change all the time.
+        Problem: An error of AWS concerns all of them, they change all the time, or CodeBuild starts no tests.
     """
-    seen: object = None
-    for _ in range(LOOKS):
-        request, known = pull_request(app, number), builds(app, number)
-        stop(known, request.commit if request else "")
-        if request is None:
-            print(f"Pull request {number} is closed, or not to main: nothing to judge.")
-            return
-        newest = next((one for one in known if one.commit == request.commit), None)
-        if seen == (seen := (request, newest)):
-            return
-        try:
-            approve(request, newest is not None and newest.status == "SUCCEEDED")
-            comment(app, role, request, newest)
-        except Refused as refused:
-            if refused.code not in OVERTAKEN:
-                raise
-            seen = None
-    raise Problem(f"pull request {number} has changed {LOOKS} times meanwhile")
+    seen: dict[str, object] = {}
+    failed: dict[str, str] = {}
+    looks, end = 0, monotonic() + LONGEST_WAIT
+    while looks < LOOKS:
+        # The builds first: a build of a commit that is pushed after the pull request was read is then none of them.
+        known = builds(app)
+        opened = open_requests(app)
+        requests = {number: pull_request(app, number) for number in opened[:MOST_REQUESTS]}
+        stop(known, opened, requests)
+        changed = waiting = False
+        for number, request in requests.items():
+            if request is None or number in failed:
+                continue
+            try:
+                newest = tests(app, request, known)
+                waiting |= newest is None
+                if number in seen and seen[number] == (request, newest):
+                    continue
+                changed = True
+                seen.pop(number, None)
+                approve(role, request, newest is not None and newest.status == SUCCEEDED)
+                comment(app, role, request, newest)
+                seen[number] = (request, newest)
+            except Refused as refused:
+                if refused.code not in OVERTAKEN:
+                    failed[number] = f"Pull request {number}: {refused.message}"
+        if not (changed or waiting):
+            print(f"Open pull requests to main: {len(requests) - list(requests.values()).count(None)}.")
+            return list(failed.values())
+        looks += 1
+        if waiting and not changed:
+            if monotonic() > end:
+                # The end of these starts the next verdict.
+                if any(one.running for one in known):
+                    return list(failed.values())
+                raise Problem(f"CodeBuild has started no tests for {LONGEST_WAIT // 60} minutes")
+            looks = 0
+            sleep(PAUSE)
+    raise Problem(f"the pull requests have changed {LOOKS} times meanwhile")
 
 
-def stop(known: list[Build], commit: str) -> None:
-    """Stop the builds that test another commit."""
+def stop(known: list[Build], opened: list[str], requests: dict[str, PullRequest | None]) -> None:
+    """Stop the builds of closed pull requests, of those to other branches, and of older commits.
+
+    Args:
+        opened: The numbers of all open pull requests.
+        requests: Those of them that are judged.
+    """
     for build in known:
-        if build.running and build.commit != commit:
+        request = requests.get(build.request)
+        not_judged = build.request in opened and build.request not in requests
+        if build.running and not not_judged and (request is None or build.commit != request.commit):
             call("codebuild", "stop-build", id=build.id)
             print(f"Stopped {build.id}, which tests {build.commit}.")
 
 
-def approve(request: PullRequest, approved: bool) -> None:
-    """Approve a revision of the pull request, or revoke the approval."""
-    state = "APPROVE" if approved else "REVOKE"
+def tests(app: str, request: PullRequest, known: list[Build]) -> Build | None:
+    """The newest build of the newest commit, started where there is none; None while CodeBuild starts none.
+
+    A build that was stopped is started again where the branch has left the commit and come back to it, as the revision
+    shows: the verdict has stopped it. One that a person stopped is not.
+    """
+    of_commit = (one for one in known if (one.request, one.commit) == (request.number, request.commit))
+    newest = next(of_commit, None)
+    if newest and (newest.status != STOPPED or newest.revision in ("", request.revision)):
+        return newest
+    variables = {"PULL_REQUEST": request.number, "REVISION": request.revision}
+    try:
+        answer = call(
+            "codebuild",
+            "start-build",
+            projectName=f"{app}-pr-tests",
+            sourceVersion=request.commit,
+            environmentVariablesOverride=[{"name": name, "value": value} for name, value in variables.items()],
+            # Of two verdicts at once, the second gets the build of the first.
+            idempotencyToken=f"{request.number}-{request.revision}",
+        )
+    except Refused as refused:
+        if refused.code != LIMIT:
+            raise
+        print(f"CodeBuild does not start the tests of pull request {request.number} yet: {refused.message}")
+        return None
+    started = build_of(answer["build"])
+    print(f"Started {started.id}, which tests {started.commit}.")
+    return started
+
+
+def approve(role: str, request: PullRequest, approved: bool) -> None:
+    """Approve a revision of the pull request, or revoke the approval, where this is a change."""
     chosen = {"pullRequestId": request.number, "revisionId": request.revision}
+    states = call("codecommit", "get-pull-request-approval-states", **chosen).get("approvals", [])
+    given = {one["approvalState"] for one in states if one["userArn"].endswith(session(role))}
+    if ("APPROVE" in given) is approved:
+        return
+    state = "APPROVE" if approved else "REVOKE"
     call("codecommit", "update-pull-request-approval-state", **chosen, approvalState=state)
     print(f"{state} of pull request {request.number} at {request.commit}.")
 
 
+def session(role: str) -> str:
+    """How the ARN of the verdict's session ends."""
+    return f":assumed-role/{role.rpartition('/')[2]}/{SESSION}"
+
+
 def comment(app: str, role: str, request: PullRequest, build: Build | None) -> None:
-    """Write the comment, which is one for the whole life of the pull request."""
-    failed = build is not None and build.status not in (RUNNING, "SUCCEEDED")
+    """Write the comment, which is one for the whole life of the pull request, where this is a change."""
+    failed = build is not None and build.status not in (RUNNING, SUCCEEDED)
     lines = failing_lines(log(build)) if build and failed else []
     status, seconds, link = (build.status, build.seconds, build.link) if build else ("", 0, "")
-    content = text(request.commit, status, seconds, link, build.id if build else "", lines)
+    content = text(app, request.commit, status, seconds, link, build.id if build else "", lines)
     known, deleted = own_comments(role, request)
-    identifier = known[0] if known else post(app, request, deleted)
-    call("codecommit", "update-comment", commentId=identifier, content=content)
+    identifier, written = known[0] if known else (post(app, request, deleted), "")
+    if written != content:
+        call("codecommit", "update-comment", commentId=identifier, content=content)
 
 
-def own_comments(role: str, request: PullRequest) -> tuple[list[str], int]:
-    """The ids of the comments of earlier verdicts, and how many of them people have deleted."""
-    author = f":assumed-role/{role.rpartition('/')[2]}/{SESSION}"
-    known, deleted = [], 0
+def own_comments(role: str, request: PullRequest) -> tuple[list[tuple[str, str]], int]:
+    """Id and content of the comments of earlier verdicts, and how many of them people have deleted."""
+    known: list[tuple[str, str]] = []
+    deleted = 0
     page: dict[str, Any] = {}
     while True:
         chosen = {"pullRequestId": request.number, **page}
         answer = call("codecommit", "get-comments-for-pull-request", **chosen)
         for thread in answer.get("commentsForPullRequestData", []):
             for one in thread.get("comments", []):
-                if one.get("authorArn", "").endswith(author):
+                if one.get("authorArn", "").endswith(session(role)):
                     deleted += bool(one.get("deleted"))
-                    known += [] if one.get("deleted") else [one["commentId"]]
+                    known += [] if one.get("deleted") else [(one["commentId"], one.get("content", ""))]
         if not answer.get("nextToken"):
             return known, deleted
         page = {"nextToken": answer["nextToken"]}
@@ -240,19 +232,17 @@ def log(build: Build) -> list[str]:
 
 def main() -> int:
     app, role = os.environ.get("APP_NAME", ""), os.environ.get("VERDICT_ROLE", "")
-    number, build = os.environ.get("PULL_REQUEST", ""), os.environ.get("BUILD_ID", "")
-    if not (app and role) or bool(number) is bool(build):
-        print("Set APP_NAME, VERDICT_ROLE, and either PULL_REQUEST or BUILD_ID.", file=sys.stderr)
+    if not (app and role):
+        print("Set APP_NAME and VERDICT_ROLE.", file=sys.stderr)
         return USAGE_ERROR
     try:
         assume(role)
-        number = number or tested_by(build)
-        if number:
-            judge(app, role, number)
-        else:
-            print(f"{build} tests no pull request: nothing to judge.")
+        problems = judge(app, role)
     except Problem as problem:
-        print(f"No verdict: {str(problem).partition(';')[0]}.", file=sys.stderr)
+        problems = [str(problem).partition(";")[0]]
+    for one in problems:
+        print(f"No verdict: {one}.", file=sys.stderr)
+    if problems:
         own = os.environ.get("CODEBUILD_BUILD_ID", "ID")
         print(f"Start this build again: `aws codebuild retry-build --id {own}`.", file=sys.stderr)
         return UNREAD

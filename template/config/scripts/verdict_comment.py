@@ -7,7 +7,7 @@ import re
 MOST_LINES = 15
 LONGEST_LINE = 200
 RESULTS = {
-    "": "not started yet",
+    "": "waiting for CodeBuild",
     "IN_PROGRESS": "running",
     "SUCCEEDED": "succeeded",
     "FAILED": "failed",
@@ -35,7 +35,7 @@ def _clean(line: str) -> str:
     return INVISIBLE.sub("", SEQUENCES.sub("", line))[:LONGEST_LINE]
 
 
-def text(commit: str, status: str, seconds: int, link: str, build: str, lines: list[str]) -> str:
+def text(app: str, commit: str, status: str, seconds: int, link: str, build: str, lines: list[str]) -> str:
     """The comment.
 
     Args:
@@ -55,6 +55,11 @@ def text(commit: str, status: str, seconds: int, link: str, build: str, lines: l
         parts.append("\n".join([f"{fence}text", *lines, fence]))
     if status == "SUCCEEDED":
         parts.append("The checks approve this commit.")
+    elif not status:
+        parts.append(
+            "As many builds run as the account may run at once; the tests start when one of them ends. If they have "
+            f"not started in an hour: `aws codebuild start-build --project-name {app}-pr-verdict`."
+        )
     elif ended:
         parts.append(
             "The checks do not approve this commit. Push another one, or test this one again: "

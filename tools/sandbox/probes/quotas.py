@@ -11,12 +11,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from scaffold.aws.service_quotas import BUILDS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, VPCS, QuotaId
 
 from ..account import code, said
+from ..builds import answers
 from ..registry import probe
 from ..sandbox import Sandbox
-from ..verdicts import Unavailable, Undecided, Verdict, decided, proved
+from ..verdicts import Unavailable, Undecided, Verdict, decided, proved, refuted
 
 _QUOTAS = (VPCS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, *BUILDS.values())
 _MISSING = "NoSuchResourceException"
+_LIMIT = "AccountLimitExceededException"
+# CodeBuild may queue several builds for each that may run at once.
+_FEW_BUILDS, _QUEUED = 2, 6
+_SLEEP = "version: 0.2\nphases: {build: {commands: [sleep 120]}}\n"
 
 
 def _applied(sandbox: Sandbox, quota: QuotaId) -> dict[str, Any] | str:
@@ -90,6 +95,40 @@ def new_account_quotas(sandbox: Sandbox) -> Verdict:
     if lower:
         return proved("GetServiceQuota returns lower values than the defaults: " + ", ".join(lower))
     raise Undecided("no quota of this account is lower than the default; only a new account has such quotas")
+
+
+@probe("builds-by-compute-type")
+def builds_by_compute_type(sandbox: Sandbox) -> Verdict:
+    """A build of another compute type, while an account that runs few builds at once runs no more small ones."""
+    quota = _applied(sandbox, BUILDS["LINUX_CONTAINER", "BUILD_GENERAL1_SMALL"])
+    most = quota if isinstance(quota, str) else quota["Value"]
+    if isinstance(most, str) or most > _FEW_BUILDS:
+        raise Undecided(f"the quota of small builds is {most}; only a new account reaches its quota with few builds")
+    codebuild, started = sandbox.client("codebuild"), []
+    # Its project exists, and its build has ended.
+    answers(sandbox)
+    given = {"projectName": sandbox.name("sources"), "sourceTypeOverride": "NO_SOURCE", "buildspecOverride": _SLEEP}
+    try:
+        for _ in range(_FEW_BUILDS * _QUEUED + 1):
+            try:
+                started.append(codebuild.start_build(**given)["build"]["id"])
+            except ClientError as error:
+                if code(error) != _LIMIT:
+                    raise
+                break
+        else:
+            raise Undecided(f"{len(started)} small builds were accepted at once")
+        try:
+            other = codebuild.start_build(**given, computeTypeOverride="BUILD_GENERAL1_MEDIUM")["build"]["id"]
+        except ClientError as error:
+            if code(error) != _LIMIT:
+                raise
+            return refuted(f"{len(started)} small builds run, and a medium one is refused: {said(error)}")
+        started.append(other)
+        return proved(f"{len(started) - 1} small builds run, another one is refused, and a medium one is accepted")
+    finally:
+        for identifier in started:
+            codebuild.stop_build(id=identifier)
 
 
 @probe("fargate-usage", scenario="service")
