@@ -58,7 +58,8 @@ def why_closed(app: str, environment: str, looks: int, pause: Callable[[], None]
     """
     if freeze := freeze_on(datetime.now(timezone.utc).date(), os.environ.get("FREEZES", "")):
         first, last = freeze.split("..")
-        return f"no release enters {environment} from {first} to {last}; {retry_or_release(app, environment)} afterwards"
+        remedy = retry_or_release(app, environment)
+        return f"no release enters {environment} from {first} to {last}; {remedy} afterwards"
     before = os.environ.get("BEFORE", "")
     return why_ringing(app, before, environment, looks, pause) if before else ""
 
