@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 import shutil
 import subprocess
@@ -49,13 +50,25 @@ def production_of(service: Path) -> str:
 
 
 def live(service: Path) -> dict[str, Any]:
-    """The files and the stage of the environment `live`, with what the pipeline may do to its service."""
+    """The files and the stage of the environment `live`, with what the pipeline may do to its service.
+
+    What follows from the order of the environments and from which one is production is left out: the environment whose
+    alarms the stage waits for, and the record of the release.
+    """
     folder = service / "infrastructure" / "live"
     pipeline = one(load(service), "pipeline")
     ((_, properties),) = pipeline.of_type("AWS::CodePipeline::Pipeline")
     return {
         **{path.name: path.read_text() for path in folder.iterdir()},
-        "stage": next(stage for stage in properties["Stages"] if stage["Name"] == "Live"),
+        "stage": [
+            re.sub(r'\{"name": "BEFORE", "value": "[a-z]+"\},\s*', "", json.dumps(action).replace('\\"', '"')).replace(
+                "entry_check", "plan_check"
+            )
+            for stage in properties["Stages"]
+            if stage["Name"] == "Live"
+            for action in stage["Actions"]
+            if action["Name"] != "Release"
+        ],
     }
 
 
