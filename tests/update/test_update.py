@@ -121,7 +121,7 @@ def test_adding_an_environment_adds_only_its_own(service: Path) -> None:
     assert twins == {name for name in tree(service) if name.startswith("infrastructure/dev/")}
     shared = {"infrastructure/build.yaml", "infrastructure/pipeline.yaml"}
     assert set(changed) - own == {".copier-answers.yml", "README.md", *shared}
-    # Rows and a stage are added, and one line is changed: the next stage waits for the alarms of the environment before.
+    # Rows and a stage are added. One line changes: the next stage waits for the alarms of another environment.
     assert changed["README.md"] == (4, 0)
     assert {name: changed[name][1] for name in shared} == {
         "infrastructure/build.yaml": 0,
