@@ -12,7 +12,7 @@ from random import Random
 
 import copier
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from scaffold.core.git import git
@@ -181,6 +181,8 @@ def check(renderings: Renderings, edits: list[str], seed: int, *, follows: bool)
             owner.edit(kind)
         git("-c", "core.autocrlf=false", "add", "--all", "--force", cwd=service)
         git("commit", "--quiet", "--allow-empty", "-m", "ours", cwd=service, env=IDENTITY)
+        # A commit that renames .gitattributes may leave files that Git takes for changed; these are not updated.
+        assume(not git("status", "--porcelain", cwd=service))
         before = contents(service)
         merged = update(service, old, new, folder, follows=follows)
         after = contents(service)
@@ -219,7 +221,7 @@ def test_every_line_is_found(edits: list[str], seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(5))
-@settings(max_examples=50, **QUICKLY)
+@settings(max_examples=50, derandomize=True, **QUICKLY)
 @given(edits=EDITS, seed=st.integers(0, 2**32))
 def test_every_line_is_found_in_many_services(number: int, edits: list[str], seed: int) -> None:
     check(small(), edits, seed + number, follows=True)
@@ -227,7 +229,7 @@ def test_every_line_is_found_in_many_services(number: int, edits: list[str], see
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(5))
-@settings(max_examples=50, **QUICKLY)
+@settings(max_examples=50, derandomize=True, **QUICKLY)
 @given(edits=EDITS, seed=st.integers(0, 2**32))
 def test_every_line_is_found_with_other_environments(number: int, edits: list[str], seed: int) -> None:
     check(real(), edits, seed + number, follows=False)
