@@ -18,10 +18,10 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 #: The functions that the installed programs call, in modules that prepare what these do first.
 GIT_REMOTE_CODECOMMIT, AWS_CLI = "tests.forked_git_remote:main", "tests.forked_aws_cli:main"
@@ -181,14 +181,31 @@ def _tell(connection: socket.socket, number: int) -> None:
         connection.sendall(f"{number:8}".encode())
 
 
-def _end_as(connection: socket.socket, variables: Mapping[str, str]) -> None:
+def end_as(program: Callable[[], Any]) -> NoReturn:
+    """Run a program in a fork, and end the fork with its exit code."""
+    status: Any = 70
+    try:
+        status = program()
+    except SystemExit as ended:
+        status = ended.code
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:  # Whatever happens to the streams, a fork never goes on as its parent.
+            os._exit(status if isinstance(status, int) else int(status is not None))
+
+
+def _end_as(connection: socket.socket, variables: Mapping[str, str]) -> NoReturn:
     """Run the program that a client asks for, and end this fork.
 
     Args:
         variables: Environment variables besides those of the client.
     """
-    status: Any = 70
-    try:
+
+    def program() -> Any:
         _, streams, _, _ = socket.recv_fds(connection, 1, 3)
         request = b"".join(iter(functools.partial(connection.recv, 2**16), b""))
         (function, *sys.argv), folder, environment = marshal.loads(request)
@@ -200,17 +217,9 @@ def _end_as(connection: socket.socket, variables: Mapping[str, str]) -> None:
         os.environ.clear()
         os.environ.update({**variables, **environment})
         module, _, name = function.partition(":")
-        status = getattr(importlib.import_module(module), name)()
-    except SystemExit as ended:
-        status = ended.code
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        finally:  # Whatever happens to the streams, a fork never goes on as its parent.
-            os._exit(status if isinstance(status, int) else int(status is not None))
+        return getattr(importlib.import_module(module), name)()
+
+    end_as(program)
 
 
 if __name__ == "__main__":

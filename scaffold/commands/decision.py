@@ -9,10 +9,9 @@ from pathlib import Path
 
 from scaffold.console.console import Console
 from scaffold.console.prompt import confirm
-from scaffold.core.errors import UsageError
 from scaffold.core.target import configured_target
 from scaffold.deployment.approval import Decision, WaitingRelease, decide
-from scaffold.deployment.scope import command_for
+from scaffold.deployment.confirmation import check_interactive, check_named
 from scaffold.service.service import read
 
 
@@ -48,22 +47,14 @@ def run(
     Args:
         describe: The lines that show a release before the decision.
     """
-    if options.yes and not options.execution:
-        raise UsageError(
-            "Without a prompt, the release has to be named: another one may wait by now.",
-            "Add `--execution ID`; `scaffold status` shows the id.",
-        )
+    check_named(yes=options.yes, execution=options.execution)
     service = read(options.directory)
-
     target = configured_target(service.region, options.profile)
 
     def confirmed(release: WaitingRelease) -> bool:
         if options.yes:
             return True
-        if not console.interactive:
-            why = "with --json nothing is asked" if console.json else "this is not a terminal"
-            again = command_for(target, *_words(options, decision, release))
-            raise UsageError(f"Cannot ask for confirmation: {why}.", f"`{again}` decides without asking.")
+        check_interactive(console, target, _words(options, decision, release), "decides")
         for line in describe(release):
             console.note(line)
         return confirm(f"{decision.command.capitalize()} this release?")

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from scaffold.console.console import Console
 from scaffold.console.prompt import confirm
-from scaffold.core.errors import UsageError
 from scaffold.core.target import configured_target
+from scaffold.deployment.confirmation import check_interactive
 from scaffold.deployment.rollback import RollbackPlan, RollbackResult, rollback
-from scaffold.deployment.scope import command_for
 from scaffold.service.service import read
 
 
@@ -47,10 +46,8 @@ def run(
     target = configured_target(service.region, options.profile)
 
     def confirmed(plan: RollbackPlan) -> bool:
-        if not options.yes and not console.interactive:
-            why = "with --json nothing is asked" if console.json else "this is not a terminal"
-            again = command_for(target, *_words(options))
-            raise UsageError(f"Cannot ask for confirmation: {why}.", f"`{again}` rolls back without asking.")
+        if not options.yes:
+            check_interactive(console, target, _words(options), "rolls back")
         for line in describe(plan):
             console.note(line)
         return options.yes or confirm(f"Roll {plan.environment} back?")

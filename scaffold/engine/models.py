@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import botocore.session
 from botocore.loaders import Loader
 
 MODELS = Loader()
+
+
+def new_session() -> botocore.session.Session:
+    """A session of botocore's that reads no model twice."""
+    session = botocore.session.Session()
+    session.register_component("data_loader", MODELS)
+    return session

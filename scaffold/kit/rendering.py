@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, suppress
 from io import StringIO
@@ -223,17 +223,21 @@ def open_kit(kit: str | None = None, version: str | None = None) -> Iterator[Kit
         ScaffoldError: The installed Copier is not supported.
     """
     address = resolve(kit, version)
-    with (
-        temporary_folder("scaffold-kit-") as temporary,
-        one_thread() as beside,
-        warnings.catch_warnings(),
-    ):
+    with fetched(lambda folder: (fetch(address, folder),)) as (opened,):
+        yield opened
+
+
+@contextmanager
+def fetched(fetching: Callable[[Path], Iterable[KitSource]]) -> Iterator[list[Kit]]:
+    """Fetch kits into a temporary folder, which is deleted when the block ends."""
+    with temporary_folder("scaffold-kit-") as temporary, one_thread() as beside, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fetching = beside.submit(fetch, address, temporary)  # while Python imports Copier
+        sources = beside.submit(fetching, temporary)  # while Python imports Copier
         from scaffold.kit.engine.template import Template
 
-        source = fetching.result()
-        yield Kit(source, Template(source.source, source.commit, source.version, source.folder, source.modes))
+        yield [
+            Kit(one, Template(one.source, one.commit, one.version, one.folder, one.modes)) for one in sources.result()
+        ]
 
 
 def first_commit(folder: Path, message: str) -> str:

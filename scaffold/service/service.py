@@ -83,7 +83,12 @@ class Service:
 
     def approval_rule(self, rule: str) -> Path:
         """The content of one of the approval rule templates; absent where the answers require no such approvals."""
-        return self.root / "config" / "policies" / f"approval-rule-{rule}.json"
+        return self.root / approval_rule_file(rule)
+
+
+def approval_rule_file(rule: str) -> str:
+    """The path of an approval rule template's content in a service."""
+    return f"config/policies/approval-rule-{rule}.json"
 
 
 def read(directory: Path) -> Service:

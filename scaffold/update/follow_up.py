@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaffold.service.names import APPROVAL_RULES
+from scaffold.service.service import approval_rule_file
 from scaffold.service.stack_kinds import STACK_KINDS, Deployer
 
-_APPROVAL_RULES = tuple(f"config/policies/approval-rule-{rule}.json" for rule in APPROVAL_RULES)
+_APPROVAL_RULES = tuple(map(approval_rule_file, APPROVAL_RULES))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,9 +12,8 @@ from typing import TYPE_CHECKING
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import git
 from scaffold.core.git_failures import GitFailed, GitFailure
-from scaffold.core.temporary import temporary_folder
 from scaffold.kit.embedded import SOURCE
-from scaffold.kit.rendering import UPGRADE, Kit, one_thread
+from scaffold.kit.rendering import UPGRADE, Kit, fetched
 from scaffold.kit.source import (
     KitAddress,
     KitSource,
@@ -73,19 +71,7 @@ def open_versions(recorded: Recorded, to: str | None = None) -> Iterator[Version
     """
     with _own_remedies():
         address = _address(recorded, to)
-    with (
-        temporary_folder("scaffold-kit-") as temporary,
-        one_thread() as beside,
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
-        fetching = beside.submit(_fetch, recorded, address, temporary)  # while Python imports Copier
-        from scaffold.kit.engine.template import Template
-
-        old, new = (
-            Kit(source, Template(source.source, source.commit, source.version, source.folder, source.modes))
-            for source in fetching.result()
-        )
+    with fetched(lambda folder: _fetch(recorded, address, folder)) as (old, new):
         yield Versions(old, old if old.source == new.source else new)
 
 

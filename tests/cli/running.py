@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 import tempfile
-import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from scaffold.__main__ import main
+from tests.fork_server import end_as
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the installed `scaffold` does; `-m` would put the current folder on the path.
@@ -74,9 +74,9 @@ def forked_scaffold(
 
 def become_scaffold(arguments: Sequence[str | Path], cwd: Path, environment: Mapping[str, str]) -> NoReturn:
     """In a fork: run the command line with the standard streams 0, 1 and 2, and end the fork."""
-    gc.freeze()  # What the parent process has open is not closed here.
-    status: Any = 70
-    try:
+
+    def program() -> Any:
+        gc.freeze()  # What the parent process has open is not closed here.
         sys.stdin, sys.stdout, sys.stderr = (
             os.fdopen(number, mode, encoding="utf-8") for number, mode in enumerate("rww")
         )
@@ -85,17 +85,9 @@ def become_scaffold(arguments: Sequence[str | Path], cwd: Path, environment: Map
         os.environ.clear()
         os.environ.update(environment)
         sys.argv = ["scaffold", *map(os.fspath, arguments)]
-        status = main()
-    except SystemExit as ended:
-        status = ended.code
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        finally:  # Whatever happens to the streams, a fork never goes on as its parent.
-            os._exit(status if isinstance(status, int) else int(status is not None))
+        return main()
+
+    end_as(program)
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib.util
+import io
 import json
 import os
 import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,31 @@ def function_of(script: str, name: str) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         import_from(patch, folder)
         return runpy.run_path(str(folder / script))[name]
+
+
+def run_script(
+    monkeypatch: pytest.MonkeyPatch,
+    script: Path,
+    aws: Callable[..., subprocess.CompletedProcess[str]],
+    variables: Mapping[str, str],
+    arguments: Sequence[str] = (),
+) -> subprocess.CompletedProcess[str]:
+    """Run one of a service's scripts in this process.
+
+    Args:
+        aws: Called in place of `subprocess.run`, with the command.
+        variables: Environment variables to set.
+    """
+    output, errors = io.StringIO(), io.StringIO()
+    with monkeypatch.context() as patch, contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        patch.setattr(subprocess, "run", aws)
+        patch.setattr(sys, "argv", [script.name, *arguments])
+        import_from(patch, script.parent)
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(script), run_name="__main__")
+    return subprocess.CompletedProcess([], int(str(ended.value.code)), output.getvalue(), errors.getvalue())
 
 
 def import_from(patch: pytest.MonkeyPatch, folder: Path) -> None:

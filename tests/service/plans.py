@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import runpy
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +15,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.service.conftest import import_from
+from tests.service.conftest import run_script
 
 Document = dict[str, Any]
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
@@ -174,7 +170,6 @@ class Production:
         return self._run("entry_check.py", [], STATE=state, FREEZES=freezes)
 
     def _run(self, script: str, arguments: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
-        output, errors = io.StringIO(), io.StringIO()
         given = {
             "APP_NAME": self.app,
             "ENVIRONMENT_NAME": "prod",
@@ -183,24 +178,11 @@ class Production:
             **variables,
         }
         given |= {"IMAGE_URI": f"image:{self.image}", "IMAGE_TAG": self.image}
-        folder = self.root / SCRIPTS
         handler = signal.getsignal(signal.SIGTERM)
-        with (
-            self._monkeypatch.context() as patch,
-            contextlib.redirect_stdout(output),
-            contextlib.redirect_stderr(errors),
-        ):
-            for name, value in given.items():
-                patch.setenv(name, value)
-            patch.setattr(subprocess, "run", self._aws)
-            patch.setattr(sys, "argv", [script, *arguments])
-            import_from(patch, folder)
-            try:
-                with pytest.raises(SystemExit) as ended:
-                    runpy.run_path(str(folder / script), run_name="__main__")
-            finally:
-                signal.signal(signal.SIGTERM, handler)
-        return subprocess.CompletedProcess([], int(str(ended.value.code)), output.getvalue(), errors.getvalue())
+        try:
+            return run_script(self._monkeypatch, self.root / SCRIPTS / script, self._aws, given, arguments)
+        finally:
+            signal.signal(signal.SIGTERM, handler)
 
     def _aws(self, command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
         program, service, operation, *rest = command

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import runpy
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.infrastructure.stacks import load
-from tests.service.conftest import function_of, import_from
+from tests.service.conftest import function_of, run_script
 
 OPEN, CLOSED, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
 DENIED = "An error occurred (AccessDeniedException) when calling an operation: no"
@@ -54,21 +50,8 @@ class Entry:
                 return subprocess.CompletedProcess(command, 254, "", answer)
             return subprocess.CompletedProcess(command, 0, json.dumps(answer), "")
 
-        output, errors = io.StringIO(), io.StringIO()
         given = {"APP_NAME": "orders", "ENVIRONMENT_NAME": "prod", "EXECUTION": "execution-2", **variables}
-        with (
-            self.monkeypatch.context() as patch,
-            contextlib.redirect_stdout(output),
-            contextlib.redirect_stderr(errors),
-        ):
-            for name, value in given.items():
-                patch.setenv(name, value)
-            patch.setattr(subprocess, "run", aws)
-            patch.setattr(sys, "argv", [self.script.name, "--looks", "2", "--pause-seconds", "0"])
-            import_from(patch, self.script.parent)
-            with pytest.raises(SystemExit) as ended:
-                runpy.run_path(str(self.script), run_name="__main__")
-        return subprocess.CompletedProcess([], int(str(ended.value.code)), output.getvalue(), errors.getvalue())
+        return run_script(self.monkeypatch, self.script, aws, given, ["--looks", "2", "--pause-seconds", "0"])
 
 
 @pytest.fixture

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import runpy
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -15,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.service.conftest import function_of, import_from, replace_by_link
+from tests.service.conftest import function_of, replace_by_link, run_script
 
 READY, STOPPED, USAGE_ERROR, UNREAD = 0, 1, 2, 3
 APP = "hello-service"
@@ -74,19 +71,7 @@ class Preflight:
                 answer = {"TemplateBody": self.templates.get(stack, None) or self.template(stack)}
             return subprocess.CompletedProcess(command, 0, json.dumps(answer), "")
 
-        output, errors = io.StringIO(), io.StringIO()
-        with (
-            self._monkeypatch.context() as patch,
-            contextlib.redirect_stdout(output),
-            contextlib.redirect_stderr(errors),
-        ):
-            for name, value in {"APP_NAME": APP, **variables}.items():
-                patch.setenv(name, value)
-            patch.setattr(subprocess, "run", aws)
-            import_from(patch, self._script.parent)
-            with pytest.raises(SystemExit) as ended:
-                runpy.run_path(str(self._script), run_name="__main__")
-        return subprocess.CompletedProcess([], int(str(ended.value.code)), output.getvalue(), errors.getvalue())
+        return run_script(self._monkeypatch, self._script, aws, {"APP_NAME": APP, **variables})
 
 
 @pytest.fixture

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.service.conftest import function_of, import_from, machine_environment
+from tests.service.conftest import function_of, machine_environment, run_script
 
 OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY = 0, 1, 2, 3, 4
 STACK, RULE, PRIMARY, ALTERNATE = "hello-service-prod-environment", "arn:rule", "arn:primary", "arn:alternate"
@@ -73,21 +70,9 @@ class Gate:
             return subprocess.CompletedProcess(command, 254 if error else 0, "" if error else output, error)
 
         environment = variables.get("ENVIRONMENT_NAME", "prod")
-        output, errors = io.StringIO(), io.StringIO()
         given = {"APP_NAME": "hello-service", "ENVIRONMENT_NAME": "prod", "PRODUCTION_RULE": RULE}
         given |= {"TARGET_GROUP": PRIMARY, **variables}
-        with (
-            self.monkeypatch.context() as patch,
-            contextlib.redirect_stdout(output),
-            contextlib.redirect_stderr(errors),
-        ):
-            for name, value in given.items():
-                patch.setenv(name, value)
-            patch.setattr(subprocess, "run", aws)
-            import_from(patch, self.script.parent)
-            with pytest.raises(SystemExit) as ended:
-                runpy.run_path(str(self.script), run_name="__main__")
-        return subprocess.CompletedProcess([], int(str(ended.value.code)), output.getvalue(), errors.getvalue())
+        return run_script(self.monkeypatch, self.script, aws, given)
 
 
 @pytest.fixture

@@ -11,11 +11,10 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-import botocore.session
 from botocore.config import Config
-from botocore.loaders import Loader
 
 from scaffold.engine.builds import aws_command
+from scaffold.engine.models import new_session
 
 #: What the engine sets or a script of the kit does. With any other variable of the AWS CLI, the call is left to it.
 _KNOWN = {
@@ -47,12 +46,11 @@ class AwsServer:
     """Listens on a port of this machine. A call is made with the credentials that come with it.
 
     Args:
-        models: The models of AWS's APIs.
         program: Gives the command that makes the calls that are not known here.
     """
 
-    def __init__(self, models: Loader, program: Callable[[], Sequence[str]]) -> None:
-        self._clients = functools.lru_cache(_CLIENTS)(functools.partial(_client, models))
+    def __init__(self, program: Callable[[], Sequence[str]]) -> None:
+        self._clients = functools.lru_cache(_CLIENTS)(_client)
         self._program = program
         self._lock = threading.Lock()
         answer = self._answer
@@ -99,7 +97,6 @@ class AwsServer:
 
 
 def _client(
-    models: Loader,
     service: str,
     region: str,
     endpoint: str,
@@ -109,9 +106,7 @@ def _client(
     retry_mode: Any,
     attempts: int,
 ) -> Any:
-    session = botocore.session.Session()
-    session.register_component("data_loader", models)
-    return session.create_client(
+    return new_session().create_client(
         service,
         region_name=region,
         endpoint_url=endpoint,

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 from botocore.config import Config
 
 from scaffold.engine.builds.aws_server import AwsServer
 from scaffold.engine.containers.container_engine import ContainerEngine
 from scaffold.engine.credentials import AssumeRole
-from scaffold.engine.models import MODELS
+from scaffold.engine.models import new_session
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,7 @@ class Surroundings:
     def client(self, service: str, region: str) -> Any:
         """A client of AWS, with nothing of the machine's AWS settings."""
         with self._lock:  # Sessions may not be shared by threads.
-            session = botocore.session.Session()
-            session.register_component("data_loader", MODELS)
-            return session.create_client(
+            return new_session().create_client(
                 service,
                 region_name=region,
                 endpoint_url=self.endpoint,

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from scaffold.engine.credentials import Credentials
-from scaffold.engine.models import MODELS
+from scaffold.engine.models import new_session
 
 
 class Clients:
@@ -25,10 +24,8 @@ class Clients:
 
     def __init__(self, endpoint: str, credentials: Credentials) -> None:
         self.endpoint = endpoint
-        core = botocore.session.get_session()
-        core.register_component("data_loader", MODELS)
         keys = credentials.access_key, credentials.secret_key, credentials.token or None
-        self._session = boto3.session.Session(*keys, botocore_session=core)
+        self._session = boto3.session.Session(*keys, botocore_session=new_session())
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str], Any] = {}
 

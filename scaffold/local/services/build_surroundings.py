@@ -12,7 +12,6 @@ from scaffold.engine.builds.surroundings import Surroundings
 from scaffold.engine.builds.tools import aws_program
 from scaffold.engine.containers.container_engine import ContainerEngine
 from scaffold.engine.credentials import AssumeRole
-from scaffold.engine.models import MODELS
 from scaffold.local.downloads import DOWNLOADS
 from scaffold.local.protocol import ACCOUNT
 
@@ -45,7 +44,7 @@ def surroundings(
         "LANG": "C.UTF-8",
         "PATH": os.pathsep.join([str(state / "bin"), os.environ.get("PATH", os.defpath)]),
     }
-    aws = AwsServer(MODELS, functools.partial(aws_program, variables["PATH"]))
+    aws = AwsServer(functools.partial(aws_program, variables["PATH"]))
     return Surroundings(root, ACCOUNT, endpoint, variables, downloads(), engine, aws, assume)
 
 

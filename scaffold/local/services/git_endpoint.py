@@ -86,7 +86,6 @@ class GitEndpoint:
         if match["rest"] == "git-receive-pack":
             repository.choose_default_branch()
             if self._pushed:
-                session = self._session(_basic(headers["authorization"])[0])
                 self._pushed(repository, session.arn if session else ROOT)
         return None
 

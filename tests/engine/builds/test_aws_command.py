@@ -16,7 +16,6 @@ import pytest
 
 from scaffold.engine.builds import aws_client, tools
 from scaffold.engine.builds.aws_server import AwsServer
-from scaffold.engine.models import MODELS
 from scaffold.local.environment import LocalAws
 from tests.fork_server import programs
 
@@ -45,7 +44,7 @@ def build_call(aws: LocalAws) -> Iterator[Call]:
     """Makes calls as a build does, whose AWS CLI repeats its arguments."""
     names = ("ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "DEFAULT_REGION")
     of_build = {f"AWS_{name}": aws.variables[f"AWS_{name}"] for name in names}
-    server = AwsServer(MODELS, lambda: ["/bin/echo", "cli"])
+    server = AwsServer(lambda: ["/bin/echo", "cli"])
 
     def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-I", "-S", aws_client.__file__, str(server.port), *words]
