@@ -1,9 +1,10 @@
-"""Calls of AWS for the plan of a release and its check."""
+"""Calls of AWS with input and answer in JSON, and the remedies of what stops a release."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from aws_cli import Problem, again, output
@@ -42,3 +43,17 @@ def call(service: str, operation: str, **request: Any) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise Problem(f"`aws {service} {operation}` returned no JSON object; {again()}")
     return answer
+
+
+def pages(service: str, operation: str, **request: Any) -> Iterator[dict[str, Any]]:
+    """Make a call, and return the answer page by page, as far as `nextToken` leads.
+
+    Raises:
+        Refused: AWS returned an error.
+        Problem: An answer could not be read.
+    """
+    answer = call(service, operation, **request)
+    yield answer
+    while answer.get("nextToken"):
+        answer = call(service, operation, **request, nextToken=answer["nextToken"])
+        yield answer

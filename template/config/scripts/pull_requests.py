@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from plan_aws import call
+from plan_aws import call, pages
 
 DESTINATION = "refs/heads/main"
 RUNNING, STOPPED, SUCCEEDED = "IN_PROGRESS", "STOPPED", "SUCCEEDED"
@@ -67,15 +67,8 @@ def pull_request(app: str, number: str) -> PullRequest | None:
 
 def open_requests(app: str) -> list[str]:
     """The numbers of the open pull requests, the newest first, whatever branch they are to."""
-    found: list[str] = []
-    page: dict[str, Any] = {}
-    while True:
-        chosen = {"repositoryName": app, "pullRequestStatus": "OPEN", **page}
-        answer = call("codecommit", "list-pull-requests", **chosen)
-        found += answer.get("pullRequestIds", [])
-        if not answer.get("nextToken"):
-            return sorted(found, key=int, reverse=True)
-        page = {"nextToken": answer["nextToken"]}
+    listed = pages("codecommit", "list-pull-requests", repositoryName=app, pullRequestStatus="OPEN")
+    return sorted((number for page in listed for number in page.get("pullRequestIds", [])), key=int, reverse=True)
 
 
 def builds(app: str) -> list[Build]:

@@ -17,7 +17,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from aws_cli import Problem, Refused
-from plan_aws import call
+from plan_aws import call, pages
 from pull_requests import RUNNING, STOPPED, SUCCEEDED, Build, PullRequest, build_of, builds, open_requests, pull_request
 from verdict_comment import failing_lines, text
 
@@ -178,18 +178,13 @@ def own_comments(role: str, request: PullRequest) -> tuple[list[tuple[str, str]]
     """Id and content of the comments of earlier verdicts, and how many of them people have deleted."""
     known: list[tuple[str, str]] = []
     deleted = 0
-    page: dict[str, Any] = {}
-    while True:
-        chosen = {"pullRequestId": request.number, **page}
-        answer = call("codecommit", "get-comments-for-pull-request", **chosen)
-        for thread in answer.get("commentsForPullRequestData", []):
-            for one in thread.get("comments", []):
-                if one.get("authorArn", "").endswith(session(role)):
-                    deleted += bool(one.get("deleted"))
-                    known += [] if one.get("deleted") else [(one["commentId"], one.get("content", ""))]
-        if not answer.get("nextToken"):
-            return known, deleted
-        page = {"nextToken": answer["nextToken"]}
+    listed = pages("codecommit", "get-comments-for-pull-request", pullRequestId=request.number)
+    threads = (thread for page in listed for thread in page.get("commentsForPullRequestData", []))
+    for one in (said for thread in threads for said in thread.get("comments", [])):
+        if one.get("authorArn", "").endswith(session(role)):
+            deleted += bool(one.get("deleted"))
+            known += [] if one.get("deleted") else [(one["commentId"], one.get("content", ""))]
+    return known, deleted
 
 
 def post(app: str, request: PullRequest, deleted: int) -> str:
