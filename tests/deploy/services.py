@@ -435,6 +435,25 @@ def _client(service: str, endpoint: str) -> Any:
     return boto3.Session(region_name="us-east-1").client(service, endpoint_url=endpoint)
 
 
+def listed(service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
+    """All pages of a list: a local AWS that tests share has more than the first one holds.
+
+    Args:
+        key: Where the answer has the list.
+    """
+    api = client(service)
+    if not api.can_paginate(operation):
+        found: list[Any] = getattr(api, operation)(**parameters)[key]
+        return found
+    return [one for page in api.get_paginator(operation).paginate(**parameters) for one in page[key]]
+
+
+def source_rule(app: str) -> str:
+    """The name of the rule that starts a service's pipeline."""
+    rules = listed("events", "list_rules", "Rules")
+    return next(rule["Name"] for rule in rules if f":{app}" in rule.get("EventPattern", ""))
+
+
 def release_stack(name: str, template: str, parameters: dict[str, str] | None = None, **more: Any) -> None:
     """Update a stack as the pipeline does, or create it where it was not prepared, and wait for the end."""
     cloudformation = client("cloudformation")

@@ -341,7 +341,8 @@ def test_diverged_and_outdated_clone(service: Path, tmp_path: Path) -> None:
     behind = refusal(service)
     assert "behind" in behind.happened
     assert "git pull --ff-only" in behind.remedy
-    commit(service)
+    # Not the colleague's commit, which has the same content and perhaps the same second.
+    commit(service, "Another", version_txt="v2\n")
     diverged = refusal(service)
     assert "diverged" in diverged.happened
     assert "git pull --rebase" in diverged.remedy

@@ -25,6 +25,7 @@ from tests.deploy.services import (
     environment_stack,
     foundation_stack,
     lift_protection,
+    listed,
     make_service,
     protected_stacks,
     remove,
@@ -61,7 +62,7 @@ def create_stack(name: str, resources: dict[str, Any], app: str | None = None) -
 
 
 def buckets() -> list[str]:
-    return [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]]
+    return [bucket["Name"] for bucket in listed("s3", "list_buckets", "Buckets")]
 
 
 def refused(service: Path, wire: Wire, **options: Any) -> ScaffoldError:
@@ -260,7 +261,7 @@ def test_an_interrupted_teardown_is_continued(deployed: Path, wire: Wire, operat
     """Also for an environment that the answers no longer name, and after its stacks are deleted."""
     answers = deployed / ".copier-answers.yml"
     answers.write_text(answers.read_text().replace("dev,prod", "prod"))
-    keys = {key["KeyId"] for key in client("kms").list_keys()["Keys"]}
+    keys = {key["KeyId"] for key in listed("kms", "list_keys", "Keys")}
     calls = [0]
 
     def interrupt() -> None:
@@ -346,7 +347,7 @@ def test_names_that_are_in_use_again_are_not_the_services(deployed: Path) -> Non
 
 
 def test_a_key_whose_deletion_was_cancelled_is_kept(deployed: Path) -> None:
-    keys = {key["KeyId"] for key in client("kms").list_keys()["Keys"]}
+    keys = {key["KeyId"] for key in listed("kms", "list_keys", "Keys")}
     remove(deployed)
     describe = client("kms").describe_key
     scheduled = {key for key in keys if describe(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingDeletion"}
@@ -434,7 +435,7 @@ def test_log_groups_and_task_definitions_of_others_are_kept(service: Path) -> No
     )
     wait_for_next_second()
     result = remove(service)
-    groups = [group["logGroupName"] for group in client("logs").describe_log_groups()["logGroups"]]
+    groups = [group["logGroupName"] for group in listed("logs", "describe_log_groups", "logGroups")]
     assert set(foreign) <= set(groups)
     assert client("ecs").list_task_definitions(familyPrefix=names.task_family(app, "prod"))["taskDefinitionArns"]
     assert [one.name for one in result.kept if one.reason == "foreign"] == [environment_stack(app, "prod", "service")]

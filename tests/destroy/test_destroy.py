@@ -23,6 +23,7 @@ from tests.deploy.services import (
     environment_stack,
     foundation_stack,
     in_child,
+    listed,
     make_service,
     release_stack,
     remove,
@@ -98,18 +99,18 @@ def fill(service: Path) -> None:
 def traces(app: str) -> list[str]:
     """Everything in local AWS with the service's name, except keys in their waiting period."""
     found: list[Any] = []
-    stacks = client("cloudformation").describe_stacks()["Stacks"]
+    stacks = listed("cloudformation", "describe_stacks", "Stacks")
     found += [one["StackName"] for one in stacks if one["StackStatus"] != "DELETE_COMPLETE"]
-    found += [one["Name"] for one in client("s3").list_buckets()["Buckets"]]
-    found += [one["repositoryName"] for one in client("ecr").describe_repositories()["repositories"]]
-    found += [one["repositoryName"] for one in client("codecommit").list_repositories()["repositories"]]
-    found += client("codecommit").list_approval_rule_templates()["approvalRuleTemplateNames"]
-    found += [one["logGroupName"] for one in client("logs").describe_log_groups()["logGroups"]]
-    found += client("ecs").list_clusters()["clusterArns"]
+    found += [one["Name"] for one in listed("s3", "list_buckets", "Buckets")]
+    found += [one["repositoryName"] for one in listed("ecr", "describe_repositories", "repositories")]
+    found += [one["repositoryName"] for one in listed("codecommit", "list_repositories", "repositories")]
+    found += listed("codecommit", "list_approval_rule_templates", "approvalRuleTemplateNames")
+    found += [one["logGroupName"] for one in listed("logs", "describe_log_groups", "logGroups")]
+    found += listed("ecs", "list_clusters", "clusterArns")
     for status in ("ACTIVE", "INACTIVE"):
-        found += client("ecs").list_task_definitions(status=status)["taskDefinitionArns"]
-    found += [one["RoleName"] for one in client("iam").list_roles()["Roles"] if f"/{app}/" in one["Path"]]
-    found += [one["TopicArn"] for one in client("sns").list_topics()["Topics"]]
+        found += listed("ecs", "list_task_definitions", "taskDefinitionArns", status=status)
+    found += [one["RoleName"] for one in listed("iam", "list_roles", "Roles") if f"/{app}/" in one["Path"]]
+    found += [one["TopicArn"] for one in listed("sns", "list_topics", "Topics")]
     return [str(one) for one in found if app in str(one)]
 
 

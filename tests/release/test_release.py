@@ -17,7 +17,7 @@ from scaffold.service import history
 from scaffold.service.service import read
 from scaffold.views import deploy as deploy_view
 from scaffold.views import releases
-from tests.deploy.services import Wire, client, commit, make_service
+from tests.deploy.services import Wire, client, commit, make_service, source_rule
 from tests.release.services import ENVIRONMENT, IMPORTING, actions, decide, look, release, try_again
 
 
@@ -160,9 +160,8 @@ def test_a_lost_push_is_made_up_for(
     assert waiting.release
     decide(service, yes=True, execution=waiting.release.execution)
     assert release(service).exit_code == 0
-    events, app = client("events"), read(service).app_name
-    rule = next(rule["Name"] for rule in events.list_rules()["Rules"] if f":{app}" in rule.get("EventPattern", ""))
-    events.disable_rule(Name=rule)
+    app = read(service).app_name
+    client("events").disable_rule(Name=source_rule(app))
     head = commit(service, version_txt="v2\n")
     monkeypatch.setattr("scaffold.deployment.release_start._START_SECONDS", 1)
     wire.calls.clear()
@@ -181,9 +180,8 @@ def test_a_lost_push_is_made_up_for(
 def test_a_push_by_git_that_starts_nothing(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(service, infrastructure__environment_yaml=ENVIRONMENT)
     assert release(service).exit_code == 11
-    events, app = client("events"), read(service).app_name
-    rule = next(rule["Name"] for rule in events.list_rules()["Rules"] if f":{app}" in rule.get("EventPattern", ""))
-    events.disable_rule(Name=rule)
+    app = read(service).app_name
+    client("events").disable_rule(Name=source_rule(app))
     commit(service, version_txt="v2\n")
     git("push", "-q", "origin", "main", cwd=service)
     monkeypatch.setattr("scaffold.deployment.follow._START_SECONDS", 1)

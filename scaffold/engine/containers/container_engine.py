@@ -32,6 +32,7 @@ class Container:
         prepare: Finds out whether it can start; empty where only its start does.
         start: Starts it, and passes its output on until its end.
         reason: Prints why it could not start; empty where `prepare` does.
+        running: Prints whether it runs, `true` or `false`.
         inside: Begins a command that runs another one in it.
     """
 
@@ -39,6 +40,7 @@ class Container:
     prepare: list[str]
     start: list[str]
     reason: list[str]
+    running: list[str]
     stop: list[str]
     remove: list[str]
     inside: list[str]

@@ -114,6 +114,7 @@ class Docker(ContainerEngine):
             prepare=[],
             start=[self.program, "start", "--attach", name],
             reason=[self.program, "inspect", "--format", "{{.State.Error}}", name],
+            running=[self.program, "inspect", "--format", "{{.State.Running}}", name],
             stop=[self.program, "stop", "-t", str(stop_timeout), name],
             remove=[self.program, "rm", "--force", "--volumes", name, _holder(name)],
             inside=[self.program, "exec", name],

@@ -93,6 +93,7 @@ class Podman(ContainerEngine):
             prepare=[self.program, "init", name],
             start=[self.program, "start", "--attach", "--sig-proxy=false", name],
             reason=[],
+            running=[self.program, "inspect", "--format", "{{.State.Running}}", name],
             stop=[self.program, "stop", "--time", str(stop_timeout), name],
             remove=[self.program, "rm", "--force", "--time", "0", name],
             inside=[self.program, "exec", name],

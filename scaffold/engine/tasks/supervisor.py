@@ -195,11 +195,18 @@ class _EngineContainer(_Container):
         said = {name: value for name, value in os.environ.items() if name.startswith(_SAID_BY_PODMAN)}
         return super()._environment() | said
 
-    def _stop(self, process: subprocess.Popen[bytes]) -> float:  # noqa: ARG002 (the engine stops it)
+    def _stop(self, process: subprocess.Popen[bytes]) -> float:
         """Let the engine send the stop signal and, after the stop timeout, SIGKILL."""
+        # Docker ignores the order to stop a container that is not running yet, and podman discards that container.
+        deadline = time.monotonic() + _ENGINE_SECONDS
+        while process.poll() is None and not self._running() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
         self._popen(self._task["container"]["stop"], quiet=True)
         timeout: float = self._task["stop_timeout"]
         return timeout + _ENGINE_SECONDS
+
+    def _running(self) -> bool:
+        return self._run(self._task["container"]["running"]).stdout.strip() == b"true"
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         reason = self._task["container"]["reason"]

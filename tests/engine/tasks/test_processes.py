@@ -116,7 +116,7 @@ class Kept(Process):
 
 @pytest.mark.parametrize("enter", ["/bin/false", "/absent/nsenter"])
 def test_nothing_is_left_of_a_process_whose_namespace_cannot_be_entered(enter: str, tmp_path: Path) -> None:
-    container = Container([enter], [], [], [], [], [], [])
+    container = Container([enter], [], [], [], [], [], [], [])
     with pytest.raises(OSError, match=r"stopped|Broken pipe|reset|No such file"):
         Kept(Program([], {}, str(tmp_path), 1, container=container))
     made = Kept.made
@@ -131,7 +131,7 @@ def test_variables_to_enter_a_namespace_are_not_arguments(tmp_path: Path) -> Non
     prefix = list(processes.namespaces())
     if not prefix:
         pytest.skip("namespaces are not permitted here")
-    container = Container(prefix, [], [], [], [], [], [], {"HTTP_PROXY": "http://user:password@127.0.0.1:9"})
+    container = Container(prefix, [], [], [], [], [], [], [], {"HTTP_PROXY": "http://user:password@127.0.0.1:9"})
     made = Process(Program(["sleep", "60"], {"PATH": os.defpath}, str(tmp_path), 1, container=container), 4566)
     supervisor = Path(f"/proc/{made._supervisor.pid}")
     said = [(supervisor / name).read_text() for name in ("cmdline", "environ")]

@@ -104,7 +104,7 @@ def test_the_container_of_a_task_whose_process_cannot_start_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removed = tmp_path / "removed"
-    container = Container(["/bin/false"], [], [], [], [], ["touch", str(removed)], [])
+    container = Container(["/bin/false"], [], [], [], [], [], ["touch", str(removed)], [])
     program = Program([], {"PATH": os.defpath}, str(tmp_path), 1, container=container)
     monkeypatch.setattr(Runner, "_program", lambda *_: (program, {}))
     assert ends(Image("sha256:0", tmp_path, {}))["reason"].startswith("CannotStartContainerError: ")
