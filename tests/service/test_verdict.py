@@ -178,7 +178,7 @@ def verdict(generated: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def account(verdict: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Account:
     made = Account(lambda code: verdict.Refused(f"An error occurred ({code}) when calling: no"))
-    for module in (verdict, *map(importlib.import_module, ("pull_requests", "plan_aws"))):
+    for module in (verdict, *map(importlib.import_module, ("pull_requests", "aws_calls"))):
         monkeypatch.setattr(module, "call", made.call)
     monkeypatch.setattr(verdict, "sleep", lambda seconds: made.calls.append("sleep"))
     # The verdict replaces the credentials.

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from aws_calls import call
 from aws_cli import Problem, Refused
-from plan_aws import call
 from plan_stacks import UPDATABLE, Deployed, Source, policy_of, side_by_side
 
 LARGEST_BODY = 51_200

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from aws_cli import Problem, Refused, again
-from plan_aws import call
+from aws_calls import call
+from aws_cli import Problem, Refused
+from remedies import again
 from source_files import exists, text
 
 # In the order of the environment's stage in pipeline.yaml. A stack that is added there is added here.

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from plan_aws import call, pages
+from aws_calls import call, pages
 
 DESTINATION = "refs/heads/main"
 RUNNING, STOPPED, SUCCEEDED = "IN_PROGRESS", "STOPPED", "SUCCEEDED"

@@ -6,8 +6,8 @@ import os
 import subprocess
 import tempfile
 
+from aws_calls import call
 from aws_cli import Problem
-from plan_aws import call
 
 GIT_SECONDS = 600
 MOST_SUBJECTS = 100

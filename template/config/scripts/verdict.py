@@ -16,8 +16,8 @@ import sys
 from time import monotonic, sleep
 from typing import Any
 
+from aws_calls import call, pages
 from aws_cli import Problem, Refused
-from plan_aws import call, pages
 from pull_requests import RUNNING, STOPPED, SUCCEEDED, Build, PullRequest, build_of, builds, open_requests, pull_request
 from verdict_comment import failing_lines, text
 
