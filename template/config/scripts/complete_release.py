@@ -17,7 +17,7 @@ from typing import Any
 
 from aws_calls import call
 from aws_cli import Problem
-from release_commits import Clone
+from commits import Clone
 from release_record import PRODUCTION, find, record_key, replace, timestamp
 
 DONE, FAILED, USAGE_ERROR = 0, 1, 2
