@@ -557,6 +557,7 @@ def test_the_pipeline_can_only_update_its_own_stacks(pipeline_role: list[Any]) -
         "checks",
         "events",
         "pipeline",
+        "plans",
         "pull-requests",
         "releases",
         "tests",
