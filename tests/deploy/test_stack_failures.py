@@ -70,6 +70,23 @@ def test_an_update_that_is_canceled_says_why(session: Session, exporter: str) ->
     assert "then run `scaffold deploy` again" in error.remedy
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "The vpc 'vpc-0123' has dependencies and cannot be deleted. (Service: Ec2, Status Code: 400)",
+        "resource sg-0123 has a dependent object (Service: Ec2, Status Code: 400)",
+    ],
+)
+def test_a_network_in_which_others_have_something_says_so(reason: str) -> None:
+    """Local AWS deletes a network with whatever is in it, so the event is that of CloudFormation."""
+    event = {"LogicalResourceId": "Vpc", "ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": reason}
+    watch = Watch(None, "id", "orders-dev-network", events=[event])  # type: ignore[arg-type]
+    error = explain(watch, "deleted", "scaffold destroy")
+    assert reason.removesuffix(".") in error.happened
+    assert "Delete what others have created there" in error.remedy
+    assert error.remedy.endswith("then run `scaffold destroy` again.")
+
+
 def test_a_new_role_that_cannot_be_assumed_yet_is_waited_for_and_the_wait_is_said(
     service: Path, wire: Wire, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
