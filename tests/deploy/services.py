@@ -119,6 +119,7 @@ Resources:
 
 CHECKS = BUILD.replace("Builds", "Checks")
 PULL_REQUESTS = BUILD.replace("Builds", "Requests")
+PLANS = BUILD.replace("Builds", "Plans")
 TESTS = BUILD.replace("Builds", "Tests")
 EVENTS = BUILD.replace("Builds", "Events")
 RELEASES = BUILD.replace("Builds", "Releases")
@@ -205,6 +206,8 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
         "infrastructure/checks.json": json.dumps(configuration),
         "infrastructure/pull-requests.yaml": PULL_REQUESTS,
         "infrastructure/pull-requests.json": json.dumps(configuration),
+        "infrastructure/plans.yaml": PLANS,
+        "infrastructure/plans.json": json.dumps(configuration),
         "infrastructure/releases.yaml": RELEASES,
         "infrastructure/releases.json": json.dumps(configuration),
         "infrastructure/tests.yaml": TESTS,
