@@ -120,7 +120,7 @@ def test_its_source_is_the_deployed_commit_and_its_buildspec_that_of_the_stack(
     assert not {"Cache", "SecondarySources"} & set(project)
     assert "PrivilegedMode" not in project["Environment"]
     variables = {one["Name"]: one["Value"] for one in project["Environment"]["EnvironmentVariables"]}
-    assert variables["ENVIRONMENTS"] == "dev,prod"
+    assert variables["ENVIRONMENTS"] == "dev,staging,prod"
 
 
 def test_environments_in_existing_vpcs_have_no_network_to_plan(stacks_of: Callable[..., Stacks]) -> None:
