@@ -236,6 +236,33 @@ def test_links_lead_nowhere(requests: Requests, tmp_path: Path) -> None:
     assert (code, results[0]["problem"]) == (0, "infrastructure/alarms.yaml cannot be read")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"[" * 100_000, b"\xff", b"[]", b'{"Parameters": 5}', b'{"Tags": [1]}', b'{"Parameters": {"A": 1' + b"0" * 5000],
+)
+def test_files_that_say_nothing_are_said(requests: Requests, content: bytes) -> None:
+    requests.change(lambda root: (root / "infrastructure/prod/service.json").write_bytes(content))
+    code, results, errors = requests.plan()
+    problem = results[0]["problem"]
+    assert (code, errors, requests.production.calls) == (0, "", [])
+    assert problem == "infrastructure/prod/service.json cannot be read"
+    assert results[0]["costs"][1] is None
+
+
+def test_other_files_do_not_matter(requests: Requests) -> None:
+    """One with an unusual name, a large one, and one that is a folder's name."""
+
+    def edit(root: Path) -> None:
+        (root / "infrastructure/ö\n.yaml").write_text("x")
+        (root / "infrastructure/large.yaml").write_text("x" * 1_000_001)
+        (root / "infrastructure/prod.d").mkdir()
+        (root / "infrastructure/prod.d/service.json").write_text("{}")
+
+    requests.change(edit)
+    code, results, _ = requests.plan()
+    assert (code, results[0]["stacks"]) == (0, [])
+
+
 def test_a_change_that_cloudformation_refuses_fails(requests: Requests, comment: ModuleType) -> None:
     """A release would fail, too."""
     template = topic("x") | {"Parameters": {"Needed": {"Type": "String"}}}

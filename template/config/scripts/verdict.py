@@ -5,8 +5,8 @@
 
 Each run judges all open pull requests to main, whatever has started it, so that the next one repairs what a lost event
 has left. A verdict follows from what CodeCommit and CodeBuild say now, and is compared with what they say after it: of
-several at once, the last to write has seen the newest state. Builds of an older commit are stopped. Exit codes: 0 given,
-or there is nothing to judge; 2 usage error; 3 AWS did not answer, or CodeBuild starts nothing.
+several at once, the last to write has seen the newest state. Builds of an older commit are stopped. Exit codes: 0
+given, or there is nothing to judge; 2 usage error; 3 AWS did not answer, or CodeBuild starts nothing.
 """
 
 from __future__ import annotations
