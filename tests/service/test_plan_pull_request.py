@@ -90,7 +90,7 @@ def comment(generated: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def said(comment: ModuleType, results: list[Document]) -> str:
     """What the comment says of a plan."""
-    return str(comment.plan_text([f"PLAN {json.dumps(one)}" for one in results]))
+    return str(comment.plan_text([f"PLAN {json.dumps(one)}" for one in results], "plan:1"))
 
 
 def with_resource(template: Document, **resource: Any) -> Document:
@@ -300,7 +300,10 @@ def test_what_conflicts_with_main_or_is_gone_is_not_planned(requests: Requests, 
     requests.commit = "0" * 40
     code, results, _ = requests.plan()
     assert code == 0
-    assert said(comment, results) == f"- The pull request is not planned: `no branch has the commit {'0' * 40}`"
+    assert said(comment, results).splitlines() == [
+        f"- The pull request is not planned: `no branch has the commit {'0' * 40}`",
+        "- To plan again, once what prevents it has changed: `aws codebuild retry-build --id plan:1`",
+    ]
 
 
 def test_environments_that_come_and_go_are_said(requests: Requests) -> None:
@@ -352,7 +355,7 @@ def test_texts_of_the_pull_request_stay_texts_and_the_comment_short(comment: Mod
     assert text.endswith("more lines are in the log.")
     assert all(line.startswith("- ") for line in text.splitlines())
     assert "[a](b)" not in "".join(text.split("`")[::2])
-    assert comment.plan_text(["PLAN", "PLAN []", "PLAN {", "x PLAN {}"]) == ""
+    assert comment.plan_text(["PLAN", "PLAN []", "PLAN {", "x PLAN {}"], "plan:1") == ""
 
 
 def test_the_costs_are_those_of_the_kits_estimate(generated: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,7 +186,7 @@ def comment(app: str, role: str, request: PullRequest, newest: dict[str, Build |
     """Write the comment, which is one for the whole life of the pull request, where this is a change."""
     tests, plan = (_ended(newest[kind]) for kind in (TESTS, PLAN))
     lines = failing_lines(log(newest[TESTS])) if tests.failed else []
-    changes = plan_text(log(newest[PLAN])) if plan.ended else ""
+    changes = plan_text(log(newest[PLAN]), plan.id) if plan.ended else ""
     content = text(app, request.commit, tests, plan, lines, changes)
     known, deleted = own_comments(role, request)
     identifier, written = known[0] if known else (post(app, request, deleted), "")
