@@ -16,7 +16,7 @@ RESULTS = {
     "STOPPED": "stopped",
     "TIMED_OUT": "timed out",
 }
-FAILURE = re.compile(r"✖|\bnot ok\b|\b(?:error|failed|failure|fatal|stopped)\b", re.IGNORECASE)
+FAILURE = re.compile(r"✖|\bnot ok\b|\b(?:closed|error|failed|failure|fatal|stopped)\b", re.IGNORECASE)
 # CodeBuild's own lines.
 CONTAINER = "[Container]"
 SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
