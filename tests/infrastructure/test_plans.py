@@ -18,6 +18,7 @@ APP = "hello-service"
 CHANGE_SETS = ("CreateChangeSet", "DeleteChangeSet", "DescribeChangeSet")
 LOOKS = ("DescribeStacks", "GetStackPolicy")
 OWN = {"cloudformation:ChangeSetName": "plan-pull-request-7-0123456789ab"}
+TAG = {"aws:ResourceTag/gitops-scaffold:service": APP}
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
 
 
@@ -60,7 +61,7 @@ def test_its_change_sets_are_its_own_and_of_the_environments_stacks(role: list[A
     for action in CHANGE_SETS:
         for name in own:
             assert allowed(role, f"cloudformation:{action}", stack_arn(name), OWN), name
-            assert allowed(limit, f"cloudformation:{action}", stack_arn(name), OWN), name
+            assert allowed(limit, f"cloudformation:{action}", stack_arn(name), OWN | TAG), name
             # Those of releases, of `scaffold deploy`, and of people.
             for other in ("plan-0123", "scaffold-1", "x-plan-pull-request-7"):
                 given = {"cloudformation:ChangeSetName": other}
