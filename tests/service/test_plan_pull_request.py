@@ -173,33 +173,60 @@ HOSTILE: dict[str, tuple[str, str]] = {
 }
 
 
+HARMLESS = (
+    'B: !Sub |\n  {\n    "a": {\n      "b": {"c": "${X}"}\n    }\n  }\nc: 1\n',
+    '{"a": {"b": {"Ref": "x"}}}',
+    '{\n "a": {"Fn::Sub": "x"}\n}',
+    "A: {'a': {'b': !Ref c}, 'c': [!GetAtt d.e, !If [f, 1, 2]]}",
+    "A: !Base64 'x'\nB: Hello! b\nC: '!yes'\nD: !Ref\n  y\n",
+    "A:\n  Type: AWS::Events::Rule\n  Name: x\nB: {Type: AWS::SSM::Parameter}\n",
+    "A: 5 % of \\d\n",
+)
+
+
+@pytest.fixture
+def refusal(comment: ModuleType) -> Callable[..., str | None]:
+    """Why a template with parameters and tags is refused."""
+    refusals, stacks = map(importlib.import_module, ("plan_refusals", "plan_stacks"))
+
+    def of(template: str, parameters: Document | None = None, tags: Document | None = None) -> str | None:
+        source = stacks.Source("alarms", "name", template, parameters or {}, tags, None)
+        found: str | None = refusals.refusal(source)
+        return found
+
+    return of
+
+
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_cloudformation_would_run_or_look_up_is_refused_before_it_is_sent(
-    requests: Requests, comment: ModuleType, name: str
-) -> None:
+def test_what_cloudformation_would_run_or_look_up_is_refused(refusal: Callable[..., str | None], name: str) -> None:
     added, what = HOSTILE[name]
-    requests.change(lambda root: (root / "infrastructure/alarms.yaml").write_text(f"{added}Resources: {{}}\n"))
+    for template in (f"{added}Resources: {{}}\n", f"Resources: {{}}\n{added}"):
+        found = refusal(template)
+        assert found
+        assert what in found
+
+
+@pytest.mark.parametrize("template", HARMLESS)
+def test_what_only_looks_like_it_is_not_refused(refusal: Callable[..., str | None], template: str) -> None:
+    assert refusal(template) is None
+
+
+def test_no_parameter_or_tag_begins_a_dynamic_reference(refusal: Callable[..., str | None]) -> None:
+    for value in ("{{resolve:ssm:x}}", "{"):
+        assert refusal("", {"A": value}) == "a parameter has an open brace, which could begin a dynamic reference"
+        assert refusal("", None, {"A": value}) == "a tag has an open brace, which could begin a dynamic reference"
+    assert refusal("", {"A": "a,b"}, {"b": "}"}) is None
+
+
+def test_what_is_refused_is_not_sent_and_the_comment_says_so(requests: Requests, comment: ModuleType) -> None:
+    requests.change(lambda root: (root / "infrastructure/alarms.yaml").write_text("Transform: Macro\nResources: {}\n"))
     code, results, _ = requests.plan()
-    assert code == 0
-    assert results[0]["problem"].startswith("the stack requests-prod-alarms is refused, since its template has ")
-    assert what in results[0]["problem"]
+    why = (
+        "the stack requests-prod-alarms is refused, since its template has a transform, which CloudFormation would run"
+    )
+    assert (code, results[0]["problem"]) == (0, why)
     assert requests.production.calls == []
-    assert f"- **prod** is not planned: `{results[0]['problem']}`" in said(comment, results)
-
-
-def test_no_parameter_or_tag_begins_a_dynamic_reference(requests: Requests) -> None:
-    for part, what in (("Parameters", "a parameter has an open brace"), ("Tags", "a tag has an open brace")):
-
-        def edit(root: Path, part: str = part) -> None:
-            file = root / "infrastructure/prod/alarms.json"
-            document = json.loads(file.read_text())
-            document[part]["More"] = "{{resolve:ssm:x}}"
-            file.write_text(json.dumps(document))
-
-        requests.change(edit)
-        code, results, _ = requests.plan()
-        assert (code, requests.production.calls) == (0, [])
-        assert what in results[0]["problem"]
+    assert f"- **prod** is not planned: `{why}`" in said(comment, results)
 
 
 def test_no_template_of_the_kit_is_refused(generated: Path, generated_custom: Path) -> None:
@@ -236,17 +263,18 @@ def test_links_lead_nowhere(requests: Requests, tmp_path: Path) -> None:
     assert (code, results[0]["problem"]) == (0, "infrastructure/alarms.yaml cannot be read")
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"[" * 100_000, b"\xff", b"[]", b'{"Parameters": 5}', b'{"Tags": [1]}', b'{"Parameters": {"A": 1' + b"0" * 5000],
-)
-def test_files_that_say_nothing_are_said(requests: Requests, content: bytes) -> None:
-    requests.change(lambda root: (root / "infrastructure/prod/service.json").write_bytes(content))
-    code, results, errors = requests.plan()
-    problem = results[0]["problem"]
-    assert (code, errors, requests.production.calls) == (0, "", [])
-    assert problem == "infrastructure/prod/service.json cannot be read"
-    assert results[0]["costs"][1] is None
+def test_files_that_say_nothing_are_said(requests: Requests) -> None:
+    for content in (b"[" * 100_000, b"\xff", b"[]", b'{"Parameters": 5}', b'{"Tags": [1]}', b"1" * 5000):
+
+        def edit(root: Path, content: bytes = content) -> None:
+            (root / "infrastructure/prod/service.json").write_bytes(content)
+
+        requests.change(edit)
+        code, results, errors = requests.plan()
+        problem = results[0]["problem"]
+        assert (code, errors, requests.production.calls) == (0, "", [])
+        assert problem == "infrastructure/prod/service.json cannot be read"
+        assert results[0]["costs"][1] is None
 
 
 def test_other_files_do_not_matter(requests: Requests) -> None:
