@@ -40,7 +40,7 @@ VARIABLES = {
     "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
     "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
-    "preflight": {"APP_NAME"},
+    "preflight": {"APP_NAME", "INFRASTRUCTURE"},
     "smoke_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "strategy_gate": {"ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP"},
 }
@@ -156,7 +156,7 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
     ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
     variables = {
         "Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST", "RELEASE_COMMIT", "RELEASE_NAME"},
-        "Gate": {"CHANGED", "SUMMARY"},
+        "Gate": {"CHANGED", "INFRASTRUCTURE", "SUMMARY"},
         "Source": {"CommitId", "BranchName"},
         "codepipeline": {"PipelineExecutionId"},
     }
