@@ -377,7 +377,7 @@ def test_a_secret_and_dangerous_code_stop_the_release_before_anything_of_it_runs
     assert document["failed"]["stage"] == "Build"
     log = "\n".join(document["failed"]["log"])
     assert "Source gate closed: the checks secrets, sast failed" in log
-    assert "npm audit is not rehearsed" in log
+    assert "Audit open: there is no app/package.json" in log
     assert document["environments"][0]["url"] is None
 
 

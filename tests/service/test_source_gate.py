@@ -240,5 +240,5 @@ def test_the_tools_find_what_was_seeded_and_nothing_in_a_generated_service(servi
         sound = npm("run", "--silent", "audit", npm_config_registry=address)
     silent = npm("run", "--silent", "audit", npm_config_registry=address, npm_config_fetch_retries="0")
     assert (vulnerable.returncode, ADVISORY in vulnerable.stdout) == (1, True), vulnerable.stderr
-    assert (sound.returncode, sound.stdout) == (0, "Audit open: no advisories.\n"), sound.stderr
+    assert (sound.returncode, sound.stdout) == (0, "Audit open: no advisory is known.\n"), sound.stderr
     assert (silent.returncode, "unreachable" in silent.stderr) == (3, True), silent.stderr
