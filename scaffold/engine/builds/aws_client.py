@@ -3,7 +3,7 @@
     aws_client.py PORT ARGUMENTS…
 
 A program of its own that starts at once: the AWS CLI takes more time to start than most of its calls take. The builds
-of an execution make a hundred calls, so that it leaves out even `json` and `socket`, which would double its start.
+of an execution make a hundred calls, so it leaves out even `json` and `socket`, which double the time of its start.
 """
 
 from __future__ import annotations
