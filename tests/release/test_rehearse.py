@@ -352,21 +352,46 @@ def test_a_deployment_that_fails_names_the_users_repository(tiny: Path) -> None:
     assert "scaffold deploy" not in done.stderr.split("Error: ")[1]
 
 
+TEST_STAGE = """\
+FROM ${BASE_IMAGE} AS test
+WORKDIR /app
+RUN mkdir reports && chown 1000:1000 reports
+COPY test ./test
+USER 1000:1000
+CMD ["node", "--test", "--test-reporter=junit", "--test-reporter-destination=reports/junit.xml", "test/app_test.mjs"]
+
+"""
+
+
+def with_tests(root: Path, tests: str) -> None:
+    """Commit tests of the application, which its image runs."""
+    dockerfile = DOCKERFILE.replace("# tests: none\n", "").replace("FROM", f"{TEST_STAGE}FROM", 1)
+    (root / "app" / "Dockerfile").write_text(dockerfile)
+    commit(root, app__test__app_test_mjs=tests)
+
+
 @pytest.mark.slow
 def test_a_failing_unit_test_stops_the_release(tmp_path: Path) -> None:
     root = small_service(tmp_path / "orders")
-    test = "FROM ${BASE_IMAGE} AS test\nWORKDIR /app\nRUN mkdir reports && chown 1000:1000 reports\nCOPY test ./test\n"
-    test += 'USER 1000:1000\nCMD ["node", "--test", "--test-reporter=junit", '
-    test += '"--test-reporter-destination=reports/junit.xml", "test/app_test.mjs"]\n\n'
-    failing = "import test from 'node:test';\ntest('adds', () => { throw new Error('2 + 2 is 5'); });\n"
-    dockerfile = DOCKERFILE.replace("# tests: none\n", "").replace("FROM", f"{test}FROM", 1)
-    (root / "app" / "Dockerfile").write_text(dockerfile)
-    commit(root, app__test__app_test_mjs=failing)
+    with_tests(root, "import test from 'node:test';\ntest('adds', () => { throw new Error('2 + 2 is 5'); });\n")
     document = result_of(root, 1, "--yes")
     assert (document["failed"]["stage"], document["failed"]["action"]) == ("Build", "Build")
     assert "the tests failed" in "\n".join(document["failed"]["log"])
     assert statuses(document)["Live"] is None
     assert document["environments"][0]["url"] is None
+
+
+@pytest.mark.slow
+def test_tests_that_cover_too_little_stop_the_release(tmp_path: Path) -> None:
+    root = small_service(tmp_path / "orders", coverage_threshold=80)
+    lines = '<line number="1" hits="1"/><line number="2" hits="0"/>'
+    wrapped = f"<packages><package><classes><class><lines>{lines}</lines></class></classes></package></packages>"
+    report = f"writeFileSync('reports/coverage.xml', '<coverage>{wrapped}</coverage>');\n"
+    with_tests(root, f"import {{ writeFileSync }} from 'node:fs';\nimport 'node:test';\n{report}")
+    document = result_of(root, 1, "--yes")
+    log = "\n".join(document["failed"]["log"])
+    assert (document["failed"]["stage"], "the tests cover 50 % of the lines (1 of 2)" in log) == ("Build", True), log
+    assert "Build stopped: the tests cover too little." in log
 
 
 @pytest.mark.slow
