@@ -91,6 +91,8 @@ ACCEPTED: list[dict[str, Any]] = [
     {"windows": "MON-SUN 00-24 Etc/GMT+1"},
     {"freezes": ",".join(["2026-12-20..2027-01-02"] * 20)},
     {"soak_minutes": "60"},
+    {"chat_notifications": True},
+    {"success_notifications": "every"},
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
@@ -182,6 +184,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"log_retention_days": "2"}, "30"),
     ({"approval": "always"}, "every"),
+    ({"success_notifications": "prod"}, "every"),
+    (
+        {"chat_notifications": True, "aws_region": "us-gov-west-1"},
+        "chat_notifications is false in us-gov-west-1, where Amazon Q Developer in chat applications is not available",
+    ),
     ({"soak_minutes": "-1"}, "from 0 to 60, for example 30"),
     ({"soak_minutes": "61"}, "from 0 to 60, for example 30"),
     *(

@@ -36,6 +36,8 @@ MATRIX: dict[str, list[Any]] = {
     "aws_account_id": [None, "012345678901"],
     "approval": [None, "none", "every"],
     "soak_minutes": [None, 30],
+    "chat_notifications": [None, True],
+    "success_notifications": [None, "production"],
     "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
     "freezes": [None, "2026-12-20..2027-01-02"],
 }

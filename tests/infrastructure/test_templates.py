@@ -39,7 +39,7 @@ VARIABLES = {
     "complete_release": {"EXECUTION", "RELEASE_NAME"},
     "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
-    "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
+    "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG", "RELEASE_NAME"},
     "preflight": {"APP_NAME"},
     "smoke_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "strategy_gate": {"ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP"},
@@ -343,7 +343,8 @@ def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templat
     two, three = (generated(environments=names) / "infrastructure" for names in ("dev,live", "dev,qa,live"))
     for path in sorted(path.relative_to(two) for path in two.rglob("*") if path.is_file()):
         same = (two / path).read_bytes() == (three / path).read_bytes()
-        assert same or path in (Path("build.yaml"), Path("checks.yaml"), Path("pipeline.yaml"))
+        changed = ("build.yaml", "checks.yaml", "events.yaml", "pipeline.yaml")
+        assert same or path in map(Path, changed)
 
 
 @pytest.mark.parametrize("count", [1, 6, 8])
@@ -390,6 +391,8 @@ LONGEST = {
         "customize": True,
         "egress": "nat_gateway",
         "notification_email": "team@example.com",
+        "chat_notifications": True,
+        "success_notifications": "every",
     }
 }
 
