@@ -197,6 +197,11 @@ def name_of(runs: Iterable[ActionRun]) -> str | None:
     return _of_build(runs, "RELEASE_NAME")
 
 
+def release_commit_of(runs: Iterable[ActionRun]) -> str | None:
+    """The commit of that release: an earlier one where the execution's changes only documentation; None as before."""
+    return _of_build(runs, "RELEASE_COMMIT")
+
+
 def _of_build(runs: Iterable[ActionRun], variable: str) -> str | None:
     return next((run.variables.get(variable) or None for run in runs if run.stage == run.name == "Build"), None)
 

@@ -180,9 +180,9 @@ def _target(session: Session, service: Service, environment: str, version: str |
         )
     in_effect = _original(newest) if newest.outcome == SUCCEEDED else None
     if version is None and in_effect and newest.rollback_of:
-        earlier = next(_before(_originals(newest, releases), in_effect), None)
+        earlier = next(_of_others(newest, _before(_originals(newest, releases), in_effect)), None)
     elif version is None:
-        earlier = _last_success(releases)
+        earlier = _last_success(_of_others(newest, releases) if in_effect else releases)
     else:
         earlier = next((one for one in _originals(newest, releases) if _has_version(one, version)), None)
         if earlier is None:
@@ -190,7 +190,7 @@ def _target(session: Session, service: Service, environment: str, version: str |
                 f"No release of {environment} with the name, version, tag or commit {version} has succeeded.",
                 f"`{command_for(session.target, 'scaffold releases', environment)}` lists the releases.",
             )
-        if earlier.execution == in_effect:
+        if earlier.execution == in_effect or (in_effect and earlier.name and earlier.name == newest.name):
             raise ScaffoldError(
                 f"{earlier.name or earlier.version or version} is what {environment} was released with last.",
                 f"`{command_for(session.target, 'scaffold releases', environment)}` lists earlier ones.",
@@ -208,6 +208,11 @@ def _originals(newest: PastRelease, others: Iterator[PastRelease]) -> Iterator[P
     for one in (newest, *others):
         if one.outcome == SUCCEEDED and one.rollback_of is None:
             yield one
+
+
+def _of_others(current: PastRelease, executions: Iterator[PastRelease]) -> Iterator[PastRelease]:
+    """Without the executions of the same release: their commits differ in documentation only."""
+    return (one for one in executions if one.name is None or one.name != current.name)
 
 
 def _original(release: PastRelease) -> str:

@@ -22,7 +22,7 @@ VERSION = "0123456789abcdef"
 
 
 def environment(answers: str | None = VERSION, **completed: Any) -> EnvironmentStatus:
-    release = CompletedRelease(**{"name": NAME, "version": VERSION, **completed})
+    release = CompletedRelease(**{"name": NAME, "version": VERSION, "commit": COMMIT, **completed})
     return EnvironmentStatus(
         "prod", True, "http://u", answers, None, VERSION, None, COMMIT, 0, None, (), None, {}, completed=release
     )
@@ -56,9 +56,9 @@ def test_what_runs_what_git_says_and_the_tag_are_compared(
 
 
 def test_a_release_is_shown_with_its_tag_where_it_has_one() -> None:
-    assert released_line(CompletedRelease(NAME, VERSION)) == NAME
-    assert released_line(CompletedRelease(NAME, VERSION, f"v{NAME}")) == NAME
-    assert released_line(CompletedRelease(NAME, VERSION, f"v{NAME}", COMMIT)) == f"{NAME}; tag v{NAME}"
+    assert released_line(CompletedRelease(NAME, VERSION, COMMIT)) == NAME
+    assert released_line(CompletedRelease(NAME, VERSION, COMMIT, f"v{NAME}")) == NAME
+    assert released_line(CompletedRelease(NAME, VERSION, COMMIT, f"v{NAME}", COMMIT)) == f"{NAME}; tag v{NAME}"
 
 
 def past(name: str | None) -> PastRelease:
