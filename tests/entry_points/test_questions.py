@@ -93,6 +93,8 @@ ACCEPTED: list[dict[str, Any]] = [
     {"soak_minutes": "60"},
     {"chat_notifications": True},
     {"success_notifications": "every"},
+    {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
+    {"build_secrets": ",".join(f"A{number}" for number in range(10))},
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
@@ -185,6 +187,26 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"log_retention_days": "2"}, "30"),
     ({"approval": "always"}, "every"),
     ({"success_notifications": "prod"}, "every"),
+    *(
+        ({"build_secrets": wrong}, "for example NPM_TOKEN,SENTRY_AUTH_TOKEN")
+        for wrong in (
+            *(
+                "token",
+                "A,",
+                " ",
+                "A;B",
+                "1A",
+                "A B",
+                "A\n",
+                "/other/build/A",
+                "A,A",
+                "PATH",
+                "AWS_REGION",
+                "IMAGE_TAG",
+            ),
+            *("CODEBUILD_SRC_DIR", ",".join(f"A{number}" for number in range(11))),
+        )
+    ),
     (
         {"chat_notifications": True, "aws_region": "us-gov-west-1"},
         "chat_notifications is false in us-gov-west-1, where Amazon Q Developer in chat applications is not available",

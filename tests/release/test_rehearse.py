@@ -126,8 +126,14 @@ def test_a_rehearsal_uses_no_account(tiny: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
     """Of the kit's own service."""
-    told = {"chat_notifications": True, "success_notifications": "every"}
-    root = small_service(tmp_path / "orders", aws_account_id="123456789012", **told)
+    answers = {"chat_notifications": True, "success_notifications": "every", "build_secrets": "NPM_TOKEN"}
+    root = small_service(tmp_path / "orders", aws_account_id="123456789012", **answers)
+    # What the build does fails without its secret.
+    script = root / "config" / "scripts" / "build_image.sh"
+    script.write_text(
+        script.read_text().replace("say() {", 'test "$NPM_TOKEN" = "rehearsed value of NPM_TOKEN"\nsay() {')
+    )
+    commit(root)
     document = rehearse_among_credentials(root, tmp_path)
     # The merge gate has nothing to ask about what `scaffold deploy` has just deployed.
     ended = statuses(document)

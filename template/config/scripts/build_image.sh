@@ -5,7 +5,8 @@
 #   build_image.sh --no-push       only tests and builds it, without the registry: for pull requests
 #
 # Requires ARCHITECTURE (x86_64 or arm64) and, to push, REPOSITORY_URI and REPOSITORY_NAME, which the pipeline sets.
-# BASE_IMAGE sets the build argument of this name.
+# BASE_IMAGE sets the build argument of this name. BUILD_SECRETS names variables with secrets of the Dockerfile, separated
+# by spaces.
 #
 # The tag is the content hash (see content_hash.py). An existing image was tested when it was built, so it is
 # not built again; every environment runs the same digest. What the Dockerfile needs is in contract.py.
@@ -91,7 +92,7 @@ pull_images() {
 
 build() { # OPTION...
   docker buildx build "$@" --platform "$platform" --provenance=false --sbom=false \
-    "${arguments[@]}" "${contexts[@]}" app
+    "${arguments[@]}" "${contexts[@]}" "${secrets[@]}" app
 }
 
 # The digest of a tag in the registry; empty if the tag does not exist.
@@ -162,7 +163,10 @@ build_and_push() {
 
 problem=$(python3 config/scripts/contract.py 2>&1) || die "$problem"
 rm -f "$report"
-arguments=() contexts=() pinned=() released=()
+arguments=() contexts=() pinned=() released=() secrets=()
+for name in ${BUILD_SECRETS:-}; do
+  secrets+=(--secret "id=$name,env=$name")
+done
 [[ -z ${BASE_IMAGE:-} ]] || arguments+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
 stages=$(dockerfile stages)
 images=$(dockerfile images)
