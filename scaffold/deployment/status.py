@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import ClassVar
 
-from scaffold.aws import codecommit, pipeline_state, running_service
+from scaffold.aws import build_exports, codecommit, pipeline_state, running_service
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.pipeline_state import Execution, StageState
 from scaffold.aws.running_service import Alarm, Image, ServiceDeployment, Tasks
@@ -218,8 +218,8 @@ def _completed(
     """
     # A rollback runs its stage only: the build is that of its target.
     runs = pipeline_state.action_runs(session, service.app_name, execution.target or execution.id)
-    name, version = pipeline_state.name_of(runs), pipeline_state.version_of(runs)
-    commit = pipeline_state.release_commit_of(runs) or execution.commit
+    name, version = build_exports.name_of(runs), build_exports.version_of(runs)
+    commit = build_exports.release_commit_of(runs) or execution.commit
     if name is None or not tagged or environment != service.production:
         return CompletedRelease(name, version, commit)
     tag = names.release_tag(name)

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from scaffold.aws.pipeline_state import ActionRun, name_of
+from scaffold.aws.build_exports import name_of
+from scaffold.aws.pipeline_state import ActionRun
 from scaffold.deployment.approval import Approval, WaitingRelease
 from scaffold.deployment.releases import PastRelease
-from scaffold.deployment.rollback import RollbackPlan, RollbackResult, _has_version
+from scaffold.deployment.rollback import RollbackPlan, RollbackResult
+from scaffold.deployment.rollback_targets import has_version
 from scaffold.deployment.status import CompletedRelease, EnvironmentStatus, NewestRelease
 from scaffold.views import releases as releases_view
 from scaffold.views import rollback as rollback_view
@@ -75,8 +77,8 @@ def past(name: str | None) -> PastRelease:
      ("None", False), ("vNone", False), (COMMIT[:6], False)],
 )  # fmt: skip
 def test_a_rollback_finds_a_release_by_its_name_too(wanted: str, found: bool) -> None:
-    assert _has_version(past(NAME), wanted) is found
-    assert _has_version(past(None), wanted) is (found and NAME not in wanted)
+    assert has_version(past(NAME), wanted) is found
+    assert has_version(past(None), wanted) is (found and NAME not in wanted)
 
 
 def test_a_rollback_names_the_release_or_its_version() -> None:
