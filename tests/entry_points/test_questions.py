@@ -93,6 +93,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"soak_minutes": "60"},
     {"chat_notifications": True},
     {"success_notifications": "every"},
+    {"encrypt_logs": True},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
     {"build_secrets": ",".join(f"A{number}" for number in range(10))},
 ]

@@ -38,6 +38,7 @@ MATRIX: dict[str, list[Any]] = {
     "soak_minutes": [None, 30],
     "chat_notifications": [None, True],
     "success_notifications": [None, "production"],
+    "encrypt_logs": [None, True],
     "build_secrets": [None, "NPM_TOKEN, SENTRY_AUTH_TOKEN"],
     "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
     "freezes": [None, "2026-12-20..2027-01-02"],

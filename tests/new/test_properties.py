@@ -95,6 +95,7 @@ sensible = st.fixed_dictionaries(
         ),
         "notification_email": st.sampled_from(["", "team@example.com"]),
         "chat_notifications": st.booleans(),
+        "encrypt_logs": st.booleans(),
         "build_secrets": st.sampled_from(["", "NPM_TOKEN", "A, B", "PATH"]),
         "success_notifications": st.sampled_from(["none", "production", "every"]),
         "approval": st.sampled_from(["none", "production", "every"]),
@@ -118,7 +119,7 @@ careless = st.builds(
                 "vpc_id", "public_subnet_ids", "private_subnet_ids", "vpc_cidr", "log_retention_days",
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
                 "windows", "freezes", "soak_minutes", "chat_notifications", "success_notifications",
-                "build_secrets",
+                "build_secrets", "encrypt_logs",
             ]
         ),
         anything,

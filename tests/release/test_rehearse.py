@@ -126,8 +126,9 @@ def test_a_rehearsal_uses_no_account(tiny: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
     """Of the kit's own service."""
-    answers = {"chat_notifications": True, "success_notifications": "every", "build_secrets": "NPM_TOKEN"}
-    root = small_service(tmp_path / "orders", aws_account_id="123456789012", **answers)
+    told = {"chat_notifications": True, "success_notifications": "every"}
+    answers = {"aws_account_id": "123456789012", "build_secrets": "NPM_TOKEN", "encrypt_logs": True, **told}
+    root = small_service(tmp_path / "orders", **answers)
     # What the build does fails without its secret.
     script = root / "config" / "scripts" / "build_image.sh"
     script.write_text(
