@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_cli import Problem
 from plan_changes import Planned
-from release_commits import Clone
+from commits import Clone
 from release_record import PRODUCTION, find, record_key
 
 MOST_COMMITS = 20

@@ -6,7 +6,7 @@ import json
 import os
 import re
 
-from plan_aws import call
+from aws_calls import call
 
 LONGEST_TITLE = 100
 LONGEST_IN_CHAT = 4000
