@@ -96,6 +96,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"encrypt_logs": True},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
     {"build_secrets": ",".join(f"A{number}" for number in range(10))},
+    {"coverage_threshold": "100"},
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
@@ -213,6 +214,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "chat_notifications is false in us-gov-west-1, where Amazon Q Developer in chat applications is not available",
     ),
     ({"soak_minutes": "-1"}, "from 0 to 60, for example 30"),
+    ({"coverage_threshold": "101"}, "from 0 to 100, for example 80"),
     ({"soak_minutes": "61"}, "from 0 to 60, for example 30"),
     *(
         ({"windows": window}, "for example MON-THU 09-16 Europe/Berlin")

@@ -40,6 +40,7 @@ MATRIX: dict[str, list[Any]] = {
     "success_notifications": [None, "production"],
     "encrypt_logs": [None, True],
     "build_secrets": [None, "NPM_TOKEN, SENTRY_AUTH_TOKEN"],
+    "coverage_threshold": [None, 80],
     "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
     "freezes": [None, "2026-12-20..2027-01-02"],
 }

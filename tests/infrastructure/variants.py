@@ -51,6 +51,7 @@ FEW: dict[str, dict[str, Any]] = {
         },
         "approval": "every",
         "soak_minutes": 30,
+        "coverage_threshold": 80,
     },
     "existing VPC": {"environments": "dev,live", "customize": True, "approval": "none", "freezes": FREEZE, **EXISTING},
     "production in an existing VPC": {
@@ -89,6 +90,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "windows": ["", "MON-SUN 00-24 UTC"],
     "freezes": ["", FREEZE],
     "soak_minutes": [0, 60],
+    "coverage_threshold": [0, 90],
 }
 
 

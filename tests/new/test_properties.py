@@ -100,6 +100,7 @@ sensible = st.fixed_dictionaries(
         "success_notifications": st.sampled_from(["none", "production", "every"]),
         "approval": st.sampled_from(["none", "production", "every"]),
         "soak_minutes": st.integers(-1, 61),
+        "coverage_threshold": st.integers(-1, 101),
         "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
         "freezes": st.sampled_from(["", "2026-12-20..2027-01-02", "2027-02-29..2027-03-01"]),
         "environment_overrides": overrides,
@@ -120,6 +121,7 @@ careless = st.builds(
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
                 "windows", "freezes", "soak_minutes", "chat_notifications", "success_notifications",
                 "build_secrets", "encrypt_logs",
+                "windows", "freezes", "soak_minutes", "coverage_threshold",
             ]
         ),
         anything,
