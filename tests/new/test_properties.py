@@ -120,8 +120,7 @@ careless = st.builds(
                 "vpc_id", "public_subnet_ids", "private_subnet_ids", "vpc_cidr", "log_retention_days",
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
                 "windows", "freezes", "soak_minutes", "chat_notifications", "success_notifications",
-                "build_secrets", "encrypt_logs",
-                "windows", "freezes", "soak_minutes", "coverage_threshold",
+                "build_secrets", "encrypt_logs", "coverage_threshold",
             ]
         ),
         anything,

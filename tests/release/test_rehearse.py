@@ -148,6 +148,7 @@ def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
     (mail,) = (one for one in document["messages"] if "waits for approval in the stage Approve-Live" in one)
     assert "\nWhat changes in live:\n- network: its first release creates everything\n" in mail
     assert "\nCommits of the first release:\n- " in mail
+    assert re.search(r"\nlive costs about \d+\.\d\d USD a month without traffic\.\n", mail)
     assert [one for one in document["messages"] if one.startswith("In chat: ")] == [
         "In chat: hello-service: approval waiting",
         "In chat: Release succeeded",

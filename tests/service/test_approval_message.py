@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,16 @@ PLANNED = [
     SimpleNamespace(changes=(), summary="network: nothing"),
     SimpleNamespace(changes=("x",), summary="task-definition: version a to b"),
 ]
+PRICES = {
+    "hours_per_month": 730,
+    "vcpu_hour": 0.04,
+    "gb_hour": 0.004,
+    "spot_discount": 0.7,
+    "load_balancer_hour": 0.02,
+    "nat_gateway_hour": 0.05,
+    "public_ipv4_hour": 0.005,
+    "zones": 2,
+}
 FINDINGS = {"file": "findings.json", "threshold": "high", "counts": {"UNTRIAGED": 1, "LOW": 4, "HIGH": 2}}
 
 
@@ -32,7 +43,11 @@ def service(
 def message(service: Service, name: str, commit: str, findings: Any = None) -> str:
     service.store(f"releases/{name}/release.json", {**service.record(name), "findings": findings})
     given = {"APP_NAME": service.name, "ARTIFACT_BUCKET": service.name, "COMMIT": commit, "RELEASE_NAME": name}
-    text: str = function_of("approval_message.py", "approval_message")(GIVEN | given, PLANNED)
+    approval_message = function_of("approval_message.py", "approval_message")
+    # In a service, they are a file of it.
+    prices = approval_message.__globals__["Prices"](**PRICES)
+    approval_message.__globals__["Prices"] = SimpleNamespace(read=lambda: prices)
+    text: str = approval_message(GIVEN | given, PLANNED)
     return text
 
 
@@ -56,11 +71,33 @@ def test_a_release_is_described_by_what_production_lacks(service: Service) -> No
     assert message(service, FIRST, first, FINDINGS | {"counts": {}}).endswith("Findings of the image scan: none.\n")
 
 
+def test_the_costs_of_the_environment_are_compared_with_those_of_production(service: Service) -> None:
+    folder = service.folder / "infrastructure" / "prod"
+    folder.mkdir(parents=True)
+    (folder / "environment.json").write_text('{"Parameters": {}}')
+    (folder / "network.json").write_text("{}")
+    (folder / "task-definition.yaml").write_text("      Cpu: '1024'\n      Memory: '1024'\n")
+
+    def release(name: str, tasks: int) -> str:
+        sized = {"MinTasks": str(tasks), "Spot": "false", "Egress": "nat_gateway"}
+        (folder / "service.json").write_text(json.dumps({"Parameters": sized}))
+        service.git("add", "infrastructure")
+        return message(service, name, service.build(name, f"Run {tasks}"))
+
+    # Two tasks of 0.044 USD an hour; load balancer, NAT gateway, and three addresses of 0.085 USD together.
+    first = re.findall("prod costs .*", release(FIRST, 2))
+    assert first == [f"prod costs about {730 * (2 * 0.044 + 0.085):.2f} USD a month without traffic."]
+    service.complete(FIRST)
+    second = release(SECOND, 3)
+    assert f"{730 * (3 * 0.044 + 0.085):.2f} USD a month without traffic, +{730 * 0.044:.2f} USD.\n" in second
+    assert release("20260131-1104-0123456789ab", 2).endswith("USD a month without traffic, as before.\n")
+
+
 def test_what_cannot_be_read_is_named(service: Service) -> None:
     commit = service.build(FIRST, "Generate")
     service.store("releases/production.json", ["not an object"])
     text = message(service, FIRST, commit, FINDINGS)
-    assert "The commits since production could not be read: " in text
+    assert "Commits and costs since production could not be read: " in text
     assert "Findings of the image scan: 2 high" in text
 
 

@@ -76,7 +76,7 @@ def test_people_are_told_what_waits_for_their_approval(production: Production) -
     assert (told["TopicArn"], told["Subject"]) == ("arn:notifications", "plan: approval waiting")
     assert told["Message"].startswith(
         "plan: the release 20260131-1100-v1 waits for approval in the stage Approve-Prod.\nhttps://pipeline\n\n"
-        "What changes in prod:\n- alarms: update Topic\n\nThe commits since production could not be read: "
+        "What changes in prod:\n- alarms: update Topic\n\nCommits and costs since production could not be read: "
     )
     production.chat = "arn:chat"
     production.planned()

@@ -1,11 +1,14 @@
-"""What people are told of a release that waits for approval: its changes, its commits and the findings of its image."""
+"""What people are told of a release that waits for approval: changes, commits, costs and the findings of its image."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from aws_cli import Problem
 from plan_changes import Planned
+from plan_costs import Prices, monthly
 from commits import Clone
 from release_record import PRODUCTION, find, record_key
 
@@ -31,9 +34,12 @@ def approval_message(given: dict[str, str], planned: list[Planned]) -> str:
         "",
     ]
     try:
-        lines += commits(given["APP_NAME"], given["ARTIFACT_BUCKET"], given["COMMIT"])
+        before = find(given["ARTIFACT_BUCKET"], PRODUCTION)
+        with Clone(given["APP_NAME"]) as clone:
+            lines += commits(clone, before, given["COMMIT"])
+            lines += costs(clone, before, given["COMMIT"], given["ENVIRONMENT_NAME"])
     except Problem as problem:
-        lines.append(f"The commits since production could not be read: {problem}.")
+        lines.append(f"Commits and costs since production could not be read: {problem}.")
     try:
         lines += findings(find(given["ARTIFACT_BUCKET"], record_key(given["RELEASE_NAME"])))
     except Problem as problem:
@@ -41,20 +47,36 @@ def approval_message(given: dict[str, str], planned: list[Planned]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def commits(app: str, bucket: str, commit: str) -> list[str]:
+def commits(clone: Clone, before: dict[str, Any] | None, commit: str) -> list[str]:
     """The subjects of the commits since the release that production has, the newest first.
 
     Raises:
         Problem: They cannot be read.
     """
-    before = find(bucket, PRODUCTION)
-    with Clone(app) as clone:
-        subjects = clone.subjects(before["commit"] if before else None, commit)
+    subjects = clone.subjects(before["commit"] if before else None, commit)
     since = f"since the release {before['name']}, which production has" if before else "of the first release"
     if not subjects:
         return [f"There are no commits {since}."]
     more = [f"- and {len(subjects) - MOST_COMMITS} or more"] if len(subjects) > MOST_COMMITS else []
     return [f"Commits {since}:", *(f"- {one}" for one in subjects[:MOST_COMMITS]), *more]
+
+
+def costs(clone: Clone, before: dict[str, Any] | None, commit: str, environment: str) -> list[str]:
+    """What the environment costs without traffic; nothing where its files do not say it.
+
+    Raises:
+        Problem: The files cannot be read.
+    """
+    sums = []
+    for revision in [commit, *([before["commit"]] if before else [])]:
+        with tempfile.TemporaryDirectory() as folder:
+            clone.extract(revision, "infrastructure", Path(folder).resolve())
+            sums.append(monthly(environment, Prices.read(), Path(folder).resolve()))
+    if sums[0] is None:
+        return []
+    was = sums[-1] if before else None
+    change = "" if was is None else f", {sums[0] - was:+.2f} USD" if was != sums[0] else ", as before"
+    return ["", f"{environment} costs about {sums[0]:.2f} USD a month without traffic{change}."]
 
 
 def findings(record: dict[str, Any] | None) -> list[str]:
