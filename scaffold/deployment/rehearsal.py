@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from scaffold.aws import alarm_data, codepipeline, pipeline_state, release_logs, running_service
+from scaffold.aws import alarm_data, codepipeline, parameters, pipeline_state, release_logs, running_service
 from scaffold.aws.cloudformation import stacks
 from scaffold.aws.pipeline_state import ActionRun
 from scaffold.aws.session import Session, signed_in
@@ -147,6 +147,11 @@ def rehearse(
         ScaffoldError: The deployment failed, or the pipeline did not start.
     """
     began = time.monotonic()
+    if service.build_secrets:
+        with signed_in(service, target, console) as session:
+            for variable in service.build_secrets:
+                name = names.build_secret(service.app_name, variable)
+                parameters.put_secret(session, name, f"rehearsed value of {variable}")
     # The release is followed from its first stage on, and may have to end there.
     commit = deploy(service, target, plan=False, console=console, ensure_start=False).commit
     with signed_in(service, target, console) as session:

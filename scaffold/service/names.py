@@ -199,6 +199,11 @@ def verdict_role(app: str) -> str:
     return f"{app}-pr-verdict"
 
 
+def build_secret(app: str, variable: str) -> str:
+    """The parameter with the value that an environment variable of the build has."""
+    return f"/{app}/build/{variable}"
+
+
 def report_group(app: str) -> str:
     """The build's report group, as CodeBuild names it: `<project>-<report>`."""
     return f"{build_project(app)}-unit-tests"

@@ -21,7 +21,7 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
             "ECS replaces tasks",
             "pull request costs about 0.10 USD",
         ],
-        ["NAT gateway", "or above", "canary"],
+        ["NAT gateway", "or above", "canary", "Amazon Q", "has succeeded"],
     ),
     (
         {
@@ -33,6 +33,8 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
             "egress": "nat_gateway",
             "approval": "every",
             "soak_minutes": 45,
+            "chat_notifications": True,
+            "success_notifications": "production",
             "coverage_threshold": 80,
         },
         [
@@ -43,6 +45,8 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
             "NAT gateway",
             "service, canary",
             "live_: smoke test",
+            "topics, `hello-service-chat` and",
+            "- has succeeded in live.",
         ],
         ["scan", "approvals", "needs 1 approval", "rolls", "dev"],
     ),

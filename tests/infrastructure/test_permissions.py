@@ -47,6 +47,8 @@ ARN_OF = {
     "AWS::Events::Rule": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{{Name}}",
     "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role{{Path}}some-role",
     "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{LogGroupName}}",
+    "AWS::SNS::Topic": f"arn:aws:sns:{REGION}:{ACCOUNT}:{{TopicName}}",
+    "AWS::SNS::TopicPolicy": "{Topics[0]}",
 }
 PASSED_TO = {
     "AWS::CodeBuild::Project": "codebuild.amazonaws.com",
@@ -622,6 +624,32 @@ def test_every_action_uses_the_deploy_role_of_its_environment(stacks_of: Callabl
 
 def build_role(stack: Stack, role: str) -> list[Any]:
     return list(statements_of(stack, role))
+
+
+def test_only_the_build_of_main_reads_its_secrets(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of(**FEW["one environment, linear, arm64"])
+    parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{{}}".format
+    own = [parameter(f"hello-service/build/{name}") for name in ("NPM_TOKEN", "SENTRY_AUTH_TOKEN")]
+    others = [
+        parameter(name) for name in ("hello-service/build/OTHER", "hello-service/live/NPM_TOKEN", "x/build/NPM_TOKEN")
+    ]
+    for stack in stacks.values():
+        for role in roles_of(stack):
+            statements = statements_of(stack, role)
+            for arn in (*own, *others):
+                mine = role == "BuildRole" and arn in own
+                assert allowed(statements, "ssm:GetParameters", arn) is mine, (stack.name, role, arn)
+            for action in ("GetParameter", "GetParametersByPath", "GetParameterHistory", "PutParameter"):
+                assert not allowed(statements, f"ssm:{action}", own[0]), (stack.name, role)
+    limit = boundary(stacks, None)
+    assert [allowed(limit, "ssm:GetParameters", arn) for arn in (*own, *others)] == [True, True, True, False, False]
+    given = {
+        project["Name"]: {one["Name"]: one["Value"] for one in variables if one.get("Type") == "PARAMETER_STORE"}
+        for _, _, project in every(stacks, "AWS::CodeBuild::Project")
+        if (variables := project["Environment"].get("EnvironmentVariables"))
+    }
+    expected = {name: f"/hello-service/build/{name}" for name in ("NPM_TOKEN", "SENTRY_AUTH_TOKEN")}
+    assert {name: found for name, found in given.items() if found} == {"hello-service-build": expected}
 
 
 def test_builds_can_only_push_to_and_scan_their_repository(stacks_of: Callable[..., Stacks]) -> None:

@@ -17,7 +17,7 @@ from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, STACK_KI
 from tests.infrastructure.iam import allowed, statements_of
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
-from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, environments, load, one
+from tests.infrastructure.stacks import ACCOUNT, KINDS, REGION, ROOT_COMMIT, Stacks, environments, load, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
@@ -39,7 +39,7 @@ VARIABLES = {
     "complete_release": {"EXECUTION", "RELEASE_NAME"},
     "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
-    "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
+    "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG", "RELEASE_NAME"},
     "preflight": {"APP_NAME", "INFRASTRUCTURE"},
     "smoke_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "strategy_gate": {"ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP"},
@@ -343,7 +343,8 @@ def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templat
     two, three = (generated(environments=names) / "infrastructure" for names in ("dev,live", "dev,qa,live"))
     for path in sorted(path.relative_to(two) for path in two.rglob("*") if path.is_file()):
         same = (two / path).read_bytes() == (three / path).read_bytes()
-        assert same or path in (Path("build.yaml"), Path("checks.yaml"), Path("pipeline.yaml"), Path("plans.yaml"))
+        changed = ("build.yaml", "checks.yaml", "events.yaml", "pipeline.yaml", "plans.yaml")
+        assert same or path in map(Path, changed)
 
 
 @pytest.mark.parametrize("count", [1, 6, 8])
@@ -390,6 +391,10 @@ LONGEST = {
         "customize": True,
         "egress": "nat_gateway",
         "notification_email": "team@example.com",
+        "chat_notifications": True,
+        "success_notifications": "every",
+        "build_secrets": ",".join(f"A{number}" for number in range(10)),
+        "encrypt_logs": True,
     }
 }
 
@@ -717,6 +722,27 @@ def test_the_bucket_is_closed_and_encrypted(stacks_of: Callable[..., Stacks]) ->
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     encryption = [item for item in walk(bucket) if "SSEAlgorithm" in item]
     assert [item["SSEAlgorithm"] for item in encryption] == ["aws:kms"]
+
+
+@pytest.mark.parametrize("name", ["default", "one environment, linear, arm64"])
+def test_logs_have_the_key_of_the_service_if_asked_for(stacks_of: Callable[..., Stacks], name: str) -> None:
+    stacks = stacks_of(**FEW[name])
+    asked, key = FEW[name].get("encrypt_logs", False), one(stacks, "foundation").outputs["ArtifactKeyArn"]
+    groups = [properties for _, _, properties in every(stacks, "AWS::Logs::LogGroup")]
+    assert {properties.get("KmsKeyId") for properties in groups} == {key if asked else None}
+    ((_, policy),) = one(stacks, "foundation").of_type("AWS::KMS::Key")
+    allowing = [each for each in policy["KeyPolicy"]["Statement"] if each["Sid"] == "Logs"]
+    assert len(allowing) == asked
+    for statement in allowing:
+        assert statement["Principal"] == {"Service": f"logs.{REGION}.amazonaws.com"}
+        for properties in groups:
+            group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{properties['LogGroupName']}"
+            context = {"kms:EncryptionContext:aws:logs:arn": group}
+            for action in ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "DescribeKey"):
+                assert allowed([statement], f"kms:{action}", key, context)
+            other = {name: arn.replace("group:/", "group:/other/") for name, arn in context.items()}
+            assert not allowed([statement], "kms:Decrypt", key, other)
+            assert not allowed([statement], "kms:Decrypt", key)
 
 
 def test_images_keep_their_tags(stacks_of: Callable[..., Stacks]) -> None:

@@ -126,7 +126,15 @@ def test_a_rehearsal_uses_no_account(tiny: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
     """Of the kit's own service."""
-    root = small_service(tmp_path / "orders", aws_account_id="123456789012")
+    told = {"chat_notifications": True, "success_notifications": "every"}
+    answers = {"aws_account_id": "123456789012", "build_secrets": "NPM_TOKEN", "encrypt_logs": True, **told}
+    root = small_service(tmp_path / "orders", **answers)
+    # What the build does fails without its secret.
+    script = root / "config" / "scripts" / "build_image.sh"
+    script.write_text(
+        script.read_text().replace("say() {", 'test "$NPM_TOKEN" = "rehearsed value of NPM_TOKEN"\nsay() {')
+    )
+    commit(root)
     document = rehearse_among_credentials(root, tmp_path)
     # The merge gate has nothing to ask about what `scaffold deploy` has just deployed.
     ended = statuses(document)
@@ -137,7 +145,15 @@ def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
     assert live["answers"] == live["version"] is not None
     # Memory is not measured; every other alarm had the traffic of the rehearsal.
     assert document["requests"] > 0
-    assert any("waits for approval in the stage Approve-Live" in message for message in document["messages"])
+    (mail,) = (one for one in document["messages"] if "waits for approval in the stage Approve-Live" in one)
+    assert "\nWhat changes in live:\n- network: its first release creates everything\n" in mail
+    assert "\nCommits of the first release:\n- " in mail
+    assert re.search(r"\nlive costs about \d+\.\d\d USD a month without traffic\.\n", mail)
+    assert [one for one in document["messages"] if one.startswith("In chat: ")] == [
+        "In chat: hello-service: approval waiting",
+        "In chat: Release succeeded",
+    ]
+    assert len([one for one in document["messages"] if "has succeeded in the stage Live." in one]) == 1
     assert [name for name in document["alarms_without_data"] if name.endswith(("memory", "5xx"))] == [
         f"{document['service']}-live-memory"
     ]
