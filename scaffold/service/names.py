@@ -148,6 +148,11 @@ def tests_project(app: str) -> str:
     return f"{app}-tests"
 
 
+def load_test_project(app: str) -> str:
+    """The CodeBuild project that runs the load test; not every service has one."""
+    return f"{app}-load-test"
+
+
 def plan_project(app: str) -> str:
     """The CodeBuild project that plans releases."""
     return f"{app}-plan"
@@ -174,13 +179,14 @@ def verdict_project(app: str) -> str:
 
 
 def projects(app: str) -> set[str]:
-    """All CodeBuild projects."""
+    """All CodeBuild projects that a service may have."""
     kinds = (
         build_project,
         checks_project,
         plan_project,
         gate_project,
         tests_project,
+        load_test_project,
         pull_request_tests_project,
         verdict_project,
         release_project,

@@ -91,6 +91,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"windows": "MON-SUN 00-24 Etc/GMT+1"},
     {"freezes": ",".join(["2026-12-20..2027-01-02"] * 20)},
     {"soak_minutes": "60"},
+    {"load_test": "staging"},
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
@@ -184,6 +185,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"approval": "always"}, "every"),
     ({"soak_minutes": "-1"}, "from 0 to 60, for example 30"),
     ({"soak_minutes": "61"}, "from 0 to 60, for example 30"),
+    ({"load_test": "prod"}, "production or like it; name an environment before production, for example staging"),
+    ({"load_test": "live"}, "not one of the environments; name an environment before production, for example staging"),
+    ({"load_test": "dev,staging"}, "not one of the environments"),
+    ({"environments": "live", "load_test": "live"}, "leave load_test out, since no environment is before production"),
     *(
         ({"windows": window}, "for example MON-THU 09-16 Europe/Berlin")
         for window in (

@@ -36,6 +36,7 @@ MATRIX: dict[str, list[Any]] = {
     "aws_account_id": [None, "012345678901"],
     "approval": [None, "none", "every"],
     "soak_minutes": [None, 30],
+    "load_test": [None, "first"],
     "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
     "freezes": [None, "2026-12-20..2027-01-02"],
 }
@@ -54,6 +55,8 @@ def combinations() -> list[dict[str, Any]]:
         first = answers["environments"].split(",")[0]
         if "production" in answers:
             answers["production"] = first
+        if "load_test" in answers:
+            answers["load_test"] = "" if first in (answers.get("production"), answers["environments"]) else first
         answers |= answers.pop("network", {}) | answers.pop("reviews", {})
         if overrides := answers.pop("environment_overrides", None):
             # Its block is that of a VPC of its own.

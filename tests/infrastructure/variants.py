@@ -47,6 +47,7 @@ FEW: dict[str, dict[str, Any]] = {
         },
         "approval": "every",
         "soak_minutes": 30,
+        "load_test": "test",
     },
     "existing VPC": {"environments": "dev,live", "customize": True, "approval": "none", "freezes": FREEZE, **EXISTING},
     "production in an existing VPC": {
@@ -81,6 +82,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "windows": ["", "MON-SUN 00-24 UTC"],
     "freezes": ["", FREEZE],
     "soak_minutes": [0, 60],
+    "load_test": ["", "first"],
 }
 
 
@@ -92,6 +94,7 @@ def pairwise() -> list[dict[str, Any]]:
         answers["cpu"], answers["memory"] = answers.pop("size")
         names = answers["environments"].split(",")
         answers["production"] = names[0 if answers["production"] == "first" else -1]
+        answers["load_test"] = names[0] if answers["load_test"] and answers["production"] != names[0] else ""
         vpc = dict(_VPCS[answers.pop("vpc")])
         if overrides := vpc.get("environment_overrides"):
             vpc["environment_overrides"] = {names[0]: overrides["first"]}

@@ -120,6 +120,39 @@ def test_a_release_that_rings_while_it_soaks_is_rolled_back_and_goes_no_further(
     assert stage(app, "Live")["latestExecution"]["pipelineExecutionId"] == passed
 
 
+FAILING = "from locust import HttpUser, constant, task\n\n\nclass User(HttpUser):\n    wait_time = constant(0.1)\n\n"
+FAILING += "    @task\n    def fail(self):\n        with self.client.get('/', catch_response=True) as response:\n"
+FAILING += "            response.failure('broken')\n"
+
+
+def test_a_release_that_fails_its_load_test_is_rolled_back_and_goes_no_further(aws: None, tmp_path: Path) -> None:
+    root = small_service(
+        tmp_path / "loaded", app_name="loaded", environments="dev,live", approval="none", load_test="dev"
+    )
+    app, policy = read(root).app_name, root / "config/policies/load-test.toml"
+    shorter = {"seconds = 60": "seconds = 10", "= 200": "= 20", "p95_milliseconds = 500": "p95_milliseconds = 20000"}
+    text = policy.read_text()
+    for old, new in shorter.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    policy.write_text(text)
+    commit(root)
+    assert release(root).exit_code == 0
+    passed = stage(app, "Live")["latestExecution"]["pipelineExecutionId"]
+    # The requests need no approval, and are measured by the limits that are deployed.
+    (root / "config/tests/load/locustfile.py").write_text(FAILING)
+    commit(root)
+    with pytest.raises(ReleaseFailed, match="in the action LoadTest of the stage Dev"):
+        release(root)
+    codebuild = client("codebuild")
+    newest, *_ = codebuild.list_builds_for_project(projectName=f"{app}-load-test", sortOrder="DESCENDING")["ids"]
+    (build,) = codebuild.batch_get_builds(ids=[newest])["builds"]
+    cases = codebuild.describe_test_cases(reportArn=build["reportArns"][0])["testCases"]
+    assert {one["name"]: one.get("message") for one in cases}["errors"] == "100.00 %, at most 1 %"
+    until("Dev is not rolled back", lambda: stage(app, "Dev")["latestExecution"]["type"] == "ROLLBACK")
+    assert stage(app, "Live")["latestExecution"]["pipelineExecutionId"] == passed
+
+
 def test_a_release_that_ends_an_alarm_is_not_rolled_back(aws: None, tmp_path: Path) -> None:
     answers = {"environments": "dev,live", "approval": "none", "soak_minutes": 10}
     root = small_service(tmp_path / "ending", app_name="ending", **answers)
