@@ -31,6 +31,8 @@ GATE_APPROVAL_STAGE = "Approve-Gate"
 GATE_ACTION = "Compare"
 # The pipeline's stage that updates its own stacks.
 SELF_UPDATE_STAGE = "SelfUpdate"
+# The parameter of the foundation with patterns of the roles that may approve releases.
+APPROVERS = "Approvers"
 # In place of an environment's name, where a name belongs to the pipeline and its builds; no environment has it.
 DELIVERY = "delivery"
 # The tag of a key whose deletion was scheduled.

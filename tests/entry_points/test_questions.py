@@ -92,6 +92,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"freezes": ",".join(["2026-12-20..2027-01-02"] * 20)},
     {"soak_minutes": "60"},
     {"load_test": "staging"},
+    {"approvers": "Releasers, Tech.Leads@x"},
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
@@ -183,6 +184,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"log_retention_days": "2"}, "30"),
     ({"approval": "always"}, "every"),
+    ({"approvers": "Releasers", "approval": "none"}, "approvers was answered but is not asked"),
+    *(
+        ({"approvers": roles}, "for example Releasers,TechLeads")
+        for roles in ("a b", "*", "a?", "${aws:username}", "a,", "a,a", "team/a", "a" * 65, "a,b,c,d,e,f", "a\n", '"')
+    ),
     ({"soak_minutes": "-1"}, "from 0 to 60, for example 30"),
     ({"soak_minutes": "61"}, "from 0 to 60, for example 30"),
     ({"load_test": "prod"}, "production or like it; name an environment before production, for example staging"),

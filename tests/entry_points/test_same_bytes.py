@@ -34,7 +34,7 @@ MATRIX: dict[str, list[Any]] = {
     "description": [None, "Ships things, isn't it (really)"],
     "environment_overrides": [None, {"spot": False, "min_tasks": 2, "max_tasks": 4, "vpc_cidr": "10.9.0.0/24"}],
     "aws_account_id": [None, "012345678901"],
-    "approval": [None, "none", "every"],
+    "approvals": [None, {"approval": "none"}, {"approval": "every"}, {"approvers": "Releasers,Leads"}],
     "soak_minutes": [None, 30],
     "load_test": [None, "first"],
     "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
@@ -57,7 +57,7 @@ def combinations() -> list[dict[str, Any]]:
             answers["production"] = first
         if "load_test" in answers:
             answers["load_test"] = "" if first in (answers.get("production"), answers["environments"]) else first
-        answers |= answers.pop("network", {}) | answers.pop("reviews", {})
+        answers |= answers.pop("network", {}) | answers.pop("reviews", {}) | answers.pop("approvals", {})
         if overrides := answers.pop("environment_overrides", None):
             # Its block is that of a VPC of its own.
             answers["environment_overrides"] = {first: overrides | ({"vpc_id": ""} if "vpc_id" in answers else {})}

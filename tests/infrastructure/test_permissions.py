@@ -931,6 +931,11 @@ APPROVE = "codepipeline:PutApprovalResult"
 CHANGE_SET = "cloudformation:ChangeSetName"
 
 
+PRINCIPAL = "aws:PrincipalArn"
+AS_RELEASER = {PRINCIPAL: f"arn:aws:iam::{ACCOUNT}:role/Releasers"}
+IN_PATH = {PRINCIPAL: f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/eu-west-1/Releasers"}
+
+
 def approver(stacks: Stacks) -> list[Any]:
     foundation = one(stacks, "foundation")
     return list(foundation.own_policies[foundation.outputs["ApproverArn"]])
@@ -946,9 +951,27 @@ def test_an_approver_decides_on_the_releases_from_production_on(
         for action in stage["Actions"]:
             arn = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{pipeline['Name']}/{stage['Name']}/{action['Name']}"
             asks = action["ActionTypeId"]["Category"] == "Approval"
-            assert allowed(approver(stacks), APPROVE, arn) is asks, arn
-            assert not allowed(approver(stacks), APPROVE, arn.replace(pipeline["Name"], f"{pipeline['Name']}-two"))
-            assert not allowed(approver(stacks), APPROVE, arn.replace(REGION, "eu-central-1"))
+            for one_of_them in (AS_RELEASER, IN_PATH):
+                assert allowed(approver(stacks), APPROVE, arn, one_of_them) is asks, arn
+            other = arn.replace(pipeline["Name"], f"{pipeline['Name']}-two")
+            assert not allowed(approver(stacks), APPROVE, other, AS_RELEASER)
+            assert not allowed(approver(stacks), APPROVE, arn.replace(REGION, "eu-central-1"), AS_RELEASER)
+
+
+def test_with_approvers_nobody_else_decides(stacks_of: Callable[..., Stacks]) -> None:
+    for answers in ({}, {"approvers": "Releasers, Leads"}):
+        foundation = one(stacks_of(**answers), "foundation")
+        protection = foundation.own_policies[foundation.outputs["BranchProtectionArn"]]
+        administrator = [{"Effect": "Allow", "Action": "*", "Resource": "*"}, *protection]
+        for stage in ("Approve-Gate", "Approve-Prod"):
+            arn = f"{PIPELINE}/{stage}/Approval"
+            for as_one in (AS_RELEASER, IN_PATH):
+                assert allowed(approver(stacks_of(**answers)), APPROVE, arn, as_one)
+                assert allowed(administrator, APPROVE, arn, as_one)
+            for role in ("role/Developers", "role/Releasers/One", "role/Releasers-two", "user/Releasers", "root"):
+                as_other = {PRINCIPAL: f"arn:aws:iam::{ACCOUNT}:{role}"}
+                assert allowed(administrator, APPROVE, arn, as_other) is (not answers)
+                assert allowed(approver(stacks_of(**answers)), APPROVE, arn, as_other) is (not answers)
 
 
 def test_an_approver_can_only_look_besides(stacks_of: Callable[..., Stacks]) -> None:

@@ -48,6 +48,7 @@ FEW: dict[str, dict[str, Any]] = {
         "approval": "every",
         "soak_minutes": 30,
         "load_test": "test",
+        "approvers": "Releasers,Tech.Leads@x",
     },
     "existing VPC": {"environments": "dev,live", "customize": True, "approval": "none", "freezes": FREEZE, **EXISTING},
     "production in an existing VPC": {
@@ -83,6 +84,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "freezes": ["", FREEZE],
     "soak_minutes": [0, 60],
     "load_test": ["", "first"],
+    "approvers": ["", "Releasers, Leads"],
 }
 
 
@@ -95,6 +97,8 @@ def pairwise() -> list[dict[str, Any]]:
         names = answers["environments"].split(",")
         answers["production"] = names[0 if answers["production"] == "first" else -1]
         answers["load_test"] = names[0] if answers["load_test"] and answers["production"] != names[0] else ""
+        if answers["approval"] == "none":
+            del answers["approvers"]
         vpc = dict(_VPCS[answers.pop("vpc")])
         if overrides := vpc.get("environment_overrides"):
             vpc["environment_overrides"] = {names[0]: overrides["first"]}
