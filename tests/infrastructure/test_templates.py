@@ -157,7 +157,7 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
     root, stacks = generated(**answers), stacks_of(**answers)
     ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
     variables = {
-        "Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST", "RELEASE_NAME"},
+        "Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST", "RELEASE_COMMIT", "RELEASE_NAME"},
         "Gate": {"CHANGED", "SUMMARY"},
         "Source": {"CommitId", "BranchName"},
         "codepipeline": {"PipelineExecutionId"},
