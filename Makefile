@@ -83,6 +83,7 @@ LOAD_TEST := template/config/tests/{% if load_test %}load{% endif %}/requirement
 lock: install ## Lock the development dependencies, those of checkov, the lowest versions of the package, and Locust for services
 	$(COMPILE) --extra local --group dev pyproject.toml --output-file requirements/dev.txt
 	$(COMPILE) --group checkov --output-file requirements/checkov.txt
+	$(COMPILE) template/config/requirements/infrastructure.in --output-file template/config/requirements/infrastructure.txt
 	@# Overrides, since the tools of the tests may ask for newer versions than the package does.
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
 		> $(VENV)/overrides.txt

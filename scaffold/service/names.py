@@ -175,6 +175,11 @@ def pull_request_tests_project(app: str) -> str:
     return f"{app}-pr-tests"
 
 
+def pull_request_plan_project(app: str) -> str:
+    """The CodeBuild project that plans pull requests."""
+    return f"{app}-pr-plan"
+
+
 def verdict_project(app: str) -> str:
     """The CodeBuild project that comments on pull requests and approves them."""
     return f"{app}-pr-verdict"
@@ -190,6 +195,7 @@ def projects(app: str) -> set[str]:
         tests_project,
         load_test_project,
         pull_request_tests_project,
+        pull_request_plan_project,
         verdict_project,
         release_project,
     )

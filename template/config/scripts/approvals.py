@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from plan_aws import call, start_command
+from aws_calls import call
+from remedies import start_command
 
 ROLE = re.compile(r"arn:[^:]+:(?:sts::[0-9]{12}:assumed-role/([^/]+)/[^/]+|iam::[0-9]{12}:role/(?:.+/)?([^/]+))")
 

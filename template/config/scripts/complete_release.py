@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 
 from approvals import approval
 from aws_cli import Problem
-from release_commits import Clone
+from commits import Clone
 from release_record import PRODUCTION, find, record_key, replace, timestamp
 
 DONE, FAILED, USAGE_ERROR = 0, 1, 2
