@@ -93,6 +93,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"soak_minutes": "60"},
     {"load_test": "staging"},
     {"approvers": "Releasers, Tech.Leads@x"},
+    {"coverage_threshold": "100"},
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
@@ -190,6 +191,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         for roles in ("a b", "*", "a?", "${aws:username}", "a,", "a,a", "team/a", "a" * 65, "a,b,c,d,e,f", "a\n", '"')
     ),
     ({"soak_minutes": "-1"}, "from 0 to 60, for example 30"),
+    ({"coverage_threshold": "101"}, "from 0 to 100, for example 80"),
     ({"soak_minutes": "61"}, "from 0 to 60, for example 30"),
     ({"load_test": "prod"}, "production or like it; name an environment before production, for example staging"),
     ({"load_test": "live"}, "not one of the environments; name an environment before production, for example staging"),

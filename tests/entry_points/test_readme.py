@@ -35,6 +35,7 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
             "soak_minutes": 45,
             "approvers": "Releasers,Leads",
             "load_test": "test",
+            "coverage_threshold": 80,
         },
         [
             "Test and Live wait for approval",

@@ -37,6 +37,7 @@ MATRIX: dict[str, list[Any]] = {
     "approvals": [None, {"approval": "none"}, {"approval": "every"}, {"approvers": "Releasers,Leads"}],
     "soak_minutes": [None, 30],
     "load_test": [None, "first"],
+    "coverage_threshold": [None, 80],
     "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
     "freezes": [None, "2026-12-20..2027-01-02"],
 }

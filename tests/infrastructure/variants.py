@@ -49,6 +49,7 @@ FEW: dict[str, dict[str, Any]] = {
         "soak_minutes": 30,
         "load_test": "test",
         "approvers": "Releasers,Tech.Leads@x",
+        "coverage_threshold": 80,
     },
     "existing VPC": {"environments": "dev,live", "customize": True, "approval": "none", "freezes": FREEZE, **EXISTING},
     "production in an existing VPC": {
@@ -85,6 +86,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "soak_minutes": [0, 60],
     "load_test": ["", "first"],
     "approvers": ["", "Releasers, Leads"],
+    "coverage_threshold": [0, 90],
 }
 
 
