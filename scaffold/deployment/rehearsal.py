@@ -16,7 +16,7 @@ from scaffold.console.console import Console
 from scaffold.core.errors import EXIT_DONE, EXIT_RELEASE_FAILED, EXIT_WAITS_FOR_APPROVAL
 from scaffold.core.results import Result
 from scaffold.core.target import Target
-from scaffold.deployment import pipeline_names, release_tree
+from scaffold.deployment import approvers, pipeline_names, release_tree
 from scaffold.deployment.approval import Approval, WaitingRelease, decide_in
 from scaffold.deployment.deploy import deploy
 from scaffold.deployment.follow import ReleaseFailed, follow
@@ -247,6 +247,7 @@ def _follow(
             execution=release.execution,
             message=_MESSAGE,
             confirm=approve,
+            by=approvers.rehearsing(service, session, stacks.find_all(session)),
         )
         if decided is None:
             return release.execution, release.waiting

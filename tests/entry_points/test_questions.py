@@ -96,6 +96,8 @@ ACCEPTED: list[dict[str, Any]] = [
     {"encrypt_logs": True},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
     {"build_secrets": ",".join(f"A{number}" for number in range(10))},
+    {"load_test": "staging"},
+    {"approvers": "Releasers, Tech.Leads@x"},
     {"coverage_threshold": "100"},
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -213,9 +215,18 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"chat_notifications": True, "aws_region": "us-gov-west-1"},
         "chat_notifications is false in us-gov-west-1, where Amazon Q Developer in chat applications is not available",
     ),
+    ({"approvers": "Releasers", "approval": "none"}, "approvers was answered but is not asked"),
+    *(
+        ({"approvers": roles}, "for example Releasers,TechLeads")
+        for roles in ("a b", "*", "a?", "${aws:username}", "a,", "a,a", "team/a", "a" * 65, "a,b,c,d,e,f", "a\n", '"')
+    ),
     ({"soak_minutes": "-1"}, "from 0 to 60, for example 30"),
     ({"coverage_threshold": "101"}, "from 0 to 100, for example 80"),
     ({"soak_minutes": "61"}, "from 0 to 60, for example 30"),
+    ({"load_test": "prod"}, "production or like it; name an environment before production, for example staging"),
+    ({"load_test": "live"}, "not one of the environments; name an environment before production, for example staging"),
+    ({"load_test": "dev,staging"}, "not one of the environments"),
+    ({"environments": "live", "load_test": "live"}, "leave load_test out, since no environment is before production"),
     *(
         ({"windows": window}, "for example MON-THU 09-16 Europe/Berlin")
         for window in (

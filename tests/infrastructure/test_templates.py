@@ -31,6 +31,7 @@ CHECK_OF = {
     "Plan": "plan_release",
     "Release": "complete_release",
     "Tests": "smoke_test",
+    "LoadTest": "load_test",
 }
 # Of each check.
 VARIABLES = {
@@ -38,6 +39,7 @@ VARIABLES = {
     "begin_release": {"COMMIT", "EXECUTION"},
     "complete_release": {"EXECUTION", "RELEASE_NAME"},
     "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
+    "load_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
     "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG", "RELEASE_NAME"},
     "preflight": {"APP_NAME", "INFRASTRUCTURE"},
@@ -210,8 +212,10 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
         first_check = ["PlanCheck"] if index >= first_approved else ["EntryCheck"] if frozen else []
         # What production runs is recorded and tagged, and no other environment.
         last = ["Release"] if index == production else []
+        if name.lower() == answers.get("load_test"):
+            last = ["LoadTest", *last]
         if index < production and "soak_minutes" in answers:
-            last = ["AlarmCheck"]
+            last = [*last, "AlarmCheck"]
         assert stages[name] == [*first_check, *expected, *last]
         if index >= first_approved:
             assert (stages[f"Plan-{name}"], stages[f"Approve-{name}"]) == (["Plan"], ["Approval"])
@@ -410,6 +414,7 @@ def test_every_template_is_short_enough_for_one_sitting(generated: Callable[...,
         if path.name == "pipeline.yaml":
             longest += len(from_production) * sum({"windows": 7, "freezes": 11}[one] for one in answers if one in TIMES)
             longest += 20 * (len(order) - len(from_production)) if "soak_minutes" in answers else 0
+            longest += 10 if answers.get("load_test") else 0
         assert len(path.read_text().splitlines()) <= longest, path
 
 
@@ -589,7 +594,7 @@ def test_subnets_are_in_the_vpc_and_do_not_overlap(stacks_of: Callable[..., Stac
 
 
 def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -> None:
-    stacks, app = stacks_of(), "hello-service"
+    stacks, app = stacks_of(load_test="dev"), "hello-service"
     environments = ("dev", "staging", "prod")
     assert {stack.name(app) for stack in stack_ids(environments)} == set(stacks)
     for environment in environments:
@@ -613,11 +618,12 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
         *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan")),
-        *(f"/{app}/pipeline/{name}" for name in ("pr-plan", "pr-tests", "pr-verdict", "release", "tests")),
+        *(f"/{app}/pipeline/{name}" for name in ("load-test", "pr-plan", "pr-tests", "pr-verdict", "release", "tests")),
         *(names.log_group(app, one) for one in environments),
     }
     groups = {group["Name"] for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup")}
-    assert groups == {f"{app}-{name}" for name in ("build-unit-tests", "pr-tests-unit-tests", "tests-integration")}
+    reports = ("build-unit-tests", "load-test-results", "pr-tests-unit-tests", "tests-integration")
+    assert groups == {f"{app}-{name}" for name in reports}
 
 
 LIMITS = {

@@ -51,6 +51,8 @@ FEW: dict[str, dict[str, Any]] = {
         },
         "approval": "every",
         "soak_minutes": 30,
+        "load_test": "test",
+        "approvers": "Releasers,Tech.Leads@x",
         "coverage_threshold": 80,
     },
     "existing VPC": {"environments": "dev,live", "customize": True, "approval": "none", "freezes": FREEZE, **EXISTING},
@@ -90,6 +92,8 @@ _PARAMETERS: dict[str, list[Any]] = {
     "windows": ["", "MON-SUN 00-24 UTC"],
     "freezes": ["", FREEZE],
     "soak_minutes": [0, 60],
+    "load_test": ["", "first"],
+    "approvers": ["", "Releasers, Leads"],
     "coverage_threshold": [0, 90],
 }
 
@@ -102,6 +106,9 @@ def pairwise() -> list[dict[str, Any]]:
         answers["cpu"], answers["memory"] = answers.pop("size")
         names = answers["environments"].split(",")
         answers["production"] = names[0 if answers["production"] == "first" else -1]
+        answers["load_test"] = names[0] if answers["load_test"] and answers["production"] != names[0] else ""
+        if answers["approval"] == "none":
+            del answers["approvers"]
         vpc = dict(_VPCS[answers.pop("vpc")])
         if overrides := vpc.get("environment_overrides"):
             vpc["environment_overrides"] = {names[0]: overrides["first"]}

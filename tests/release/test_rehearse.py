@@ -161,6 +161,13 @@ def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_rehearsal_approves_as_one_of_the_approvers(tmp_path: Path) -> None:
+    root = small_service(tmp_path / "orders", approvers="Releasers,Leads")
+    document = result_of(root, 0, "--yes")
+    assert statuses(document)["Live"] == "Succeeded"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["errors:20%", "latency:2s", "unhealthy"])
 def test_each_fault_is_judged_by_the_traffic_of_the_rehearsal(tmp_path: Path, fault: str) -> None:
     root = small_service(tmp_path / "orders")
