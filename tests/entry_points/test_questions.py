@@ -181,6 +181,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         for roles in ("a b", "*", "a,", "a,a", "team/Developers", "a" * 65, "orders-api-pr-verdict", "a\n", '"')
     ),
     ({"log_retention_days": "2"}, "30"),
+    ({"scan_engine": "trivy"}, "sbom"),
+    ({"scan_engine": "sbom", "scan_gate": "off"}, "scan_engine was answered but is not asked"),
     ({"approval": "always"}, "every"),
     ({"soak_minutes": "-1"}, "from 0 to 60, for example 30"),
     ({"soak_minutes": "61"}, "from 0 to 60, for example 30"),

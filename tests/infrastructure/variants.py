@@ -48,7 +48,14 @@ FEW: dict[str, dict[str, Any]] = {
         "approval": "every",
         "soak_minutes": 30,
     },
-    "existing VPC": {"environments": "dev,live", "customize": True, "approval": "none", "freezes": FREEZE, **EXISTING},
+    "existing VPC": {
+        "environments": "dev,live",
+        "customize": True,
+        "approval": "none",
+        "freezes": FREEZE,
+        "scan_engine": "sbom",
+        **EXISTING,
+    },
     "production in an existing VPC": {
         "environments": "dev,live",
         "customize": True,
@@ -72,6 +79,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "production": ["first", "last"],
     "size": [(256, 512), (512, 4096), (4096, 30720)],
     "scan_gate": ["off", "low", "critical"],
+    "scan_engine": ["basic", "sbom"],
     "deployment_strategy": ["rolling", "blue_green", "canary", "linear"],
     "architecture": ["x86_64", "arm64"],
     "vpc": list(_VPCS),
@@ -90,6 +98,8 @@ def pairwise() -> list[dict[str, Any]]:
     for values in AllPairs(list(_PARAMETERS.values())):
         answers = dict(zip(_PARAMETERS, values, strict=True))
         answers["cpu"], answers["memory"] = answers.pop("size")
+        if answers["scan_gate"] == "off":
+            del answers["scan_engine"]
         names = answers["environments"].split(",")
         answers["production"] = names[0 if answers["production"] == "first" else -1]
         vpc = dict(_VPCS[answers.pop("vpc")])

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Test, build and push the image of this source, unless it is in the registry already.
 #
-#   build_image.sh [ENV_FILE]      writes IMAGE_URI, IMAGE_TAG and IMAGE_DIGEST to ENV_FILE (default: image.env)
+#   build_image.sh [ENV_FILE]      writes the variables IMAGE_... to ENV_FILE (default: image.env)
 #   build_image.sh --no-push       only tests and builds it, without the registry: for pull requests
 #
 # Requires ARCHITECTURE (x86_64 or arm64) and, to push, REPOSITORY_URI and REPOSITORY_NAME, which the pipeline sets.
@@ -186,6 +186,7 @@ if [[ $push == no ]]; then
 fi
 
 digest=$(digest_of "$version")
+pushed=no
 if [[ -n $digest ]]; then
   say "The image exists already, nothing to build."
   report_skipped "version $version was tested when its image was built" "the image exists already"
@@ -208,5 +209,7 @@ cat >"$env_file" <<ENV
 export IMAGE_URI=$REPOSITORY_URI@$digest
 export IMAGE_TAG=$version
 export IMAGE_DIGEST=$digest
+export IMAGE_BUILT=$pushed
+export IMAGE_BASES=$(printf %q "${pinned[*]}")
 ENV
 say "Image $REPOSITORY_URI@$digest"
