@@ -155,7 +155,7 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
     root, stacks = generated(**answers), stacks_of(**answers)
     ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
     variables = {
-        "Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST", "RELEASE_NAME"},
+        "Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST", "RELEASE_COMMIT", "RELEASE_NAME"},
         "Gate": {"CHANGED", "SUMMARY"},
         "Source": {"CommitId", "BranchName"},
         "codepipeline": {"PipelineExecutionId"},
@@ -594,7 +594,9 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         *(names.log_group(app, one) for one in environments),
     }
     groups = {group["Name"] for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup")}
-    assert groups == {f"{app}-{name}" for name in ("build-unit-tests", "pr-tests-unit-tests", "tests-integration")}
+    assert groups == {
+        f"{app}-{name}" for name in ("build-scan", "build-unit-tests", "pr-tests-unit-tests", "tests-integration")
+    }
 
 
 LIMITS = {

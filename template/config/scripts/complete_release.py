@@ -51,7 +51,8 @@ def complete(given: dict[str, str], now: datetime) -> str:
                 "notes": clone.subjects(previous["commit"] if previous else None, record["commit"]),
             }
             replace(bucket, record_key(name), record)
-    replace(bucket, PRODUCTION, {**{key: record[key] for key in POINTER}, "since": timestamp(now)})
+    if before is None or before["name"] != name:
+        replace(bucket, PRODUCTION, {**{key: record[key] for key in POINTER}, "since": timestamp(now)})
     what = f"Release {name} of commit {record['commit']} is in {given['ENVIRONMENT_NAME']}"
     return f"{what} again; its record stays as it is." if known else f"{what}, with the tag {tag}."
 

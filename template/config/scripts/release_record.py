@@ -17,8 +17,6 @@ from aws_cli import Problem, Refused, output
 PRODUCTION = "releases/production.json"
 # S3's answers where there is an object of this name, or another request is just creating it.
 TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
-# S3's answers where there is none; without the permission to list, it does not say so.
-MISSING = ("404", "403", "NoSuchKey", "AccessDenied", "NotFound", "Forbidden")
 
 
 def record_key(name: str) -> str:
@@ -62,18 +60,13 @@ def keep(bucket: str, folder: str, file: str, document: dict[str, Any]) -> bool:
 
 
 def exists(bucket: str, key: str) -> bool:
-    """Whether there is a document, for roles that may not list the bucket.
+    """Whether there is a document.
 
     Raises:
         Problem: S3 does not say, or the AWS CLI did not run or end.
     """
-    try:
-        output("s3api", "head-object", "--bucket", bucket, "--key", key)
-    except Refused as refused:
-        if refused.code not in MISSING:
-            raise
-        return False
-    return True
+    listed = json.loads(output("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", key) or "{}")
+    return key in [one["Key"] for one in listed.get("Contents") or []]
 
 
 def find(bucket: str, key: str) -> dict[str, Any] | None:
@@ -82,8 +75,7 @@ def find(bucket: str, key: str) -> dict[str, Any] | None:
     Raises:
         Problem: It cannot be read.
     """
-    listed = json.loads(output("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", key) or "{}")
-    if key not in [one["Key"] for one in listed.get("Contents") or []]:
+    if not exists(bucket, key):
         return None
     with tempfile.TemporaryDirectory() as folder:
         body = Path(folder, "body.json")
