@@ -164,13 +164,13 @@ def test_what_changes_neither_image_nor_configuration_is_the_release_in_producti
     given: dict[str, str], s3: Any, stored: Callable[[], dict[str, Any]], changed: dict[str, str] | None
 ) -> None:
     begin = function_of("begin_release.py", "begin")
-    first = begin(given, None, NOON, CONFIGURATION)
+    first = begin(given, None, None, NOON, CONFIGURATION)
     pointer = json.dumps({"name": first[0]}).encode()
     s3.put_object(Bucket=given["ARTIFACT_BUCKET"], Key="releases/production.json", Body=pointer)
     before = stored()
     next_one = {"COMMIT": "d" * 40, "configuration": CONFIGURATION} | (changed or {})
     configuration = next_one.pop("configuration")
-    second = begin(given | next_one, None, NOON + timedelta(minutes=5), configuration)
+    second = begin(given | next_one, None, None, NOON + timedelta(minutes=5), configuration)
     if changed is None:
         assert (second, stored()) == (first, before)
     else:
