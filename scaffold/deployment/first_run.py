@@ -22,6 +22,7 @@ from scaffold.service.stack_kinds import (
     CHECKS,
     NETWORK,
     PULL_REQUESTS,
+    SCANS,
     SERVICE,
     TESTS,
     StackId,
@@ -119,7 +120,7 @@ def _cpu_units(service: Service, environment: str) -> int:
 def _build_environments(service: Service) -> set[tuple[str, str]]:
     projects = [
         project
-        for kind in (BUILD, CHECKS, PULL_REQUESTS, TESTS)
+        for kind in (BUILD, CHECKS, PULL_REQUESTS, SCANS, TESTS)
         for project in _resources(service, f"{kind.name}.yaml", "AWS::CodeBuild::Project")
     ]
     environments = [_mapping(properties.get("Environment")) for properties in projects]

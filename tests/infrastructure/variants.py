@@ -54,6 +54,7 @@ FEW: dict[str, dict[str, Any]] = {
         "approval": "none",
         "freezes": FREEZE,
         "scan_engine": "sbom",
+        "nightly_scan": True,
         **EXISTING,
     },
     "production in an existing VPC": {
@@ -80,6 +81,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "size": [(256, 512), (512, 4096), (4096, 30720)],
     "scan_gate": ["off", "low", "critical"],
     "scan_engine": ["basic", "sbom"],
+    "nightly_scan": [False, True],
     "deployment_strategy": ["rolling", "blue_green", "canary", "linear"],
     "architecture": ["x86_64", "arm64"],
     "vpc": list(_VPCS),
@@ -99,7 +101,7 @@ def pairwise() -> list[dict[str, Any]]:
         answers = dict(zip(_PARAMETERS, values, strict=True))
         answers["cpu"], answers["memory"] = answers.pop("size")
         if answers["scan_gate"] == "off":
-            del answers["scan_engine"]
+            del answers["scan_engine"], answers["nightly_scan"]
         names = answers["environments"].split(",")
         answers["production"] = names[0 if answers["production"] == "first" else -1]
         vpc = dict(_VPCS[answers.pop("vpc")])

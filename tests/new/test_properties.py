@@ -95,6 +95,7 @@ sensible = st.fixed_dictionaries(
         ),
         "notification_email": st.sampled_from(["", "team@example.com"]),
         "scan_engine": st.sampled_from(["basic", "sbom"]),
+        "nightly_scan": st.booleans(),
         "approval": st.sampled_from(["none", "production", "every"]),
         "soak_minutes": st.integers(-1, 61),
         "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
@@ -115,7 +116,7 @@ careless = st.builds(
                 "deployment_strategy", "customize", "description", "aws_account_id", "architecture", "egress",
                 "vpc_id", "public_subnet_ids", "private_subnet_ids", "vpc_cidr", "log_retention_days",
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
-                "scan_engine", "windows", "freezes", "soak_minutes",
+                "scan_engine", "nightly_scan", "windows", "freezes", "soak_minutes",
             ]
         ),
         anything,
