@@ -35,6 +35,7 @@ from scaffold.service.stack_kinds import (
     CHECKS,
     FOUNDATION,
     OPTIONAL_KINDS,
+    PLANS,
     PULL_REQUESTS,
     SCANS,
     StackId,
@@ -169,12 +170,13 @@ def deploy(
 
 def _desired_stacks(service: Service, root_commit: str, commit: str) -> list[StackSpec]:
     """The stacks as the service's files have them, with the commits, which no file can have: the foundation with the
-    root commit, checks, pull requests and scans with the one that is deployed.
+    root commit, those whose scripts are of the deployed commit with that one.
     """
     optional = [kind for kind in OPTIONAL_KINDS if (service.infrastructure / f"{kind.name}.yaml").is_file()]
     specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments, optional)]
     deployed = (names.SOURCE_COMMIT, commit)
-    given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), CHECKS: deployed, PULL_REQUESTS: deployed, SCANS: deployed}
+    kinds = (CHECKS, PULL_REQUESTS, PLANS, SCANS)
+    given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), **dict.fromkeys(kinds, deployed)}
     return [spec.with_parameter(*given[spec.kind]) if spec.kind in given else spec for spec in specs]
 
 

@@ -153,6 +153,7 @@ def test_everything_is_deleted_in_order(deployed: Path, wire: Wire) -> None:
         "events",
         "tests",
         "releases",
+        "plans",
         "pull-requests",
         "checks",
         "build",

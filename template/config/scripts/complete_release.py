@@ -15,9 +15,9 @@ import sys
 from datetime import datetime, timezone
 from typing import Any
 
+from aws_calls import call
 from aws_cli import Problem
-from plan_aws import call
-from release_commits import Clone
+from commits import Clone
 from release_record import PRODUCTION, find, record_key, replace, timestamp
 
 DONE, FAILED, USAGE_ERROR = 0, 1, 2
