@@ -91,6 +91,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"windows": "MON-SUN 00-24 Etc/GMT+1"},
     {"freezes": ",".join(["2026-12-20..2027-01-02"] * 20)},
     {"soak_minutes": "60"},
+    {"coverage_threshold": "100"},
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
@@ -185,6 +186,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"scan_engine": "sbom", "scan_gate": "off"}, "scan_engine was answered but is not asked"),
     ({"approval": "always"}, "every"),
     ({"soak_minutes": "-1"}, "from 0 to 60, for example 30"),
+    ({"coverage_threshold": "101"}, "from 0 to 100, for example 80"),
     ({"soak_minutes": "61"}, "from 0 to 60, for example 30"),
     *(
         ({"windows": window}, "for example MON-THU 09-16 Europe/Berlin")

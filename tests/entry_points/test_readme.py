@@ -33,6 +33,7 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
             "egress": "nat_gateway",
             "approval": "every",
             "soak_minutes": 45,
+            "coverage_threshold": 80,
         },
         [
             "Test and Live wait for approval",

@@ -36,6 +36,7 @@ MATRIX: dict[str, list[Any]] = {
     "aws_account_id": [None, "012345678901"],
     "approval": [None, "none", "every"],
     "soak_minutes": [None, 30],
+    "coverage_threshold": [None, 80],
     "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
     "freezes": [None, "2026-12-20..2027-01-02"],
 }

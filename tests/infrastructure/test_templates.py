@@ -475,6 +475,24 @@ def test_every_resource_has_a_description_of_its_own(stacks_of: Callable[..., St
         assert len(set(described)) == len(described), f"two resources of {stack.name} have the same description"
 
 
+# The keys of a template, a resource and a statement, by one that each of them has.
+IN_ORDER = {
+    "Resources": ["Description", "Metadata", "Parameters", "Conditions", "Resources", "Outputs"],
+    "Metadata": ["Type", "Condition", "DependsOn", "Metadata", "DeletionPolicy", "UpdateReplacePolicy", "Properties"],
+    "Effect": ["Sid", "Effect", "Principal", "Action", "Resource", "Condition"],
+}
+
+
+def test_keys_are_in_one_order(stacks_of: Callable[..., Stacks]) -> None:
+    for stack in stacks_of().values():
+        version, *_ = stack.template
+        assert version == "AWSTemplateFormatVersion"
+        for item in walk({key: value for key, value in stack.template.items() if key != version}):
+            for key, order in IN_ORDER.items():
+                if key in item and set(item) <= set(order):
+                    assert list(item) == [one for one in order if one in item], stack.name
+
+
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
 def test_template_conditions_leave_no_traces(generated: Callable[..., Path], answers: Answers) -> None:
     for path in (generated(**answers) / "infrastructure").rglob("*"):

@@ -47,6 +47,7 @@ FEW: dict[str, dict[str, Any]] = {
         },
         "approval": "every",
         "soak_minutes": 30,
+        "coverage_threshold": 80,
     },
     "existing VPC": {
         "environments": "dev,live",
@@ -91,6 +92,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "windows": ["", "MON-SUN 00-24 UTC"],
     "freezes": ["", FREEZE],
     "soak_minutes": [0, 60],
+    "coverage_threshold": [0, 90],
 }
 
 

@@ -98,6 +98,7 @@ sensible = st.fixed_dictionaries(
         "nightly_scan": st.booleans(),
         "approval": st.sampled_from(["none", "production", "every"]),
         "soak_minutes": st.integers(-1, 61),
+        "coverage_threshold": st.integers(-1, 101),
         "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
         "freezes": st.sampled_from(["", "2026-12-20..2027-01-02", "2027-02-29..2027-03-01"]),
         "environment_overrides": overrides,
@@ -116,7 +117,7 @@ careless = st.builds(
                 "deployment_strategy", "customize", "description", "aws_account_id", "architecture", "egress",
                 "vpc_id", "public_subnet_ids", "private_subnet_ids", "vpc_cidr", "log_retention_days",
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
-                "scan_engine", "nightly_scan", "windows", "freezes", "soak_minutes",
+                "scan_engine", "nightly_scan", "windows", "freezes", "soak_minutes", "coverage_threshold",
             ]
         ),
         anything,

@@ -370,6 +370,18 @@ def test_a_failing_unit_test_stops_the_release(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_secret_and_dangerous_code_stop_the_release_before_anything_of_it_runs(tmp_path: Path) -> None:
+    root = small_service(tmp_path / "orders", APPLICATION + "export const f = (x) => eval(x);\n", source_gate=True)
+    commit(root, settings_ini="key = AKIA" + "Z7VRSQ5TJN2WQMRH\n")
+    document = result_of(root, 1, "--yes")
+    assert document["failed"]["stage"] == "Build"
+    log = "\n".join(document["failed"]["log"])
+    assert "Source gate closed: the checks secrets, sast failed" in log
+    assert "Audit open: there is no app/package.json" in log
+    assert document["environments"][0]["url"] is None
+
+
+@pytest.mark.slow
 def test_a_scan_finding_stops_the_release(tmp_path: Path) -> None:
     root = small_service(tmp_path / "orders", scan_gate="high")
     findings = tmp_path / "findings.json"

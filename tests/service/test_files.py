@@ -19,17 +19,20 @@ from tests.kits import generate
 from tests.service.conftest import HERE, TOOLS
 
 SCRIPTS = (
+    "audit.py",
     "begin_release.py",
     "build_image.sh",
     "complete_release.py",
     "content_hash.py",
     "contract.py",
     "group_tests.py",
+    "infrastructure_checks.py",
     "provenance.py",
     "integration_tests.py",
     "parse_dockerfile.py",
     "preflight.py",
     "smoke_test.py",
+    "source_gate.py",
     "strategy_gate.py",
 )
 YAMLLINT = "{extends: default, rules: {document-start: disable, truthy: disable, line-length: {max: 120}}}"
@@ -110,21 +113,22 @@ class TestBuildspecs:
 
     def test_the_gate_always_follows_the_build(self, generated):
         commands = buildspec(generated, "build.yml")["phases"]["build"]["commands"]
-        assert commands[:4] == [
+        assert commands[:5] == [
+            "python3 config/scripts/source_gate.py",
             "bash config/scripts/build_image.sh image.env",
             ". ./image.env",
             "python3 config/scripts/provenance.py",
             "rm -rf scan-report && mkdir scan-report",
         ]
-        assert "config/scripts/scan_gate " in commands[4]
-        assert '"$IMAGE_DIGEST"' in commands[4]
+        assert "config/scripts/scan_gate " in commands[5]
+        assert '"$IMAGE_DIGEST"' in commands[5]
 
     def test_findings_and_sbom_are_where_the_gate_writes_them(self, generated, generated_custom):
         for service, more in ((generated, ""), (generated_custom, ' --sbom "$PWD/scan-report/sbom.json"')):
             document = buildspec(service, "build.yml")
             report = document["reports"]["scan"]
             where = f"{report['base-directory']}/{report['files'][0]}"
-            command = document["phases"]["build"]["commands"][4]
+            command = document["phases"]["build"]["commands"][5]
             assert f" --findings scan-report/findings.json --report {where}{more} --repository" in command
 
     def test_a_release_is_named_after_every_gate(self, generated, generated_without_gate, generated_custom):
@@ -145,7 +149,11 @@ class TestBuildspecs:
 
     def test_a_check_runs_its_script(self, generated):
         document = buildspec(generated, "checks.yml")
-        assert document["phases"]["build"]["commands"] == ['python3 "config/scripts/$CHECK.py"']
+        check, infrastructure = document["phases"]["build"]["commands"]
+        assert check == 'python3 "config/scripts/$CHECK.py"'
+        assert infrastructure == (
+            "[[ ${INFRASTRUCTURE:-no} == no ]] || python3 config/scripts/infrastructure_checks.py"
+        )
 
     def test_integration_tests_follow_the_smoke_test_and_their_report_is_where_they_write_it(self, generated):
         document = buildspec(generated, "tests.yml")
@@ -160,7 +168,7 @@ class TestBuildspecs:
     def test_interpreters_are_explicit_since_executable_bits_may_be_lost(self, generated):
         for name in ("build.yml", "checks.yml", "tests.yml"):
             for command in buildspec(generated, name)["phases"]["build"]["commands"]:
-                if not command.startswith(("rm -rf scan-report", "RELEASE=", '. "$RELEASE"', "test ")):
+                if not command.startswith(("rm -rf scan-report", "RELEASE=", '. "$RELEASE"', "test ", "[[ ")):
                     assert command.startswith(("bash config/", "python3 config/", 'python3 "config/', ". ./"))
 
     @pytest.mark.parametrize(
@@ -294,10 +302,10 @@ class TestPolicies:
         files = [str(path.relative_to(generated_without_gate)) for path in generated_without_gate.rglob("*")]
         assert not [name for name in files if "scan" in name or "approval-rule-review" in name]
         commands = buildspec(generated_without_gate, "build.yml")["phases"]["build"]["commands"]
-        assert commands[:2] == ["bash config/scripts/build_image.sh image.env", ". ./image.env"]
-        assert commands[2:4] == ["python3 config/scripts/provenance.py", "RELEASE=$(mktemp)"]
+        assert commands[1:3] == ["bash config/scripts/build_image.sh image.env", ". ./image.env"]
+        assert commands[3:5] == ["python3 config/scripts/provenance.py", "RELEASE=$(mktemp)"]
         for name in ("build.yml", "checks.yml"):
-            assert "gate" not in (generated_without_gate / "config/buildspecs" / name).read_text()
+            assert "scan" not in (generated_without_gate / "config/buildspecs" / name).read_text()
 
 
 def test_template_conditions_leave_no_blank_lines(generated, generated_without_gate, generated_custom):
@@ -317,5 +325,6 @@ def test_make_lists_its_targets(generated):
     done = run("make", "--no-print-directory", cwd=generated)
     assert done.returncode == 0, done.stderr
     targets = re.findall(r"^  make ([a-z-]+) +\S", done.stdout, re.MULTILINE)
-    phony = re.findall(r"^\.PHONY: (.*)$", (generated / "Makefile").read_text(), re.MULTILINE)[0].split()
+    lines = (generated / "Makefile").read_text().replace("\\\n", "")
+    phony = re.findall(r"^\.PHONY: (.*)$", lines, re.MULTILINE)[0].split()
     assert targets == phony
