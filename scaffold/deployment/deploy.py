@@ -32,12 +32,8 @@ from scaffold.deployment.steps import Push, deployment_steps
 from scaffold.service import contract, identity, names, preflight
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import (
-    CHECKS,
     FOUNDATION,
-    OPTIONAL_KINDS,
-    PLANS,
-    PULL_REQUESTS,
-    SCANS,
+    WITH_SOURCE_COMMIT,
     StackId,
     deployed_by_pipeline,
     deployed_by_scaffold,
@@ -172,11 +168,9 @@ def _desired_stacks(service: Service, root_commit: str, commit: str) -> list[Sta
     """The stacks as the service's files have them, with the commits, which no file can have: the foundation with the
     root commit, those whose scripts are of the deployed commit with that one.
     """
-    optional = [kind for kind in OPTIONAL_KINDS if (service.infrastructure / f"{kind.name}.yaml").is_file()]
-    specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments, optional)]
+    specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments, service.optional_kinds)]
     deployed = (names.SOURCE_COMMIT, commit)
-    kinds = (CHECKS, PULL_REQUESTS, PLANS, SCANS)
-    given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), **dict.fromkeys(kinds, deployed)}
+    given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), **dict.fromkeys(WITH_SOURCE_COMMIT, deployed)}
     return [spec.with_parameter(*given[spec.kind]) if spec.kind in given else spec for spec in specs]
 
 

@@ -87,6 +87,8 @@ STACK_KINDS = (
 )
 
 
+#: Those whose scripts are of the commit that was deployed last, which is a parameter of them.
+WITH_SOURCE_COMMIT = (CHECKS, PULL_REQUESTS, PLANS, SCANS)
 #: Those that not every service has.
 OPTIONAL_KINDS = frozenset(kind for kind in STACK_KINDS if kind.optional)
 
