@@ -1,4 +1,4 @@
-"""A file with the findings of an image scan, in ECR's format."""
+"""A file with the findings of an image scan, in the format of ECR or Amazon Inspector."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from scaffold.core.errors import UsageError
 _SEVERITIES = ("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL", "UNDEFINED", "UNTRIAGED")
 _KINDS = ("findings", "enhancedFindings")
 _FORMAT = "`aws ecr describe-image-scan-findings --output json` prints such a file; docs/local-aws.md describes it."
+_REPORT_FORMAT = "`aws inspector-scan scan-sbom --output-format CYCLONE_DX_1_5` prints such a file."
+_REPORT = ("vulnerabilities", "components")
 
 
 def read(path: Path) -> dict[str, list[dict[str, Any]]]:
@@ -21,12 +23,7 @@ def read(path: Path) -> dict[str, list[dict[str, Any]]]:
     Raises:
         UsageError: The file cannot be read, or has another format.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.", "Name a file with scan findings.") from error
-    except (ValueError, RecursionError) as error:
-        raise _wrong(path, "it is not JSON in UTF-8") from error
+    document = _load(path, _FORMAT)
     answer = document.get("imageScanFindings", document) if isinstance(document, dict) else None
     # Inspector's answers have the severities of both.
     kind = next((one for one in reversed(_KINDS) if isinstance(answer, dict) and one in answer), None)
@@ -41,6 +38,40 @@ def read(path: Path) -> dict[str, list[dict[str, Any]]]:
         if problem:
             raise _wrong(path, f"number {number} of its {kind} {problem}")
     return {kind: found}
+
+
+def read_report(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """The vulnerabilities of a file, and the components that they affect, as Amazon Inspector reports them.
+
+    The file is a report in CycloneDX, or the answer of ScanSbom, whose `sbom` is one.
+
+    Raises:
+        UsageError: The file cannot be read, or has another format.
+    """
+    document = _load(path, _REPORT_FORMAT)
+    report = document.get("sbom", document) if isinstance(document, dict) else None
+    if not isinstance(report, dict) or not isinstance(report.get("vulnerabilities"), list):
+        raise _wrong(path, "it has no list of vulnerabilities", _REPORT_FORMAT)
+    found = {key: report.get(key, []) for key in _REPORT}
+    for key, listed in found.items():
+        if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+            raise _wrong(path, f"{key} is not a list of objects", _REPORT_FORMAT)
+    for number, one in enumerate(found["vulnerabilities"], 1):
+        ratings = one.get("ratings", [])
+        if not isinstance(one.get("id"), str):
+            raise _wrong(path, f"number {number} of its vulnerabilities has no id", _REPORT_FORMAT)
+        if not isinstance(ratings, list) or not all(isinstance(rating, dict) for rating in ratings):
+            raise _wrong(path, f"number {number} of its vulnerabilities has ratings that are no list", _REPORT_FORMAT)
+    return found
+
+
+def _load(path: Path, remedy: str) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", "Name a file with scan findings.") from error
+    except (ValueError, RecursionError) as error:
+        raise _wrong(path, "it is not JSON in UTF-8", remedy) from error
 
 
 def _basic_problem(finding: dict[str, Any]) -> str | None:
@@ -67,5 +98,6 @@ def _severity_problem(finding: dict[str, Any]) -> str | None:
     return None if severity in _SEVERITIES else f"has a severity that is none of {', '.join(_SEVERITIES)}"
 
 
-def _wrong(path: Path, why: str) -> UsageError:
-    return UsageError(f"{path} has no scan findings in ECR's format: {why}.", _FORMAT)
+def _wrong(path: Path, why: str, remedy: str = _FORMAT) -> UsageError:
+    kind = "ECR's" if remedy == _FORMAT else "Amazon Inspector's"
+    return UsageError(f"{path} has no scan findings in {kind} format: {why}.", remedy)

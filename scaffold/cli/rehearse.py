@@ -20,7 +20,9 @@ def rehearse(
     yes: Annotated[bool, typer.Option("--yes", help="Approve releases without asking.")] = False,
     scan_findings: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Let the image scan find this, in ECR's JSON.", show_default="no findings"),
+        typer.Option(
+            metavar="FILE", help="Let the image scan find this, in its engine's JSON.", show_default="no findings"
+        ),
     ] = None,
     fail: Annotated[
         str | None, typer.Option(metavar="STAGE/ACTION", help="Let this action fail.", show_default=False)

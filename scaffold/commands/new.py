@@ -24,7 +24,7 @@ from scaffold.kit.estimate import Estimate, read_estimate
 from scaffold.kit.questionnaire import Answers, Questionnaire
 from scaffold.kit.rendering import Kit, check_destination, first_commit, open_kit, workspace
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import stack_ids
+from scaffold.service.stack_kinds import OPTIONAL_KINDS, stack_ids
 
 # What comes before a command that works on a local AWS of its own, or on the one in the background.
 _OWN = "scaffold local -- "
@@ -206,6 +206,7 @@ def _result(
 ) -> NewResult:
     app_name = _app_name(answers)
     environments = [name.strip() for name in str(answers.recorded.get("environments", "")).split(",") if name.strip()]
+    optional = [kind for kind in OPTIONAL_KINDS if f"infrastructure/{kind.name}.yaml" in files]
     return NewResult(
         app_name=app_name,
         directory=str(destination),
@@ -213,7 +214,7 @@ def _result(
         kit_version=kit.source.version,
         answers=answers.recorded,
         files=files,
-        stacks=[stack.name(app_name) for stack in stack_ids(environments, _in_existing_vpc(answers))],
+        stacks=[stack.name(app_name) for stack in stack_ids(environments, _in_existing_vpc(answers), optional)],
         estimate=read_estimate(answers.computed),
         dry_run=commit is None,
         commit=commit,

@@ -30,6 +30,8 @@ from scaffold.service.service import Service, read
 
 _PREFIX = "scaffold-rehearse-"
 _SCAN_POLICY = "config/policies/scan-policy.toml"
+# Services that answer scan_engine with sbom have it.
+_SBOM_ENGINE = "config/scripts/scan_gate/sbom.py"
 # What is left to do after a rehearsal is never done in the local AWS that has ended with it.
 _OTHER_COMMANDS = re.compile(r"`[^`]*\b(?:aws |scaffold (?!deploy\b|rehearse\b))[^`]*`")
 
@@ -97,7 +99,7 @@ def _findings(service: Service, path: Path | None) -> Mapping[str, Any]:
             f"{service.app_name} has no {_SCAN_POLICY}, so its pipeline scans no images.",
             "Leave --scan-findings out, or answer scan_gate with `scaffold update --to current --data scan_gate=high`.",
         )
-    return scan_findings.read(path)
+    return scan_findings.read_report(path) if (service.root / _SBOM_ENGINE).is_file() else scan_findings.read(path)
 
 
 def _faults(service: Service, given: Iterable[str]) -> dict[str, list[str]]:
@@ -138,7 +140,9 @@ def _rehearse(
     with running_local_aws(
         copy.region, runs=True, speed=options.speed, failing=failing or "", containers=container_engine()
     ) as aws:
-        if findings:
+        if "vulnerabilities" in findings:
+            aws.script_sbom_scans(findings)
+        elif findings:
             aws.script_image_scans(findings)
         for environment, texts in injected.items():
             aws.inject_faults(names.cluster(copy.app_name, environment), texts)

@@ -32,10 +32,8 @@ from scaffold.deployment.steps import Push, deployment_steps
 from scaffold.service import contract, identity, names, preflight
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import (
-    CHECKS,
     FOUNDATION,
-    PLANS,
-    PULL_REQUESTS,
+    WITH_SOURCE_COMMIT,
     StackId,
     deployed_by_pipeline,
     deployed_by_scaffold,
@@ -170,9 +168,9 @@ def _desired_stacks(service: Service, root_commit: str, commit: str) -> list[Sta
     """The stacks as the service's files have them, with the commits, which no file can have: the foundation with the
     root commit, those whose scripts are of the deployed commit with that one.
     """
-    specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
+    specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments, service.optional_kinds)]
     deployed = (names.SOURCE_COMMIT, commit)
-    given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), CHECKS: deployed, PULL_REQUESTS: deployed, PLANS: deployed}
+    given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), **dict.fromkeys(WITH_SOURCE_COMMIT, deployed)}
     return [spec.with_parameter(*given[spec.kind]) if spec.kind in given else spec for spec in specs]
 
 

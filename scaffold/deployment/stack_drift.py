@@ -24,7 +24,7 @@ from scaffold.deployment.releases import SUCCEEDED, past_releases
 from scaffold.service import history
 from scaffold.service.committed_files import CommittedFiles
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import Deployer, StackId, stack_ids
+from scaffold.service.stack_kinds import OPTIONAL_KINDS, Deployer, StackId, stack_ids
 
 IN_SYNC, NOT_RELEASED, NEWER = "in-sync", "not-released", "newer"
 CHANGED, DELETED, NOT_CREATED, IN_PROGRESS = "changed", "deleted", "not-created", "in-progress"
@@ -83,7 +83,11 @@ def find_drift(
             "Run `git fetch`, then the same command again.",
         )
     files = CommittedFiles(service)
-    declared = [one for one in stack_ids(service.environments) if files.template(one, files.head) is not None]
+    declared = [
+        one
+        for one in stack_ids(service.environments, optional=OPTIONAL_KINDS)
+        if files.template(one, files.head) is not None
+    ]
     for one in declared:
         if _spec(service, files, one, files.head) is None:
             raise ScaffoldError(

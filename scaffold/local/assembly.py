@@ -32,6 +32,7 @@ from scaffold.local.services.image_scans import ImageScans
 from scaffold.local.services.pull_requests.store import PullRequests
 from scaffold.local.services.report_groups import ReportGroups
 from scaffold.local.services.repositories import Repositories
+from scaffold.local.services.sbom_scans import SbomScans
 from scaffold.local.services.service_deployments import ServiceDeployments
 from scaffold.local.services.service_quotas import ServiceQuotas
 from scaffold.local.services.topic_messages import TopicMessages
@@ -95,7 +96,7 @@ def assemble(
     codecommit = CodeCommit(repositories, git_address, pull_requests)
     codepipeline = engine.codepipeline if engine else CodePipeline()
     autoscaling = ApplicationAutoScaling(engine.hold_limits if engine else None)
-    scans, deployments = ImageScans(), ServiceDeployments()
+    scans, sboms, deployments = ImageScans(), SbomScans(), ServiceDeployments()
 
     registration.register(
         [
@@ -130,6 +131,7 @@ def assemble(
         "CodePipeline_20150709": codepipeline,
         "AnyScaleFrontendService": autoscaling,
         "ServiceQuotasV20190624": ServiceQuotas(),
+        "inspector-scan": sboms,
         f"{_ECR}.DescribeImages": scans,
         f"{_ECR}.StartImageScan": scans,
         f"{_ECR}.DescribeImageScanFindings": scans,
@@ -141,6 +143,7 @@ def assemble(
         services |= {f"{_ECS}.{operation}": deployments for operation in ServiceDeployments.operations}
     router = Router(ministack_bridge.app, services, git, region, guard)
     router.controls["/_local/image-scans"] = scans.control
+    router.controls["/_local/sbom-scans"] = sboms.control
     router.controls["/_local/messages"] = messages.control
     if engine:
         router.controls["/_local/services"] = engine.service_list.control

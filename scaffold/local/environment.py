@@ -60,6 +60,10 @@ class LocalAws:
         """Let image scans find something; docs/local-aws.md describes scripts."""
         self._control("PUT", "image-scans", script)
 
+    def script_sbom_scans(self, script: Mapping[str, Any]) -> None:
+        """Let Amazon Inspector find something in SBOMs; docs/local-aws.md describes scripts."""
+        self._control("PUT", "sbom-scans", script)
+
     def inject_faults(self, service: str, faults: Sequence[str]) -> None:
         """Let the newest version of an ECS service have faults; docs/local-aws.md describes them."""
         self._control("PUT", "faults", {"service": service, "faults": list(faults)})

@@ -25,8 +25,8 @@ class Router:
 
     Args:
         ministack: ministack's application, for all requests that nothing else matches.
-        services: Our APIs by the prefix of the `X-Amz-Target` header. A key that also has an operation, after a
-            dot, matches that operation only.
+        services: Our APIs by the prefix of the `X-Amz-Target` header, or by the name in signatures for those of REST. A
+            key that also has an operation, after a dot, matches that operation only.
         git: The Git endpoint, for all requests over TLS.
         region: The region of unsigned requests.
         guard: Checks the calls of roles; without it there are no roles that call.
@@ -62,7 +62,8 @@ class Router:
                 if answer := await self._guard.answer(replace(request, body=body), self._ask):
                     return await _send(send, answer)
                 receive = _received(body, receive)
-            prefix, _, operation = headers.get("x-amz-target", "").partition(".")
+            target = headers.get("x-amz-target") or f"{request.service}.{request.operation}"
+            prefix, _, operation = target.partition(".")
             service = self._services.get(f"{prefix}.{operation}") or self._services.get(prefix)
             if service:
                 call = Call(operation, {}, request.region or self._region, caller=self._caller(request.access_key))

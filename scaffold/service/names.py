@@ -185,6 +185,11 @@ def verdict_project(app: str) -> str:
     return f"{app}-pr-verdict"
 
 
+def scan_project(app: str) -> str:
+    """The CodeBuild project that scans what runs each night, where the service has one."""
+    return f"{app}-scan"
+
+
 def projects(app: str) -> set[str]:
     """All CodeBuild projects that a service may have."""
     kinds = (
@@ -198,6 +203,7 @@ def projects(app: str) -> set[str]:
         pull_request_plan_project,
         verdict_project,
         release_project,
+        scan_project,
     )
     return {name(app) for name in kinds}
 

@@ -14,7 +14,7 @@ import yaml
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.yaml_errors import reason
 from scaffold.service import names
-from scaffold.service.stack_kinds import Deployer, StackId
+from scaffold.service.stack_kinds import OPTIONAL_KINDS, Deployer, StackId, StackKind
 
 ANSWERS_FILE = ".copier-answers.yml"
 # Keeps URLs and host names well-formed; copier.yml and AWS know which regions exist.
@@ -84,6 +84,11 @@ class Service:
     def infrastructure(self) -> Path:
         """The directory of the templates and their configuration files."""
         return self.root / "infrastructure"
+
+    @property
+    def optional_kinds(self) -> list[StackKind]:
+        """The optional kinds of stack that it has."""
+        return [kind for kind in OPTIONAL_KINDS if (self.infrastructure / f"{kind.name}.yaml").is_file()]
 
     def approval_rule(self, rule: str) -> Path:
         """The content of one of the approval rule templates; absent where the answers require no such approvals."""

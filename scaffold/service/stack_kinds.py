@@ -32,11 +32,13 @@ class StackKind:
         name: The last part of the stack's name, and its template's file name.
         deployer: Who updates it.
         per_environment: Whether each environment has one; otherwise the service has one.
+        optional: Whether only services have it whose answers ask for it: those with its template.
     """
 
     name: str
     deployer: Deployer
     per_environment: bool = False
+    optional: bool = False
 
     @property
     def service_role(self) -> bool:
@@ -53,6 +55,7 @@ PULL_REQUESTS = StackKind("pull-requests", Deployer.ITSELF)
 PLANS = StackKind("plans", Deployer.ITSELF)
 RELEASES = StackKind("releases", Deployer.ITSELF)
 TESTS = StackKind("tests", Deployer.ITSELF)
+SCANS = StackKind("scans", Deployer.ITSELF, optional=True)
 EVENTS = StackKind("events", Deployer.ITSELF)
 PIPELINE = StackKind("pipeline", Deployer.ITSELF)
 NETWORK = StackKind("network", Deployer.PIPELINE, per_environment=True)
@@ -73,6 +76,7 @@ STACK_KINDS = (
     PLANS,
     RELEASES,
     TESTS,
+    SCANS,
     EVENTS,
     PIPELINE,
     NETWORK,
@@ -81,6 +85,12 @@ STACK_KINDS = (
     ALARMS,
     SERVICE,
 )
+
+
+#: Those whose scripts are of the commit that was deployed last, which is a parameter of them.
+WITH_SOURCE_COMMIT = (CHECKS, PULL_REQUESTS, PLANS, SCANS)
+#: Those that not every service has.
+OPTIONAL_KINDS = frozenset(kind for kind in STACK_KINDS if kind.optional)
 
 
 @dataclass(frozen=True)
@@ -99,21 +109,27 @@ class StackId:
         return "-".join(part for part in (app, self.environment, self.kind.name) if part)
 
 
-def stack_ids(environments: Iterable[str], in_existing_vpc: Collection[str] = ()) -> Iterator[StackId]:
+def stack_ids(
+    environments: Iterable[str], in_existing_vpc: Collection[str] = (), optional: Collection[StackKind] = ()
+) -> Iterator[StackId]:
     """Every stack of a service with these environments, in the order of deployment.
 
     Args:
         in_existing_vpc: The environments that have no network of their own.
+        optional: The optional kinds that the service has.
     """
     names = tuple(environments)
     for kind in STACK_KINDS:
+        if kind.optional and kind not in optional:
+            continue
         own = [name for name in names if kind is not NETWORK or name not in in_existing_vpc]
         yield from (StackId(kind, name) for name in own) if kind.per_environment else (StackId(kind),)
 
 
-def deployed_by_scaffold(environments: Iterable[str]) -> tuple[StackId, ...]:
+def deployed_by_scaffold(environments: Iterable[str], optional: Collection[StackKind] = ()) -> tuple[StackId, ...]:
     """The stacks that `scaffold deploy` creates from their templates, in order."""
-    return tuple(one for one in stack_ids(environments) if one.kind.deployer is not Deployer.PIPELINE)
+    found = stack_ids(environments, optional=optional)
+    return tuple(one for one in found if one.kind.deployer is not Deployer.PIPELINE)
 
 
 def deployed_by_pipeline(environments: Iterable[str]) -> tuple[StackId, ...]:

@@ -189,6 +189,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         for roles in ("a b", "*", "a,", "a,a", "team/Developers", "a" * 65, "orders-api-pr-verdict", "a\n", '"')
     ),
     ({"log_retention_days": "2"}, "30"),
+    ({"scan_engine": "trivy"}, "sbom"),
+    ({"scan_engine": "sbom", "scan_gate": "off"}, "scan_engine was answered but is not asked"),
     ({"approval": "always"}, "every"),
     ({"success_notifications": "prod"}, "every"),
     *(
@@ -438,6 +440,12 @@ def test_estimate(questions: Questionnaire) -> None:
         assert part["usd"] == pytest.approx(sum(line["usd"] for line in part["lines"]))
     assert costs["total_usd"] == pytest.approx(dev["usd"] + prod["usd"] + costs["shared"]["usd"])
     assert re.fullmatch(r"20\d\d-\d\d-\d\d", costs["as_of"])
+    more = questions.evaluate({**given, "scan_engine": "sbom"}).all["monthly_costs"]["shared"]
+    amounts = {line["name"]: line["usd"] for line in more["lines"]}
+    assert amounts.pop("Scans of 20 SBOMs") == 0.6
+    assert [{"name": name, "usd": usd} for name, usd in amounts.items()] == [
+        {"name": line["name"], "usd": line["usd"]} for line in costs["shared"]["lines"]
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,15 @@ from typing import Any
 
 import yaml
 
-from scaffold.service.stack_kinds import FOUNDATION, SERVICE, STACK_KINDS, TASK_DEFINITION, StackId, stack_ids
+from scaffold.service.stack_kinds import (
+    FOUNDATION,
+    OPTIONAL_KINDS,
+    SERVICE,
+    STACK_KINDS,
+    TASK_DEFINITION,
+    StackId,
+    stack_ids,
+)
 
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
@@ -292,7 +300,8 @@ def load(root: Path) -> Stacks:
     policies: dict[str, list[Any]] = {}
     names = environments(root)
     in_existing_vpc = {name for name in names if not (folder / name / "network.json").exists()}
-    for stack_id in stack_ids(names, in_existing_vpc):
+    optional = [kind for kind in OPTIONAL_KINDS if (folder / f"{kind.name}.yaml").exists()]
+    for stack_id in stack_ids(names, in_existing_vpc, optional):
         kind, own = stack_id.kind, folder / (stack_id.environment or "")
         template = next(path for path in (own / f"{kind.name}.yaml", folder / f"{kind.name}.yaml") if path.exists())
         file = own / f"{kind.name}.json"

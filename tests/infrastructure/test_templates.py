@@ -109,7 +109,8 @@ def test_what_scaffold_deploys_has_a_digest_that_every_other_deployer_leaves_unk
 def test_the_stage_that_updates_the_pipelines_own_stacks_has_the_name_that_deploy_knows(
     stacks_of: Callable[..., Stacks],
 ) -> None:
-    ((_, pipeline),) = one(stacks_of(), "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    stacks = stacks_of(customize=True, nightly_scan=True)
+    ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
     (stage,) = [stage for stage in pipeline["Stages"] if stage["Name"] == names.SELF_UPDATE_STAGE]
     updated = {action["Configuration"]["StackName"].removeprefix("hello-service-") for action in stage["Actions"]}
     assert updated == {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.ITSELF}
@@ -602,7 +603,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
-    assert found == names.projects(app)
+    assert found == names.projects(app) - {names.scan_project(app)}
     ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
     assert pipeline["Name"] == names.pipeline(app)
     for _, logical, policy in every(stacks, "AWS::IAM::ManagedPolicy"):
@@ -622,7 +623,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         *(names.log_group(app, one) for one in environments),
     }
     groups = {group["Name"] for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup")}
-    reports = ("build-unit-tests", "load-test-results", "pr-tests-unit-tests", "tests-integration")
+    reports = ("build-scan", "build-unit-tests", "load-test-results", "pr-tests-unit-tests", "tests-integration")
     assert groups == {f"{app}-{name}" for name in reports}
 
 

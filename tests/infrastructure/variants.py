@@ -55,7 +55,15 @@ FEW: dict[str, dict[str, Any]] = {
         "approvers": "Releasers,Tech.Leads@x",
         "coverage_threshold": 80,
     },
-    "existing VPC": {"environments": "dev,live", "customize": True, "approval": "none", "freezes": FREEZE, **EXISTING},
+    "existing VPC": {
+        "environments": "dev,live",
+        "customize": True,
+        "approval": "none",
+        "freezes": FREEZE,
+        "scan_engine": "sbom",
+        "nightly_scan": True,
+        **EXISTING,
+    },
     "production in an existing VPC": {
         "environments": "dev,live",
         "customize": True,
@@ -79,6 +87,8 @@ _PARAMETERS: dict[str, list[Any]] = {
     "production": ["first", "last"],
     "size": [(256, 512), (512, 4096), (4096, 30720)],
     "scan_gate": ["off", "low", "critical"],
+    "scan_engine": ["basic", "sbom"],
+    "nightly_scan": [False, True],
     "deployment_strategy": ["rolling", "blue_green", "canary", "linear"],
     "architecture": ["x86_64", "arm64"],
     "vpc": list(_VPCS),
@@ -104,6 +114,8 @@ def pairwise() -> list[dict[str, Any]]:
     for values in AllPairs(list(_PARAMETERS.values())):
         answers = dict(zip(_PARAMETERS, values, strict=True))
         answers["cpu"], answers["memory"] = answers.pop("size")
+        if answers["scan_gate"] == "off":
+            del answers["scan_engine"], answers["nightly_scan"]
         names = answers["environments"].split(",")
         answers["production"] = names[0 if answers["production"] == "first" else -1]
         answers["load_test"] = names[0] if answers["load_test"] and answers["production"] != names[0] else ""

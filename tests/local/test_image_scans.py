@@ -1,4 +1,4 @@
-"""Image scans: without findings by default, or scripted."""
+"""Scans of images and SBOMs: without findings by default, or scripted."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def image(ecr: Any, request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     ecr.delete_repository(repositoryName=request.node.name, force=True)
 
 
-def control(variables: dict[str, str], method: str, script: Any = None) -> Any:
+def control(variables: dict[str, str], method: str, script: Any = None, kind: str = "image") -> Any:
     request = urllib.request.Request(
-        f"{variables['AWS_ENDPOINT_URL']}/_local/image-scans", json.dumps(script).encode(), method=method
+        f"{variables['AWS_ENDPOINT_URL']}/_local/{kind}-scans", json.dumps(script).encode(), method=method
     )
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
         return json.load(answer)
@@ -46,6 +46,7 @@ def control(variables: dict[str, str], method: str, script: Any = None) -> Any:
 def no_scripts(variables: dict[str, str]) -> Iterator[None]:
     yield
     control(variables, "DELETE")
+    control(variables, "DELETE", kind="sbom")
 
 
 def status(ecr: Any, image: dict[str, Any]) -> str:
@@ -131,3 +132,38 @@ def test_an_older_scan_and_a_failing_start_are_scripted(
 def test_an_invalid_script_is_refused(variables: dict[str, str], script: Any) -> None:
     with pytest.raises(urllib.error.HTTPError, match="400"):
         control(variables, "PUT", script)
+
+
+SBOM = {"bomFormat": "CycloneDX", "specVersion": "1.5", "components": [{"bom-ref": "comp-1", "name": "express"}]}
+
+
+def test_an_sbom_has_the_findings_of_the_script_whatever_it_lists(client: Client, variables: dict[str, str]) -> None:
+    def scan(**more: Any) -> dict[str, Any]:
+        given = {"sbom": SBOM, "outputFormat": "CYCLONE_DX_1_5", **more}
+        found: dict[str, Any] = client("inspector-scan").scan_sbom(**given)["sbom"]
+        return found
+
+    def numbers(report: dict[str, Any]) -> list[str]:
+        return [one["value"] for one in report["metadata"]["properties"]]
+
+    clean = scan()
+    assert (clean["components"], clean["vulnerabilities"], numbers(clean)) == (SBOM["components"], [], ["0"] * 4)
+    finding = {"id": "CVE-1", "ratings": [{"severity": "none"}, {"severity": "high"}], "affects": [{"ref": "more-1"}]}
+    script = {"vulnerabilities": [finding], "components": [{"bom-ref": "more-1", "name": "openssl"}]}
+    control(variables, "PUT", script, "sbom")
+    report = scan()
+    assert [one["name"] for one in report["components"]] == ["express", "openssl"]
+    assert (report["vulnerabilities"], numbers(report)) == ([finding], ["0", "1", "0", "0"])
+    errors = client("inspector-scan").exceptions
+    for wrong in ({"specVersion": "1.4"}, {"components": [{}] * 5001}):
+        with pytest.raises(errors.ValidationException):
+            scan(sbom={**SBOM, **wrong})
+    control(variables, "PUT", {"error": "AccessDeniedException"}, "sbom")
+    with pytest.raises(errors.AccessDeniedException):
+        scan()
+
+
+@pytest.mark.parametrize("script", [[], {"findings": []}, {"vulnerabilities": {}}, {"error": []}])
+def test_an_invalid_script_of_sboms_is_refused(variables: dict[str, str], script: Any) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        control(variables, "PUT", script, "sbom")

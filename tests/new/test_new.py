@@ -69,6 +69,12 @@ def test_the_result_describes_the_service(tmp_path: Path) -> None:
     assert (result.kit, result.kit_version) == (recorded["_src_path"], recorded["_commit"])
 
 
+def test_a_stack_that_the_answers_ask_for_is_listed(tmp_path: Path) -> None:
+    answers = {"app_name": "orders", "environments": "live", "nightly_scan": True}
+    stacks = run_new(tmp_path / "orders", answers).stacks
+    assert stacks[stacks.index("orders-tests") + 1 : stacks.index("orders-events")] == ["orders-scans"]
+
+
 def test_everything_is_in_the_first_commit(tmp_path: Path) -> None:
     result = run_new(tmp_path / "orders")
     repository = tmp_path / "orders"

@@ -105,6 +105,8 @@ sensible = st.fixed_dictionaries(
                 optional={"approvers": st.sampled_from(["", "Releasers", "Releasers, Leads"])},
             ),
         ),
+        "scan_engine": st.sampled_from(["basic", "sbom"]),
+        "nightly_scan": st.booleans(),
         "soak_minutes": st.integers(-1, 61),
         "load_test": st.sampled_from(["", "dev"]),
         "coverage_threshold": st.integers(-1, 101),
@@ -132,6 +134,7 @@ careless = st.builds(
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
                 "windows", "freezes", "soak_minutes", "chat_notifications", "success_notifications",
                 "build_secrets", "encrypt_logs", "coverage_threshold", "approvers", "load_test",
+                "scan_engine", "nightly_scan",
             ]
         ),
         anything,

@@ -449,6 +449,26 @@ def test_a_scan_finding_below_the_threshold_stops_nothing(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+def test_a_finding_in_the_sbom_stops_the_release_until_an_exception_allows_it(tmp_path: Path) -> None:
+    root = small_service(tmp_path / "orders", scan_gate="high", customize=True, scan_engine="sbom")
+    findings = tmp_path / "findings.json"
+    component = {"bom-ref": "found-1", "name": "express", "version": "5.0.0", "purl": "pkg:npm/express@5.0.0"}
+    finding = {"id": "CVE-2026-1", "ratings": [{"severity": "critical"}], "affects": [{"ref": "found-1"}]}
+    findings.write_text(json.dumps({"sbom": {"vulnerabilities": [finding], "components": [component]}}))
+    document = result_of(root, 1, "--yes", "--scan-findings", findings)
+    assert document["failed"]["stage"] == "Build"
+    log = "\n".join(document["failed"]["log"])
+    assert "1 finding not allowed (CVE-2026-1)" in log
+    assert "express (npm)  5.0.0" in log
+    policy = root / "config/policies/scan-policy.toml"
+    exception = '[[exceptions]]\nid = "CVE-2026-1"\nreason = "not reachable"\nexpires = 2999-01-01\n'
+    policy.write_text(policy.read_text() + exception)
+    commit(root)
+    allowed = result_of(root, 0, "--until", "Build", "--scan-findings", findings)
+    assert allowed["outcome"] == "succeeded"
+
+
+@pytest.mark.slow
 def test_a_failing_smoke_test_leaves_the_next_environment_untouched(tmp_path: Path) -> None:
     wrong = APPLICATION.replace("{ version, environment }", "{ version: 'another', environment }")
     root = small_service(tmp_path / "orders", wrong, environments="dev,live")

@@ -144,6 +144,31 @@ def test_findings_are_read_as_ecr_prints_them(tmp_path: Path) -> None:
         scan_findings.read(tmp_path / "missing.json")
 
 
+def test_findings_are_read_as_amazon_inspector_prints_them(tmp_path: Path) -> None:
+    path = tmp_path / "findings.json"
+    finding = {"id": "CVE-1", "ratings": [{"severity": "high"}], "affects": [{"ref": "comp-1"}]}
+    component = {"bom-ref": "comp-1", "name": "express"}
+    for document in (
+        {"sbom": {"vulnerabilities": [finding], "components": [component]}},
+        {"vulnerabilities": [finding]},
+    ):
+        path.write_text(json.dumps(document))
+        listed = [component] if "sbom" in document else []
+        assert scan_findings.read_report(path) == {"vulnerabilities": [finding], "components": listed}
+    for wrong, why in (
+        ({"findings": []}, "it has no list of vulnerabilities"),
+        ({"vulnerabilities": [1]}, "vulnerabilities is not a list of objects"),
+        ({"vulnerabilities": [], "components": {}}, "components is not a list of objects"),
+        ({"vulnerabilities": [{}]}, "number 1 of its vulnerabilities has no id"),
+        ({"vulnerabilities": [{"id": "CVE-1", "ratings": ["high"]}]}, "has ratings that are no list"),
+    ):
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(UsageError) as error:
+            scan_findings.read_report(path)
+        assert why in error.value.happened
+        assert "aws inspector-scan scan-sbom" in error.value.remedy
+
+
 def test_findings_for_a_service_without_scans_are_refused(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     error = refused(service, monkeypatch, scan_findings=service / "findings.json")
     assert (error.exit_code, "scans no images" in error.happened) == (2, True)

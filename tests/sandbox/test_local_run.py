@@ -46,6 +46,8 @@ UNDECIDED = WITHOUT_ROLES | {
     "quota-without-value",
     "retry-of-self-update",
     "rule-timeout",
+    "sbom-by-digest",
+    "scan-sbom",
     "source-account",
     "shift-modifies-rule",
     "topic-without-source",

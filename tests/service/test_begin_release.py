@@ -105,14 +105,50 @@ def test_the_record_has_what_the_build_knows(
         "configuration": function_of("begin_release.py", "configuration_digest")(ROOT / "template"),
         "execution": "execution-1",
         "findings": {"file": "findings.json", "threshold": "high", "counts": {"LOW": 2, "MEDIUM": 1}},
+        "provenance": None,
+        "sbom": None,
     }
     assert documents == {f"releases/{name}/release.json": documents[f"releases/{name}/release.json"],
                          f"releases/{name}/findings.json": FINDINGS}  # fmt: skip
 
 
+def test_an_image_has_one_provenance_and_one_sbom_whatever_is_released(
+    given: dict[str, str], local: dict[str, str], stored: Callable[[], dict[str, Any]], tmp_path: Path
+) -> None:
+    """The SBOM of its first release, and the provenance of the build that has built it."""
+    build = "arn:aws:codebuild:us-east-1:000000000000:build/shop-build:"
+    more = {
+        "APP_NAME": "shop",
+        "ARCHITECTURE": "arm64",
+        "REPOSITORY_URI": "registry/shop",
+        "IMAGE_BASES": f"node:24@{DIGEST}",
+    }
+    folder = f"releases/images/{'d' * 64}"
+    for number, built in enumerate(("yes", "yes", "no")):
+        variables = local | given | more | {"IMAGE_BUILT": built, "CODEBUILD_BUILD_ARN": f"{build}{number}"}
+        command = [sys.executable, SCRIPT.with_name("provenance.py")]
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+    for serial in (1, 2):
+        (tmp_path / "sbom.json").write_text(json.dumps({"bomFormat": "CycloneDX", "version": serial}))
+        done, exported = run(tmp_path, local | given, "--sbom", str(tmp_path / "sbom.json"))
+        assert done.returncode == 0, done.stderr
+        record = stored()[f"releases/{exported['RELEASE_NAME']}/release.json"]
+        assert (record["provenance"], record["sbom"]) == (f"{folder}/provenance.json", f"{folder}/sbom.json")
+    assert stored()[f"{folder}/sbom.json"] == {"bomFormat": "CycloneDX", "version": 1}
+    statement = stored()[f"{folder}/provenance.json"]
+    assert statement["subject"] == [{"name": "registry/shop", "digest": {"sha256": "d" * 64}}]
+    predicate = statement["predicate"]
+    assert predicate["runDetails"]["metadata"]["invocationId"] == f"{build}0"
+    assert predicate["runDetails"]["builder"]["id"] == "arn:aws:codebuild:us-east-1:000000000000:project/shop-build"
+    source, base = predicate["buildDefinition"]["resolvedDependencies"]
+    assert source["digest"] == {"gitCommit": "c" * 40}
+    assert base == {"uri": "docker://node:24", "digest": {"sha256": "d" * 64}}
+
+
 def test_two_builds_within_a_minute_share_no_name(given: dict[str, str], stored: Callable[[], dict[str, Any]]) -> None:
     begin = function_of("begin_release.py", "begin")
-    begun = [begin(given | {"COMMIT": commit * 40}, None, NOON, CONFIGURATION) for commit in "ab"]
+    begun = [begin(given | {"COMMIT": commit * 40}, None, None, NOON, CONFIGURATION) for commit in "ab"]
     names = [name for name, _ in begun]
     assert begun == [("20260131-1200-0123456789ab", "a" * 40), ("20260131-1201-0123456789ab", "b" * 40)]
     documents = stored()
@@ -128,13 +164,13 @@ def test_what_changes_neither_image_nor_configuration_is_the_release_in_producti
     given: dict[str, str], s3: Any, stored: Callable[[], dict[str, Any]], changed: dict[str, str] | None
 ) -> None:
     begin = function_of("begin_release.py", "begin")
-    first = begin(given, None, NOON, CONFIGURATION)
+    first = begin(given, None, None, NOON, CONFIGURATION)
     pointer = json.dumps({"name": first[0]}).encode()
     s3.put_object(Bucket=given["ARTIFACT_BUCKET"], Key="releases/production.json", Body=pointer)
     before = stored()
     next_one = {"COMMIT": "d" * 40, "configuration": CONFIGURATION} | (changed or {})
     configuration = next_one.pop("configuration")
-    second = begin(given | next_one, None, NOON + timedelta(minutes=5), configuration)
+    second = begin(given | next_one, None, None, NOON + timedelta(minutes=5), configuration)
     if changed is None:
         assert (second, stored()) == (first, before)
     else:

@@ -47,6 +47,8 @@ class Build:
             "ARTIFACT_BUCKET": f"{repository[:50].strip('-')}-artifacts",
             "COMMIT": "c0ffee",
             "EXECUTION": "execution-1",
+            "APP_NAME": "orders",
+            "CODEBUILD_BUILD_ARN": "arn:aws:codebuild:us-east-1:000000000000:build/orders-build:1",
         }
         keys = {
             "aws_access_key_id": local["AWS_ACCESS_KEY_ID"],
@@ -80,10 +82,12 @@ class Build:
         )
 
     def exported(self) -> dict[str, str]:
-        """The variables of a shell that has sourced image.env."""
+        """The variables of a shell that has sourced image.env, but for the base images."""
         done = self.shell(". ./image.env", "env")
         return {
-            k: v for k, _, v in (line.partition("=") for line in done.stdout.splitlines()) if k.startswith("IMAGE_")
+            k: v
+            for k, _, v in (line.partition("=") for line in done.stdout.splitlines())
+            if k.startswith("IMAGE_") and k != "IMAGE_BASES"
         }
 
     def report(self) -> ElementTree.Element:
@@ -118,7 +122,8 @@ def test_each_content_is_tested_built_and_pushed_once(build):
     succeeded(build.run(CODEBUILD_RESOLVED_SOURCE_VERSION="c0ffee"))
     first = build.exported()
     ((tag, digest),) = build.images().items()
-    assert first == {"IMAGE_URI": f"{build.uri}@{digest}", "IMAGE_TAG": tag, "IMAGE_DIGEST": digest}
+    image = {"IMAGE_URI": f"{build.uri}@{digest}", "IMAGE_TAG": tag, "IMAGE_DIGEST": digest}
+    assert first == image | {"IMAGE_BUILT": "yes"}
     assert re.fullmatch(r"[0-9a-f]{16}", tag)
     assert [case.get("name") for case in build.report().iter("testcase")] == ["t"]
     (pushed,) = build.engine.calls("--push")
@@ -141,7 +146,7 @@ def test_each_content_is_tested_built_and_pushed_once(build):
     (build.service / "README.md").write_text("Another word\n")
     succeeded(done := build.run())
     assert "nothing to build" in done.stdout
-    assert build.exported() == first
+    assert build.exported() == image | {"IMAGE_BUILT": "no"}
     assert [call[:3] for call in build.engine.calls()] == [["buildx", "imagetools", "inspect"]]
     suite = build.report().find("testsuite")
     assert (suite.get("tests"), suite.get("skipped"), suite.get("failures")) == ("1", "1", "0")
@@ -185,7 +190,12 @@ def test_the_second_of_two_pushes_uses_the_image_of_the_first(build):
     succeeded(done := build.run())
     assert "Another build has pushed this version already" in done.stdout
     ((tag, digest),) = build.images().items()
-    assert build.exported() == {"IMAGE_URI": f"{build.uri}@{digest}", "IMAGE_TAG": tag, "IMAGE_DIGEST": digest}
+    assert build.exported() == {
+        "IMAGE_URI": f"{build.uri}@{digest}",
+        "IMAGE_TAG": tag,
+        "IMAGE_DIGEST": digest,
+        "IMAGE_BUILT": "no",
+    }
 
 
 @pytest.mark.slow

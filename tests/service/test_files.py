@@ -27,6 +27,7 @@ SCRIPTS = (
     "contract.py",
     "group_tests.py",
     "infrastructure_checks.py",
+    "provenance.py",
     "integration_tests.py",
     "parse_dockerfile.py",
     "preflight.py",
@@ -70,18 +71,22 @@ def test_yamllint_accepts_the_buildspecs(generated, generated_without_gate, gene
         accepts(TOOLS / "yamllint", "--strict", "--config-data", YAMLLINT, service / "config/buildspecs")
 
 
-def test_ruff_accepts_the_python_scripts(generated_custom):
+@pytest.mark.parametrize("service", ["generated", "generated_custom"])
+def test_ruff_accepts_the_python_scripts(service, request):
+    generated = request.getfixturevalue(service)
     select = "A,ARG,B,C4,E,F,I,N,PIE,PT,PTH,RET,RUF,SIM,UP,W"
-    known = "closed,content_hash,ecr,group_tests,isolated_tests,parse_dockerfile,policy,report,scan"
-    config = f"lint.isort.known-first-party = [{', '.join(repr(name) for name in known.split(','))}]"
+    own = (
+        "closed,content_hash,ecr,finding,group_tests,inspector,isolated_tests,parse_dockerfile,policy,report,sbom,scan"
+    )
+    config = f"lint.isort.known-first-party = [{', '.join(repr(name) for name in own.split(','))}]"
     accepts(
         *(TOOLS / "ruff", "check", "--isolated", "--no-cache", "--target-version", "py311", "--line-length", "120"),
         *("--select", select, "--ignore", "N818,UP017,UP036,E402", "--config", config),
-        generated_custom / "config/scripts",
+        generated / "config/scripts",
     )
     accepts(
         *(TOOLS / "ruff", "format", "--isolated", "--no-cache", "--line-length", "120"),
-        *("--check", generated_custom / "config"),
+        *("--check", generated / "config"),
     )
 
 
@@ -111,21 +116,31 @@ class TestBuildspecs:
 
     def test_the_gate_always_follows_the_build(self, generated):
         commands = buildspec(generated, "build.yml")["phases"]["build"]["commands"]
-        assert commands[0] == "python3 config/scripts/source_gate.py"
-        assert [re.sub(r"\s.*", "", command) for command in commands[1:5]] == [
-            "bash",
-            ".",
-            "FINDINGS=$(mktemp)",
-            "python3",
+        assert commands[:5] == [
+            "python3 config/scripts/source_gate.py",
+            "bash config/scripts/build_image.sh image.env",
+            ". ./image.env",
+            "python3 config/scripts/provenance.py",
+            "rm -rf scan-report && mkdir scan-report",
         ]
-        assert "config/scripts/scan_gate " in commands[4]
-        assert '"$IMAGE_DIGEST"' in commands[4]
+        assert "config/scripts/scan_gate " in commands[5]
+        assert '"$IMAGE_DIGEST"' in commands[5]
 
-    def test_a_release_is_named_after_every_gate(self, generated, generated_without_gate):
-        for service, findings in ((generated, ' --findings "$FINDINGS"'), (generated_without_gate, "")):
+    def test_findings_and_sbom_are_where_the_gate_writes_them(self, generated, generated_custom):
+        for service, more in ((generated, ""), (generated_custom, ' --sbom "$PWD/scan-report/sbom.json"')):
+            document = buildspec(service, "build.yml")
+            report = document["reports"]["scan"]
+            where = f"{report['base-directory']}/{report['files'][0]}"
+            command = document["phases"]["build"]["commands"][5]
+            assert f" --findings scan-report/findings.json --report {where}{more} --repository" in command
+
+    def test_a_release_is_named_after_every_gate(self, generated, generated_without_gate, generated_custom):
+        findings = " --findings scan-report/findings.json"
+        sbom = f"{findings} --sbom scan-report/sbom.json"
+        for service, given in ((generated, findings), (generated_without_gate, ""), (generated_custom, sbom)):
             naming = buildspec(service, "build.yml")["phases"]["build"]["commands"][-4:]
             assert naming[0] == "RELEASE=$(mktemp)"
-            assert naming[1] == f'python3 config/scripts/begin_release.py{findings} "$RELEASE"'
+            assert naming[1] == f'python3 config/scripts/begin_release.py{given} "$RELEASE"'
             # A build that leaves the name empty fails.
             assert naming[2:] == ['. "$RELEASE"', 'test -n "$RELEASE_NAME"']
 
@@ -156,7 +171,7 @@ class TestBuildspecs:
     def test_interpreters_are_explicit_since_executable_bits_may_be_lost(self, generated):
         for name in ("build.yml", "checks.yml", "tests.yml"):
             for command in buildspec(generated, name)["phases"]["build"]["commands"]:
-                if not command.startswith(("FINDINGS=", "RELEASE=", '. "$RELEASE"', "test ", "[[ ")):
+                if not command.startswith(("rm -rf scan-report", "RELEASE=", '. "$RELEASE"', "test ", "[[ ")):
                     assert command.startswith(("bash config/", "python3 config/", 'python3 "config/', ". ./"))
 
     @pytest.mark.parametrize(
@@ -254,9 +269,12 @@ class TestPackage:
 
 class TestPolicies:
     def test_the_threshold_is_the_answer(self, generated, generated_custom):
-        for service, threshold in ((generated, "critical"), (generated_custom, "high")):
+        for service, given in (
+            (generated, {"threshold": "critical"}),
+            (generated_custom, {"threshold": "high", "only_fixed": False}),
+        ):
             policy = tomllib.loads((service / "config/policies/scan-policy.toml").read_text())
-            assert policy == {"threshold": threshold, "unscored_counts_as": "high", "timeout_minutes": 20}
+            assert policy == {"unscored_counts_as": "high", "timeout_minutes": 20} | given
 
     def test_pull_requests_need_the_approvals_of_the_answer(self, generated, generated_custom):
         # One more than people, since without a pool that of the verdict counts too.
@@ -287,7 +305,8 @@ class TestPolicies:
         files = [str(path.relative_to(generated_without_gate)) for path in generated_without_gate.rglob("*")]
         assert not [name for name in files if "scan" in name or "approval-rule-review" in name]
         commands = buildspec(generated_without_gate, "build.yml")["phases"]["build"]["commands"]
-        assert commands[1:4] == ["bash config/scripts/build_image.sh image.env", ". ./image.env", "RELEASE=$(mktemp)"]
+        assert commands[1:3] == ["bash config/scripts/build_image.sh image.env", ". ./image.env"]
+        assert commands[3:5] == ["python3 config/scripts/provenance.py", "RELEASE=$(mktemp)"]
         for name in ("build.yml", "checks.yml"):
             assert "scan" not in (generated_without_gate / "config/buildspecs" / name).read_text()
 

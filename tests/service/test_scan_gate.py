@@ -308,6 +308,23 @@ class TestEnhancedScans:
                 "0.005 minutes",
             )
 
+    def test_findings_without_a_fix_pass_if_the_policy_says_so(self, gate):
+        gate.policy(more="only_fixed = true")
+        answer = enhanced("CRITICAL", "CRITICAL")
+        first, second = answer["imageScanFindings"]["enhancedFindings"]
+        first["fixAvailable"] = second["fixAvailable"] = "NO"
+        done = gate.run(answer, start=ENHANCED_REGISTRY)
+        opened(done)
+        assert "Without a fix, which only_fixed lets pass: 2." in done.stdout
+        second["fixAvailable"] = "YES"
+        closed(gate.run(answer, start=ENHANCED_REGISTRY), FINDINGS, "CVE-2026-2")
+        del second["fixAvailable"]
+        closed(gate.run(answer, start=ENHANCED_REGISTRY), UNJUDGED, "whether CVE-2026-2 can be fixed")
+
+    def test_basic_scans_cannot_tell_which_findings_have_a_fix(self, gate):
+        gate.policy(more="only_fixed = true")
+        closed(gate.run(basic()), UNJUDGED, "only_fixed", "answer scan_engine with sbom")
+
     def test_every_package_of_a_finding_is_shown(self, gate):
         answer = enhanced("CRITICAL")
         details = answer["imageScanFindings"]["enhancedFindings"][0]["packageVulnerabilityDetails"]
@@ -447,6 +464,7 @@ class TestPolicies:
             ('threshold = "low"\ntimeout_minutes = 30.5', "timeout_minutes must be a number above 0 and up to 30"),
             ('threshold = "low"\ntimeout_minutes = true', "timeout_minutes must be a number"),
             ('threshold = "low"\ntimeout_minutes = "20"', "timeout_minutes must be a number"),
+            ('threshold = "low"\nonly_fixed = "yes"', "only_fixed must be true or false"),
             ('threshold = "low"\nexceptions = "CVE-1"', "exceptions must be a list"),
             ('threshold = "low"\nexceptions = ["CVE-1"]', "needs id, reason and expires"),
             ('threshold = "low"\n[exceptions]\nid = "CVE-1"', "exceptions must be a list"),
@@ -487,11 +505,11 @@ def test_the_findings_are_written_open_or_closed(gate: Gate, severities: tuple[s
     document = json.loads((gate.folder / "findings.json").read_text())
     found = document.pop("findings")
     assert date.fromisoformat(document.pop("date")) <= today()
-    assert document == {"image": f"orders@{DIGEST}", "threshold": "critical"}
+    assert document == {"image": f"orders@{DIGEST}", "engine": "basic", "threshold": "critical"}
     assert [one["severity"] for one in found] == ["CRITICAL", "HIGH", "LOW"][: len(severities)]
     if found:
         assert found[0]["verdict"] == "STOPS THE RELEASE"
         assert found[1] == {
             "id": "CVE-2026-3", "severity": "HIGH", "package": "zlib", "version": "1.3", "fixed_in": "",
-            "verdict": "below the threshold",
+            "fixable": None, "ecosystem": "", "verdict": "below the threshold",
         }  # fmt: skip

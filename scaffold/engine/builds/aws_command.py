@@ -2,6 +2,7 @@
 
     aws SERVICE OPERATION [--OPTION VALUE…] [--query EXPRESSION] [--output json|text]
     aws SERVICE OPERATION --cli-input-json DOCUMENT --no-paginate [--output json]
+    aws inspector-scan scan-sbom --sbom file://FILE --output-format CYCLONE_DX_1_5
     aws s3api put-object --bucket BUCKET --key KEY --body FILE
     aws s3api get-object FILE --bucket BUCKET --key KEY
     aws codecommit credential-helper get --ignore-host-check
@@ -30,7 +31,7 @@ from scaffold.engine.builds.git_credentials import credential_helper
 
 _SERVICES = (
     *("cloudformation", "cloudwatch", "codebuild", "codecommit", "codepipeline", "ecr", "ecr-public", "elbv2", "logs"),
-    *("s3api", "sts"),
+    *("inspector-scan", "s3api", "sts"),
 )
 # The clients of services that the AWS CLI names otherwise.
 _CLIENTS = {"s3api": "s3"}
@@ -40,7 +41,8 @@ _FLAGS = ("no-paginate",)
 
 
 #: Values of these forms are read by the AWS CLI, from files or as JSON.
-_READ_BY_CLI = ("file://", "fileb://", "[", "{")
+_FROM_FILE = "file://"
+_READ_BY_CLI = (_FROM_FILE, "fileb://", "[", "{")
 
 #: Makes a client of a service; takes the name of the region too, which is None where the call names none.
 CreateClient = Callable[[str, str | None], Any]
@@ -160,6 +162,8 @@ def _file(name: str) -> Path:
 
 
 def _value(shape: Shape, values: list[str]) -> Any:
+    if isinstance(shape, StructureShape) and shape.is_document_type and values[0].startswith(_FROM_FILE):
+        return _document(_file(values[0].removeprefix(_FROM_FILE)).read_text("utf-8"))
     if any(value.startswith(_READ_BY_CLI) for value in values):
         raise Unknown("a value is read from a file or as JSON")
     if isinstance(shape, ListShape):

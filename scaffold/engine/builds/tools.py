@@ -20,7 +20,8 @@ _PARENT = str(Path(__file__).resolve().parents[3])
 
 
 def install(folder: Path, surroundings: Surroundings) -> Path:
-    """Write `docker`, `aws`, `python3`, `pip3`, `npm` and, if this machine has it, `node` for one build.
+    """Write `docker`, `aws`, `python3`, `pip3`, `npm`, `inspector-sbomgen` and, if this machine has it, `node` for one
+    build.
 
     Args:
         folder: The folder of the build. Its images and containers are in it.
@@ -39,6 +40,7 @@ def install(folder: Path, surroundings: Surroundings) -> Path:
     settings.write_text(json.dumps(known | ({"engine": engine.document()} if engine else {})))
     module = "scaffold.engine.containers.docker" if engine else "scaffold.engine.images.docker"
     _write(programs / "docker", shlex.join([*_module(module), str(docker)]))
+    _write(programs / "inspector-sbomgen", shlex.join([*_module("scaffold.engine.images.sbom"), str(docker)]))
     _write(programs / "aws", shlex.join(_aws(surroundings)))
     _write(programs / "npm", shlex.join([*_module("scaffold.engine.builds.npm"), str(settings)]))
     _write(programs / "pip3", shlex.join(_module("scaffold.engine.builds.pip")))

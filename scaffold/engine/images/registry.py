@@ -1,4 +1,4 @@
-"""Pushes images to the registry of local AWS, by the OCI distribution API."""
+"""Pushes images to the registry of local AWS, and reads what is in it, by the OCI distribution API."""
 
 from __future__ import annotations
 
@@ -73,6 +73,26 @@ class Repository:
         content = json.dumps(manifest, sort_keys=True).encode()
         self._send("PUT", f"/manifests/{tag}", content, _MANIFEST)
         return digest(content)
+
+    def get(self, path: str) -> bytes:
+        """A manifest or a blob, by its path in the repository.
+
+        Raises:
+            BuildFailed: There is none, or nobody may read it.
+        """
+        request = urllib.request.Request(  # noqa: S310 (the endpoint of local AWS)
+            f"{self._base}{path}?ns={self._host}", headers={"Authorization": f"Basic {self._token}"}
+        )
+        try:
+            with direct_opener().open(request, timeout=60) as answer:
+                content: bytes = answer.read()
+                return content
+        except urllib.error.HTTPError as error:
+            with error:
+                said = error.read(500).decode(errors="replace")
+                raise BuildFailed(f"failed to pull: {error.code} {said}") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise BuildFailed(f"failed to pull: {error}") from error
 
     def _blob(self, content: bytes, media_type: str) -> dict[str, Any]:
         found = digest(content)

@@ -17,6 +17,7 @@ _MEMBER = re.compile(r"(?P<name>\w+)(?:\.member)?\.\d+(?:\.(?P<part>Key|Value))?
 _RPC = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
 # Of the REST services that are neither S3 nor the registry: operations by method and path.
 _ROUTES = {
+    ("inspector-scan", "POST", "/scan/sbom"): "ScanSbom",
     ("inspector2", "POST", "/findings/list"): "ListFindings",
     ("inspector2", "POST", "/coverage/list"): "ListCoverage",
 }

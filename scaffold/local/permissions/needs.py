@@ -70,6 +70,7 @@ _RESOURCES: dict[str, dict[str, str]] = {
         "ModifyRule": "{RuleArn}",
         "RegisterTargets DeregisterTargets": "{TargetGroupArn}",
     },
+    "inspector-scan": {"ScanSbom": _ANY},
     "inspector2": {"ListCoverage ListFindings": _ANY},
     "kms": {"Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext": "{KeyId}"},
     "logs": {

@@ -1,6 +1,7 @@
 """The records of releases in the artifact bucket.
 
 releases/NAME/release.json has one release, with other files beside it; releases/production.json the one in production.
+What is known of an image, whatever releases it, is in releases/images/ and the hexadecimal part of its digest.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from aws_cli import Problem, output
+from aws_cli import Problem, Refused, output
 
 PRODUCTION = "releases/production.json"
+# S3's answers where there is an object of this name, or another request is just creating it.
+TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
 def record_key(name: str) -> str:
@@ -36,14 +39,43 @@ def create(bucket: str, name: str, file: str, document: dict[str, Any]) -> None:
     _put(bucket, f"releases/{name}/{file}", document, "--if-none-match", "*")
 
 
+def image_folder(digest: str) -> str:
+    """The folder of what is known of an image, below releases/."""
+    return f"images/{digest.removeprefix('sha256:')}"
+
+
+def keep(bucket: str, folder: str, file: str, document: dict[str, Any]) -> bool:
+    """Store a file unless there is one, and say whether there was none.
+
+    Raises:
+        Problem: S3 does not store it, or the AWS CLI did not run or end.
+    """
+    try:
+        create(bucket, folder, file, document)
+    except Refused as refused:
+        if refused.code not in TAKEN:
+            raise
+        return False
+    return True
+
+
+def exists(bucket: str, key: str) -> bool:
+    """Whether there is a document.
+
+    Raises:
+        Problem: S3 does not say, or the AWS CLI did not run or end.
+    """
+    listed = json.loads(output("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", key) or "{}")
+    return key in [one["Key"] for one in listed.get("Contents") or []]
+
+
 def find(bucket: str, key: str) -> dict[str, Any] | None:
     """A document; None if there is none.
 
     Raises:
         Problem: It cannot be read.
     """
-    listed = json.loads(output("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", key) or "{}")
-    if key not in [one["Key"] for one in listed.get("Contents") or []]:
+    if not exists(bucket, key):
         return None
     with tempfile.TemporaryDirectory() as folder:
         body = Path(folder, "body.json")

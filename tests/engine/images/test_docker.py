@@ -8,6 +8,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 import tarfile
 import urllib.request
 from pathlib import Path
@@ -17,8 +18,9 @@ import boto3
 import pytest
 
 from scaffold.engine.images import node
+from scaffold.engine.images.registry import Repository
 from scaffold.engine.tasks.images import Images
-from tests.engine.images.conftest import Docker, write_app
+from tests.engine.images.conftest import ROOT, Docker, write_app
 
 HOST = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
 
@@ -113,6 +115,66 @@ def test_a_task_can_unpack_and_start_it(docker, app, local, tmp_path):
     directory = pulled.root / pulled.config["WorkingDir"].lstrip("/")
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("started")
+
+
+def _layer(files: dict[str, str]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text.encode())
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return packed.getvalue()
+
+
+def test_the_sbom_of_a_pushed_image(local, tmp_path):
+    """Layers are read in order, with what they hide; the password comes from a variable."""
+    repository(local, "listed")
+    pushed = Repository(local["AWS_ENDPOINT_URL"], f"{HOST}/listed", {HOST: "QVdTOnBhc3N3b3Jk"})
+    modules = "app/node_modules"
+    labels = {"org.opencontainers.image.base.name": "node:24", "org.opencontainers.image.base.digest": "sha256:1"}
+    digest = pushed.push_layers(
+        "1",
+        json.dumps({"config": {"Labels": labels}}).encode(),
+        [
+            _layer(
+                {
+                    "var/lib/dpkg/status": "Package: curl\nStatus: install ok installed\nVersion: 8.14.1-2+deb13u1\n\n"
+                    "Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n",
+                    f"{modules}/old/package.json": '{"name": "old", "version": "1.0.0"}',
+                    f"{modules}/old/lib/package.json": '{"name": "inner", "version": "1.0.0"}',
+                }
+            ),
+            _layer(
+                {
+                    f"{modules}/.wh.old": "",
+                    f"./{modules}/@scope/new/package.json": '{"name": "@scope/new", "version": "2.0.0"}',
+                    f"{modules}/odd/package.json": "{",
+                    "lib/apk/db/installed": "P:musl\nV:1.2.5-r9\n",
+                }
+            ),
+        ],
+    )
+    folder = tmp_path / "docker"
+    folder.mkdir()
+    (folder / "settings.json").write_text(json.dumps({"endpoint": local["AWS_ENDPOINT_URL"]}))
+    program = "import sys; from scaffold.engine.images.sbom import main; sys.exit(main())"
+    words = ["container", "--image", f"{HOST}/listed@{digest}", "--outfile", str(tmp_path / "sbom.json")]
+    variables = {"INSPECTOR_SBOMGEN_USERNAME": "AWS", "INSPECTOR_SBOMGEN_PASSWORD": "password"}
+    found = {**os.environ, **variables, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program, str(folder), *words, "--disable-progress-bar"]
+    succeeded(subprocess.run(command, env=found, capture_output=True, text=True, check=False))
+    sbom = json.loads((tmp_path / "sbom.json").read_text())
+    assert (sbom["bomFormat"], sbom["specVersion"]) == ("CycloneDX", "1.5")
+    assert {one.get("purl", f"{one['name']}@{one['version']}") for one in sbom["components"]} == {
+        "node:24@sha256:1",
+        "pkg:deb/debian/curl@8.14.1-2%2Bdeb13u1",
+        "pkg:npm/%40scope/new@2.0.0",
+        "pkg:apk/alpine/musl@1.2.5-r9",
+    }
+    command[command.index("--image") + 1] = f"{HOST}/listed@sha256:{'0' * 64}"
+    missing = subprocess.run(command, env=found, capture_output=True, text=True, check=False)
+    assert (missing.returncode, missing.stderr.startswith("ERROR: failed to pull: 404")) == (1, True), missing.stderr
 
 
 def test_packages_are_installed_once_for_the_same_files(docker, app):

@@ -113,6 +113,7 @@ def pairs(needs: list[Need]) -> list[tuple[str, str]]:
             [("elasticloadbalancing:ModifyRule", "arn:x")],
         ),
         (ApiRequest.read("POST", "/findings/list", "", signed("inspector2")), [("inspector2:ListFindings", "*")]),
+        (ApiRequest.read("POST", "/scan/sbom", "", signed("inspector-scan")), [("inspector-scan:ScanSbom", "*")]),
     ],
     ids=lambda value: f"{value.service}-{value.operation}" if isinstance(value, ApiRequest) else "",
 )

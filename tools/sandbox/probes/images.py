@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import re
+import shutil
+import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -151,3 +157,59 @@ def _enhance(sandbox: Sandbox, before: dict[str, Any]) -> None:
         return bool(ecr.get_registry_scanning_configuration()["scanningConfiguration"]["scanType"] == "ENHANCED")
 
     sandbox.wait(enhanced, "the change to enhanced scanning", 120)
+
+
+@probe("scan-sbom")
+def scan_sbom(sandbox: Sandbox) -> Verdict:
+    """An SBOM with a package of npm that has been vulnerable for years, and one with a package that does not exist."""
+    if sandbox.account.local:
+        raise Undecided("local AWS finds nothing by itself")
+    reports = {name: _report(sandbox, name) for name in ("lodash", f"{sandbox.run}-no-such-package")}
+    bad, good = ([*report.get("vulnerabilities", [])] for report in reports.values())
+    rated = [one for one in bad if one.get("id") and one.get("ratings") and one.get("affects") == [{"ref": "comp-1"}]]
+    counted = [
+        one["name"]
+        for report in reports.values()
+        for one in report["metadata"].get("properties", [])
+        if one.get("value")
+    ]
+    fixes = [one["name"] for each in bad for one in each.get("properties", []) if "fixed_version:comp-1" in one["name"]]
+    evidence = f"{len(bad)} and {len(good)} findings, {len(rated)} as expected, {len(fixes)} fixes, counts {counted}"
+    return decided(bool(bad) and len(rated) == len(bad) and not good and bool(fixes and counted), evidence)
+
+
+def _report(sandbox: Sandbox, package: str) -> dict[str, Any]:
+    component = {"bom-ref": "comp-1", "type": "library", "name": package, "purl": f"pkg:npm/{package}@4.17.4"}
+    sbom = {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": [component]}
+    answer = sandbox.client("inspector-scan").scan_sbom(sbom=sbom, outputFormat="CYCLONE_DX_1_5")
+    report: dict[str, Any] = answer["sbom"]
+    return report
+
+
+@probe("sbom-by-digest", scenario="service")
+def sbom_by_digest(sandbox: Sandbox) -> Verdict:
+    """The SBOM of the released image, by Amazon's program, where this machine has it."""
+    program = shutil.which("inspector-sbomgen")
+    if sandbox.account.local or not program:
+        raise Undecided("inspector-sbomgen is not installed, or this is local AWS")
+    ecr = sandbox.client("ecr")
+    image = _image(sandbox, sandbox.after("service", "first release"))
+    (repository,) = ecr.describe_repositories(repositoryNames=[image["repositoryName"]])["repositories"]
+    token = base64.b64decode(ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]).decode()
+    variables = {"INSPECTOR_SBOMGEN_USERNAME": "AWS", "INSPECTOR_SBOMGEN_PASSWORD": token.partition(":")[2]}
+    name = f"{repository['repositoryUri']}@{image['imageId']['imageDigest']}"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "sbom.json")
+        done = subprocess.run(
+            [program, "container", "--image", name, "--outfile", str(file), "--disable-progress-bar"],
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        if done.returncode:
+            return refuted(f"exit code {done.returncode}: {(done.stderr or done.stdout)[-300:]}")
+        components = json.loads(file.read_text("utf-8"))["components"]
+    kinds = {str(one.get("purl", "")).partition("/")[0] for one in components}
+    return decided({"pkg:npm", "pkg:deb"} <= kinds, f"{len(components)} components of {sorted(kinds)}")

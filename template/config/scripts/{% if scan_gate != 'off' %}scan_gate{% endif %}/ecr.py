@@ -9,19 +9,9 @@ from typing import Any
 from aws_cli import Problem, Refused, output
 
 from closed import GateClosed
+from finding import Finding
 
 MOST_PAGES = 1000
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A vulnerability of a package."""
-
-    id: str
-    severity: str
-    package: str
-    version: str
-    fixed_in: str
 
 
 @dataclass(frozen=True)
@@ -150,6 +140,8 @@ def _enhanced(finding: dict[str, Any]) -> list[Finding]:
             package=package.get("name") or "",
             version=package.get("version") or "",
             fixed_in=package.get("fixedInVersion") or ("" if finding.get("fixAvailable") != "NO" else "no fix"),
+            fixable={"YES": True, "PARTIAL": True, "NO": False}.get(finding.get("fixAvailable") or ""),
+            ecosystem=(package.get("packageManager") or "").lower(),
         )
         for package in packages
     ]

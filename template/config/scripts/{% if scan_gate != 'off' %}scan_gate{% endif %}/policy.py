@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from closed import GateClosed
+from finding import SEVERITIES, UNSCORED, Finding
 
-# ECR's severities in ascending order, and those of findings without a score.
-SEVERITIES = ("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
-UNSCORED = ("UNDEFINED", "UNTRIAGED")
 THRESHOLDS = ("low", "medium", "high", "critical")
 
 # In minutes: the build ends after 45, of which tests and image need some.
@@ -36,18 +34,31 @@ class Policy:
     threshold: str
     unscored_counts_as: str
     timeout_minutes: float
+    only_fixed: bool
     exceptions: dict[str, Exemption]
+
+    def considers(self, finding: Finding) -> bool:
+        """Whether a finding stops a release unless an exception allows it.
+
+        Raises:
+            GateClosed: Its severity is not documented, or it is not known whether it can be fixed.
+        """
+        if not self.reaches_threshold(finding.severity):
+            return False
+        if self.only_fixed and finding.fixable is None:
+            raise GateClosed(f"The policy has only_fixed, and the scan does not say whether {finding.id} can be fixed.")
+        return not self.only_fixed or finding.fixable is True
 
     def reaches_threshold(self, severity: str) -> bool:
         """Whether findings of this severity stop a release.
 
         Raises:
-            GateClosed: ECR does not document this severity.
+            GateClosed: Neither ECR nor Amazon Inspector documents this severity.
         """
         if severity in UNSCORED:
             severity = self.unscored_counts_as.upper()
         if severity not in SEVERITIES:
-            raise GateClosed(f"ECR returns the unknown severity {severity!r}.")
+            raise GateClosed(f"The scan returns the unknown severity {severity!r}.")
         return SEVERITIES.index(severity) >= SEVERITIES.index(self.threshold.upper())
 
 
@@ -70,7 +81,7 @@ def read_policy(path: Path) -> Policy:
     def refuse(problem: str) -> GateClosed:
         return GateClosed(f"In the policy {path}, {problem}.")
 
-    expected = {"threshold", "unscored_counts_as", "timeout_minutes", "exceptions"}
+    expected = {"threshold", "unscored_counts_as", "timeout_minutes", "only_fixed", "exceptions"}
     if unknown := sorted(document.keys() - expected):
         raise refuse(f"'{unknown[0]}' is not a setting; the settings are {', '.join(sorted(expected))}")
     for name, default in (("threshold", None), ("unscored_counts_as", "high")):
@@ -79,6 +90,8 @@ def read_policy(path: Path) -> Policy:
     minutes = document.setdefault("timeout_minutes", 20)
     if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes <= LONGEST_SCAN:
         raise refuse(f"timeout_minutes must be a number above 0 and up to {LONGEST_SCAN}")
+    if not isinstance(document.setdefault("only_fixed", False), bool):
+        raise refuse("only_fixed must be true or false")
     entries = document.setdefault("exceptions", [])
     if not isinstance(entries, list):
         raise refuse("exceptions must be a list of tables, each under [[exceptions]]")
@@ -89,7 +102,7 @@ def read_policy(path: Path) -> Policy:
         if entry["id"] in exceptions:
             raise refuse(f"there are two exceptions for {entry['id']}")
         exceptions[entry["id"]] = Exemption(entry["id"], entry["reason"].strip(), entry["expires"])
-    return Policy(document["threshold"], document["unscored_counts_as"], minutes, exceptions)
+    return Policy(document["threshold"], document["unscored_counts_as"], minutes, document["only_fixed"], exceptions)
 
 
 def _problem(entry: Any) -> str | None:

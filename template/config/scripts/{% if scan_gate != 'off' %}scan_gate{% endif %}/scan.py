@@ -10,7 +10,8 @@ from datetime import datetime, timezone
 from aws_cli import Refused
 
 from closed import GateClosed
-from ecr import Finding, Image, Scan
+from ecr import Image, Scan
+from finding import Finding
 from policy import Policy
 
 WAITING = ("PENDING", "IN_PROGRESS")
@@ -28,7 +29,7 @@ FIRST_PAUSE_SECONDS = 1.0
 def wait_for_findings(
     image: Image, policy: Policy, poll_seconds: float, sleep: Callable[[float], None]
 ) -> tuple[Finding, ...]:
-    """Scan the image and return all findings of the finished scan.
+    """Scan the image and return all findings of the finished scan, of ECR's basic or of its enhanced scanning.
 
     Args:
         image: The image to scan.
@@ -37,7 +38,7 @@ def wait_for_findings(
         sleep: The function that waits between them.
 
     Raises:
-        GateClosed: The scan failed, timed out, or has a response of an unknown format.
+        GateClosed: The scan failed, timed out, has a response of an unknown format, or cannot serve the policy.
     """
     earlier = image.scan()
     started = _start(image)
@@ -53,6 +54,11 @@ def wait_for_findings(
         if not missing and scan and scan.findings is not None:
             if not started:
                 print(f"Using the findings of the scan {_age(scan.completed_at)}.", flush=True)
+            if policy.only_fixed and not scan.enhanced:
+                raise GateClosed(
+                    "The policy's only_fixed needs to know which findings can be fixed, and ECR's basic scans do not"
+                    " say; remove it, or answer scan_engine with sbom."
+                )
             return scan.findings
         if missing != said:
             print(f"Waiting: {missing}", flush=True)
