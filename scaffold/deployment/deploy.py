@@ -167,9 +167,7 @@ def deploy(
 
 
 def _desired_stacks(service: Service, root_commit: str, commit: str) -> list[StackSpec]:
-    """The stacks as the service's files have them, with the commits, which no file can have: the foundation with the
-    root commit, those whose scripts are of the deployed commit with that one.
-    """
+    """The stacks as the service's files have them, with the root and the deployed commit, which no file can have."""
     specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
     deployed = (names.SOURCE_COMMIT, commit)
     given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), CHECKS: deployed, PULL_REQUESTS: deployed, PLANS: deployed}
