@@ -18,6 +18,7 @@ from scaffold.console.console import Console
 from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
 from scaffold.core.results import Result
 from scaffold.core.target import Target
+from scaffold.deployment import approvers
 from scaffold.deployment.ownership import check_stacks
 from scaffold.deployment.scope import check_environment
 from scaffold.service import history, identity, names
@@ -112,8 +113,8 @@ def decide(
 
     Raises:
         UsageError: No such environment, or the message is too long.
-        ScaffoldError: Nothing waits, several releases wait, another person has decided, or another service of the
-            same name is deployed.
+        ScaffoldError: Nothing waits, several releases wait, another person has decided, the caller may not decide, or
+            another service of the same name is deployed.
     """
     check_environment(service, service.environments, environment)
     if len(message) > LONGEST_MESSAGE:
@@ -123,7 +124,9 @@ def decide(
     root_commit = identity.root_commit(service)
     try:
         with signed_in(service, target, console) as session:
-            check_stacks(service, root_commit, find_all(session).values(), f"scaffold {decision.command}")
+            stacks = find_all(session)
+            check_stacks(service, root_commit, stacks.values(), f"scaffold {decision.command}")
+            approvers.check_caller(service, session.caller, stacks)
             made = decide_in(
                 session,
                 service,
@@ -132,6 +135,7 @@ def decide(
                 execution=execution,
                 message=message,
                 confirm=confirm,
+                by=session,
             )
     except KeyboardInterrupt as interruption:
         raise Interrupted(
@@ -151,8 +155,12 @@ def decide_in(
     execution: str | None,
     message: str,
     confirm: Callable[[WaitingRelease], bool],
+    by: Session,
 ) -> Decision | None:
     """Decide as `decide` does, in a session for stacks that are known to be this service's.
+
+    Args:
+        by: The session that decides.
 
     Returns:
         The decision; None where it was not confirmed.
@@ -162,7 +170,7 @@ def decide_in(
     release = _described(session, service, stage, action, _approved_stage(stage, stages))
     if not confirm(release):
         return None
-    _put(session, service, release, str(action.token), decision, message)
+    _put(by, service, release, str(action.token), decision, message)
     local = session.target.local
     return decision(service.app_name, session.account, session.region, local, message, release)
 

@@ -31,6 +31,8 @@ GATE_APPROVAL_STAGE = "Approve-Gate"
 GATE_ACTION = "Compare"
 # The pipeline's stage that updates its own stacks.
 SELF_UPDATE_STAGE = "SelfUpdate"
+# The parameter of the foundation with patterns of the roles that may approve releases.
+APPROVERS = "Approvers"
 # In place of an environment's name, where a name belongs to the pipeline and its builds; no environment has it.
 DELIVERY = "delivery"
 # The tag of a key whose deletion was scheduled.
@@ -148,6 +150,11 @@ def tests_project(app: str) -> str:
     return f"{app}-tests"
 
 
+def load_test_project(app: str) -> str:
+    """The CodeBuild project that runs the load test; not every service has one."""
+    return f"{app}-load-test"
+
+
 def plan_project(app: str) -> str:
     """The CodeBuild project that plans releases."""
     return f"{app}-plan"
@@ -191,6 +198,7 @@ def projects(app: str) -> set[str]:
         plan_project,
         gate_project,
         tests_project,
+        load_test_project,
         pull_request_tests_project,
         pull_request_plan_project,
         verdict_project,
@@ -203,6 +211,11 @@ def projects(app: str) -> set[str]:
 def verdict_role(app: str) -> str:
     """The role whose approval the approval rule of the checks needs."""
     return f"{app}-pr-verdict"
+
+
+def build_secret(app: str, variable: str) -> str:
+    """The parameter with the value that an environment variable of the build has."""
+    return f"/{app}/build/{variable}"
 
 
 def report_group(app: str) -> str:

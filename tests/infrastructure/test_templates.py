@@ -17,7 +17,7 @@ from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, STACK_KI
 from tests.infrastructure.iam import allowed, statements_of
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
-from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, environments, load, one
+from tests.infrastructure.stacks import ACCOUNT, KINDS, REGION, ROOT_COMMIT, Stacks, environments, load, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
@@ -31,6 +31,7 @@ CHECK_OF = {
     "Plan": "plan_release",
     "Release": "complete_release",
     "Tests": "smoke_test",
+    "LoadTest": "load_test",
 }
 # Of each check.
 VARIABLES = {
@@ -38,8 +39,9 @@ VARIABLES = {
     "begin_release": {"COMMIT", "EXECUTION"},
     "complete_release": {"EXECUTION", "RELEASE_NAME"},
     "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
+    "load_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
-    "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
+    "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG", "RELEASE_NAME"},
     "preflight": {"APP_NAME", "INFRASTRUCTURE"},
     "smoke_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "strategy_gate": {"ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP"},
@@ -211,8 +213,10 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
         first_check = ["PlanCheck"] if index >= first_approved else ["EntryCheck"] if frozen else []
         # What production runs is recorded and tagged, and no other environment.
         last = ["Release"] if index == production else []
+        if name.lower() == answers.get("load_test"):
+            last = ["LoadTest", *last]
         if index < production and "soak_minutes" in answers:
-            last = ["AlarmCheck"]
+            last = [*last, "AlarmCheck"]
         assert stages[name] == [*first_check, *expected, *last]
         if index >= first_approved:
             assert (stages[f"Plan-{name}"], stages[f"Approve-{name}"]) == (["Plan"], ["Approval"])
@@ -344,7 +348,8 @@ def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templat
     two, three = (generated(environments=names) / "infrastructure" for names in ("dev,live", "dev,qa,live"))
     for path in sorted(path.relative_to(two) for path in two.rglob("*") if path.is_file()):
         same = (two / path).read_bytes() == (three / path).read_bytes()
-        assert same or path in (Path("build.yaml"), Path("checks.yaml"), Path("pipeline.yaml"), Path("plans.yaml"))
+        changed = ("build.yaml", "checks.yaml", "events.yaml", "pipeline.yaml", "plans.yaml")
+        assert same or path in map(Path, changed)
 
 
 @pytest.mark.parametrize("count", [1, 6, 8])
@@ -391,6 +396,10 @@ LONGEST = {
         "customize": True,
         "egress": "nat_gateway",
         "notification_email": "team@example.com",
+        "chat_notifications": True,
+        "success_notifications": "every",
+        "build_secrets": ",".join(f"A{number}" for number in range(10)),
+        "encrypt_logs": True,
     }
 }
 
@@ -406,6 +415,7 @@ def test_every_template_is_short_enough_for_one_sitting(generated: Callable[...,
         if path.name == "pipeline.yaml":
             longest += len(from_production) * sum({"windows": 7, "freezes": 11}[one] for one in answers if one in TIMES)
             longest += 20 * (len(order) - len(from_production)) if "soak_minutes" in answers else 0
+            longest += 10 if answers.get("load_test") else 0
         assert len(path.read_text().splitlines()) <= longest, path
 
 
@@ -585,7 +595,7 @@ def test_subnets_are_in_the_vpc_and_do_not_overlap(stacks_of: Callable[..., Stac
 
 
 def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -> None:
-    stacks, app = stacks_of(), "hello-service"
+    stacks, app = stacks_of(load_test="dev"), "hello-service"
     environments = ("dev", "staging", "prod")
     assert {stack.name(app) for stack in stack_ids(environments)} == set(stacks)
     for environment in environments:
@@ -609,13 +619,12 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
         *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan")),
-        *(f"/{app}/pipeline/{name}" for name in ("pr-plan", "pr-tests", "pr-verdict", "release", "tests")),
+        *(f"/{app}/pipeline/{name}" for name in ("load-test", "pr-plan", "pr-tests", "pr-verdict", "release", "tests")),
         *(names.log_group(app, one) for one in environments),
     }
     groups = {group["Name"] for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup")}
-    assert groups == {
-        f"{app}-{name}" for name in ("build-scan", "build-unit-tests", "pr-tests-unit-tests", "tests-integration")
-    }
+    reports = ("build-scan", "build-unit-tests", "load-test-results", "pr-tests-unit-tests", "tests-integration")
+    assert groups == {f"{app}-{name}" for name in reports}
 
 
 LIMITS = {
@@ -720,6 +729,27 @@ def test_the_bucket_is_closed_and_encrypted(stacks_of: Callable[..., Stacks]) ->
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     encryption = [item for item in walk(bucket) if "SSEAlgorithm" in item]
     assert [item["SSEAlgorithm"] for item in encryption] == ["aws:kms"]
+
+
+@pytest.mark.parametrize("name", ["default", "one environment, linear, arm64"])
+def test_logs_have_the_key_of_the_service_if_asked_for(stacks_of: Callable[..., Stacks], name: str) -> None:
+    stacks = stacks_of(**FEW[name])
+    asked, key = FEW[name].get("encrypt_logs", False), one(stacks, "foundation").outputs["ArtifactKeyArn"]
+    groups = [properties for _, _, properties in every(stacks, "AWS::Logs::LogGroup")]
+    assert {properties.get("KmsKeyId") for properties in groups} == {key if asked else None}
+    ((_, policy),) = one(stacks, "foundation").of_type("AWS::KMS::Key")
+    allowing = [each for each in policy["KeyPolicy"]["Statement"] if each["Sid"] == "Logs"]
+    assert len(allowing) == asked
+    for statement in allowing:
+        assert statement["Principal"] == {"Service": f"logs.{REGION}.amazonaws.com"}
+        for properties in groups:
+            group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{properties['LogGroupName']}"
+            context = {"kms:EncryptionContext:aws:logs:arn": group}
+            for action in ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "DescribeKey"):
+                assert allowed([statement], f"kms:{action}", key, context)
+            other = {name: arn.replace("group:/", "group:/other/") for name, arn in context.items()}
+            assert not allowed([statement], "kms:Decrypt", key, other)
+            assert not allowed([statement], "kms:Decrypt", key)
 
 
 def test_images_keep_their_tags(stacks_of: Callable[..., Stacks]) -> None:

@@ -96,14 +96,29 @@ sensible = st.fixed_dictionaries(
         "notification_email": st.sampled_from(["", "team@example.com"]),
         "scan_engine": st.sampled_from(["basic", "sbom"]),
         "nightly_scan": st.booleans(),
-        "approval": st.sampled_from(["none", "production", "every"]),
+        "chat_notifications": st.booleans(),
+        "encrypt_logs": st.booleans(),
+        "build_secrets": st.sampled_from(["", "NPM_TOKEN", "A, B", "PATH"]),
+        "success_notifications": st.sampled_from(["none", "production", "every"]),
+        "approvals": st.one_of(
+            st.just({"approval": "none"}),
+            st.fixed_dictionaries(
+                {"approval": st.sampled_from(["production", "every"])},
+                optional={"approvers": st.sampled_from(["", "Releasers", "Releasers, Leads"])},
+            ),
+        ),
         "soak_minutes": st.integers(-1, 61),
+        "load_test": st.sampled_from(["", "dev"]),
         "coverage_threshold": st.integers(-1, 101),
         "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
         "freezes": st.sampled_from(["", "2026-12-20..2027-01-02", "2027-02-29..2027-03-01"]),
         "environment_overrides": overrides,
     },
-).map(lambda answers: with_production({**answers, **answers.pop("network", {}), **answers.pop("reviews", {})}))
+).map(
+    lambda answers: with_production(
+        answers | answers.pop("network", {}) | answers.pop("reviews", {}) | answers.pop("approvals", {})
+    )
+)
 anything = st.one_of(
     st.text(max_size=30), st.integers(-2, 99_999), st.booleans(), st.none(), st.floats(allow_nan=False)
 )
@@ -117,7 +132,9 @@ careless = st.builds(
                 "deployment_strategy", "customize", "description", "aws_account_id", "architecture", "egress",
                 "vpc_id", "public_subnet_ids", "private_subnet_ids", "vpc_cidr", "log_retention_days",
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
-                "scan_engine", "nightly_scan", "windows", "freezes", "soak_minutes", "coverage_threshold",
+                "scan_engine", "nightly_scan", "windows", "freezes", "soak_minutes", "chat_notifications",
+                "success_notifications",
+                "build_secrets", "encrypt_logs", "coverage_threshold", "approvers", "load_test",
             ]
         ),
         anything,

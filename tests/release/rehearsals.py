@@ -42,7 +42,7 @@ def small_service(root: Path, application: str = APPLICATION, *, source_gate: bo
     Its smoke test is short, and it has no integration tests. Without `source_gate`, no tools are installed for it.
     """
     generate(root, **{"environments": "live", "scan_gate": "off", **answers})
-    for path in (root / "app", root / "config" / "tests"):
+    for path in (root / "app", root / "config" / "tests" / "integration"):
         shutil.rmtree(path)
     smoke_test = root / "config" / "scripts" / "smoke_test.py"
     shorter = smoke_test.read_text().replace("default=0.25,", "default=0.1,").replace("default=300,", "default=30,")

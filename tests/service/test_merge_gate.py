@@ -103,6 +103,7 @@ class Gate:
         "config/scripts/plan_release.py",
         "config/buildspecs/build.yml",
         "config/policies/scan-policy.toml",
+        "config/policies/load-test.toml",
         "config/new\nline",
         "config/tests",  # as a link, a submodule or a file
         "config/tests/",
@@ -135,6 +136,7 @@ def test_what_decides_about_releases_is_asked_about(path: str, kind: str) -> Non
         "config/tests/integration/service.test.mjs",
         "config/tests/integration/new\nline.test.mjs",
         "config/tests/package.json",
+        "config/tests/load/locustfile.py",
         "configuration.md",
         "infrastructure/prod/task-definition.yaml",
         "infrastructure/service.yaml",

@@ -132,6 +132,7 @@ def test_a_branch_that_is_behind_main_takes_nothing_back(requests: Requests) -> 
     requests.production.templates["alarms"] = topic("of main")
     requests.production.write()
     commit(requests.root)
+    requests.production.release("alarms")
     _, results, _ = requests.plan()
     assert [one["kind"] for one in results[0]["stacks"]] == ["network"]
 

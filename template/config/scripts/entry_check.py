@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Stop a release that may not enter its environment now.
 
-    APP_NAME=... ENVIRONMENT_NAME=prod EXECUTION=... BEFORE=staging FREEZES=2026-12-20..2027-01-02 entry_check.py
+    APP_NAME=... ENVIRONMENT_NAME=prod EXECUTION=... APPROVERS=Releasers BEFORE=staging
+      FREEZES=2026-12-20..2027-01-02 entry_check.py
 
+APPROVERS has the names of the roles whose approvals count, separated by commas; without it, those of anybody count.
 BEFORE is the environment that the release comes from: none of its alarms may be in ALARM. FREEZES has periods of two
 dates in UTC, both included, separated by commas. With STATE, plan_check.py comes first. A rollback may always enter.
 The check fails closed. Exit codes: 0 open, 1 closed, 2 usage error, 3 closed because something could not be read.
@@ -17,6 +19,7 @@ from datetime import date, datetime, timezone
 
 import plan_check
 from alarm_check import patience, why_ringing
+from approvals import why_not_approved
 from aws_calls import call
 from aws_cli import Problem
 from remedies import retry_or_release
@@ -51,12 +54,15 @@ def freeze_on(day: date, freezes: str) -> str:
     return ""
 
 
-def why_closed(app: str, environment: str, looks: int, pause: Callable[[], None]) -> str:
+def why_closed(app: str, environment: str, execution: str, looks: int, pause: Callable[[], None]) -> str:
     """Why a release may not enter an environment now, and what to do; an empty text if it may.
 
     Raises:
         Problem: Something could not be read.
     """
+    approvers = list(filter(None, os.environ.get("APPROVERS", "").split(",")))
+    if approvers and (why := why_not_approved(app, environment, execution, approvers)):
+        return why
     if freeze := freeze_on(datetime.now(timezone.utc).date(), os.environ.get("FREEZES", "")):
         first, last = freeze.split("..")
         remedy = retry_or_release(app, environment)
@@ -78,7 +84,7 @@ def main() -> int:
         if is_rollback(app, execution):
             print("Entry check open: a rollback may always enter.")
             return OPEN
-        why = why_closed(app, environment, looks, pause)
+        why = why_closed(app, environment, execution, looks, pause)
     except Problem as problem:
         print(f"Entry check closed: {problem}.", file=sys.stderr)
         return CLOSED_UNREAD
