@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from scaffold.aws import alarm_data, codepipeline, pipeline_state, release_logs, running_service
+from scaffold.aws import alarm_data, codepipeline, pipeline_state, pull_requests, release_logs, running_service
 from scaffold.aws.cloudformation import stacks
 from scaffold.aws.pipeline_state import ActionRun
 from scaffold.aws.session import Session, signed_in
@@ -230,6 +230,15 @@ def _follow(
 ) -> tuple[str, str | None]:
     """Follow the release through its approvals; return its execution, and the stage in which it waits at the end."""
     printed: set[str] = set()
+
+    def approved(release: WaitingRelease) -> bool:
+        if not approve(release):
+            return False
+        if release.pull_request:
+            # There are no reviewers in a rehearsal.
+            pull_requests.override_rules(session, release.pull_request)
+        return True
+
     while True:
         release = follow(session, service, commit, console, until=until, printed=printed)
         if release.waiting is None:
@@ -241,7 +250,7 @@ def _follow(
             environment=None,
             execution=release.execution,
             message=_MESSAGE,
-            confirm=approve,
+            confirm=approved,
         )
         if decided is None:
             return release.execution, release.waiting

@@ -91,6 +91,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"windows": "MON-SUN 00-24 Etc/GMT+1"},
     {"freezes": ",".join(["2026-12-20..2027-01-02"] * 20)},
     {"soak_minutes": "60"},
+    {"promotion": "branches", "auto_promote": "prod, staging"},
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
@@ -182,6 +183,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"log_retention_days": "2"}, "30"),
     ({"approval": "always"}, "every"),
+    ({"promotion": "tags"}, "branches"),
+    ({"promotion": "branches", "environments": "prod"}, "name two or more, or choose promotion pipeline"),
+    ({"promotion": "branches", "approval": "none"}, "approval was answered but is not asked"),
+    ({"auto_promote": "staging"}, "auto_promote was answered but is not asked"),
+    *(
+        ({"promotion": "branches", "auto_promote": names}, "for example staging")
+        for names in ("dev", "staging,", "staging,staging", "live", "staging\n")
+    ),
     ({"soak_minutes": "-1"}, "from 0 to 60, for example 30"),
     ({"soak_minutes": "61"}, "from 0 to 60, for example 30"),
     *(

@@ -34,7 +34,7 @@ MATRIX: dict[str, list[Any]] = {
     "description": [None, "Ships things, isn't it (really)"],
     "environment_overrides": [None, {"spot": False, "min_tasks": 2, "max_tasks": 4, "vpc_cidr": "10.9.0.0/24"}],
     "aws_account_id": [None, "012345678901"],
-    "approval": [None, "none", "every"],
+    "approval": [None, "none", "every", "by branches"],
     "soak_minutes": [None, 30],
     "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
     "freezes": [None, "2026-12-20..2027-01-02"],
@@ -54,6 +54,9 @@ def combinations() -> list[dict[str, Any]]:
         first = answers["environments"].split(",")[0]
         if "production" in answers:
             answers["production"] = first
+        if answers.get("approval") == "by branches":
+            del answers["approval"]
+            answers |= {"promotion": "branches"} if "," in answers["environments"] else {}
         answers |= answers.pop("network", {}) | answers.pop("reviews", {})
         if overrides := answers.pop("environment_overrides", None):
             # Its block is that of a VPC of its own.

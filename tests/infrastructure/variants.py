@@ -49,6 +49,16 @@ FEW: dict[str, dict[str, Any]] = {
         "soak_minutes": 30,
     },
     "existing VPC": {"environments": "dev,live", "customize": True, "approval": "none", "freezes": FREEZE, **EXISTING},
+    "branches, one by itself": {
+        "environments": "dev,staging,live,dr",
+        "production": "live",
+        "customize": True,
+        "promotion": "branches",
+        "auto_promote": "staging",
+        "reviewers": "Leads",
+        "freezes": FREEZE,
+        "soak_minutes": 30,
+    },
     "production in an existing VPC": {
         "environments": "dev,live",
         "customize": True,
@@ -77,7 +87,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "vpc": list(_VPCS),
     "log_retention_days": [1, 3653],
     "notification_email": ["", "team@example.com"],
-    "approval": ["none", "production", "every"],
+    "approval": ["none", "production", "every", "by branches"],
     "windows": ["", "MON-SUN 00-24 UTC"],
     "freezes": ["", FREEZE],
     "soak_minutes": [0, 60],
@@ -91,6 +101,10 @@ def pairwise() -> list[dict[str, Any]]:
         answers = dict(zip(_PARAMETERS, values, strict=True))
         answers["cpu"], answers["memory"] = answers.pop("size")
         names = answers["environments"].split(",")
+        if answers["approval"] == "by branches":
+            del answers["approval"]
+            # One environment has nowhere to promote to.
+            answers |= {"promotion": "branches", "auto_promote": names[1]} if len(names) > 1 else {}
         answers["production"] = names[0 if answers["production"] == "first" else -1]
         vpc = dict(_VPCS[answers.pop("vpc")])
         if overrides := vpc.get("environment_overrides"):

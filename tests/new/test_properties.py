@@ -94,13 +94,23 @@ sensible = st.fixed_dictionaries(
             ),
         ),
         "notification_email": st.sampled_from(["", "team@example.com"]),
-        "approval": st.sampled_from(["none", "production", "every"]),
+        "promoted": st.sampled_from(
+            [
+                *({"approval": one} for one in ("none", "production", "every")),
+                {"promotion": "branches"},
+                {"promotion": "branches", "auto_promote": "staging"},
+            ]
+        ),
         "soak_minutes": st.integers(-1, 61),
         "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
         "freezes": st.sampled_from(["", "2026-12-20..2027-01-02", "2027-02-29..2027-03-01"]),
         "environment_overrides": overrides,
     },
-).map(lambda answers: with_production({**answers, **answers.pop("network", {}), **answers.pop("reviews", {})}))
+).map(
+    lambda answers: with_production(
+        {**answers, **answers.pop("network", {}), **answers.pop("reviews", {}), **answers.pop("promoted", {})}
+    )
+)
 anything = st.one_of(
     st.text(max_size=30), st.integers(-2, 99_999), st.booleans(), st.none(), st.floats(allow_nan=False)
 )
@@ -114,7 +124,7 @@ careless = st.builds(
                 "deployment_strategy", "customize", "description", "aws_account_id", "architecture", "egress",
                 "vpc_id", "public_subnet_ids", "private_subnet_ids", "vpc_cidr", "log_retention_days",
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
-                "windows", "freezes", "soak_minutes",
+                "windows", "freezes", "soak_minutes", "promotion", "auto_promote",
             ]
         ),
         anything,

@@ -52,6 +52,7 @@ _RESOURCES: dict[str, dict[str, str]] = {
         "StartPipelineExecution GetPipeline GetPipelineState": f"{_PIPELINE}{{name}}",
         "GetPipelineExecution ListPipelineExecutions ListActionExecutions": f"{_PIPELINE}{{pipelineName}}",
         "StopPipelineExecution": f"{_PIPELINE}{{pipelineName}}",
+        "PutApprovalResult": f"{_PIPELINE}{{pipelineName}}/{{stageName}}/{{actionName}}",
     },
     "dynamodb": {
         "GetItem PutItem UpdateItem DeleteItem Query Scan DescribeTable": _TABLE,

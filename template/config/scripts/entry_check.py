@@ -3,8 +3,9 @@
 
     APP_NAME=... ENVIRONMENT_NAME=prod EXECUTION=... BEFORE=staging FREEZES=2026-12-20..2027-01-02 entry_check.py
 
-BEFORE is the environment that the release comes from: none of its alarms may be in ALARM. FREEZES has periods of two
-dates in UTC, both included, separated by commas. With STATE, plan_check.py comes first. A rollback may always enter.
+BRANCH is the branch of the environment, if it has one: it has to lead to the commit of the release. BEFORE is the
+environment that the release comes from: none of its alarms may be in ALARM. FREEZES has periods of two dates in UTC,
+both included, separated by commas. With STATE, plan_check.py comes first. A rollback may always enter.
 The check fails closed. Exit codes: 0 open, 1 closed, 2 usage error, 3 closed because something could not be read.
 """
 
@@ -14,6 +15,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import date, datetime, timezone
+from typing import Any
 
 import plan_check
 from alarm_check import patience, why_ringing
@@ -24,14 +26,38 @@ OPEN, CLOSED, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
 VARIABLES = ("APP_NAME", "ENVIRONMENT_NAME", "EXECUTION")
 
 
+def described(app: str, execution: str) -> dict[str, Any]:
+    """An execution of the pipeline as CodePipeline describes it.
+
+    Raises:
+        Problem: It does not.
+    """
+    answer = call("codepipeline", "get-pipeline-execution", pipelineName=app, pipelineExecutionId=execution)
+    return dict(answer.get("pipelineExecution", {}))
+
+
 def is_rollback(app: str, execution: str) -> bool:
     """Whether an execution of the pipeline returns to an older state.
 
     Raises:
         Problem: CodePipeline does not describe it.
     """
-    answer = call("codepipeline", "get-pipeline-execution", pipelineName=app, pipelineExecutionId=execution)
-    return bool(answer.get("pipelineExecution", {}).get("executionType") == "ROLLBACK")
+    return described(app, execution).get("executionType") == "ROLLBACK"
+
+
+def why_elsewhere(app: str, environment: str, execution: str, branch: str) -> str:
+    """Why a branch keeps a release from an environment, and what to do; an empty text if it leads to its commit.
+
+    Raises:
+        Problem: Branch or release could not be read.
+    """
+    head = call("codecommit", "get-branch", repositoryName=app, branchName=branch)["branch"]["commitId"]
+    commits = [one.get("revisionId") for one in described(app, execution).get("artifactRevisions", [])]
+    if head in commits:
+        return ""
+    return f"{branch} leads to {head}, not to the commit of this release; merge its pull request, then " + (
+        retry_or_release(app, environment)
+    )
 
 
 def freeze_on(day: date, freezes: str) -> str:
@@ -50,7 +76,7 @@ def freeze_on(day: date, freezes: str) -> str:
     return ""
 
 
-def why_closed(app: str, environment: str, looks: int, pause: Callable[[], None]) -> str:
+def why_closed(app: str, environment: str, execution: str, looks: int, pause: Callable[[], None]) -> str:
     """Why a release may not enter an environment now, and what to do; an empty text if it may.
 
     Raises:
@@ -60,6 +86,9 @@ def why_closed(app: str, environment: str, looks: int, pause: Callable[[], None]
         first, last = freeze.split("..")
         remedy = retry_or_release(app, environment)
         return f"no release enters {environment} from {first} to {last}; {remedy} afterwards"
+    branch = os.environ.get("BRANCH", "")
+    if branch and (elsewhere := why_elsewhere(app, environment, execution, branch)):
+        return elsewhere
     before = os.environ.get("BEFORE", "")
     return why_ringing(app, before, environment, looks, pause) if before else ""
 
@@ -77,7 +106,7 @@ def main() -> int:
         if is_rollback(app, execution):
             print("Entry check open: a rollback may always enter.")
             return OPEN
-        why = why_closed(app, environment, looks, pause)
+        why = why_closed(app, environment, execution, looks, pause)
     except Problem as problem:
         print(f"Entry check closed: {problem}.", file=sys.stderr)
         return CLOSED_UNREAD
