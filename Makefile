@@ -82,6 +82,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 lock: install ## Lock the development dependencies, those of checkov, and the lowest versions that the package allows
 	$(COMPILE) --extra local --group dev pyproject.toml --output-file requirements/dev.txt
 	$(COMPILE) --group checkov --output-file requirements/checkov.txt
+	$(COMPILE) template/config/requirements/infrastructure.in --output-file template/config/requirements/infrastructure.txt
 	@# Overrides, since the tools of the tests may ask for newer versions than the package does.
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
 		> $(VENV)/overrides.txt

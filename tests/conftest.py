@@ -16,7 +16,7 @@ import pytest
 
 from scaffold.local.environment import OwnLocalAws, running_local_aws
 from tests.fast_botocore import fast_botocore
-from tests.fast_copier import compile_templates_once, leave_file_modes_to_git
+from tests.fast_copier import fast_copier
 from tests.fork_server import AWS_CLI, GIT_REMOTE_CODECOMMIT, programs
 from tests.kits import keep_kits_in
 from tests.local_aws_forks import forking_local_aws
@@ -43,6 +43,7 @@ def isolated(home: Path, environment: dict[str, str] | None = None) -> dict[str,
         "XDG_RUNTIME_DIR": str(home),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
+        "GIT_TEMPLATE_DIR": "",  # new repositories are without sample hooks
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": str(home / ".aws" / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(home / ".aws" / "credentials"),
@@ -139,8 +140,7 @@ def local_aws_for_builds(path_with_aws_cli: str) -> Callable[..., AbstractContex
 @pytest.fixture(scope="session", autouse=True)
 def _fast_libraries() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        compile_templates_once(monkeypatch)
-        leave_file_modes_to_git(monkeypatch)
+        fast_copier(monkeypatch)
         fast_botocore(monkeypatch)
         with forking_local_aws(monkeypatch):
             yield

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from types import CodeType
+from collections.abc import Mapping
+from types import CodeType, ModuleType
 from typing import Any
 
 import pytest
+import yaml
+from copier._user_data import DEFAULT_DATA, AnswersMap
 from jinja2 import Environment
 
 # The attributes of an environment that decide how the text of a template becomes code.
@@ -16,6 +19,14 @@ _SYNTAX = (
 )
 
 
+def fast_copier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Copier do without it."""
+    compile_templates_once(monkeypatch)
+    leave_file_modes_to_git(monkeypatch)
+    combine_answers_in_one_go(monkeypatch)
+    parse_yaml_in_c(monkeypatch)
+
+
 def compile_templates_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Jinja compile each template once, also for other clones of the kit and other environments."""
     compile_template = Environment.compile
@@ -24,12 +35,11 @@ def compile_templates_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def compile_once(
         environment: Environment, source: Any, name: str | None = None, filename: str | None = None, **more: Any
     ) -> Any:
-        # Copier's `yield` tag takes effect while it is compiled.
-        if more or not isinstance(source, str) or "yield" in source:
+        if more or not isinstance(source, str):
             return compile_template(environment, source, name, filename, **more)
         key = (source, name, *environment.extensions, *(getattr(environment, field) for field in _SYNTAX))
         if key in compiled:
-            environment.preprocess(source, name, filename)  # ends the effect of an earlier `yield`
+            environment.preprocess(source, name, filename)  # ends the effect of Copier's `yield` tag in another one
         else:
             compiled[key] = compile_template(environment, source, name, filename)
         return compiled[key].replace(co_filename=filename or "<template>")
@@ -40,3 +50,31 @@ def compile_templates_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def leave_file_modes_to_git(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Copier run no Git for each file: it would set modes in the index where `core.fileMode` is false."""
     monkeypatch.setattr("copier._main.Worker._sync_git_index_executable_bit", lambda *_: None)
+
+
+def combine_answers_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Copier combine its sources of answers without a ChainMap, which looks each answer up by itself."""
+
+    def combined(answers: AnswersMap) -> Mapping[str, Any]:
+        sources = (answers.user_defaults, answers.last, answers.metadata, answers.init, answers.user)
+        found = {**DEFAULT_DATA, "_external_data": answers.external}
+        for source in sources:
+            found.update(source)
+        return found
+
+    monkeypatch.setattr(AnswersMap, "combined", property(combined))
+
+
+def parse_yaml_in_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Copier and its filters parse YAML with libyaml; what is refused is parsed again, for the same message."""
+
+    def safe_load(text: str) -> Any:
+        try:
+            return yaml.load(text, yaml.CSafeLoader)
+        except yaml.YAMLError:
+            return yaml.safe_load(text)
+
+    fast = ModuleType("yaml")
+    vars(fast).update(vars(yaml), safe_load=safe_load, SafeLoader=yaml.CSafeLoader)
+    for module in ("copier._template", "copier._user_data", "jinja2_ansible_filters.core_filters"):
+        monkeypatch.setattr(f"{module}.yaml", fast)

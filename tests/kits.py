@@ -22,6 +22,9 @@ IDENTITY = {
     for field, value in (("NAME", "kit"), ("EMAIL", "kit@example.com"), ("DATE", "2026-01-01T00:00:00Z"))
 }
 
+# Without the question after each commit whether it is time to pack.
+COMMIT = ("-c", "commit.gpgsign=false", "-c", "maintenance.auto=false", "commit")
+
 _folder: Path | None = None
 
 
@@ -44,7 +47,7 @@ def commit_all(repository: Path, message: str = "kit", tag: str | None = None) -
     if not (repository / ".git").exists():
         git("init", "-q", "-b", "main", cwd=repository)
     git("add", "-A", cwd=repository)
-    git("-c", "commit.gpgsign=false", "commit", "-q", "-m", message, cwd=repository, env=IDENTITY)
+    git(*COMMIT, "-q", "-m", message, cwd=repository, env=IDENTITY)
     if tag:
         git("-c", "tag.gpgsign=false", "tag", tag, cwd=repository)
     return git("rev-parse", "HEAD", cwd=repository)

@@ -17,7 +17,8 @@ from tools import questions_table
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-SUBCOMMANDS = {f"local {name}": command for name, command in COMMANDS["local"].commands.items()}
+GROUPS = ("env", "local")
+SUBCOMMANDS = {f"{group} {name}": command for group in GROUPS for name, command in COMMANDS[group].commands.items()}
 
 
 def documents() -> list[Path]:
@@ -48,7 +49,7 @@ def test_every_documented_command_and_option_exists(path: Path) -> None:
                 name, arguments = found.groups()
                 assert name in COMMANDS, f"{path.name}: {line}"
                 word = arguments.split()[0] if arguments.split() else ""
-                assert name != "local" or not word.isalpha() or f"local {word}" in SUBCOMMANDS, f"{path.name}: {line}"
+                assert name not in GROUPS or not word.isalpha() or f"{name} {word}" in SUBCOMMANDS, line
                 command = SUBCOMMANDS.get(f"{name} {word}", COMMANDS[name])
                 known = {
                     option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)

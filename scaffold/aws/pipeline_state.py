@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -180,25 +180,6 @@ def executions(session: Session, app_name: str) -> Iterator[Execution]:
     pages = session.client("codepipeline").get_paginator("list_pipeline_executions")
     for page in pages.paginate(pipelineName=names.pipeline(app_name)):
         yield from map(_execution, page["pipelineExecutionSummaries"])
-
-
-def version_of(runs: Iterable[ActionRun]) -> str | None:
-    """The version that an execution releases: the image's tag; None before its build, and where it exports none."""
-    return _of_build(runs, "IMAGE_TAG")
-
-
-def digest_of(runs: Iterable[ActionRun]) -> str | None:
-    """The digest of the image that an execution releases; None as for its version."""
-    return _of_build(runs, "IMAGE_DIGEST")
-
-
-def name_of(runs: Iterable[ActionRun]) -> str | None:
-    """The name of the release that an execution makes; None as for its version."""
-    return _of_build(runs, "RELEASE_NAME")
-
-
-def _of_build(runs: Iterable[ActionRun], variable: str) -> str | None:
-    return next((run.variables.get(variable) or None for run in runs if run.stage == run.name == "Build"), None)
 
 
 def action_runs(session: Session, app_name: str, execution: str) -> list[ActionRun]:

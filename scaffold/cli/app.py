@@ -18,6 +18,7 @@ from scaffold.core.errors import UsageError
 COMMANDS = {
     "new": "Generate a service.",
     "update": "Update a service to a newer kit, or to other answers.",
+    "env": "List, add and remove the environments of a service.",
     "deploy": "Deploy a service.",
     "status": "Show what a service's pipeline and environments are doing.",
     "approve": "Approve the release that waits in the pipeline.",

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 from scaffold.console.console import Console
-from scaffold.core.errors import EXIT_CONFLICTS, EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted
-from scaffold.core.results import Result
-from scaffold.service.service import ANSWERS_FILE
-from scaffold.update.follow_up import FollowUp
-from scaffold.update.recorded import Recorded, read
-from scaffold.update.report import AnswerChange, FileChange
-from scaffold.update.update import Update, prepare
-from scaffold.update.work_tree import WorkTree
+from scaffold.update.recorded import read
+from scaffold.update.result import UpdateResult, make
 
 
 @dataclass(frozen=True)
@@ -35,104 +28,11 @@ class UpdateOptions:
     plan: bool = False
 
 
-@dataclass(frozen=True)
-class UpdateResult(Result):
-    """An update that was made, or with `--plan` would be.
-
-    Attributes:
-        service: The service's name.
-        directory: Its directory, to which paths are relative.
-        kit: The kit's address, as Copier records it.
-        old_version: The kit's version before.
-        new_version: The kit's version after.
-        planned: Whether nothing was written.
-        changelog: The kit's CHANGELOG between the versions, in Markdown; empty if it has none.
-        answers: The answers that change.
-        dropped_answers: Recorded answers that the kit does not accept any more, with the reason; defaults replace them.
-        files: What happens to each file.
-        not_carried_over: Files that the kit changed and that are not committed here under their name: they stay out.
-        ignored: New files that are ignored here, so that only `git add --force` adds them.
-        follow_up: What has to follow, beside the commit.
-    """
-
-    command: ClassVar[str] = "update"
-
-    service: str
-    directory: str
-    kit: str
-    old_version: str
-    new_version: str
-    planned: bool
-    changelog: str
-    answers: list[AnswerChange]
-    dropped_answers: dict[str, str]
-    files: list[FileChange]
-    not_carried_over: list[str]
-    ignored: list[str]
-    follow_up: FollowUp
-
-    @property
-    def conflicts(self) -> list[FileChange]:
-        """The files with conflicts."""
-        return [file for file in self.files if file.action == "conflict"]
-
-    @property
-    def exit_code(self) -> int:
-        """10 for a plan with changes, 3 for an update with conflicts."""
-        if self.planned:
-            return EXIT_PLAN_HAS_CHANGES if self.files else EXIT_DONE
-        return EXIT_CONFLICTS if self.conflicts else EXIT_DONE
-
-
 def run(options: UpdateOptions, console: Console) -> UpdateResult:
     """Update a service, or find out what an update would do.
 
     Raises:
         ScaffoldError: The service cannot be updated, or an answer or the version is not acceptable.
     """
-    recorded = read(options.directory)
-    work_tree: WorkTree | None = None
-    try:
-        with prepare(recorded, options.data, options.to) as update:
-            work_tree = update.work_tree
-            result, lost_lines = _result(recorded, update, options), update.lost_lines
-            if work_tree.changes and not options.plan:
-                work_tree.write()
-    except KeyboardInterrupt:
-        raise _interrupted(recorded, work_tree) from None
-    except SystemExit:  # SIGTERM or SIGHUP
-        console.warn(_interrupted(recorded, work_tree).happened)
-        raise
-    for name, reason in result.dropped_answers.items():
-        console.warn(f"The recorded answer to {name} is replaced by the default, since the kit refuses it: {reason}")
-    if lost_lines:
-        said = "is replaced by the kit's, without your lines" if not options.plan else "would lose your lines"
-        console.warn(f"{ANSWERS_FILE} {said}: {'; '.join(line.strip() for line in lost_lines)}")
+    result, _ = make(read(options.directory), options.data, options.to, plan=options.plan, console=console)
     return result
-
-
-def _interrupted(recorded: Recorded, work_tree: WorkTree | None) -> Interrupted:
-    if work_tree and work_tree.written:
-        return Interrupted(
-            f"Interrupted: the update of {recorded.name} is complete, and not committed.",
-            "See it with `git status` and `git diff`; `git stash -u` puts it aside.",
-        )
-    return Interrupted("Interrupted: nothing was written.", "Run the same command again to start over.")
-
-
-def _result(recorded: Recorded, update: Update, options: UpdateOptions) -> UpdateResult:
-    return UpdateResult(
-        service=recorded.name,
-        directory=str(recorded.root),
-        kit=update.kit,
-        old_version=update.old,
-        new_version=update.new,
-        planned=options.plan,
-        changelog=update.changelog,
-        answers=update.answers,
-        dropped_answers=update.dropped,
-        files=update.files,
-        not_carried_over=update.not_carried_over,
-        ignored=update.ignored,
-        follow_up=update.follow_up,
-    )

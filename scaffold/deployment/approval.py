@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from botocore.exceptions import ClientError
 
-from scaffold.aws import pipeline_state, pull_requests
+from scaffold.aws import build_exports, pipeline_state, pull_requests
 from scaffold.aws.cloudformation.stacks import find_all
 from scaffold.aws.errors import code_of
 from scaffold.aws.pipeline_state import ActionState, StageState
@@ -226,8 +226,8 @@ def _described(
         action.name,
         execution,
         action.changed,
-        pipeline_state.name_of(runs),
-        pipeline_state.version_of(runs),
+        build_exports.name_of(runs),
+        build_exports.version_of(runs),
         commit,
         commits,
         summaries[-1] if summaries else None,

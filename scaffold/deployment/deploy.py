@@ -34,6 +34,7 @@ from scaffold.service.service import Service
 from scaffold.service.stack_kinds import (
     CHECKS,
     FOUNDATION,
+    PLANS,
     PULL_REQUESTS,
     StackId,
     deployed_by_pipeline,
@@ -167,11 +168,11 @@ def deploy(
 
 def _desired_stacks(service: Service, root_commit: str, commit: str) -> list[StackSpec]:
     """The stacks as the service's files have them, with the commits, which no file can have: the foundation with the
-    root commit, checks and pull requests with the one that is deployed.
+    root commit, those whose scripts are of the deployed commit with that one.
     """
     specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments)]
     deployed = (names.SOURCE_COMMIT, commit)
-    given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), CHECKS: deployed, PULL_REQUESTS: deployed}
+    given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), CHECKS: deployed, PULL_REQUESTS: deployed, PLANS: deployed}
     return [spec.with_parameter(*given[spec.kind]) if spec.kind in given else spec for spec in specs]
 
 

@@ -21,6 +21,7 @@ from scaffold.service.stack_kinds import (
     BUILD,
     CHECKS,
     NETWORK,
+    PLANS,
     PULL_REQUESTS,
     SERVICE,
     TESTS,
@@ -119,7 +120,7 @@ def _cpu_units(service: Service, environment: str) -> int:
 def _build_environments(service: Service) -> set[tuple[str, str]]:
     projects = [
         project
-        for kind in (BUILD, CHECKS, PULL_REQUESTS, TESTS)
+        for kind in (BUILD, CHECKS, PULL_REQUESTS, PLANS, TESTS)
         for project in _resources(service, f"{kind.name}.yaml", "AWS::CodeBuild::Project")
     ]
     environments = [_mapping(properties.get("Environment")) for properties in projects]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from scaffold.aws import codepipeline, pipeline_state
+from scaffold.aws import build_exports, codepipeline, pipeline_state
 from scaffold.aws.cloudformation.stack_events import pauses
 from scaffold.aws.pipeline_state import ActionRun, Execution, StageState
 from scaffold.aws.session import Session, signed_in
@@ -74,7 +74,7 @@ def _stands_in(session: Session, service: Service, release: Release) -> bool:
     if not session.target.local:
         return False
     runs = pipeline_state.action_runs(session, service.app_name, release.execution)
-    return is_stand_in(session, service.app_name, pipeline_state.digest_of(runs) or "")
+    return is_stand_in(session, service.app_name, build_exports.digest_of(runs) or "")
 
 
 def follow(

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import ClassVar
 
-from scaffold.aws import pipeline_state
+from scaffold.aws import build_exports, pipeline_state
 from scaffold.aws.pipeline_state import ActionRun, Execution
 from scaffold.aws.running_service import image_digest
 from scaffold.aws.session import Session
@@ -150,9 +150,9 @@ def _release(
     failed = next((run for run in here if run.status == "Failed"), None)
     ends = [run.ended for run in here]
     return PastRelease(
-        name=pipeline_state.name_of(built),
+        name=build_exports.name_of(built),
         execution=execution.id,
-        version=pipeline_state.version_of(built),
+        version=build_exports.version_of(built),
         commit=execution.commit,
         tags=history.tags(service, execution.commit) if execution.commit else (),
         started=min((run.started for run in here if run.started), default=None),

@@ -25,12 +25,12 @@ from scaffold.core.signals import deferred_signals
 from scaffold.core.target import Target
 from scaffold.deployment.ownership import check_stacks
 from scaffold.deployment.releases import SUCCEEDED, PastRelease, past_releases
+from scaffold.deployment.rollback_targets import before, has_version, last_success, of_others, original, originals
 from scaffold.deployment.scope import check_environment, command_for
 from scaffold.service import history, identity, names
 from scaffold.service.service import Service
 
 STOP, RELEASE_AGAIN = "stop-deployment", "release-again"
-_SHORTEST_COMMIT = 7
 _BUSY = "ConflictException"
 _NOT_ELIGIBLE = {"UnableToRollbackStageException", "PipelineExecutionOutdatedException"}
 
@@ -178,19 +178,19 @@ def _target(session: Session, service: Service, environment: str, version: str |
             f"No release has reached {environment} of {service.app_name}, as far as CodePipeline remembers.",
             "`scaffold status` shows what the pipeline is doing.",
         )
-    in_effect = _original(newest) if newest.outcome == SUCCEEDED else None
+    in_effect = original(newest) if newest.outcome == SUCCEEDED else None
     if version is None and in_effect and newest.rollback_of:
-        earlier = next(_before(_originals(newest, releases), in_effect), None)
+        earlier = next(of_others(newest, before(originals(newest, releases), in_effect)), None)
     elif version is None:
-        earlier = _last_success(releases)
+        earlier = last_success(of_others(newest, releases) if in_effect else releases)
     else:
-        earlier = next((one for one in _originals(newest, releases) if _has_version(one, version)), None)
+        earlier = next((one for one in originals(newest, releases) if has_version(one, version)), None)
         if earlier is None:
             raise ScaffoldError(
                 f"No release of {environment} with the name, version, tag or commit {version} has succeeded.",
                 f"`{command_for(session.target, 'scaffold releases', environment)}` lists the releases.",
             )
-        if earlier.execution == in_effect:
+        if earlier.execution == in_effect or (in_effect and earlier.name and earlier.name == newest.name):
             raise ScaffoldError(
                 f"{earlier.name or earlier.version or version} is what {environment} was released with last.",
                 f"`{command_for(session.target, 'scaffold releases', environment)}` lists earlier ones.",
@@ -201,40 +201,6 @@ def _target(session: Session, service: Service, environment: str, version: str |
         happened = f"CodePipeline does not roll back to {earlier.version or earlier.execution}"
         raise _revert(service, f"{happened}: the pipeline's structure has changed since", earlier.commit)
     return earlier
-
-
-def _originals(newest: PastRelease, others: Iterator[PastRelease]) -> Iterator[PastRelease]:
-    """The releases that CodePipeline may roll back to: they have succeeded, and are no rollbacks."""
-    for one in (newest, *others):
-        if one.outcome == SUCCEEDED and one.rollback_of is None:
-            yield one
-
-
-def _original(release: PastRelease) -> str:
-    """The execution that a release or a rollback has put into effect."""
-    return release.rollback_of or release.execution
-
-
-def _last_success(releases: Iterator[PastRelease]) -> PastRelease | None:
-    """What ran before: the newest success of these, or the release to which it has rolled back."""
-    newest = next((one for one in releases if one.outcome == SUCCEEDED), None)
-    if newest is None:
-        return None
-    return next((one for one in _originals(newest, releases) if one.execution == _original(newest)), None)
-
-
-def _before(releases: Iterator[PastRelease], execution: str) -> Iterator[PastRelease]:
-    """The releases before an execution."""
-    for one in releases:
-        if one.execution == execution:
-            break
-    yield from releases
-
-
-def _has_version(release: PastRelease, wanted: str) -> bool:
-    commit = len(wanted) >= _SHORTEST_COMMIT and (release.commit or "").startswith(wanted)
-    named = release.name is not None and wanted in (release.name, names.release_tag(release.name))
-    return commit or named or wanted == release.version or wanted in release.tags
 
 
 @contextmanager

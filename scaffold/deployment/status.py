@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import ClassVar
 
-from scaffold.aws import codecommit, pipeline_state, running_service
+from scaffold.aws import build_exports, codecommit, pipeline_state, running_service
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.pipeline_state import Execution, StageState
 from scaffold.aws.running_service import Alarm, Image, ServiceDeployment, Tasks
@@ -46,6 +46,7 @@ class CompletedRelease:
     Attributes:
         name: What its build has named it; None where the build exports no name.
         version: The image's tag; None as for the name.
+        commit: Its commit, an earlier one than the execution's where that one changes nothing but documentation.
         tag: The Git tag that the release has; None where it has none, as everywhere but in production, and while the
             stage is at work or has failed, which tags last.
         tagged: The commit that this tag leads to in the repository; None where the repository lacks it.
@@ -53,6 +54,7 @@ class CompletedRelease:
 
     name: str | None
     version: str | None
+    commit: str | None
     tag: str | None = None
     tagged: str | None = None
 
@@ -111,7 +113,7 @@ class EnvironmentStatus:
             found.append(self.branch.difference(self.commit))
         if completed.tag and completed.tagged is None:
             found.append(f"The repository has no tag {completed.tag}.")
-        elif completed.tag and completed.tagged != self.commit:
+        elif completed.tag and completed.tagged != completed.commit:
             found.append(f"The tag {completed.tag} leads to {completed.tagged}, not to the commit of the release.")
         return tuple(found)
 
@@ -169,9 +171,9 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
         session.client(name)
     commits = {one.id: one.commit for one in executions}
     releases = {stage.name: _newest(stage, commits) for stage in stages}
-    succeeded = {
-        stage.name: one for stage in stages for one in executions if one.id == stage.execution and _complete(stage)
-    }
+    # Of these, the last success needs not be looked up.
+    newest = [stage for stage in stages if stage.status == "Succeeded"]
+    succeeded = {stage.name: one for stage in newest for one in executions if one.id == stage.execution}
     current = {stage.execution for stage in stages}
     pool = ThreadPoolExecutor(len(service.environments))
     try:
@@ -207,11 +209,6 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
     )
 
 
-def _complete(stage: StageState) -> bool:
-    """Whether the newest execution in a stage has succeeded there: it needs not be looked up."""
-    return stage.status == "Succeeded"
-
-
 def _completed(
     session: Session, service: Service, environment: str, execution: Execution, *, tagged: bool
 ) -> CompletedRelease:
@@ -222,11 +219,12 @@ def _completed(
     """
     # A rollback runs its stage only: the build is that of its target.
     runs = pipeline_state.action_runs(session, service.app_name, execution.target or execution.id)
-    name, version = pipeline_state.name_of(runs), pipeline_state.version_of(runs)
+    name, version = build_exports.name_of(runs), build_exports.version_of(runs)
+    commit = build_exports.release_commit_of(runs) or execution.commit
     if name is None or not tagged or environment != service.production:
-        return CompletedRelease(name, version)
+        return CompletedRelease(name, version, commit)
     tag = names.release_tag(name)
-    return CompletedRelease(name, version, tag, codecommit.tagged_commit(session, service.app_name, tag))
+    return CompletedRelease(name, version, commit, tag, codecommit.tagged_commit(session, service.app_name, tag))
 
 
 def _newest(stage: StageState, commits: Mapping[str, str | None]) -> NewestRelease | None:

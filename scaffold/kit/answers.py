@@ -29,11 +29,13 @@ _Loader.add_implicit_resolver(
 )
 
 
-def split_pairs(pairs: Iterable[str]) -> dict[str, str]:
-    """Split the values of `--data`.
+def split_pairs(pairs: Iterable[str], option: str = "--data", example: str = "app_name=orders") -> dict[str, str]:
+    """Split the values of `--data`, or of another option.
 
     Args:
         pairs: KEY=VALUE; the last value of a key counts.
+        option: The name of the option.
+        example: A pair as the option takes it.
 
     Raises:
         UsageError: A pair has no `=`, or no key.
@@ -42,7 +44,7 @@ def split_pairs(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"`--data {pair}` is not KEY=VALUE.", "Write for example `--data app_name=orders`.")
+            raise UsageError(f"`{option} {pair}` is not KEY=VALUE.", f"Write for example `{option} {example}`.")
         data[key.strip()] = value
     return data
 

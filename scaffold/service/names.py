@@ -182,6 +182,11 @@ def pull_request_tests_project(app: str) -> str:
     return f"{app}-pr-tests"
 
 
+def pull_request_plan_project(app: str) -> str:
+    """The CodeBuild project that plans pull requests."""
+    return f"{app}-pr-plan"
+
+
 def verdict_project(app: str) -> str:
     """The CodeBuild project that comments on pull requests and approves them."""
     return f"{app}-pr-verdict"
@@ -196,6 +201,7 @@ def projects(app: str) -> set[str]:
         gate_project,
         tests_project,
         pull_request_tests_project,
+        pull_request_plan_project,
         verdict_project,
         release_project,
         branches_project,

@@ -50,6 +50,7 @@ DEPLOY_ROLE = StackKind("deploy-role", Deployer.PERSON, per_environment=True)
 BUILD = StackKind("build", Deployer.ITSELF)
 CHECKS = StackKind("checks", Deployer.ITSELF)
 PULL_REQUESTS = StackKind("pull-requests", Deployer.ITSELF)
+PLANS = StackKind("plans", Deployer.ITSELF)
 RELEASES = StackKind("releases", Deployer.ITSELF)
 TESTS = StackKind("tests", Deployer.ITSELF)
 EVENTS = StackKind("events", Deployer.ITSELF)
@@ -69,6 +70,7 @@ STACK_KINDS = (
     BUILD,
     CHECKS,
     PULL_REQUESTS,
+    PLANS,
     RELEASES,
     TESTS,
     EVENTS,

@@ -9,6 +9,7 @@ from typing import Any
 from scaffold.service.names import APPROVAL_RULES
 from scaffold.service.service import approval_rule_file
 from scaffold.service.stack_kinds import STACK_KINDS, Deployer
+from scaffold.update.environments import environment_names
 
 _APPROVAL_RULES = tuple(map(approval_rule_file, APPROVAL_RULES))
 
@@ -28,26 +29,24 @@ class FollowUp:
     removed_environments: tuple[str, ...]
 
 
-def follow_up(before: Mapping[str, Any], after: Mapping[str, Any], changed: Collection[str]) -> FollowUp:
+def follow_up(
+    before: Mapping[str, Any], after: Mapping[str, Any], changed: Collection[str], deleted: Collection[str]
+) -> FollowUp:
     """Find out what has to follow.
 
     Args:
         before: The answers before the update.
         after: The answers after it.
-        changed: The changed files of the service.
+        changed: The changed files of the service, without the deleted ones.
+        deleted: The deleted files.
     """
-    old, new = _environments(before), _environments(after)
+    old, new = environment_names(before), environment_names(after)
     added = tuple(name for name in new if name not in old)
     removed = tuple(name for name in old if name not in new)
     protection = bool(old) and before.get("production") != after.get("production")
-    by_hand = any(_is_deployed_by_person(path) for path in changed)
+    # Files that are gone deploy nothing, but without its file an approval rule goes too.
+    by_hand = any(_is_deployed_by_person(path) for path in changed) or not set(_APPROVAL_RULES).isdisjoint(deleted)
     return FollowUp(by_hand or protection or bool(added), added, removed)
-
-
-def _environments(answers: Mapping[str, Any]) -> list[str]:
-    answer = answers.get("environments") or ""
-    names = answer if isinstance(answer, list) else str(answer).split(",")
-    return [str(name).strip() for name in names if str(name).strip()]
 
 
 def _is_deployed_by_person(path: str) -> bool:

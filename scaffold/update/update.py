@@ -74,6 +74,7 @@ class Update:
         ignored: New files that the owners' ignores match.
         lost_lines: Lines of the owners in the answers file that the kit's replace.
         follow_up: What has to follow.
+        computed: The values that the kit computes from the new answers.
         work_tree: The files to write.
     """
 
@@ -88,6 +89,7 @@ class Update:
     ignored: list[str]
     lost_lines: list[str]
     follow_up: FollowUp
+    computed: Mapping[str, Any]
     work_tree: WorkTree
 
 
@@ -196,6 +198,12 @@ def _update(
         not_carried_over=[shown(name.removeprefix(prefix)) for name in prepared.merged.not_carried_over],
         ignored=[shown(name.removeprefix(prefix)) for name in work_tree.ignored()],
         lost_lines=prepared.lost_lines,
-        follow_up=follow_up(recorded.answers, answers, [file.path for file in files]),
+        follow_up=follow_up(
+            recorded.answers,
+            answers,
+            [file.path for file in files if file.action != "delete"],
+            [file.path for file in files if file.action == "delete"],
+        ),
+        computed=renderings.answers.computed,
         work_tree=work_tree,
     )

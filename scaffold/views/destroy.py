@@ -57,17 +57,16 @@ def _next(result: DestroyResult) -> list[str]:
         return []
     if not result.remaining_environments:
         return [f"{result.environment} was the only environment: `scaffold destroy` deletes the rest of the service."]
-    environments = ",".join(result.remaining_environments)
-    update = f"scaffold update --to current --data environments={environments}"
+    remove = f"scaffold env remove {result.environment} --keep-stacks --commit"
     if result.production:
         return [
             f"{result.environment} is still production in the answers. To create it again, run `scaffold deploy`,",
             "which enables its stage, and release. To remove it from the answers, name another environment, which",
             "becomes production, with approval and capacity:",
-            f"  {update} --data production=<name>",
+            f"  {remove} --production <name>",
         ]
     return [
         f"Now remove {result.environment} from the answers: until then, releases fail in the pipeline's first check.",
-        f"  {update}",
-        "then commit and push. To create it again after all, run `scaffold deploy`, which enables the stage.",
+        f"  {remove}",
+        "then push. To create it again after all, run `scaffold deploy`, which enables the stage.",
     ]

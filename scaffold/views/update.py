@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import shlex
 
-from scaffold.commands.update import UpdateResult
 from scaffold.console.console import visible
 from scaffold.console.titles import count
 from scaffold.core.paths import enter
 from scaffold.update.report import DELETED_BY_KIT, RENAMED, FileChange
+from scaffold.update.result import UpdateResult
 
 # The explanation of a longer command follows it directly instead of in its own column.
 _COMMAND_WIDTH = 30
 _DONE = {"create": "created", "update": "changed", "rename": "renamed", "delete": "deleted"}
 
 
-def text(result: UpdateResult) -> str:
-    """The result in several lines."""
+def text(result: UpdateResult, committed: str | None = None) -> str:
+    """The result in several lines.
+
+    Args:
+        committed: The commit of the update; None where people commit it.
+    """
     if not result.files:
         parts = [[f"{result.service} is already up to date with {result.new_version} of its kit: nothing to do."]]
         return _joined([*parts, _not_carried_over(result)])
@@ -26,7 +30,7 @@ def text(result: UpdateResult) -> str:
     else:
         parts += [_answers(result), _conflicts(result)]
     parts += [_not_carried_over(result), _removed(result)]
-    return _joined([*parts, [] if result.planned else ["Next:", *_next_steps(result)]])
+    return _joined([*parts, [] if result.planned else _next(result, committed)])
 
 
 def _joined(parts: list[list[str]]) -> str:
@@ -108,14 +112,17 @@ def _removed(result: UpdateResult) -> list[str]:
     ]
 
 
-def _next_steps(result: UpdateResult) -> list[str]:
+def _next(result: UpdateResult, committed: str | None) -> list[str]:
     steps = []
     if result.conflicts:
         steps.append(("git diff", "shows the conflicts; resolve them in the files"))
+    elif committed:
+        steps.append((f"git show {committed[:7]}", "shows what has changed"))
     else:
         steps.append(("git diff", "shows what has changed"))
     steps += [(f"git add --force {shlex.quote(path)}", "adds a file that is ignored here") for path in result.ignored]
-    steps.append(("git add --all . && git commit", "commits the update"))
+    if not committed:
+        steps.append(("git add --all . && git commit", "commits the update"))
     if result.follow_up.deploy:
         new = ", ".join(result.follow_up.new_environments)
         effect = f"prepares {new}, then pushes" if new else "updates what the pipeline may not, then pushes"
@@ -123,4 +130,4 @@ def _next_steps(result: UpdateResult) -> list[str]:
     if (entered := enter(result.directory)) != "cd .":
         steps.insert(0, (entered, ""))
     width = max(len(command) for command, _ in steps if len(command) <= _COMMAND_WIDTH)
-    return [f"  {command:<{width}}  {effect}".rstrip() for command, effect in steps]
+    return ["Next:", *(f"  {command:<{width}}  {effect}".rstrip() for command, effect in steps)]

@@ -37,6 +37,7 @@ from scaffold.service.service import read
 from scaffold.service.stack_kinds import FOUNDATION as FOUNDATION_KIND
 from scaffold.service.stack_kinds import PIPELINE as PIPELINE_KIND
 from scaffold.service.stack_kinds import StackId, deployed_by_scaffold, identify
+from tests.kits import COMMIT
 
 IDENTITY = {
     f"GIT_{role}_{what}": value
@@ -118,6 +119,7 @@ Resources:
 
 CHECKS = BUILD.replace("Builds", "Checks")
 PULL_REQUESTS = BUILD.replace("Builds", "Requests")
+PLANS = BUILD.replace("Builds", "Plans")
 TESTS = BUILD.replace("Builds", "Tests")
 EVENTS = BUILD.replace("Builds", "Events")
 RELEASES = BUILD.replace("Builds", "Releases")
@@ -204,6 +206,8 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
         "infrastructure/checks.json": json.dumps(configuration),
         "infrastructure/pull-requests.yaml": PULL_REQUESTS,
         "infrastructure/pull-requests.json": json.dumps(configuration),
+        "infrastructure/plans.yaml": PLANS,
+        "infrastructure/plans.json": json.dumps(configuration),
         "infrastructure/releases.yaml": RELEASES,
         "infrastructure/releases.json": json.dumps(configuration),
         "infrastructure/tests.yaml": TESTS,
@@ -255,7 +259,7 @@ def commit(root: Path, message: str = "change", **files: str) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     git("add", "-A", cwd=root)
-    git("-c", "commit.gpgsign=false", "commit", "-q", "--allow-empty", "-m", message, cwd=root, env=IDENTITY)
+    git(*COMMIT, "-q", "--allow-empty", "-m", message, cwd=root, env=IDENTITY)
     return git("rev-parse", "HEAD", cwd=root)
 
 

@@ -142,7 +142,7 @@ def test_only_the_pipelines_own_stacks_have_a_deploy_role(service: Path) -> None
     stacks = state(service, name_of(service))["stacks"]
     assert [name for name, stack in stacks.items() if stack["role"]] == [
         f"{name_of(service)}-{kind}"
-        for kind in ("build", "checks", "pull-requests", "releases", "tests", "events", "pipeline")
+        for kind in ("build", "checks", "pull-requests", "plans", "releases", "tests", "events", "pipeline")
     ]
 
 

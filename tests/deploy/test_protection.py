@@ -35,7 +35,7 @@ def test_what_others_depend_on_and_all_of_production_is_protected(
 ) -> None:
     service = Service(tmp_path, "orders", "us-east-1", ("dev", "prod", "dr"), production)
     unprotected = {stack.name("orders") for stack in stack_ids(service.environments) if not service.protects(stack)}
-    own = ("build", "checks", "pull-requests", "releases", "tests", "events", "pipeline")
+    own = ("build", "checks", "pull-requests", "plans", "releases", "tests", "events", "pipeline")
     once = {f"orders-{kind}" for kind in own}
     of_environments = {stack.name("orders") for stack in stack_ids(others) if stack.environment}
     assert unprotected == once | of_environments

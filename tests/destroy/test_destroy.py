@@ -153,6 +153,7 @@ def test_everything_is_deleted_in_order(deployed: Path, wire: Wire) -> None:
         "events",
         "tests",
         "releases",
+        "plans",
         "pull-requests",
         "checks",
         "build",
@@ -181,7 +182,7 @@ def test_one_environment_is_deleted_and_the_rest_kept(deployed: Path) -> None:
     left = traces(app)
     assert not [one for one in left if f"{app}-dev" in one or f"/{app}/dev" in one]
     assert {f"{app}-prod-service", f"{app}-foundation", f"{app}-pipeline"} <= set(left)
-    assert "scaffold update --to current --data environments=prod" in text(result)
+    assert "scaffold env remove dev --keep-stacks --commit" in text(result)
     assert not remove(deployed, environment="dev", confirm=lambda name: pytest.fail("asked")).changes
 
 
@@ -285,7 +286,7 @@ def test_transition_into_the_stage_is_disabled_until_the_next_deployment(tmp_pat
     kinds = ("service", "alarms", "task-definition", "environment", "network", "deploy-role")
     stacks = (Change("stack", f"{app}-staging-{kind}", "delete") for kind in kinds)
     assert result.changes == (Change("stage", "Staging", "disable"), *stacks)
-    assert "scaffold update --to current --data environments=dev,prod" in text(result)
+    assert "scaffold env remove staging --keep-stacks --commit" in text(result)
     assert [stage for stage, shut in closed().items() if shut] == ["Staging"]
 
     remove(service)

@@ -151,7 +151,7 @@ def deploy_all(account: Account, root: Path) -> None:
         account.apply(kind, f"{kind}.yaml", f"{kind}.json")
     for environment in environments(root):
         account.apply(f"{environment}-deploy-role", "deploy-role.yaml", f"{environment}/deploy-role.json")
-    for kind in ("build", "checks", "pull-requests", "releases", "tests", "events", "pipeline"):
+    for kind in ("build", "checks", "pull-requests", "plans", "releases", "tests", "events", "pipeline"):
         account.apply(kind, f"{kind}.yaml", f"{kind}.json")
     for environment in environments(root):
         account.release(environment, "1")
@@ -185,7 +185,7 @@ def test_a_service_is_created_updated_and_deleted(
     for environment in ("live", "test"):
         for kind in ("service", "alarms", "task-definition", "environment", "network"):
             aws.delete(f"{environment}-{kind}")
-    once = ("pipeline", "events", "tests", "releases", "pull-requests", "checks", "build")
+    once = ("pipeline", "events", "tests", "releases", "plans", "pull-requests", "checks", "build")
     for name in (*once, "live-deploy-role", "test-deploy-role"):
         aws.delete(name)
     for name in ("permissions", "foundation"):

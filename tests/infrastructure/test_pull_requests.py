@@ -69,6 +69,9 @@ def test_they_have_them_on_their_own_resources_only(stack: Stack) -> None:
             ("codebuild:StartBuild", f"{PROJECT}-pr-tests"),
             ("codebuild:StopBuild", f"{PROJECT}-pr-tests"),
             ("logs:GetLogEvents", f"{LOG}/pr-tests:log-stream:x"),
+            ("codebuild:StartBuild", f"{PROJECT}-pr-plan"),
+            ("codebuild:StopBuild", f"{PROJECT}-pr-plan"),
+            ("logs:GetLogEvents", f"{LOG}/pr-plan:log-stream:x"),
         ],
         "StartRole": [("codebuild:StartBuild", f"{PROJECT}-pr-verdict")],
     }
@@ -161,7 +164,10 @@ def test_events_of_pull_requests_and_of_their_tests_and_each_day_start_the_verdi
     assert pattern["detail"]["destinationReference"] == ["refs/heads/main"]
     assert pattern["detail"]["event"] == ["pullRequestCreated", "pullRequestSourceBranchUpdated"]
     assert rules["PullRequestRule"]["ScheduleExpression"] == "rate(1 day)"
-    assert rules["TestsRule"]["EventPattern"]["detail"]["project-name"] == [names.pull_request_tests_project(APP)]
+    assert rules["TestsRule"]["EventPattern"]["detail"]["project-name"] == [
+        names.pull_request_tests_project(APP),
+        names.pull_request_plan_project(APP),
+    ]
     for rule in rules.values():
         assert [one["Arn"] for one in rule["Targets"]] == [f"{PROJECT}-pr-verdict"]
 
@@ -174,10 +180,10 @@ def test_pipeline_tests_of_pull_requests_and_verdicts_use_no_quota_of_each_other
     stacks = stacks_of(customize=True, architecture=architecture)
     used: dict[tuple[str, str], set[str]] = {}
     for owner, logical, project in every(stacks, "AWS::CodeBuild::Project"):
-        kind = logical if owner.kind == "pull-requests" else "pipeline"
+        kind = logical if owner.kind in ("pull-requests", "plans") else "pipeline"
         environment = project["Environment"]
         used.setdefault((environment["Type"], environment["ComputeType"]), set()).add(kind)
-    assert sorted(used.values(), key=sorted) == [{"TestsProject"}, {"VerdictProject"}, {"pipeline"}]
+    assert sorted(used.values(), key=sorted) == [{"PlanProject", "TestsProject"}, {"VerdictProject"}, {"pipeline"}]
     assert used.keys() <= BUILDS.keys()
 
 

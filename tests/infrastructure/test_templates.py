@@ -42,7 +42,7 @@ VARIABLES = {
     "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
     "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
-    "preflight": {"APP_NAME"},
+    "preflight": {"APP_NAME", "INFRASTRUCTURE"},
     "smoke_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "strategy_gate": {"ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP"},
 }
@@ -157,8 +157,8 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
     root, stacks = generated(**answers), stacks_of(**answers)
     ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
     variables = {
-        "Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST", "RELEASE_NAME"},
-        "Gate": {"CHANGED", "SUMMARY"},
+        "Build": {"IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST", "RELEASE_COMMIT", "RELEASE_NAME"},
+        "Gate": {"CHANGED", "INFRASTRUCTURE", "SUMMARY"},
         "Source": {"CommitId", "BranchName"},
         "codepipeline": {"PipelineExecutionId"},
     }
@@ -356,7 +356,7 @@ def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templat
     two, three = (generated(environments=names) / "infrastructure" for names in ("dev,live", "dev,qa,live"))
     for path in sorted(path.relative_to(two) for path in two.rglob("*") if path.is_file()):
         same = (two / path).read_bytes() == (three / path).read_bytes()
-        assert same or path in (Path("build.yaml"), Path("checks.yaml"), Path("pipeline.yaml"))
+        assert same or path in (Path("build.yaml"), Path("checks.yaml"), Path("pipeline.yaml"), Path("plans.yaml"))
 
 
 @pytest.mark.parametrize("count", [1, 6, 8])
@@ -618,7 +618,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
         *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan")),
-        *(f"/{app}/pipeline/{name}" for name in ("pr-tests", "pr-verdict", "release", "tests")),
+        *(f"/{app}/pipeline/{name}" for name in ("pr-plan", "pr-tests", "pr-verdict", "release", "tests")),
         *(names.log_group(app, one) for one in environments),
     }
     groups = {group["Name"] for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup")}

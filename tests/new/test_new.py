@@ -53,6 +53,7 @@ def test_the_result_describes_the_service(tmp_path: Path) -> None:
         "orders-build",
         "orders-checks",
         "orders-pull-requests",
+        "orders-plans",
         "orders-releases",
         "orders-tests",
         "orders-events",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +40,8 @@ attempt comment aws codecommit get-comments-for-pull-request --pull-request-id "
 attempt assume aws sts assume-role --role-session-name verdict \\
   --role-arn arn:aws:iam::000000000000:role/APP/delivery/APP-pr-verdict
 attempt deploy aws cloudformation delete-stack --stack-name APP-pull-requests
+attempt plan aws cloudformation create-change-set --stack-name APP-live-network --change-set-name plan-pull-request-1 \\
+  --use-previous-template
 attempt registry aws ecr get-login-password
 attempt images aws ecr describe-images --repository-name APP
 attempt release aws codepipeline start-pipeline-execution --name APP
@@ -127,6 +131,29 @@ class PullRequests:
 
         return str(eventually(find))
 
+    def fill(self, kind: str) -> None:
+        """Give a stack of the environment what a release of main gives it."""
+        folder, client = self.root / "infrastructure", self.client("cloudformation")
+        given = json.loads((folder / f"live/{kind}.json").read_text())["Parameters"]
+        client.update_stack(
+            StackName=f"{self.app}-live-{kind}",
+            TemplateBody=(folder / f"{kind}.yaml").read_text(),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+        )
+
+        def ended() -> bool:
+            (stack,) = client.describe_stacks(StackName=f"{self.app}-live-{kind}")["Stacks"]
+            assert "ROLLBACK" not in stack["StackStatus"], stack
+            return str(stack["StackStatus"]) == "UPDATE_COMPLETE"
+
+        eventually(ended)
+
+    def change_sets(self) -> list[str]:
+        """The change sets of the environment's stacks."""
+        client = self.client("cloudformation")
+        stacks = (f"{self.app}-live-{kind}" for kind in ("network", "environment", "alarms", "service"))
+        return [one["ChangeSetName"] for name in stacks for one in client.list_change_sets(StackName=name)["Summaries"]]
+
     def revision(self, number: str) -> str:
         return str(self.codecommit.get_pull_request(pullRequestId=number)["pullRequest"]["revisionId"])
 
@@ -196,11 +223,36 @@ def test_a_pull_request_is_merged_with_the_approvals_of_checks_and_a_person(requ
     assert eventually(started)
 
 
+def edit_environment(root: Path) -> None:
+    """A route table more, and more tasks."""
+    template, service = (root / "infrastructure" / name for name in ("network.yaml", "live/service.json"))
+    table = "  More:\n    Type: AWS::EC2::RouteTable\n    Properties:\n      VpcId: !Ref Vpc\n"
+    template.write_text(template.read_text().replace("Resources:\n", f"Resources:\n{table}", 1))
+    document = json.loads(service.read_text())
+    document["Parameters"]["MinTasks"] = "4"
+    service.write_text(json.dumps(document))
+
+
+def test_the_comment_says_what_a_pull_request_would_change_and_what_it_would_cost(requests: PullRequests) -> None:
+    requests.fill("network")
+    requests.push("change", edit_environment)
+    number = requests.open("change")
+    found = requests.says(number, "**Plan: succeeded**", "The checks approve this commit.")
+    assert "- **live**, network: added `More`" in found
+    assert "- **live**, service: its first release creates everything" in found
+    assert re.search(r"Costs a month compared to main: \+[0-9.]+ USD \(live [0-9.]+ to [0-9.]+\)", found)
+    assert requests.change_sets() == []
+    assert eventually(lambda: requests.approvers(number)) == {requests.verdict}
+
+
 def hostile(app: str) -> Callable[[Path], None]:
     def change(root: Path) -> None:
-        for name in ("build_image.sh", "verdict.py", "aws_cli.py"):
+        for name in ("build_image.sh", "verdict.py", "aws_cli.py", "plan_pull_request.py", "plan_refusals.py"):
             (root / "config/scripts" / name).write_text(ATTACK.replace("APP", app))
-        (root / "infrastructure/pull-requests.yaml").write_text("Resources: {}\n")
+        for name in ("pull-requests", "plans"):
+            (root / f"infrastructure/{name}.yaml").write_text("Resources: {}\n")
+        template = root / "infrastructure/network.yaml"
+        template.write_text(f"Transform: Macro\n{template.read_text()}")
         (root / "config/policies/approval-rule-review.json").write_text("{}")
         (root / "config/buildspecs/build.yml").write_text("version: 0.2\nphases: {build: {commands: [exit 0]}}\n")
 
@@ -217,7 +269,11 @@ def test_a_hostile_pull_request_gains_nothing(requests: PullRequests) -> None:
     assert {name for name, result in results.items() if result == "succeeded"} == {"nothing", "source"}, results
     assert len(results) == ATTACK.count("\nattempt ")
     # Its tests say that they succeed, which the verdict cannot know better: a person reads the change.
-    requests.says(number, f"Tests of `{made[:12]}`: succeeded")
+    # Nothing of it is sent to CloudFormation, and the comment says so.
+    stack = f"{requests.app}-live-network"
+    refused = f"`the stack {stack} is refused, since its template has a transform, which CloudFormation would run`"
+    requests.says(number, f"Tests of `{made[:12]}`: succeeded", f"- **live** is not planned: {refused}")
+    assert requests.change_sets() == []
     assert requests.missing(number) == {names.REVIEW_RULE}
     assert requests.approvers(number) <= {requests.verdict}
     assert requests.codecommit.get_branch(repositoryName=requests.app, branchName=names.BRANCH)["branch"] == main

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from scaffold.aws.pipeline_state import ActionRun, name_of
+from scaffold.aws.build_exports import name_of
+from scaffold.aws.pipeline_state import ActionRun
 from scaffold.deployment.approval import Approval, WaitingRelease
 from scaffold.deployment.releases import PastRelease
-from scaffold.deployment.rollback import RollbackPlan, RollbackResult, _has_version
+from scaffold.deployment.rollback import RollbackPlan, RollbackResult
+from scaffold.deployment.rollback_targets import has_version
 from scaffold.deployment.status import CompletedRelease, EnvironmentStatus, NewestRelease
 from scaffold.views import releases as releases_view
 from scaffold.views import rollback as rollback_view
@@ -22,7 +24,7 @@ VERSION = "0123456789abcdef"
 
 
 def environment(answers: str | None = VERSION, **completed: Any) -> EnvironmentStatus:
-    release = CompletedRelease(**{"name": NAME, "version": VERSION, **completed})
+    release = CompletedRelease(**{"name": NAME, "version": VERSION, "commit": COMMIT, **completed})
     return EnvironmentStatus(
         "prod", True, "http://u", answers, None, VERSION, None, COMMIT, 0, None, (), None, {}, completed=release
     )
@@ -56,9 +58,9 @@ def test_what_runs_what_git_says_and_the_tag_are_compared(
 
 
 def test_a_release_is_shown_with_its_tag_where_it_has_one() -> None:
-    assert released_line(CompletedRelease(NAME, VERSION)) == NAME
-    assert released_line(CompletedRelease(NAME, VERSION, f"v{NAME}")) == NAME
-    assert released_line(CompletedRelease(NAME, VERSION, f"v{NAME}", COMMIT)) == f"{NAME}; tag v{NAME}"
+    assert released_line(CompletedRelease(NAME, VERSION, COMMIT)) == NAME
+    assert released_line(CompletedRelease(NAME, VERSION, COMMIT, f"v{NAME}")) == NAME
+    assert released_line(CompletedRelease(NAME, VERSION, COMMIT, f"v{NAME}", COMMIT)) == f"{NAME}; tag v{NAME}"
 
 
 def past(name: str | None) -> PastRelease:
@@ -75,8 +77,8 @@ def past(name: str | None) -> PastRelease:
      ("None", False), ("vNone", False), (COMMIT[:6], False)],
 )  # fmt: skip
 def test_a_rollback_finds_a_release_by_its_name_too(wanted: str, found: bool) -> None:
-    assert _has_version(past(NAME), wanted) is found
-    assert _has_version(past(None), wanted) is (found and NAME not in wanted)
+    assert has_version(past(NAME), wanted) is found
+    assert has_version(past(None), wanted) is (found and NAME not in wanted)
 
 
 def test_a_rollback_names_the_release_or_its_version() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -200,6 +201,9 @@ def past(execution: str, outcome: str, rollback_of: str | None = None) -> PastRe
 A, B = past("A", "Succeeded"), past("B", "Succeeded")
 BACK_TO_A = past("R", "Succeeded", "A")
 FAILED = past("C", "Failed")
+# Their commits differ in documentation only, so that they are one release.
+B_OF, D_OF = (replace(past(one, "Succeeded"), name="b") for one in "BD")
+BACK_TO_D = replace(past("R", "Succeeded", "D"), name="b")
 
 
 @pytest.mark.parametrize(
@@ -212,6 +216,9 @@ FAILED = past("C", "Failed")
         ([past("S", "Failed", "B"), FAILED, BACK_TO_A, B, A], "A"),
         ([past("D", "Succeeded"), BACK_TO_A, B, A], "A"),
         ([past("Q", "Succeeded", "B"), past("D", "Succeeded"), B, A], "A"),
+        ([D_OF, B_OF, A], "A"),
+        ([FAILED, D_OF, B_OF, A], "D"),
+        ([BACK_TO_D, FAILED, D_OF, B_OF, A], "A"),
     ],
 )
 def test_what_ran_before(

@@ -93,11 +93,16 @@ def test_a_release_of_the_application_only_builds_and_deploys(tmp_path: Path) ->
         version = check_good(service, client, good, live["answers"])
         assert seen == [PRIMARY]
 
+        release = service.status("live")["completed"]
         document = service.commit("Document it", README_md="# Orders\n")
         # Nothing waits for approval, neither that of the merge gate nor production's.
         assert json.loads(service.scaffold("deploy", "--wait", "--json"))["release"]["commit"] == document
         assert "The image exists already, nothing to build." in service.scaffold("logs", "--build")
         assert (version_of(service), service.deployments("live")) == ((version, document), ["SUCCESSFUL"] * 2)
+        # It is no release of its own.
+        assert release["commit"] == release["tagged"] == good
+        assert service.status("live")["completed"] == release
+        assert "differs" not in service.scaffold("status")
 
         alarms = service.clone / "infrastructure" / "alarms.yaml"
         stricter = alarms.read_text().replace("Threshold: 5\n", "Threshold: 4\n")

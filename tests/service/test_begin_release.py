@@ -20,6 +20,7 @@ SCRIPT = ROOT / "template/config/scripts/begin_release.py"
 VERSION = "0123456789abcdef"
 DIGEST = "sha256:" + "d" * 64
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+CONFIGURATION = "sha256:" + "c" * 64
 FINDINGS = {
     "threshold": "high",
     "findings": [{"id": f"CVE-{number}", "severity": one} for number, one in enumerate(("LOW", "LOW", "MEDIUM"))],
@@ -101,6 +102,7 @@ def test_the_record_has_what_the_build_knows(
         "version": VERSION,
         "image": f"registry/shop@{DIGEST}",
         "digest": DIGEST,
+        "configuration": function_of("begin_release.py", "configuration_digest")(ROOT / "template"),
         "execution": "execution-1",
         "findings": {"file": "findings.json", "threshold": "high", "counts": {"LOW": 2, "MEDIUM": 1}},
     }
@@ -110,11 +112,58 @@ def test_the_record_has_what_the_build_knows(
 
 def test_two_builds_within_a_minute_share_no_name(given: dict[str, str], stored: Callable[[], dict[str, Any]]) -> None:
     begin = function_of("begin_release.py", "begin")
-    names = [begin(given | {"COMMIT": commit * 40}, None, NOON) for commit in "ab"]
-    assert names == ["20260131-1200-0123456789ab", "20260131-1201-0123456789ab"]
+    begun = [begin(given | {"COMMIT": commit * 40}, None, NOON, CONFIGURATION) for commit in "ab"]
+    names = [name for name, _ in begun]
+    assert begun == [("20260131-1200-0123456789ab", "a" * 40), ("20260131-1201-0123456789ab", "b" * 40)]
     documents = stored()
     assert [documents[f"releases/{name}/release.json"]["commit"] for name in names] == ["a" * 40, "b" * 40]
     assert {document["findings"] for document in documents.values()} == {None}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [None, {"IMAGE_TAG": "f" * 16}, {"IMAGE_DIGEST": "sha256:" + "e" * 64}, {"configuration": "sha256:" + "9" * 64}],
+)
+def test_what_changes_neither_image_nor_configuration_is_the_release_in_production(
+    given: dict[str, str], s3: Any, stored: Callable[[], dict[str, Any]], changed: dict[str, str] | None
+) -> None:
+    begin = function_of("begin_release.py", "begin")
+    first = begin(given, None, NOON, CONFIGURATION)
+    pointer = json.dumps({"name": first[0]}).encode()
+    s3.put_object(Bucket=given["ARTIFACT_BUCKET"], Key="releases/production.json", Body=pointer)
+    before = stored()
+    next_one = {"COMMIT": "d" * 40, "configuration": CONFIGURATION} | (changed or {})
+    configuration = next_one.pop("configuration")
+    second = begin(given | next_one, None, NOON + timedelta(minutes=5), configuration)
+    if changed is None:
+        assert (second, stored()) == (first, before)
+    else:
+        assert second[0] != first[0]
+        assert second[1] == "d" * 40
+
+
+def test_the_digest_of_the_configuration_covers_names_contents_and_links(tmp_path: Path) -> None:
+    digest = function_of("begin_release.py", "configuration_digest")
+    for name in ("config/scripts/a.py", "infrastructure/prod/service.json", "README.md", "app/main.mjs"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("text")
+    seen = [digest(tmp_path)]
+    (tmp_path / "README.md").write_text("other")
+    (tmp_path / "config/scripts/__pycache__").mkdir()
+    (tmp_path / "config/scripts/__pycache__/a.pyc").write_text("compiled")
+    assert digest(tmp_path) == seen[0]
+    service = tmp_path / "infrastructure/prod/service.json"
+    changes: list[Callable[[], object]] = [
+        lambda: service.write_text("other"),
+        lambda: service.rename(service.with_name("alarms.json")),
+        lambda: service.symlink_to("alarms.json"),
+        lambda: service.unlink() or service.symlink_to("../../README.md"),
+        lambda: (tmp_path / "config/é.txt").write_text(""),
+    ]
+    for change in changes:
+        change()
+        seen.append(digest(tmp_path))
+    assert len(set(seen)) == len(seen)
 
 
 def test_a_record_that_cannot_be_stored_stops_the_release(

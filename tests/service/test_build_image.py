@@ -374,11 +374,11 @@ class TestBuildspec:
         self.findings(build, "HIGH", "LOW")
         succeeded(done := self.run(build))
         ((tag, digest),) = build.images().items()
-        name = done.stdout.rpartition("RELEASE_NAME=")[2].strip()
+        name = done.stdout.rpartition("RELEASE_NAME=")[2].split()[0]
         assert re.fullmatch(rf"\d{{8}}-\d{{4}}-{tag[:12]}", name)
         assert done.stdout.endswith(
             f"Scan gate open.\nRelease {name}\nIMAGE_URI={build.uri}@{digest}\nIMAGE_TAG={tag}\n"
-            f"IMAGE_DIGEST={digest}\nRELEASE_NAME={name}\n"
+            f"IMAGE_DIGEST={digest}\nRELEASE_NAME={name}\nRELEASE_COMMIT=c0ffee\n"
         )
         # The second build finds the image, but the gate requests the findings again; there are new ones.
         self.findings(build, "CRITICAL")

@@ -17,7 +17,7 @@ from tests.service.conftest import function_of
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 FIRST, SECOND, THIRD = (f"20260131-11{minute:02}-0123456789ab" for minute in (1, 2, 3))
-SETTINGS = function_of("release_commits.py", "SETTINGS")
+SETTINGS = function_of("commits.py", "SETTINGS")
 APPROVAL = {"by": "arn:aws:iam::1:user/ada", "message": "Fine", "at": "2026-01-31T11:00:00Z"}
 
 

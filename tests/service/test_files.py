@@ -99,7 +99,9 @@ def test_scripts_may_be_run_directly(generated):
 class TestBuildspecs:
     def test_the_build_exports_what_later_stages_read(self, generated):
         document = buildspec(generated, "build.yml")
-        assert document["env"]["exported-variables"] == ["IMAGE_URI", "IMAGE_TAG", "IMAGE_DIGEST", "RELEASE_NAME"]
+        assert " ".join(document["env"]["exported-variables"]) == (
+            "IMAGE_URI IMAGE_TAG IMAGE_DIGEST RELEASE_NAME RELEASE_COMMIT"
+        )
         assert document["env"]["shell"] == "bash"
 
     def test_the_gate_always_follows_the_build(self, generated):

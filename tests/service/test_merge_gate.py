@@ -90,6 +90,8 @@ class Gate:
         "infrastructure/checks.json",
         "infrastructure/events.yaml",
         "infrastructure/events.json",
+        "infrastructure/plans.yaml",
+        "infrastructure/plans.json",
         "infrastructure/releases.yaml",
         "infrastructure/releases.json",
         "infrastructure/tests.yaml",

@@ -27,18 +27,22 @@ class Account:
     Attributes:
         calls: The operations in order.
         during: Called before a call is answered, with its number.
-        log: The log of every build.
+        log: The log of all tests, and plan_log, of all plans.
         others: More open pull requests, by number, and the branch that each of them is to.
-        limit: How often CodeBuild still refuses to start a build.
+        limit: How often CodeBuild still refuses to start tests, and plan_limit, plans.
+        planned: How each plan ends, at once.
     """
 
     def __init__(self, refused: Callable[[str], Exception]) -> None:
         self.calls: list[str] = []
         self.during: Callable[[int], None] = lambda count: None
         self.log: list[str] = []
+        self.plan_log: list[str] = []
         self._refused = refused
         self.status, self.commit, self.destination = "OPEN", "a" * 40, "refs/heads/main"
         self.builds: list[Document] = []
+        self.plans: list[Document] = []
+        self.planned, self.plan_limit = "SUCCEEDED", 0
         self.comments: list[Document] = []
         self.approved: set[str] = set()
         self.others: dict[str, str] = {}
@@ -100,20 +104,38 @@ class Account:
         return {"pullRequestIds": found[place : place + 2], **more}
 
     def _list_builds_for_project(self, projectName: str) -> Document:  # noqa: N803
-        assert projectName == f"{APP}-pr-tests"
-        return {"ids": [one["id"] for one in self.builds]}
+        return {"ids": [one["id"] for one in self._of(projectName)]}
+
+    def _of(self, project: str) -> list[Document]:
+        return {f"{APP}-pr-tests": self.builds, f"{APP}-pr-plan": self.plans}[project]
 
     def _batch_get_builds(self, ids: list[str]) -> Document:
-        return {"builds": [dict(one) for one in reversed(self.builds) if one["id"] in ids]}
+        return {"builds": [dict(one) for one in reversed(self.builds + self.plans) if one["id"] in ids]}
+
+    def _plan(self, variables: list[Document]) -> Document:
+        """Start a plan, which has ended."""
+        identifier = f"{APP}-pr-plan:{len(self.plans)}"
+        made = {"id": identifier, "sourceVersion": "deployed", "buildStatus": self.planned, "phases": []}
+        made |= {"environment": {"environmentVariables": variables}}
+        made |= {"logs": {"groupName": "g", "streamName": identifier, "deepLink": "https://console/plan"}}
+        self.plans.insert(0, made)
+        return made
 
     def _start_build(
         self,
         projectName: str,  # noqa: N803
-        sourceVersion: str,  # noqa: N803
         environmentVariablesOverride: list[Document],  # noqa: N803
         idempotencyToken: str,  # noqa: N803
+        sourceVersion: str = "",  # noqa: N803
     ) -> Document:
-        assert projectName == f"{APP}-pr-tests"
+        assert (projectName == f"{APP}-pr-tests") is bool(sourceVersion)
+        if projectName == f"{APP}-pr-plan":
+            if self.plan_limit:
+                self.plan_limit -= 1
+                raise self._refused("AccountLimitExceededException")
+            if idempotencyToken not in self.tokens:
+                self.tokens[idempotencyToken] = self._plan(environmentVariablesOverride)
+            return {"build": dict(self.tokens[idempotencyToken])}
         if self.limit:
             self.limit -= 1
             raise self._refused("AccountLimitExceededException")
@@ -129,7 +151,7 @@ class Account:
         return {"approvals": [mary, *({"userArn": one, "approvalState": "APPROVE"} for one in self.approved)]}
 
     def _stop_build(self, id: str) -> Document:  # noqa: A002
-        next(one for one in self.builds if one["id"] == id)["buildStatus"] = "STOPPED"
+        next(one for one in self.builds + self.plans if one["id"] == id)["buildStatus"] = "STOPPED"
         return {}
 
     def _update_pull_request_approval_state(self, pullRequestId: str, revisionId: str, approvalState: str) -> Document:  # noqa: N803
@@ -165,7 +187,8 @@ class Account:
 
     def _get_log_events(self, nextToken: str = "0", **given: Any) -> Document:  # noqa: N803
         place = int(nextToken)
-        events = [{"message": f"{line}\n"} for line in self.log[place : place + 10]]
+        log = self.plan_log if "-pr-plan:" in given["logStreamName"] else self.log
+        events = [{"message": f"{line}\n"} for line in log[place : place + 10]]
         return {"events": events, "nextForwardToken": str(place + 10) if events else nextToken}
 
 
@@ -178,7 +201,7 @@ def verdict(generated: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def account(verdict: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Account:
     made = Account(lambda code: verdict.Refused(f"An error occurred ({code}) when calling: no"))
-    for module in (verdict, *map(importlib.import_module, ("pull_requests", "plan_aws"))):
+    for module in (verdict, *map(importlib.import_module, ("pull_requests", "aws_calls"))):
         monkeypatch.setattr(module, "call", made.call)
     monkeypatch.setattr(verdict, "sleep", lambda seconds: made.calls.append("sleep"))
     # The verdict replaces the credentials.
@@ -218,7 +241,8 @@ def test_a_pull_request_without_builds_is_not_approved_and_its_tests_are_started
     account.approved.add(SESSION)
     assert verdict.main() == 0
     assert account.approved == set()
-    assert account.comment == "**Tests of `aaaaaaaaaaaa`: running**. [Log](https://console/log)"
+    plan = "**Plan: succeeded** after 0 s. [Log](https://console/plan)"
+    assert account.comment == f"**Tests of `aaaaaaaaaaaa`: running**. [Log](https://console/log)\n\n{plan}"
     (started, _) = account.builds
     variables = {one["name"]: one["value"] for one in started["environment"]["environmentVariables"]}
     assert (variables["PULL_REQUEST"], started["sourceVersion"]) == (NUMBER, account.commit)
@@ -277,7 +301,7 @@ def test_while_codebuild_starts_nothing_other_pull_requests_get_their_verdicts_a
     assert verdict.main() == 3
     assert account.approved == {SESSION}
     said = capsys.readouterr().err
-    assert said.startswith("No verdict: CodeBuild has started no tests for 50 minutes.\n")
+    assert said.startswith("No verdict: CodeBuild has started nothing for 50 minutes.\n")
 
 
 def test_a_wait_ends_without_a_failure_while_tests_run_whose_end_starts_the_next_verdict(
@@ -289,6 +313,59 @@ def test_a_wait_ends_without_a_failure_while_tests_run_whose_end_starts_the_next
     moments = itertools.count(step=600)
     monkeypatch.setattr(verdict, "monotonic", lambda: next(moments))
     assert verdict.main() == 0
+
+
+@pytest.mark.parametrize("status", ["FAILED", "FAULT", "TIMED_OUT", "STOPPED", "IN_PROGRESS"])
+def test_without_a_plan_that_succeeded_nothing_is_approved(verdict: ModuleType, account: Account, status: str) -> None:
+    account.planned = status
+    account.approved.add(SESSION)
+    account.build("SUCCEEDED")
+    assert verdict.main() == 0
+    assert account.approved == set()
+    assert "The checks approve" not in account.comment
+    assert ("retry-build --id hello-service-pr-plan:0" in account.comment) is (status != "IN_PROGRESS")
+
+
+def test_a_plan_of_an_older_commit_is_stopped_and_each_commit_has_one(verdict: ModuleType, account: Account) -> None:
+    account.planned = "IN_PROGRESS"
+    assert verdict.main() == 0
+    account.push()
+    assert verdict.main() == 0
+    assert [one["buildStatus"] for one in account.plans] == ["IN_PROGRESS", "STOPPED"]
+    commits = [
+        {one["name"]: one["value"] for one in plan["environment"]["environmentVariables"]} for plan in account.plans
+    ]
+    assert [one["COMMIT"][0] for one in commits] == ["b", "a"]
+    account.status = "CLOSED"
+    assert verdict.main() == 0
+    assert {one["buildStatus"] for one in account.plans} == {"STOPPED"}
+
+
+def test_a_plan_that_waits_for_the_tests_costs_no_time_of_the_verdict_and_is_started_after_them(
+    verdict: ModuleType, account: Account
+) -> None:
+    """As in a new account: the end of the tests starts the next verdict."""
+    account.plan_limit = 2
+    assert verdict.main() == 0
+    assert "sleep" not in account.calls
+    assert "**Plan: waiting for CodeBuild**." in account.comment
+    account.builds[0]["buildStatus"] = "SUCCEEDED"
+    account.plan_limit = 3
+    assert verdict.main() == 0
+    assert account.calls.count("sleep") == 2
+    assert account.approved == {SESSION}
+
+
+def test_the_comment_has_what_the_plan_says(verdict: ModuleType, account: Account) -> None:
+    account.build("SUCCEEDED")
+    account.plan_log = [
+        "[Container] x",
+        'PLAN {"environment": "dev", "problem": "it is not there"}',
+        "PLAN {",
+        "PLAN 1",
+    ]
+    assert verdict.main() == 0
+    assert "- **dev** is not planned: `it is not there`" in account.comment
 
 
 def test_every_verdict_judges_all_open_pull_requests_to_main(verdict: ModuleType, account: Account) -> None:
@@ -318,7 +395,7 @@ def test_a_pull_request_that_gets_no_verdict_prevents_none_of_the_others(
     account.build("SUCCEEDED")
 
     def refuse(count: int) -> None:
-        if account.calls[-1] == "start-build":
+        if account.calls[-1] == "start-build" and account.calls.count("start-build") == 1:
             raise account._refused("InvalidInputException")
 
     account.during = refuse
@@ -432,7 +509,7 @@ def test_two_verdicts_at_once_end_with_the_newest_state(
             green = newest["buildStatus"] == "SUCCEEDED"
             assert account.approved == ({SESSION} if green else set()), place
             assert f"Tests of `{account.commit[:12]}`" in account.comment, place
-            assert ("succeeded" in account.comment) is green, place
+            assert ("The checks approve this commit" in account.comment) is green, place
     assert place > 5
 
 
@@ -511,7 +588,8 @@ def test_no_log_ends_its_block_or_makes_the_comment_too_long(log: list[str]) -> 
         import_from(patch, Path(__file__).parents[2] / "template/config/scripts")
         comment = importlib.import_module("verdict_comment")
     lines = comment.failing_lines([part for line in ["error ```` ** x", *log] for part in line.splitlines()])
-    written = comment.text("orders-api", "a" * 40, "FAILED", 1, "https://l", "id", lines)
+    failed = comment.Ended("FAILED", 1, "https://l", "id")
+    written = comment.text("orders-api", "a" * 40, failed, comment.Ended(), lines, "x" * 6_100)
     assert len(written) <= 10_240
     opened, *inside = written.split("\n\n", 1)[1].splitlines()
     fence = opened.removesuffix("text")

@@ -11,9 +11,10 @@ from typing import Any
 import copier
 
 from scaffold.commands import update
-from scaffold.commands.update import UpdateOptions, UpdateResult
+from scaffold.commands.update import UpdateOptions
 from scaffold.console.console import Console
 from scaffold.core.git import git
+from scaffold.update.result import UpdateResult
 from tests.kits import IDENTITY, commit_all
 
 QUESTIONS = """

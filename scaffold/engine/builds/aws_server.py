@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-import json
+import os
 import socketserver
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 from botocore.config import Config
 
 from scaffold.engine.builds import aws_command
+from scaffold.engine.builds.git_credentials import answer_git
+from scaffold.engine.credentials import Credentials
 from scaffold.engine.models import new_session
 
 #: What the engine sets or a script of the kit does. With any other variable of the AWS CLI, the call is left to it.
@@ -57,9 +58,8 @@ class AwsServer:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                given = json.loads(self.rfile.readline())
                 with suppress(OSError):  # The build was stopped.
-                    self.wfile.write(json.dumps(answer(given["words"], given["variables"])).encode())
+                    self.wfile.write(answer(*_request(self.rfile.read())))
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True, name="aws-of-builds").start()
@@ -74,13 +74,24 @@ class AwsServer:
         self._server.shutdown()
         self._server.server_close()
 
-    def _answer(self, words: list[str], variables: dict[str, str]) -> Mapping[str, Any]:
+    def _answer(self, words: list[str], variables: dict[str, str], said: str) -> bytes:
+        """What `aws_client` prints, or the program that it becomes.
+
+        Args:
+            said: What Git says to its credential helper.
+        """
         try:
             if not all(variables.get(name) for name in _NEEDED) or variables.keys() - _KNOWN:
                 raise aws_command.Unknown("it is called with other settings than those of a build")
-            return asdict(aws_command.call(words, functools.partial(self._client, variables)))
+            if words[:2] == ["codecommit", "credential-helper"]:
+                text = answer_git(words[2:], said, _credentials(variables), variables["AWS_DEFAULT_REGION"])
+                answer = aws_command.Answer(0, text)
+            else:
+                answer = aws_command.call(words, functools.partial(self._client, variables))
         except aws_command.Unknown:
-            return {"program": list(self._program())}
+            return b"\n" + b"\0".join(map(os.fsencode, self._program()))
+        output, error = os.fsencode(answer.output), os.fsencode(answer.error)
+        return b"%d %d\n" % (answer.code, len(output)) + output + error
 
     def _client(self, variables: Mapping[str, str], service: str, region: str | None) -> Any:
         with self._lock:  # Making a client is not thread-safe.
@@ -94,6 +105,20 @@ class AwsServer:
                 variables.get("AWS_RETRY_MODE", _RETRY_MODE),
                 int(variables.get("AWS_MAX_ATTEMPTS", _ATTEMPTS)),
             )
+
+
+def _request(received: bytes) -> tuple[list[str], dict[str, str], str]:
+    """The arguments of a call, its variables, and what Git says; `aws_client` describes the form."""
+    words, variables, rest = received.split(b"\0", 2)
+    *fields, said = map(os.fsdecode, rest.split(b"\0", int(words) + int(variables)))
+    pairs = (field.partition("=") for field in fields[int(words) :])
+    return fields[: int(words)], {name: value for name, _, value in pairs}, said
+
+
+def _credentials(variables: Mapping[str, str]) -> Credentials:
+    return Credentials(
+        variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"], variables.get("AWS_SESSION_TOKEN", "")
+    )
 
 
 def _client(

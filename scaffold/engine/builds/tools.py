@@ -20,7 +20,7 @@ _PARENT = str(Path(__file__).resolve().parents[3])
 
 
 def install(folder: Path, surroundings: Surroundings) -> Path:
-    """Write `docker`, `aws`, `python3` and, if this machine has it, `node` for one build.
+    """Write `docker`, `aws`, `python3`, `pip3`, `npm` and, if this machine has it, `node` for one build.
 
     Args:
         folder: The folder of the build. Its images and containers are in it.
@@ -40,6 +40,8 @@ def install(folder: Path, surroundings: Surroundings) -> Path:
     module = "scaffold.engine.containers.docker" if engine else "scaffold.engine.images.docker"
     _write(programs / "docker", shlex.join([*_module(module), str(docker)]))
     _write(programs / "aws", shlex.join(_aws(surroundings)))
+    _write(programs / "npm", shlex.join([*_module("scaffold.engine.builds.npm"), str(settings)]))
+    _write(programs / "pip3", shlex.join(_module("scaffold.engine.builds.pip")))
     for name in ("python3", "python"):
         _write(programs / name, shlex.quote(sys.executable))
     if found := node():

@@ -113,8 +113,8 @@ class Podman(ContainerEngine):
         """The environment variables of that command. A proxy's password would be seen in its arguments."""
         return {} if os.geteuid() == 0 else self.environment
 
-    def check_namespaces(self) -> None:
-        """Check that a container can be made for an ordinary user.
+    def check_container(self) -> None:
+        """Check that the container of a task can be made: for an ordinary user, or with this machine's control groups.
 
         Raises:
             EngineFailed: It cannot.
@@ -129,7 +129,7 @@ class Podman(ContainerEngine):
         try:
             inside = subprocess.run(
                 [*self._enter, self.program, "init", name],
-                env={"PATH": os.environ.get("PATH", os.defpath), **self._entering},
+                env=self.environment,
                 capture_output=True,
                 text=True,
                 timeout=_SECONDS,

@@ -55,8 +55,7 @@ def prepare(folder: Path, path: str, downloads: Mapping[str, str], _host: str = 
         _write_settings(folder, driver, runtime, ordinary)
         try:
             version = Podman(program, folder).run("info", "--format", "{{.Version.Version}}", seconds=_SECONDS)
-            if ordinary:
-                Podman(program, folder).check_namespaces()
+            Podman(program, folder).check_container()
             return Podman(program, folder, version, proxies)
         except EngineFailed as error:
             reason = str(error)

@@ -7,13 +7,12 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.engine.images.dockerfile import words_of
+from scaffold.engine.images.installed import Installed
 from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
 from scaffold.engine.images.node import Node
 from scaffold.engine.images.tree import Owner, Tree
@@ -107,11 +106,9 @@ def _install(flags: list[str], place: Place) -> list[Path]:
         "npm_config_update_notifier": "false",
     }
     before = place.tree.below(directory)
-    installed = place.cache / "installed" / _key(flags, before, environment, place)
-    if installed.exists():
+    installed = Installed(place.cache, _key(flags, before, environment, place))
+    if installed.restore(modules):
         place.say("CACHED npm ci")
-        shutil.rmtree(modules, ignore_errors=True)
-        shutil.copytree(installed, modules, symlinks=True, copy_function=os.link)
         return place.tree.below(modules)
     words = [*place.node.npm, "ci", *flags, "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
     done = subprocess.run(words, cwd=directory, env=environment, stdin=subprocess.DEVNULL, check=False)
@@ -121,7 +118,7 @@ def _install(flags: list[str], place: Place) -> list[Path]:
         return []
     added = place.tree.below(modules)
     if {*place.tree.below(directory)} == {*before, *added}:  # Workspaces have folders of their own.
-        _keep(modules, installed)
+        installed.keep(modules)
     return added
 
 
@@ -135,14 +132,6 @@ def _key(flags: list[str], before: list[Path], environment: Mapping[str, str], p
         elif path.is_file():
             found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()
-
-
-def _keep(modules: Path, installed: Path) -> None:
-    """Keep what was installed for other builds. The files are the same on disk, since nothing writes into them."""
-    installed.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=installed.parent) as folder, suppress(OSError):  # Another build was faster.
-        shutil.copytree(modules, f"{folder}/node_modules", symlinks=True, copy_function=os.link)
-        Path(folder, "node_modules").rename(installed)
 
 
 def _make(words: list[str], place: Place) -> list[Path]:

@@ -29,7 +29,7 @@ USED = {
     (_main, "Worker"): (
         *("src_path", "dst_path", "vcs_ref", "data", "settings", "defaults", "quiet", "exclude", "answers"),
         *("template", "jinja_env", "run_copy", "_ask", "_check_unsafe", "_external_data", "_render_context"),
-        *("_answers_to_remember", "_sync_git_index_executable_bit", "match_skip"),
+        *("_answers_to_remember", "_sync_git_index_executable_bit", "answers_relpath", "match_skip"),
     ),
     (_settings, "SettingsModel"): ("model_fields",),
     (_template, "Template"): (

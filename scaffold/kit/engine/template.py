@@ -29,6 +29,29 @@ class AnsweredWorker(Worker):
         """Do nothing: Copier would run Git for each file, to look for an index that the new folder does not have."""
 
 
+class RenderingWorker(AnsweredWorker):
+    """Copier's worker for a rendering: the answers stay as they are, so what Copier derives from them for each path and
+    each file is derived once.
+    """
+
+    @property
+    def answers_relpath(self) -> Path:
+        """The path of the answers file."""
+        self.jinja_env.preprocess("")  # as compiling its template does: it ends the effect of a `yield` tag in a path
+        return self._answers_file
+
+    @cached_property
+    def _answers_file(self) -> Path:
+        return super().answers_relpath
+
+    @cached_property
+    def _remembered(self) -> Mapping[str, Any]:
+        return super()._answers_to_remember()
+
+    def _answers_to_remember(self) -> Mapping[str, Any]:
+        return self._remembered
+
+
 class Template:
     """A kit at one commit, set up in Copier.
 
@@ -117,10 +140,11 @@ class Template:
         Raises:
             CopierError, jinja2.TemplateError, ValueError, OSError: As Copier raises them.
         """
-        worker = self.worker(destination, data)
+        worker = self._new_worker(destination, data, RenderingWorker)
+        worker.jinja_env = self._environment
         worker.exclude = exclude
         worker.answers = answers
-        # The `yield` tag in a path takes effect while the path is compiled, so paths are compiled at each use.
+        # Compiling a path ends the effect of the `yield` tag in another one, so paths are compiled at each use.
         vars(self._environment).pop("from_string", None)
         worker.run_copy()
 
@@ -143,8 +167,10 @@ class Template:
         environment.from_string = compiled  # type: ignore[assignment, method-assign]
         return environment
 
-    def _new_worker(self, destination: Path, data: Mapping[str, Any]) -> AnsweredWorker:
-        worker = AnsweredWorker(
+    def _new_worker(
+        self, destination: Path, data: Mapping[str, Any], of: type[AnsweredWorker] = AnsweredWorker
+    ) -> AnsweredWorker:
+        worker = of(
             src_path=self._template.url,
             dst_path=destination,
             vcs_ref=self._template.ref,

@@ -16,8 +16,9 @@ import sys
 import time
 from collections.abc import Callable
 
+from aws_calls import call
 from aws_cli import Problem
-from plan_aws import call, retry_or_release
+from remedies import retry_or_release
 
 OPEN, CLOSED, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
 VARIABLES = ("APP_NAME", "ENVIRONMENT_NAME")

@@ -6,12 +6,9 @@ import os
 import re
 import subprocess
 
+from remedies import again
+
 CALL_SECONDS = 120
-
-
-def again() -> str:
-    """How to repeat a stage that has failed: after its rollback, CodePipeline has nothing left to retry."""
-    return "release again" if os.environ.get("ON_FAILURE") == "ROLLBACK" else "retry the stage"
 
 
 class Problem(Exception):

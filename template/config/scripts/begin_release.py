@@ -4,14 +4,17 @@
     ARTIFACT_BUCKET=... COMMIT=... EXECUTION=... IMAGE_URI=... IMAGE_TAG=... IMAGE_DIGEST=... \\
       begin_release.py [--findings FILE] OUTPUT
 
-Writes RELEASE_NAME to the file OUTPUT, for a shell: the time in UTC and the beginning of the version, such as
-20260131-0915-0123456789ab. The artifact bucket gets releases/NAME/release.json, which production's last action
-completes, and beside it the findings of the scan. Exit codes: 0 begun, 1 failed, 2 usage error.
+Writes RELEASE_NAME and RELEASE_COMMIT to the file OUTPUT, for a shell. The name is the time in UTC and the beginning of
+the version, such as 20260131-0915-0123456789ab. The artifact bucket gets releases/NAME/release.json, which production's
+last action completes, and beside it the findings of the scan. A commit that changes neither the image nor the folders
+infrastructure and config, as one of documentation, is no release of its own: it gets name and commit of the release in
+production. Exit codes: 0 begun, 1 failed, 2 usage error.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -21,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from aws_cli import Problem, Refused
-from release_record import create, timestamp
+from release_record import PRODUCTION, create, find, record_key, timestamp
+from source_files import ROOT
 
 BEGUN, FAILED, USAGE_ERROR = 0, 1, 2
 VARIABLES = ("ARTIFACT_BUCKET", "COMMIT", "EXECUTION", "IMAGE_DIGEST", "IMAGE_TAG", "IMAGE_URI")
@@ -29,6 +33,8 @@ VERSION_CHARACTERS = 12
 # S3's answers where there is an object of this name, or another request is just creating it.
 TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 MOST_NAMES = 60
+#: Beside the image, what a release consists of.
+CONFIGURATION = ("config", "infrastructure")
 
 
 def name_of(version: str, moment: datetime) -> str:
@@ -36,18 +42,54 @@ def name_of(version: str, moment: datetime) -> str:
     return f"{moment.astimezone(timezone.utc):%Y%m%d-%H%M}-{version[:VERSION_CHARACTERS]}"
 
 
-def begin(given: dict[str, str], findings: dict[str, Any] | None, now: datetime) -> str:
-    """Create the record of a release; return its name, which no other release has.
+def configuration_digest(root: Path) -> str:
+    """The digest of the folders with templates, parameters, scripts and policies, as `sha256:` and 64 digits."""
+    digest = hashlib.sha256()
+    for folder in CONFIGURATION:
+        for path in sorted((root / folder).rglob("*")):
+            # Python writes there while the scripts run.
+            if "__pycache__" in path.parts or (path.is_dir() and not path.is_symlink()):
+                continue
+            content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+            kind = b"link" if path.is_symlink() else b"file"
+            for part in (kind, os.fsencode(path.relative_to(root)), content):
+                digest.update(hashlib.sha256(part).digest())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def in_production(bucket: str) -> dict[str, Any] | None:
+    """The record of the release in production; None before the first one.
 
     Raises:
-        Problem: The record cannot be stored.
+        Problem: It cannot be read.
     """
+    pointer = find(bucket, PRODUCTION)
+    return find(bucket, record_key(pointer["name"])) if pointer else None
+
+
+def begin(given: dict[str, str], findings: dict[str, Any] | None, now: datetime, configuration: str) -> tuple[str, str]:
+    """Create the record of a release, unless production has the same one.
+
+    Args:
+        configuration: The digest of what the release consists of beside the image.
+
+    Returns:
+        The name of the release and its commit. A new name is that of no other release.
+
+    Raises:
+        Problem: A record cannot be read or stored.
+    """
+    same = {"version": given["IMAGE_TAG"], "digest": given["IMAGE_DIGEST"], "configuration": configuration}
+    current = in_production(given["ARTIFACT_BUCKET"])
+    if current and same.items() <= current.items():
+        return current["name"], current["commit"]
     record: dict[str, Any] = {
         "name": "",
         "commit": given["COMMIT"],
         "version": given["IMAGE_TAG"],
         "image": given["IMAGE_URI"],
         "digest": given["IMAGE_DIGEST"],
+        "configuration": configuration,
         "execution": given["EXECUTION"],
         "started": timestamp(now),
         "findings": None,
@@ -66,7 +108,7 @@ def begin(given: dict[str, str], findings: dict[str, Any] | None, now: datetime)
             continue
         if findings is not None:
             create(given["ARTIFACT_BUCKET"], name, "findings.json", findings)
-        return name
+        return name, given["COMMIT"]
     raise Problem(f"version {given['IMAGE_TAG']} was released {MOST_NAMES} times within an hour; retry the stage later")
 
 
@@ -81,12 +123,13 @@ def main() -> int:
         return USAGE_ERROR
     findings = json.loads(arguments.findings.read_text("utf-8")) if arguments.findings else None
     try:
-        name = begin(given, findings, datetime.now(timezone.utc))
+        name, commit = begin(given, findings, datetime.now(timezone.utc), configuration_digest(ROOT))
     except Problem as problem:
         print(f"Release not recorded: {problem}.", file=sys.stderr)
         return FAILED
-    arguments.output.write_text(f"export RELEASE_NAME={name}\n", "utf-8")
-    print(f"Release {name}")
+    arguments.output.write_text(f"export RELEASE_NAME={name}\nexport RELEASE_COMMIT={commit}\n", "utf-8")
+    same = commit == given["COMMIT"]
+    print(f"Release {name}" if same else f"Nothing to release: production has it as {name}, of commit {commit}")
     return BEGUN
 
 

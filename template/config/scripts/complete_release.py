@@ -15,9 +15,9 @@ import sys
 from datetime import datetime, timezone
 from typing import Any
 
+from aws_calls import call
 from aws_cli import Problem
-from plan_aws import call
-from release_commits import Clone
+from commits import Clone
 from release_record import PRODUCTION, find, record_key, replace, timestamp
 
 DONE, FAILED, USAGE_ERROR = 0, 1, 2
@@ -51,7 +51,8 @@ def complete(given: dict[str, str], now: datetime) -> str:
                 "notes": clone.subjects(previous["commit"] if previous else None, record["commit"]),
             }
             replace(bucket, record_key(name), record)
-    replace(bucket, PRODUCTION, {**{key: record[key] for key in POINTER}, "since": timestamp(now)})
+    if before is None or before["name"] != name:
+        replace(bucket, PRODUCTION, {**{key: record[key] for key in POINTER}, "since": timestamp(now)})
     what = f"Release {name} of commit {record['commit']} is in {given['ENVIRONMENT_NAME']}"
     return f"{what} again; its record stays as it is." if known else f"{what}, with the tag {tag}."
 

@@ -10,16 +10,40 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from aws_calls import call
 from aws_cli import Problem, Refused
-from plan_aws import call
 from plan_stacks import UPDATABLE, Deployed, Source, policy_of, side_by_side
+from remedies import again
 
 LARGEST_BODY = 51_200
 CHANGE_SET_SECONDS = 600
 NOTHING_CHANGES = ("didn't contain changes", "No updates are to be performed")
+REFUSALS = ("ValidationError", "InsufficientCapabilitiesException")
 MISSING_EXPORT = re.compile(r"No export named (\S+) found")
 ACTIONS = {"Add": "create", "Modify": "update", "Remove": "delete", "Import": "import", "Dynamic": "maybe change"}
 MOST_NAMES = 4
+
+
+class Rejected(Problem):
+    """CloudFormation refuses a change, and would refuse it in a release."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of a stack.
+
+    Attributes:
+        action: What happens to a resource, or a sentence about the whole stack.
+        resource: Its logical id; empty for the whole stack.
+        type: The type of the resource.
+    """
+
+    action: str
+    resource: str = ""
+    type: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.resource}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -32,37 +56,44 @@ class Planned:
     """
 
     source: Source
-    changes: tuple[str, ...]
+    changes: tuple[Change, ...]
     missing: str = ""
 
     @property
     def summary(self) -> str:
         """The changes on one line."""
         more = [f"{len(self.changes) - MOST_NAMES} more"] if len(self.changes) > MOST_NAMES else []
-        return f"{self.source.kind}: {', '.join([*self.changes[:MOST_NAMES], *more])}"
+        return f"{self.source.kind}: {', '.join([*map(str, self.changes[:MOST_NAMES]), *more])}"
 
 
-def plan(stacks: list[tuple[Source, Deployed]], change_set: str, pause: Callable[[], None]) -> list[Planned]:
+def plan(
+    stacks: list[tuple[Source, Deployed]], change_set: str, pause: Callable[[], None], changed: set[str] | None = None
+) -> list[Planned]:
     """Plan an environment's stacks.
 
     Args:
+        changed: The kinds of the stacks to plan; all without it. The others count as unchanged.
         change_set: The name of the change sets.
         pause: Called between two looks at a change set that is being created.
 
     Raises:
         Problem: A stack cannot be updated, or CloudFormation refuses a change.
     """
+    wanted = {source.kind for source, _ in stacks} if changed is None else changed
     for source, stack in stacks:
-        _check_status(source, stack.status)
+        if source.kind in wanted:
+            _check_status(source, stack.status)
     outputs = {source.kind: stack.outputs for source, stack in stacks}
     task_definition = outputs.get("task-definition", {}).get("TaskDefinitionArn", "")
 
     def look(pair: tuple[Source, Deployed]) -> Planned:
+        if pair[0].kind not in wanted:
+            return Planned(pair[0], ())
         return _plan_one(*pair, task_definition, change_set, pause)
 
     found = side_by_side(look, stacks)
-    changed = {one.source.kind for one in found if one.changes}
-    return [_complete(one, changed, [earlier.source for earlier in found[:index]]) for index, one in enumerate(found)]
+    different = {one.source.kind for one in found if one.changes}
+    return [_complete(one, different, [earlier.source for earlier in found[:index]]) for index, one in enumerate(found)]
 
 
 def _check_status(source: Source, status: str) -> None:
@@ -80,32 +111,35 @@ def _plan_one(
     source: Source, stack: Deployed, task_definition: str, change_set: str, pause: Callable[[], None]
 ) -> Planned:
     if stack.prepared:
-        return Planned(source, ("its first release creates everything",))
+        return Planned(source, (Change("its first release creates everything"),))
     if len(source.template.encode()) > LARGEST_BODY:
-        return Planned(source, (f"not planned, since the template has more than {LARGEST_BODY} bytes",))
+        return Planned(source, (Change(f"not planned, since the template has more than {LARGEST_BODY} bytes"),))
     parameters = dict(source.parameters)
     if source.kind == "service":
         if not task_definition:
-            return Planned(source, ("not planned yet, since its task definition does not exist",))
+            return Planned(source, (Change("not planned yet, since its task definition does not exist"),))
         parameters["TaskDefinitionArn"] = task_definition
-    changes = []
+    changes: list[Change] = []
     if source.kind == "task-definition" and stack.parameters.get("Version") != source.parameters["Version"]:
-        changes.append(f"version {stack.parameters.get('Version')} to {source.parameters['Version']}")
+        changes.append(Change(f"version {stack.parameters.get('Version')} to {source.parameters['Version']}"))
     # Change sets without tags need no permission to tag; a stack's tags are those of all its resources.
     if source.tags is not None and source.tags != stack.tags:
-        changes.append("update the tags of all resources")
+        changes.append(Change("update the tags of all resources"))
     if source.policy is not None and source.policy != policy_of(source):
-        changes.append("update the stack policy")
+        changes.append(Change("update the stack policy"))
     try:
         with _change_set(source, parameters, change_set, pause) as name:
             changes += _changes(source, name, pause)
     except Refused as refused:
         missing = MISSING_EXPORT.search(refused.message)
-        if missing is None and refused.code == "ValidationError":
+        if "_IN_PROGRESS state" in refused.message:
+            raise Problem(f"the stack {source.name} is being changed; {again()} when that has ended") from refused
+        if missing is None and refused.code in REFUSALS:
             raise _rejected(source, refused.message) from refused
         if missing is None:
             raise
-        return Planned(source, (*changes, f"not planned yet, since it imports {missing[1]}"), missing[1].rstrip("."))
+        why = Change(f"not planned yet, since it imports {missing[1]}")
+        return Planned(source, (*changes, why), missing[1].rstrip("."))
     return Planned(source, tuple(changes))
 
 
@@ -152,7 +186,7 @@ def _delete(source: Source, change_set: str, pause: Callable[[], None]) -> None:
             return
 
 
-def _changes(source: Source, change_set: str, pause: Callable[[], None]) -> list[str]:
+def _changes(source: Source, change_set: str, pause: Callable[[], None]) -> list[Change]:
     """The changes of a change set, once it is created.
 
     Raises:
@@ -181,20 +215,20 @@ def _changes(source: Source, change_set: str, pause: Callable[[], None]) -> list
         answer = call("cloudformation", "describe-change-set", **chosen, NextToken=answer["NextToken"])
         changes += answer.get("Changes", [])
     # Without a change of a resource, something else changes, such as an output.
-    return [_phrase(change) for change in changes] or ["update outputs or parameters"]
+    return [_change(change) for change in changes] or [Change("update outputs or parameters")]
 
 
-def _rejected(source: Source, why: str) -> Problem:
-    return Problem(f"CloudFormation refuses the change of {source.name}: {why}; fix it with a commit")
+def _rejected(source: Source, why: str) -> Rejected:
+    return Rejected(f"CloudFormation refuses the change of {source.name}: {why}; fix it with a commit")
 
 
-def _phrase(change: Any) -> str:
+def _change(change: Any) -> Change:
     resource = change.get("ResourceChange", {}) if isinstance(change, dict) else {}
     action = ACTIONS.get(resource.get("Action", ""), "change")
     replaced = {"True": "replace", "Conditional": "maybe replace"}
     if action == "update":
         action = replaced.get(str(resource.get("Replacement")), action)
-    return f"{action} {resource.get('LogicalResourceId', 'something')}"
+    return Change(action, str(resource.get("LogicalResourceId", "something")), str(resource.get("ResourceType", "")))
 
 
 def _complete(planned: Planned, changed: set[str], earlier: list[Source]) -> Planned:
@@ -211,5 +245,5 @@ def _complete(planned: Planned, changed: set[str], earlier: list[Source]) -> Pla
             f"the stack {planned.source.name} imports {planned.missing}, which no stack exports; fix it with a commit"
         )
     if planned.source.kind == "service" and "task-definition" in changed:
-        return Planned(planned.source, ("new task definition", *planned.changes))
+        return Planned(planned.source, (Change("new task definition"), *planned.changes))
     return planned

@@ -14,9 +14,10 @@ import os
 import sys
 from typing import Any
 
+from aws_calls import call
 from aws_cli import Problem
-from plan_aws import call, start_command
 from plan_stacks import Deployed, Source, deployed, plain, policy_of, side_by_side, sources, template_of
+from remedies import start_command
 
 OPEN, CLOSED_BY_CHANGE, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
 VARIABLES = ("APP_NAME", "ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE")

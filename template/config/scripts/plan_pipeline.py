@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from aws_calls import call
 from aws_cli import Problem, Refused
-from plan_aws import call, start_command
+from remedies import start_command
 
 BUSY = {"InProgress", "Stopping"}
 ENDED_MEANWHILE = {"PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"}

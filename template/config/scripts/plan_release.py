@@ -48,7 +48,7 @@ def plan_release(given: dict[str, str], pause: Callable[[], None]) -> dict[str, 
         print(f"Planning again: another release has run in the stage {pipeline.stage}.", flush=True)
         before = after
     for one in found:
-        print(f"{one.source.name}: {', '.join(one.changes) or 'no change'}")
+        print(f"{one.source.name}: {', '.join(map(str, one.changes)) or 'no change'}")
     state = ",".join(f"{source.kind}={stack.state}" for source, stack in stacks)
     return {"CHANGED": "yes" if any(one.changes for one in found) else "no", "SUMMARY": summary(found), "STATE": state}
 

@@ -1,4 +1,4 @@
-"""The stacks of an environment: what this source gives them, and what is deployed."""
+"""The stacks of an environment: what a source gives them, and what is deployed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
-from aws_cli import Problem, Refused, again
-from plan_aws import call
-from source_files import exists, text
+from aws_calls import call
+from aws_cli import Problem, Refused
+from remedies import again
+from source_files import ROOT, exists, text
 
 # In the order of the environment's stage in pipeline.yaml. A stack that is added there is added here.
 TEMPLATES = {
@@ -35,7 +37,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Source:
-    """What this source gives a stack.
+    """What a source gives a stack.
 
     Attributes:
         parameters: Without those that keep their defaults, and without the task definition's ARN, which is an output.
@@ -68,26 +70,31 @@ class Deployed:
     state: str
 
 
-def sources(app: str, environment: str, image: str, version: str) -> list[Source]:
+def sources(app: str, environment: str, image: str, version: str, root: Path = ROOT) -> list[Source]:
     """The stacks of an environment in the order of their deployment.
+
+    Args:
+        root: The folder of the source; that of this script without it.
 
     Raises:
         Problem: A file is missing, is a symbolic link, or cannot be read.
     """
     # An environment in an existing VPC has no network stack.
-    kinds = [kind for kind in TEMPLATES if kind != "network" or exists(f"infrastructure/{environment}/network.json")]
+    kinds = [
+        kind for kind in TEMPLATES if kind != "network" or exists(f"infrastructure/{environment}/network.json", root)
+    ]
     given = {"task-definition": {"ImageUri": image, "Version": version}}
-    return [_source(f"{app}-{environment}-{kind}", kind, environment, given.get(kind, {})) for kind in kinds]
+    return [_source(f"{app}-{environment}-{kind}", kind, environment, given.get(kind, {}), root) for kind in kinds]
 
 
-def _source(name: str, kind: str, environment: str, overrides: dict[str, str]) -> Source:
+def _source(name: str, kind: str, environment: str, overrides: dict[str, str], root: Path) -> Source:
     configuration: dict[str, Any] = {}
     file = TEMPLATES[kind].format(environment=environment)
     try:
-        template = text(file)
+        template = text(file, root)
         if kind != "task-definition":
             file = f"infrastructure/{environment}/{kind}.json"
-            configuration = json.loads(text(file))
+            configuration = json.loads(text(file, root))
         parameters = {key: str(value) for key, value in configuration.get("Parameters", {}).items()}
         tags = configuration.get("Tags")
         return Source(kind, name, template, parameters | overrides, tags, configuration.get("StackPolicy"))

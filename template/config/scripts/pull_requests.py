@@ -1,4 +1,4 @@
-"""Pull requests of CodeCommit, and the builds of CodeBuild that test them."""
+"""Pull requests of CodeCommit, and the builds of CodeBuild that test and plan them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from plan_aws import call, pages
+from aws_calls import call, pages
 
 DESTINATION = "refs/heads/main"
+# What is done for each of them, by the end of the project's name.
+TESTS, PLAN = KINDS = ("pr-tests", "pr-plan")
 RUNNING, STOPPED, SUCCEEDED = "IN_PROGRESS", "STOPPED", "SUCCEEDED"
 
 
@@ -30,9 +32,10 @@ class PullRequest:
 
 @dataclass(frozen=True)
 class Build:
-    """A build that tests a pull request.
+    """A build that tests or plans a pull request.
 
     Attributes:
+        kind: Which of them, as the end of its project's name.
         request: The number of the pull request.
         revision: That of the pull request when the build was started; empty for a build that a person has started.
         seconds: How long it took; zero while it is running.
@@ -40,6 +43,7 @@ class Build:
     """
 
     id: str
+    kind: str
     request: str
     revision: str
     commit: str
@@ -72,17 +76,18 @@ def open_requests(app: str) -> list[str]:
 
 
 def builds(app: str) -> list[Build]:
-    """The builds that test pull requests, the newest first, as far as the project's last 100 do."""
-    ids = call("codebuild", "list-builds-for-project", projectName=f"{app}-pr-tests").get("ids", [])
-    if not ids:
-        return []
-    found = call("codebuild", "batch-get-builds", ids=ids).get("builds", [])
-    described = {one["id"]: build_of(one) for one in found}
-    return [described[one] for one in ids if one in described and described[one].request]
+    """The builds of pull requests, the newest of a kind first, as far as the last 100 builds of a project are some."""
+    known: list[Build] = []
+    for kind in KINDS:
+        ids = call("codebuild", "list-builds-for-project", projectName=f"{app}-{kind}").get("ids", [])
+        found = call("codebuild", "batch-get-builds", ids=ids).get("builds", []) if ids else []
+        described = {one["id"]: build_of(one, kind) for one in found}
+        known += [described[one] for one in ids if one in described and described[one].request]
+    return known
 
 
-def build_of(found: dict[str, Any]) -> Build:
-    """A build as CodeBuild describes it."""
+def build_of(found: dict[str, Any], kind: str) -> Build:
+    """A build of a kind as CodeBuild describes it."""
     logs, status = found.get("logs", {}), found["buildStatus"]
     variables = found.get("environment", {}).get("environmentVariables", [])
     given = {one["name"]: one["value"] for one in variables}
@@ -90,9 +95,11 @@ def build_of(found: dict[str, Any]) -> Build:
     seconds = sum(phase.get("durationInSeconds", 0) for phase in found.get("phases", []))
     return Build(
         found["id"],
+        kind,
         number if re.fullmatch("[0-9]+", number) else "",
         given.get("REVISION", ""),
-        found.get("sourceVersion", ""),
+        # The source of a plan is main.
+        found.get("sourceVersion", "") if kind == TESTS else given.get("COMMIT", ""),
         status,
         0 if status == RUNNING else seconds,
         logs.get("deepLink", ""),

@@ -18,7 +18,8 @@ import sys
 from typing import Any
 
 import entry_check
-from aws_cli import Problem, again, output
+from aws_cli import Problem, output
+from remedies import again
 from source_files import text
 
 OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY = 0, 1, 2, 3, 4

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Start the tests of pull requests, say in a comment on each how they ended, and approve it while they succeed.
+"""Start tests and plans of pull requests, say in a comment on each how they ended, and approve it while they succeed.
 
     APP_NAME=orders-api VERDICT_ROLE=arn:... verdict.py
 
 Each run judges all open pull requests to main, whatever has started it, so that the next one repairs what a lost event
 has left. A verdict follows from what CodeCommit and CodeBuild say now, and is compared with what they say after it: of
-several at once, the last to write has seen the newest state. Tests of an older commit are stopped. Exit codes: 0 given,
-or there is nothing to judge; 2 usage error; 3 AWS did not answer, or CodeBuild starts no tests.
+several at once, the last to write has seen the newest state. Builds of an older commit are stopped. Exit codes: 0 given,
+or there is nothing to judge; 2 usage error; 3 AWS did not answer, or CodeBuild starts nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +16,23 @@ import sys
 from time import monotonic, sleep
 from typing import Any
 
+from aws_calls import call, pages
 from aws_cli import Problem, Refused
-from plan_aws import call, pages
-from pull_requests import RUNNING, STOPPED, SUCCEEDED, Build, PullRequest, build_of, builds, open_requests, pull_request
-from verdict_comment import failing_lines, text
+from plan_comment import plan_text
+from pull_requests import (
+    KINDS,
+    PLAN,
+    STOPPED,
+    SUCCEEDED,
+    TESTS,
+    Build,
+    PullRequest,
+    build_of,
+    builds,
+    open_requests,
+    pull_request,
+)
+from verdict_comment import Ended, failing_lines, text
 
 GIVEN, USAGE_ERROR, UNREAD = 0, 2, 3
 SESSION = "verdict"
@@ -67,23 +80,27 @@ def judge(app: str, role: str) -> list[str]:
         opened = open_requests(app)
         requests = {number: pull_request(app, number) for number in opened[:MOST_REQUESTS]}
         stop(known, opened, requests)
-        changed = waiting = False
+        changed = waiting = delayed = running = False
         for number, request in requests.items():
             if request is None or number in failed:
                 continue
             try:
-                newest = tests(app, request, known)
-                waiting |= newest is None
+                newest = {kind: newest_build(app, kind, request, known) for kind in KINDS}
+                running |= any(one and one.running for one in newest.values())
+                waiting |= newest[TESTS] is None
+                delayed |= newest[PLAN] is None
                 if number in seen and seen[number] == (request, newest):
                     continue
                 changed = True
                 seen.pop(number, None)
-                approve(role, request, newest is not None and newest.status == SUCCEEDED)
+                approve(role, request, all(one and one.status == SUCCEEDED for one in newest.values()))
                 comment(app, role, request, newest)
                 seen[number] = (request, newest)
             except Refused as refused:
                 if refused.code not in OVERTAKEN:
                     failed[number] = f"Pull request {number}: {refused.message}"
+        # A plan that has to wait is started by the verdict at the end of what runs.
+        waiting |= delayed and not running
         if not (changed or waiting):
             print(f"Open pull requests to main: {len(requests) - list(requests.values()).count(None)}.")
             return list(failed.values())
@@ -93,7 +110,7 @@ def judge(app: str, role: str) -> list[str]:
                 # The end of these starts the next verdict.
                 if any(one.running for one in known):
                     return list(failed.values())
-                raise Problem(f"CodeBuild has started no tests for {LONGEST_WAIT // 60} minutes")
+                raise Problem(f"CodeBuild has started nothing for {LONGEST_WAIT // 60} minutes")
             looks = 0
             sleep(PAUSE)
     raise Problem(f"the pull requests have changed {LOOKS} times meanwhile")
@@ -111,37 +128,40 @@ def stop(known: list[Build], opened: list[str], requests: dict[str, PullRequest 
         not_judged = build.request in opened and build.request not in requests
         if build.running and not not_judged and (request is None or build.commit != request.commit):
             call("codebuild", "stop-build", id=build.id)
-            print(f"Stopped {build.id}, which tests {build.commit}.")
+            print(f"Stopped {build.id} of {build.commit}.")
 
 
-def tests(app: str, request: PullRequest, known: list[Build]) -> Build | None:
-    """The newest build of the newest commit, started where there is none; None while CodeBuild starts none.
+def newest_build(app: str, kind: str, request: PullRequest, known: list[Build]) -> Build | None:
+    """The newest build of a kind for the newest commit, started where there is none; None while CodeBuild starts none.
 
     A build that was stopped is started again where the branch has left the commit and come back to it, as the revision
     shows: the verdict has stopped it. One that a person stopped is not.
     """
-    of_commit = (one for one in known if (one.request, one.commit) == (request.number, request.commit))
+    wanted = (kind, request.number, request.commit)
+    of_commit = (one for one in known if (one.kind, one.request, one.commit) == wanted)
     newest = next(of_commit, None)
     if newest and (newest.status != STOPPED or newest.revision in ("", request.revision)):
         return newest
-    variables = {"PULL_REQUEST": request.number, "REVISION": request.revision}
+    variables = {"PULL_REQUEST": request.number, "REVISION": request.revision, "COMMIT": request.commit}
+    # The tests run the pull request's files. The source of a plan is that of its project.
+    source = {"sourceVersion": request.commit} if kind == TESTS else {}
     try:
         answer = call(
             "codebuild",
             "start-build",
-            projectName=f"{app}-pr-tests",
-            sourceVersion=request.commit,
+            projectName=f"{app}-{kind}",
+            **source,
             environmentVariablesOverride=[{"name": name, "value": value} for name, value in variables.items()],
             # Of two verdicts at once, the second gets the build of the first.
-            idempotencyToken=f"{request.number}-{request.revision}",
+            idempotencyToken=f"{kind}-{request.number}-{request.revision}",
         )
     except Refused as refused:
         if refused.code != LIMIT:
             raise
-        print(f"CodeBuild does not start the tests of pull request {request.number} yet: {refused.message}")
+        print(f"CodeBuild does not start {kind} of pull request {request.number} yet: {refused.message}")
         return None
-    started = build_of(answer["build"])
-    print(f"Started {started.id}, which tests {started.commit}.")
+    started = build_of(answer["build"], kind)
+    print(f"Started {started.id} of {started.commit}.")
     return started
 
 
@@ -162,16 +182,20 @@ def session(role: str) -> str:
     return f":assumed-role/{role.rpartition('/')[2]}/{SESSION}"
 
 
-def comment(app: str, role: str, request: PullRequest, build: Build | None) -> None:
+def comment(app: str, role: str, request: PullRequest, newest: dict[str, Build | None]) -> None:
     """Write the comment, which is one for the whole life of the pull request, where this is a change."""
-    failed = build is not None and build.status not in (RUNNING, SUCCEEDED)
-    lines = failing_lines(log(build)) if build and failed else []
-    status, seconds, link = (build.status, build.seconds, build.link) if build else ("", 0, "")
-    content = text(app, request.commit, status, seconds, link, build.id if build else "", lines)
+    tests, plan = (_ended(newest[kind]) for kind in (TESTS, PLAN))
+    lines = failing_lines(log(newest[TESTS])) if tests.failed else []
+    changes = plan_text(log(newest[PLAN])) if plan.ended else ""
+    content = text(app, request.commit, tests, plan, lines, changes)
     known, deleted = own_comments(role, request)
     identifier, written = known[0] if known else (post(app, request, deleted), "")
     if written != content:
         call("codecommit", "update-comment", commentId=identifier, content=content)
+
+
+def _ended(build: Build | None) -> Ended:
+    return Ended(build.status, build.seconds, build.link, build.id) if build else Ended()
 
 
 def own_comments(role: str, request: PullRequest) -> tuple[list[tuple[str, str]], int]:
@@ -202,9 +226,9 @@ def post(app: str, request: PullRequest, deleted: int) -> str:
     return str(answer["comment"]["commentId"])
 
 
-def log(build: Build) -> list[str]:
+def log(build: Build | None) -> list[str]:
     """The lines of a build's log, or its first ones; none if it has no log."""
-    group, stream = build.log
+    group, stream = build.log if build else ("", "")
     if not (group and stream):
         return []
     lines: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 MOST_LINES = 15
 LONGEST_LINE = 200
@@ -15,7 +16,7 @@ RESULTS = {
     "STOPPED": "stopped",
     "TIMED_OUT": "timed out",
 }
-FAILURE = re.compile(r"✖|\bnot ok\b|\b(?:error|failed|failure|fatal|stopped)\b", re.IGNORECASE)
+FAILURE = re.compile(r"✖|\bnot ok\b|\b(?:closed|error|failed|failure|fatal|stopped)\b", re.IGNORECASE)
 # CodeBuild's own lines.
 CONTAINER = "[Container]"
 SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
@@ -35,36 +36,62 @@ def _clean(line: str) -> str:
     return INVISIBLE.sub("", SEQUENCES.sub("", line))[:LONGEST_LINE]
 
 
-def text(app: str, commit: str, status: str, seconds: int, link: str, build: str, lines: list[str]) -> str:
+@dataclass(frozen=True)
+class Ended:
+    """A build, as the comment shows it; without a status there is none yet.
+
+    Attributes:
+        seconds: How long it took.
+        link: To its log; may be empty.
+    """
+
+    status: str = ""
+    seconds: int = 0
+    link: str = ""
+    id: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self.status not in ("", "IN_PROGRESS")
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended without success."""
+        return self.ended and self.status != "SUCCEEDED"
+
+    def title(self, what: str) -> str:
+        """What it was, how it ended and after how long, with the link."""
+        took = f" after {duration(self.seconds)}" if self.ended else ""
+        more = f" [Log]({self.link})" if self.link else ""
+        return f"**{what}: {RESULTS.get(self.status, 'ended')}**{took}.{more}"
+
+
+def text(app: str, commit: str, tests: Ended, plan: Ended, lines: list[str], changes: str) -> str:
     """The comment.
 
     Args:
-        status: That of the build in CodeBuild; empty if there is none.
-        seconds: How long it took.
-        link: To the log of the build; may be empty.
-        build: The id of the build.
-        lines: Of the log, where it failed.
+        lines: Of the log of the tests, where they failed.
+        changes: What the plan says; empty if it says nothing.
     """
-    ended = status not in ("", "IN_PROGRESS")
-    took = f" after {duration(seconds)}" if ended else ""
-    more = f" [Log]({link})" if link else ""
-    parts = [f"**Tests of `{commit[:12]}`: {RESULTS.get(status, 'ended')}**{took}.{more}"]
+    parts = [tests.title(f"Tests of `{commit[:12]}`")]
     if lines:
         runs = [len(run) for line in lines for run in re.findall("`+", line)]
         fence = "`" * max(3, *(run + 1 for run in runs), 0)
         parts.append("\n".join([f"{fence}text", *lines, fence]))
-    if status == "SUCCEEDED":
+    parts.append(plan.title("Plan"))
+    if changes:
+        parts.append(changes)
+    if tests.status == plan.status == "SUCCEEDED":
         parts.append("The checks approve this commit.")
-    elif not status:
+    elif "" in (tests.status, plan.status):
         parts.append(
-            "As many builds run as the account may run at once; the tests start when one of them ends. If they have "
+            "As many builds run as the account may run at once; the others start when one of them ends. If they have "
             f"not started in an hour: `aws codebuild start-build --project-name {app}-pr-verdict`."
         )
-    elif ended:
-        parts.append(
-            "The checks do not approve this commit. Push another one, or test this one again: "
-            f"`aws codebuild retry-build --id {build}`."
-        )
+    if failed := [one for one in (tests, plan) if one.failed]:
+        again = " and ".join(f"`aws codebuild retry-build --id {one.id}`" for one in failed)
+        parts.append(f"The checks do not approve this commit. Push another one, or repeat what has failed: {again}.")
     return "\n\n".join(parts)
 
 

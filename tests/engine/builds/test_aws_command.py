@@ -16,6 +16,7 @@ import pytest
 
 from scaffold.engine.builds import aws_client, tools
 from scaffold.engine.builds.aws_server import AwsServer
+from scaffold.local import credentials
 from scaffold.local.environment import LocalAws
 from tests.fork_server import programs
 
@@ -44,11 +45,12 @@ def build_call(aws: LocalAws) -> Iterator[Call]:
     """Makes calls as a build does, whose AWS CLI repeats its arguments."""
     names = ("ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "DEFAULT_REGION")
     of_build = {f"AWS_{name}": aws.variables[f"AWS_{name}"] for name in names}
-    server = AwsServer(lambda: ["/bin/echo", "cli"])
+    server = AwsServer(lambda: ["/bin/sh", "-c", 'echo "$@"; cat', "aws", "cli"])
 
-    def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(*words: str, said: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-I", "-S", aws_client.__file__, str(server.port), *words]
-        return subprocess.run(command, env=of_build | variables, capture_output=True, text=True, check=False)
+        environment = of_build | variables
+        return subprocess.run(command, env=environment, input=said, capture_output=True, text=True, check=False)
 
     yield run
     server.close()
@@ -150,6 +152,28 @@ def test_the_calls_of_the_plan_scripts(aws, client, call):
     refused = call("codepipeline", "get-pipeline-state", "--cli-input-json", json.dumps({"name": "none"}))
     assert refused.returncode == 254
     assert "An error occurred (PipelineNotFoundException)" in refused.stderr
+
+
+def test_git_gets_the_credentials_of_a_build(build_call):
+    helper = ("codecommit", "credential-helper")
+    said = "protocol=https\nhost=git.example:8443\npath=v1/repos/shop\n"
+    got = build_call(*helper, "get", "--ignore-host-check", said=said, AWS_SESSION_TOKEN="a%b")
+    name, password = got.stdout.splitlines()
+    assert (got.returncode, name) == (0, f"username={credentials.ACCESS_KEY}%a%b")
+    assert re.fullmatch(r"password=\d{8}T\d{6}Z[0-9a-f]{64}", password)
+    assert build_call(*helper, "store", said=said + "password=x\n").stdout == ""
+    # What Git says is not lost where the AWS CLI has to answer.
+    assert build_call(*helper, "get", said=said, AWS_PROFILE="mine").stdout == f"cli {' '.join(helper)} get\n{said}"
+
+
+def test_arguments_and_outputs_of_any_text(build_call, client):
+    client("sns").create_topic(Name="any")  # The account answers.
+    template = "Description: 'ü\n\n  \\ \"x\"'\nResources: {T: {Type: 'AWS::SNS::Topic'}}\n"
+    done = build_call("cloudformation", "validate-template", "--template-body", template)
+    assert (done.returncode, json.loads(done.stdout)["Description"]) == (0, 'ü\n\\ "x"'), done.stderr
+    refused = build_call("cloudformation", "validate-template", "--template-body", "")
+    assert refused.returncode
+    assert (refused.stdout, bool(refused.stderr)) == ("", True)
 
 
 @pytest.mark.parametrize(

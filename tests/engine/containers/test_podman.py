@@ -24,9 +24,13 @@ def test_without_podman_there_is_no_container_engine(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_podman_that_does_not_work_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fails", ["info", "create", "init"])
+def test_a_podman_that_does_not_work_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    """`init` fails where podman's runtime does not know the control groups of the machine."""
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    for name, text in {"podman": "echo 'Error: broken' >&2; exit 125", "runc": "", "unshare": ""}.items():
+    podman = f"case $1 in {fails}) echo 'Error: broken' >&2; exit 125 ;; info) echo amd64 ;; esac"
+    unshare = 'while case $1 in -*) ;; *) false ;; esac; do shift; done; test $1 = true || exec "$@"'
+    for name, text in {"podman": podman, "runc": "", "unshare": unshare}.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))

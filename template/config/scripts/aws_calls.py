@@ -1,26 +1,13 @@
-"""Calls of AWS with input and answer in JSON, and the remedies of what stops a release."""
+"""Calls of AWS with input and answer in JSON."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
-from aws_cli import Problem, again, output
-
-
-def start_command(pipeline: str) -> str:
-    """The command that releases the newest commit again, with a new plan."""
-    region = os.environ.get("AWS_REGION")
-    return f"aws codepipeline start-pipeline-execution --name {pipeline}" + (f" --region {region}" if region else "")
-
-
-def retry_or_release(pipeline: str, environment: str) -> str:
-    """The command that repeats the stage of an environment once the cause of its failure is gone."""
-    if os.environ.get("ON_FAILURE") == "ROLLBACK":
-        return f"release again with `{start_command(pipeline)}`"
-    return f"run `scaffold retry {environment[:1].upper()}{environment[1:]}`"
+from aws_cli import Problem, output
+from remedies import again
 
 
 def call(service: str, operation: str, **request: Any) -> dict[str, Any]:

@@ -1,17 +1,22 @@
-"""The commits and tags of the service's CodeCommit repository."""
+"""The commits, files and tags of the service's CodeCommit repository."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
+from pathlib import Path
 
+from aws_calls import call
 from aws_cli import Problem
-from plan_aws import call
 
 GIT_SECONDS = 600
 MOST_SUBJECTS = 100
 LONGEST_SUBJECT = 200
+REGULAR = ("100644", "100755")
+MOST_FILES, LARGEST_FILE = 200, 1_000_000
+USUAL_PATH = re.compile(r"[\w.+-][\w .+-]*(?:/[\w.+-][\w .+-]*)*", re.ASCII)
 # The helper is part of the AWS CLI. It signs the path, which Git states only if told to; the host is that of the clone
 # URL, which CodeCommit gives.
 SETTINGS = {
@@ -21,23 +26,29 @@ SETTINGS = {
 }
 
 
+class NotMergeable(Problem):
+    """A commit cannot be merged into main as it is."""
+
+
 class Clone:
-    """A bare clone of main, for the time of a `with` block.
+    """A bare clone of main, for the time of a `with` block. Nothing is checked out.
 
     Args:
         app: The name of the service, and of its repository.
+        others: Whether it has the other branches, too.
     """
 
-    def __init__(self, app: str) -> None:
+    def __init__(self, app: str, others: bool = False) -> None:
         self._app = app
+        self._branches = () if others else ("--single-branch", "--branch", "main")
         self._folder = tempfile.TemporaryDirectory()
 
     def __enter__(self) -> Clone:
         try:
             repository = call("codecommit", "get-repository", repositoryName=self._app)
             self._url = str(repository["repositoryMetadata"]["cloneUrlHttp"])
-            branch = ("--single-branch", "--branch", "main", "--no-tags")
-            self._run("clone", "--quiet", "--bare", "--template=", *branch, self._url, self._folder.name)
+            chosen = (*self._branches, "--no-tags")
+            self._run("clone", "--quiet", "--bare", "--template=", *chosen, self._url, self._folder.name)
         except BaseException:
             self._folder.cleanup()
             raise
@@ -77,6 +88,39 @@ class Clone:
         log = self._run("log", "--no-merges", "--format=%s", limit, "--end-of-options", *revisions, "--")
         return [line[:LONGEST_SUBJECT] for line in log.split("\n") if line]
 
+    def merged(self, commit: str) -> str:
+        """The tree of main once a commit is merged.
+
+        Raises:
+            NotMergeable: No branch has the commit, or it conflicts with main.
+            Problem: Git fails.
+        """
+        if not self._has(commit):
+            raise NotMergeable(f"no branch has the commit {commit}; push it again")
+        written = self._run("merge-tree", "--write-tree", "refs/heads/main", commit, conflicts=True)
+        tree, *conflicts = written.rstrip("\n").split("\n")
+        if conflicts:
+            raise NotMergeable("it conflicts with main; merge main into its branch")
+        return tree
+
+    def extract(self, revision: str, folder: str, into: Path) -> None:
+        """Write the regular files in a folder of a commit or tree; links and submodules are left out.
+
+        Raises:
+            Problem: There are too many files, one is too large, or its path is unusual.
+        """
+        listed = self._run("ls-tree", "-r", "-z", "--long", "--full-tree", revision, "--", f"{folder}/")
+        rows = [row.partition("\t") for row in listed.split("\0") if row]
+        files = [(what.split(), path) for what, _, path in rows if what.split()[0] in REGULAR]
+        if len(files) > MOST_FILES:
+            raise Problem(f"{folder} has more than {MOST_FILES} files; remove some")
+        for (_, _, blob, size), path in files:
+            if int(size) > LARGEST_FILE or not USUAL_PATH.fullmatch(path) or ".." in path.split("/"):
+                raise Problem(f"{path[:100]!a} is too large, or its path is unusual; change it")
+            place = into / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(self._output("cat-file", "blob", blob))
+
     def _has(self, commit: str) -> bool:
         try:
             self._run("cat-file", "-e", f"{commit}^{{commit}}")
@@ -84,7 +128,10 @@ class Clone:
             return False
         return True
 
-    def _run(self, operation: str, *words: str) -> str:
+    def _run(self, operation: str, *words: str, conflicts: bool = False) -> str:
+        return self._output(operation, *words, conflicts=conflicts).decode("utf-8", "replace")
+
+    def _output(self, operation: str, *words: str, conflicts: bool = False) -> bytes:
         settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         place = () if operation == "clone" else ("--git-dir", self._folder.name)
         environment = {
@@ -99,8 +146,6 @@ class Clone:
                 ["git", *settings, *place, operation, *words],
                 env=environment,
                 capture_output=True,
-                text=True,
-                errors="replace",
                 timeout=GIT_SECONDS,
                 check=False,
             )
@@ -108,8 +153,12 @@ class Clone:
             raise Problem("Git is not installed; install it") from error
         except subprocess.TimeoutExpired as error:
             raise Problem(f"`git {operation}` timed out after {GIT_SECONDS} s; retry the stage") from error
-        if done.returncode:
-            said = " ".join(done.stderr.split()).rstrip(".") or f"it ended with {done.returncode}"
+        # Of a merge, 1 says that it has conflicts.
+        if done.returncode > conflicts:
+            said = (
+                " ".join(done.stderr.decode("utf-8", "replace").split()).rstrip(".")
+                or f"it ended with {done.returncode}"
+            )
             first = "run `scaffold deploy`, which updates the permissions" if "403" in said else "fix this"
             raise Problem(f"`git {operation}` failed: {said}; {first}, then retry the stage")
         return done.stdout

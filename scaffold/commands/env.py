@@ -1,0 +1,286 @@
+"""`scaffold env`: the environments of a service, by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from scaffold.console.console import Console
+from scaffold.console.prompt import confirm_by_name
+from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, ScaffoldError
+from scaffold.core.git import git
+from scaffold.core.git_failures import GitFailed
+from scaffold.core.paths import enter
+from scaffold.core.results import Result
+from scaffold.core.target import configured_target
+from scaffold.deployment.destroy import DestroyResult, destroy
+from scaffold.service import service
+from scaffold.update.environments import Change, addition, removal
+from scaffold.update.kits import CURRENT, open_versions
+from scaffold.update.recorded import Recorded, read
+from scaffold.update.result import UpdateResult, make
+
+
+@dataclass(frozen=True)
+class ChangeOptions:
+    """How environments change.
+
+    Attributes:
+        directory: The service's directory, or one inside it.
+        name: The environment to add or to remove.
+        production: The environment that becomes production; None where that stays as it is.
+        plan: Write nothing, and delete nothing.
+        commit: Commit the change.
+        yes: Do not ask for names to be typed.
+    """
+
+    name: str
+    directory: Path = Path()
+    production: str | None = None
+    plan: bool = False
+    commit: bool = False
+    yes: bool = False
+
+
+@dataclass(frozen=True)
+class AddOptions(ChangeOptions):
+    """Where an environment is added, and with which settings.
+
+    Attributes:
+        before: The environment that follows it.
+        after: The environment that it follows; with neither, production follows it.
+        settings: Settings of its own, their values in YAML.
+    """
+
+    before: str | None = None
+    after: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RemoveOptions(ChangeOptions):
+    """How an environment is removed.
+
+    Attributes:
+        profile: The AWS profile; None for the standard configuration chain.
+        keep_stacks: Delete nothing in AWS.
+    """
+
+    profile: str | None = None
+    keep_stacks: bool = False
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment as the kit computes it; None for what the kit does not compute.
+
+    Attributes:
+        production: Whether it is production, or is treated like it.
+        approval: Whether a person approves its releases.
+        cpu: In units of a thousandth and 24 of a vCPU, as ECS has them.
+        memory: In MiB.
+        monthly_usd: The estimated cost without traffic.
+    """
+
+    name: str
+    production: bool | None
+    approval: bool | None
+    cpu: int | None
+    memory: int | None
+    min_tasks: int | None
+    max_tasks: int | None
+    monthly_usd: float | None
+
+
+@dataclass(frozen=True)
+class EnvironmentsResult(Result):
+    """The environments of a service.
+
+    Attributes:
+        environments: In order of promotion.
+        production: None with a kit that does not ask for it.
+        monthly_usd: The estimated cost of the service without traffic.
+    """
+
+    command: ClassVar[str] = "env list"
+
+    service: str
+    environments: tuple[Environment, ...]
+    production: str | None
+    monthly_usd: float | None
+
+
+@dataclass(frozen=True)
+class ChangeResult(Result):
+    """An environment that was added or removed, or would be.
+
+    Attributes:
+        action: `add` or `remove`.
+        environments: Those after the change.
+        monthly_usd: The estimated cost of the service after the change, without traffic.
+        old_production: The environment that was production before; None where that stays as it is.
+        deleted: What was deleted in AWS, or would be; None where AWS was not asked.
+        commit: The commit; None where none was asked for, or conflicts are left.
+        update: What happens to the files.
+    """
+
+    command: ClassVar[str] = "env"
+
+    service: str
+    action: str
+    name: str
+    environments: tuple[Environment, ...]
+    production: str | None
+    monthly_usd: float | None
+    old_production: str | None
+    deleted: DestroyResult | None
+    commit: str | None
+    update: UpdateResult
+
+    @property
+    def exit_code(self) -> int:
+        """10 for a plan, 3 for conflicts, else 0."""
+        if self.update.planned:
+            return EXIT_PLAN_HAS_CHANGES
+        return self.update.exit_code or EXIT_DONE
+
+
+def list_environments(directory: Path) -> EnvironmentsResult:
+    """The environments that the answers of a service name. AWS is not asked.
+
+    Raises:
+        ScaffoldError: There is no service, or its kit cannot be read.
+    """
+    recorded = read(directory)
+    with open_versions(recorded, CURRENT) as versions:
+        computed = versions.old.questionnaire(recorded.root, recorded.answers).evaluate({}).computed
+    production = recorded.answers.get("production")
+    return EnvironmentsResult(
+        service=recorded.name,
+        environments=_environments(computed),
+        production=str(production) if production else None,
+        monthly_usd=_costs(computed).get("total_usd"),
+    )
+
+
+def add(options: AddOptions, console: Console) -> ChangeResult:
+    """Add an environment to a service.
+
+    Raises:
+        ScaffoldError: The service cannot be updated, or the environment cannot be added.
+    """
+    recorded = read(options.directory)
+    change = addition(
+        recorded,
+        options.name,
+        before=options.before,
+        after=options.after,
+        settings=options.settings,
+        production=options.production,
+    )
+    _confirm_production(recorded, change, options, console)
+    return _apply(recorded, change, options, None, console)
+
+
+def remove(options: RemoveOptions, console: Console) -> ChangeResult:
+    """Delete an environment's stacks in AWS, then remove it from the service.
+
+    Raises:
+        ScaffoldError: The service cannot be updated, or the environment cannot be deleted or removed.
+    """
+    recorded = read(options.directory)
+    change = removal(recorded, options.name, production=options.production)
+    _confirm_production(recorded, change, options, console)
+    if options.keep_stacks:
+        return _apply(recorded, change, options, None, console)
+    # What refuses the update does so before anything is deleted.
+    make(recorded, change.data, CURRENT, plan=True, console=console)
+    found = service.read(recorded.root)
+    deleted = destroy(
+        found,
+        configured_target(found.region, options.profile),
+        environment=options.name,
+        plan=options.plan,
+        confirm=lambda name: options.yes or confirm_by_name(name, console),
+        console=console,
+    )
+    return _apply(recorded, change, options, deleted, console)
+
+
+def _apply(
+    recorded: Recorded, change: Change, options: ChangeOptions, deleted: DestroyResult | None, console: Console
+) -> ChangeResult:
+    update, computed = make(recorded, change.data, CURRENT, plan=options.plan, console=console)
+    added = options.name in change.after
+    commit = None
+    if options.commit and not options.plan and not update.conflicts:
+        commit = _commit(recorded, f"{'Add' if added else 'Remove'} the environment {options.name}")
+    return ChangeResult(
+        service=recorded.name,
+        action="add" if added else "remove",
+        name=options.name,
+        environments=_environments(computed),
+        production=change.new_production,
+        monthly_usd=_costs(computed).get("total_usd"),
+        old_production=change.old_production if change.moves_production else None,
+        deleted=deleted,
+        commit=commit,
+        update=update,
+    )
+
+
+def _confirm_production(recorded: Recorded, change: Change, options: ChangeOptions, console: Console) -> None:
+    if not change.moves_production:
+        return
+    new, old = str(change.new_production), change.old_production
+    gains = change.after[change.after.index(new) :]
+    was = change.before[change.before.index(old) :] if old else ()
+    loses = [name for name in change.after if name in was and name not in gains]
+    console.warn(f"Production of {recorded.name} moves from {old or 'no environment'} to {new}.")
+    console.note(f"Treated like production: {', '.join(gains)}, with approval, capacity and protection from deletion.")
+    if loses:
+        console.note(f"No longer: {', '.join(loses)}. Their releases need no approval then.")
+    if options.plan or options.yes:
+        return
+    if not confirm_by_name(new, console, done="changed"):
+        raise ScaffoldError(
+            "Nothing was changed: the name was not confirmed.",
+            f"Run the same command again and type {new}, or add --yes.",
+        )
+
+
+def _commit(recorded: Recorded, message: str) -> str:
+    """Commit the service's folder, which had no other changes."""
+    try:
+        git("add", "--all", "--", ".", cwd=recorded.root)
+        git("commit", "--quiet", "--message", message, "--", ".", cwd=recorded.root)
+        return git("rev-parse", "HEAD", cwd=recorded.root).strip()
+    except GitFailed as error:
+        raise ScaffoldError(
+            f"The files are changed, but not committed: {error.reason}.",
+            f"Commit them: `{enter(str(recorded.root))} && git add --all . && git commit -m '{message}'`.",
+        ) from error
+
+
+def _costs(computed: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = computed.get("monthly_costs")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _environments(computed: Mapping[str, Any]) -> tuple[Environment, ...]:
+    usd = {one["name"]: one["usd"] for one in _costs(computed).get("environments", ())}
+    return tuple(
+        Environment(
+            name=one["name"],
+            production=one.get("production"),
+            approval=one.get("approval"),
+            cpu=one.get("cpu"),
+            memory=one.get("memory"),
+            min_tasks=one.get("min_tasks"),
+            max_tasks=one.get("max_tasks"),
+            monthly_usd=usd.get(one["name"]),
+        )
+        for one in computed.get("environment_settings") or ()
+    )

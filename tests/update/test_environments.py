@@ -1,0 +1,165 @@
+"""Environments are added and removed by name, and production moves only where it is named and confirmed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaffold.commands.env import AddOptions, RemoveOptions, add, list_environments, remove
+from scaffold.console.console import Console
+from scaffold.core.errors import ScaffoldError, UsageError
+from scaffold.core.git import git
+from scaffold.update.environments import addition, removal
+from scaffold.update.recorded import Recorded
+from scaffold.views.env import change_text, environments_text
+from tests.cli.running import assert_refused, forked_scaffold
+from tests.entry_points.entry_points import through_copier
+from tests.kits import IDENTITY, commit_all, kit_repository
+from tests.update.small import new_service, status
+
+
+def recorded(environments: str = "dev,qa,prod", production: str | None = "prod", **answers: Any) -> Recorded:
+    named = {"production": production} if production else {}
+    return Recorded(Path("/shop"), "kit", "v1", {"app_name": "shop", "environments": environments, **named, **answers})
+
+
+@pytest.mark.parametrize(
+    ("place", "environments"),
+    [
+        ({}, "dev,qa,new,prod"),
+        ({"before": "dev"}, "new,dev,qa,prod"),
+        ({"after": "dev"}, "dev,new,qa,prod"),
+        ({"after": "prod"}, "dev,qa,prod,new"),
+    ],
+)
+def test_an_environment_is_added_at_a_place(place: dict[str, str], environments: str) -> None:
+    change = addition(recorded(), "new", **place)  # type: ignore[arg-type]
+    assert change.data == {"environments": environments, "production": "prod"}
+    assert not change.moves_production
+
+
+def test_without_production_it_is_added_at_the_end() -> None:
+    assert addition(recorded(production=None), "new").data == {"environments": "dev,qa,prod,new"}
+
+
+def test_settings_are_yaml_and_others_stay() -> None:
+    overrides = {"prod": {"max_tasks": 4}}
+    change = addition(recorded(environment_overrides=overrides), "new", settings={"cpu": "512", "spot": "false"})
+    own = {"cpu": 512, "spot": False}
+    assert json.loads(change.data["environment_overrides"]) == {**overrides, "new": own}
+    removed = removal(recorded(environment_overrides={**overrides, "qa": {"cpu": 512}}), "qa")
+    assert json.loads(removed.data["environment_overrides"]) == overrides
+    assert "environment_overrides" not in removal(recorded(environment_overrides=overrides), "qa").data
+
+
+@pytest.mark.parametrize(
+    ("make", "happened", "remedy"),
+    [
+        (lambda: addition(recorded(), "qa"), "has an environment qa already", "dev, qa, prod"),
+        (lambda: addition(recorded(), "new", before="dve"), "no environment dve", "Did you mean dev?"),
+        (lambda: addition(recorded(), "new", after="xyz"), "no environment xyz", "dev, qa, prod"),
+        (lambda: addition(recorded(), "new", before="qa", after="dev"), "two places", "one of them"),
+        (lambda: addition(recorded(), "new", settings={"cpu": "[1"}), "cpu is not YAML", "cpu="),
+        (lambda: addition(recorded(), "new", production="pord"), "no environment pord", "Did you mean prod?"),
+        (lambda: addition(recorded(production=None), "new", production="new"), "knows no production", "--production"),
+        (lambda: addition(recorded(""), "new"), "does not ask for environments", "--data"),
+        (lambda: removal(recorded(), "stage"), "no environment stage", "dev, qa, prod"),
+        (lambda: removal(recorded("prod"), "prod"), "the only environment", "scaffold destroy"),
+        (lambda: removal(recorded(), "prod"), "prod is the production environment", "--production qa"),
+        (lambda: removal(recorded(), "prod", production="prod"), "no environment prod", "dev, qa"),
+    ],
+)
+def test_what_cannot_be_changed_is_refused(make: Any, happened: str, remedy: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        make()
+    assert happened in refused.value.happened
+    assert remedy in refused.value.remedy
+
+
+def test_with_a_kit_that_computes_nothing_names_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
+    service = new_service(tmp_path)
+    assert list_environments(service).environments == ()
+    added = add(AddOptions("qa", service, before="prod", commit=True), Console())
+    assert added.update.answers[0].new == "dev,qa,prod"
+    assert git("log", "-1", "--format=%H %s", cwd=service) == f"{added.commit} Add the environment qa"
+    assert status(service) == []
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    answers = {"app_name": "orders-api", "environments": "dev,prod"}
+    service = through_copier(tmp_path_factory.mktemp("generated") / "service", answers, kit_repository())
+    commit_all(service)
+    return service
+
+
+@pytest.fixture
+def service(generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
+    return Path(shutil.copytree(generated, tmp_path / "service"))
+
+
+def test_an_environment_with_its_place_its_costs_and_the_commit(service: Path) -> None:
+    before = list_environments(service)
+    assert [one.name for one in before.environments] == ["dev", "prod"]
+    planned = add(AddOptions("qa", service, plan=True), Console())
+    assert (planned.exit_code, planned.commit, status(service)) == (10, None, [])
+    assert "qa would be added to orders-api, between dev and prod" in change_text(planned)
+
+    added = add(AddOptions("qa", service, commit=True, settings={"cpu": "512", "memory": "1024"}), Console())
+    said = change_text(added)
+    assert "The environment qa is added to orders-api, between dev and prod." in said
+    assert "  tasks      1 to 2 with 0.5 vCPU and 1 GB\n" in said
+    assert "  pipeline   releases go to qa after dev, without an approval, and then to prod\n" in said
+    assert "scaffold deploy" in said
+    assert "git add" not in said
+    after = list_environments(service)
+    (own,) = [one for one in after.environments if one.name == "qa"]
+    assert own.monthly_usd
+    assert before.monthly_usd
+    assert after.monthly_usd == pytest.approx(before.monthly_usd + own.monthly_usd)
+    assert f"about {own.monthly_usd:.2f} USD a month" in said
+    table = environments_text(after).splitlines()
+    assert [line.split()[0] for line in table[:4]] == ["Environment", "dev", "qa", "prod"]
+    assert table[3].split()[1] == "production"
+
+    removed = remove(RemoveOptions("qa", service, keep_stacks=True, commit=True), Console())
+    assert "`scaffold destroy --environment qa` deletes them" in change_text(removed)
+    assert "scaffold deploy" not in change_text(removed)
+    assert git("diff", "--stat", "HEAD~2", cwd=service).count("|") == 1  # `customize` stays on.
+
+
+def test_production_moves_only_after_its_name_was_typed(service: Path) -> None:
+    refused = forked_scaffold("env", "add", "dr", "--after", "prod", "--production", "dr", cwd=service)
+    assert refused.returncode == 2
+    assert "Cannot ask for confirmation" in refused.stderr
+    assert "Production of orders-api moves from prod to dr." in refused.stderr
+    assert "No longer: prod. Their releases need no approval then." in refused.stderr
+    assert status(service) == []
+    refused = forked_scaffold("env", "remove", "prod", "--keep-stacks", cwd=service)
+    assert_refused(refused, 2, "prod is the production environment of orders-api", "--production dev")
+    done = forked_scaffold(
+        "env", "remove", "prod", "--keep-stacks", "--production", "dev", "--yes", "--json", cwd=service
+    )
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["old_production"], document["production"]) == (0, "prod", "dev")
+    assert [one["name"] for one in document["environments"]] == ["dev"]
+
+
+def test_a_commit_that_a_hook_refuses_leaves_the_files(service: Path) -> None:
+    hook = service / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'no commits on Friday' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(ScaffoldError) as failed:
+        add(AddOptions("qa", service, commit=True), Console())
+    assert "changed, but not committed" in failed.value.happened
+    assert "no commits on Friday" in failed.value.happened
+    assert (service / "infrastructure/qa/service.json").is_file()
