@@ -62,27 +62,42 @@ def test_shellcheck_and_bash_accept_the_scripts(generated):
         assert "set -euo pipefail" in script.read_text()
 
 
-def test_yamllint_accepts_the_buildspecs(generated, generated_without_gate):
-    for service in (generated, generated_without_gate):
+def test_yamllint_accepts_the_buildspecs(generated, generated_without_gate, generated_custom):
+    for service in (generated, generated_without_gate, generated_custom):
         accepts(TOOLS / "yamllint", "--strict", "--config-data", YAMLLINT, service / "config/buildspecs")
 
 
-def test_ruff_accepts_the_python_scripts(generated):
+def test_ruff_accepts_the_python_scripts(generated_custom):
     select = "A,ARG,B,C4,E,F,I,N,PIE,PT,PTH,RET,RUF,SIM,UP,W"
     known = "closed,content_hash,ecr,group_tests,parse_dockerfile,policy,report,scan"
     config = f"lint.isort.known-first-party = [{', '.join(repr(name) for name in known.split(','))}]"
     accepts(
         *(TOOLS / "ruff", "check", "--isolated", "--no-cache", "--target-version", "py311", "--line-length", "120"),
-        *("--select", select, "--ignore", "N818,UP017,UP036,E402", "--config", config, generated / "config/scripts"),
+        *(
+            "--select",
+            select,
+            "--ignore",
+            "N818,UP017,UP036,E402",
+            "--config",
+            config,
+            generated_custom / "config/scripts",
+        ),
     )
     accepts(
-        TOOLS / "ruff", "format", "--isolated", "--no-cache", "--line-length", "120", "--check", generated / "config"
+        TOOLS / "ruff",
+        "format",
+        "--isolated",
+        "--no-cache",
+        "--line-length",
+        "120",
+        "--check",
+        generated_custom / "config",
     )
 
 
 @pytest.mark.slow
-def test_mypy_accepts_the_python_scripts(generated, tmp_path):
-    scripts = generated / "config/scripts"
+def test_mypy_accepts_the_python_scripts(generated_custom, tmp_path):
+    scripts = generated_custom / "config/scripts"
     strict = ("--strict", "--no-incremental", "--cache-dir", tmp_path)
     accepts(sys.executable, "-m", "mypy", *strict, *scripts.glob("*.py"))
     # Its modules import each other, and those beside its folder, as they do when it runs.

@@ -45,7 +45,7 @@ class ResourceTags:
     def of(self, arn: str) -> Mapping[str, str] | None:
         """The tags of a resource, none if it does not exist; None where its service is not known."""
         service = arn.split(":")[2] if arn.startswith("arn:") else ""
-        # A call names a stack without its id: the ARN is that of all stacks of this name.
+        # A request names a stack without its id.
         if arn.endswith("*") and service != "cloudformation":
             return {}
         if service not in self._services:
