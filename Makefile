@@ -79,7 +79,8 @@ sandbox: install ## Prove what only an AWS account can prove, for about 3 USD
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header --no-strip-extras
-lock: install ## Lock the development dependencies, those of checkov, and the lowest versions that the package allows
+LOAD_TEST := template/config/tests/{% if load_test %}load{% endif %}/requirements
+lock: install ## Lock the development dependencies, those of checkov, the lowest versions of the package, and Locust for services
 	$(COMPILE) --extra local --group dev pyproject.toml --output-file requirements/dev.txt
 	$(COMPILE) --group checkov --output-file requirements/checkov.txt
 	$(COMPILE) template/config/requirements/infrastructure.in --output-file template/config/requirements/infrastructure.txt
@@ -88,6 +89,7 @@ lock: install ## Lock the development dependencies, those of checkov, and the lo
 		> $(VENV)/overrides.txt
 	$(COMPILE) --extra local --resolution lowest-direct --overrides $(VENV)/overrides.txt --group test pyproject.toml \
 		--output-file requirements/lowest.txt
+	$(COMPILE) "$(LOAD_TEST).in" --output-file "$(LOAD_TEST).txt"
 
 clean: ## Remove what the other targets made
 	rm -rf .venv .venv-* dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -22,7 +22,7 @@ _DEPLOY_CALLS = 12
 _STATUS_CALLS, _STATUS_CALLS_EACH = 5, 6
 _ENGINE_SHARE = 20
 _MEMORY = 600
-_UNCHANGED_SECONDS = 10
+_UNCHANGED_SECONDS, _BUILD_SECONDS = 10, 8
 _WAITS_FOR_APPROVAL = 11
 
 
@@ -73,7 +73,10 @@ def figures(names: set[str], new: Callable[[Path, str], None], folder: Path) -> 
             yield Figure("status", f"calls, {amount} environments", calls, limit)
             if "unchanged" in asked:
                 what = "s of an execution in which nothing changes, apart from its builds"
+                before = server.ended_seconds()
                 yield Figure("unchanged", what, _unchanged(root), _UNCHANGED_SECONDS)
+                taken = server.ended_seconds() - before
+                yield Figure("unchanged", "s of CPU time of its builds", taken, _BUILD_SECONDS)
 
 
 def _calls_of_a_repeated_deployment(root: Path) -> int:
@@ -117,9 +120,16 @@ class _Server:
 
     def seconds(self) -> float:
         """Its CPU time."""
+        return self._seconds(11)
+
+    def ended_seconds(self) -> float:
+        """The CPU time of all processes that it has started, directly or not, and that have ended."""
+        return self._seconds(13)
+
+    def _seconds(self, field: int) -> float:
         # The command's name in parentheses may have spaces.
         fields = (self._process / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return (int(fields[field]) + int(fields[field + 1])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> float:
         """Its resident memory in MB."""

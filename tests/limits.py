@@ -42,6 +42,7 @@ def limits(app: str, environments: Iterable[str]) -> list[Limit]:
         Limit("build project", names.build_project(app), 150),  # CodeBuild user guide, quotas
         Limit("checks project", names.checks_project(app), 150),
         Limit("tests project", names.tests_project(app), 150),
+        Limit("load test project", names.load_test_project(app), 150),
         Limit("merge gate project", names.gate_project(app), 150),
         Limit("tests project", names.pull_request_tests_project(app), 150),
         Limit("verdict project", names.verdict_project(app), 150),

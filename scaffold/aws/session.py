@@ -90,6 +90,16 @@ def new_session(target: Target) -> Any:
     return boto3.Session(botocore_session=core, region_name=target.region)
 
 
+def assume(session: Session, role_arn: str, name: str) -> Session:
+    """The session of a role with a name, in the same account and region."""
+    answer = session.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=name)
+    keys = answer["Credentials"]
+    core = botocore.session.Session(session_vars=_UNCONFIGURED)
+    core.set_credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    boto = boto3.Session(botocore_session=core, region_name=session.region)
+    return Session(session.account, answer["AssumedRoleUser"]["Arn"], session.target, boto)
+
+
 def connect(service: Service, target: Target) -> Session:
     """Find out who the caller is, and refuse an account other than the service's. Local AWS stands in for any account.
 

@@ -18,6 +18,7 @@ from scaffold.console.console import Console
 from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
 from scaffold.core.results import Result
 from scaffold.core.target import Target
+from scaffold.deployment import approvers
 from scaffold.deployment.ownership import check_stacks
 from scaffold.deployment.scope import check_environment
 from scaffold.service import history, identity, names
@@ -114,8 +115,8 @@ def decide(
 
     Raises:
         UsageError: No such environment, or the message is too long.
-        ScaffoldError: Nothing waits, several releases wait, another person has decided, or another service of the
-            same name is deployed.
+        ScaffoldError: Nothing waits, several releases wait, another person has decided, the caller may not decide, or
+            another service of the same name is deployed.
     """
     check_environment(service, service.environments, environment)
     if len(message) > LONGEST_MESSAGE:
@@ -125,7 +126,9 @@ def decide(
     root_commit = identity.root_commit(service)
     try:
         with signed_in(service, target, console) as session:
-            check_stacks(service, root_commit, find_all(session).values(), f"scaffold {decision.command}")
+            stacks = find_all(session)
+            check_stacks(service, root_commit, stacks.values(), f"scaffold {decision.command}")
+            approvers.check_caller(service, session.caller, stacks)
             made = decide_in(
                 session,
                 service,
@@ -134,6 +137,7 @@ def decide(
                 execution=execution,
                 message=message,
                 confirm=confirm,
+                by=session,
             )
     except KeyboardInterrupt as interruption:
         raise Interrupted(
@@ -153,8 +157,12 @@ def decide_in(
     execution: str | None,
     message: str,
     confirm: Callable[[WaitingRelease], bool],
+    by: Session,
 ) -> Decision | None:
     """Decide as `decide` does, in a session for stacks that are known to be this service's.
+
+    Args:
+        by: The session that decides.
 
     Returns:
         The decision; None where it was not confirmed.
@@ -165,10 +173,10 @@ def decide_in(
     if not confirm(release):
         return None
     if release.pull_request and decision is Approval:
-        pull_requests.merge(session, service.app_name, release.pull_request, str(release.commit))
-    _put(session, service, release, str(action.token), decision, message)
+        pull_requests.merge(by, service.app_name, release.pull_request, str(release.commit))
+    _put(by, service, release, str(action.token), decision, message)
     if release.pull_request and decision is Rejection:
-        pull_requests.close(session, release.pull_request)
+        pull_requests.close(by, release.pull_request)
     local = session.target.local
     return decision(service.app_name, session.account, session.region, local, message, release)
 

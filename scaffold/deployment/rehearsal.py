@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from scaffold.aws import alarm_data, codepipeline, pipeline_state, pull_requests, release_logs, running_service
+from scaffold.aws import (
+    alarm_data,
+    codepipeline,
+    parameters,
+    pipeline_state,
+    pull_requests,
+    release_logs,
+    running_service,
+)
 from scaffold.aws.cloudformation import stacks
 from scaffold.aws.pipeline_state import ActionRun
 from scaffold.aws.session import Session, signed_in
@@ -16,7 +24,7 @@ from scaffold.console.console import Console
 from scaffold.core.errors import EXIT_DONE, EXIT_RELEASE_FAILED, EXIT_WAITS_FOR_APPROVAL
 from scaffold.core.results import Result
 from scaffold.core.target import Target
-from scaffold.deployment import pipeline_names, release_tree
+from scaffold.deployment import approvers, pipeline_names, release_tree
 from scaffold.deployment.approval import Approval, WaitingRelease, decide_in
 from scaffold.deployment.deploy import deploy
 from scaffold.deployment.follow import ReleaseFailed, follow
@@ -147,6 +155,11 @@ def rehearse(
         ScaffoldError: The deployment failed, or the pipeline did not start.
     """
     began = time.monotonic()
+    if service.build_secrets:
+        with signed_in(service, target, console) as session:
+            for variable in service.build_secrets:
+                name = names.build_secret(service.app_name, variable)
+                parameters.put_secret(session, name, f"rehearsed value of {variable}")
     # The release is followed from its first stage on, and may have to end there.
     commit = deploy(service, target, plan=False, console=console, ensure_start=False).commit
     with signed_in(service, target, console) as session:
@@ -251,6 +264,7 @@ def _follow(
             execution=release.execution,
             message=_MESSAGE,
             confirm=approved,
+            by=approvers.rehearsing(service, session, stacks.find_all(session)),
         )
         if decided is None:
             return release.execution, release.waiting

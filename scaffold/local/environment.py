@@ -65,7 +65,10 @@ class LocalAws:
         self._control("PUT", "faults", {"service": service, "faults": list(faults)})
 
     def messages(self) -> list[str]:
-        """The messages of SNS topics, the oldest first: the text, or the subject of one that is a document."""
+        """The messages of SNS topics, the oldest first: the text, or the subject of one that is a document.
+
+        Of one for chat, it is the title.
+        """
         return [_readable(one) for one in self._control("GET", "messages", {})["messages"]]
 
     def _control(self, method: str, control: str, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,7 +183,12 @@ def _readable(message: Mapping[str, Any]) -> str:
         content = json.loads(message["message"])
     except ValueError:
         content = message["message"]
-    return str(content if isinstance(content, str) else message["subject"])
+    match content:
+        case str():
+            return content
+        case {"source": "custom", "content": {"title": str(title)}}:
+            return f"In chat: {title}"
+    return str(message["subject"])
 
 
 def _require_extra() -> None:

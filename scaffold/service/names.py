@@ -35,6 +35,8 @@ GATE_APPROVAL_STAGE = "Approve-Gate"
 GATE_ACTION = "Compare"
 # The pipeline's stage that updates its own stacks.
 SELF_UPDATE_STAGE = "SelfUpdate"
+# The parameter of the foundation with patterns of the roles that may approve releases.
+APPROVERS = "Approvers"
 # In place of an environment's name, where a name belongs to the pipeline and its builds; no environment has it.
 DELIVERY = "delivery"
 # The tag of a key whose deletion was scheduled.
@@ -157,6 +159,11 @@ def tests_project(app: str) -> str:
     return f"{app}-tests"
 
 
+def load_test_project(app: str) -> str:
+    """The CodeBuild project that runs the load test; not every service has one."""
+    return f"{app}-load-test"
+
+
 def plan_project(app: str) -> str:
     """The CodeBuild project that plans releases."""
     return f"{app}-plan"
@@ -193,13 +200,14 @@ def verdict_project(app: str) -> str:
 
 
 def projects(app: str) -> set[str]:
-    """All CodeBuild projects."""
+    """All CodeBuild projects that a service may have."""
     kinds = (
         build_project,
         checks_project,
         plan_project,
         gate_project,
         tests_project,
+        load_test_project,
         pull_request_tests_project,
         pull_request_plan_project,
         verdict_project,
@@ -212,6 +220,11 @@ def projects(app: str) -> set[str]:
 def verdict_role(app: str) -> str:
     """The role whose approval the approval rule of the checks needs."""
     return f"{app}-pr-verdict"
+
+
+def build_secret(app: str, variable: str) -> str:
+    """The parameter with the value that an environment variable of the build has."""
+    return f"/{app}/build/{variable}"
 
 
 def report_group(app: str) -> str:

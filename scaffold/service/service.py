@@ -20,6 +20,7 @@ ANSWERS_FILE = ".copier-answers.yml"
 # Keeps URLs and host names well-formed; copier.yml and AWS know which regions exist.
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _ACCOUNT = re.compile(r"\d{12}")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Service:
         environments: In promotion order.
         production: One of them; those after it are treated like production.
         account: The only AWS account to deploy to; None where the answers name none.
+        build_secrets: The environment variables of the build whose values are parameters.
     """
 
     root: Path
@@ -39,6 +41,7 @@ class Service:
     environments: tuple[str, ...]
     production: str
     account: str | None = None
+    build_secrets: tuple[str, ...] = ()
 
     @classmethod
     def from_answers(cls, root: Path, answers: Mapping[str, Any]) -> Service:
@@ -58,6 +61,7 @@ class Service:
             environments=environments,
             production=_production(answers, environments),
             account=account,
+            build_secrets=_build_secrets(answers),
         )
 
     @property
@@ -161,6 +165,14 @@ def _production(answers: Mapping[str, Any], environments: tuple[str, ...]) -> st
     if production not in environments:
         raise damaged(f"production is {production!r}, which is not one of its environments")
     return str(production)
+
+
+def _build_secrets(answers: Mapping[str, Any]) -> tuple[str, ...]:
+    answer = str(answers.get("build_secrets") or "")
+    variables = tuple(name.strip() for name in answer.split(",")) if answer else ()
+    if not all(_VARIABLE.fullmatch(name) for name in variables):
+        raise damaged(f"build_secrets is {answer!r}")
+    return variables
 
 
 def damaged(why: str) -> ScaffoldError:

@@ -14,6 +14,7 @@ from scaffold.core.errors import UsageError
 from scaffold.update.recorded import Recorded
 
 _ENVIRONMENTS, _OVERRIDES, _PRODUCTION = "environments", "environment_overrides", "production"
+_LOAD_TEST = "load_test"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Change:
         old_production: None with a kit that does not ask for it.
         new_production: None with a kit that does not ask for it.
         overrides: The new settings of individual environments; None where they stay as they are.
+        ends_load_test: Whether the environment with the load test is removed.
     """
 
     before: tuple[str, ...]
@@ -33,6 +35,7 @@ class Change:
     old_production: str | None
     new_production: str | None
     overrides: Mapping[str, Any] | None = None
+    ends_load_test: bool = False
 
     @property
     def moves_production(self) -> bool:
@@ -47,6 +50,8 @@ class Change:
             data[_PRODUCTION] = self.new_production
         if self.overrides is not None:
             data[_OVERRIDES] = json.dumps(self.overrides)
+        if self.ends_load_test:
+            data[_LOAD_TEST] = ""
         return data
 
 
@@ -131,7 +136,8 @@ def _change(
         if current is None:
             raise UsageError(f"The kit of {recorded.name} knows no production.", "Leave --production out.")
         _known(recorded, changed, production)
-    return Change(tuple(names), tuple(changed), current, production or current, overrides)
+    ends_load_test = recorded.answers.get(_LOAD_TEST) in set(names) - set(changed)
+    return Change(tuple(names), tuple(changed), current, production or current, overrides, ends_load_test)
 
 
 def _names(recorded: Recorded) -> list[str]:

@@ -282,7 +282,7 @@ def test_a_killed_deployment_is_completed_by_the_next(service: Path, wire: Wire,
     other = with_stacks(make_service(service.parent / "other", environments="dev,prod,dr", production="prod"), "dev")
     run(other)
     created = [index for index, call in enumerate(wire.calls) if call == "cloudformation:CreateStack"]
-    assert dies_after(service, created[10 + creations] + 1)
+    assert dies_after(service, created[11 + creations] + 1)
     assert set(prepared(service).values()) <= {"none", "create"}
     assert {one["StackStatus"] for one in stacks_of(service).values()} == {"CREATE_COMPLETE"}
     assert len(stacks_of(service)) == 14

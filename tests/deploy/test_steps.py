@@ -100,7 +100,7 @@ def test_plan_and_first_deployment_agree_step_by_step(service: Path) -> None:
         *[("service-linked-role", "create")] * 3,
         ("repository", "create"),
         *[("approval-rule-template", "create")] * 2,
-        *[("stack", "create")] * 10,
+        *[("stack", "create")] * 11,
         ("branch", "create"),
         ("stack", "create"),
         ("stage-transitions", "none"),

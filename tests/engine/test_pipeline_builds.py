@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.engine.conftest import REGION, Client, Repository
+from tests.engine.conftest import REGION, Client, Repository, eventually
 from tests.engine.test_pipeline_runs import Pipeline, action, pipeline, stage
 
 __all__ = ["pipeline"]
@@ -86,3 +87,29 @@ def test_a_build_is_told_to_eventbridge(client: Client) -> None:
     phases = more["phases"]
     failed = [phase for phase in phases if phase.get("phase-status") == "FAILED"]
     assert [phase["phase-type"] for phase in failed] == ["BUILD"]
+
+
+def test_builds_are_counted_when_they_start_and_end(client: Client) -> None:
+    create_project(client, "counted")
+    for command in ("true", "false"):
+        spec = f"version: 0.2\nphases: {{build: {{commands: ['{command}']}}}}\n"
+        override = {"sourceTypeOverride": "NO_SOURCE", "buildspecOverride": spec}
+        client("codebuild").start_build(projectName="counted", **override)
+    now, wanted = datetime.now(UTC), {"Builds": 2.0, "SucceededBuilds": 1.0, "FailedBuilds": 1.0}
+
+    def counts() -> dict[str, float]:
+        found = {}
+        for name in wanted:
+            answer = client("cloudwatch").get_metric_statistics(
+                Namespace="AWS/CodeBuild",
+                MetricName=name,
+                Dimensions=[{"Name": "ProjectName", "Value": "counted"}],
+                StartTime=now - timedelta(hours=1),
+                EndTime=now + timedelta(hours=1),
+                Period=60,
+                Statistics=["Sum"],
+            )
+            found[name] = sum(point["Sum"] for point in answer["Datapoints"])
+        return found
+
+    assert eventually(lambda: counts() == wanted)

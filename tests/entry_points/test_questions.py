@@ -92,6 +92,14 @@ ACCEPTED: list[dict[str, Any]] = [
     {"freezes": ",".join(["2026-12-20..2027-01-02"] * 20)},
     {"soak_minutes": "60"},
     {"promotion": "branches", "auto_promote": "prod, staging"},
+    {"chat_notifications": True},
+    {"success_notifications": "every"},
+    {"encrypt_logs": True},
+    {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
+    {"build_secrets": ",".join(f"A{number}" for number in range(10))},
+    {"load_test": "staging"},
+    {"approvers": "Releasers, Tech.Leads@x"},
+    {"coverage_threshold": "100"},
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
@@ -191,8 +199,43 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         ({"promotion": "branches", "auto_promote": names}, "for example staging")
         for names in ("dev", "staging,", "staging,staging", "live", "staging\n")
     ),
+    ({"success_notifications": "prod"}, "every"),
+    *(
+        ({"build_secrets": wrong}, "for example NPM_TOKEN,SENTRY_AUTH_TOKEN")
+        for wrong in (
+            *(
+                "token",
+                "A,",
+                " ",
+                "A;B",
+                "1A",
+                "A B",
+                "A\n",
+                "/other/build/A",
+                "A,A",
+                "PATH",
+                "AWS_REGION",
+                "IMAGE_TAG",
+            ),
+            *("CODEBUILD_SRC_DIR", ",".join(f"A{number}" for number in range(11))),
+        )
+    ),
+    (
+        {"chat_notifications": True, "aws_region": "us-gov-west-1"},
+        "chat_notifications is false in us-gov-west-1, where Amazon Q Developer in chat applications is not available",
+    ),
+    ({"approvers": "Releasers", "approval": "none"}, "approvers was answered but is not asked"),
+    *(
+        ({"approvers": roles}, "for example Releasers,TechLeads")
+        for roles in ("a b", "*", "a?", "${aws:username}", "a,", "a,a", "team/a", "a" * 65, "a,b,c,d,e,f", "a\n", '"')
+    ),
     ({"soak_minutes": "-1"}, "from 0 to 60, for example 30"),
+    ({"coverage_threshold": "101"}, "from 0 to 100, for example 80"),
     ({"soak_minutes": "61"}, "from 0 to 60, for example 30"),
+    ({"load_test": "prod"}, "production or like it; name an environment before production, for example staging"),
+    ({"load_test": "live"}, "not one of the environments; name an environment before production, for example staging"),
+    ({"load_test": "dev,staging"}, "not one of the environments"),
+    ({"environments": "live", "load_test": "live"}, "leave load_test out, since no environment is before production"),
     *(
         ({"windows": window}, "for example MON-THU 09-16 Europe/Berlin")
         for window in (

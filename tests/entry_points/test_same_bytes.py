@@ -34,8 +34,20 @@ MATRIX: dict[str, list[Any]] = {
     "description": [None, "Ships things, isn't it (really)"],
     "environment_overrides": [None, {"spot": False, "min_tasks": 2, "max_tasks": 4, "vpc_cidr": "10.9.0.0/24"}],
     "aws_account_id": [None, "012345678901"],
-    "approval": [None, "none", "every", "by branches"],
+    "approvals": [
+        None,
+        {"approval": "none"},
+        {"approval": "every"},
+        {"approvers": "Releasers,Leads"},
+        {"promotion": "branches"},
+    ],
     "soak_minutes": [None, 30],
+    "chat_notifications": [None, True],
+    "success_notifications": [None, "production"],
+    "encrypt_logs": [None, True],
+    "build_secrets": [None, "NPM_TOKEN, SENTRY_AUTH_TOKEN"],
+    "load_test": [None, "first"],
+    "coverage_threshold": [None, 80],
     "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
     "freezes": [None, "2026-12-20..2027-01-02"],
 }
@@ -54,10 +66,11 @@ def combinations() -> list[dict[str, Any]]:
         first = answers["environments"].split(",")[0]
         if "production" in answers:
             answers["production"] = first
-        if answers.get("approval") == "by branches":
-            del answers["approval"]
-            answers |= {"promotion": "branches"} if "," in answers["environments"] else {}
-        answers |= answers.pop("network", {}) | answers.pop("reviews", {})
+        if "load_test" in answers:
+            answers["load_test"] = "" if first in (answers.get("production"), answers["environments"]) else first
+        answers |= answers.pop("network", {}) | answers.pop("reviews", {}) | answers.pop("approvals", {})
+        if "," not in answers["environments"]:
+            answers.pop("promotion", None)
         if overrides := answers.pop("environment_overrides", None):
             # Its block is that of a VPC of its own.
             answers["environment_overrides"] = {first: overrides | ({"vpc_id": ""} if "vpc_id" in answers else {})}

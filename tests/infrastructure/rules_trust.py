@@ -9,7 +9,7 @@ from typing import Any
 from scaffold.service.stack_kinds import STACK_KINDS, Deployer
 from tests.infrastructure.iam import allowed, statements_of
 from tests.infrastructure.rules import every, references, repeated, rule, walk
-from tests.infrastructure.stacks import Stack, Stacks, as_list
+from tests.infrastructure.stacks import Stacks, as_list
 
 # AWS checks the permissions of their role when they are created.
 DEPLOYED_BY_A_PERSON = {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.PERSON}
@@ -142,19 +142,19 @@ def no_policy_grants_everything(stacks: Stacks) -> Iterator[str]:
 
 @rule("kms-02")
 def publishers_may_use_the_key_of_the_topic(stacks: Stacks) -> Iterator[str]:
-    for stack, logical, properties in every(stacks, "AWS::SNS::Topic"):
+    for _, logical, properties in every(stacks, "AWS::SNS::Topic"):
         if "KmsMasterKeyId" not in properties:
             continue
-        granted = _granted_to_services(stack)
+        granted = _granted_to_services(stacks, properties["KmsMasterKeyId"])
         for service in ("cloudwatch.amazonaws.com", "events.amazonaws.com"):
             if not {"kms:Decrypt", "kms:GenerateDataKey*"} <= granted.get(service, set()):
                 yield f"{service} may not use the key of {logical}"
 
 
-def _granted_to_services(stack: Stack) -> dict[str, set[str]]:
+def _granted_to_services(stacks: Stacks, arn: str) -> dict[str, set[str]]:
     granted: dict[str, set[str]] = {}
-    for _, key in stack.of_type("AWS::KMS::Key"):
-        for statement in key["KeyPolicy"]["Statement"]:
+    for stack, logical, key in every(stacks, "AWS::KMS::Key"):
+        for statement in key["KeyPolicy"]["Statement"] if stack._arn(logical) == arn else []:
             for service in as_list(statement["Principal"].get("Service", [])):
                 granted.setdefault(service, set()).update(as_list(statement["Action"]))
     return granted

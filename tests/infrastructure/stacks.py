@@ -158,7 +158,7 @@ class Stack:
                 declared = self.template["Parameters"][argument]
                 value = self.parameters.get(argument, declared.get("Default"))
                 assert value is not None, f"{self.name}: the parameter {argument} has no value"
-                return str(value)
+                return str(value).split(",") if declared["Type"] == "CommaDelimitedList" else str(value)
             case "Ref", str():
                 return self._identifier(argument)
             case "Fn::GetAtt", [logical, attribute]:

@@ -35,9 +35,8 @@ def findings(root: Path, region: str = "us-east-1") -> list[str]:
     return [f"{path.relative_to(root)}:{found}" for path in paths for found in lint(path.read_text(), region)]
 
 
-@pytest.mark.parametrize("answers", list(FEW.values())[:2], ids=list(FEW)[:2])
-def test_cfn_lint_finds_nothing(generated: Callable[..., Path], answers: dict[str, Any]) -> None:
-    assert findings(generated(**answers)) == []
+def test_cfn_lint_finds_nothing(generated: Callable[..., Path]) -> None:
+    assert findings(generated()) == []
 
 
 @pytest.mark.slow

@@ -163,7 +163,7 @@ def test_a_service_is_created_updated_and_deleted(
     answers = {"app_name": "lifecycle", "environments": "test,live"}
     aws = account(**answers)
     deploy_all(aws, generated(**answers))
-    assert len(aws.stacks()) == 9 + 2 * 6
+    assert len(aws.stacks()) == 10 + 2 * 6
 
     # The same again changes nothing.
     before = aws.service("live")["taskDefinition"]

@@ -47,6 +47,8 @@ ARN_OF = {
     "AWS::Events::Rule": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{{Name}}",
     "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role{{Path}}some-role",
     "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{LogGroupName}}",
+    "AWS::SNS::Topic": f"arn:aws:sns:{REGION}:{ACCOUNT}:{{TopicName}}",
+    "AWS::SNS::TopicPolicy": "{Topics[0]}",
 }
 PASSED_TO = {
     "AWS::CodeBuild::Project": "codebuild.amazonaws.com",
@@ -624,6 +626,32 @@ def build_role(stack: Stack, role: str) -> list[Any]:
     return list(statements_of(stack, role))
 
 
+def test_only_the_build_of_main_reads_its_secrets(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of(**FEW["one environment, linear, arm64"])
+    parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{{}}".format
+    own = [parameter(f"hello-service/build/{name}") for name in ("NPM_TOKEN", "SENTRY_AUTH_TOKEN")]
+    others = [
+        parameter(name) for name in ("hello-service/build/OTHER", "hello-service/live/NPM_TOKEN", "x/build/NPM_TOKEN")
+    ]
+    for stack in stacks.values():
+        for role in roles_of(stack):
+            statements = statements_of(stack, role)
+            for arn in (*own, *others):
+                mine = role == "BuildRole" and arn in own
+                assert allowed(statements, "ssm:GetParameters", arn) is mine, (stack.name, role, arn)
+            for action in ("GetParameter", "GetParametersByPath", "GetParameterHistory", "PutParameter"):
+                assert not allowed(statements, f"ssm:{action}", own[0]), (stack.name, role)
+    limit = boundary(stacks, None)
+    assert [allowed(limit, "ssm:GetParameters", arn) for arn in (*own, *others)] == [True, True, True, False, False]
+    given = {
+        project["Name"]: {one["Name"]: one["Value"] for one in variables if one.get("Type") == "PARAMETER_STORE"}
+        for _, _, project in every(stacks, "AWS::CodeBuild::Project")
+        if (variables := project["Environment"].get("EnvironmentVariables"))
+    }
+    expected = {name: f"/hello-service/build/{name}" for name in ("NPM_TOKEN", "SENTRY_AUTH_TOKEN")}
+    assert {name: found for name, found in given.items() if found} == {"hello-service-build": expected}
+
+
 def test_builds_can_only_push_to_and_scan_their_repository(stacks_of: Callable[..., Stacks]) -> None:
     statements = build_role(one(stacks_of(), "build"), "BuildRole")
     own = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/hello-service"
@@ -736,14 +764,16 @@ def test_no_other_role_pushes(stacks_of: Callable[..., Stacks]) -> None:
             assert pushes == (logical == "ReleaseRole"), logical
 
 
-@pytest.mark.parametrize(("kind", "resource"), [("build", "Build"), ("tests", "Tests")])
+@pytest.mark.parametrize(("kind", "resource"), [("build", "Build"), ("tests", "Tests"), ("tests", "LoadTest")])
 def test_builds_can_write_the_reports_of_their_buildspec(
     generated: Callable[..., Path], stacks_of: Callable[..., Stacks], kind: str, resource: str
 ) -> None:
-    stack = one(stacks_of(), kind)
-    reports = yaml.safe_load((generated() / f"config/buildspecs/{kind}.yml").read_text())["reports"]
-    groups = {f"{stack.resources[f'{resource}Project']['Properties']['Name']}-{report}" for report in reports}
-    assert groups == {properties["Name"] for _, properties in stack.of_type("AWS::CodeBuild::ReportGroup")}
+    stack = one(stacks_of(load_test="dev"), kind)
+    project = stack.resources[f"{resource}Project"]["Properties"]
+    reports = yaml.safe_load((generated(load_test="dev") / project["Source"]["BuildSpec"]).read_text())["reports"]
+    groups = {f"{project['Name']}-{report}" for report in reports}
+    resource = "Tests" if resource == "LoadTest" else resource
+    assert groups <= {properties["Name"] for _, properties in stack.of_type("AWS::CodeBuild::ReportGroup")}
     for action in ("CreateReportGroup", "CreateReport", "UpdateReport", "BatchPutTestCases"):
         for name in groups:
             arn = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:report-group/{name}"
@@ -771,8 +801,11 @@ def test_checks_can_only_read_and_write_logs(stacks_of: Callable[..., Stacks]) -
 def test_what_runs_unapproved_tests_can_only_read_the_source_and_write_its_log_and_reports(
     stacks_of: Callable[..., Stacks],
 ) -> None:
-    stacks = stacks_of()
+    stacks = stacks_of(load_test="dev")
     statements = build_role(one(stacks, "tests"), "TestsRole")
+    of_role = [properties["ServiceRole"] for _, properties in one(stacks, "tests").of_type("AWS::CodeBuild::Project")]
+    assert len(of_role) == 2
+    assert len(set(map(str, of_role))) == 1
     actions = sorted(action for statement in statements for action in as_list(statement["Action"]))
     reports = "BatchPutTestCases CreateReport CreateReportGroup UpdateReport"
     expected = " ".join(f"codebuild:{name}" for name in reports.split())
@@ -784,14 +817,36 @@ def test_what_runs_unapproved_tests_can_only_read_the_source_and_write_its_log_a
     for key in ("hello-service/BuildOutput/abc123", "releases/20261126/release.json", "scaffold/templates/x.yaml"):
         assert not allowed(statements, "s3:GetObject", f"{bucket}/{key}")
     log = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/hello-service/pipeline"
-    assert allowed(statements, "logs:PutLogEvents", f"{log}/tests:log-stream:a")
+    for own in ("load-test", "tests"):
+        assert allowed(statements, "logs:PutLogEvents", f"{log}/{own}:log-stream:a")
     for other in ("checks", "plan", "gate", "build"):
         assert not allowed(statements, "logs:PutLogEvents", f"{log}/{other}:log-stream:a")
 
 
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_the_pipeline_may_start_the_builds_that_it_names_and_no_others(
+    stacks_of: Callable[..., Stacks], answers: dict[str, Any]
+) -> None:
+    stacks = stacks_of(**answers)
+    ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    named = {
+        action["Configuration"]["ProjectName"]
+        for stage in pipeline["Stages"]
+        for action in stage["Actions"]
+        if action["ActionTypeId"]["Provider"] == "CodeBuild"
+    }
+    statements = list(statements_of(one(stacks, "build"), "PipelineRole"))
+    projects = {project["Name"] for _, _, project in every(stacks, "AWS::CodeBuild::Project")}
+    arn = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{{}}".format
+    startable = {name for name in projects if allowed(statements, "codebuild:StartBuild", arn(name))}
+    # The project of the plans stays where no environment has a plan any more.
+    assert startable - named <= {names.plan_project(answers.get("app_name", "hello-service"))}
+    assert named <= startable
+
+
 def test_only_checks_and_tests_read_outputs_of_an_environment(stacks_of: Callable[..., Stacks]) -> None:
     """Their template is not gated, so an output could add variables to the build that reads it."""
-    stacks = stacks_of()
+    stacks = stacks_of(load_test="dev")
     pipeline = next(r for r in one(stacks, "pipeline").resources.values() if r["Type"] == "AWS::CodePipeline::Pipeline")
     actions = [action for stage in pipeline["Properties"]["Stages"] for action in stage["Actions"]]
     namespaces = [a["Namespace"] for a in actions if a.get("Namespace", "").endswith("Environment")]
@@ -801,8 +856,8 @@ def test_only_checks_and_tests_read_outputs_of_an_environment(stacks_of: Callabl
         if action["ActionTypeId"]["Provider"] == "CodeBuild"
         and any(f"#{{{name}." in action["Configuration"].get("EnvironmentVariables", "") for name in namespaces)
     ]
-    assert len(reading) == 2 * len(namespaces)
-    assert set(reading) == {"hello-service-checks", "hello-service-tests"}
+    assert len(reading) == 2 * len(namespaces) + 1
+    assert set(reading) == {"hello-service-checks", "hello-service-load-test", "hello-service-tests"}
 
 
 def test_the_preflight_reads_the_stacks_of_its_service(stacks_of: Callable[..., Stacks]) -> None:
@@ -952,6 +1007,11 @@ APPROVE = "codepipeline:PutApprovalResult"
 CHANGE_SET = "cloudformation:ChangeSetName"
 
 
+PRINCIPAL = "aws:PrincipalArn"
+AS_RELEASER = {PRINCIPAL: f"arn:aws:iam::{ACCOUNT}:role/Releasers"}
+IN_PATH = {PRINCIPAL: f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/eu-west-1/Releasers"}
+
+
 def approver(stacks: Stacks) -> list[Any]:
     foundation = one(stacks, "foundation")
     return list(foundation.own_policies[foundation.outputs["ApproverArn"]])
@@ -967,9 +1027,27 @@ def test_an_approver_decides_on_the_releases_from_production_on(
         for action in stage["Actions"]:
             arn = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{pipeline['Name']}/{stage['Name']}/{action['Name']}"
             asks = action["ActionTypeId"]["Category"] == "Approval"
-            assert allowed(approver(stacks), APPROVE, arn) is asks, arn
-            assert not allowed(approver(stacks), APPROVE, arn.replace(pipeline["Name"], f"{pipeline['Name']}-two"))
-            assert not allowed(approver(stacks), APPROVE, arn.replace(REGION, "eu-central-1"))
+            for one_of_them in (AS_RELEASER, IN_PATH):
+                assert allowed(approver(stacks), APPROVE, arn, one_of_them) is asks, arn
+            other = arn.replace(pipeline["Name"], f"{pipeline['Name']}-two")
+            assert not allowed(approver(stacks), APPROVE, other, AS_RELEASER)
+            assert not allowed(approver(stacks), APPROVE, arn.replace(REGION, "eu-central-1"), AS_RELEASER)
+
+
+def test_with_approvers_nobody_else_decides(stacks_of: Callable[..., Stacks]) -> None:
+    for answers in ({}, {"approvers": "Releasers, Leads"}):
+        foundation = one(stacks_of(**answers), "foundation")
+        protection = foundation.own_policies[foundation.outputs["BranchProtectionArn"]]
+        administrator = [{"Effect": "Allow", "Action": "*", "Resource": "*"}, *protection]
+        for stage in ("Approve-Gate", "Approve-Prod"):
+            arn = f"{PIPELINE}/{stage}/Approval"
+            for as_one in (AS_RELEASER, IN_PATH):
+                assert allowed(approver(stacks_of(**answers)), APPROVE, arn, as_one)
+                assert allowed(administrator, APPROVE, arn, as_one)
+            for role in ("role/Developers", "role/Releasers/One", "role/Releasers-two", "user/Releasers", "root"):
+                as_other = {PRINCIPAL: f"arn:aws:iam::{ACCOUNT}:{role}"}
+                assert allowed(administrator, APPROVE, arn, as_other) is (not answers)
+                assert allowed(approver(stacks_of(**answers)), APPROVE, arn, as_other) is (not answers)
 
 
 def test_an_approver_can_only_look_besides(stacks_of: Callable[..., Stacks]) -> None:

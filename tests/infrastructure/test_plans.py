@@ -18,6 +18,7 @@ APP = "hello-service"
 CHANGE_SETS = ("CreateChangeSet", "DeleteChangeSet", "DescribeChangeSet")
 LOOKS = ("DescribeStacks", "GetStackPolicy")
 OWN = {"cloudformation:ChangeSetName": "plan-pull-request-7-0123456789ab"}
+TAG = {"aws:ResourceTag/gitops-scaffold:service": APP}
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
 
 
@@ -60,7 +61,7 @@ def test_its_change_sets_are_its_own_and_of_the_environments_stacks(role: list[A
     for action in CHANGE_SETS:
         for name in own:
             assert allowed(role, f"cloudformation:{action}", stack_arn(name), OWN), name
-            assert allowed(limit, f"cloudformation:{action}", stack_arn(name), OWN), name
+            assert allowed(limit, f"cloudformation:{action}", stack_arn(name), OWN | TAG), name
             # Those of releases, of `scaffold deploy`, and of people.
             for other in ("plan-0123", "scaffold-1", "x-plan-pull-request-7"):
                 given = {"cloudformation:ChangeSetName": other}
@@ -120,7 +121,7 @@ def test_its_source_is_the_deployed_commit_and_its_buildspec_that_of_the_stack(
     assert not {"Cache", "SecondarySources"} & set(project)
     assert "PrivilegedMode" not in project["Environment"]
     variables = {one["Name"]: one["Value"] for one in project["Environment"]["EnvironmentVariables"]}
-    assert variables["ENVIRONMENTS"] == "dev,prod"
+    assert variables["ENVIRONMENTS"] == "dev,staging,prod"
 
 
 def test_environments_in_existing_vpcs_have_no_network_to_plan(stacks_of: Callable[..., Stacks]) -> None:

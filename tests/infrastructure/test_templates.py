@@ -17,7 +17,7 @@ from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, STACK_KI
 from tests.infrastructure.iam import allowed, statements_of
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
-from tests.infrastructure.stacks import KINDS, ROOT_COMMIT, Stacks, environments, load, one
+from tests.infrastructure.stacks import ACCOUNT, KINDS, REGION, ROOT_COMMIT, Stacks, environments, load, one
 from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
@@ -31,6 +31,7 @@ CHECK_OF = {
     "Plan": "plan_release",
     "Release": "complete_release",
     "Tests": "smoke_test",
+    "LoadTest": "load_test",
 }
 # Of each check.
 VARIABLES = {
@@ -40,8 +41,9 @@ VARIABLES = {
     "open_pull_request": {"COMMIT", "ENVIRONMENT_NAME", "RELEASE_NAME"},
     "move_branch": {"COMMIT", "ENVIRONMENT_NAME", "EXECUTION"},
     "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
+    "load_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
-    "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"},
+    "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG", "RELEASE_NAME"},
     "preflight": {"APP_NAME", "INFRASTRUCTURE"},
     "smoke_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "strategy_gate": {"ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP"},
@@ -221,8 +223,10 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
         first_check += ["Branch"] if by_branches and name in moving else []
         # What production runs is recorded and tagged, and no other environment.
         last = ["Release"] if index == production else []
+        if name.lower() == answers.get("load_test"):
+            last = ["LoadTest", *last]
         if index < production and "soak_minutes" in answers:
-            last = ["AlarmCheck"]
+            last = [*last, "AlarmCheck"]
         assert stages[name] == [*first_check, *expected, *last]
         if name in waiting:
             planned = ["Plan", "PullRequest"] if by_branches else ["Plan"]
@@ -356,7 +360,8 @@ def test_adding_an_environment_changes_neither_foundation_nor_the_shared_templat
     two, three = (generated(environments=names) / "infrastructure" for names in ("dev,live", "dev,qa,live"))
     for path in sorted(path.relative_to(two) for path in two.rglob("*") if path.is_file()):
         same = (two / path).read_bytes() == (three / path).read_bytes()
-        assert same or path in (Path("build.yaml"), Path("checks.yaml"), Path("pipeline.yaml"), Path("plans.yaml"))
+        changed = ("build.yaml", "checks.yaml", "events.yaml", "pipeline.yaml", "plans.yaml")
+        assert same or path in map(Path, changed)
 
 
 @pytest.mark.parametrize("count", [1, 6, 8])
@@ -413,6 +418,10 @@ LONGEST: dict[str, Answers] = {
         "customize": True,
         "egress": "nat_gateway",
         "notification_email": "team@example.com",
+        "chat_notifications": True,
+        "success_notifications": "every",
+        "build_secrets": ",".join(f"A{number}" for number in range(10)),
+        "encrypt_logs": True,
     },
 }
 
@@ -431,6 +440,7 @@ def test_every_template_is_short_enough_for_one_sitting(generated: Callable[...,
         if path.name == "pipeline.yaml":
             longest += len(from_production) * sum({"windows": 7, "freezes": 11}[one] for one in answers if one in TIMES)
             longest += 20 * (len(order) - len(from_production)) if "soak_minutes" in answers else 0
+            longest += 10 if answers.get("load_test") else 0
         assert len(path.read_text().splitlines()) <= longest, path
 
 
@@ -498,6 +508,24 @@ def test_every_resource_has_a_description_of_its_own(stacks_of: Callable[..., St
         described = [resource.get("Metadata", {}).get("Description", "") for resource in stack.resources.values()]
         assert all(0 < len(text) <= 60 and "\n" not in text for text in described)
         assert len(set(described)) == len(described), f"two resources of {stack.name} have the same description"
+
+
+# The keys of a template, a resource and a statement, by one that each of them has.
+IN_ORDER = {
+    "Resources": ["Description", "Metadata", "Parameters", "Conditions", "Resources", "Outputs"],
+    "Metadata": ["Type", "Condition", "DependsOn", "Metadata", "DeletionPolicy", "UpdateReplacePolicy", "Properties"],
+    "Effect": ["Sid", "Effect", "Principal", "Action", "Resource", "Condition"],
+}
+
+
+def test_keys_are_in_one_order(stacks_of: Callable[..., Stacks]) -> None:
+    for stack in stacks_of().values():
+        version, *_ = stack.template
+        assert version == "AWSTemplateFormatVersion"
+        for item in walk({key: value for key, value in stack.template.items() if key != version}):
+            for key, order in IN_ORDER.items():
+                if key in item and set(item) <= set(order):
+                    assert list(item) == [one for one in order if one in item], stack.name
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -592,7 +620,7 @@ def test_subnets_are_in_the_vpc_and_do_not_overlap(stacks_of: Callable[..., Stac
 
 
 def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -> None:
-    stacks, app = stacks_of(), "hello-service"
+    stacks, app = stacks_of(load_test="dev"), "hello-service"
     environments = ("dev", "staging", "prod")
     assert {stack.name(app) for stack in stack_ids(environments)} == set(stacks)
     for environment in environments:
@@ -600,7 +628,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
-    followed = stacks_of(promotion="branches")
+    followed = stacks_of(promotion="branches", load_test="dev")
     with_branches = {properties["Name"] for _, _, properties in every(followed, "AWS::CodeBuild::Project")}
     assert (with_branches, found) == (names.projects(app), names.projects(app) - {names.branches_project(app)})
     ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
@@ -618,11 +646,12 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
         *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan")),
-        *(f"/{app}/pipeline/{name}" for name in ("pr-plan", "pr-tests", "pr-verdict", "release", "tests")),
+        *(f"/{app}/pipeline/{name}" for name in ("load-test", "pr-plan", "pr-tests", "pr-verdict", "release", "tests")),
         *(names.log_group(app, one) for one in environments),
     }
     groups = {group["Name"] for _, _, group in every(stacks, "AWS::CodeBuild::ReportGroup")}
-    assert groups == {f"{app}-{name}" for name in ("build-unit-tests", "pr-tests-unit-tests", "tests-integration")}
+    reports = ("build-unit-tests", "load-test-results", "pr-tests-unit-tests", "tests-integration")
+    assert groups == {f"{app}-{name}" for name in reports}
 
 
 LIMITS = {
@@ -727,6 +756,27 @@ def test_the_bucket_is_closed_and_encrypted(stacks_of: Callable[..., Stacks]) ->
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     encryption = [item for item in walk(bucket) if "SSEAlgorithm" in item]
     assert [item["SSEAlgorithm"] for item in encryption] == ["aws:kms"]
+
+
+@pytest.mark.parametrize("name", ["default", "one environment, linear, arm64"])
+def test_logs_have_the_key_of_the_service_if_asked_for(stacks_of: Callable[..., Stacks], name: str) -> None:
+    stacks = stacks_of(**FEW[name])
+    asked, key = FEW[name].get("encrypt_logs", False), one(stacks, "foundation").outputs["ArtifactKeyArn"]
+    groups = [properties for _, _, properties in every(stacks, "AWS::Logs::LogGroup")]
+    assert {properties.get("KmsKeyId") for properties in groups} == {key if asked else None}
+    ((_, policy),) = one(stacks, "foundation").of_type("AWS::KMS::Key")
+    allowing = [each for each in policy["KeyPolicy"]["Statement"] if each["Sid"] == "Logs"]
+    assert len(allowing) == asked
+    for statement in allowing:
+        assert statement["Principal"] == {"Service": f"logs.{REGION}.amazonaws.com"}
+        for properties in groups:
+            group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{properties['LogGroupName']}"
+            context = {"kms:EncryptionContext:aws:logs:arn": group}
+            for action in ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "DescribeKey"):
+                assert allowed([statement], f"kms:{action}", key, context)
+            other = {name: arn.replace("group:/", "group:/other/") for name, arn in context.items()}
+            assert not allowed([statement], "kms:Decrypt", key, other)
+            assert not allowed([statement], "kms:Decrypt", key)
 
 
 def test_images_keep_their_tags(stacks_of: Callable[..., Stacks]) -> None:

@@ -23,6 +23,10 @@ FEW: dict[str, dict[str, Any]] = {
         "customize": True,
         "architecture": "arm64",
         "notification_email": "team@example.com",
+        "chat_notifications": True,
+        "success_notifications": "production",
+        "encrypt_logs": True,
+        "build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN",
         "windows": "MON-THU,SAT 09-12,13-24 America/Argentina/Buenos_Aires",
         "freezes": "2028-02-29..2028-02-29,2026-12-20..2027-01-02",
     },
@@ -47,6 +51,9 @@ FEW: dict[str, dict[str, Any]] = {
         },
         "approval": "every",
         "soak_minutes": 30,
+        "load_test": "test",
+        "approvers": "Releasers,Tech.Leads@x",
+        "coverage_threshold": 80,
     },
     "existing VPC": {"environments": "dev,live", "customize": True, "approval": "none", "freezes": FREEZE, **EXISTING},
     "branches, one by itself": {
@@ -87,10 +94,17 @@ _PARAMETERS: dict[str, list[Any]] = {
     "vpc": list(_VPCS),
     "log_retention_days": [1, 3653],
     "notification_email": ["", "team@example.com"],
+    "chat_notifications": [False, True],
+    "encrypt_logs": [False, True],
+    "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
+    "success_notifications": ["none", "production", "every"],
     "approval": ["none", "production", "every", "by branches"],
     "windows": ["", "MON-SUN 00-24 UTC"],
     "freezes": ["", FREEZE],
     "soak_minutes": [0, 60],
+    "load_test": ["", "first"],
+    "approvers": ["", "Releasers, Leads"],
+    "coverage_threshold": [0, 90],
 }
 
 
@@ -106,9 +120,14 @@ def pairwise() -> list[dict[str, Any]]:
             # One environment has nowhere to promote to.
             answers |= {"promotion": "branches", "auto_promote": names[1]} if len(names) > 1 else {}
         answers["production"] = names[0 if answers["production"] == "first" else -1]
+        answers["load_test"] = names[0] if answers["load_test"] and answers["production"] != names[0] else ""
+        if answers["approval"] == "none":
+            del answers["approvers"]
         vpc = dict(_VPCS[answers.pop("vpc")])
         if overrides := vpc.get("environment_overrides"):
             vpc["environment_overrides"] = {names[0]: overrides["first"]}
         answers |= vpc
+        if answers["aws_region"].startswith("us-gov-"):
+            answers["chat_notifications"] = False
         found.append({**answers, "customize": True})
     return found

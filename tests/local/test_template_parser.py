@@ -1,4 +1,4 @@
-"""Local AWS parses templates with libyaml."""
+"""Local AWS parses each template once, with libyaml."""
 
 from __future__ import annotations
 
@@ -33,7 +33,19 @@ def test_it_reads_what_ministacks_own_parser_reads(monkeypatch: pytest.MonkeyPat
     engine = stacks.engine
     own = engine._parse_template(TEMPLATE)
     monkeypatch.setattr(engine, "CfnLoader", engine.CfnLoader)  # restored after the test
-    ministack_bridge.parse_templates_with_libyaml()
+    ministack_bridge.parse_templates_once()
     assert issubclass(engine.CfnLoader, yaml.CSafeLoader)
     assert engine._parse_template(TEMPLATE) == own
     assert own["AWSTemplateFormatVersion"] == "2010-09-09"
+
+
+def test_what_is_done_to_a_template_concerns_no_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = stacks.engine
+    monkeypatch.setattr(engine, "CfnLoader", engine.CfnLoader)
+    ministack_bridge.parse_templates_once()
+    first = engine._parse_template(TEMPLATE)
+    first["Resources"]["One"]["Properties"].clear()
+    assert engine._parse_template(TEMPLATE)["Resources"]["One"]["Properties"]["DisplayName"]
+    for _ in range(2):
+        with pytest.raises(yaml.YAMLError):
+            engine._parse_template("Resources: {")

@@ -94,21 +94,28 @@ sensible = st.fixed_dictionaries(
             ),
         ),
         "notification_email": st.sampled_from(["", "team@example.com"]),
-        "promoted": st.sampled_from(
-            [
-                *({"approval": one} for one in ("none", "production", "every")),
-                {"promotion": "branches"},
-                {"promotion": "branches", "auto_promote": "staging"},
-            ]
+        "chat_notifications": st.booleans(),
+        "encrypt_logs": st.booleans(),
+        "build_secrets": st.sampled_from(["", "NPM_TOKEN", "A, B", "PATH"]),
+        "success_notifications": st.sampled_from(["none", "production", "every"]),
+        "approvals": st.one_of(
+            st.just({"approval": "none"}),
+            st.sampled_from([{"promotion": "branches"}, {"promotion": "branches", "auto_promote": "staging"}]),
+            st.fixed_dictionaries(
+                {"approval": st.sampled_from(["production", "every"])},
+                optional={"approvers": st.sampled_from(["", "Releasers", "Releasers, Leads"])},
+            ),
         ),
         "soak_minutes": st.integers(-1, 61),
+        "load_test": st.sampled_from(["", "dev"]),
+        "coverage_threshold": st.integers(-1, 101),
         "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
         "freezes": st.sampled_from(["", "2026-12-20..2027-01-02", "2027-02-29..2027-03-01"]),
         "environment_overrides": overrides,
     },
 ).map(
     lambda answers: with_production(
-        {**answers, **answers.pop("network", {}), **answers.pop("reviews", {}), **answers.pop("promoted", {})}
+        answers | answers.pop("network", {}) | answers.pop("reviews", {}) | answers.pop("approvals", {})
     )
 )
 anything = st.one_of(
@@ -124,7 +131,9 @@ careless = st.builds(
                 "deployment_strategy", "customize", "description", "aws_account_id", "architecture", "egress",
                 "vpc_id", "public_subnet_ids", "private_subnet_ids", "vpc_cidr", "log_retention_days",
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
-                "windows", "freezes", "soak_minutes", "promotion", "auto_promote",
+                "windows", "freezes", "soak_minutes", "chat_notifications", "success_notifications",
+                "build_secrets", "encrypt_logs", "coverage_threshold", "approvers", "load_test",
+                "promotion", "auto_promote",
             ]
         ),
         anything,

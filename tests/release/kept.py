@@ -109,6 +109,25 @@ class Kept:
         listed = self.client("ecs").list_service_deployments(cluster=cluster, service=cluster)
         return [one["status"] for one in listed["serviceDeployments"]]
 
+    def story(self, environment: str) -> str:
+        """What ECS and the alarms say of an environment, the newest first: why a release has ended as it did."""
+        cluster, ecs = names.cluster(self.app, environment), self.client("ecs")
+        (service,) = ecs.describe_services(cluster=cluster, services=[cluster])["services"]
+        stopped = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
+        tasks = ecs.describe_tasks(cluster=cluster, tasks=stopped)["tasks"] if stopped else []
+        history = self.client("cloudwatch").describe_alarm_history(MaxRecords=100)["AlarmHistoryItems"]
+        lines = [f"{one['createdAt']} {one['message']}" for one in service["events"]]
+        lines += [
+            f"{one.get('stoppedAt')} a task of {one['startedBy']}: {one.get('stopCode')} {one.get('stoppedReason')}"
+            for one in tasks
+        ]
+        lines += [
+            f"{one['Timestamp']} {one['AlarmName']}: {one['HistorySummary']}"
+            for one in history
+            if one["AlarmName"].startswith(cluster)
+        ]
+        return "\n".join(sorted(lines, reverse=True))
+
     def weights(self, environment: str) -> tuple[int, ...]:
         """The weights of the target groups of an environment in the production listener rule."""
         cluster = names.cluster(self.app, environment)

@@ -36,18 +36,20 @@ process.on('SIGTERM', () => server.close(() => process.exit(0)));
 """
 
 
-def small_service(root: Path, application: str = APPLICATION, **answers: Any) -> Path:
+def small_service(root: Path, application: str = APPLICATION, *, source_gate: bool = False, **answers: Any) -> Path:
     """A committed service of the kit whose application needs no packages.
 
-    Its smoke test is short, and it has no integration tests.
+    Its smoke test is short, and it has no integration tests. Without `source_gate`, no tools are installed for it.
     """
     generate(root, **{"environments": "live", "scan_gate": "off", **answers})
-    for path in (root / "app", root / "config" / "tests"):
+    for path in (root / "app", root / "config" / "tests" / "integration"):
         shutil.rmtree(path)
     smoke_test = root / "config" / "scripts" / "smoke_test.py"
     shorter = smoke_test.read_text().replace("default=0.25,", "default=0.1,").replace("default=300,", "default=30,")
     assert shorter.count("default=0.1,") == shorter.count("default=30,") == 1
     smoke_test.write_text(shorter)
+    if not source_gate:
+        (root / "config" / "scripts" / "source_gate.py").write_text("")
     git("init", "-q", "-b", "main", cwd=root)
     (root / "app" / "src").mkdir(parents=True)
     (root / "app" / "Dockerfile").write_text(DOCKERFILE)

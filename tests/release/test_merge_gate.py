@@ -87,6 +87,14 @@ class Merges:
         """The actions of a commit's release that have failed."""
         return [one["actionName"] for one in self._actions(made) if one["status"] == "Failed"]
 
+    def log(self, made: str, action: str) -> str:
+        """The log of a build of a commit's release."""
+        (build,) = [one["output"]["executionResult"] for one in self._actions(made) if one["actionName"] == action]
+        group, stream = f"/{self.app}/pipeline/checks", build["externalExecutionId"].rpartition(":")[2]
+        logs = boto3.Session().client("logs", region_name="us-east-1")
+        events = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True)["events"]
+        return "\n".join(event["message"] for event in events)
+
     def deployed(self) -> str:
         """The commit that the gate compares with."""
         (stack,) = self._cloudformation.describe_stacks(StackName=StackId(CHECKS).name(self.app))["Stacks"]
@@ -210,6 +218,28 @@ def test_a_release_that_needs_more_permissions_waits_for_a_deployment(merges: Me
     given = {"pipelineExecutionId": execution["pipelineExecutionId"], "retryMode": "FAILED_ACTIONS"}
     merges.pipeline.retry_stage_execution(pipelineName=merges.app, stageName=names.GATE_STAGE, **given)
     assert merges.asked(made) is None
+
+
+SUPPRESSED = edited(
+    "infrastructure/service.yaml", "    Properties:\n", "    Properties:\n      # checkov:skip=CKV_AWS_333\n"
+)
+
+
+@pytest.mark.slow
+def test_templates_are_checked_before_anything_is_deployed_from_them_and_only_if_they_differ(merges: Merges) -> None:
+    """Nobody is asked: the release goes no further."""
+    same = merges.merge(harmless)
+    merges.ended(same)
+    assert (merges.deployed(), "nfrastructure checks" in merges.log(same, "Preflight")) == (same, False)
+
+    made = merges.merge(SUPPRESSED)
+    merges.ended(made)
+    assert (merges.failed(made), merges.deployed()) == (["Preflight"], same)
+    assert "needs a reason" in merges.log(made, "Preflight")
+
+    other = merges.merge(edited("infrastructure/service.yaml", "Description: ", "Description: The "))
+    assert merges.asked(other) is None
+    assert "cfn-lint is not rehearsed" in merges.log(other, "Preflight")
 
 
 @pytest.mark.parametrize("merges", ["prod"], indirect=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from scaffold.commands import deploy
 from scaffold.commands import override as override_command
@@ -37,6 +40,63 @@ def test_every_environment_waits_for_approval_where_the_answers_say_so(aws: None
         assert found.waiting == waits_in
         decided = decide(root, environment=environment, yes=True, execution=found.execution)
         assert decided.release.plan
+    assert release(root).exit_code == 0
+
+
+def as_role(name: str, *policies: str) -> Any:
+    """CodePipeline as a role with these policies calls it."""
+    iam, account = client("iam"), client("sts").get_caller_identity()["Account"]
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    for policy in policies:
+        iam.attach_role_policy(RoleName=name, PolicyArn=policy)
+    keys = client("sts").assume_role(RoleArn=role, RoleSessionName="ada")["Credentials"]
+    its = {"aws_access_key_id": keys["AccessKeyId"], "aws_secret_access_key": keys["SecretAccessKey"]}
+    return boto3.Session().client(
+        "codepipeline", region_name="us-east-1", aws_session_token=keys["SessionToken"], **its
+    )
+
+
+def approve_through(codepipeline: Any, app: str) -> None:
+    """Approve what waits for production, with the API alone."""
+    (state,) = [one for one in stage(app, "Approve-Live")["actionStates"] if one["actionName"] == "Approval"]
+    codepipeline.put_approval_result(
+        pipelineName=app,
+        stageName="Approve-Live",
+        actionName="Approval",
+        token=state["latestExecution"]["token"],
+        result={"status": "Approved", "summary": "yes"},
+    )
+
+
+def test_only_approvers_release(aws: None, tmp_path: Path) -> None:
+    root = small_service(tmp_path / "approvers", app_name="approvers", approvers="Releasers, Leads")
+    app = read(root).app_name
+    found = release(root).release
+    assert found
+    assert found.waiting == "Approve-Live"
+    with pytest.raises(ScaffoldError, match="only the roles Releasers, Leads may") as refused:
+        decide(root, yes=True, execution=found.execution)
+    assert "--profile NAME" in refused.value.remedy
+    described = client("cloudformation").describe_stacks(StackName=f"{app}-foundation")["Stacks"][0]["Outputs"]
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in described}
+    # Those who merge may not release, whatever else they may do.
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    everything = client("iam").create_policy(
+        PolicyName="everything",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )["Policy"]["Arn"]
+    for policies in ((everything, outputs["BranchProtectionArn"]), (outputs["ApproverArn"],)):
+        with pytest.raises(ClientError, match="is not authorized to perform: codepipeline:PutApprovalResult"):
+            approve_through(as_role(f"Developers{len(policies)}", *policies), app)
+    # Who is denied by no policy approves in vain.
+    approve_through(client("codepipeline"), app)
+    with pytest.raises(ReleaseFailed, match="in the action PlanCheck of the stage Live"):
+        release(root)
+    commit(root, notes_txt="No file of a stack\n")
+    assert release(root).release
+    approve_through(as_role("Leads", outputs["ApproverArn"]), app)
     assert release(root).exit_code == 0
 
 
@@ -116,6 +176,39 @@ def test_a_release_that_rings_while_it_soaks_is_rolled_back_and_goes_no_further(
     commit(root, notes_txt="No file of a stack\n")
     with pytest.raises(ReleaseFailed, match="The release failed"):
         release(root)
+    until("Dev is not rolled back", lambda: stage(app, "Dev")["latestExecution"]["type"] == "ROLLBACK")
+    assert stage(app, "Live")["latestExecution"]["pipelineExecutionId"] == passed
+
+
+FAILING = "from locust import HttpUser, constant, task\n\n\nclass User(HttpUser):\n    wait_time = constant(0.1)\n\n"
+FAILING += "    @task\n    def fail(self):\n        with self.client.get('/', catch_response=True) as response:\n"
+FAILING += "            response.failure('broken')\n"
+
+
+def test_a_release_that_fails_its_load_test_is_rolled_back_and_goes_no_further(aws: None, tmp_path: Path) -> None:
+    root = small_service(
+        tmp_path / "loaded", app_name="loaded", environments="dev,live", approval="none", load_test="dev"
+    )
+    app, policy = read(root).app_name, root / "config/policies/load-test.toml"
+    shorter = {"seconds = 60": "seconds = 10", "= 200": "= 20", "p95_milliseconds = 500": "p95_milliseconds = 20000"}
+    text = policy.read_text()
+    for old, new in shorter.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    policy.write_text(text)
+    commit(root)
+    assert release(root).exit_code == 0
+    passed = stage(app, "Live")["latestExecution"]["pipelineExecutionId"]
+    # The requests need no approval, and are measured by the limits that are deployed.
+    (root / "config/tests/load/locustfile.py").write_text(FAILING)
+    commit(root)
+    with pytest.raises(ReleaseFailed, match="in the action LoadTest of the stage Dev"):
+        release(root)
+    codebuild = client("codebuild")
+    newest, *_ = codebuild.list_builds_for_project(projectName=f"{app}-load-test", sortOrder="DESCENDING")["ids"]
+    (build,) = codebuild.batch_get_builds(ids=[newest])["builds"]
+    cases = codebuild.describe_test_cases(reportArn=build["reportArns"][0])["testCases"]
+    assert {one["name"]: one.get("message") for one in cases}["errors"] == "100.00 %, at most 1 %"
     until("Dev is not rolled back", lambda: stage(app, "Dev")["latestExecution"]["type"] == "ROLLBACK")
     assert stage(app, "Live")["latestExecution"]["pipelineExecutionId"] == passed
 

@@ -247,8 +247,9 @@ def test_the_comment_says_what_a_pull_request_would_change_and_what_it_would_cos
 
 def hostile(app: str) -> Callable[[Path], None]:
     def change(root: Path) -> None:
-        for name in ("build_image.sh", "verdict.py", "aws_cli.py", "plan_pull_request.py", "plan_refusals.py"):
-            (root / "config/scripts" / name).write_text(ATTACK.replace("APP", app))
+        for script in (root / "config/scripts").glob("*.py"):
+            script.write_text("raise SystemExit\n")
+        (root / "config/scripts/build_image.sh").write_text(ATTACK.replace("APP", app))
         for name in ("pull-requests", "plans"):
             (root / f"infrastructure/{name}.yaml").write_text("Resources: {}\n")
         template = root / "infrastructure/network.yaml"

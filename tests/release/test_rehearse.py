@@ -126,7 +126,15 @@ def test_a_rehearsal_uses_no_account(tiny: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
     """Of the kit's own service."""
-    root = small_service(tmp_path / "orders", aws_account_id="123456789012")
+    told = {"chat_notifications": True, "success_notifications": "every"}
+    answers = {"aws_account_id": "123456789012", "build_secrets": "NPM_TOKEN", "encrypt_logs": True, **told}
+    root = small_service(tmp_path / "orders", **answers)
+    # What the build does fails without its secret.
+    script = root / "config" / "scripts" / "build_image.sh"
+    script.write_text(
+        script.read_text().replace("say() {", 'test "$NPM_TOKEN" = "rehearsed value of NPM_TOKEN"\nsay() {')
+    )
+    commit(root)
     document = rehearse_among_credentials(root, tmp_path)
     # The merge gate has nothing to ask about what `scaffold deploy` has just deployed.
     ended = statuses(document)
@@ -137,11 +145,26 @@ def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
     assert live["answers"] == live["version"] is not None
     # Memory is not measured; every other alarm had the traffic of the rehearsal.
     assert document["requests"] > 0
-    assert any("waits for approval in the stage Approve-Live" in message for message in document["messages"])
+    (mail,) = (one for one in document["messages"] if "waits for approval in the stage Approve-Live" in one)
+    assert "\nWhat changes in live:\n- network: its first release creates everything\n" in mail
+    assert "\nCommits of the first release:\n- " in mail
+    assert re.search(r"\nlive costs about \d+\.\d\d USD a month without traffic\.\n", mail)
+    assert [one for one in document["messages"] if one.startswith("In chat: ")] == [
+        "In chat: hello-service: approval waiting",
+        "In chat: Release succeeded",
+    ]
+    assert len([one for one in document["messages"] if "has succeeded in the stage Live." in one]) == 1
     assert [name for name in document["alarms_without_data"] if name.endswith(("memory", "5xx"))] == [
         f"{document['service']}-live-memory"
     ]
     assert {action["name"] for stage in document["stages"] for action in stage["actions"]} >= {"Service", "Approval"}
+
+
+@pytest.mark.slow
+def test_a_rehearsal_approves_as_one_of_the_approvers(tmp_path: Path) -> None:
+    root = small_service(tmp_path / "orders", approvers="Releasers,Leads")
+    document = result_of(root, 0, "--yes")
+    assert statuses(document)["Live"] == "Succeeded"
 
 
 @pytest.mark.slow
@@ -352,20 +375,57 @@ def test_a_deployment_that_fails_names_the_users_repository(tiny: Path) -> None:
     assert "scaffold deploy" not in done.stderr.split("Error: ")[1]
 
 
+TEST_STAGE = """\
+FROM ${BASE_IMAGE} AS test
+WORKDIR /app
+RUN mkdir reports && chown 1000:1000 reports
+COPY test ./test
+USER 1000:1000
+CMD ["node", "--test", "--test-reporter=junit", "--test-reporter-destination=reports/junit.xml", "test/app_test.mjs"]
+
+"""
+
+
+def with_tests(root: Path, tests: str) -> None:
+    """Commit tests of the application, which its image runs."""
+    dockerfile = DOCKERFILE.replace("# tests: none\n", "").replace("FROM", f"{TEST_STAGE}FROM", 1)
+    (root / "app" / "Dockerfile").write_text(dockerfile)
+    commit(root, app__test__app_test_mjs=tests)
+
+
 @pytest.mark.slow
 def test_a_failing_unit_test_stops_the_release(tmp_path: Path) -> None:
     root = small_service(tmp_path / "orders")
-    test = "FROM ${BASE_IMAGE} AS test\nWORKDIR /app\nRUN mkdir reports && chown 1000:1000 reports\nCOPY test ./test\n"
-    test += 'USER 1000:1000\nCMD ["node", "--test", "--test-reporter=junit", '
-    test += '"--test-reporter-destination=reports/junit.xml", "test/app_test.mjs"]\n\n'
-    failing = "import test from 'node:test';\ntest('adds', () => { throw new Error('2 + 2 is 5'); });\n"
-    dockerfile = DOCKERFILE.replace("# tests: none\n", "").replace("FROM", f"{test}FROM", 1)
-    (root / "app" / "Dockerfile").write_text(dockerfile)
-    commit(root, app__test__app_test_mjs=failing)
+    with_tests(root, "import test from 'node:test';\ntest('adds', () => { throw new Error('2 + 2 is 5'); });\n")
     document = result_of(root, 1, "--yes")
     assert (document["failed"]["stage"], document["failed"]["action"]) == ("Build", "Build")
     assert "the tests failed" in "\n".join(document["failed"]["log"])
     assert statuses(document)["Live"] is None
+    assert document["environments"][0]["url"] is None
+
+
+@pytest.mark.slow
+def test_tests_that_cover_too_little_stop_the_release(tmp_path: Path) -> None:
+    root = small_service(tmp_path / "orders", coverage_threshold=80)
+    lines = '<line number="1" hits="1"/><line number="2" hits="0"/>'
+    wrapped = f"<packages><package><classes><class><lines>{lines}</lines></class></classes></package></packages>"
+    report = f"writeFileSync('reports/coverage.xml', '<coverage>{wrapped}</coverage>');\n"
+    with_tests(root, f"import {{ writeFileSync }} from 'node:fs';\nimport 'node:test';\n{report}")
+    document = result_of(root, 1, "--yes")
+    log = "\n".join(document["failed"]["log"])
+    assert (document["failed"]["stage"], "the tests cover 50 % of the lines (1 of 2)" in log) == ("Build", True), log
+    assert "Build stopped: the tests cover too little." in log
+
+
+@pytest.mark.slow
+def test_a_secret_and_dangerous_code_stop_the_release_before_anything_of_it_runs(tmp_path: Path) -> None:
+    root = small_service(tmp_path / "orders", APPLICATION + "export const f = (x) => eval(x);\n", source_gate=True)
+    commit(root, settings_ini="key = AKIA" + "Z7VRSQ5TJN2WQMRH\n")
+    document = result_of(root, 1, "--yes")
+    assert document["failed"]["stage"] == "Build"
+    log = "\n".join(document["failed"]["log"])
+    assert "Source gate closed: the checks secrets, sast failed" in log
+    assert "Audit open: there is no app/package.json" in log
     assert document["environments"][0]["url"] is None
 
 

@@ -133,7 +133,9 @@ def test_a_bad_canary_is_taken_back_by_the_alarms(tmp_path: Path) -> None:
             answered, failed = client.outcomes["answered"], client.outcomes["failed"]
             wait(lambda: client.outcomes["answered"] >= answered + 50)
         assert "The release failed in the action Service of the stage Live" in output
-        assert "ECS Deployment Alarm was triggered" in output
+        story = service.story("live")
+        assert "ECS Deployment Alarm was triggered" in output, f"{output}\n{story}"
+        assert f"rolled back because of CloudWatch alarms: {service.app}-live-5xx" in story
         assert failed == client.outcomes["failed"]  # None after the canary's end.
         assert {weights for weights, _ in polls} == {PRIMARY, CANARY_IN_ALTERNATE}
         # The canary's share, with the margin that so few random draws need.

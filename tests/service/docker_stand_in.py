@@ -87,7 +87,7 @@ def build(state: Path, words: list[str], settings: dict) -> int:
     for option in ("--platform", "--provenance", "--sbom", "--tag"):
         parser.add_argument(option, required=True)
     parser.add_argument("--target")
-    for option in ("--label", "--build-arg", "--build-context"):
+    for option in ("--label", "--build-arg", "--build-context", "--secret"):
         parser.add_argument(option, action="append", default=[])
     parser.add_argument("context", type=Path)
     options = parser.parse_args(words)

@@ -338,6 +338,19 @@ def test_without_a_push_it_needs_no_registry(build):
     assert not (build.service / "image.env").exists()
 
 
+def test_secrets_are_passed_by_name_and_no_value_is_an_argument(build):
+    names = {"BUILD_SECRETS": "NPM_TOKEN OTHER", "NPM_TOKEN": "a-secret-value", "OTHER": "another-value"}
+    done = build.shell("bash config/scripts/build_image.sh --no-push", **names)
+    succeeded(done)
+    calls = build.engine.calls("build")
+    assert len(calls) == 2
+    for call in calls:
+        given = [call[index + 1] for index, word in enumerate(call) if word == "--secret"]
+        assert given == ["id=NPM_TOKEN,env=NPM_TOKEN", "id=OTHER,env=OTHER"]
+        assert not [word for word in call if "value" in word]
+    assert "value" not in done.stdout + done.stderr
+
+
 @pytest.mark.slow
 def test_without_a_push_failed_tests_stop_it_too(build):
     build.engine.tell(tests="fail")

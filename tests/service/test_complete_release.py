@@ -196,7 +196,7 @@ def details(stage: str, status: str, category: str = "Approval", **more: Any) ->
     ],
 )  # fmt: skip
 def test_who_approved(actions: list[dict[str, Any]], expected: object) -> None:
-    approval: Callable[..., Any] = function_of("complete_release.py", "approval")
+    approval: Callable[..., Any] = function_of("approvals.py", "approval")
     asked: list[Any] = []
 
     def call(*words: str, **request: Any) -> dict[str, Any]:

@@ -107,6 +107,60 @@ def test_a_release_that_the_branch_of_its_environment_does_not_lead_to_is_stoppe
     closed(entry.run(BRANCH="env/prod"), CLOSED_UNREAD, "AccessDenied")
 
 
+def approved_by(arn: object) -> dict[str, Any]:
+    """What CodePipeline returns about an execution whose release was approved."""
+    action = {"stageName": "Approve-Prod", "status": "Succeeded", "input": {"actionTypeId": {"category": "Approval"}}}
+    return {"actionExecutionDetails": [action | ({"updatedBy": arn} if arn else {})]}
+
+
+APPROVERS = {"APPROVERS": "Releasers,Leads"}
+ROLES = "arn:aws:sts::123456789012:assumed-role"
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        f"{ROLES}/Releasers/ada",
+        f"{ROLES}/Leads/bob@example.com",
+        "arn:aws-us-gov:sts::123456789012:assumed-role/Leads/bob",
+        "arn:aws:iam::123456789012:role/team/Releasers",
+    ],
+)
+def test_a_release_enters_that_an_approver_has_approved(entry: Entry, arn: str) -> None:
+    entry.answers["list-action-executions"] = approved_by(arn)
+    opened(entry.run(**APPROVERS))
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        f"{ROLES}/Developers/Releasers",
+        f"{ROLES}/Releasers-two/ada",
+        f"{ROLES}/releasers/ada",
+        "arn:aws:iam::123456789012:role/Releasers/Admin",
+        "arn:aws:iam::123456789012:user/Releasers",
+        "arn:aws:iam::123456789012:root",
+        "Releasers",
+        "",
+        None,
+    ],
+)
+def test_an_approval_of_somebody_else_stops_a_release_and_names_the_approvers(entry: Entry, arn: object) -> None:
+    entry.answers["list-action-executions"] = approved_by(arn)
+    closed(entry.run(**APPROVERS), CLOSED, "Releasers, Leads", str(arn or "an unknown caller"), "release again with")
+    # Without the answer, everybody's approval counts.
+    opened(entry.run())
+
+
+def test_a_release_that_needed_no_approval_enters_and_a_rollback_too(entry: Entry) -> None:
+    entry.answers["list-action-executions"] = {"actionExecutionDetails": []}
+    opened(entry.run(**APPROVERS))
+    entry.answers["list-action-executions"] = DENIED
+    closed(entry.run(**APPROVERS), CLOSED_UNREAD, "scaffold deploy")
+    entry.answers["get-pipeline-execution"] = {"pipelineExecution": {"executionType": "ROLLBACK"}}
+    opened(entry.run(**APPROVERS), "a rollback may always enter")
+
+
 def alarm(name: str) -> dict[str, Any]:
     """What CloudWatch returns for an alarm that is in ALARM."""
     return {"MetricAlarms": [{"AlarmName": name}]}

@@ -19,16 +19,19 @@ from tests.kits import generate
 from tests.service.conftest import HERE, TOOLS
 
 SCRIPTS = (
+    "audit.py",
     "begin_release.py",
     "build_image.sh",
     "complete_release.py",
     "content_hash.py",
     "contract.py",
     "group_tests.py",
+    "infrastructure_checks.py",
     "integration_tests.py",
     "parse_dockerfile.py",
     "preflight.py",
     "smoke_test.py",
+    "source_gate.py",
     "strategy_gate.py",
 )
 YAMLLINT = "{extends: default, rules: {document-start: disable, truthy: disable, line-length: {max: 120}}}"
@@ -69,29 +72,16 @@ def test_yamllint_accepts_the_buildspecs(generated, generated_without_gate, gene
 
 def test_ruff_accepts_the_python_scripts(generated_custom):
     select = "A,ARG,B,C4,E,F,I,N,PIE,PT,PTH,RET,RUF,SIM,UP,W"
-    known = "closed,content_hash,ecr,group_tests,parse_dockerfile,policy,report,scan"
+    known = "closed,content_hash,ecr,group_tests,isolated_tests,parse_dockerfile,policy,report,scan"
     config = f"lint.isort.known-first-party = [{', '.join(repr(name) for name in known.split(','))}]"
     accepts(
         *(TOOLS / "ruff", "check", "--isolated", "--no-cache", "--target-version", "py311", "--line-length", "120"),
-        *(
-            "--select",
-            select,
-            "--ignore",
-            "N818,UP017,UP036,E402",
-            "--config",
-            config,
-            generated_custom / "config/scripts",
-        ),
+        *("--select", select, "--ignore", "N818,UP017,UP036,E402", "--config", config),
+        generated_custom / "config/scripts",
     )
     accepts(
-        TOOLS / "ruff",
-        "format",
-        "--isolated",
-        "--no-cache",
-        "--line-length",
-        "120",
-        "--check",
-        generated_custom / "config",
+        *(TOOLS / "ruff", "format", "--isolated", "--no-cache", "--line-length", "120"),
+        *("--check", generated_custom / "config"),
     )
 
 
@@ -121,14 +111,15 @@ class TestBuildspecs:
 
     def test_the_gate_always_follows_the_build(self, generated):
         commands = buildspec(generated, "build.yml")["phases"]["build"]["commands"]
-        assert [re.sub(r"\s.*", "", command) for command in commands[:4]] == [
+        assert commands[0] == "python3 config/scripts/source_gate.py"
+        assert [re.sub(r"\s.*", "", command) for command in commands[1:5]] == [
             "bash",
             ".",
             "FINDINGS=$(mktemp)",
             "python3",
         ]
-        assert "config/scripts/scan_gate " in commands[3]
-        assert '"$IMAGE_DIGEST"' in commands[3]
+        assert "config/scripts/scan_gate " in commands[4]
+        assert '"$IMAGE_DIGEST"' in commands[4]
 
     def test_a_release_is_named_after_every_gate(self, generated, generated_without_gate):
         for service, findings in ((generated, ' --findings "$FINDINGS"'), (generated_without_gate, "")):
@@ -146,7 +137,11 @@ class TestBuildspecs:
 
     def test_a_check_runs_its_script(self, generated):
         document = buildspec(generated, "checks.yml")
-        assert document["phases"]["build"]["commands"] == ['python3 "config/scripts/$CHECK.py"']
+        check, infrastructure = document["phases"]["build"]["commands"]
+        assert check == 'python3 "config/scripts/$CHECK.py"'
+        assert infrastructure == (
+            "[[ ${INFRASTRUCTURE:-no} == no ]] || python3 config/scripts/infrastructure_checks.py"
+        )
 
     def test_integration_tests_follow_the_smoke_test_and_their_report_is_where_they_write_it(self, generated):
         document = buildspec(generated, "tests.yml")
@@ -161,7 +156,7 @@ class TestBuildspecs:
     def test_interpreters_are_explicit_since_executable_bits_may_be_lost(self, generated):
         for name in ("build.yml", "checks.yml", "tests.yml"):
             for command in buildspec(generated, name)["phases"]["build"]["commands"]:
-                if not command.startswith(("FINDINGS=", "RELEASE=", '. "$RELEASE"', "test ")):
+                if not command.startswith(("FINDINGS=", "RELEASE=", '. "$RELEASE"', "test ", "[[ ")):
                     assert command.startswith(("bash config/", "python3 config/", 'python3 "config/', ". ./"))
 
     @pytest.mark.parametrize(
@@ -292,9 +287,9 @@ class TestPolicies:
         files = [str(path.relative_to(generated_without_gate)) for path in generated_without_gate.rglob("*")]
         assert not [name for name in files if "scan" in name or "approval-rule-review" in name]
         commands = buildspec(generated_without_gate, "build.yml")["phases"]["build"]["commands"]
-        assert commands[:3] == ["bash config/scripts/build_image.sh image.env", ". ./image.env", "RELEASE=$(mktemp)"]
+        assert commands[1:4] == ["bash config/scripts/build_image.sh image.env", ". ./image.env", "RELEASE=$(mktemp)"]
         for name in ("build.yml", "checks.yml"):
-            assert "gate" not in (generated_without_gate / "config/buildspecs" / name).read_text()
+            assert "scan" not in (generated_without_gate / "config/buildspecs" / name).read_text()
 
 
 def test_template_conditions_leave_no_blank_lines(generated, generated_without_gate, generated_custom):
@@ -314,5 +309,6 @@ def test_make_lists_its_targets(generated):
     done = run("make", "--no-print-directory", cwd=generated)
     assert done.returncode == 0, done.stderr
     targets = re.findall(r"^  make ([a-z-]+) +\S", done.stdout, re.MULTILINE)
-    phony = re.findall(r"^\.PHONY: (.*)$", (generated / "Makefile").read_text(), re.MULTILINE)[0].split()
+    lines = (generated / "Makefile").read_text().replace("\\\n", "")
+    phony = re.findall(r"^\.PHONY: (.*)$", lines, re.MULTILINE)[0].split()
     assert targets == phony

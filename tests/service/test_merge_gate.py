@@ -47,9 +47,10 @@ class Gate:
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
+        self.infrastructure = ""
 
     def judge(self, answer: object = None, *, error: str = "", raised: Exception | None = None, **given: str) -> str:
-        """What it exports, as `CHANGED SUMMARY`."""
+        """What it exports, as `CHANGED SUMMARY`; INFRASTRUCTURE is in `infrastructure`."""
 
         def aws(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
             assert options["timeout"] > 0
@@ -70,8 +71,9 @@ class Gate:
                 patch.setenv(name, value)
             patch.setattr(subprocess, "run", aws)
             exec(PROGRAM, {})
-        export, changed, summary = shlex.split(output.getvalue())
+        export, changed, infrastructure, summary = shlex.split(output.getvalue())
         assert export == "export"
+        self.infrastructure = infrastructure.removeprefix("INFRASTRUCTURE=")
         return f"{changed.removeprefix('CHANGED=')} {summary.removeprefix('SUMMARY=')}"
 
     def changed(self, *paths: str) -> str:
@@ -101,6 +103,7 @@ class Gate:
         "config/scripts/plan_release.py",
         "config/buildspecs/build.yml",
         "config/policies/scan-policy.toml",
+        "config/policies/load-test.toml",
         "config/new\nline",
         "config/tests",  # as a link, a submodule or a file
         "config/tests/",
@@ -133,6 +136,7 @@ def test_what_decides_about_releases_is_asked_about(path: str, kind: str) -> Non
         "config/tests/integration/service.test.mjs",
         "config/tests/integration/new\nline.test.mjs",
         "config/tests/package.json",
+        "config/tests/load/locustfile.py",
         "configuration.md",
         "infrastructure/prod/task-definition.yaml",
         "infrastructure/service.yaml",
@@ -142,7 +146,20 @@ def test_what_decides_about_releases_is_asked_about(path: str, kind: str) -> Non
     ],
 )
 def test_nothing_else_is_asked_about(path: str) -> None:
-    assert Gate().changed(path) == f"no since {DEPLOYED}: "
+    gate = Gate()
+    assert gate.changed(path) == f"no since {DEPLOYED}: "
+    assert gate.infrastructure == ("yes" if path.startswith("infrastructure/") else "no")
+
+
+def test_infrastructure_is_checked_where_it_or_its_judges_differ_and_in_doubt() -> None:
+    for path in ("infrastructure", "config/policies/infrastructure-policy.toml", "x/../infrastructure/service.yaml"):
+        gate = Gate()
+        gate.changed(path)
+        assert gate.infrastructure == "yes", path
+    in_doubt, first = Gate(), Gate()
+    in_doubt.judge(error="AccessDenied")
+    first.judge(DEPLOYED_COMMIT=SOURCE)
+    assert (in_doubt.infrastructure, first.infrastructure) == ("yes", "no")
 
 
 @pytest.mark.parametrize("mode", ["120000", "160000", "40000", "", None])
@@ -298,4 +315,4 @@ def test_a_gate_without_an_answer_stops_the_release(tmp_path: Path) -> None:
 def test_the_gate_installs_nothing_and_exports_its_answer() -> None:
     assert set(BUILDSPEC["phases"]) == {"build"}
     assert COMMANDS[0] == "cd /"
-    assert BUILDSPEC["env"] == {"shell": "bash", "exported-variables": ["CHANGED", "SUMMARY"]}
+    assert BUILDSPEC["env"] == {"shell": "bash", "exported-variables": ["CHANGED", "INFRASTRUCTURE", "SUMMARY"]}

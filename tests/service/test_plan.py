@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -65,6 +66,36 @@ def test_a_change_of_the_infrastructure_alone_is_in_the_summary(production: Prod
     production.write()
     found = production.planned()
     assert (found["CHANGED"], found["SUMMARY"]) == ("yes", "alarms: update Topic")
+
+
+def test_people_are_told_what_waits_for_their_approval(production: Production) -> None:
+    production.templates["alarms"] = topic("louder")
+    production.write()
+    production.planned()
+    (told,) = production.requests("sns:publish")
+    assert (told["TopicArn"], told["Subject"]) == ("arn:notifications", "plan: approval waiting")
+    assert told["Message"].startswith(
+        "plan: the release 20260131-1100-v1 waits for approval in the stage Approve-Prod.\nhttps://pipeline\n\n"
+        "What changes in prod:\n- alarms: update Topic\n\nCommits and costs since production could not be read: "
+    )
+    production.chat = "arn:chat"
+    production.planned()
+    *_, mail, chat = production.requests("sns:publish")
+    assert (mail, set(chat)) == (told, {"TopicArn", "Message"})
+    content = {"title": told["Subject"], "description": told["Message"]}
+    assert json.loads(chat["Message"]) == {"version": "1.0", "source": "custom", "content": content}
+
+
+def test_nobody_is_asked_about_a_release_that_changes_nothing(production: Production) -> None:
+    production.planned()
+    assert production.requests("sns:publish") == []
+
+
+def test_an_approval_that_nobody_is_told_of_does_not_wait(production: Production) -> None:
+    production.templates["alarms"] = topic("louder")
+    production.write()
+    production.faults["sns:publish"] = refused("AuthorizationError", "not authorized to perform sns:Publish")
+    failed(production, "AuthorizationError", "then retry the stage")
 
 
 def test_a_new_version_changes_the_task_definition_and_the_service(production: Production) -> None:

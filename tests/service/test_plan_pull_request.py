@@ -90,7 +90,7 @@ def comment(generated: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def said(comment: ModuleType, results: list[Document]) -> str:
     """What the comment says of a plan."""
-    return str(comment.plan_text([f"PLAN {json.dumps(one)}" for one in results]))
+    return str(comment.plan_text([f"PLAN {json.dumps(one)}" for one in results], "plan:1"))
 
 
 def with_resource(template: Document, **resource: Any) -> Document:
@@ -132,6 +132,7 @@ def test_a_branch_that_is_behind_main_takes_nothing_back(requests: Requests) -> 
     requests.production.templates["alarms"] = topic("of main")
     requests.production.write()
     commit(requests.root)
+    requests.production.release("alarms")
     _, results, _ = requests.plan()
     assert [one["kind"] for one in results[0]["stacks"]] == ["network"]
 
@@ -173,33 +174,60 @@ HOSTILE: dict[str, tuple[str, str]] = {
 }
 
 
+HARMLESS = (
+    'B: !Sub |\n  {\n    "a": {\n      "b": {"c": "${X}"}\n    }\n  }\nc: 1\n',
+    '{"a": {"b": {"Ref": "x"}}}',
+    '{\n "a": {"Fn::Sub": "x"}\n}',
+    "A: {'a': {'b': !Ref c}, 'c': [!GetAtt d.e, !If [f, 1, 2]]}",
+    "A: !Base64 'x'\nB: Hello! b\nC: '!yes'\nD: !Ref\n  y\n",
+    "A:\n  Type: AWS::Events::Rule\n  Name: x\nB: {Type: AWS::SSM::Parameter}\n",
+    "A: 5 % of \\d\n",
+)
+
+
+@pytest.fixture
+def refusal(comment: ModuleType) -> Callable[..., str | None]:
+    """Why a template with parameters and tags is refused."""
+    refusals, stacks = map(importlib.import_module, ("plan_refusals", "plan_stacks"))
+
+    def of(template: str, parameters: Document | None = None, tags: Document | None = None) -> str | None:
+        source = stacks.Source("alarms", "name", template, parameters or {}, tags, None)
+        found: str | None = refusals.refusal(source)
+        return found
+
+    return of
+
+
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_cloudformation_would_run_or_look_up_is_refused_before_it_is_sent(
-    requests: Requests, comment: ModuleType, name: str
-) -> None:
+def test_what_cloudformation_would_run_or_look_up_is_refused(refusal: Callable[..., str | None], name: str) -> None:
     added, what = HOSTILE[name]
-    requests.change(lambda root: (root / "infrastructure/alarms.yaml").write_text(f"{added}Resources: {{}}\n"))
+    for template in (f"{added}Resources: {{}}\n", f"Resources: {{}}\n{added}"):
+        found = refusal(template)
+        assert found
+        assert what in found
+
+
+@pytest.mark.parametrize("template", HARMLESS)
+def test_what_only_looks_like_it_is_not_refused(refusal: Callable[..., str | None], template: str) -> None:
+    assert refusal(template) is None
+
+
+def test_no_parameter_or_tag_begins_a_dynamic_reference(refusal: Callable[..., str | None]) -> None:
+    for value in ("{{resolve:ssm:x}}", "{"):
+        assert refusal("", {"A": value}) == "a parameter has an open brace, which could begin a dynamic reference"
+        assert refusal("", None, {"A": value}) == "a tag has an open brace, which could begin a dynamic reference"
+    assert refusal("", {"A": "a,b"}, {"b": "}"}) is None
+
+
+def test_what_is_refused_is_not_sent_and_the_comment_says_so(requests: Requests, comment: ModuleType) -> None:
+    requests.change(lambda root: (root / "infrastructure/alarms.yaml").write_text("Transform: Macro\nResources: {}\n"))
     code, results, _ = requests.plan()
-    assert code == 0
-    assert results[0]["problem"].startswith("the stack requests-prod-alarms is refused, since its template has ")
-    assert what in results[0]["problem"]
+    why = (
+        "the stack requests-prod-alarms is refused, since its template has a transform, which CloudFormation would run"
+    )
+    assert (code, results[0]["problem"]) == (0, why)
     assert requests.production.calls == []
-    assert f"- **prod** is not planned: `{results[0]['problem']}`" in said(comment, results)
-
-
-def test_no_parameter_or_tag_begins_a_dynamic_reference(requests: Requests) -> None:
-    for part, what in (("Parameters", "a parameter has an open brace"), ("Tags", "a tag has an open brace")):
-
-        def edit(root: Path, part: str = part) -> None:
-            file = root / "infrastructure/prod/alarms.json"
-            document = json.loads(file.read_text())
-            document[part]["More"] = "{{resolve:ssm:x}}"
-            file.write_text(json.dumps(document))
-
-        requests.change(edit)
-        code, results, _ = requests.plan()
-        assert (code, requests.production.calls) == (0, [])
-        assert what in results[0]["problem"]
+    assert f"- **prod** is not planned: `{why}`" in said(comment, results)
 
 
 def test_no_template_of_the_kit_is_refused(generated: Path, generated_custom: Path) -> None:
@@ -234,6 +262,34 @@ def test_links_lead_nowhere(requests: Requests, tmp_path: Path) -> None:
     requests.change(edit)
     code, results, _ = requests.plan()
     assert (code, results[0]["problem"]) == (0, "infrastructure/alarms.yaml cannot be read")
+
+
+def test_files_that_say_nothing_are_said(requests: Requests) -> None:
+    for content in (b"[" * 100_000, b"\xff", b"[]", b'{"Parameters": 5}', b'{"Tags": [1]}', b"1" * 5000):
+
+        def edit(root: Path, content: bytes = content) -> None:
+            (root / "infrastructure/prod/service.json").write_bytes(content)
+
+        requests.change(edit)
+        code, results, errors = requests.plan()
+        problem = results[0]["problem"]
+        assert (code, errors, requests.production.calls) == (0, "", [])
+        assert problem == "infrastructure/prod/service.json cannot be read"
+        assert results[0]["costs"][1] is None
+
+
+def test_other_files_do_not_matter(requests: Requests) -> None:
+    """One with an unusual name, a large one, and one that is a folder's name."""
+
+    def edit(root: Path) -> None:
+        (root / "infrastructure/ö\n.yaml").write_text("x")
+        (root / "infrastructure/large.yaml").write_text("x" * 1_000_001)
+        (root / "infrastructure/prod.d").mkdir()
+        (root / "infrastructure/prod.d/service.json").write_text("{}")
+
+    requests.change(edit)
+    code, results, _ = requests.plan()
+    assert (code, results[0]["stacks"]) == (0, [])
 
 
 def test_a_change_that_cloudformation_refuses_fails(requests: Requests, comment: ModuleType) -> None:
@@ -273,7 +329,10 @@ def test_what_conflicts_with_main_or_is_gone_is_not_planned(requests: Requests, 
     requests.commit = "0" * 40
     code, results, _ = requests.plan()
     assert code == 0
-    assert said(comment, results) == f"- The pull request is not planned: `no branch has the commit {'0' * 40}`"
+    assert said(comment, results).splitlines() == [
+        f"- The pull request is not planned: `no branch has the commit {'0' * 40}`",
+        "- To plan again, once what prevents it has changed: `aws codebuild retry-build --id plan:1`",
+    ]
 
 
 def test_environments_that_come_and_go_are_said(requests: Requests) -> None:
@@ -325,7 +384,7 @@ def test_texts_of_the_pull_request_stay_texts_and_the_comment_short(comment: Mod
     assert text.endswith("more lines are in the log.")
     assert all(line.startswith("- ") for line in text.splitlines())
     assert "[a](b)" not in "".join(text.split("`")[::2])
-    assert comment.plan_text(["PLAN", "PLAN []", "PLAN {", "x PLAN {}"]) == ""
+    assert comment.plan_text(["PLAN", "PLAN []", "PLAN {", "x PLAN {}"], "plan:1") == ""
 
 
 def test_the_costs_are_those_of_the_kits_estimate(generated: Path, monkeypatch: pytest.MonkeyPatch) -> None:

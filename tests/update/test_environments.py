@@ -56,6 +56,12 @@ def test_settings_are_yaml_and_others_stay() -> None:
     assert "environment_overrides" not in removal(recorded(environment_overrides=overrides), "qa").data
 
 
+def test_a_load_test_ends_with_its_environment() -> None:
+    assert removal(recorded(load_test="qa"), "qa").data["load_test"] == ""
+    for answers in ({"load_test": "dev"}, {"load_test": ""}, {}):
+        assert "load_test" not in removal(recorded(**answers), "qa").data
+
+
 @pytest.mark.parametrize(
     ("make", "happened", "remedy"),
     [

@@ -26,6 +26,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _SLOWDOWN = 0.1, 5.0, 1.4
 _QUIET_POLLS = 8
 _STARTS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
 CONSEQUENCES = ("creation cancelled", "update cancelled", "deletion cancelled", "operation cancelled")
+# How EC2 refuses to delete a network or a security group in which something is that no stack of the service has.
+_IN_USE = ("has dependencies and cannot be deleted", "has a dependent object")
 _NO_REASONS = ("User Initiated", "Rollback complete")
 _MARKS = {"COMPLETE": "✓", "FAILED": "✗", "SKIPPED": "-"}
 
@@ -233,6 +235,11 @@ def _remedy(reason: str, again: str) -> str:
         return f"Allow {denied[0]} for the role or user in that message, then run `{again}` again."
     if "as it is in use by" in reason:
         return f"Delete the stacks that use it, or update them so that they no longer do, then run `{again}` again."
+    if any(words in reason for words in _IN_USE):
+        return (
+            "Delete what others have created there, such as rules of other security groups, or the endpoint and the "
+            f"security group of GuardDuty's runtime monitoring; then run `{again}` again."
+        )
     if "already exists" in reason.lower():
         return f"Delete or rename the existing resource of that name, then run `{again}` again."
     return f"Fix the cause and commit changed files, then run `{again}` again: it continues from here."

@@ -29,7 +29,7 @@ from botocore.model import ListShape, Shape, StructureShape
 from scaffold.engine.builds.git_credentials import credential_helper
 
 _SERVICES = (
-    *("cloudformation", "codebuild", "codecommit", "codepipeline", "ecr", "ecr-public", "elbv2", "logs"),
+    *("cloudformation", "cloudwatch", "codebuild", "codecommit", "codepipeline", "ecr", "ecr-public", "elbv2", "logs"),
     *("s3api", "sts"),
 )
 # The clients of services that the AWS CLI names otherwise.

@@ -54,9 +54,12 @@ class Variables:
 
     def _parameter(self, name: str) -> str:
         try:
-            value = str(self._client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+            found = self._client("ssm").get_parameters(Names=[name], WithDecryption=True)["Parameters"]
         except ClientError as error:
             raise Undefined(f"parameter {name}: {error}") from error
+        if not found:
+            raise Undefined(f"parameter does not exist: {name}")
+        value = str(found[0]["Value"])
         self.hidden.add(value)
         return value
 

@@ -52,7 +52,7 @@ def prepare(folder: Path, path: str, downloads: Mapping[str, str], _host: str = 
     proxies = {name: value for name, value in downloads.items() if name.lower().endswith(("_proxy", "ssl_cert_file"))}
     reason = ""
     for driver in _DRIVERS:
-        _write_settings(folder, driver, runtime, ordinary)
+        _write_settings(folder, driver, runtime)
         try:
             version = Podman(program, folder).run("info", "--format", "{{.Version.Version}}", seconds=_SECONDS)
             Podman(program, folder).check_container()
@@ -63,12 +63,13 @@ def prepare(folder: Path, path: str, downloads: Mapping[str, str], _host: str = 
     raise NoEngine(f"podman does not work: {reason}")
 
 
-def _write_settings(folder: Path, driver: str, runtime: str, ordinary: bool) -> None:
+def _write_settings(folder: Path, driver: str, runtime: str) -> None:
     for name in ("home", "tmp", "run"):
         (folder / name).mkdir(parents=True)
     (folder / "run").chmod(0o700)
-    # An ordinary user may not write control groups everywhere. Only crun does without.
-    without_groups = ['cgroups = "disabled"'] if ordinary and Path(runtime).name == "crun" else []
+    # Not everybody may write control groups, root in a container neither, and nothing here needs them. Only crun does
+    # without.
+    without_groups = ['cgroups = "disabled"'] if Path(runtime).name == "crun" else []
     for name, lines in {
         "containers.conf": [
             "[containers]",

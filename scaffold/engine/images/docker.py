@@ -190,7 +190,8 @@ def _build_options(words: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(flag, action="store_true")
     for option in ("--provenance", "--sbom", "--progress"):  # They change what is printed and attested.
         parser.add_argument(option)
-    for option in ("--label", "--build-arg", "--build-context"):
+    # Secrets are for RUN --mount, which needs a container engine.
+    for option in ("--label", "--build-arg", "--build-context", "--secret"):
         parser.add_argument(option, action="append", default=[])
     parser.add_argument("--tag", "-t", action="append", default=[])
     parser.add_argument("--target", default="")

@@ -39,7 +39,7 @@ def install() -> Callable[[str], str]:
     ministack_bridge.wrap_rollback(_reason_for_rollback)
     ministack_bridge.wrap_delete("AWS::S3::Bucket", _delete_empty_bucket)
     ministack_bridge.tag_buckets()
-    ministack_bridge.parse_templates_with_libyaml()
+    ministack_bridge.parse_templates_once()
     return rules.role
 
 

@@ -63,7 +63,7 @@ from scaffold.local.ministack_bridge.stacks import delete_export as delete_expor
 from scaffold.local.ministack_bridge.stacks import exports as exports
 from scaffold.local.ministack_bridge.stacks import imports as imports
 from scaffold.local.ministack_bridge.stacks import keep_deleted_stack as keep_deleted_stack
-from scaffold.local.ministack_bridge.stacks import parse_templates_with_libyaml as parse_templates_with_libyaml
+from scaffold.local.ministack_bridge.stacks import parse_templates_once as parse_templates_once
 from scaffold.local.ministack_bridge.stacks import resolve as resolve
 from scaffold.local.ministack_bridge.stacks import stack_records as stack_records
 from scaffold.local.ministack_bridge.stacks import stack_tags as stack_tags

@@ -45,8 +45,8 @@ class ResourceTags:
     def of(self, arn: str) -> Mapping[str, str] | None:
         """The tags of a resource, none if it does not exist; None where its service is not known."""
         service = arn.split(":")[2] if arn.startswith("arn:") else ""
-        # A request names a stack without its id.
-        if arn.endswith("*") and service != "cloudformation":
+        # Calls name a stack without its id.
+        if arn.endswith("*") and not (service == "cloudformation" and arn.count("*") == 1):
             return {}
         if service not in self._services:
             return None

@@ -85,7 +85,8 @@ class RunningCodePipeline(CodePipeline):
         """Answer a manual approval."""
         given = call.parameters
         approved, summary = given["result"]["status"] == "Approved", given["result"]["summary"]
-        self._tell(call, Approve(given["stageName"], given["actionName"], given["token"], approved, summary, _ROOT))
+        stage, action = given["stageName"], given["actionName"]
+        self._tell(call, Approve(stage, action, given["token"], approved, summary, call.caller))
         return {"approvedAt": time.time()}
 
     def get_pipeline_execution(self, call: Call) -> Document:

@@ -202,9 +202,8 @@ def run(today: date) -> int:
             file=sys.stderr,
         )
         return CLOSED
-    print(
-        f"Audit open: {len(found)} {'advisory' if len(found) == 1 else 'advisories'}, none of which stops the source."
-    )
+    known = f"none of {len(found)} known advisories stops the source" if found else "no advisory is known"
+    print(f"Audit open: {known}.")
     return OPEN
 
 

@@ -13,9 +13,8 @@ from __future__ import annotations
 import os
 import sys
 from datetime import datetime, timezone
-from typing import Any
 
-from aws_calls import call
+from approvals import approval
 from aws_cli import Problem
 from commits import Clone
 from release_record import PRODUCTION, find, record_key, replace, timestamp
@@ -55,27 +54,6 @@ def complete(given: dict[str, str], now: datetime) -> str:
         replace(bucket, PRODUCTION, {**{key: record[key] for key in POINTER}, "since": timestamp(now)})
     what = f"Release {name} of commit {record['commit']} is in {given['ENVIRONMENT_NAME']}"
     return f"{what} again; its record stays as it is." if known else f"{what}, with the tag {tag}."
-
-
-def approval(app: str, environment: str, execution: str) -> dict[str, Any] | None:
-    """Who approved the release for the environment, and what they said; None if it needed no approval.
-
-    Raises:
-        Problem: CodePipeline does not list the actions of the execution.
-    """
-    chosen: dict[str, Any] = {"filter": {"pipelineExecutionId": execution}}
-    stage = f"Approve-{environment[:1].upper()}{environment[1:]}"
-    # The newest attempt comes first.
-    for one in call("codepipeline", "list-action-executions", pipelineName=app, **chosen)["actionExecutionDetails"]:
-        kind = one.get("input", {}).get("actionTypeId", {}).get("category")
-        if (one.get("stageName"), kind, one.get("status")) == (stage, "Approval", "Succeeded"):
-            result = one.get("output", {}).get("executionResult", {})
-            return {
-                "by": one.get("updatedBy"),
-                "message": result.get("externalExecutionSummary"),
-                "at": one.get("lastUpdateTime"),
-            }
-    return None
 
 
 def main() -> int:

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Stop a release that may not enter its environment now.
 
-    APP_NAME=... ENVIRONMENT_NAME=prod EXECUTION=... BEFORE=staging FREEZES=2026-12-20..2027-01-02 entry_check.py
+    APP_NAME=... ENVIRONMENT_NAME=prod EXECUTION=... APPROVERS=Releasers BEFORE=staging
+      FREEZES=2026-12-20..2027-01-02 entry_check.py
 
+APPROVERS has the names of the roles whose approvals count, separated by commas; without it, those of anybody count.
 BRANCH is the branch of the environment, if it has one: it has to lead to the commit of the release. BEFORE is the
 environment that the release comes from: none of its alarms may be in ALARM. FREEZES has periods of two dates in UTC,
 both included, separated by commas. With STATE, plan_check.py comes first. A rollback may always enter.
@@ -19,6 +21,7 @@ from typing import Any
 
 import plan_check
 from alarm_check import patience, why_ringing
+from approvals import why_not_approved
 from aws_calls import call
 from aws_cli import Problem
 from remedies import retry_or_release
@@ -83,6 +86,9 @@ def why_closed(app: str, environment: str, execution: str, looks: int, pause: Ca
     Raises:
         Problem: Something could not be read.
     """
+    approvers = list(filter(None, os.environ.get("APPROVERS", "").split(",")))
+    if approvers and (why := why_not_approved(app, environment, execution, approvers)):
+        return why
     if freeze := freeze_on(datetime.now(timezone.utc).date(), os.environ.get("FREEZES", "")):
         first, last = freeze.split("..")
         remedy = retry_or_release(app, environment)

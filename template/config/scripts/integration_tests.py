@@ -4,31 +4,27 @@
     SERVICE_URL=http://... EXPECTED_VERSION=... [ENVIRONMENT_NAME=dev] integration_tests.py REPORT
 
 Node's own test runner runs every file named *.test.js, *.test.mjs or *.test.ts, so that nothing has to be installed.
-REPORT is a file for the results in JUnit's format. The tests get the variables above and those in PASSED_ON, and no
-others: no credentials. Exit codes: 0 passed or no tests, 1 failed, 2 usage error.
+REPORT is a file for the results in JUnit's format. The tests get the variables above, and no credentials. Exit codes:
+0 passed or no tests, 1 failed, 2 usage error.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import group_tests
+import isolated_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path("config/tests/integration")
 PATTERNS = ("*.test.js", "*.test.mjs", "*.test.ts")
-PASSED_ON = ("HOME", "HTTPS_PROXY", "HTTP_PROXY", "LANG", "NODE_EXTRA_CA_CERTS", "NO_PROXY", "PATH", "TMPDIR", "TZ")
-OF_TESTS = ("ENVIRONMENT_NAME", "EXPECTED_VERSION", "SERVICE_URL")
 REASON = re.compile(r"\[?Error \[ERR_TEST_FAILURE\]: (.+?)(?:\] \{)?$", re.MULTILINE)
 SHOWN = 5
 
@@ -43,23 +39,7 @@ def run(node: str, files: Sequence[str], report: Path, seconds: float) -> int | 
     """Run the files; return the exit code of Node, or None at the timeout."""
     log = ("--test-reporter=spec", "--test-reporter-destination=stdout")
     results = ("--test-reporter=junit", f"--test-reporter-destination={report}")
-    variables = {name: os.environ[name] for name in (*PASSED_ON, *OF_TESTS) if name in os.environ}
-    # A group of its own, since a test may have started processes that outlive it.
-    process = subprocess.Popen(
-        [node, "--test", *log, *results, *files],
-        cwd=ROOT,
-        env={**variables, "CI": "true"},
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # Where no process of it is left.
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    return isolated_tests.run([node, "--test", *log, *results, *files], ROOT, seconds)
 
 
 def failures(report: ElementTree.Element) -> Iterator[str]:
@@ -72,25 +52,9 @@ def failures(report: ElementTree.Element) -> Iterator[str]:
             yield f"{test.get('name', '').removeprefix(f'{ROOT}/')}: {reason}"
 
 
-def write_single(report: Path, name: str, kind: str, reason: str) -> None:
-    """Write a report with one test, since CodeBuild requires the report that the buildspec declares.
-
-    Args:
-        report: The file.
-        name: The name of the test.
-        kind: `skipped` or `failure`.
-        reason: Why it was skipped or has failed.
-    """
-    suites = ElementTree.Element("testsuites")
-    test = ElementTree.SubElement(suites, "testcase", name=name, classname="integration", time="0")
-    ElementTree.SubElement(test, kind, message=reason)
-    group_tests.group(suites)
-    ElementTree.ElementTree(suites).write(report, encoding="utf-8", xml_declaration=True)
-
-
 def fail(report: Path, reason: str) -> int:
     """Report a failure that is not one of a test."""
-    write_single(report, "integration tests", "failure", reason)
+    isolated_tests.write_single(report, "integration", "integration tests", "failure", reason)
     print(f"Integration tests failed: {reason}.", file=sys.stderr)
     return 1
 
@@ -133,7 +97,7 @@ def main() -> int:
     files = test_files()
     if not files:
         reason = f"no file in {FOLDER} is named {', '.join(PATTERNS)}"
-        write_single(report, "no integration tests", "skipped", reason)
+        isolated_tests.write_single(report, "integration", "no integration tests", "skipped", reason)
         print(f"No integration tests: {reason}.")
         return 0
     node = shutil.which("node")

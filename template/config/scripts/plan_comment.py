@@ -32,12 +32,18 @@ COUNTED = (
 )
 
 
-def plan_text(log: list[str]) -> str:
-    """What the plan says in the comment; empty if its log says nothing."""
+def plan_text(log: list[str], build: str) -> str:
+    """What the plan says in the comment; empty if its log says nothing.
+
+    Args:
+        build: The id of its build.
+    """
     results = [one for line in log if line.startswith(MARK) for one in _result(line.removeprefix(MARK))]
     if not results:
         return ""
     parts = [*_losses(results), *(line for one in results for line in _environment(one))]
+    if any(one.get("problem") for one in results):
+        parts.append(f"- To plan again, once what prevents it has changed: `aws codebuild retry-build --id {build}`")
     if not parts:
         parts = ["- No stack changes, but for a new image, which is built after the merge."]
     return "\n".join(_cut([*parts, *_costs(results)]))

@@ -62,7 +62,7 @@ def monthly(environment: str, prices: Prices, root: Path) -> float | None:
             return None
         own_network = exists(f"{folder}/network.json", root)
         zones = prices.zones if own_network else len(str(network["PublicSubnetIds"]).split(","))
-    except (Problem, OSError, ValueError, KeyError, AttributeError):
+    except (Problem, OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     count = int(tasks)
     on_spot = {"above_first": max(count - 1, 0), "true": count}.get(spot, 0)

@@ -4,9 +4,9 @@
     APP_NAME=... ENVIRONMENTS=dev,prod PULL_REQUEST=7 COMMIT=... plan_pull_request.py
 
 Its files are data: nothing of them is run, and what CloudFormation would run or look up for them is refused before
-anything is sent. Creates, describes and deletes change sets, and executes none. What is compared is what is deployed with
-the merge, in those stacks only whose files the pull request changes. Writes lines of JSON for the verdict, each with
-PLAN before it. Exit codes: 0 planned, also where a stack cannot be planned; 1 CloudFormation refuses a change; 2 usage
+anything is sent. Creates, describes and deletes change sets, and executes none. What is deployed is compared with the
+merge, in those stacks only whose files the pull request changes. Writes lines of JSON for the verdict, each with PLAN
+before it. Exit codes: 0 planned, also where a stack cannot be planned; 1 CloudFormation refuses a change; 2 usage
 error; 3 AWS did not answer.
 """
 

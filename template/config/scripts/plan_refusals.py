@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from plan_changes import LARGEST_BODY
 from plan_stacks import Source
 
 FUNCTIONS = "And|Base64|Cidr|Condition|Equals|FindInMap|GetAZs|GetAtt|If|ImportValue|Join|Not|Or|Ref|Select|Split|Sub"
@@ -16,13 +17,14 @@ FUNCTIONS = "And|Base64|Cidr|Condition|Equals|FindInMap|GetAZs|GetAtt|If|ImportV
 VARIABLE = re.compile(r"\$\{[\w:.!]*\}")
 # A brace at the end of a piece: before a variable, a closing quote, or the end of a line that no deeper one follows.
 OPEN_BRACE = re.compile(
-    r"""\{(?=\$|['"](?=\s*(?:$|[,\]}])|[ \t]+\#)|\Z)|^([ ]*)(?![ ]).*\{[ \t]*(?:[ \t]\#.*)?$(?!\n(?:[ \t]*\n)*\1[ \t]+\S)""",
+    r"""\{(?=\$|['"](?=\s*(?:$|[,\]}])|[ \t]+\#)|\Z)"""
+    r"""|^([ ]*)(?![ ]).*\{[ \t]*(?:[ \t]\#.*)?$(?!\n(?:[ \t]*\n)*\1[ \t]+\S)""",
     re.MULTILINE,
 )
 # In the order of the sentences.
 REFUSED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\\[xuU\r\n]"), "an escape, which could hide what is refused"),
-    (re.compile(r"^%", re.MULTILINE), "a directive of YAML, which could hide what is refused"),
+    (re.compile(r"(?:\A|[\r\n\x85\u2028\u2029])%"), "a directive of YAML, which could hide what is refused"),
     (re.compile(r"\bTransform\b"), "a transform, which CloudFormation would run"),
     (
         re.compile(rf"(?<![^\s\[{{,:?-])!(?!(?:{FUNCTIONS})[\s\[{{,'\"])\S*"),
@@ -44,6 +46,8 @@ REFUSED: tuple[tuple[re.Pattern[str], str], ...] = (
 
 def refusal(source: Source) -> str | None:
     """Why a stack may not be planned; None if it may."""
+    if len(source.template.encode()) > LARGEST_BODY:
+        return f"its template has more than {LARGEST_BODY} bytes"
     for pattern, what in REFUSED:
         if pattern.search(source.template):
             return f"its template has {what}"

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Plan what a release changes in an environment that waits for approval.
 
-    APP_NAME=... ENVIRONMENT_NAME=prod EXECUTION=... COMMIT=... IMAGE_URI=... IMAGE_TAG=... plan_release.py OUTPUT
+    APP_NAME=... ARTIFACT_BUCKET=... ENVIRONMENT_NAME=prod EXECUTION=... COMMIT=... IMAGE_URI=... IMAGE_TAG=... \\
+      NOTIFICATION_TOPIC=... PIPELINE_PAGE=https://... RELEASE_NAME=... plan_release.py OUTPUT
 
 Creates, describes and deletes a change set of every stack, and executes none. Writes to the file OUTPUT, for a shell:
 CHANGED, yes or no; SUMMARY, one line for the approval; STATE, what plan_check.py compares. An older release that waits
-for approval is stopped. Exit codes: 0 planned, 1 failed, 2 usage error.
+for approval is stopped. If anything changes, people are told what waits for approval, in chat too where CHAT_TOPIC is
+set. Exit codes: 0 planned, 1 failed, 2 usage error.
 """
 
 from __future__ import annotations
@@ -20,21 +22,26 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from approval_message import approval_message
 from aws_cli import Problem
 from plan_changes import Planned, plan
 from plan_pipeline import Pipeline
 from plan_stacks import deployed, side_by_side, sources
+from tell_people import tell
 
 PLANNED, FAILED, USAGE_ERROR = 0, 1, 2
-VARIABLES = ("APP_NAME", "ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG")
+VARIABLES = (
+    *("APP_NAME", "ARTIFACT_BUCKET", "ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG"),
+    *("NOTIFICATION_TOPIC", "PIPELINE_PAGE", "RELEASE_NAME"),
+)
 LONGEST_SUMMARY = 600
 
 
 def plan_release(given: dict[str, str], pause: Callable[[], None]) -> dict[str, str]:
-    """Plan a release; return the variables that it exports.
+    """Plan a release, and tell people what waits for approval; return the variables that it exports.
 
     Raises:
-        Problem: The release cannot be planned.
+        Problem: The release cannot be planned, or the message is not published.
     """
     pipeline = Pipeline(given["APP_NAME"], given["ENVIRONMENT_NAME"], given["EXECUTION"])
     release = sources(given["APP_NAME"], given["ENVIRONMENT_NAME"], given["IMAGE_URI"], given["IMAGE_TAG"])
@@ -50,7 +57,10 @@ def plan_release(given: dict[str, str], pause: Callable[[], None]) -> dict[str, 
     for one in found:
         print(f"{one.source.name}: {', '.join(map(str, one.changes)) or 'no change'}")
     state = ",".join(f"{source.kind}={stack.state}" for source, stack in stacks)
-    return {"CHANGED": "yes" if any(one.changes for one in found) else "no", "SUMMARY": summary(found), "STATE": state}
+    changed = any(one.changes for one in found)
+    if changed:
+        tell(f"{given['APP_NAME']}: approval waiting", approval_message(given, found))
+    return {"CHANGED": "yes" if changed else "no", "SUMMARY": summary(found), "STATE": state}
 
 
 def summary(found: list[Planned]) -> str:

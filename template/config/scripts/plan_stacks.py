@@ -97,8 +97,10 @@ def _source(name: str, kind: str, environment: str, overrides: dict[str, str], r
             configuration = json.loads(text(file, root))
         parameters = {key: str(value) for key, value in configuration.get("Parameters", {}).items()}
         tags = configuration.get("Tags")
+        if not isinstance(tags, dict | None):
+            raise ValueError("tags are a mapping")
         return Source(kind, name, template, parameters | overrides, tags, configuration.get("StackPolicy"))
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise Problem(f"{file} cannot be read; restore it") from error
 
 

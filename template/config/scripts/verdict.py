@@ -5,8 +5,8 @@
 
 Each run judges all open pull requests to main, whatever has started it, so that the next one repairs what a lost event
 has left. A verdict follows from what CodeCommit and CodeBuild say now, and is compared with what they say after it: of
-several at once, the last to write has seen the newest state. Builds of an older commit are stopped. Exit codes: 0 given,
-or there is nothing to judge; 2 usage error; 3 AWS did not answer, or CodeBuild starts nothing.
+several at once, the last to write has seen the newest state. Builds of an older commit are stopped. Exit codes: 0
+given, or there is nothing to judge; 2 usage error; 3 AWS did not answer, or CodeBuild starts nothing.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def comment(app: str, role: str, request: PullRequest, newest: dict[str, Build |
     """Write the comment, which is one for the whole life of the pull request, where this is a change."""
     tests, plan = (_ended(newest[kind]) for kind in (TESTS, PLAN))
     lines = failing_lines(log(newest[TESTS])) if tests.failed else []
-    changes = plan_text(log(newest[PLAN])) if plan.ended else ""
+    changes = plan_text(log(newest[PLAN]), plan.id) if plan.ended else ""
     content = text(app, request.commit, tests, plan, lines, changes)
     known, deleted = own_comments(role, request)
     identifier, written = known[0] if known else (post(app, request, deleted), "")

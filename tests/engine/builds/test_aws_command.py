@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.engine.builds import aws_client, tools
+from scaffold.engine.builds import aws_client, aws_command, tools
 from scaffold.engine.builds.aws_server import AwsServer
 from scaffold.local import credentials
 from scaffold.local.environment import LocalAws
+from tests.cli.running import ROOT
 from tests.fork_server import programs
 
 AWS_COMMAND = "scaffold.engine.builds.aws_command:main"
@@ -64,6 +65,7 @@ def build_call(aws: LocalAws) -> Iterator[Call]:
         ("cloudformation", "delete-change-set", "--stack-name", "like-the-cli", "--change-set-name", "none"),
         ("cloudformation", "get-template", "--cli-input-json", '{"StackName": "like-the-cli"}', "--no-paginate"),
         ("cloudformation", "describe-stacks", "--stack-name", "no-such-stack"),
+        ("cloudwatch", "describe-alarms", "--cli-input-json", '{"AlarmNames": ["no-such-alarm"]}', "--no-paginate"),
         ("ecr", "describe-repositories", "--query", "length(repositories)", "--output", "text"),
         ("ecr", "describe-images", "--repository-name", "none", "--image-ids", "imageTag=1"),
     ],
@@ -152,6 +154,16 @@ def test_the_calls_of_the_plan_scripts(aws, client, call):
     refused = call("codepipeline", "get-pipeline-state", "--cli-input-json", json.dumps({"name": "none"}))
     assert refused.returncode == 254
     assert "An error occurred (PipelineNotFoundException)" in refused.stderr
+
+
+def test_every_service_that_builds_call_is_known() -> None:
+    """Others take half a second more for each call, and need the AWS CLI on the machine."""
+    template = ROOT / "template"
+    files = [*(template / "config").rglob("*"), *(template / "infrastructure").rglob("*.jinja")]
+    text = "\n".join(one.read_text() for one in files if one.is_file())
+    found = set(re.findall(r"""(?:(?:call|ask|output)\(|\baws )"?([a-z][a-z0-9-]+)"?[ ,]+"?[a-z]+-[a-z-]+""", text))
+    assert found >= {"cloudwatch", "codebuild", "codecommit", "ecr-public", "elbv2", "s3api"}
+    assert found - set(aws_command._SERVICES) == set()
 
 
 def test_git_gets_the_credentials_of_a_build(build_call):

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from scaffold.local.environment import local_aws
+from tests.fork_server import programs
 
 ROOT = Path(__file__).resolve().parents[3]
 Docker = Callable[..., subprocess.CompletedProcess[str]]
-
-PROGRAM = "import sys; from scaffold.engine.images.docker import main; sys.exit(main())"
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +24,15 @@ def local() -> Iterator[dict[str, str]]:
         yield variables
 
 
+@pytest.fixture(scope="session")
+def program() -> Iterator[Path]:
+    """The program, in forks of a process that has imported it."""
+    with programs(docker="scaffold.engine.images.docker:main") as folder:
+        yield folder / "docker"
+
+
 @pytest.fixture
-def docker(tmp_path: Path, request: pytest.FixtureRequest) -> Docker:
+def docker(tmp_path: Path, program: Path, request: pytest.FixtureRequest) -> Docker:
     """Runs `docker`."""
     folder = tmp_path / "build" / "docker"
     folder.mkdir(parents=True)
@@ -43,9 +48,8 @@ def docker(tmp_path: Path, request: pytest.FixtureRequest) -> Docker:
 
     def run(*words: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", PROGRAM, str(folder), *map(str, words)],
+            [program, str(folder), *map(str, words)],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
             input=given,
             capture_output=True,
             text=True,

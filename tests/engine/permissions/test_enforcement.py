@@ -250,6 +250,31 @@ def test_the_tags_of_projects_are_condition_keys(pipeline: Pipeline, repository:
     assert pipeline.action("others")["errorDetails"]["message"].endswith(explicit)
 
 
+def test_the_tags_of_stacks_are_condition_keys(pipeline: Pipeline, repository: Repository, client: Client) -> None:
+    """As the kit's boundary tells the stacks of services apart, though calls name them without their ids."""
+    mine = {"StringEquals": {"aws:ResourceTag/service": "shop"}}
+    updates = "cloudformation:UpdateStack"
+    rest = {"Effect": "Allow", "NotAction": updates, "Resource": "*"}
+    allow(client, pipeline.name, rest, allowing(updates) | {"Condition": mine})
+    actions = []
+    for name, tags in (("Mine", {"service": "shop"}), ("Untagged", {}), ("Others", {"service": "bank"})):
+        deployment = stack(name)
+        deployment["configuration"]["StackName"] = f"{pipeline.name}-{name}"
+        pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+        given = {"StackName": f"{pipeline.name}-{name}", "TemplateBody": template("before"), "Tags": pairs}
+        client("cloudformation").create_stack(**given)
+        actions.append(deployment)
+    pipeline.create(stage("Deploy", *actions))
+    pipeline.started_by(repository.push("The first", t__json=template("after")))
+    ended = {name: pipeline.action(name) for name in ("Mine", "Untagged", "Others")}
+    assert {name: one["status"] for name, one in ended.items()} == {
+        "Mine": "Succeeded",
+        "Untagged": "Failed",
+        "Others": "Failed",
+    }
+    assert f"is not authorized to perform: {updates}" in ended["Others"]["errorDetails"]["message"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("granted", ["codecommit:GitPull", "codecommit:GitPush"])
 def test_git_needs_permissions_of_a_builds_role(

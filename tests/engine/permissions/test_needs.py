@@ -48,6 +48,10 @@ def pairs(needs: list[Need]) -> list[tuple[str, str]]:
     ("request_", "expected"),
     [
         (json_request("ecr", "GetAuthorizationToken"), [("ecr:GetAuthorizationToken", "*")]),
+        (
+            json_request("codepipeline", "PutApprovalResult", pipelineName="shop", stageName="Go", actionName="Ask"),
+            [("codepipeline:PutApprovalResult", "arn:aws:codepipeline:us-east-1:000000000000:shop/Go/Ask")],
+        ),
         (json_request("ecr", "DescribeImages", repositoryName="shop"), [("ecr:DescribeImages", ECR)]),
         (
             json_request("ecr-public", "GetAuthorizationToken"),

@@ -17,6 +17,7 @@ _PATHS = {"action": "$.detail.action", "code": "$.detail.code", "reason": "$.det
 # The code of an event whose message arrives.
 _OTHER = "OtherEvent"
 _TEXT = '"<action> failed. <code> <reason> End."'
+_CHAT = f'{{"version": "1.0", "source": "custom", "content": {{"title": "Failed", "description": {_TEXT}}}}}'
 _LOST = "the message of the event was lost, while that of an event without this peculiarity has arrived"
 
 
@@ -31,9 +32,9 @@ def _send(sandbox: Sandbox, **detail: Any) -> None:
         raise Undecided(f"EventBridge did not accept the event: {answer['Entries']}")
 
 
-def _message(sandbox: Sandbox, subject: str, **detail: str) -> str:
+def _message(sandbox: Sandbox, subject: str, template: str = _TEXT, **detail: str) -> str:
     """The message that is made of an event; empty if it is lost, while that of another event arrives."""
-    transformer = {"InputPathsMap": _PATHS, "InputTemplate": _TEXT}
+    transformer = {"InputPathsMap": _PATHS, "InputTemplate": template}
     pattern = {"source": [_source(sandbox)], "detail": {"action": [subject]}}
     queue = Queue.with_resources(sandbox, subject, {"Rule": rule(pattern, InputTransformer=transformer)})
 
@@ -61,6 +62,19 @@ def quotation_marks(sandbox: Sandbox) -> Verdict:
         text = json.loads(message)
     except ValueError:
         return decided(False, f"the message is no JSON: {message}")
+    return decided('Resource "A" failed' in text, f"the message is {message}")
+
+
+@probe("quotation-marks-in-json")
+def quotation_marks_in_json(sandbox: Sandbox) -> Verdict:
+    """An event with quotation marks in a value, whose message is a document."""
+    message = _message(sandbox, "document", _CHAT, code="JobFailed", reason='Resource "A" failed')
+    if not message:
+        return refuted(_LOST)
+    try:
+        text = json.loads(message)["content"]["description"]
+    except (KeyError, TypeError, ValueError):
+        return decided(False, f"the message is no such document: {message}")
     return decided('Resource "A" failed' in text, f"the message is {message}")
 
 

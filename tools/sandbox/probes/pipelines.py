@@ -166,6 +166,20 @@ def rollback_when_disabled(sandbox: Sandbox) -> Verdict:
     return decided(started and not enabled, evidence)
 
 
+@probe("rollback-event", scenario="releases")
+def rollback_event(sandbox: Sandbox) -> Verdict:
+    """The event of the start of a rollback."""
+    releases = _after(sandbox, "rolled back")
+    if releases.refusal_of_rollback:
+        return undecided(releases.refusal_of_rollback)
+
+    def told() -> list[dict[str, Any]]:
+        return [one for one in releases.pipeline_events("rollback") if one["state"] == "STARTED"]
+
+    trigger = sandbox.wait(told, "the event of the rollback", 120)[0].get("execution-trigger", {})
+    return decided(trigger.get("trigger-type") == "ManualRollback", f"the trigger is {trigger}")
+
+
 @probe("parameter-only-update", scenario="releases")
 def parameter_only_update(sandbox: Sandbox) -> Verdict:
     """An update of the pipeline's stack that changes a parameter, and the output that shows it."""

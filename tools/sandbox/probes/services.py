@@ -177,6 +177,20 @@ def _silent_tasks(sandbox: Sandbox, development: Environment) -> str:
     return str(answer["taskDefinition"]["taskDefinitionArn"])
 
 
+@probe("approver-arn", scenario="service")
+def approver_arn(sandbox: Sandbox) -> Verdict:
+    """Who has approved the first release, which this caller has."""
+    service: Service = sandbox.after("service", "first release")
+    listed = sandbox.client("codepipeline").list_action_executions(pipelineName=service.name)["actionExecutionDetails"]
+    approvals = [one for one in listed if one["input"]["actionTypeId"]["category"] == "Approval"]
+    told = {one.get("updatedBy", "") for one in approvals if one["status"] == "Succeeded"}
+    caller = sandbox.client("sts").get_caller_identity()["Arn"]
+    role = caller.split("/")[1] if ":assumed-role/" in caller else None
+    others = {one for one in told if one != caller and not (role and ":role/" in one and one.endswith(f"/{role}"))}
+    evidence = f"a caller with the ARN {caller} has approved; CodePipeline names another one: {bool(others)}"
+    return decided(bool(told) and not others, evidence)
+
+
 @probe("console-of-approver", scenario="service")
 def console_of_approver(sandbox: Sandbox) -> Verdict:
     """The calls on the way to an approval, with the approver's policy only."""

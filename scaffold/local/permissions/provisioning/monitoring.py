@@ -41,7 +41,10 @@ CALLS = {
         name="LogGroupName",
         create="CreateLogGroup self",
         set="+RetentionInDays PutRetentionPolicy self",
-        change="-RetentionInDays DeleteRetentionPolicy self",
+        change="""
+            -RetentionInDays DeleteRetentionPolicy self
+            +KmsKeyId AssociateKmsKey self
+            -KmsKeyId DisassociateKmsKey self""",
         delete="""
             DescribeLogGroups
             DeleteDataProtectionPolicy self
@@ -54,7 +57,7 @@ CALLS = {
             ListTagsForResource log-group:{id}""",
         tagging=Tagging("logs:TagResource log-group:{id}", "logs:UntagResource log-group:{id}"),
         not_rehearsed=(
-            *("BearerTokenAuthenticationEnabled", "DataProtectionPolicy", "FieldIndexPolicies", "KmsKeyId"),
+            *("BearerTokenAuthenticationEnabled", "DataProtectionPolicy", "FieldIndexPolicies"),
             "ResourcePolicyDocument",
         ),
     ),

@@ -1,0 +1,244 @@
+"""Secrets, dangerous code and vulnerable dependencies stop a source, and nothing outside of config/ changes that."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service.conftest import OFFLINE, machine_environment, replace_by_link, run_script
+
+Done = subprocess.CompletedProcess
+ADVISORY = "GHSA-aaaa-bbbb-cccc"
+HIDES = "secretlint-" + "disable"
+KEY = "AKIA" + "Z7VRSQ5TJN2WQMRH"
+TODAY = datetime.now(UTC).date()
+
+
+def advisory(severity: str = "high", url: str = f"https://github.com/advisories/{ADVISORY}") -> dict[str, Any]:
+    return {"source": 1, "name": "express", "title": "Bad", "url": url, "severity": severity, "range": "<=99.0.0"}
+
+
+def answer(*via: object) -> str:
+    return json.dumps({"auditReportVersion": 2, "vulnerabilities": {"express": {"via": list(via)}}})
+
+
+class TestSourceGate:
+    """What it makes of the exit codes of npm."""
+
+    @pytest.fixture
+    def judge(self, service: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done[str]]:
+        def judge(**codes: int) -> Done[str]:
+            self.calls: list[list[str]] = []
+
+            def npm(command: list[str], **options: Any) -> Done[str]:
+                assert options["timeout"] > 0
+                self.calls.append(command)
+                return Done(command, codes.get(command[-1] if "run" in command else command[3], 0))
+
+            return run_script(monkeypatch, service / "config/scripts/source_gate.py", npm, {})
+
+        return judge
+
+    def test_all_checks_run_with_the_tools_of_the_lock_file(self, judge: Callable[..., Done[str]]) -> None:
+        done = judge()
+        assert (done.returncode, done.stdout) == (0, "Source gate open: secrets, sast, audit.\n")
+        assert all(call[:3] == ["npm", "--prefix", "config/tools"] for call in self.calls)
+        assert {"ci", "--ignore-scripts"} <= set(self.calls[0])
+        assert [call[-1] for call in self.calls[1:]] == ["secrets", "sast", "audit"]
+
+    def test_a_log_has_all_findings(self, judge: Callable[..., Done[str]]) -> None:
+        done = judge(secrets=1, audit=3)
+        assert len(self.calls) == 4
+        assert done.returncode == 1
+        assert done.stderr.startswith("Source gate closed: the checks secrets, audit failed, as said above;")
+
+    def test_without_the_tools_nothing_is_judged(self, judge: Callable[..., Done[str]]) -> None:
+        done = judge(ci=1)
+        assert (done.returncode, len(self.calls)) == (3, 1)
+        assert "so that nothing was checked; retry the stage." in done.stderr
+
+    def test_a_comment_hides_no_secret(self, service: Path, judge: Callable[..., Done[str]]) -> None:
+        (service / ".hidden").mkdir()
+        (service / ".hidden/settings").write_text(f"# {HIDES}\nkey = {KEY}\n")
+        done = judge()
+        assert done.returncode == 1
+        assert done.stdout.startswith(".hidden/settings has a comment that turns the search for secrets off;")
+        assert "the check secrets failed" in done.stderr
+
+    def test_the_tools_are_no_link(self, service: Path, judge: Callable[..., Done[str]]) -> None:
+        replace_by_link(service / "config/tools", service / "app", leads_to_it=True)
+        assert (judge().returncode, self.calls) == (3, [])
+
+
+class TestAudit:
+    """What the policy makes of npm's answer."""
+
+    @pytest.fixture
+    def judge(self, service: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done[str]]:
+        def judge(output: str, error: str = "") -> Done[str]:
+            def npm(command: list[str], **options: Any) -> Done[str]:
+                names = {path.name for path in Path(options["cwd"]).iterdir()}
+                assert names == {"package.json", "package-lock.json", ".npmrc"}
+                return Done(command, 1, output, error)
+
+            return run_script(monkeypatch, service / "config/scripts/audit.py", npm, {})
+
+        return judge
+
+    def allow(self, service: Path, identifier: str, days: int) -> None:
+        with (service / "config/policies/audit-policy.toml").open("a") as policy:
+            policy.write(f'[[exceptions]]\nid = "{identifier}"\nreason = "Why"\nexpires = {TODAY + timedelta(days)}\n')
+
+    def test_an_advisory_stops_the_source_until_it_is_excepted_and_after_that(
+        self, service: Path, judge: Callable[..., Done[str]]
+    ) -> None:
+        closed = judge(answer(advisory(), "another package"))
+        assert closed.returncode == 1
+        assert closed.stdout == f"HIGH  {ADVISORY}  express <=99.0.0  Bad  STOPS THE SOURCE\n"
+        assert closed.stderr.startswith(f"Audit closed: {ADVISORY}; update the packages")
+        policy = service / "config/policies/audit-policy.toml"
+        without = policy.read_text()
+        self.allow(service, ADVISORY, 1)
+        assert judge(answer(advisory())).returncode == 0
+        policy.write_text(without)
+        self.allow(service, ADVISORY, -1)
+        expired = judge(answer(advisory()))
+        assert (expired.returncode, "its exception expired on" in expired.stdout) == (1, True)
+
+    @pytest.mark.parametrize(("severity", "code"), [("info", 0), ("moderate", 0), ("high", 1), ("critical", 1)])
+    def test_the_threshold_counts(self, judge: Callable[..., Done[str]], severity: str, code: int) -> None:
+        assert judge(answer(advisory(severity))).returncode == code
+
+    @pytest.mark.parametrize(
+        ("output", "words"),
+        [
+            (json.dumps({"message": "405 Method Not Allowed"}), "405 Method Not Allowed"),
+            ("", "npm printed no JSON"),
+            ("[]", "npm printed no vulnerabilities"),
+            (answer(advisory("dreadful")), "unknown form"),
+            (answer({"severity": "low"}), "unknown form"),
+        ],
+    )
+    def test_it_fails_closed(self, judge: Callable[..., Done[str]], output: str, words: str) -> None:
+        done = judge(output)
+        assert (done.returncode, words in done.stderr, done.stderr.count("\n")) == (3, True, 1), done.stderr
+
+    def test_without_an_answer_an_exception_with_a_date_lets_releases_go_on(
+        self, service: Path, judge: Callable[..., Done[str]]
+    ) -> None:
+        refused = json.dumps({"message": "getaddrinfo ENOTFOUND"})
+        assert 'add an exception with the id "unreachable"' in judge(refused).stderr
+        self.allow(service, "unreachable", 0)
+        done = judge(refused)
+        assert (done.returncode, done.stdout.startswith("Audit not done: getaddrinfo ENOTFOUND.")) == (0, True)
+        assert judge(answer(advisory())).returncode == 1
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            "other = 1\n",
+            "[[exceptions]]\nid = 'x'\n",
+            "[[exceptions]]\nid='x'\nreason='y'\nexpires='2030-01-01'\n",
+            "{",
+        ],
+    )
+    def test_an_unknown_setting_closes_it(self, service: Path, judge: Callable[..., Done[str]], more: str) -> None:
+        with (service / "config/policies/audit-policy.toml").open("a") as policy:
+            policy.write(more)
+        assert judge(answer()).returncode == 3
+
+    def test_packages_need_a_lock_file_and_no_package_needs_none(
+        self, service: Path, judge: Callable[..., Done[str]]
+    ) -> None:
+        (service / "app/package-lock.json").unlink()
+        assert "has no lock file beside it" in judge(answer()).stderr
+        (service / "app/package.json").unlink()
+        assert judge(answer()).returncode == 0
+
+
+def test_the_lock_file_of_the_tools_has_exact_versions_hashes_and_no_addresses(generated: Path) -> None:
+    package = json.loads((generated / "config/tools/package.json").read_text())
+    text = (generated / "config/tools/package-lock.json").read_text()
+    lock = json.loads(text)
+    assert lock["packages"][""]["devDependencies"] == package["devDependencies"]
+    assert '"resolved"' not in text
+    assert all(entry["integrity"].startswith("sha512-") for name, entry in lock["packages"].items() if name)
+    assert set(package["scripts"]) == {"secrets", "sast", "audit"}
+
+
+@contextmanager
+def registry(advisories: dict[str, Any]) -> Iterator[str]:
+    """A registry of this machine that knows advisories, and no packages."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = json.dumps(advisories).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_tools_find_what_was_seeded_and_nothing_in_a_generated_service(service: Path) -> None:
+    if not shutil.which("npm", path=machine_environment()["PATH"]):
+        pytest.skip("npm is not installed")
+
+    def npm(*words: str, **more: str) -> Done[str]:
+        command = ["npm", "--prefix", "config/tools", *words]
+        return subprocess.run(
+            command, cwd=service, env=machine_environment(**more), capture_output=True, text=True, check=False
+        )
+
+    installed = npm("ci", "--ignore-scripts", "--no-audit")
+    if installed.returncode and any(word in installed.stderr for word in OFFLINE):
+        pytest.skip("the npm registry cannot be reached")
+    assert installed.returncode == 0, installed.stderr
+    for check in ("secrets", "sast"):
+        clean = npm("run", "--silent", check)
+        assert clean.returncode == 0, clean.stdout + clean.stderr
+
+    # None of the source's own settings counts.
+    (service / ".gitignore").write_text("*\n")
+    (service / ".secretlintignore").write_text("**/*\n")
+    (service / ".secretlintrc.json").write_text('{"rules": []}')
+    (service / ".settings").write_text(f"key: {KEY}\n")
+    (service / "app/eslint.config.js").write_text("export default [];\n")
+    (service / "app/src/run.js").write_text("/* eslint-disable */\nexport const run = (input) => eval(input);\n")
+    secrets, sast = (npm("run", "--silent", check) for check in ("secrets", "sast"))
+    assert (secrets.returncode, ".settings" in secrets.stdout, KEY in secrets.stdout) == (1, True, False)
+    assert (sast.returncode, "no-eval" in sast.stdout) == (1, True)
+
+    known = {"id": 1, "url": f"https://github.com/advisories/{ADVISORY}", "title": "Bad", "severity": "high"}
+    known |= {"vulnerable_versions": "<=99.0.0", "cwe": [], "cvss": {"score": 0}}
+    with registry({"express": [known]}) as address:
+        vulnerable = npm("run", "--silent", "audit", npm_config_registry=address)
+    with registry({}) as address:
+        sound = npm("run", "--silent", "audit", npm_config_registry=address)
+    silent = npm("run", "--silent", "audit", npm_config_registry=address, npm_config_fetch_retries="0")
+    assert (vulnerable.returncode, ADVISORY in vulnerable.stdout) == (1, True), vulnerable.stderr
+    assert (sound.returncode, sound.stdout) == (0, "Audit open: no advisory is known.\n"), sound.stderr
+    assert (silent.returncode, "unreachable" in silent.stderr) == (3, True), silent.stderr
