@@ -38,10 +38,13 @@ def find(session: Session, app_name: str) -> Repository | None:
 
 def main_commit(session: Session, app_name: str) -> str | None:
     """The commit of the repository's main, or None where it has no such branch."""
+    return branch_commit(session, app_name, names.BRANCH)
+
+
+def branch_commit(session: Session, app_name: str, branch: str) -> str | None:
+    """The commit of a branch of the repository, or None where it has no such branch."""
     try:
-        answer = session.client("codecommit").get_branch(
-            repositoryName=names.repository(app_name), branchName=names.BRANCH
-        )
+        answer = session.client("codecommit").get_branch(repositoryName=names.repository(app_name), branchName=branch)
     except ClientError as error:
         if code_of(error) == "BranchDoesNotExistException":
             return None

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from botocore.exceptions import ClientError
 
-from scaffold.aws import build_exports, pipeline_state
+from scaffold.aws import build_exports, pipeline_state, pull_requests
 from scaffold.aws.cloudformation.stacks import find_all
 from scaffold.aws.errors import code_of
 from scaffold.aws.pipeline_state import ActionState, StageState
@@ -44,6 +44,7 @@ class WaitingRelease:
         commits: What it has and the last successful release to the approved stage has not, the newest first; None where
             the local clone cannot tell.
         plan: The summary of what it would change; None where no action before the approval exports one.
+        pull_request: The number of the pull request whose merge approves it; None where branches do not promote.
     """
 
     stage: str
@@ -55,6 +56,7 @@ class WaitingRelease:
     commit: str | None
     commits: tuple[Commit, ...] | None
     plan: str | None
+    pull_request: str | None = None
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,11 @@ def decide_in(
     release = _described(session, service, stage, action, _approved_stage(stage, stages))
     if not confirm(release):
         return None
+    if release.pull_request and decision is Approval:
+        pull_requests.merge(by, service.app_name, release.pull_request, str(release.commit))
     _put(by, service, release, str(action.token), decision, message)
+    if release.pull_request and decision is Rejection:
+        pull_requests.close(by, release.pull_request)
     local = session.target.local
     return decision(service.app_name, session.account, session.region, local, message, release)
 
@@ -222,6 +228,7 @@ def _described(
     last = pipeline_state.last_success(session, service.app_name, approved_stage)
     commits = history.between(service, last.commit, commit) if last and last.commit and commit else None
     summaries = [run.variables["SUMMARY"] for run in runs if "SUMMARY" in run.variables]
+    opened = [run for run in runs if run.name == names.PULL_REQUEST_ACTION and _plans_for(run.stage, stage.name)]
     return WaitingRelease(
         stage.name,
         action.name,
@@ -232,7 +239,12 @@ def _described(
         commit,
         commits,
         summaries[-1] if summaries else None,
+        next((number for number in (run.variables.get("NUMBER", "") for run in opened) if number.isdecimal()), None),
     )
+
+
+def _plans_for(stage: str, approving: str) -> bool:
+    return stage.removeprefix("Plan-") == approving.removeprefix("Approve-")
 
 
 def _approved_stage(stage: StageState, stages: Sequence[StageState]) -> str:
@@ -262,6 +274,9 @@ def _put(
     except ClientError as error:
         if code_of(error) not in _DECIDED:
             raise
+        if release.pull_request and decision is Approval:
+            # The merge has approved it.
+            return
         raise ScaffoldError(
             f"The release no longer waits in the stage {release.stage}: it was decided, stopped or replaced meanwhile.",
             "`scaffold status` shows what the pipeline is doing.",

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from scaffold.aws import alarm_data, codepipeline, parameters, pipeline_state, release_logs, running_service
+from scaffold.aws import (
+    alarm_data,
+    codepipeline,
+    parameters,
+    pipeline_state,
+    pull_requests,
+    release_logs,
+    running_service,
+)
 from scaffold.aws.cloudformation import stacks
 from scaffold.aws.pipeline_state import ActionRun
 from scaffold.aws.session import Session, signed_in
@@ -235,6 +243,15 @@ def _follow(
 ) -> tuple[str, str | None]:
     """Follow the release through its approvals; return its execution, and the stage in which it waits at the end."""
     printed: set[str] = set()
+
+    def approved(release: WaitingRelease) -> bool:
+        if not approve(release):
+            return False
+        if release.pull_request:
+            # There are no reviewers in a rehearsal.
+            pull_requests.override_rules(session, release.pull_request)
+        return True
+
     while True:
         release = follow(session, service, commit, console, until=until, printed=printed)
         if release.waiting is None:
@@ -246,7 +263,7 @@ def _follow(
             environment=None,
             execution=release.execution,
             message=_MESSAGE,
-            confirm=approve,
+            confirm=approved,
             by=approvers.rehearsing(service, session, stacks.find_all(session)),
         )
         if decided is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from scaffold.aws.running_service import Alarm, Image, ServiceDeployment, Tasks
 from scaffold.aws.session import Session
 from scaffold.core.errors import EXIT_DONE, EXIT_DRIFT
 from scaffold.core.results import Result
+from scaffold.deployment import environment_branches
 from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.stack_drift import StackDrift, find_drift
 from scaffold.service import endpoint, history, identity, names
@@ -74,6 +75,7 @@ class EnvironmentStatus:
         tags: The Git tags of the commit in the local clone.
         release: The newest one, successful or not; None before the first.
         completed: The newest successful one; None before the first, and where AWS has forgotten it.
+        branch: None where branches do not promote, and for the first environment, which follows main.
     """
 
     name: str
@@ -92,10 +94,11 @@ class EnvironmentStatus:
     tags: tuple[str, ...] = ()
     release: NewestRelease | None = None
     completed: CompletedRelease | None = None
+    branch: environment_branches.EnvironmentBranch | None = None
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """What does not fit together of the version that answers, the commit and its tag, each as a sentence.
+        """What does not fit together of the version that answers, commit, tag and branch, each as a sentence.
 
         While a release is in progress, another version may answer.
         """
@@ -106,6 +109,8 @@ class EnvironmentStatus:
         moving = self.release is not None and self.release.status == "InProgress"
         if not moving and self.answers and completed.version and self.answers != completed.version:
             found.append(f"{self.answers} answers, but the last release that succeeded is of {completed.version}.")
+        if not moving and self.branch and self.branch.commit != self.commit:
+            found.append(self.branch.difference(self.commit))
         if completed.tag and completed.tagged is None:
             found.append(f"The repository has no tag {completed.tag}.")
         elif completed.tag and completed.tagged != completed.commit:
@@ -146,7 +151,7 @@ class StatusResult(Result):
 
 
 def look(session: Session, service: Service, *, drift: bool = False) -> StatusResult:
-    """The state of a service now: six calls with that for the caller's identity, and up to five for each environment.
+    """The state of a service now: six calls with that for the caller's identity, and up to six for each environment.
 
     An alarm that rings without notifying the service's topic costs its environment up to two more.
 
@@ -166,9 +171,9 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
         session.client(name)
     commits = {one.id: one.commit for one in executions}
     releases = {stage.name: _newest(stage, commits) for stage in stages}
-    succeeded = {
-        stage.name: one for stage in stages for one in executions if one.id == stage.execution and _complete(stage)
-    }
+    # Of these, the last success needs not be looked up.
+    newest = [stage for stage in stages if stage.status == "Succeeded"]
+    succeeded = {stage.name: one for stage in newest for one in executions if one.id == stage.execution}
     current = {stage.execution for stage in stages}
     pool = ThreadPoolExecutor(len(service.environments))
     try:
@@ -181,6 +186,7 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
             ringing=ringing,
             releases=releases,
             succeeded=succeeded,
+            followed=environment_branches.followed(service, stages),
         )
         found = tuple(pool.map(each, service.environments))
     finally:
@@ -201,11 +207,6 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
         environments=found,
         drift=find_drift(session, service, stacks, head, {one.name: one.commit for one in found}) if drift else None,
     )
-
-
-def _complete(stage: StageState) -> bool:
-    """Whether the newest execution in a stage has succeeded there: it needs not be looked up."""
-    return stage.status == "Succeeded"
 
 
 def _completed(
@@ -261,6 +262,7 @@ def _environment(
     ringing: Sequence[Alarm],
     releases: Mapping[str, NewestRelease | None],
     succeeded: Mapping[str, Execution],
+    followed: Collection[str],
 ) -> EnvironmentStatus:
     app = service.app_name
     task_definition, environment = stacks.get(StackId(TASK_DEFINITION, name)), stacks.get(StackId(ENVIRONMENT, name))
@@ -292,4 +294,5 @@ def _environment(
         tags=history.tags(service, commit) if commit else (),
         release=releases.get(stage),
         completed=_completed(session, service, name, release, tagged=stage in succeeded) if release else None,
+        branch=environment_branches.look(session, service, name) if name in followed else None,
     )

@@ -8,6 +8,10 @@ from __future__ import annotations
 import re
 
 BRANCH = "main"
+# The actions of a pipeline that promotes by branches: in the stage of an environment's plan, one opens the pull request
+# to its branch, or in the environment's stage, the other one moves the branch by itself.
+PULL_REQUEST_ACTION = "PullRequest"
+MOVE_ACTION = "Branch"
 TAG_SERVICE = "gitops-scaffold:service"
 TAG_ENVIRONMENT = "gitops-scaffold:environment"
 # The parameter of the foundation, and the output of every stack, that holds the root commit of the service's main.
@@ -78,6 +82,11 @@ def plan_stage(environment: str) -> str:
 def approval_stage(environment: str) -> str:
     """The pipeline's stage in which a release to an environment waits for approval; not every environment has one."""
     return f"Approve-{pipeline_stage(environment)}"
+
+
+def environment_branch(environment: str) -> str:
+    """The branch that an environment follows where branches promote releases."""
+    return f"env/{environment}"
 
 
 def stages_of(environment: str) -> tuple[str, ...]:
@@ -170,6 +179,11 @@ def release_project(app: str) -> str:
     return f"{app}-release"
 
 
+def branches_project(app: str) -> str:
+    """The CodeBuild project that approves a release once its pull request is merged."""
+    return f"{app}-branches"
+
+
 def pull_request_tests_project(app: str) -> str:
     """The CodeBuild project that tests pull requests."""
     return f"{app}-pr-tests"
@@ -204,6 +218,7 @@ def projects(app: str) -> set[str]:
         verdict_project,
         release_project,
         scan_project,
+        branches_project,
     )
     return {name(app) for name in kinds}
 

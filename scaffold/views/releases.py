@@ -22,6 +22,8 @@ def describe(release: WaitingRelease) -> list[str]:
     if release.commit:
         lines.append(f"commit     {release.commit}")
     lines.append(f"execution  {release.execution}")
+    if release.pull_request:
+        lines.append(f"merges     pull request {one_line(release.pull_request)}")
     plan = [f"plan       {one_line(release.plan)}"] if release.plan else []
     return [*lines, *_commits(release), *plan]
 

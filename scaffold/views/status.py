@@ -68,6 +68,9 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
     if one.completed and one.completed.name:
         yield "released", released_line(one.completed)
     yield "commit", _commit(one)
+    if one.branch:
+        leads = f"leads to {one.branch.commit[:7]}" if one.branch.commit else "begins with the first release to it"
+        yield "branch", f"{one.branch.name} {leads}"
     for difference in one.differences:
         yield "differs", one_line(difference)
     if one.image:

@@ -91,6 +91,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"windows": "MON-SUN 00-24 Etc/GMT+1"},
     {"freezes": ",".join(["2026-12-20..2027-01-02"] * 20)},
     {"soak_minutes": "60"},
+    {"promotion": "branches", "auto_promote": "prod, staging"},
     {"chat_notifications": True},
     {"success_notifications": "every"},
     {"encrypt_logs": True},
@@ -192,6 +193,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"scan_engine": "trivy"}, "sbom"),
     ({"scan_engine": "sbom", "scan_gate": "off"}, "scan_engine was answered but is not asked"),
     ({"approval": "always"}, "every"),
+    ({"promotion": "tags"}, "branches"),
+    ({"promotion": "branches", "environments": "prod"}, "name two or more, or choose promotion pipeline"),
+    ({"promotion": "branches", "approval": "none"}, "approval was answered but is not asked"),
+    ({"auto_promote": "staging"}, "auto_promote was answered but is not asked"),
+    *(
+        ({"promotion": "branches", "auto_promote": names}, "for example staging")
+        for names in ("dev", "staging,", "staging,staging", "live", "staging\n")
+    ),
     ({"success_notifications": "prod"}, "every"),
     *(
         ({"build_secrets": wrong}, "for example NPM_TOKEN,SENTRY_AUTH_TOKEN")

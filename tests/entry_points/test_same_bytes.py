@@ -34,7 +34,13 @@ MATRIX: dict[str, list[Any]] = {
     "description": [None, "Ships things, isn't it (really)"],
     "environment_overrides": [None, {"spot": False, "min_tasks": 2, "max_tasks": 4, "vpc_cidr": "10.9.0.0/24"}],
     "aws_account_id": [None, "012345678901"],
-    "approvals": [None, {"approval": "none"}, {"approval": "every"}, {"approvers": "Releasers,Leads"}],
+    "approvals": [
+        None,
+        {"approval": "none"},
+        {"approval": "every"},
+        {"approvers": "Releasers,Leads"},
+        {"promotion": "branches"},
+    ],
     "soak_minutes": [None, 30],
     "chat_notifications": [None, True],
     "success_notifications": [None, "production"],
@@ -63,6 +69,8 @@ def combinations() -> list[dict[str, Any]]:
         if "load_test" in answers:
             answers["load_test"] = "" if first in (answers.get("production"), answers["environments"]) else first
         answers |= answers.pop("network", {}) | answers.pop("reviews", {}) | answers.pop("approvals", {})
+        if "," not in answers["environments"]:
+            answers.pop("promotion", None)
         if overrides := answers.pop("environment_overrides", None):
             # Its block is that of a VPC of its own.
             answers["environment_overrides"] = {first: overrides | ({"vpc_id": ""} if "vpc_id" in answers else {})}

@@ -731,6 +731,31 @@ def test_the_releases_role_writes_records_and_release_tags_only(stacks_of: Calla
     }
 
 
+def test_the_roles_of_branches_move_them_and_approve_what_was_merged(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of(promotion="branches", auto_promote="staging")
+    releases, limit = one(stacks, "releases"), boundary(stacks, None)
+    role, push = build_role(releases, "ReleaseRole"), "codecommit:GitPush"
+    for reference in ("refs/heads/env/prod", "refs/heads/candidate/prod", "refs/tags/v1"):
+        assert allowed(role, push, REPOSITORY, {REFERENCES: reference})
+        assert allowed(limit, push, REPOSITORY, {REFERENCES: reference})
+    for references in ("refs/heads/main", "refs/heads/topic", ["refs/heads/env/prod", "refs/heads/main"]):
+        assert not allowed(role, push, REPOSITORY, {REFERENCES: references})
+    for action in ("CreatePullRequest", "GetPullRequest", "ListPullRequests", "UpdatePullRequestTitle"):
+        assert allowed(role, f"codecommit:{action}", REPOSITORY)
+        assert allowed(limit, f"codecommit:{action}", REPOSITORY)
+        assert not allowed(role, f"codecommit:{action}", f"{REPOSITORY}-two")
+    approving = build_role(releases, "BranchesRole")
+    for statements in (approving, limit):
+        assert allowed(statements, APPROVE, f"{PIPELINE}/Approve-Prod/Approval")
+        assert not allowed(statements, APPROVE, f"{PIPELINE}/Approve-Gate/Approval")
+        assert not allowed(statements, APPROVE, f"{PIPELINE}-two/Approve-Prod/Approval")
+        for action in ("MergePullRequestByFastForward", "UpdatePullRequestApprovalRuleContent", "DeleteBranch"):
+            assert not allowed(statements, f"codecommit:{action}", REPOSITORY)
+    # Staging has no approval.
+    assert not allowed(approving, APPROVE, f"{PIPELINE}/Approve-Staging/Approval")
+    assert not allowed(approving, push, REPOSITORY, {REFERENCES: "refs/heads/env/prod"})
+
+
 def test_no_other_role_pushes(stacks_of: Callable[..., Stacks]) -> None:
     for stack in stacks_of().values():
         for logical, _ in stack.of_type("AWS::IAM::Role"):
@@ -893,6 +918,24 @@ def test_branch_protection_denies_direct_changes_of_main(developer: list[Any], a
     assert allowed(developer, call, REPOSITORY)
 
 
+def test_branches_of_environments_are_fast_forwarded_by_pull_requests_only(stacks_of: Callable[..., Stacks]) -> None:
+    foundation = one(stacks_of(promotion="branches"), "foundation")
+    protection = foundation.own_policies[foundation.outputs["BranchProtectionArn"]]
+    developer = [{"Effect": "Allow", "Action": "codecommit:*", "Resource": "*"}, *protection]
+    branch, main = {REFERENCES: "refs/heads/env/prod"}, {REFERENCES: "refs/heads/main"}
+    for action in ("CreateBranch", "DeleteBranch", "GitPush", "MergeBranchesByFastForward"):
+        for reference in ("refs/heads/env/prod", "refs/heads/candidate/prod"):
+            assert not allowed(developer, f"codecommit:{action}", REPOSITORY, {REFERENCES: reference})
+    for action in ("MergePullRequestBySquash", "MergePullRequestByThreeWay"):
+        assert not allowed(developer, f"codecommit:{action}", REPOSITORY, branch)
+        assert allowed(developer, f"codecommit:{action}", REPOSITORY, main)
+    merge = "codecommit:MergePullRequestByFastForward"
+    assert allowed(developer, merge, REPOSITORY, branch)
+    approver = foundation.own_policies[foundation.outputs["ApproverArn"]]
+    assert allowed(approver, merge, REPOSITORY, branch)
+    assert not allowed(approver, merge, REPOSITORY, main)
+
+
 def test_branch_protection_allows_pull_requests_and_keeps_their_approval_rules(developer: list[Any]) -> None:
     main = {REFERENCES: "refs/heads/main"}
     for action in ("MergePullRequestByFastForward", "MergePullRequestBySquash", "MergePullRequestByThreeWay"):
@@ -1043,4 +1086,5 @@ def test_no_other_policy_approves_releases(stacks_of: Callable[..., Stacks], ans
         if item.get("Effect") == "Allow"
         and any(matches(pattern.lower(), APPROVE.lower()) for pattern in as_list(item["Action"]))
     ]
-    assert approving == ["Approve"]
+    # The boundary, and the role that approves what was merged.
+    assert approving == ["Approve", *(["Delivery", "Approve"] if answers.get("promotion") == "branches" else [])]

@@ -38,6 +38,8 @@ VARIABLES = {
     "alarm_check": {"ENVIRONMENT_NAME"},
     "begin_release": {"COMMIT", "EXECUTION"},
     "complete_release": {"EXECUTION", "RELEASE_NAME"},
+    "open_pull_request": {"COMMIT", "ENVIRONMENT_NAME", "RELEASE_NAME"},
+    "move_branch": {"COMMIT", "ENVIRONMENT_NAME", "EXECUTION"},
     "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
     "load_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
@@ -179,15 +181,19 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                     variables[action["Namespace"]] = set(stacks[configuration["StackName"]].outputs)
             if "EnvironmentVariables" in configuration:
                 given = {item["name"]: item["value"] for item in json.loads(configuration["EnvironmentVariables"])}
-                check = given.pop("CHECK", CHECK_OF.get(action["Name"], ""))
+                check = given.pop("CHECK", None) or given.pop("STEP", CHECK_OF.get(action["Name"], ""))
                 if check == "plan_release":
                     variables[action["Namespace"]] = set(plan)
+                if check == "open_pull_request":
+                    step = yaml.safe_load((root / "config/buildspecs/release.yml").read_text())["env"]
+                    variables[action["Namespace"]] = set(step["exported-variables"])
+                    assert variables[action["Namespace"]] == set(step["variables"])
                 assert check is None or (root / f"config/scripts/{check}.py").is_file()
                 expected = VARIABLES[check] if check else {"SOURCE_COMMIT"}
                 # One build makes several checks: the check before entry is part of the plan's or of the strategy gate.
                 for name, together in (("STATE", "plan_check"), ("BEFORE", "entry_check")):
                     expected = expected | (VARIABLES[together] if name in given else set())
-                assert set(given) == expected | ({"BEFORE", "FREEZES", "ON_FAILURE"} & set(given))
+                assert set(given) == expected | ({"BEFORE", "BRANCH", "FREEZES", "ON_FAILURE"} & set(given))
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -198,11 +204,14 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
     order = [name.strip().capitalize() for name in answers.get("environments", "dev,staging,prod").split(",")]
     production = order.index(answers["production"].capitalize()) if "production" in answers else len(order) - 1
     first_approved = {"none": len(order), "every": 0}.get(answers.get("approval", "production"), production)
+    by_branches = answers.get("promotion") == "branches"
+    moving = [name.capitalize() for name in answers.get("auto_promote", "").split(",")]
+    waiting = [name for name in order[1:] if name not in moving] if by_branches else order[first_approved:]
     stages = {stage["Name"]: [action["Name"] for action in stage["Actions"]] for stage in pipeline["Stages"]}
     # Nothing of an environment with approval changes before the approval.
-    approved = [[f"Plan-{name}", f"Approve-{name}", name] for name in order[first_approved:]]
+    own = [[f"Plan-{name}", f"Approve-{name}", name] if name in waiting else [name] for name in order]
     first = ["Source", "Gate", "Approve-Gate", "SelfUpdate", "Build"]
-    assert list(stages) == [*first, *order[:first_approved], *itertools.chain(*approved)]
+    assert list(stages) == [*first, *itertools.chain(*own)]
     deployments = ["Network", "Environment", "TaskDefinition", "StrategyGate", "Alarms", "Service", "Tests"]
     # An environment in an existing VPC has no network of its own.
     app, deployed = answers.get("app_name", "hello-service"), stacks_of(**answers)
@@ -210,7 +219,9 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
         has_network = StackId(NETWORK, name.lower()).name(app) in deployed
         expected = deployments if has_network else deployments[1:]
         frozen = index >= production and "freezes" in answers
-        first_check = ["PlanCheck"] if index >= first_approved else ["EntryCheck"] if frozen else []
+        first_check = ["PlanCheck"] if name in waiting else ["EntryCheck"] if frozen else []
+        # The branch moves before anything of its environment changes.
+        first_check += ["Branch"] if by_branches and name in moving else []
         # What production runs is recorded and tagged, and no other environment.
         last = ["Release"] if index == production else []
         if name.lower() == answers.get("load_test"):
@@ -218,8 +229,9 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
         if index < production and "soak_minutes" in answers:
             last = [*last, "AlarmCheck"]
         assert stages[name] == [*first_check, *expected, *last]
-        if index >= first_approved:
-            assert (stages[f"Plan-{name}"], stages[f"Approve-{name}"]) == (["Plan"], ["Approval"])
+        if name in waiting:
+            planned = ["Plan", "PullRequest"] if by_branches else ["Plan"]
+            assert (stages[f"Plan-{name}"], stages[f"Approve-{name}"]) == (planned, ["Approval"])
     # Gate, alarms and task definition do not need each other.
     together = {"TaskDefinition", "StrategyGate", "Alarms"}
     for stage in (stage for stage in pipeline["Stages"] if stage["Name"] in order):
@@ -275,12 +287,13 @@ def test_a_release_soaks_in_each_environment_before_production(stacks_of: Callab
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
 def test_a_check_knows_whether_its_stage_is_rolled_back(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
     ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
-    checks = {"alarm_check", "entry_check", "plan_check", "strategy_gate"}
+    checks = {"alarm_check", "entry_check", "move_branch", "plan_check", "strategy_gate"}
     for stage in pipeline["Stages"]:
         for action in stage["Actions"]:
             text = action.get("Configuration", {}).get("EnvironmentVariables", "[]")
             given = {one["name"]: one["value"] for one in json.loads(text)}
-            rolled_back = stage.get("OnFailure", {}).get("Result") if given.get("CHECK") in checks else None
+            check = given.get("CHECK", given.get("STEP"))
+            rolled_back = stage.get("OnFailure", {}).get("Result") if check in checks else None
             assert given.get("ON_FAILURE") == rolled_back, action["Name"]
 
 
@@ -381,14 +394,24 @@ def test_an_approval_names_the_release_and_fits(stacks_of: Callable[..., Stacks]
     for stage in approvals:
         text = stage["Actions"][0]["Configuration"]["CustomData"]
         assert text.startswith("Release #{Build.RELEASE_NAME} for ")
-        for variable, longest in (("Build.RELEASE_NAME", 26), ("Source.CommitId", 64), (r"\w+.SUMMARY", 600)):
+        for variable, longest in (
+            ("Build.RELEASE_NAME", 26),
+            ("Source.CommitId", 64),
+            (r"\w+.SUMMARY", 600),
+            (r"\w+.NUMBER", 9),
+        ):
             text = re.sub(rf"#\{{{variable}\}}", "x" * longest, text)
         assert "#{" not in text
         assert len(text) <= 1000
 
 
 # The most actions and stages that a pipeline can have.
-LONGEST = {
+LONGEST: dict[str, Answers] = {
+    "eight environments, branches": {
+        "environments": "a1,b2,c3,d4,e5,f6,g7,h8",
+        "promotion": "branches",
+        "reviewers": "Leads",
+    },
     "eight environments like production": {
         "environments": "a1,b2,c3,d4,e5,f6,g7,h8",
         "production": "a1",
@@ -400,7 +423,7 @@ LONGEST = {
         "success_notifications": "every",
         "build_secrets": ",".join(f"A{number}" for number in range(10)),
         "encrypt_logs": True,
-    }
+    },
 }
 
 
@@ -410,8 +433,11 @@ def test_every_template_is_short_enough_for_one_sitting(generated: Callable[...,
     order = answers.get("environments", "dev,staging,prod").split(",")
     from_production = order[order.index(answers.get("production", order[-1])) :]
     approved = {"none": [], "every": order}.get(answers.get("approval", "production"), from_production)
+    branches = order[1:] if answers.get("promotion") == "branches" else []
     for path in (root / "infrastructure").rglob("*.yaml"):
-        longest = 170 + 85 * len(order) + 40 * len(approved) if path.name == "pipeline.yaml" else 350
+        longest = (
+            170 + 85 * len(order) + 40 * len(approved) + 45 * len(branches) if path.name == "pipeline.yaml" else 350
+        )
         if path.name == "pipeline.yaml":
             longest += len(from_production) * sum({"windows": 7, "freezes": 11}[one] for one in answers if one in TIMES)
             longest += 20 * (len(order) - len(from_production)) if "soak_minutes" in answers else 0
@@ -603,7 +629,10 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
-    assert found == names.projects(app) - {names.scan_project(app)}
+    followed = stacks_of(promotion="branches", load_test="dev", nightly_scan=True)
+    with_branches = {properties["Name"] for _, _, properties in every(followed, "AWS::CodeBuild::Project")}
+    optional = {names.branches_project(app), names.scan_project(app)}
+    assert (with_branches, found) == (names.projects(app), names.projects(app) - optional)
     ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
     assert pipeline["Name"] == names.pipeline(app)
     for _, logical, policy in every(stacks, "AWS::IAM::ManagedPolicy"):
@@ -695,7 +724,7 @@ def test_owners_have_room_for_permissions_of_their_own(stacks_of: Callable[..., 
 
 
 def test_unrendered_templates_have_no_jinja() -> None:
-    for kind in ("foundation", "permissions", "deploy-role", "network", "environment", "alarms", "service"):
+    for kind in ("deploy-role", "network", "environment", "alarms", "service"):
         (path,) = SOURCE.glob(f"*{kind}.yaml*")
         assert not re.search(r"\{[{%]", path.read_text())
 

@@ -64,6 +64,16 @@ FEW: dict[str, dict[str, Any]] = {
         "nightly_scan": True,
         **EXISTING,
     },
+    "branches, one by itself": {
+        "environments": "dev,staging,live,dr",
+        "production": "live",
+        "customize": True,
+        "promotion": "branches",
+        "auto_promote": "staging",
+        "reviewers": "Leads",
+        "freezes": FREEZE,
+        "soak_minutes": 30,
+    },
     "production in an existing VPC": {
         "environments": "dev,live",
         "customize": True,
@@ -98,7 +108,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "encrypt_logs": [False, True],
     "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
     "success_notifications": ["none", "production", "every"],
-    "approval": ["none", "production", "every"],
+    "approval": ["none", "production", "every", "by branches"],
     "windows": ["", "MON-SUN 00-24 UTC"],
     "freezes": ["", FREEZE],
     "soak_minutes": [0, 60],
@@ -117,6 +127,10 @@ def pairwise() -> list[dict[str, Any]]:
         if answers["scan_gate"] == "off":
             del answers["scan_engine"], answers["nightly_scan"]
         names = answers["environments"].split(",")
+        if answers["approval"] == "by branches":
+            del answers["approval"]
+            # One environment has nowhere to promote to.
+            answers |= {"promotion": "branches", "auto_promote": names[1]} if len(names) > 1 else {}
         answers["production"] = names[0 if answers["production"] == "first" else -1]
         answers["load_test"] = names[0] if answers["load_test"] and answers["production"] != names[0] else ""
         if answers["approval"] == "none":

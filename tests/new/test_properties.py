@@ -102,6 +102,7 @@ sensible = st.fixed_dictionaries(
         "success_notifications": st.sampled_from(["none", "production", "every"]),
         "approvals": st.one_of(
             st.just({"approval": "none"}),
+            st.sampled_from([{"promotion": "branches"}, {"promotion": "branches", "auto_promote": "staging"}]),
             st.fixed_dictionaries(
                 {"approval": st.sampled_from(["production", "every"])},
                 optional={"approvers": st.sampled_from(["", "Releasers", "Releasers, Leads"])},
@@ -135,6 +136,7 @@ careless = st.builds(
                 "scan_engine", "nightly_scan", "windows", "freezes", "soak_minutes", "chat_notifications",
                 "success_notifications",
                 "build_secrets", "encrypt_logs", "coverage_threshold", "approvers", "load_test",
+                "promotion", "auto_promote",
             ]
         ),
         anything,

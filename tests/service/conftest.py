@@ -102,6 +102,7 @@ def generated_custom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A service with other answers to every question that the files of app/ and config/ might depend on."""
     answers = {"scan_gate": "high", "customize": True, "pull_request_approvals": 3, "architecture": "arm64"}
     answers |= {"scan_engine": "sbom", "nightly_scan": True}
+    answers |= {"promotion": "branches", "auto_promote": "staging"}
     answers["load_test"] = "dev"
     place = {"app_name": "another-name", "aws_region": "us-gov-west-1", "aws_account_id": "123456789012"}
     return generate(tmp_path_factory.mktemp("generated") / "service", **answers, **place)

@@ -93,6 +93,20 @@ def test_a_freeze_stops_a_release_and_names_the_retry(entry: Entry, before: str)
     closed(done, CLOSED, " to ".join(freeze.split("..")), "`scaffold retry Prod`")
 
 
+def test_a_release_that_the_branch_of_its_environment_does_not_lead_to_is_stopped(entry: Entry) -> None:
+    described = {"executionType": "STANDARD", "artifactRevisions": [{"name": "Source", "revisionId": "1" * 40}]}
+    entry.answers["get-pipeline-execution"] = {"pipelineExecution": described}
+    entry.answers["get-branch"] = {"branch": {"branchName": "env/prod", "commitId": "1" * 40}}
+    opened(entry.run(BRANCH="env/prod"))
+    entry.answers["get-branch"]["branch"]["commitId"] = "2" * 40
+    closed(entry.run(BRANCH="env/prod"), CLOSED, f"env/prod leads to {'2' * 40}", "`scaffold retry Prod`")
+    described["executionType"] = "ROLLBACK"
+    opened(entry.run(BRANCH="env/prod"), "a rollback may always enter")
+    described["executionType"] = "STANDARD"
+    entry.answers["get-branch"] = DENIED
+    closed(entry.run(BRANCH="env/prod"), CLOSED_UNREAD, "AccessDenied")
+
+
 def approved_by(arn: object) -> dict[str, Any]:
     """What CodePipeline returns about an execution whose release was approved."""
     action = {"stageName": "Approve-Prod", "status": "Succeeded", "input": {"actionTypeId": {"category": "Approval"}}}

@@ -5,8 +5,9 @@
       FREEZES=2026-12-20..2027-01-02 entry_check.py
 
 APPROVERS has the names of the roles whose approvals count, separated by commas; without it, those of anybody count.
-BEFORE is the environment that the release comes from: none of its alarms may be in ALARM. FREEZES has periods of two
-dates in UTC, both included, separated by commas. With STATE, plan_check.py comes first. A rollback may always enter.
+BRANCH is the branch of the environment, if it has one: it has to lead to the commit of the release. BEFORE is the
+environment that the release comes from: none of its alarms may be in ALARM. FREEZES has periods of two dates in UTC,
+both included, separated by commas. With STATE, plan_check.py comes first. A rollback may always enter.
 The check fails closed. Exit codes: 0 open, 1 closed, 2 usage error, 3 closed because something could not be read.
 """
 
@@ -16,6 +17,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import date, datetime, timezone
+from typing import Any
 
 import plan_check
 from alarm_check import patience, why_ringing
@@ -28,14 +30,38 @@ OPEN, CLOSED, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
 VARIABLES = ("APP_NAME", "ENVIRONMENT_NAME", "EXECUTION")
 
 
+def described(app: str, execution: str) -> dict[str, Any]:
+    """An execution of the pipeline as CodePipeline describes it.
+
+    Raises:
+        Problem: It does not.
+    """
+    answer = call("codepipeline", "get-pipeline-execution", pipelineName=app, pipelineExecutionId=execution)
+    return dict(answer.get("pipelineExecution", {}))
+
+
 def is_rollback(app: str, execution: str) -> bool:
     """Whether an execution of the pipeline returns to an older state.
 
     Raises:
         Problem: CodePipeline does not describe it.
     """
-    answer = call("codepipeline", "get-pipeline-execution", pipelineName=app, pipelineExecutionId=execution)
-    return bool(answer.get("pipelineExecution", {}).get("executionType") == "ROLLBACK")
+    return described(app, execution).get("executionType") == "ROLLBACK"
+
+
+def why_elsewhere(app: str, environment: str, execution: str, branch: str) -> str:
+    """Why a branch keeps a release from an environment, and what to do; an empty text if it leads to its commit.
+
+    Raises:
+        Problem: Branch or release could not be read.
+    """
+    head = call("codecommit", "get-branch", repositoryName=app, branchName=branch)["branch"]["commitId"]
+    commits = [one.get("revisionId") for one in described(app, execution).get("artifactRevisions", [])]
+    if head in commits:
+        return ""
+    return f"{branch} leads to {head}, not to the commit of this release; merge its pull request, then " + (
+        retry_or_release(app, environment)
+    )
 
 
 def freeze_on(day: date, freezes: str) -> str:
@@ -67,6 +93,9 @@ def why_closed(app: str, environment: str, execution: str, looks: int, pause: Ca
         first, last = freeze.split("..")
         remedy = retry_or_release(app, environment)
         return f"no release enters {environment} from {first} to {last}; {remedy} afterwards"
+    branch = os.environ.get("BRANCH", "")
+    if branch and (elsewhere := why_elsewhere(app, environment, execution, branch)):
+        return elsewhere
     before = os.environ.get("BEFORE", "")
     return why_ringing(app, before, environment, looks, pause) if before else ""
 

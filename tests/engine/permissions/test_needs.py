@@ -74,6 +74,17 @@ def pairs(needs: list[Need]) -> list[tuple[str, str]]:
             [("codecommit:ListPullRequests", "arn:aws:codecommit:us-east-1:000000000000:shop")],
         ),
         (
+            json_request(
+                "codepipeline", "PutApprovalResult", pipelineName="shop", stageName="Live", actionName="Approval"
+            ),
+            [
+                (
+                    "codepipeline:PutApprovalResult",
+                    "arn:aws:codepipeline:us-east-1:000000000000:shop/Live/Approval",
+                )
+            ],
+        ),
+        (
             form_request("sts", "AssumeRole", RoleArn="arn:aws:iam::1:role/r", RoleSessionName="mary"),
             [("sts:AssumeRole", "arn:aws:iam::1:role/r")],
         ),

@@ -1,0 +1,174 @@
+"""The branches of environments move forward on main only, and what is merged is approved in the pipeline."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.infrastructure.stacks import parse
+from tests.kits import ROOT, generate
+from tests.service.conftest import import_from, run_script
+from tests.service.test_complete_release import Service
+
+TEMPLATE = re.sub(r"\{[{%].*?[%}]\}", "", (ROOT / "template/infrastructure/releases.yaml.jinja").read_text())
+BUILDSPEC: dict[str, Any] = yaml.safe_load(
+    parse(TEMPLATE)["Resources"]["BranchesProject"]["Properties"]["Source"]["BuildSpec"]
+)
+(COMMAND,) = BUILDSPEC["phases"]["build"]["commands"]
+PROGRAM = compile(COMMAND.split("<<'END'\n")[1].removesuffix("END\n"), "branches", "exec")
+COMMIT, OTHER = "1" * 40, "2" * 40
+
+
+class Waiting:
+    """The script with a release of `COMMIT` that waits for live, and for the merge gate."""
+
+    def __init__(self) -> None:
+        self.head = OTHER
+        self.number = "7"
+        self.request: dict[str, Any] = {"pullRequestStatus": "OPEN", "pullRequestTargets": [{}]}
+        self.error = ""
+        self.results: list[dict[str, Any]] = []
+
+    def stage(self, name: str, *, waits: bool = True) -> dict[str, Any]:
+        latest = {"status": "InProgress", "token": f"token-{name}"} if waits else {"status": "Succeeded"}
+        action = {"actionName": "Approval", "latestExecution": latest}
+        return {"stageName": name, "latestExecution": {"pipelineExecutionId": "e"}, "actionStates": [action]}
+
+    def run(self, *, waits: bool = True) -> str:
+        variables = {"COMMIT": COMMIT, "NUMBER": self.number}
+        opened = {"stageName": "Plan-Live", "actionName": "PullRequest", "output": {"outputVariables": variables}}
+        answers: dict[str, Any] = {
+            "get-pipeline-state": {
+                "stageStates": [self.stage("Approve-Gate"), self.stage("Approve-Live", waits=waits)]
+            },
+            "list-action-executions": {"actionExecutionDetails": [opened]},
+            "get-branch": {"branch": {"commitId": self.head}},
+            "get-pull-request": {"pullRequest": self.request},
+            "put-approval-result": {},
+        }
+
+        def aws(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+            assert options["timeout"] > 0
+            if command[2] == "put-approval-result":
+                self.results.append(json.loads(command[command.index("--cli-input-json") + 1]))
+                if self.error:
+                    return subprocess.CompletedProcess(command, 254, "", self.error)
+            return subprocess.CompletedProcess(command, 0, json.dumps(answers[command[2]]), "")
+
+        output = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output):
+            patch.setenv("APP_NAME", "app")
+            patch.setenv("ENVIRONMENTS", "uat,live")
+            patch.setattr(subprocess, "run", aws)
+            exec(PROGRAM, {})
+        return output.getvalue()
+
+    @property
+    def result(self) -> tuple[str, str]:
+        """The stage of the only decision, with its status."""
+        (found,) = self.results
+        assert found["token"] == f"token-{found['stageName']}"
+        return found["stageName"], found["result"]["status"]
+
+
+def test_a_release_that_its_branch_leads_to_is_approved() -> None:
+    waiting = Waiting()
+    waiting.head = COMMIT
+    merge = {"isMerged": True, "mergedBy": "arn:aws:sts::1:assumed-role/Leads/ada"}
+    waiting.request = {"pullRequestStatus": "CLOSED", "pullRequestTargets": [{"mergeMetadata": merge}]}
+    waiting.run()
+    assert waiting.result == ("Approve-Live", "Approved")
+    assert "Leads/ada merged pull request 7" in waiting.results[0]["result"]["summary"]
+
+
+def test_a_release_whose_pull_request_is_open_waits() -> None:
+    waiting = Waiting()
+    assert "waits for pull request 7" in waiting.run()
+    assert waiting.results == []
+
+
+def test_a_release_whose_pull_request_is_closed_is_rejected() -> None:
+    waiting = Waiting()
+    waiting.request["pullRequestStatus"] = "CLOSED"
+    waiting.run()
+    assert waiting.result == ("Approve-Live", "Rejected")
+
+
+def test_the_first_commit_and_the_merge_gate_are_approved_by_people_only() -> None:
+    waiting = Waiting()
+    waiting.head, waiting.number = COMMIT, "none"
+    assert "waits for an approval" in waiting.run()
+    assert waiting.run(waits=False) == ""
+    assert waiting.results == []
+
+
+def test_a_decision_that_somebody_else_was_faster_with_is_no_failure() -> None:
+    waiting = Waiting()
+    waiting.head = COMMIT
+    waiting.error = "An error occurred (ApprovalAlreadyCompletedException) when calling the PutApprovalResult operation"
+    waiting.run()
+    waiting.error = "An error occurred (AccessDeniedException) when calling the PutApprovalResult operation"
+    with pytest.raises(SystemExit):
+        waiting.run()
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    answers = {"promotion": "branches", "auto_promote": "staging"}
+    return generate(tmp_path_factory.mktemp("branches") / "service", **answers) / "config" / "scripts"
+
+
+@pytest.fixture
+def repository(local: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Service:
+    for name, value in local.items():
+        monkeypatch.setenv(name, value)
+    return Service("branches", tmp_path, local)
+
+
+@pytest.mark.slow
+def test_a_branch_moves_forward_on_main_only(
+    repository: Service, scripts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_from(monkeypatch, scripts)
+    import environment_branches  # type: ignore[import-not-found]
+
+    first, second, third = (repository.build(f"20260131-110{one}-0123456789ab", str(one)) for one in range(3))
+    with environment_branches.Branches(repository.name) as branches:
+        # It begins at the first commit.
+        assert branches.is_behind("env/live", second)
+        assert branches.head("env/live") == first
+        branches.move("env/live", second)
+        assert not branches.is_behind("env/live", second)
+        assert branches.is_behind("env/live", third)
+        branches.move("env/live", third)
+        with pytest.raises(Exception, match="moves only forward; release a newer commit"):
+            branches.is_behind("env/live", second)
+        # Nothing moves it back, whatever was looked at before.
+        with pytest.raises(Exception, match="git push"):
+            branches.move("env/live", first)
+        branches.replace("candidate/live", third)
+        branches.replace("candidate/live", first)
+        repository.git("checkout", "--quiet", "-b", "elsewhere", first)
+        repository.git("commit", "--quiet", "--allow-empty", "--message", "Elsewhere")
+        elsewhere = repository.git("rev-parse", "HEAD")
+        repository.git("push", "--quiet", "--force", repository.url, f"{elsewhere}:refs/heads/env/live")
+        with pytest.raises(Exception, match=f"env/live leads to {elsewhere}, which is not on main"):
+            branches.is_behind("env/live", third)
+        with pytest.raises(Exception, match=f"the commit {elsewhere} is not on main"):
+            branches.is_behind("env/other", elsewhere)
+
+
+@pytest.mark.parametrize("script", ["move_branch.py", "open_pull_request.py"])
+def test_a_step_without_its_variables_is_a_usage_error(
+    scripts: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    done = run_script(monkeypatch, scripts / script, lambda *_, **__: pytest.fail("AWS was called"), {})
+    assert (done.returncode, done.stderr[:4]) == (2, "Set ")
