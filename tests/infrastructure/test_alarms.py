@@ -35,7 +35,8 @@ def alarms(stacks: Stacks) -> dict[str, dict[str, Any]]:
     """The alarms of the only environment, by the last part of their names."""
     ((_, _, properties),) = every(stacks, "AWS::ECS::Service")
     prefix = f"{properties['ServiceName']}-"
-    return {alarm["AlarmName"].removeprefix(prefix): alarm for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm")}
+    found = {alarm["AlarmName"]: alarm for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm")}
+    return {name.removeprefix(prefix): alarm for name, alarm in found.items() if name.startswith(prefix)}
 
 
 def play(stacks: Stacks, minutes: Sequence[Minute], late: int, sparse: bool) -> dict[str, list[str]]:

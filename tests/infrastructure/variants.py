@@ -128,12 +128,12 @@ def pairwise() -> list[dict[str, Any]]:
             del answers["scan_engine"], answers["nightly_scan"]
         names = answers["environments"].split(",")
         if answers["approval"] == "by branches":
-            del answers["approval"]
+            del answers["approval"], answers["approvers"]
             # One environment has nowhere to promote to.
             answers |= {"promotion": "branches", "auto_promote": names[1]} if len(names) > 1 else {}
         answers["production"] = names[0 if answers["production"] == "first" else -1]
         answers["load_test"] = names[0] if answers["load_test"] and answers["production"] != names[0] else ""
-        if answers["approval"] == "none":
+        if answers.get("approval") == "none":
             del answers["approvers"]
         vpc = dict(_VPCS[answers.pop("vpc")])
         if overrides := vpc.get("environment_overrides"):
