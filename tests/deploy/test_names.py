@@ -77,7 +77,7 @@ def test_kit_spells_the_same_names(tmp_path: Path) -> None:
         for name in ("environment", "service"):
             tags = json.loads((service.infrastructure / environment / f"{name}.json").read_text())["Tags"]
             assert tags[names.TAG_SERVICE] == "shop"
-    assert f"StackName: !Sub {StackId(PIPELINE).name('shop')}\n" in pipeline
+    assert f"StackName: !Sub '{StackId(PIPELINE).name('shop')}'," in pipeline
     assert names.report_group("shop") in build
     for project in (names.build_project("shop"), names.checks_project("shop")):
         assert project in build

@@ -130,7 +130,7 @@ def test_the_creations_are_started_together(service: Path, wire: Wire) -> None:
     run(service)
     created = [index for index, call in enumerate(wire.calls) if call == "cloudformation:CreateStack"]
     # Foundation, permissions, three deploy roles and the pipeline's own stacks come before them, the pipeline after.
-    ours = created[11:-1]
+    ours = created[12:-1]
     assert len(ours) == 14
     assert wire.calls[ours[0] : ours[-1] + 1] == ["cloudformation:CreateStack"] * 14
 

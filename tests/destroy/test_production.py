@@ -39,7 +39,7 @@ def destroyed(environment: str, *, production: bool, remaining: tuple[str, ...])
 def test_another_environment_leaves_production_where_it_is(environment: str) -> None:
     remaining = tuple(name for name in ("dev", "live", "dr") if name != environment)
     shown = destroyed(environment, production=False, remaining=remaining)
-    assert f"--data environments={','.join(remaining)}\n" in shown
+    assert f"scaffold env remove {environment} --keep-stacks --commit\n" in shown
     assert "production" not in shown
 
 
@@ -47,7 +47,7 @@ def test_production_itself_is_created_again_or_another_one_named() -> None:
     shown = destroyed("live", production=True, remaining=("dev", "dr"))
     assert "live is still production in the answers" in shown
     assert "run `scaffold deploy`" in shown
-    assert shown.endswith("--data environments=dev,dr --data production=<name>")
+    assert shown.endswith("scaffold env remove live --keep-stacks --commit --production <name>")
 
 
 def test_the_only_environment_takes_the_service_with_it() -> None:

@@ -133,6 +133,7 @@ TRIED: dict[str, list[Attempt] | str] = {
         )
     ]
     + [project(artifacts={"type": "S3", "location": "b", "overrideArtifactName": True})],
+    "`npm audit`, cfn-lint and checkov (`make check` runs them)": "test_an_audit_is_not_rehearsed",
     "batch builds": "test_operations_that_are_not_rehearsed_are_not_answered",
     "sandboxes": "test_operations_that_are_not_rehearsed_are_not_answered",
     "fleets": [project(environment={"fleet": {"fleetArn": "arn"}})],

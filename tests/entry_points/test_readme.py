@@ -19,7 +19,7 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
             "a finding of severity critical stops it",
             "needs 1 approval.",
             "ECS replaces tasks",
-            "pull request costs about 0.10 USD",
+            "pull request costs about 0.14 USD",
         ],
         ["NAT gateway", "or above", "canary", "Amazon Q", "has succeeded"],
     ),
@@ -67,7 +67,7 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
             "Live is in `vpc-0",
             "## The existing VPC",
         ],
-        ["network.yaml", "NAT gateways", "network, environment", "after approval", "Plan-", "change sets"],
+        ["network.yaml", "NAT gateways", "network, environment", "after approval", "Plan-"],
     ),
 ]
 

@@ -88,7 +88,7 @@ def test_everything_is_in_the_first_commit(tmp_path: Path) -> None:
 
 def test_scripts_stay_executable(tmp_path: Path) -> None:
     """Those of answers too, whose names in the kit are conditions."""
-    run_new(tmp_path / "orders", {"load_test": "dev", "coverage_threshold": "80"})
+    run_new(tmp_path / "orders", {"load_test": "dev", "coverage_threshold": "80", "promotion": "branches"})
     committed = git("ls-files", "--stage", cwd=tmp_path / "orders").splitlines()
     executable = {line.split("\t")[1] for line in committed if line.startswith("100755")}
     kit = git("ls-files", "--stage", cwd=kit_repository()).splitlines()

@@ -179,7 +179,7 @@ def test_the_names_of_the_kits_pipeline_are_known(tmp_path: Path) -> None:
     assert stages
     first = ["Source", "Gate", "Approve-Gate", "SelfUpdate", "Build"]
     assert list(stages) == [*first, "Dev", "Plan-Live", "Approve-Live", "Live"]
-    own = ("Build", "Checks", "PullRequests", "Releases", "Tests", "Events", "Pipeline")
+    own = ("Build", "Checks", "PullRequests", "Plans", "Releases", "Tests", "Events", "Pipeline")
     assert stages["SelfUpdate"] == own
     assert stages["Live"][-3:] == ("Service", "Tests", "Release")
 

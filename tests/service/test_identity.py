@@ -91,6 +91,7 @@ def replaced(repository: Path) -> None:
 
 def grafted(repository: Path) -> None:
     head = git("rev-parse", "main", cwd=repository)
+    (repository / ".git" / "info").mkdir(exist_ok=True)
     (repository / ".git" / "info" / "grafts").write_text(f"{head}\n")
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from aws_cli import Problem
+from commits import Clone
 from plan_changes import Planned
 from plan_costs import Prices, monthly
-from commits import Clone
 from release_record import PRODUCTION, find, record_key
 
 MOST_COMMITS = 20

@@ -65,8 +65,11 @@ def allowed_suppressions() -> dict[str, list[str]]:
     except (OSError, ValueError) as error:
         raise Problem(f"the policy {POLICY} cannot be read: {error}; correct it") from error
     found = document.get("suppressions")
-    good = set(document) == {"suppressions"} and isinstance(found, dict)
-    if not good or not all(isinstance(checks, list) for checks in found.values()):
+    if (
+        set(document) != {"suppressions"}
+        or not isinstance(found, dict)
+        or not all(isinstance(checks, list) for checks in found.values())
+    ):
         raise Problem(f"the policy {POLICY} has one table, [suppressions], with a list for each template; correct it")
     return dict(found)
 

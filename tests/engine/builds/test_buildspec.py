@@ -51,7 +51,10 @@ cache: {paths: [node_modules/**/*]}
 
 def test_the_kits_own() -> None:
     text = (ROOT / "template/config/buildspecs/checks.yml").read_text()
-    assert parse(text).phases["build"].commands == ('python3 "config/scripts/$CHECK.py"',)
+    assert parse(text).phases["build"].commands == (
+        'python3 "config/scripts/$CHECK.py"',
+        "[[ ${INFRASTRUCTURE:-no} == no ]] || python3 config/scripts/infrastructure_checks.py",
+    )
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,6 @@ def test_a_container_does_not_run_in_a_folder_of_the_host(docker: Docker, app: P
         ["compose", "up"],
         ["run", "--privileged", "tests:1"],
         ["run", "tests:1"],
-        ["buildx", "build", "--secret", "id=a", "."],
         ["buildx", "build", "--push", "--tag", "docker.io/me/app:1", "app"],
         ["buildx", "build", "--build-context", "node=../other", "app"],
         ["push", "a:b"],
