@@ -52,7 +52,7 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
             "topics, `hello-service-chat` and",
             "- has succeeded in live.",
         ],
-        ["scan", "approvals", "needs 1 approval", "rolls", "dev"],
+        ["scan", "approvals", "needs 1 approval", "rolls", " dev", "/dev"],
     ),
     (
         {"environments": "test,live", "approval": "none", **TIMES, **EXISTING},
