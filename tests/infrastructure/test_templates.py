@@ -781,6 +781,14 @@ def test_logs_have_the_key_of_the_service_if_asked_for(stacks_of: Callable[..., 
             assert not allowed([statement], "kms:Decrypt", key)
 
 
+@pytest.mark.parametrize("name", ["default", "one environment, linear, arm64"])
+def test_what_follows_the_build_of_the_image_has_no_secrets(generated: Callable[..., Path], name: str) -> None:
+    text = (generated(**FEW[name]) / "config/buildspecs/build.yml").read_text()
+    commands = yaml.safe_load(text)["phases"]["build"]["commands"]
+    following = commands[commands.index("bash config/scripts/build_image.sh image.env") + 1]
+    assert (following == "unset $BUILD_SECRETS") == ("SECRETS" in text) == ("build_secrets" in FEW[name])
+
+
 def test_images_keep_their_tags(stacks_of: Callable[..., Stacks]) -> None:
     ((_, _, repository),) = every(stacks_of(), "AWS::ECR::Repository")
     assert repository["ImageTagMutability"] == "IMMUTABLE"
