@@ -138,6 +138,7 @@ TOLD = {
         f"the release {EXECUTION} has succeeded in the stage Prod. {LINK}",
     ),
 }
+FREE = (QUOTED, REASON, "Deployment <ID> failed", "Not on a Friday", "Stopping the pipeline for an update")
 TRIGGER = {
     "trigger-type": "StartPipelineExecution",
     "trigger-detail": "arn:aws:sts::123456789012:assumed-role/Admin/my",
@@ -244,9 +245,9 @@ def test_people_are_told_what_matters_and_nothing_else(people: People) -> None:
         found = [" ".join(text(message).split()) for message in messages]
         return sorted(message for message in found if "stage Last" not in message)
 
-    expected = sorted(f"{APP}: {message}" for _, message in TOLD.values())
+    expected = [f"{APP}: {message}" for _, message in TOLD.values()]
     # A JSON string, but for the quotes within, which local AWS does not escape.
-    assert told("notification", lambda message: message.strip('"')) == expected
+    assert told("notification", lambda message: message.strip('"')) == sorted(expected)
     schema = re.compile(
         r'\{"version": "1.0", "source": "custom", "content": \{"title": "[\w ]+", "description": "(.*)"\} \}'
     )
@@ -254,9 +255,12 @@ def test_people_are_told_what_matters_and_nothing_else(people: People) -> None:
     def description(message: str) -> str:
         found = schema.fullmatch(message)
         assert found is not None, message
+        json.loads(message)
         return found[1]
 
-    assert told("chat", description) == expected
+    # A document of chat has no free text, whose quotation marks would break it.
+    free = re.compile("|".join(re.escape(f" {text}") for text in FREE))
+    assert told("chat", description) == sorted(free.sub("", message) for message in expected)
 
 
 @pytest.mark.parametrize("answers", [{}, ALL], ids=["default", "chat and successes"])
@@ -286,7 +290,8 @@ def test_every_message_is_a_text_made_of_fields_of_its_events(
                 assert (document, set(content)) == ({}, {"title", "description"})
                 document = content["description"]
             assert isinstance(document, str)
-            said.add(document)
+            assert name == "notification" or "reason" not in paths
+            said.add(document if name == "chat" else document.replace(" <reason>", ""))
             for field, path in paths.items():
                 assert f"<{field}>" in document
                 assert any(at(path, sample) is not None for sample in samples), path

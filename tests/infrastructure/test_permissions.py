@@ -934,6 +934,11 @@ def test_branches_of_environments_are_fast_forwarded_by_pull_requests_only(stack
     approver = foundation.own_policies[foundation.outputs["ApproverArn"]]
     assert allowed(approver, merge, REPOSITORY, branch)
     assert not allowed(approver, merge, REPOSITORY, main)
+    # These two have no references, so that they concern main, too, and the policy says so.
+    for action in ("UpdatePullRequestApprovalState", "UpdatePullRequestStatus"):
+        assert allowed(approver, f"codecommit:{action}", REPOSITORY)
+    said = foundation.resources["Approver"]["Metadata"]["Description"]
+    assert said == "Policy that lets releases and pull requests be approved"
 
 
 def test_branch_protection_allows_pull_requests_and_keeps_their_approval_rules(developer: list[Any]) -> None:

@@ -767,18 +767,25 @@ def test_logs_have_the_key_of_the_service_if_asked_for(stacks_of: Callable[..., 
     groups = [properties for _, _, properties in every(stacks, "AWS::Logs::LogGroup")]
     assert {properties.get("KmsKeyId") for properties in groups} == {key if asked else None}
     ((_, policy),) = one(stacks, "foundation").of_type("AWS::KMS::Key")
-    allowing = [each for each in policy["KeyPolicy"]["Statement"] if each["Sid"] == "Logs"]
-    assert len(allowing) == asked
-    for statement in allowing:
-        assert statement["Principal"] == {"Service": f"logs.{REGION}.amazonaws.com"}
-        for properties in groups:
-            group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{properties['LogGroupName']}"
-            context = {"kms:EncryptionContext:aws:logs:arn": group}
-            for action in ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "DescribeKey"):
-                assert allowed([statement], f"kms:{action}", key, context)
-            other = {name: arn.replace("group:/", "group:/other/") for name, arn in context.items()}
-            assert not allowed([statement], "kms:Decrypt", key, other)
-            assert not allowed([statement], "kms:Decrypt", key)
+    # Even if not: entries may be older than the answer.
+    (statement,) = (each for each in policy["KeyPolicy"]["Statement"] if each["Sid"] == "Logs")
+    assert statement["Principal"] == {"Service": f"logs.{REGION}.amazonaws.com"}
+    for properties in groups:
+        group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{properties['LogGroupName']}"
+        context = {"kms:EncryptionContext:aws:logs:arn": group}
+        for action in ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "DescribeKey"):
+            assert allowed([statement], f"kms:{action}", key, context)
+        other = {name: arn.replace("group:/", "group:/other/") for name, arn in context.items()}
+        assert not allowed([statement], "kms:Decrypt", key, other)
+        assert not allowed([statement], "kms:Decrypt", key)
+
+
+@pytest.mark.parametrize("name", ["default", "one environment, linear, arm64"])
+def test_what_follows_the_build_of_the_image_has_no_secrets(generated: Callable[..., Path], name: str) -> None:
+    text = (generated(**FEW[name]) / "config/buildspecs/build.yml").read_text()
+    commands = yaml.safe_load(text)["phases"]["build"]["commands"]
+    following = commands[commands.index("bash config/scripts/build_image.sh image.env") + 1]
+    assert (following == "unset $BUILD_SECRETS") == ("SECRETS" in text) == ("build_secrets" in FEW[name])
 
 
 def test_images_keep_their_tags(stacks_of: Callable[..., Stacks]) -> None:

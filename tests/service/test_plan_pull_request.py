@@ -163,6 +163,33 @@ HOSTILE: dict[str, tuple[str, str]] = {
     "secret": ("Metadata: {A: !Sub 'x{{resolve:secretsmanager:${AWS::StackName}}}'}\n", "a dynamic reference"),
     "reference in pieces": ("Metadata: {A: !Join ['', ['{', '{resolve:ssm:x}}']]}\n", "an open brace"),
     "reference around a variable": ("Metadata: {A: !Sub '{${AWS::NoValue}{resolve:ssm:x}}'}\n", "an open brace"),
+    "reference literal of Sub": ("Metadata: !Sub '${!{resolve:ssm:x}}'\n", "a tag that is no function"),
+    "piece before a delimiter": (
+        "Metadata: !Join ['', [!Select [0, !Split ['|', 'a{|b']], '{resolve:ssm:x}}']]\n",
+        "an open brace before a delimiter",
+    ),
+    "JSON piece before a delimiter": (
+        'Metadata: {"Fn::Join": ["", [{"Fn::Select": [0, {"Fn::Split": ["/", "a{\\/b"]}]}, "{resolve:ssm:x}}"]]}\n',
+        "an open brace before a delimiter",
+    ),
+    "variable before a delimiter": ("Metadata: !Split ['ab', '${abc}']\n", "an open brace before a delimiter"),
+    "delimiter in two pieces": (
+        "Metadata: !Split ['ab', !Join ['', ['x{a', 'b']]]\n",
+        "an open brace before a delimiter",
+    ),
+    "delimiter of a parameter": ("Metadata: !Split [!Ref D, 'a{|b']\n", "a Split whose delimiter"),
+    "item of a list of text": ("#\n  P: {Type: CommaDelimitedList, Default: 'a{ ,b'}\n", "an open brace"),
+    "last item of a list of text": ("#\n  P: {Type: CommaDelimitedList, Default: 'a, b{ '}\n", "an open brace"),
+    "piece in a map of Sub": ("Metadata: !Sub ['${A}{resolve:ssm:x}}', {A: 'x{'}]\n", "an open brace"),
+    "piece in a mapping": ("#\n  M: {A: {B: 'x{', C: '{resolve:ssm:x}}'}}\n", "an open brace"),
+    "piece in a list of a list": ("#\n  - - a{\n    - '{resolve:ssm:x}}'\n", "an open brace"),
+    "piece before a comment": ("#\n  - a{\n    # deeper\n  - '{resolve:ssm:x}}'\n", "an open brace"),
+    "piece of two lines": ("#\n  - a\n    {\n      # deeper\n  - '{resolve:ssm:x}}'\n", "an open brace"),
+    "piece after a colon": ("#\n  - - a:b {\n    - '{resolve:ssm:x}}'\n", "an open brace"),
+    "block piece": ("#\n  - |-\n    {\n  - '{resolve:ssm:x}}'\n", "an open brace"),
+    "quoted piece of two lines": ("#\n  - 'a\n    b{'\n  - '{resolve:ssm:x}}'\n", "an open brace"),
+    "quoted piece before a comment": ("#\n  - 'a{'# comment\n  - '{resolve:ssm:x}}'\n", "an open brace"),
+    "piece before another line break": ("#\n  - a{\r  - '{resolve:ssm:x}}'\r", "an open brace"),
     "parameter of ssm": (
         "#\n  P: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /password}\n",
         "Parameter Store",
@@ -182,6 +209,10 @@ HARMLESS = (
     "A: !Base64 'x'\nB: Hello! b\nC: '!yes'\nD: !Ref\n  y\n",
     "A:\n  Type: AWS::Events::Rule\n  Name: x\nB: {Type: AWS::SSM::Parameter}\n",
     "A: 5 % of \\d\n",
+    "A: !Split [',', !Ref B]\nC: {D: !Split [':', '${E}'], F: {}}\n",
+    '{\n "A": {"Fn::Split": [",", {"Ref": "b"}]},\n "c": {\n  "d": "{}"\n }\n}',
+    "A:\n  Fn::Split:\n    - '/'\n    - '{b/c}'\n",
+    "A: { # flow\n  b: c\n }\n",
 )
 
 

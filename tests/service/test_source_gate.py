@@ -39,13 +39,16 @@ class TestSourceGate:
     def judge(self, service: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done[str]]:
         def judge(**codes: int) -> Done[str]:
             self.calls: list[list[str]] = []
+            self.environments: list[dict[str, str]] = []
 
             def npm(command: list[str], **options: Any) -> Done[str]:
                 assert options["timeout"] > 0
                 self.calls.append(command)
+                self.environments.append(options["env"])
                 return Done(command, codes.get(command[-1] if "run" in command else command[3], 0))
 
-            return run_script(monkeypatch, service / "config/scripts/source_gate.py", npm, {})
+            secrets = {"BUILD_SECRETS": "NPM_TOKEN OTHER", "NPM_TOKEN": "secret", "OTHER": "secret"}
+            return run_script(monkeypatch, service / "config/scripts/source_gate.py", npm, secrets)
 
         return judge
 
@@ -55,6 +58,12 @@ class TestSourceGate:
         assert all(call[:3] == ["npm", "--prefix", "config/tools"] for call in self.calls)
         assert {"ci", "--ignore-scripts"} <= set(self.calls[0])
         assert [call[-1] for call in self.calls[1:]] == ["secrets", "sast", "audit"]
+
+    def test_its_tools_get_no_secrets_of_the_build(self, judge: Callable[..., Done[str]]) -> None:
+        judge()
+        for environment in self.environments:
+            assert "PATH" in environment
+            assert "secret" not in environment.values()
 
     def test_a_log_has_all_findings(self, judge: Callable[..., Done[str]]) -> None:
         done = judge(secrets=1, audit=3)

@@ -5,8 +5,8 @@
       IMAGE_DIGEST=... IMAGE_BUILT=yes|no IMAGE_BASES="IMAGE@DIGEST..." provenance.py
 
 The artifact bucket gets releases/images/DIGEST/provenance.json, an in-toto statement with SLSA's provenance, before any
-gate. Nothing overwrites it. It is not signed: only builds can create an object of this name. Exit codes: 0 kept, or the
-image was built before; 1 failed; 2 usage error.
+gate. The build cannot overwrite it. It is not signed: the roles of the release and of the pipeline may write below
+releases/, too. Exit codes: 0 kept, or the image was built before; 1 failed; 2 usage error.
 """
 
 from __future__ import annotations

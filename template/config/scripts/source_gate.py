@@ -36,8 +36,13 @@ def npm(*words: str, seconds: int) -> int:
         Problem: It is not installed, or does not end in time.
     """
     command = ["npm", "--prefix", TOOLS, *words]
+    # The secrets of the build are for steps of the Dockerfile.
+    secrets = {"BUILD_SECRETS", *os.environ.get("BUILD_SECRETS", "").split()}
+    environment = {name: value for name, value in os.environ.items() if name not in secrets}
     try:
-        return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, timeout=seconds, check=False).returncode
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, timeout=seconds, check=False
+        ).returncode
     except FileNotFoundError as error:
         raise Problem("npm is not installed; install Node.js 22 or later") from error
     except subprocess.TimeoutExpired as error:
