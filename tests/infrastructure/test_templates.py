@@ -38,7 +38,7 @@ VARIABLES = {
     "alarm_check": {"ENVIRONMENT_NAME"},
     "begin_release": {"COMMIT", "EXECUTION"},
     "complete_release": {"EXECUTION", "RELEASE_NAME"},
-    "open_pull_request": {"COMMIT", "ENVIRONMENT_NAME", "RELEASE_NAME"},
+    "open_pull_request": {"CHANGED", "COMMIT", "ENVIRONMENT_NAME", "RELEASE_NAME"},
     "move_branch": {"COMMIT", "ENVIRONMENT_NAME", "EXECUTION"},
     "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
     "load_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},

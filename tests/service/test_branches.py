@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from scaffold.core.git import git
 from tests.infrastructure.stacks import parse
-from tests.kits import ROOT, generate
+from tests.kits import IDENTITY, ROOT, generate
 from tests.service.conftest import import_from, run_script
 from tests.service.test_complete_release import Service
 
@@ -131,6 +132,39 @@ def repository(local: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path:
     for name, value in local.items():
         monkeypatch.setenv(name, value)
     return Service("branches", tmp_path, local)
+
+
+@pytest.mark.parametrize(("changed", "waits"), [("no", "no"), ("yes", "yes")])
+def test_a_release_that_changes_nothing_does_not_wait(
+    scripts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str, waits: str
+) -> None:
+    """Its branch is where the entry check wants it, and nobody has a pull request to look at."""
+    repository, output = tmp_path / "repository", tmp_path / "output"
+    git("init", "--quiet", "--initial-branch=main", str(repository), cwd=tmp_path)
+    for number in range(2):
+        git("commit", "--quiet", "--allow-empty", "--message", str(number), cwd=repository, env=IDENTITY)
+    first, second = git("rev-list", "--reverse", "main", cwd=repository).split()
+    run, calls = subprocess.run, []
+
+    def aws(command: list[str], **options: Any) -> subprocess.CompletedProcess[Any]:
+        if command[0] == "git":
+            return run(command, **options)
+        calls.append(command[2])
+        answers = {
+            "get-repository": {"repositoryMetadata": {"cloneUrlHttp": str(repository)}},
+            "list-pull-requests": {"pullRequestIds": []},
+            "create-pull-request": {"pullRequest": {"pullRequestId": "7"}},
+        }
+        return subprocess.CompletedProcess(command, 0, json.dumps(answers[command[2]]), "")
+
+    given = {"APP_NAME": "app", "CHANGED": changed, "COMMIT": second, "ENVIRONMENT_NAME": "live"}
+    given |= {"OUTPUT": str(output), "RELEASE_NAME": "r"}
+    done = run_script(monkeypatch, scripts / "open_pull_request.py", aws, given)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert git("rev-parse", "env/live", cwd=repository) == (second if changed == "no" else first)
+    assert f"export WAITS={waits}\n" in output.read_text()
+    assert ("create-pull-request" in calls) is (changed == "yes")
+    assert (f"Moved env/live to {second}." in done.stdout) is (changed == "no")
 
 
 @pytest.mark.slow
