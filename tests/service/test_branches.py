@@ -36,6 +36,7 @@ class Waiting:
         self.number = "7"
         self.request: dict[str, Any] = {"pullRequestStatus": "OPEN", "pullRequestTargets": [{}]}
         self.error = ""
+        self.uat_waits = False
         self.results: list[dict[str, Any]] = []
 
     def stage(self, name: str, *, waits: bool = True) -> dict[str, Any]:
@@ -48,8 +49,13 @@ class Waiting:
         opened = {"stageName": "Plan-Live", "actionName": "PullRequest", "output": {"outputVariables": variables}}
         answers: dict[str, Any] = {
             "get-pipeline-state": {
-                "stageStates": [self.stage("Approve-Gate"), self.stage("Approve-Live", waits=waits)]
+                "stageStates": [
+                    self.stage("Approve-Gate"),
+                    self.stage("Approve-Uat", waits=self.uat_waits),
+                    self.stage("Approve-Live", waits=waits),
+                ]
             },
+            # None of the stage Plan-Uat.
             "list-action-executions": {"actionExecutionDetails": [opened]},
             "get-branch": {"branch": {"commitId": self.head}},
             "get-pull-request": {"pullRequest": self.request},
@@ -119,6 +125,14 @@ def test_a_decision_that_somebody_else_was_faster_with_is_no_failure() -> None:
     waiting.error = "An error occurred (AccessDeniedException) when calling the PutApprovalResult operation"
     with pytest.raises(SystemExit):
         waiting.run()
+
+
+def test_an_environment_that_cannot_be_decided_keeps_no_other_from_it() -> None:
+    waiting = Waiting()
+    waiting.head, waiting.uat_waits = COMMIT, True
+    with pytest.raises(SystemExit, match="^uat: IndexError"):
+        waiting.run()
+    assert waiting.result == ("Approve-Live", "Approved")
 
 
 @pytest.fixture(scope="module")
