@@ -425,6 +425,19 @@ LONGEST: dict[str, Answers] = {
         "encrypt_logs": True,
     },
 }
+# With every option that adds a resource.
+ALL_ANSWERS: Answers = {
+    **FEW["branches, one by itself"],
+    "app_name": "payments",
+    "notification_email": "team@example.com",
+    "chat_notifications": True,
+    "success_notifications": "every",
+    "build_secrets": "NPM_TOKEN",
+    "encrypt_logs": True,
+    "nightly_scan": True,
+    "load_test": "dev",
+    "coverage_threshold": 80,
+}
 
 
 @pytest.mark.parametrize("answers", (FEW | LONGEST).values(), ids=FEW | LONGEST)
@@ -760,10 +773,10 @@ def test_the_bucket_is_closed_and_encrypted(stacks_of: Callable[..., Stacks]) ->
     assert [item["SSEAlgorithm"] for item in encryption] == ["aws:kms"]
 
 
-@pytest.mark.parametrize("name", ["default", "one environment, linear, arm64"])
-def test_logs_have_the_key_of_the_service_if_asked_for(stacks_of: Callable[..., Stacks], name: str) -> None:
-    stacks = stacks_of(**FEW[name])
-    asked, key = FEW[name].get("encrypt_logs", False), one(stacks, "foundation").outputs["ArtifactKeyArn"]
+@pytest.mark.parametrize("answers", [{}, ALL_ANSWERS], ids=["default", "all answers"])
+def test_logs_have_the_key_of_the_service_if_asked_for(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    stacks = stacks_of(**answers)
+    asked, key = answers.get("encrypt_logs", False), one(stacks, "foundation").outputs["ArtifactKeyArn"]
     groups = [properties for _, _, properties in every(stacks, "AWS::Logs::LogGroup")]
     assert {properties.get("KmsKeyId") for properties in groups} == {key if asked else None}
     ((_, policy),) = one(stacks, "foundation").of_type("AWS::KMS::Key")

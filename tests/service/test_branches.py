@@ -130,7 +130,7 @@ def test_a_decision_that_somebody_else_was_faster_with_is_no_failure() -> None:
 def test_an_environment_that_cannot_be_decided_keeps_no_other_from_it() -> None:
     waiting = Waiting()
     waiting.head, waiting.uat_waits = COMMIT, True
-    with pytest.raises(SystemExit, match="^uat: IndexError"):
+    with pytest.raises(SystemExit, match=r"^uat: IndexError"):
         waiting.run()
     assert waiting.result == ("Approve-Live", "Approved")
 
