@@ -794,6 +794,27 @@ def test_logs_have_the_key_of_the_service_if_asked_for(stacks_of: Callable[..., 
             assert not allowed([statement], "kms:Decrypt", key)
 
 
+def test_services_scan_what_runs_at_minutes_of_their_own(
+    generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
+) -> None:
+    """A new account refuses the second of two scans at once."""
+    found = set()
+    for answers in (FEW["existing VPC"], ALL_ANSWERS):
+        (rule,) = [
+            properties["ScheduleExpression"]
+            for _, properties in one(stacks_of(**answers), "scans").of_type("AWS::Events::Rule")
+            if "ScheduleExpression" in properties
+        ]
+        match = re.fullmatch(r"cron\((\d+) (\d+) \* \* \? \*\)", rule)
+        assert match
+        minute, hour = map(int, match.groups())
+        assert minute < 60
+        assert 1 <= hour <= 3
+        assert f"Each night at {hour:02}:{minute:02} UTC" in (generated(**answers) / "README.md").read_text()
+        found.add(rule)
+    assert len(found) == 2
+
+
 def test_images_keep_their_tags(stacks_of: Callable[..., Stacks]) -> None:
     ((_, _, repository),) = every(stacks_of(), "AWS::ECR::Repository")
     assert repository["ImageTagMutability"] == "IMMUTABLE"
