@@ -18,7 +18,7 @@ from tests.infrastructure.iam import allowed, statements_of
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import ACCOUNT, KINDS, REGION, ROOT_COMMIT, Stacks, environments, load, one
-from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
+from tests.infrastructure.variants import ALL_ANSWERS, FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
 SOURCE = ROOT / "template" / "infrastructure"
@@ -424,19 +424,6 @@ LONGEST: dict[str, Answers] = {
         "build_secrets": ",".join(f"A{number}" for number in range(10)),
         "encrypt_logs": True,
     },
-}
-# With every option that adds a resource.
-ALL_ANSWERS: Answers = {
-    **FEW["branches, one by itself"],
-    "app_name": "payments",
-    "notification_email": "team@example.com",
-    "chat_notifications": True,
-    "success_notifications": "every",
-    "build_secrets": "NPM_TOKEN",
-    "encrypt_logs": True,
-    "nightly_scan": True,
-    "load_test": "dev",
-    "coverage_threshold": 80,
 }
 
 
