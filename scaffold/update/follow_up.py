@@ -12,6 +12,10 @@ from scaffold.service.stack_kinds import STACK_KINDS, Deployer
 from scaffold.update.environments import environment_names
 
 _APPROVAL_RULES = tuple(map(approval_rule_file, APPROVAL_RULES))
+# The pipeline updates their stacks, and may create none.
+_OF_THE_DELIVERY = frozenset(
+    f"infrastructure/{kind.name}.yaml" for kind in STACK_KINDS if kind.deployer is Deployer.ITSELF
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,11 @@ class FollowUp:
 
 
 def follow_up(
-    before: Mapping[str, Any], after: Mapping[str, Any], changed: Collection[str], deleted: Collection[str]
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    changed: Collection[str],
+    created: Collection[str],
+    deleted: Collection[str],
 ) -> FollowUp:
     """Find out what has to follow.
 
@@ -38,6 +46,7 @@ def follow_up(
         before: The answers before the update.
         after: The answers after it.
         changed: The changed files of the service, without the deleted ones.
+        created: Those of them that are new under their path.
         deleted: The deleted files.
     """
     old, new = environment_names(before), environment_names(after)
@@ -46,7 +55,8 @@ def follow_up(
     protection = bool(old) and before.get("production") != after.get("production")
     # Files that are gone deploy nothing, but without its file an approval rule goes too.
     by_hand = any(_is_deployed_by_person(path) for path in changed) or not set(_APPROVAL_RULES).isdisjoint(deleted)
-    return FollowUp(by_hand or protection or bool(added), added, removed)
+    new_stack = not _OF_THE_DELIVERY.isdisjoint(created)
+    return FollowUp(by_hand or protection or new_stack or bool(added), added, removed)
 
 
 def _is_deployed_by_person(path: str) -> bool:

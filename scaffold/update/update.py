@@ -202,6 +202,7 @@ def _update(
             recorded.answers,
             answers,
             [file.path for file in files if file.action != "delete"],
+            [file.path for file in files if file.action in ("create", "rename")],
             [file.path for file in files if file.action == "delete"],
         ),
         computed=renderings.answers.computed,

@@ -20,6 +20,7 @@ from scaffold.iam.policies import as_list
 from scaffold.local.environment import local_aws
 from tests.infrastructure.rules import every
 from tests.infrastructure.stacks import ACCOUNT, Stacks, one
+from tests.infrastructure.variants import ALL_ANSWERS
 
 APP, EXECUTION = "hello-service", "12345678-1234-5678-abcd-12345678abcd"
 CONSOLE = "https://us-east-1.console.aws.amazon.com/codesuite/codepipeline/pipelines"
@@ -339,6 +340,25 @@ def test_chat_messages_can_be_published_by_eventbridge_only(stacks_of: Callable[
     (encrypted,) = publishers[0]["Condition"]["StringEquals"].values()
     assert encrypted == list(topics_of(stacks).values())
     assert topic["KmsMasterKeyId"] == one(stacks, "foundation").outputs["ArtifactKeyArn"]
+
+
+def test_a_nightly_scan_and_its_failure_are_told_in_chat_too(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of(**ALL_ANSWERS)
+    topics, scans = topics_of(stacks), one(stacks, "scans")
+    assert list(topics) == ["notification", "chat"]
+    rule = next(rule for logical, rule in scans.of_type("AWS::Events::Rule") if logical == "FailureRule")
+    assert {target["Id"]: target["Arn"] for target in rule["Targets"]} == topics
+    mail, chat = (json.loads(target["InputTransformer"]["InputTemplate"]) for target in rule["Targets"])
+    assert chat == {"version": "1.0", "source": "custom", "content": {"title": "Scan failed", "description": mail}}
+    ((_, project),) = scans.of_type("AWS::CodeBuild::Project")
+    given = {item["Name"]: item["Value"] for item in project["Environment"]["EnvironmentVariables"]}
+    assert [given["NOTIFICATION_TOPIC"], given["CHAT_TOPIC"]] == list(topics.values())
+    role = next(role for logical, role in scans.of_type("AWS::IAM::Role") if logical == "ScanRole")
+    (policy,) = role["Policies"]
+    statements = {each["Sid"]: each for each in policy["PolicyDocument"]["Statement"]}
+    assert statements["Tell"]["Resource"] == list(topics.values())
+    (encrypted,) = statements["Key"]["Condition"]["StringEquals"].values()
+    assert encrypted == list(topics.values())
 
 
 def test_a_build_outside_of_the_pipeline_that_fails_or_does_not_run_tells_people(

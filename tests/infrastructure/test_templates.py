@@ -18,7 +18,7 @@ from tests.infrastructure.iam import allowed, statements_of
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import ACCOUNT, KINDS, REGION, ROOT_COMMIT, Stacks, environments, load, one
-from tests.infrastructure.variants import FEW, LONGEST_APP, LONGEST_ENVIRONMENT
+from tests.infrastructure.variants import ALL_ANSWERS, FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
 SOURCE = ROOT / "template" / "infrastructure"
@@ -38,7 +38,7 @@ VARIABLES = {
     "alarm_check": {"ENVIRONMENT_NAME"},
     "begin_release": {"COMMIT", "EXECUTION"},
     "complete_release": {"EXECUTION", "RELEASE_NAME"},
-    "open_pull_request": {"COMMIT", "ENVIRONMENT_NAME", "RELEASE_NAME"},
+    "open_pull_request": {"CHANGED", "COMMIT", "ENVIRONMENT_NAME", "RELEASE_NAME"},
     "move_branch": {"COMMIT", "ENVIRONMENT_NAME", "EXECUTION"},
     "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
     "load_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
@@ -760,10 +760,10 @@ def test_the_bucket_is_closed_and_encrypted(stacks_of: Callable[..., Stacks]) ->
     assert [item["SSEAlgorithm"] for item in encryption] == ["aws:kms"]
 
 
-@pytest.mark.parametrize("name", ["default", "one environment, linear, arm64"])
-def test_logs_have_the_key_of_the_service_if_asked_for(stacks_of: Callable[..., Stacks], name: str) -> None:
-    stacks = stacks_of(**FEW[name])
-    asked, key = FEW[name].get("encrypt_logs", False), one(stacks, "foundation").outputs["ArtifactKeyArn"]
+@pytest.mark.parametrize("answers", [{}, ALL_ANSWERS], ids=["default", "all answers"])
+def test_logs_have_the_key_of_the_service_if_asked_for(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    stacks = stacks_of(**answers)
+    asked, key = answers.get("encrypt_logs", False), one(stacks, "foundation").outputs["ArtifactKeyArn"]
     groups = [properties for _, _, properties in every(stacks, "AWS::Logs::LogGroup")]
     assert {properties.get("KmsKeyId") for properties in groups} == {key if asked else None}
     ((_, policy),) = one(stacks, "foundation").of_type("AWS::KMS::Key")
@@ -786,6 +786,27 @@ def test_what_follows_the_build_of_the_image_has_no_secrets(generated: Callable[
     commands = yaml.safe_load(text)["phases"]["build"]["commands"]
     following = commands[commands.index("bash config/scripts/build_image.sh image.env") + 1]
     assert (following == "unset $BUILD_SECRETS") == ("SECRETS" in text) == ("build_secrets" in FEW[name])
+
+
+def test_services_scan_what_runs_at_minutes_of_their_own(
+    generated: Callable[..., Path], stacks_of: Callable[..., Stacks]
+) -> None:
+    """A new account refuses the second of two scans at once."""
+    found = set()
+    for answers in (FEW["existing VPC"], ALL_ANSWERS):
+        (rule,) = [
+            properties["ScheduleExpression"]
+            for _, properties in one(stacks_of(**answers), "scans").of_type("AWS::Events::Rule")
+            if "ScheduleExpression" in properties
+        ]
+        match = re.fullmatch(r"cron\((\d+) (\d+) \* \* \? \*\)", rule)
+        assert match
+        minute, hour = map(int, match.groups())
+        assert minute < 60
+        assert 1 <= hour <= 3
+        assert f"Each night at {hour:02}:{minute:02} UTC" in (generated(**answers) / "README.md").read_text()
+        found.add(rule)
+    assert len(found) == 2
 
 
 def test_images_keep_their_tags(stacks_of: Callable[..., Stacks]) -> None:

@@ -80,6 +80,19 @@ FEW: dict[str, dict[str, Any]] = {
         "environment_overrides": {"live": {"vpc_id": EXISTING_VPC, "public_subnet_ids": PUBLIC_SUBNETS}},
     },
 }
+# With every option that adds a resource.
+ALL_ANSWERS: dict[str, Any] = {
+    **FEW["branches, one by itself"],
+    "app_name": "payments",
+    "notification_email": "team@example.com",
+    "chat_notifications": True,
+    "success_notifications": "every",
+    "build_secrets": "NPM_TOKEN",
+    "encrypt_logs": True,
+    "nightly_scan": True,
+    "load_test": "dev",
+    "coverage_threshold": 80,
+}
 
 _VPCS = {
     "own, public": {"egress": "public_ip", "vpc_cidr": "10.0.0.0/16"},

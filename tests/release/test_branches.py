@@ -106,10 +106,14 @@ def test_branches_promote_releases(aws: None, tmp_path: Path) -> None:
         assert service.head("env/live") == waiting.commit
         assert service.builds() == number
     assert "env/live leads to" in status_view.text(look(service.root))
-    released = service.head("env/live")
+
+    # A release that changes nothing moves the branch, and waits for nobody.
+    released = commit(service.root, notes_txt="No file of a stack\n")
+    assert release(service.root).exit_code == 0
+    assert (service.head("env/live"), service.open_requests()) == (released, [])
 
     # A pull request that is closed rejects the release.
-    commit(service.root, notes_txt="No file of a stack\n")
+    commit(service.root, app__src__main_mjs=f"{APPLICATION}// closed\n")
     waiting = service.waiting()
     number = service.request()["pullRequestId"]
     client("codecommit").update_pull_request_status(pullRequestId=number, pullRequestStatus="CLOSED")
@@ -117,13 +121,13 @@ def test_branches_promote_releases(aws: None, tmp_path: Path) -> None:
     assert f"Pull request {number} was closed" in service.approval()["summary"]
 
     # A release that is rejected closes its pull request.
-    commit(service.root, notes_txt="Nor this one\n")
+    commit(service.root, app__src__main_mjs=f"{APPLICATION}// rejected\n")
     waiting = service.waiting()
     decide(service.root, Rejection, environment="live", yes=True, execution=waiting.execution)
     assert service.open_requests() == []
 
     # An approval without the merge does not release.
-    commit(service.root, notes_txt="Nor that one\n")
+    commit(service.root, notes_txt="The same image\n")
     service.waiting()
     client("codepipeline").put_approval_result(
         pipelineName=service.app, stageName="Approve-Live", actionName="Approval", token=service.approval()["token"],

@@ -187,6 +187,8 @@ def test_the_digest_of_the_configuration_covers_names_contents_and_links(tmp_pat
     (tmp_path / "README.md").write_text("other")
     (tmp_path / "config/scripts/__pycache__").mkdir()
     (tmp_path / "config/scripts/__pycache__/a.pyc").write_text("compiled")
+    (tmp_path / "config/tools/node_modules/eslint").mkdir(parents=True)
+    (tmp_path / "config/tools/node_modules/eslint/index.js").write_text("installed")
     assert digest(tmp_path) == seen[0]
     service = tmp_path / "infrastructure/prod/service.json"
     changes: list[Callable[[], object]] = [

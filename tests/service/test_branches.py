@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from scaffold.core.git import git
 from tests.infrastructure.stacks import parse
-from tests.kits import ROOT, generate
+from tests.kits import IDENTITY, ROOT, generate
 from tests.service.conftest import import_from, run_script
 from tests.service.test_complete_release import Service
 
@@ -35,6 +36,7 @@ class Waiting:
         self.number = "7"
         self.request: dict[str, Any] = {"pullRequestStatus": "OPEN", "pullRequestTargets": [{}]}
         self.error = ""
+        self.uat_waits = False
         self.results: list[dict[str, Any]] = []
 
     def stage(self, name: str, *, waits: bool = True) -> dict[str, Any]:
@@ -47,8 +49,13 @@ class Waiting:
         opened = {"stageName": "Plan-Live", "actionName": "PullRequest", "output": {"outputVariables": variables}}
         answers: dict[str, Any] = {
             "get-pipeline-state": {
-                "stageStates": [self.stage("Approve-Gate"), self.stage("Approve-Live", waits=waits)]
+                "stageStates": [
+                    self.stage("Approve-Gate"),
+                    self.stage("Approve-Uat", waits=self.uat_waits),
+                    self.stage("Approve-Live", waits=waits),
+                ]
             },
+            # None of the stage Plan-Uat.
             "list-action-executions": {"actionExecutionDetails": [opened]},
             "get-branch": {"branch": {"commitId": self.head}},
             "get-pull-request": {"pullRequest": self.request},
@@ -120,6 +127,14 @@ def test_a_decision_that_somebody_else_was_faster_with_is_no_failure() -> None:
         waiting.run()
 
 
+def test_an_environment_that_cannot_be_decided_keeps_no_other_from_it() -> None:
+    waiting = Waiting()
+    waiting.head, waiting.uat_waits = COMMIT, True
+    with pytest.raises(SystemExit, match=r"^uat: IndexError"):
+        waiting.run()
+    assert waiting.result == ("Approve-Live", "Approved")
+
+
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     answers = {"promotion": "branches", "auto_promote": "staging"}
@@ -131,6 +146,39 @@ def repository(local: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path:
     for name, value in local.items():
         monkeypatch.setenv(name, value)
     return Service("branches", tmp_path, local)
+
+
+@pytest.mark.parametrize(("changed", "waits"), [("no", "no"), ("yes", "yes")])
+def test_a_release_that_changes_nothing_does_not_wait(
+    scripts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str, waits: str
+) -> None:
+    """Its branch is where the entry check wants it, and nobody has a pull request to look at."""
+    repository, output = tmp_path / "repository", tmp_path / "output"
+    git("init", "--quiet", "--initial-branch=main", str(repository), cwd=tmp_path)
+    for number in range(2):
+        git("commit", "--quiet", "--allow-empty", "--message", str(number), cwd=repository, env=IDENTITY)
+    first, second = git("rev-list", "--reverse", "main", cwd=repository).split()
+    run, calls = subprocess.run, []
+
+    def aws(command: list[str], **options: Any) -> subprocess.CompletedProcess[Any]:
+        if command[0] == "git":
+            return run(command, **options)
+        calls.append(command[2])
+        answers = {
+            "get-repository": {"repositoryMetadata": {"cloneUrlHttp": str(repository)}},
+            "list-pull-requests": {"pullRequestIds": []},
+            "create-pull-request": {"pullRequest": {"pullRequestId": "7"}},
+        }
+        return subprocess.CompletedProcess(command, 0, json.dumps(answers[command[2]]), "")
+
+    given = {"APP_NAME": "app", "CHANGED": changed, "COMMIT": second, "ENVIRONMENT_NAME": "live"}
+    given |= {"OUTPUT": str(output), "RELEASE_NAME": "r"}
+    done = run_script(monkeypatch, scripts / "open_pull_request.py", aws, given)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert git("rev-parse", "env/live", cwd=repository) == (second if changed == "no" else first)
+    assert f"export WAITS={waits}\n" in output.read_text()
+    assert ("create-pull-request" in calls) is (changed == "yes")
+    assert (f"Moved env/live to {second}." in done.stdout) is (changed == "no")
 
 
 @pytest.mark.slow

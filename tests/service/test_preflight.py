@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scaffold.service.stack_kinds import PIPELINE, SCANS, STACK_KINDS, Deployer
 from tests.service.conftest import function_of, replace_by_link, run_script
 
 READY, STOPPED, USAGE_ERROR, UNREAD = 0, 1, 2, 3
 APP = "hello-service"
 REMEDY = "; run `scaffold deploy` with this commit, then `scaffold retry Gate`.\n"
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
+DELIVERY = {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.ITSELF and kind is not PIPELINE}
 ENVIRONMENTS = ("dev", "staging", "prod")
 ABSENT = "An error occurred (ValidationError) when calling the DescribeStacks operation: Stack with id x does not exist"
 DENIED = "An error occurred (AccessDenied) when calling the GetTemplate operation: not authorized"
@@ -90,6 +92,7 @@ def test_a_release_continues_where_everything_is_prepared(preflight: Preflight) 
     assert (done.returncode, done.stderr) == (READY, "")
     assert done.stdout.startswith("Preflight passed: ")
     looked_at = {("describe-stacks", f"{APP}-{env}-{kind}") for env in ENVIRONMENTS for kind in KINDS}
+    looked_at |= {("describe-stacks", f"{APP}-{kind}") for kind in DELIVERY - {SCANS.name}}
     looked_at |= {("get-template", f"{APP}-{env}-deploy-role") for env in ENVIRONMENTS}
     looked_at |= {("get-template", f"{APP}-{kind}") for kind in ("foundation", "permissions")}
     assert Counter(preflight.calls) == Counter(looked_at)
@@ -129,6 +132,18 @@ def test_a_new_environment_is_prepared_by_a_deployment(preflight: Preflight) -> 
     preflight.statuses |= dict.fromkeys([*names, f"{APP}-staging-deploy-role"])
     older = f"the stack {APP}-staging-deploy-role is older than its template"
     stopped(preflight.run(), f"the stacks {', '.join(names)} are not prepared", older)
+
+
+@pytest.mark.parametrize("kind", sorted(DELIVERY))
+def test_a_new_stack_of_the_delivery_is_created_by_a_deployment(preflight: Preflight, kind: str) -> None:
+    (preflight.infrastructure / f"{kind}.yaml").touch()
+    preflight.statuses[f"{APP}-{kind}"] = None
+    stopped(preflight.run(), f"the stack {APP}-{kind} is not prepared")
+
+
+def test_the_first_release_may_start_before_the_pipeline_is_created(preflight: Preflight) -> None:
+    preflight.statuses[f"{APP}-{PIPELINE.name}"] = "CREATE_IN_PROGRESS"
+    assert preflight.run().returncode == READY
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tests.service.conftest import run_script
 OLD, NEW = (f"sha256:{one * 64}" for one in "ab")
 STOPS = "STOPS THE RELEASE"
 TOLD, FAILED, USAGE = 0, 1, 2
+MAIL, CHAT = (f"arn:aws:sns:eu-west-1:1:orders-{name}" for name in ("notifications", "chat"))
 
 
 def finding(name: str, verdict: str = STOPS, **more: Any) -> dict[str, Any]:
@@ -40,11 +41,12 @@ class Night:
         self.scans: dict[str, tuple[int, list[dict[str, Any]]]] = {OLD: (0, []), NEW: (0, [])}
         self.publish = 0
         self.messages: list[tuple[str, str]] = []
+        self.chat: list[tuple[str, dict[str, str]]] = []
         self.scanned: list[str] = []
 
     def run(self, **variables: str) -> subprocess.CompletedProcess[str]:
         given = {"APP_NAME": "orders", "ENVIRONMENTS": "dev staging prod", "REPOSITORY_NAME": "orders"}
-        given |= {"REPOSITORY_URI": "registry/orders", "TOPIC": "arn:aws:sns:eu-west-1:1:orders-notifications"}
+        given |= {"REPOSITORY_URI": "registry/orders", "NOTIFICATION_TOPIC": MAIL}
         return run_script(self.monkeypatch, self.script, self.command, given | variables)
 
     def command(self, words: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
@@ -58,7 +60,11 @@ class Night:
                 Path(option["--findings"]).write_text(json.dumps({"findings": found}))
             return subprocess.CompletedProcess(words, code)
         if words[1] == "sns":
-            self.messages.append((option["--subject"], option["--message"]))
+            request = json.loads(option["--cli-input-json"])
+            if request["TopicArn"] == MAIL:
+                self.messages.append((request["Subject"], request["Message"]))
+            else:
+                self.chat.append((request["TopicArn"], json.loads(request["Message"])["content"]))
             error = "An error occurred (AuthorizationError) when calling the Publish operation: no"
             return subprocess.CompletedProcess(words, self.publish, "{}", error if self.publish else "")
         environment = option["--stack-name"].removeprefix("orders-").removesuffix("-task-definition")
@@ -108,6 +114,15 @@ def test_one_message_has_all_findings_with_their_places_and_fixes(night: Night) 
     ]
 
 
+@pytest.mark.parametrize("topic", ["", CHAT])
+def test_chat_is_told_too_where_there_is_one(night: Night, topic: str) -> None:
+    night.scans[OLD] = (1, [finding("express")])
+    done = night.run(CHAT_TOPIC=topic)
+    ((subject, text),) = night.messages
+    assert done.returncode == TOLD
+    assert night.chat == ([(CHAT, {"title": subject, "description": text})] if topic else [])
+
+
 def test_many_findings_are_counted(night: Night) -> None:
     night.scans[OLD] = (1, [finding(str(number)) for number in range(100)])
     night.run()
@@ -143,5 +158,5 @@ def test_what_keeps_people_from_being_told_fails_the_build(
 
 
 def test_missing_variables_are_named(night: Night) -> None:
-    done = night.run(TOPIC="")
-    assert (done.returncode, done.stderr) == (USAGE, "Set TOPIC.\n")
+    done = night.run(NOTIFICATION_TOPIC="")
+    assert (done.returncode, done.stderr) == (USAGE, "Set NOTIFICATION_TOPIC.\n")

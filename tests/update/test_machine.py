@@ -220,18 +220,43 @@ def test_another_environment_does_not_get_the_changes_of_a_deleted_one(tmp_path:
     assert (follow.deploy, follow.new_environments, follow.removed_environments) == (True, ("qa",), ("dev",))
 
 
-def test_a_file_that_the_kit_renames_keeps_our_changes(tmp_path: Path) -> None:
+def with_own_kit(folder: Path) -> tuple[Path, Path]:
+    """A service, and the kit of it alone."""
     kit, _ = generated()
-    copy = Path(shutil.copytree(kit, tmp_path / "kit"))
-    service = new_service(tmp_path)
+    copy = Path(shutil.copytree(kit, folder / "kit"))
+    service = new_service(folder)
     answers = service / ".copier-answers.yml"
     answers.write_text(answers.read_text().replace(str(kit), str(copy)))
+    return service, copy
+
+
+def publish(kit: Path, version: str) -> None:
+    git("add", "--all", cwd=kit)
+    git("commit", "-q", "-m", "x", cwd=kit, env=IDENTITY)
+    git("tag", version, cwd=kit)
+
+
+@pytest.mark.parametrize("kind", ["scans", "network"])
+def test_a_new_stack_is_deployed_by_a_person_unless_it_is_prepared(tmp_path: Path, kind: str) -> None:
+    """The pipeline creates no stack. Those of an environment are there as soon as the environment is."""
+    service, kit = with_own_kit(tmp_path)
+    commit(service)
+    path = kit / "template" / "infrastructure" / f"{kind}.yaml"
+    path.write_text("Resources: {}\n")
+    publish(kit, "v3.0.0")
+    assert run_update(service).follow_up.deploy is (kind == "scans")
+    commit(service)
+    path.write_text("Resources: {A: {Type: B}}\n")
+    publish(kit, "v4.0.0")
+    assert not run_update(service).follow_up.deploy
+
+
+def test_a_file_that_the_kit_renames_keeps_our_changes(tmp_path: Path) -> None:
+    service, kit = with_own_kit(tmp_path)
     append("app/unchanged.txt", b"ours\n")(service)
     commit(service)
-    (copy / "template" / "app" / "unchanged.txt").rename(copy / "template" / "app" / "moved.txt")
-    git("add", "--all", cwd=copy)
-    git("commit", "-q", "-m", "x", cwd=copy, env=IDENTITY)
-    git("tag", "v3.0.0", cwd=copy)
+    (kit / "template" / "app" / "unchanged.txt").rename(kit / "template" / "app" / "moved.txt")
+    publish(kit, "v3.0.0")
 
     result = run_update(service)
 

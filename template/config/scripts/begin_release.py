@@ -34,6 +34,8 @@ VERSION_CHARACTERS = 12
 MOST_NAMES = 60
 #: Beside the image, what a release consists of.
 CONFIGURATION = ("config", "infrastructure")
+#: Folders that Python and npm write there while a build runs.
+WRITTEN = {"__pycache__", "node_modules"}
 
 
 def name_of(version: str, moment: datetime) -> str:
@@ -46,8 +48,8 @@ def configuration_digest(root: Path) -> str:
     digest = hashlib.sha256()
     for folder in CONFIGURATION:
         for path in sorted((root / folder).rglob("*")):
-            # Python writes there while the scripts run.
-            if "__pycache__" in path.parts or (path.is_dir() and not path.is_symlink()):
+            written = not WRITTEN.isdisjoint(path.relative_to(root).parts)
+            if written or (path.is_dir() and not path.is_symlink()):
                 continue
             content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
             kind = b"link" if path.is_symlink() else b"file"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stop a release that needs what only `scaffold deploy` creates: stacks of an environment, or permissions.
+"""Stop a release that needs what only `scaffold deploy` creates: stacks, or permissions.
 
     APP_NAME=orders-api preflight.py
 
@@ -28,6 +28,8 @@ READY, STOPPED, USAGE_ERROR, UNREAD = 0, 1, 2, 3
 CALLS_AT_ONCE = 8
 INFRASTRUCTURE = "infrastructure"
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
+# Not the pipeline: it runs, and the first release may start before its creation has finished.
+DELIVERY = ("build", "checks", "pull-requests", "plans", "releases", "tests", "scans", "events")
 # Of a stack that cannot be updated: its creation has not finished, or its deletion has begun.
 UNUSABLE = re.compile(r"(CREATE|ROLLBACK|DELETE|REVIEW)_(?!COMPLETE$).*|(ROLLBACK|DELETE)_COMPLETE")
 COMMENT = re.compile(r"(^|\s)#.*")
@@ -49,7 +51,10 @@ def environments() -> list[str]:
 
 
 def expected(app: str) -> Iterator[str]:
-    """The stacks that the pipeline updates in the environments of this source."""
+    """The stacks that the pipeline updates: those of the delivery, and those of the environments of this source."""
+    for kind in DELIVERY:
+        if exists(f"{INFRASTRUCTURE}/{kind}.yaml"):
+            yield f"{app}-{kind}"
     for environment in environments():
         for kind in KINDS:
             if any(exists(f"{INFRASTRUCTURE}/{environment}/{kind}.{ending}") for ending in ("json", "yaml")):
