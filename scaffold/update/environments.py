@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from scaffold.core.errors import UsageError
+from scaffold.service.names import ENVIRONMENT_NAME
 from scaffold.update.recorded import Recorded
 
 _ENVIRONMENTS, _OVERRIDES, _PRODUCTION = "environments", "environment_overrides", "production"
@@ -80,9 +81,15 @@ def addition(
         production: The environment that becomes production; None where that stays as it is.
 
     Raises:
-        UsageError: The service has this environment, or has none of another name given.
+        UsageError: The name is malformed, the service has this environment, or has none of another name given.
     """
     names = _names(recorded)
+    # Before anything else: the answer is a list, in which a comma would make two environments of one name.
+    if not ENVIRONMENT_NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is not the name of one environment.",
+            "Give 2 to 12 lower-case letters and digits that begin with a letter, for example `scaffold env add qa`.",
+        )
     if name in names:
         raise UsageError(
             f"{recorded.name} has an environment {name} already.", f"Its environments are {', '.join(names)}."

@@ -65,6 +65,10 @@ def test_a_load_test_ends_with_its_environment() -> None:
 @pytest.mark.parametrize(
     ("make", "happened", "remedy"),
     [
+        (lambda: addition(recorded(), "x1,x2"), "'x1,x2' is not the name of one environment", "scaffold env add qa"),
+        (lambda: addition(recorded(), " new"), "' new' is not the name of one environment", "lower-case letters"),
+        (lambda: addition(recorded(), "new\n"), "'new\\n' is not the name of one environment", "lower-case letters"),
+        (lambda: addition(recorded(), "new", production="prod,new"), "no environment prod,new", "Did you mean prod?"),
         (lambda: addition(recorded(), "qa"), "has an environment qa already", "dev, qa, prod"),
         (lambda: addition(recorded(), "new", before="dve"), "no environment dve", "Did you mean dev?"),
         (lambda: addition(recorded(), "new", after="xyz"), "no environment xyz", "dev, qa, prod"),
