@@ -15,7 +15,7 @@ from scaffold.service.names import ENVIRONMENT_NAME
 from scaffold.update.recorded import Recorded
 
 _ENVIRONMENTS, _OVERRIDES, _PRODUCTION = "environments", "environment_overrides", "production"
-_LOAD_TEST = "load_test"
+_LOAD_TEST, _AUTO_PROMOTE = "load_test", "auto_promote"
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Change:
         new_production: None with a kit that does not ask for it.
         overrides: The new settings of individual environments; None where they stay as they are.
         ends_load_test: Whether the environment with the load test is removed.
+        auto_promote: The environments whose branches still move by themselves; None where they stay as they are.
     """
 
     before: tuple[str, ...]
@@ -37,6 +38,7 @@ class Change:
     new_production: str | None
     overrides: Mapping[str, Any] | None = None
     ends_load_test: bool = False
+    auto_promote: tuple[str, ...] | None = None
 
     @property
     def moves_production(self) -> bool:
@@ -53,14 +55,14 @@ class Change:
             data[_OVERRIDES] = json.dumps(self.overrides)
         if self.ends_load_test:
             data[_LOAD_TEST] = ""
+        if self.auto_promote is not None:
+            data[_AUTO_PROMOTE] = ",".join(self.auto_promote)
         return data
 
 
 def environment_names(answers: Mapping[str, Any]) -> list[str]:
     """The environments that answers name, in order of promotion; none with a kit that does not ask for them."""
-    answer = answers.get(_ENVIRONMENTS) or ""
-    names = answer if isinstance(answer, list) else str(answer).split(",")
-    return [str(name).strip() for name in names if str(name).strip()]
+    return _listed(answers.get(_ENVIRONMENTS))
 
 
 def addition(
@@ -144,7 +146,23 @@ def _change(
             raise UsageError(f"The kit of {recorded.name} knows no production.", "Leave --production out.")
         _known(recorded, changed, production)
     ends_load_test = recorded.answers.get(_LOAD_TEST) in set(names) - set(changed)
-    return Change(tuple(names), tuple(changed), current, production or current, overrides, ends_load_test)
+    # The first environment follows main, and has no branch that could move.
+    moved = _listed(recorded.answers.get(_AUTO_PROMOTE))
+    still = tuple(name for name in moved if name in changed[1:])
+    return Change(
+        before=tuple(names),
+        after=tuple(changed),
+        old_production=current,
+        new_production=production or current,
+        overrides=overrides,
+        ends_load_test=ends_load_test,
+        auto_promote=still if len(still) < len(moved) else None,
+    )
+
+
+def _listed(answer: Any) -> list[str]:
+    names = answer if isinstance(answer, list) else str(answer or "").split(",")
+    return [str(name).strip() for name in names if str(name).strip()]
 
 
 def _names(recorded: Recorded) -> list[str]:

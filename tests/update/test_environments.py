@@ -63,6 +63,20 @@ def test_a_load_test_ends_with_its_environment() -> None:
 
 
 @pytest.mark.parametrize(
+    ("recorded_names", "removed", "left"),
+    [("qa", "qa", ""), ("qa", "dev", ""), ("qa,prod", "dev", "prod"), ("qa, prod", "qa", "prod")],
+)
+def test_branches_of_later_environments_only_move_by_themselves(recorded_names: str, removed: str, left: str) -> None:
+    assert removal(recorded(auto_promote=recorded_names), removed).data["auto_promote"] == left
+
+
+def test_branches_stay_as_they_are_where_they_can() -> None:
+    for change in (removal(recorded(auto_promote="prod"), "dev"), removal(recorded(), "dev")):
+        assert "auto_promote" not in change.data
+    assert "auto_promote" not in addition(recorded(auto_promote="qa"), "new", before="dev").data
+
+
+@pytest.mark.parametrize(
     ("make", "happened", "remedy"),
     [
         (lambda: addition(recorded(), "x1,x2"), "'x1,x2' is not the name of one environment", "scaffold env add qa"),
