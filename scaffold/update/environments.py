@@ -127,6 +127,11 @@ def removal(recorded: Recorded, name: str, *, production: str | None = None) -> 
         raise UsageError(
             f"{name} is the only environment of {recorded.name}.", "`scaffold destroy` deletes the service from AWS."
         )
+    if name == production:
+        raise UsageError(
+            f"{name} cannot be removed and become production.",
+            f"Name another environment, for example `--production {remaining[-1]}`.",
+        )
     if name == _production(recorded, names) and production is None:
         raise UsageError(
             f"{name} is the production environment of {recorded.name}.",

@@ -94,7 +94,7 @@ def test_branches_stay_as_they_are_where_they_can() -> None:
         (lambda: removal(recorded(), "stage"), "no environment stage", "dev, qa, prod"),
         (lambda: removal(recorded("prod"), "prod"), "the only environment", "scaffold destroy"),
         (lambda: removal(recorded(), "prod"), "prod is the production environment", "--production qa"),
-        (lambda: removal(recorded(), "prod", production="prod"), "no environment prod", "dev, qa"),
+        (lambda: removal(recorded(), "prod", production="prod"), "cannot be removed and become", "--production qa"),
     ],
 )
 def test_what_cannot_be_changed_is_refused(make: Any, happened: str, remedy: str) -> None:
