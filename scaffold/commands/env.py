@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from scaffold.console.console import Console
 from scaffold.console.prompt import confirm_by_name
-from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, ScaffoldError
+from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, ScaffoldError, UsageError
 from scaffold.core.git import git
 from scaffold.core.git_failures import GitFailed
 from scaffold.core.paths import enter
@@ -17,6 +17,7 @@ from scaffold.core.results import Result
 from scaffold.core.target import configured_target
 from scaffold.deployment.destroy import DestroyResult, destroy
 from scaffold.service import service
+from scaffold.update.environment_refusal import refusal
 from scaffold.update.environments import Change, addition, removal
 from scaffold.update.kits import CURRENT, open_versions
 from scaffold.update.recorded import Recorded, read
@@ -196,7 +197,7 @@ def remove(options: RemoveOptions, console: Console) -> ChangeResult:
     if options.keep_stacks:
         return _apply(recorded, change, options, None, console)
     # What refuses the update does so before anything is deleted.
-    make(recorded, change.data, CURRENT, plan=True, console=console)
+    _update(recorded, change, options, plan=True, console=console)
     found = service.read(recorded.root)
     deleted = destroy(
         found,
@@ -212,7 +213,7 @@ def remove(options: RemoveOptions, console: Console) -> ChangeResult:
 def _apply(
     recorded: Recorded, change: Change, options: ChangeOptions, deleted: DestroyResult | None, console: Console
 ) -> ChangeResult:
-    update, computed = make(recorded, change.data, CURRENT, plan=options.plan, console=console)
+    update, computed = _update(recorded, change, options, plan=options.plan, console=console)
     added = options.name in change.after
     commit = None
     if options.commit and not options.plan and not update.conflicts:
@@ -229,6 +230,18 @@ def _apply(
         commit=commit,
         update=update,
     )
+
+
+def _update(
+    recorded: Recorded, change: Change, options: ChangeOptions, *, plan: bool, console: Console
+) -> tuple[UpdateResult, Mapping[str, Any]]:
+    """The change of the files. What refuses it names options of this command."""
+    try:
+        return make(recorded, change.data, CURRENT, plan=plan, console=console)
+    except UsageError as error:
+        if own := refusal(recorded, change, options.name, error):
+            raise own from error
+        raise
 
 
 def _confirm_production(recorded: Recorded, change: Change, options: ChangeOptions, console: Console) -> None:

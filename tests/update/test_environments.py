@@ -13,6 +13,7 @@ from scaffold.commands.env import AddOptions, RemoveOptions, add, list_environme
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import git
+from scaffold.kit.refusal import AnswerRefused
 from scaffold.update.environments import addition, removal
 from scaffold.update.recorded import Recorded
 from scaffold.views.env import change_text, environments_text
@@ -104,6 +105,73 @@ def test_what_cannot_be_changed_is_refused(make: Any, happened: str, remedy: str
     assert remedy in refused.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("error", "settings", "happened", "remedy"),
+    [
+        (
+            AnswerRefused("environments", "environments may not be named delivery, for example dev,prod"),
+            {},
+            "new cannot be added to shop: environments may not be named delivery.",
+            "Give another name, for example `scaffold env add qa`, or remove an environment first.",
+        ),
+        (
+            AnswerRefused("environment_overrides", "environment_overrides.new.cpu is one of 256, for example {}"),
+            {"cpu": "3"},
+            "new cannot be added to shop: cpu is one of 256.",
+            "Give other settings, for example `--set cpu=512 --set memory=1024`.",
+        ),
+        (
+            AnswerRefused("environments", "The VPCs overlap; give new another block in environment_overrides"),
+            {},
+            "new cannot be added to shop: The VPCs overlap; give new another block.",
+            "Give new another block, for example `--set vpc_cidr=10.64.0.0/16`.",
+        ),
+        (
+            UsageError("The VPCs overlap.", "Give new another block in environment_overrides."),
+            {},
+            "new cannot be added to shop: The VPCs overlap.",
+            "Give new another block, for example `--set vpc_cidr=10.64.0.0/16`.",
+        ),
+        (
+            UsageError("load_test is dev, which is production.", "Name another one, for example new."),
+            {},
+            "load_test is dev, which is production.",
+            "Change that answer first with `scaffold update --to current --data load_test=…`, and commit.",
+        ),
+        (
+            AnswerRefused("load_test", "load_test is dev"),
+            {},
+            "Invalid answer to load_test: load_test is dev.",
+            "Change that answer first with `scaffold update --to current --data load_test=…`, and commit.",
+        ),
+        (
+            UsageError("The kit has no question 'environment_overrides'.", "Did you mean environments?"),
+            {"cpu": "512"},
+            "The kit has no question 'environment_overrides'.",
+            "Leave --set out.",
+        ),
+        (UsageError("The kit is gone.", "Look for it."), {}, "The kit is gone.", "Look for it."),
+    ],
+)
+def test_what_the_kit_refuses_is_said_with_options_of_this_command(
+    monkeypatch: pytest.MonkeyPatch, error: UsageError, settings: dict[str, str], happened: str, remedy: str
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("scaffold.commands.env.read", lambda _: recorded(load_test="dev"))
+    monkeypatch.setattr("scaffold.commands.env.make", refuse)
+    with pytest.raises(UsageError) as refused:
+        add(AddOptions("new", settings=settings), Console())
+    assert (refused.value.happened, refused.value.remedy) == (happened, remedy)
+
+
+def test_a_kit_without_settings_of_environments(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        add(AddOptions("qa", new_service(tmp_path), settings={"cpu": "512"}), Console())
+    assert refused.value.remedy == "Leave --set out."
+
+
 def test_with_a_kit_that_computes_nothing_names_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in IDENTITY.items():
         monkeypatch.setenv(name, value)
@@ -144,6 +212,9 @@ def test_an_environment_with_its_place_its_costs_and_the_commit(service: Path) -
     assert "  pipeline   releases go to qa after dev, without an approval, and then to prod\n" in said
     assert "scaffold deploy" in said
     assert "git add" not in said
+    with pytest.raises(UsageError) as refused:
+        add(AddOptions("more", service, plan=True, settings={"cpu": "300"}), Console())
+    assert refused.value.happened.startswith("more cannot be added to orders-api: cpu is one of 256, 512")
     after = list_environments(service)
     (own,) = [one for one in after.environments if one.name == "qa"]
     assert own.monthly_usd
