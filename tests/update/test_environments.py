@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,7 @@ def test_what_the_kit_refuses_is_said_with_options_of_this_command(
         raise error
 
     monkeypatch.setattr("scaffold.commands.env.read", lambda _: recorded(load_test="dev"))
-    monkeypatch.setattr("scaffold.commands.env.make", refuse)
+    monkeypatch.setattr("scaffold.update.environment_update.make", refuse)
     with pytest.raises(UsageError) as refused:
         add(AddOptions("new", settings=settings), Console())
     assert (refused.value.happened, refused.value.remedy) == (happened, remedy)
@@ -246,6 +247,16 @@ def test_production_moves_only_after_its_name_was_typed(service: Path) -> None:
     document = json.loads(done.stdout)
     assert (done.returncode, document["old_production"], document["production"]) == (0, "prod", "dev")
     assert [one["name"] for one in document["environments"]] == ["dev"]
+
+
+def test_without_credentials_the_stacks_can_be_left(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    refused = forked_scaffold("env", "remove", "dev", cwd=service)
+    assert_refused(refused, 1, "No AWS credentials", "`scaffold local`, or leave its stacks with `--keep-stacks`.")
 
 
 def test_a_commit_that_a_hook_refuses_leaves_the_files(service: Path) -> None:

@@ -1,21 +1,46 @@
-"""What the kit refuses about a change of environments, in the words of `scaffold env`."""
+"""The update for a change of environments; what the kit refuses about it is said in the words of `scaffold env`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from scaffold.console.console import Console
 from scaffold.core.errors import UsageError
 from scaffold.kit.refusal import AnswerRefused
 from scaffold.update.environments import Change
+from scaffold.update.kits import CURRENT
 from scaffold.update.recorded import Recorded
+from scaffold.update.result import UpdateResult, make
 
 _ENVIRONMENTS, _OVERRIDES = "environments", "environment_overrides"
 
 
-def refusal(recorded: Recorded, change: Change, name: str, error: UsageError) -> UsageError | None:
-    """The error of an update, whose remedy names an answer, with options that `scaffold env` has; None for others.
+def make_change(
+    recorded: Recorded, change: Change, name: str, *, plan: bool, console: Console
+) -> tuple[UpdateResult, Mapping[str, Any]]:
+    """Update a service to other environments, or find out what that would do.
 
     Args:
-        name: The environment that would be added or removed.
+        name: The environment to add or to remove.
+        plan: Write nothing.
+
+    Returns:
+        Also the values that the kit computes from the answers.
+
+    Raises:
+        ScaffoldError: The service cannot be updated, or the kit refuses the change.
     """
+    try:
+        return make(recorded, change.data, CURRENT, plan=plan, console=console)
+    except UsageError as error:
+        if own := _refusal(recorded, change, name, error):
+            raise own from error
+        raise
+
+
+def _refusal(recorded: Recorded, change: Change, name: str, error: UsageError) -> UsageError | None:
+    """The error with a remedy that `scaffold env` has; None where it says nothing about answers."""
     said = f"{error.happened} {error.remedy}"
     question = _question(recorded, error, said)
     if question is None:
