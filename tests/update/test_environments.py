@@ -208,6 +208,13 @@ def test_an_environment_with_its_place_its_costs_and_the_commit(service: Path) -
 
     added = add(AddOptions("qa", service, commit=True, settings={"cpu": "512", "memory": "1024"}), Console())
     said = change_text(added)
+    assert (
+        "  customize: False -> True\n  environment_overrides: (none) -> {'qa': {'cpu': 512, 'memory': 1024}}\n" in said
+    )
+    defaults = [change.name for change in added.update.answers if change.by_default]
+    assert {"description", "load_test"} < set(defaults)
+    assert f"\n  and {len(defaults)} answers with their defaults\n" in said
+    assert "description:" not in said
     assert "The environment qa is added to orders-api, between dev and prod." in said
     assert "  tasks      1 to 2 with 0.5 vCPU and 1 GB\n" in said
     assert "  pipeline   releases go to qa after dev, without an approval, and then to prod\n" in said
