@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, SSLError
 from botocore.exceptions import ConnectionError as ConnectionFailed
 
 from scaffold.aws.botocore_failures import SIGN_IN, explain, sentence
@@ -115,6 +115,11 @@ def says_role_exists(error: ClientError) -> bool:
     """Whether IAM says that a service-linked role exists already."""
     code = code_of(error)
     return code == "EntityAlreadyExists" or (code == "InvalidInput" and "taken" in message_of(error))
+
+
+def says_no_credentials(error: ScaffoldError) -> bool:
+    """Whether a translated failure is that no credentials were found."""
+    return isinstance(error.__cause__, NoCredentialsError)
 
 
 def may_pass(error: BotoCoreError | ClientError) -> bool:

@@ -18,12 +18,15 @@ Production = Annotated[
 Commit = Annotated[bool, typer.Option("--commit", help="Commit the change.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for a name to be typed.")]
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-@app.callback()
-def env() -> None:
+@app.callback(invoke_without_command=True)
+def env(context: typer.Context) -> None:
     """List, add and remove the environments of a service."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit
 
 
 @app.command("list")

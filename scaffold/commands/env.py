@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from scaffold.aws.errors import says_no_credentials
 from scaffold.console.console import Console
 from scaffold.console.prompt import confirm_by_name
 from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, ScaffoldError
@@ -17,10 +18,11 @@ from scaffold.core.results import Result
 from scaffold.core.target import configured_target
 from scaffold.deployment.destroy import DestroyResult, destroy
 from scaffold.service import service
+from scaffold.update.environment_update import make_change
 from scaffold.update.environments import Change, addition, removal
 from scaffold.update.kits import CURRENT, open_versions
 from scaffold.update.recorded import Recorded, read
-from scaffold.update.result import UpdateResult, make
+from scaffold.update.result import UpdateResult
 
 
 @dataclass(frozen=True)
@@ -196,23 +198,29 @@ def remove(options: RemoveOptions, console: Console) -> ChangeResult:
     if options.keep_stacks:
         return _apply(recorded, change, options, None, console)
     # What refuses the update does so before anything is deleted.
-    make(recorded, change.data, CURRENT, plan=True, console=console)
+    make_change(recorded, change, options.name, plan=True, console=console)
     found = service.read(recorded.root)
-    deleted = destroy(
-        found,
-        configured_target(found.region, options.profile),
-        environment=options.name,
-        plan=options.plan,
-        confirm=lambda name: options.yes or confirm_by_name(name, console),
-        console=console,
-    )
+    try:
+        deleted = destroy(
+            found,
+            configured_target(found.region, options.profile),
+            environment=options.name,
+            plan=options.plan,
+            confirm=lambda name: options.yes or confirm_by_name(name, console),
+            console=console,
+        )
+    except ScaffoldError as error:
+        if not says_no_credentials(error):
+            raise
+        remedy = f"{error.remedy.rstrip('.')}, or leave its stacks with `--keep-stacks`."
+        raise error.with_remedy(remedy) from error
     return _apply(recorded, change, options, deleted, console)
 
 
 def _apply(
     recorded: Recorded, change: Change, options: ChangeOptions, deleted: DestroyResult | None, console: Console
 ) -> ChangeResult:
-    update, computed = make(recorded, change.data, CURRENT, plan=options.plan, console=console)
+    update, computed = make_change(recorded, change, options.name, plan=options.plan, console=console)
     added = options.name in change.after
     commit = None
     if options.commit and not options.plan and not update.conflicts:

@@ -11,10 +11,11 @@ from typing import Any
 import yaml
 
 from scaffold.core.errors import UsageError
+from scaffold.service.names import ENVIRONMENT_NAME
 from scaffold.update.recorded import Recorded
 
 _ENVIRONMENTS, _OVERRIDES, _PRODUCTION = "environments", "environment_overrides", "production"
-_LOAD_TEST = "load_test"
+_LOAD_TEST, _AUTO_PROMOTE = "load_test", "auto_promote"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Change:
         new_production: None with a kit that does not ask for it.
         overrides: The new settings of individual environments; None where they stay as they are.
         ends_load_test: Whether the environment with the load test is removed.
+        auto_promote: The environments whose branches still move by themselves; None where they stay as they are.
     """
 
     before: tuple[str, ...]
@@ -36,6 +38,7 @@ class Change:
     new_production: str | None
     overrides: Mapping[str, Any] | None = None
     ends_load_test: bool = False
+    auto_promote: tuple[str, ...] | None = None
 
     @property
     def moves_production(self) -> bool:
@@ -52,14 +55,14 @@ class Change:
             data[_OVERRIDES] = json.dumps(self.overrides)
         if self.ends_load_test:
             data[_LOAD_TEST] = ""
+        if self.auto_promote is not None:
+            data[_AUTO_PROMOTE] = ",".join(self.auto_promote)
         return data
 
 
 def environment_names(answers: Mapping[str, Any]) -> list[str]:
     """The environments that answers name, in order of promotion; none with a kit that does not ask for them."""
-    answer = answers.get(_ENVIRONMENTS) or ""
-    names = answer if isinstance(answer, list) else str(answer).split(",")
-    return [str(name).strip() for name in names if str(name).strip()]
+    return _listed(answers.get(_ENVIRONMENTS))
 
 
 def addition(
@@ -80,9 +83,15 @@ def addition(
         production: The environment that becomes production; None where that stays as it is.
 
     Raises:
-        UsageError: The service has this environment, or has none of another name given.
+        UsageError: The name is malformed, the service has this environment, or has none of another name given.
     """
     names = _names(recorded)
+    # Before anything else: the answer is a list, in which a comma would make two environments of one name.
+    if not ENVIRONMENT_NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is not the name of one environment.",
+            "Give 2 to 12 lower-case letters and digits that begin with a letter, for example `scaffold env add qa`.",
+        )
     if name in names:
         raise UsageError(
             f"{recorded.name} has an environment {name} already.", f"Its environments are {', '.join(names)}."
@@ -118,6 +127,11 @@ def removal(recorded: Recorded, name: str, *, production: str | None = None) -> 
         raise UsageError(
             f"{name} is the only environment of {recorded.name}.", "`scaffold destroy` deletes the service from AWS."
         )
+    if name == production:
+        raise UsageError(
+            f"{name} cannot be removed and become production.",
+            f"Name another environment, for example `--production {remaining[-1]}`.",
+        )
     if name == _production(recorded, names) and production is None:
         raise UsageError(
             f"{name} is the production environment of {recorded.name}.",
@@ -137,7 +151,23 @@ def _change(
             raise UsageError(f"The kit of {recorded.name} knows no production.", "Leave --production out.")
         _known(recorded, changed, production)
     ends_load_test = recorded.answers.get(_LOAD_TEST) in set(names) - set(changed)
-    return Change(tuple(names), tuple(changed), current, production or current, overrides, ends_load_test)
+    # The first environment follows main, and has no branch that could move.
+    moved = _listed(recorded.answers.get(_AUTO_PROMOTE))
+    still = tuple(name for name in moved if name in changed[1:])
+    return Change(
+        before=tuple(names),
+        after=tuple(changed),
+        old_production=current,
+        new_production=production or current,
+        overrides=overrides,
+        ends_load_test=ends_load_test,
+        auto_promote=still if len(still) < len(moved) else None,
+    )
+
+
+def _listed(answer: Any) -> list[str]:
+    names = answer if isinstance(answer, list) else str(answer or "").split(",")
+    return [str(name).strip() for name in names if str(name).strip()]
 
 
 def _names(recorded: Recorded) -> list[str]:

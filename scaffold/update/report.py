@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,11 +41,16 @@ class FileChange:
 
 @dataclass(frozen=True)
 class AnswerChange:
-    """An answer that differs from the recorded one; None where the kit does not ask before or after."""
+    """An answer that differs from the recorded one; None where the kit does not ask before or after.
+
+    Attributes:
+        by_default: Whether it was neither recorded nor given, so that it is the kit's default.
+    """
 
     name: str
     old: Any
     new: Any
+    by_default: bool = False
 
 
 def file_changes(objects: Objects, head: Entries, merged: Merged, prefix: bytes, *, follows: bool) -> list[FileChange]:
@@ -76,11 +81,18 @@ def file_changes(objects: Objects, head: Entries, merged: Merged, prefix: bytes,
     return [found[name] for name in sorted(found)]
 
 
-def answer_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[AnswerChange]:
-    """The answers that change, in the order of the questions."""
+def answer_changes(old: Mapping[str, Any], new: Mapping[str, Any], given: Container[str]) -> list[AnswerChange]:
+    """The answers that change, in the order of the questions.
+
+    Args:
+        given: The names of those that were given, not taken from the kit's defaults.
+    """
     names = [*new, *(name for name in old if name not in new)]
-    changed = [name for name in names if old.get(name) != new.get(name)]
-    return [AnswerChange(name, _plain(old.get(name)), _plain(new.get(name))) for name in changed]
+    return [
+        AnswerChange(name, _plain(old.get(name)), _plain(new.get(name)), name not in old and name not in given)
+        for name in names
+        if old.get(name) != new.get(name)
+    ]
 
 
 def _plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from scaffold.core.temporary import temporary_folder
+from scaffold.kit.questionnaire import CUSTOMIZE
 from scaffold.service.service import ANSWERS_FILE
 from scaffold.update.changelog import between
 from scaffold.update.checks import check_recorded, find_repository
@@ -117,7 +118,7 @@ def prepare(recorded: Recorded, data: Mapping[str, str], to: str | None) -> Iter
         )
         work_tree = prepared.work_tree(folder)
         work_tree.check()
-        yield _update(versions, recorded, renderings, prepared, work_tree)
+        yield _update(versions, recorded, data, renderings, prepared, work_tree)
 
 
 def merge_renderings(
@@ -181,10 +182,17 @@ def _read(objects: Objects, entry: Entry) -> Any:
 
 
 def _update(
-    versions: Versions, recorded: Recorded, renderings: Renderings, prepared: Preparation, work_tree: WorkTree
+    versions: Versions,
+    recorded: Recorded,
+    data: Mapping[str, str],
+    renderings: Renderings,
+    prepared: Preparation,
+    work_tree: WorkTree,
 ) -> Update:
     files = prepared.files()
     answers = renderings.answers.recorded
+    # An answer to a question below `customize` turns it on.
+    given = {CUSTOMIZE, *data}
     prefix = prepared.repository.prefix
     old, new = versions.old.source.version, versions.new.source.version
     return Update(
@@ -192,7 +200,7 @@ def _update(
         old=old,
         new=new,
         changelog=between(versions.new.source.folder, old, new),
-        answers=answer_changes(recorded.answers, answers),
+        answers=answer_changes(recorded.answers, answers, given),
         dropped=renderings.dropped,
         files=files,
         not_carried_over=[shown(name.removeprefix(prefix)) for name in prepared.merged.not_carried_over],

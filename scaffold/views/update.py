@@ -57,7 +57,11 @@ def _numbers(result: UpdateResult) -> str:
 
 
 def _answers(result: UpdateResult) -> list[str]:
-    changes = [f"  {change.name}: {_value(change.old)} -> {_value(change.new)}" for change in result.answers]
+    own = [change for change in result.answers if not change.by_default]
+    changes = [f"  {change.name}: {_value(change.old)} -> {_value(change.new)}" for change in own]
+    if defaults := len(result.answers) - len(own):
+        number = f"{count(defaults, 'answer')} with {'its default' if defaults == 1 else 'their defaults'}"
+        changes.append(f"  {'and ' if own else ''}{number}")
     return ["Answers", *changes] if changes else []
 
 

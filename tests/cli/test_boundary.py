@@ -27,7 +27,7 @@ from scaffold.core.errors import (
     UsageError,
 )
 from scaffold.core.signals import TERMINATION
-from tests.cli.running import COMMAND, ROOT, assert_refused, scaffold
+from tests.cli.running import COMMAND, ROOT, assert_refused, forked_scaffold, scaffold
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, failure: BaseException, *arguments: str) -> int:
@@ -56,6 +56,14 @@ def test_no_command_shows_the_help(tmp_path: Path) -> None:
     done = scaffold(cwd=tmp_path)
     assert done.returncode == 0
     assert "Commands:" in done.stdout
+
+
+def test_no_subcommand_shows_the_help(tmp_path: Path) -> None:
+    done = forked_scaffold("env", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: scaffold env [OPTIONS] COMMAND")
+    assert "\n  add " in done.stdout
+    assert not done.stderr
 
 
 @pytest.mark.parametrize(

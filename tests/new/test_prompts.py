@@ -205,7 +205,7 @@ def test_customize_prompts_for_the_rest(start: Start, tmp_path: Path) -> None:
     )
     child.expect("Releases 3/3")
     child.send("y" + ENTER)
-    accept_all(child, "Service, in detail 1/5", "Service, in detail 2/5")
+    accept_all(child, "Service, in detail 1/7", "Service, in detail 2/7")
 
 
 @pytest.mark.slow
@@ -214,7 +214,7 @@ def test_an_answer_under_customize_turns_it_on(start: Start, tmp_path: Path) -> 
     accept_all(
         child, "Service 2/4", "Service 3/4", "Service 4/4", "Tasks 1/2", "Tasks 2/2", "Releases 1/", "Releases 2/"
     )
-    child.expect("Service, in detail 1/5")
+    child.expect("Service, in detail 1/7")
 
 
 @pytest.mark.parametrize(

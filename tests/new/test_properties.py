@@ -175,6 +175,8 @@ def agree_with_copier(questionnaire: Questionnaire, answers: dict[str, Any]) -> 
     except ScaffoldError as error:
         # Copier would use such an answer now and forget it at the next update.
         assume("is not asked" not in error.happened)
+        # Copier takes other words for yes.
+        assume("is not yes or no" not in error.happened)
         ours = None
     if ours and ours["customize"] and "customize" in answers:
         answers = {**answers, "customize": True}

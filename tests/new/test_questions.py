@@ -107,6 +107,22 @@ def test_answers_are_valid_where_copier_says_so(
     assert evaluated.computed["derived"] == (tmp_path / "x" / "derived.txt").read_text()
 
 
+@pytest.mark.parametrize("word", ["maybe", "2", "", "ja", "null", "none"])
+def test_a_word_that_is_neither_yes_nor_no_is_refused(questionnaire: Questionnaire, word: str) -> None:
+    with pytest.raises(AnswerRefused) as refused:
+        questionnaire.evaluate({"needed": "x", "flag": word})
+    assert refused.value.happened == f"Invalid answer to flag: {word!r} is not yes or no, for example true."
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [(("y", "Yes", "t", "TRUE", "on", "1", " yes ", True, 1), True), (("n", "No", "f", "FALSE", "Off", "0", 0), False)],
+)
+def test_the_words_for_yes_and_no(questionnaire: Questionnaire, words: tuple[Any, ...], value: bool) -> None:
+    for word in words:
+        assert questionnaire.evaluate({"needed": "x", "flag": word}).recorded["flag"] is value
+
+
 def test_a_required_answer_is_missing(questionnaire: Questionnaire) -> None:
     with pytest.raises(AnswerRefused, match="needed"):
         questionnaire.evaluate({})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from scaffold.commands.env import AddOptions, RemoveOptions, add, list_environme
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import git
+from scaffold.kit.refusal import AnswerRefused
 from scaffold.update.environments import addition, removal
 from scaffold.update.recorded import Recorded
 from scaffold.views.env import change_text, environments_text
@@ -63,8 +65,26 @@ def test_a_load_test_ends_with_its_environment() -> None:
 
 
 @pytest.mark.parametrize(
+    ("recorded_names", "removed", "left"),
+    [("qa", "qa", ""), ("qa", "dev", ""), ("qa,prod", "dev", "prod"), ("qa, prod", "qa", "prod")],
+)
+def test_branches_of_later_environments_only_move_by_themselves(recorded_names: str, removed: str, left: str) -> None:
+    assert removal(recorded(auto_promote=recorded_names), removed).data["auto_promote"] == left
+
+
+def test_branches_stay_as_they_are_where_they_can() -> None:
+    for change in (removal(recorded(auto_promote="prod"), "dev"), removal(recorded(), "dev")):
+        assert "auto_promote" not in change.data
+    assert "auto_promote" not in addition(recorded(auto_promote="qa"), "new", before="dev").data
+
+
+@pytest.mark.parametrize(
     ("make", "happened", "remedy"),
     [
+        (lambda: addition(recorded(), "x1,x2"), "'x1,x2' is not the name of one environment", "scaffold env add qa"),
+        (lambda: addition(recorded(), " new"), "' new' is not the name of one environment", "lower-case letters"),
+        (lambda: addition(recorded(), "new\n"), "'new\\n' is not the name of one environment", "lower-case letters"),
+        (lambda: addition(recorded(), "new", production="prod,new"), "no environment prod,new", "Did you mean prod?"),
         (lambda: addition(recorded(), "qa"), "has an environment qa already", "dev, qa, prod"),
         (lambda: addition(recorded(), "new", before="dve"), "no environment dve", "Did you mean dev?"),
         (lambda: addition(recorded(), "new", after="xyz"), "no environment xyz", "dev, qa, prod"),
@@ -76,7 +96,7 @@ def test_a_load_test_ends_with_its_environment() -> None:
         (lambda: removal(recorded(), "stage"), "no environment stage", "dev, qa, prod"),
         (lambda: removal(recorded("prod"), "prod"), "the only environment", "scaffold destroy"),
         (lambda: removal(recorded(), "prod"), "prod is the production environment", "--production qa"),
-        (lambda: removal(recorded(), "prod", production="prod"), "no environment prod", "dev, qa"),
+        (lambda: removal(recorded(), "prod", production="prod"), "cannot be removed and become", "--production qa"),
     ],
 )
 def test_what_cannot_be_changed_is_refused(make: Any, happened: str, remedy: str) -> None:
@@ -84,6 +104,73 @@ def test_what_cannot_be_changed_is_refused(make: Any, happened: str, remedy: str
         make()
     assert happened in refused.value.happened
     assert remedy in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "settings", "happened", "remedy"),
+    [
+        (
+            AnswerRefused("environments", "environments may not be named delivery, for example dev,prod"),
+            {},
+            "new cannot be added to shop: environments may not be named delivery.",
+            "Give another name, for example `scaffold env add qa`, or remove an environment first.",
+        ),
+        (
+            AnswerRefused("environment_overrides", "environment_overrides.new.cpu is one of 256, for example {}"),
+            {"cpu": "3"},
+            "new cannot be added to shop: cpu is one of 256.",
+            "Give other settings, for example `--set cpu=512 --set memory=1024`.",
+        ),
+        (
+            AnswerRefused("environments", "The VPCs overlap; give new another block in environment_overrides"),
+            {},
+            "new cannot be added to shop: The VPCs overlap; give new another block.",
+            "Give new another block, for example `--set vpc_cidr=10.64.0.0/16`.",
+        ),
+        (
+            UsageError("The VPCs overlap.", "Give new another block in environment_overrides."),
+            {},
+            "new cannot be added to shop: The VPCs overlap.",
+            "Give new another block, for example `--set vpc_cidr=10.64.0.0/16`.",
+        ),
+        (
+            UsageError("load_test is dev, which is production.", "Name another one, for example new."),
+            {},
+            "load_test is dev, which is production.",
+            "Change that answer first with `scaffold update --to current --data load_test=…`, and commit.",
+        ),
+        (
+            AnswerRefused("load_test", "load_test is dev"),
+            {},
+            "Invalid answer to load_test: load_test is dev.",
+            "Change that answer first with `scaffold update --to current --data load_test=…`, and commit.",
+        ),
+        (
+            UsageError("The kit has no question 'environment_overrides'.", "Did you mean environments?"),
+            {"cpu": "512"},
+            "The kit has no question 'environment_overrides'.",
+            "Leave --set out.",
+        ),
+        (UsageError("The kit is gone.", "Look for it."), {}, "The kit is gone.", "Look for it."),
+    ],
+)
+def test_what_the_kit_refuses_is_said_with_options_of_this_command(
+    monkeypatch: pytest.MonkeyPatch, error: UsageError, settings: dict[str, str], happened: str, remedy: str
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("scaffold.commands.env.read", lambda _: recorded(load_test="dev"))
+    monkeypatch.setattr("scaffold.update.environment_update.make", refuse)
+    with pytest.raises(UsageError) as refused:
+        add(AddOptions("new", settings=settings), Console())
+    assert (refused.value.happened, refused.value.remedy) == (happened, remedy)
+
+
+def test_a_kit_without_settings_of_environments(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        add(AddOptions("qa", new_service(tmp_path), settings={"cpu": "512"}), Console())
+    assert refused.value.remedy == "Leave --set out."
 
 
 def test_with_a_kit_that_computes_nothing_names_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,11 +208,21 @@ def test_an_environment_with_its_place_its_costs_and_the_commit(service: Path) -
 
     added = add(AddOptions("qa", service, commit=True, settings={"cpu": "512", "memory": "1024"}), Console())
     said = change_text(added)
+    assert (
+        "  customize: False -> True\n  environment_overrides: (none) -> {'qa': {'cpu': 512, 'memory': 1024}}\n" in said
+    )
+    defaults = [change.name for change in added.update.answers if change.by_default]
+    assert {"description", "load_test"} < set(defaults)
+    assert f"\n  and {len(defaults)} answers with their defaults\n" in said
+    assert "description:" not in said
     assert "The environment qa is added to orders-api, between dev and prod." in said
     assert "  tasks      1 to 2 with 0.5 vCPU and 1 GB\n" in said
     assert "  pipeline   releases go to qa after dev, without an approval, and then to prod\n" in said
     assert "scaffold deploy" in said
     assert "git add" not in said
+    with pytest.raises(UsageError) as refused:
+        add(AddOptions("more", service, plan=True, settings={"cpu": "300"}), Console())
+    assert refused.value.happened.startswith("more cannot be added to orders-api: cpu is one of 256, 512")
     after = list_environments(service)
     (own,) = [one for one in after.environments if one.name == "qa"]
     assert own.monthly_usd
@@ -157,6 +254,16 @@ def test_production_moves_only_after_its_name_was_typed(service: Path) -> None:
     document = json.loads(done.stdout)
     assert (done.returncode, document["old_production"], document["production"]) == (0, "prod", "dev")
     assert [one["name"] for one in document["environments"]] == ["dev"]
+
+
+def test_without_credentials_the_stacks_can_be_left(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    refused = forked_scaffold("env", "remove", "dev", cwd=service)
+    assert_refused(refused, 1, "No AWS credentials", "`scaffold local`, or leave its stacks with `--keep-stacks`.")
 
 
 def test_a_commit_that_a_hook_refuses_leaves_the_files(service: Path) -> None:

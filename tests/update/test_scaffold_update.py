@@ -59,7 +59,8 @@ def test_json(tmp_path: Path) -> None:
     assert planned.returncode == 10
     assert (document["schema_version"], document["command"], document["planned"]) == (1, "update", True)
     assert (document["old_version"], document["new_version"]) == ("v1.0.0", "v2.0.0")
-    assert document["answers"] == [{"name": "environments", "old": "dev,prod", "new": "dev,qa,prod"}]
+    (change,) = document["answers"]
+    assert change == {"name": "environments", "old": "dev,prod", "new": "dev,qa,prod", "by_default": False}
     assert document["follow_up"] == {"deploy": True, "new_environments": ["qa"], "removed_environments": []}
     assert {file["path"]: file["action"] for file in document["files"]}["app/new.txt"] == "create"
     done = run_update(service, data=data)

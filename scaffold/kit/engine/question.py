@@ -21,6 +21,8 @@ _PARSE_ERRORS = (TypeError, ValueError, AttributeError, OverflowError, Recursion
 # Copier has no `raise`. A kit stops with a sentence by looking it up where it is not found.
 _STOPPED = re.compile(r"""'None' has no attribute (['"])(?P<sentence>.* .*)\1""")
 
+_YES_OR_NO = {"y", "yes", "t", "true", "on", "1", "n", "no", "f", "false", "off", "0"}
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -119,10 +121,14 @@ class Question:
             ScaffoldError: The type or the choices of the question are malformed.
         """
         self._check_declaration()
+        shown = "it" if self.secret else _shown(raw)
+        free = self.type == "bool" and not self.choices
+        # Copier takes almost every other text for yes.
+        if free and isinstance(raw, str) and raw.strip().lower() not in _YES_OR_NO:
+            raise self._refused(f"{shown} is not yes or no, for example true", raw)
         try:
             value = self._question.parse_answer(raw)
         except _PARSE_ERRORS as error:
-            shown = "it" if self.secret else _shown(raw)
             reason = "it is empty" if raw is None else self._why_not_parsed(shown, error)
             raise self._refused(reason, raw) from error
         try:
