@@ -18,7 +18,7 @@ from tests.infrastructure.iam import allowed, statements_of
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import ACCOUNT, KINDS, REGION, ROOT_COMMIT, Stacks, environments, load, one
-from tests.infrastructure.variants import ALL_ANSWERS, FEW, LONGEST, LONGEST_APP, LONGEST_ENVIRONMENT
+from tests.infrastructure.variants import ALL_ANSWERS, FEW, LONGEST_APP, LONGEST_ENVIRONMENT
 from tests.kits import ROOT
 
 SOURCE = ROOT / "template" / "infrastructure"
