@@ -484,5 +484,5 @@ def test_disabling_a_stage_is_planned_and_confirmed(tmp_path: Path, aws: None) -
         remove(service, environment="prod", confirm=lambda _: False)
     shown = text(remove(service, environment="prod"))
     assert "prod is still production in the answers" in shown
-    assert "--data environments=dev,dr --data production=<name>" in shown
+    assert "scaffold env remove prod --keep-stacks --commit --production <name>" in shown
     remove(service)

@@ -27,7 +27,7 @@ def test_deploy_roles_provision_all_stacks(
     account_of: Callable[[Path], Account], generated: Callable[..., Path], variant: str
 ) -> None:
     """They create and delete them. The service itself runs in test_running.py."""
-    root = generated(**{"app_name": f"roles-{'abcd'[list(OWN_VPC).index(variant)]}", **OWN_VPC[variant]})
+    root = generated(**{"app_name": f"roles-{'abcdefgh'[list(OWN_VPC).index(variant)]}", **OWN_VPC[variant]})
     account = account_of(root)
 
     def role(name: str) -> str:
