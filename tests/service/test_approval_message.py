@@ -71,6 +71,7 @@ def test_a_release_is_described_by_what_production_lacks(service: Service) -> No
     assert message(service, FIRST, first, FINDINGS | {"counts": {}}).endswith("Findings of the image scan: none.\n")
 
 
+@pytest.mark.slow
 def test_the_costs_of_the_environment_are_compared_with_those_of_production(service: Service) -> None:
     folder = service.folder / "infrastructure" / "prod"
     folder.mkdir(parents=True)
