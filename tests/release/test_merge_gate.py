@@ -191,7 +191,7 @@ HOSTILE = {
     "a check edited": edited("config/scripts/strategy_gate.py", "OPEN, ", "OPEN,  "),
     "a buildspec edited": edited("config/buildspecs/checks.yml", "python3", "true || python3"),
     "a check shadowed by a module": lambda root: (root / "config/scripts/json.py").write_text("evil\n"),
-    "the runner of the integration tests edited": edited("config/scripts/integration_tests.py", "CI", "HOME"),
+    "the runner of the integration tests edited": edited("config/scripts/isolated_tests.py", "CI", "HOME"),
     "more permissions for integration tests": edited("infrastructure/tests.yaml", "kms:Decrypt", "kms:*"),
     "a link among the integration tests": lambda root: (root / INTEGRATION_TESTS / "scripts").symlink_to(
         "../../scripts"
