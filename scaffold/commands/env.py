@@ -17,6 +17,7 @@ from scaffold.core.paths import enter
 from scaffold.core.results import Result
 from scaffold.core.target import configured_target
 from scaffold.deployment.destroy import DestroyResult, destroy
+from scaffold.kit.estimate import Estimate, read_estimate
 from scaffold.service import service
 from scaffold.update.environment_update import make_change
 from scaffold.update.environments import Change, addition, removal
@@ -81,7 +82,7 @@ class Environment:
     Attributes:
         production: Whether it is production, or is treated like it.
         approval: Whether a person approves its releases.
-        cpu: In units of a thousandth and 24 of a vCPU, as ECS has them.
+        cpu: In CPU units, of which a vCPU has 1,024.
         memory: In MiB.
         monthly_usd: The estimated cost without traffic.
     """
@@ -158,12 +159,12 @@ def list_environments(directory: Path) -> EnvironmentsResult:
     recorded = read(directory)
     with open_versions(recorded, CURRENT) as versions:
         computed = versions.old.questionnaire(recorded.root, recorded.answers).evaluate({}).computed
-    production = recorded.answers.get("production")
+    production, estimate = recorded.answers.get("production"), read_estimate(computed)
     return EnvironmentsResult(
         service=recorded.name,
-        environments=_environments(computed),
+        environments=_environments(computed, estimate),
         production=str(production) if production else None,
-        monthly_usd=_costs(computed).get("total_usd"),
+        monthly_usd=estimate.total_usd if estimate else None,
     )
 
 
@@ -225,13 +226,14 @@ def _apply(
     commit = None
     if options.commit and not options.plan and not update.conflicts:
         commit = _commit(recorded, f"{'Add' if added else 'Remove'} the environment {options.name}")
+    estimate = read_estimate(computed)
     return ChangeResult(
         service=recorded.name,
         action="add" if added else "remove",
         name=options.name,
-        environments=_environments(computed),
+        environments=_environments(computed, estimate),
         production=change.new_production,
-        monthly_usd=_costs(computed).get("total_usd"),
+        monthly_usd=estimate.total_usd if estimate else None,
         old_production=change.old_production if change.moves_production else None,
         deleted=deleted,
         commit=commit,
@@ -272,13 +274,9 @@ def _commit(recorded: Recorded, message: str) -> str:
         ) from error
 
 
-def _costs(computed: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = computed.get("monthly_costs")
-    return found if isinstance(found, Mapping) else {}
-
-
-def _environments(computed: Mapping[str, Any]) -> tuple[Environment, ...]:
-    usd = {one["name"]: one["usd"] for one in _costs(computed).get("environments", ())}
+def _environments(computed: Mapping[str, Any], estimate: Estimate | None) -> tuple[Environment, ...]:
+    # The parts of an estimate begin with the environments, in their order.
+    costs = [usd for _, usd in estimate.parts] if estimate else []
     return tuple(
         Environment(
             name=one["name"],
@@ -288,7 +286,7 @@ def _environments(computed: Mapping[str, Any]) -> tuple[Environment, ...]:
             memory=one.get("memory"),
             min_tasks=one.get("min_tasks"),
             max_tasks=one.get("max_tasks"),
-            monthly_usd=usd.get(one["name"]),
+            monthly_usd=costs[number] if number < len(costs) else None,
         )
-        for one in computed.get("environment_settings") or ()
+        for number, one in enumerate(computed.get("environment_settings") or ())
     )

@@ -10,13 +10,12 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
-from tests.service.conftest import machine_environment
+from tests.service.conftest import machine_environment, serving
 
 FOLDER = "config/tests/integration"
 FAILING = """\
@@ -59,14 +58,8 @@ def environment(*versions: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as url:
+        yield url
 
 
 def run(service: Path, url: str, *words: str, version: str = "new", **more: str) -> subprocess.CompletedProcess[str]:

@@ -9,14 +9,13 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from tests.kits import generate
-from tests.service.conftest import machine_environment, replace_by_link
+from tests.service.conftest import machine_environment, replace_by_link, serving
 
 POLICY = "config/policies/load-test.toml"
 LOCUSTFILE = "config/tests/load/locustfile.py"
@@ -183,14 +182,8 @@ def environment(failing: str = "") -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as url:
+        yield url
 
 
 @pytest.mark.slow
