@@ -66,8 +66,8 @@ def test_production_is_recorded_and_tagged(tmp_path: Path, wire: Wire) -> None:
     assert record["digest"] in record["image"]
     assert records.tags() == {f"v{first['name']}": head}
 
-    # The same content is another release, with a name of its own.
-    second = commit(records.root, "Explain it", README__md="More\n")
+    # The same content with another configuration is another release, with a name of its own.
+    second = commit(records.root, "Explain it", config__notes_txt="More\n")
     before = records.executions()
     records.release("Fine again")
     assert records.executions() == before + 1  # A tag starts nothing.

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -33,6 +34,13 @@ OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH")
 def machine_environment(**more: str) -> dict[str, str]:
     """The environment at the start of the session, with this project's tools first on the PATH."""
     return {**MACHINE, "PATH": f"{TOOLS}{os.pathsep}{MACHINE['PATH']}", **more}
+
+
+def except_advisory(service: Path, identifier: str, days: int) -> None:
+    """Add an exception to the policy of the audit, which ends that many days from today."""
+    expires = datetime.now(UTC).date() + timedelta(days)
+    with (service / "config/policies/audit-policy.toml").open("a") as policy:
+        policy.write(f'[[exceptions]]\nid = "{identifier}"\nreason = "Why"\nexpires = {expires}\n')
 
 
 @contextlib.contextmanager

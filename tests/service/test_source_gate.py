@@ -8,20 +8,18 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.service.conftest import OFFLINE, machine_environment, replace_by_link, run_script
+from tests.service.conftest import OFFLINE, except_advisory, machine_environment, replace_by_link, run_script
 
 Done = subprocess.CompletedProcess
 ADVISORY = "GHSA-aaaa-bbbb-cccc"
 HIDES = "secretlint-" + "disable"
 KEY = "AKIA" + "Z7VRSQ5TJN2WQMRH"
-TODAY = datetime.now(UTC).date()
 
 
 def advisory(severity: str = "high", url: str = f"https://github.com/advisories/{ADVISORY}") -> dict[str, Any]:
@@ -104,10 +102,6 @@ class TestAudit:
 
         return judge
 
-    def allow(self, service: Path, identifier: str, days: int) -> None:
-        with (service / "config/policies/audit-policy.toml").open("a") as policy:
-            policy.write(f'[[exceptions]]\nid = "{identifier}"\nreason = "Why"\nexpires = {TODAY + timedelta(days)}\n')
-
     def test_an_advisory_stops_the_source_until_it_is_excepted_and_after_that(
         self, service: Path, judge: Callable[..., Done[str]]
     ) -> None:
@@ -117,10 +111,10 @@ class TestAudit:
         assert closed.stderr.startswith(f"Audit closed: {ADVISORY}; update the packages")
         policy = service / "config/policies/audit-policy.toml"
         without = policy.read_text()
-        self.allow(service, ADVISORY, 1)
+        except_advisory(service, ADVISORY, 1)
         assert judge(answer(advisory())).returncode == 0
         policy.write_text(without)
-        self.allow(service, ADVISORY, -1)
+        except_advisory(service, ADVISORY, -1)
         expired = judge(answer(advisory()))
         assert (expired.returncode, "its exception expired on" in expired.stdout) == (1, True)
 
@@ -147,7 +141,7 @@ class TestAudit:
     ) -> None:
         refused = json.dumps({"message": "getaddrinfo ENOTFOUND"})
         assert 'add an exception with the id "unreachable"' in judge(refused).stderr
-        self.allow(service, "unreachable", 0)
+        except_advisory(service, "unreachable", 0)
         done = judge(refused)
         assert (done.returncode, done.stdout.startswith("Audit not done: getaddrinfo ENOTFOUND.")) == (0, True)
         assert judge(answer(advisory())).returncode == 1

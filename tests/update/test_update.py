@@ -119,13 +119,16 @@ def test_adding_an_environment_adds_only_its_own(service: Path) -> None:
     own = {name for name in changed if name.startswith("infrastructure/qa/")}
     twins = {name.replace("/qa/", "/dev/") for name in own}
     assert twins == {name for name in tree(service) if name.startswith("infrastructure/dev/")}
-    shared = {"infrastructure/build.yaml", "infrastructure/pipeline.yaml"}
+    shared = {f"infrastructure/{name}.yaml" for name in ("build", "events", "pipeline", "plans")}
     assert set(changed) - own == {".copier-answers.yml", "README.md", *shared}
-    # Rows and a stage are added. One line changes: the next stage waits for the alarms of another environment.
+    # Rows and a stage are added. One line changes in the pipeline, where the next stage waits for the alarms of another
+    # environment, and one in the plans, which list the environments.
     assert changed["README.md"] == (4, 0)
     assert {name: changed[name][1] for name in shared} == {
         "infrastructure/build.yaml": 0,
+        "infrastructure/events.yaml": 0,
         "infrastructure/pipeline.yaml": 1,
+        "infrastructure/plans.yaml": 1,
     }
     assert changed[".copier-answers.yml"] == (1, 1)
     added = [

@@ -131,8 +131,9 @@ def tags_of_missing_stack(sandbox: Sandbox) -> Verdict:
     caller.must(lambda: cloudformation.describe_stacks(StackName=own.name))
     if not denied(lambda: cloudformation.describe_stacks(StackName=foreign.name), "DescribeStacks"):
         raise Undecided("the condition allows describing a stack that has another tag, so it tells nothing")
+    missing = sandbox.name("tag-missing")
     try:
-        message = denied(lambda: cloudformation.describe_stacks(StackName=sandbox.name("missing")), "DescribeStacks")
+        message = denied(lambda: cloudformation.describe_stacks(StackName=missing), "DescribeStacks")
     except ClientError as error:
         if "does not exist" not in said(error):
             raise
