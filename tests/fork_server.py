@@ -31,17 +31,19 @@ _ROOT = Path(__file__).resolve().parents[1]
 #: The addresses of servers that all processes of a test run use, by the functions that they run.
 shared_servers: dict[str, str] = {}
 
-# It passes on its arguments, folder, environment and standard streams, and ends as the fork does.
+# It passes on its arguments, folder, environment and standard streams, and ends as the fork does. The module `socket`
+# would take as long to import as Python to start.
 _CLIENT = """\
-import marshal, os, socket, sys
-with socket.socket(socket.AF_UNIX) as server:
-    server.connect(sys.argv[1])
-    socket.send_fds(server, [b"!"], [0, 1, 2])
-    server.sendall(marshal.dumps((sys.argv[2:], os.getcwd(), dict(os.environ))))
-    server.shutdown(socket.SHUT_WR)
-    server.recv(8)  # its process id
-    status = int(server.recv(8) or 70)
-    sys.exit(status if status >= 0 else 128 - status)
+import _socket, marshal, os, sys
+server = _socket.socket(_socket.AF_UNIX)
+server.connect(sys.argv[1])
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
+server.sendmsg([b"!"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+server.sendall(marshal.dumps((sys.argv[2:], os.getcwd(), dict(os.environ))))
+server.shutdown(_socket.SHUT_WR)
+server.recv(8)  # its process id
+status = int(server.recv(8) or 70)
+os._exit(status if status >= 0 else 128 - status)
 """
 
 
