@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from allpairspy import AllPairs
@@ -131,6 +132,7 @@ _PARAMETERS: dict[str, list[Any]] = {
 }
 
 
+@functools.cache
 def pairwise() -> list[dict[str, Any]]:
     """Sets of answers that together contain every pair of values."""
     found = []
