@@ -141,7 +141,8 @@ def test_branches_promote_releases(aws: None, tmp_path: Path) -> None:
     # the branch back.
     commit(service.root, app__src__main_mjs=f"{APPLICATION}// moved\n")
     service.waiting()
-    git("switch", "-q", "-c", "elsewhere", cwd=service.root)
+    # From the commit before: a branch that has the release's commit would close its pull request.
+    git("switch", "-q", "-c", "elsewhere", "main~1", cwd=service.root)
     elsewhere = commit(service.root, notes_txt="Not on main\n")
     service.move("env/live", elsewhere)
     git("switch", "-q", "main", cwd=service.root)

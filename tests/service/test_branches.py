@@ -110,14 +110,17 @@ def test_a_release_whose_pull_request_is_closed_is_rejected() -> None:
     assert waiting.result == ("Approve-Live", "Rejected")
 
 
-def test_a_release_whose_branch_was_moved_elsewhere_is_rejected_with_the_remedy() -> None:
+@pytest.mark.parametrize("status", ["OPEN", "CLOSED"])
+def test_a_release_whose_branch_was_moved_elsewhere_is_rejected_with_the_remedy(status: str) -> None:
     """Its pull request may be no fast-forward any more, and it would wait for days."""
     waiting = Waiting()
     waiting.head = "3" * 40
+    # CodeCommit closes it if the branch has its commit now.
+    waiting.request["pullRequestStatus"] = status
     waiting.run()
     assert waiting.result == ("Approve-Live", "Rejected")
     summary = waiting.results[0]["result"]["summary"]
-    assert f"env/live was moved to {waiting.head}, and not by pull request 7. Release again" in summary
+    assert f"env/live was moved to {waiting.head}, and not to this release. Release again" in summary
     # What was opened before there was a base waits.
     unknown = Waiting()
     unknown.head, unknown.base = "3" * 40, "unknown"
