@@ -37,6 +37,7 @@ class Waiting:
         self.number = "7"
         self.request: dict[str, Any] = {"pullRequestStatus": "OPEN", "pullRequestTargets": [{}]}
         self.error = ""
+        self.next = False
         self.uat_waits = False
         self.results: list[dict[str, Any]] = []
 
@@ -48,14 +49,13 @@ class Waiting:
     def run(self, *, waits: bool = True) -> str:
         variables = {"BASE": self.base, "COMMIT": COMMIT, "NUMBER": self.number}
         opened = {"stageName": "Plan-Live", "actionName": "PullRequest", "output": {"outputVariables": variables}}
+        states = [
+            self.stage("Approve-Gate"),
+            self.stage("Approve-Uat", waits=self.uat_waits),
+            self.stage("Approve-Live", waits=waits),
+        ]
         answers: dict[str, Any] = {
-            "get-pipeline-state": {
-                "stageStates": [
-                    self.stage("Approve-Gate"),
-                    self.stage("Approve-Uat", waits=self.uat_waits),
-                    self.stage("Approve-Live", waits=waits),
-                ]
-            },
+            "get-pipeline-state": {"stageStates": states},
             # None of the stage Plan-Uat.
             "list-action-executions": {"actionExecutionDetails": [opened]},
             "get-branch": {"branch": {"commitId": self.head}},
@@ -67,6 +67,11 @@ class Waiting:
             assert options["timeout"] > 0
             if command[2] == "put-approval-result":
                 self.results.append(json.loads(command[command.index("--cli-input-json") + 1]))
+                states[-1] = self.stage("Approve-Live", waits=False)
+                if self.next and self.head != COMMIT:
+                    # Another release waits by now, and its merge was refused a build.
+                    states[-1], self.head = self.stage("Approve-Live"), COMMIT
+                    answers["get-branch"] = {"branch": {"commitId": COMMIT}}
                 if self.error:
                     return subprocess.CompletedProcess(command, 254, "", self.error)
             return subprocess.CompletedProcess(command, 0, json.dumps(answers[command[2]]), "")
@@ -108,6 +113,14 @@ def test_a_release_whose_pull_request_is_closed_is_rejected() -> None:
     waiting.request["pullRequestStatus"] = "CLOSED"
     waiting.run()
     assert waiting.result == ("Approve-Live", "Rejected")
+
+
+def test_it_looks_again_after_a_decision() -> None:
+    """CodeBuild may have refused the build of what has happened meanwhile."""
+    waiting = Waiting()
+    waiting.request["pullRequestStatus"], waiting.next = "CLOSED", True
+    waiting.run()
+    assert [one["result"]["status"] for one in waiting.results] == ["Rejected", "Approved"]
 
 
 @pytest.mark.parametrize("status", ["OPEN", "CLOSED"])
