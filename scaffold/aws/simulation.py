@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from scaffold.aws.session import Session
 
@@ -58,27 +59,39 @@ def simulate(session: Session, identity: str, questions: Iterable[Question]) -> 
         ClientError: IAM denies the simulation.
     """
     pages = session.client("iam", attempts=2).get_paginator("simulate_principal_policy")
+    return judge(
+        result
+        for one in questions
+        for page in pages.paginate(PolicySourceArn=identity, **parameters(one))
+        for result in page["EvaluationResults"]
+    )
+
+
+def parameters(question: Question) -> dict[str, Any]:
+    """The parameters of a simulation that asks a question."""
+    return {
+        "ActionNames": list(question.actions),
+        "ResourceArns": list(question.resources),
+        "ContextEntries": [_entry(key, value) for key, value in question.context.items()],
+    }
+
+
+def judge(results: Iterable[Mapping[str, Any]]) -> list[Decision]:
+    """What the results of simulations say of each action: it is allowed if it is on all resources."""
     found: dict[str, Decision] = {}
-    for one in questions:
-        listing = pages.paginate(
-            PolicySourceArn=identity,
-            ActionNames=list(one.actions),
-            ResourceArns=list(one.resources),
-            ContextEntries=[_entry(key, value) for key, value in one.context.items()],
-        )
-        for result in (result for page in listing for result in page["EvaluationResults"]):
-            action, parts = result["EvalActionName"], result.get("ResourceSpecificResults", [])
-            decisions = {result["EvalDecision"], *(part["EvalResourceDecision"] for part in parts)}
-            allowed = decisions == {_ALLOWED}
-            missing = any(part.get("MissingContextValues") for part in (result, *parts))
-            lacks = missing and _DENIED not in decisions
-            known = found.get(action, Decision(action, True, False))
-            is_open = known.open if allowed else (known.open or known.allowed) and lacks
-            found[action] = Decision(action, known.allowed and allowed, is_open)
+    for result in results:
+        action, parts = result["EvalActionName"], result.get("ResourceSpecificResults", [])
+        decisions = {result["EvalDecision"], *(part["EvalResourceDecision"] for part in parts)}
+        allowed = decisions == {_ALLOWED}
+        missing = any(part.get("MissingContextValues") for part in (result, *parts))
+        lacks = missing and _DENIED not in decisions
+        known = found.get(action, Decision(action, True, False))
+        is_open = known.open if allowed else (known.open or known.allowed) and lacks
+        found[action] = Decision(action, known.allowed and allowed, is_open)
     return list(found.values())
 
 
-def _entry(key: str, value: str | list[str]) -> dict[str, object]:
-    many = isinstance(value, list)
+def _entry(key: str, value: str | list[str]) -> dict[str, Any]:
     values = value if isinstance(value, list) else [value]
-    return {"ContextKeyName": key, "ContextKeyValues": values, "ContextKeyType": "stringList" if many else "string"}
+    kind = "stringList" if isinstance(value, list) else "string"
+    return {"ContextKeyName": key, "ContextKeyValues": values, "ContextKeyType": kind}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import boto3  # type: ignore[import-untyped]
 import botocore.session
@@ -13,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from scaffold.aws import codecommit, session
 from scaffold.aws.cloudformation import stacks
-from scaffold.aws.errors import PERMISSIONS, says_denied, says_not_accepted, translate
+from scaffold.aws.errors import PERMISSIONS, may_pass, says_denied, says_not_accepted, translate
 from scaffold.aws.service_quotas import Quota, Unreadable
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
@@ -25,18 +27,19 @@ from scaffold.service import names
 from scaffold.service.service import Service
 
 HOME_REGION = "us-east-1"  # Enabled in each account of the partition aws.
-# By whether the region is what keeps a check from looking.
-_FIX_FIRST = {False: "See `credentials`.", True: "See `region`."}
+_WAITS = "Waits for credentials."
 _NEEDED = ("cloudformation", "codebuild", "codecommit", "codepipeline", "ecr", "ecs", "elbv2")
 
 
 def configured_region(profile: str | None) -> str | None:
     """The region of the user's configuration; None where there is none, or it cannot be read."""
+    # The AWS CLI reads this variable first; the SDK does not read it.
+    if region := os.environ.get("AWS_REGION"):
+        return region
     try:
-        region: str | None = boto3.Session(profile_name=profile).region_name
+        return boto3.Session(profile_name=profile).region_name or None
     except (BotoCoreError, ValueError):
         return None
-    return region or None
 
 
 class Account:
@@ -103,15 +106,14 @@ class Account:
             return failed(
                 f"{region} is not enabled in the account.", f"`aws account enable-region --region-name {region}`"
             )
-        known = _known(region)
-        if self.session is None and known is None:
+        if self.session is None and region not in _regions("sts"):
             nearest = difflib.get_close_matches(region, _regions("sts"), 1)
             return failed(
                 f"AWS has no region {region}.",
                 f"Did you mean {nearest[0]}? {self._other_region}" if nearest else self._other_region,
             )
         if self.session is None:
-            return not_checked(f"Whether {region} is enabled shows with credentials only.", _FIX_FIRST[False])
+            return not_checked(_WAITS)
         lacking = [one for one in _NEEDED if region not in _regions(one)]
         if lacking and not self.session.target.local:
             return warning(
@@ -178,14 +180,13 @@ class Account:
             return look(self.session)
         except (BotoCoreError, ClientError) as error:
             known = translate(error)
-            if isinstance(error, ClientError) and says_denied(error):
+            if isinstance(error, ClientError) and (says_denied(error) or may_pass(error)):
                 return not_checked(known.happened, known.remedy)
             return refused(known)
 
     @property
     def _unknown(self) -> Finding:
-        where = f"{self._target.region} is not enabled" if self._disabled else "there are no credentials"
-        return not_checked(f"Nothing is known while {where}.", _FIX_FIRST[self._disabled])
+        return not_checked("Waits for an enabled region." if self._disabled else _WAITS)
 
     @property
     def _other_region(self) -> str:
@@ -203,15 +204,14 @@ def _stops(quota: Quota) -> bool:
     return quota.used is not None or quota.value == 0
 
 
-def _known(region: str) -> str | None:
-    return region if region in _regions("sts") else None
-
-
+@cache
 def _regions(service_name: str) -> list[str]:
     """The regions of a service in all partitions, as the SDK on this machine knows them."""
-    core = botocore.session.get_session()
-    return [
-        region
-        for partition in core.get_available_partitions()
-        for region in core.get_available_regions(service_name, partition)
-    ]
+    core = _core()
+    partitions = core.get_available_partitions()
+    return [region for one in partitions for region in core.get_available_regions(service_name, one)]
+
+
+@cache
+def _core() -> botocore.session.Session:
+    return botocore.session.get_session()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from scaffold import __version__
@@ -10,25 +11,31 @@ from scaffold.core.git import git
 from scaffold.core.git_failures import GitFailed
 from scaffold.doctor import registry
 from scaffold.doctor.findings import Finding, failed, not_checked, ok, refused, warning
+from scaffold.engine.images import dockerfile
+from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
 from scaffold.kit.rendering import UPGRADE
 from scaffold.kit.source import KitAddress, find_commit
 from scaffold.kit.urls import is_remote
-from scaffold.service import dockerfile
 from scaffold.service.service import ANSWERS_FILE, Service
 from scaffold.update import recorded
 from scaffold.update.kits import is_embedded, number
 
+# Arguments that Docker itself sets.
+_OF_PLATFORM = re.compile(
+    r"^\s*(?:FROM|ARG)\s.*\$\{?((?:TARGET|BUILD)(?:ARCH|OS|PLATFORM|VARIANT))", re.MULTILINE | re.IGNORECASE
+)
 _SEE = "See what an update would change with `scaffold update --plan`."
 
 
 def base_images(service: Service) -> Finding:
     """Whether the registries have the images that app/Dockerfile names."""
     try:
-        images = dockerfile.images(service)
-    except ScaffoldError as error:
-        return refused(error)
-    if images is None:
-        return not_checked(f"The service has no {dockerfile.SCRIPT}, which reads its Dockerfile.", _SEE)
+        images = _images((service.root / "app/Dockerfile").read_text("utf-8"))
+    except (OSError, ValueError, BuildFailed) as error:
+        reason = getattr(error, "strerror", None) or error
+        return failed(f"app/Dockerfile cannot be read: {reason}.", "Fix or restore it, and commit.")
+    except (NeedsEngine, registry.Unknown) as error:
+        return not_checked(f"{error} is not read here.", "Let a build show it: `make image`.")
     unknown: dict[str, str] = {}
     for image in images:
         try:
@@ -42,6 +49,19 @@ def base_images(service: Service) -> Finding:
     for image, sentence in unknown.items():
         return not_checked(sentence, f"Try `docker manifest inspect {image}`, after `docker login` if it is private.")
     return ok(f"Its registry has {', '.join(images)}." if images else "app/Dockerfile names no image of a registry.")
+
+
+def _images(text: str) -> list[str]:
+    """The images that a Dockerfile builds on or copies from, each once."""
+    if depends := _OF_PLATFORM.search(text):
+        raise registry.Unknown(f"An image that depends on {depends[1]}")
+    parsed = dockerfile.parse(text, {})
+    own, found = {"scratch"}, []
+    for index, stage in enumerate(parsed.stages):
+        copied = [one.flags["from"] for one in stage.instructions if one.keyword == "COPY" and "from" in one.flags]
+        found += [image for image in (stage.base, *copied) if image.lower() not in own]
+        own |= {stage.name.lower(), str(index)}
+    return list(dict.fromkeys(found))
 
 
 def kit_version(root: Path) -> Finding:

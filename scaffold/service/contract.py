@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 from scaffold.core.errors import ScaffoldError
-from scaffold.service.own_script import run
 from scaffold.service.service import Service
 
 SCRIPT = "config/scripts/contract.py"
@@ -18,9 +21,15 @@ def check_dockerfile(service: Service) -> None:
     Raises:
         ScaffoldError: The Dockerfile lacks something.
     """
-    if not (service.root / SCRIPT).is_file():
+    script = service.root / SCRIPT
+    if not script.is_file():
         return
-    done = run(service, SCRIPT)
+    # The script needs neither the user's credentials nor their Python.
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "SYSTEMROOT", "LC_ALL")}
+    command = [sys.executable, "-B", "-E", "-s", os.fspath(script)]
+    done = subprocess.run(
+        command, cwd=service.root, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     problem = done.stderr.strip().splitlines()
     if done.returncode == 1 and len(problem) == 2:
         raise ScaffoldError(*problem)

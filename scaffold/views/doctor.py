@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
@@ -16,16 +17,17 @@ _WORDS = {State.OK: "ok", State.WARNING: "warning", State.FAILED: "failed", Stat
 _STATE = max(map(len, _WORDS.values()))
 _TITLES = {"machine": "This machine", "account": "AWS", "service": "The service"}
 _NARROWEST = 60
+_COMMAND = re.compile(r"`[^`]*`")
+_NO_BREAK = "\0"
 
 
 def text(result: DoctorResult) -> str:
-    """The result as a table, with the fixes below what they fix."""
-    width = max(len(one.name) for one in result.checks)
+    """The result in several lines, each fix below what it fixes."""
     lines = [_head(result)]
     for subject, title in _TITLES.items():
         if found := [one for one in result.checks if one.subject == subject]:
             lines += ["", title]
-            lines += [line for one in found for line in _lines(one, width)]
+            lines += [line for one in found for line in _lines(one)]
     numbers = {state: sum(one.state is state for one in result.checks) for state in State}
     summary = [
         f"{numbers[State.FAILED]} failed" if numbers[State.FAILED] else "",
@@ -48,12 +50,20 @@ def _head(result: DoctorResult) -> str:
     return f"gitops-scaffold {result.version}, {what}{where}"
 
 
-def _lines(one: Checked, width: int) -> Iterator[str]:
-    begin = f"  {_WORDS[one.state]:<{_STATE}}  {one.name:<{width}}  "
+def _lines(one: Checked) -> Iterator[str]:
+    begin = f"  {_WORDS[one.state]:<{_STATE}}  "
     below = " " * len(begin)
-    sentence = f"{begin}{one_line(one.sentence)}"
-    # Programs read lines. A fix is never wrapped, since a command in it can be pasted.
-    columns = max(shutil.get_terminal_size().columns, _NARROWEST) - 1 if sys.stdout.isatty() else len(sentence)
-    yield from textwrap.wrap(sentence, columns, subsequent_indent=below, break_on_hyphens=False)
+    yield from _wrapped(f"{one.name}: {one.sentence}", begin, below)
     if one.fix:
-        yield f"{below}{one_line(one.fix)}"
+        yield from _wrapped(one.fix, below, below)
+
+
+def _wrapped(text: str, first: str, others: str) -> list[str]:
+    """Text in lines as long as the terminal, which break no command between backticks: it can be pasted."""
+    whole = _COMMAND.sub(lambda command: command[0].replace(" ", _NO_BREAK), one_line(text))
+    # Programs read one line each.
+    columns = max(shutil.get_terminal_size().columns, _NARROWEST) - 1 if sys.stdout.isatty() else sys.maxsize
+    lines = textwrap.wrap(
+        whole, columns, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
+    )
+    return [line.replace(_NO_BREAK, " ") for line in lines]

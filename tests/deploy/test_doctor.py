@@ -22,7 +22,8 @@ from scaffold.commands import doctor
 from scaffold.commands.doctor import DoctorOptions
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
-from scaffold.doctor import machine
+from scaffold.core.git import git
+from scaffold.doctor import machine, service_files
 from scaffold.doctor.findings import Checked, DoctorResult, Finding, State, ok
 from scaffold.doctor.permissions import questions
 from scaffold.doctor.side_by_side import Check
@@ -32,9 +33,8 @@ from scaffold.iam.policies import Request, refusal
 from scaffold.service.service import read
 from scaffold.views.doctor import progress, text
 from tests.cli.running import forked_scaffold
-from tests.deploy.services import IDENTITY, Wire, client, make_service
+from tests.deploy.services import IDENTITY, Wire, client, commit, make_service
 from tests.deploy.test_quotas import add_environments, set_quotas
-from tests.kits import ROOT
 
 KIT = {"_src_path": "~/.local/share/gitops-scaffold/kit", "_commit": f"v{doctor.__version__}"}
 ACCOUNT = "123456789012"
@@ -56,7 +56,10 @@ def service(aws: None, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """A committed service, of which nobody has deployed anything, and an author of commits."""
     for name, value in IDENTITY.items():
         monkeypatch.setenv(name, value)
-    return make_service(tmp_path / "service", **KIT)
+    root = make_service(tmp_path / "service", **KIT)
+    (root / "app").mkdir()
+    (root / "app/Dockerfile").write_text("FROM scratch\n")
+    return root
 
 
 def look(root: Path | None = None) -> DoctorResult:
@@ -81,7 +84,7 @@ def test_a_service_on_local_aws(service: Path) -> None:
         "permissions": "not_checked",
         "quotas": "ok",
         "answers": "ok",
-        "base-image": "not_checked",
+        "base-image": "ok",
         "kit": "ok",
     }
     assert (result.exit_code, result.local, result.account) == (0, True, "000000000000")
@@ -108,8 +111,8 @@ def test_outside_of_a_service_without_credentials(tmp_path: Path) -> None:
 
 def test_a_pipe_gets_plain_lines(tmp_path: Path) -> None:
     done = forked_scaffold("doctor", cwd=tmp_path, AWS_SECRET_ACCESS_KEY="wJalrXUtnFEMI/K7MDENG")
-    lines = [line for line in done.stdout.splitlines() if " credentials " in line]
-    assert [line.split()[:2] for line in lines] == [["failed", "credentials"]]
+    lines = [line for line in done.stdout.splitlines() if " credentials: " in line]
+    assert [line.split()[:2] for line in lines] == [["failed", "credentials:"]]
     assert done.stdout.splitlines()[-1].startswith(("1 failed", "2 failed", "3 failed"))
     assert (done.stderr, "wJalr" in done.stdout, "\x1b" in done.stdout) == ("", False, False)
 
@@ -122,14 +125,26 @@ def test_a_fix_is_below_what_it_fixes_and_is_not_wrapped() -> None:
     )
     shown = text(DoctorResult("1", None, None, None, False, checks)).splitlines()
     assert shown[3:] == [
-        "  failed       git  It is missing.",
-        f"                    {long}",
+        "  failed       git: It is missing.",
+        f"               {long}",
         "",
         "The service",
-        "  ok           kit  Yes.",
+        "  ok           kit: Yes.",
         "",
         "1 failed.",
     ]
+
+
+def test_a_narrow_terminal_breaks_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    command = "`docker manifest inspect public.ecr.aws/docker/library/node:24`"
+    finding = Checked(
+        "base-image", "service", State.NOT_CHECKED, "It cannot be " + "looked up, " * 9, f"Try {command}."
+    )
+    shown = text(DoctorResult("1", None, None, None, False, (finding,))).splitlines()
+    assert f"               {command}." in shown
+    assert {len(line) < 60 for line in shown if "`" not in line} == {True}
 
 
 def test_a_folder_that_is_named_has_to_be_a_service(tmp_path: Path) -> None:
@@ -239,13 +254,12 @@ def test_a_region_that_is_not_enabled(aws: None, tmp_path: Path, wire: Wire) -> 
     found = {one.name: one for one in look(root).checks}
     assert (found["credentials"].state, found["region"].state) == (State.OK, State.FAILED)
     assert found["region"].fix == "`aws account enable-region --region-name eu-south-1`"
-    assert found["codecommit"].sentence == "Nothing is known while eu-south-1 is not enabled."
+    assert found["codecommit"].sentence == "Waits for an enabled region."
 
 
 def test_a_region_that_does_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_REGION", "eu-centrl-1")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-centrl-1")
     found = check("region")
     assert (found.state, found.sentence) == (State.FAILED, "AWS has no region eu-centrl-1.")
     assert found.fix.startswith("Did you mean eu-central-1?")
@@ -454,14 +468,10 @@ def registry() -> Iterator[str]:
 
 
 def test_the_images_of_the_dockerfile(service: Path) -> None:
-    script = service / "config/scripts/parse_dockerfile.py"
-    script.parent.mkdir(parents=True)
-    shutil.copy(ROOT / "template/config/scripts/parse_dockerfile.py", script)
     dockerfile = service / "app/Dockerfile"
-    dockerfile.parent.mkdir()
 
     def found(image: str) -> Checked:
-        dockerfile.write_text(f"ARG BASE={image}\nFROM $BASE AS build\nFROM build\n")
+        dockerfile.write_text(f"ARG BASE={image}\nFROM $BASE AS build\nFROM build\nCOPY --from=build /a /a\n")
         return check("base-image", service)
 
     with registry() as host:
@@ -471,7 +481,9 @@ def test_the_images_of_the_dockerfile(service: Path) -> None:
         assert "not readable without a password" in found(f"{host}/private:1.0").sentence
     offline = found(f"{host}/public:1.0")
     assert (offline.state, "docker manifest inspect" in offline.fix) == (State.NOT_CHECKED, True)
-    assert found("$MISSING").state is State.FAILED
+    assert "depends on TARGETARCH" in found("node:1-$TARGETARCH").sentence
+    dockerfile.unlink()
+    assert check("base-image", service).state is State.FAILED
 
 
 @pytest.mark.parametrize(
@@ -483,9 +495,23 @@ def test_the_images_of_the_dockerfile(service: Path) -> None:
         ("/nowhere/kit", "v1.0.0", State.WARNING, "_src_path"),
     ],
 )
-def test_the_kit(aws: None, tmp_path: Path, source: str, version: str, state: State, words: str) -> None:
-    found = check("kit", make_service(tmp_path / "service", _src_path=source, _commit=version))
+def test_the_kit(tmp_path: Path, source: str, version: str, state: State, words: str) -> None:
+    found = service_files.kit_version(make_service(tmp_path / "service", _src_path=source, _commit=version))
     assert (found.state, words in found.fix) == (state, True), found
+
+
+def test_a_kit_on_this_machine(tmp_path: Path) -> None:
+    kit = tmp_path / "kit"
+    kit.mkdir()
+    git("init", "-q", cwd=kit)
+    commit(kit)
+    git("tag", "v1.0.0", cwd=kit)
+    root = make_service(tmp_path / "service", _src_path=os.fspath(kit), _commit="v1.0.0")
+    assert service_files.kit_version(root).state is State.OK
+    commit(kit)
+    git("tag", "v1.1.0", cwd=kit)
+    found = service_files.kit_version(root)
+    assert (found.state, found.sentence) == (State.WARNING, "The kit has version v1.1.0, and the service has v1.0.0.")
 
 
 # ---- side by side ----
@@ -513,7 +539,7 @@ def test_a_check_waits_for_another_and_a_late_one_is_left_alone() -> None:
     checks = [
         Check("after", "account", partial(note, "after"), after="first"),
         Check("first", "account", partial(note, "first")),
-        Check("hangs", "account", lambda: ok(str(forever.wait()))),
+        Check("hangs", "account", lambda: ok(str(forever.wait(60)))),
     ]
     shown: list[int] = []
     found = run_checks(checks, 1, lambda known: shown.append(len(known)))
