@@ -84,8 +84,8 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(50_000, 20, 20)
     with _keeping_bytecode():
         from hypothesis import HealthCheck, settings
-    # An example takes as long as the machine lets it.
-    settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    # An example takes as long as the machine lets it. Each run tries others.
+    settings.register_profile("tests", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("tests")
 
 
