@@ -45,6 +45,11 @@ class StackKind:
         """Whether CloudFormation works on it with a deploy role instead of the caller's permissions."""
         return self.deployer is not Deployer.PERSON
 
+    @property
+    def action(self) -> str:
+        """The name of the pipeline's action that updates it, where it is one of the stage `SelfUpdate`."""
+        return "".join(part.capitalize() for part in self.name.split("-"))
+
 
 FOUNDATION = StackKind("foundation", Deployer.PERSON)
 PERMISSIONS = StackKind("permissions", Deployer.PERSON)

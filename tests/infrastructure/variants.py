@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from allpairspy import AllPairs
@@ -138,6 +139,7 @@ _PARAMETERS: dict[str, list[Any]] = {
 }
 
 
+@functools.cache
 def pairwise() -> list[dict[str, Any]]:
     """Sets of answers that together contain every pair of values."""
     found = []
