@@ -100,6 +100,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"chat_notifications": True},
     {"success_notifications": "every"},
     {"encrypt_logs": True},
+    {"audit": "trail"},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
     {"build_secrets": ",".join(f"A{number}" for number in range(10))},
     BUILD_VPC,
@@ -230,6 +231,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         )
     ),
     ({"build_network": "public"}, "vpc"),
+    ({"audit": "on"}, "trail"),
     ({"build_vpc_id": EXISTING_VPC}, "build_vpc_id was answered but is not asked"),
     ({"build_network": "none", "build_subnet_ids": PRIVATE_SUBNETS}, "build_subnet_ids was answered but is not asked"),
     *(

@@ -64,6 +64,7 @@ FEW: dict[str, dict[str, Any]] = {
         "freezes": FREEZE,
         "scan_engine": "sbom",
         "nightly_scan": True,
+        "audit": "trail",
         **BUILD_VPC,
         **EXISTING,
     },
@@ -95,6 +96,7 @@ ALL_ANSWERS: dict[str, Any] = {
     "nightly_scan": True,
     "load_test": "dev",
     "coverage_threshold": 80,
+    "audit": "trail",
     **BUILD_VPC,
 }
 
@@ -125,6 +127,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "encrypt_logs": [False, True],
     "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
     "build_network": ["none", "vpc"],
+    "audit": ["off", "trail"],
     "success_notifications": ["none", "production", "every"],
     "approval": ["none", "production", "every", "by branches"],
     "windows": ["", "MON-SUN 00-24 UTC"],

@@ -98,6 +98,7 @@ sensible = st.fixed_dictionaries(
         "nightly_scan": st.booleans(),
         "chat_notifications": st.booleans(),
         "encrypt_logs": st.booleans(),
+        "audit": st.sampled_from(["off", "trail"]),
         "build_secrets": st.sampled_from(["", "NPM_TOKEN", "A, B", "PATH"]),
         "builds": st.one_of(
             st.just({"build_network": "none"}),
@@ -149,7 +150,7 @@ careless = st.builds(
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
                 "scan_engine", "nightly_scan", "windows", "freezes", "soak_minutes", "chat_notifications",
                 "success_notifications",
-                "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs",
+                "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs", "audit",
                 "coverage_threshold", "approvers", "load_test",
                 "promotion", "auto_promote",
             ]
