@@ -62,6 +62,7 @@ FEW: dict[str, dict[str, Any]] = {
         "freezes": FREEZE,
         "scan_engine": "sbom",
         "nightly_scan": True,
+        "updates": "renovate",
         **EXISTING,
     },
     "branches, one by itself": {
@@ -90,6 +91,7 @@ ALL_ANSWERS: dict[str, Any] = {
     "build_secrets": "NPM_TOKEN",
     "encrypt_logs": True,
     "nightly_scan": True,
+    "updates": "renovate",
     "load_test": "dev",
     "coverage_threshold": 80,
 }
@@ -112,6 +114,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "scan_gate": ["off", "low", "critical"],
     "scan_engine": ["basic", "sbom"],
     "nightly_scan": [False, True],
+    "updates": ["off", "renovate"],
     "deployment_strategy": ["rolling", "blue_green", "canary", "linear"],
     "architecture": ["x86_64", "arm64"],
     "vpc": list(_VPCS),

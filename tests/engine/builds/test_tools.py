@@ -58,8 +58,8 @@ def test_an_audit_is_not_rehearsed(tmp_path: Path, calls: Path, capsys: pytest.C
 
 
 def test_the_tools_of_the_infrastructure_checks_say_that_they_check_nothing(tmp_path: Path) -> None:
-    assert pip.call(["install", "--require-hashes", "--target", os.fspath(tmp_path), "--requirement", "x"]) == 0
+    assert pip.call({}, ["install", "--require-hashes", "--target", os.fspath(tmp_path), "--requirement", "x"]) == 0
     for name in pip.TOOLS:
         done = subprocess.run([tmp_path / "bin" / name, "--any"], capture_output=True, text=True, check=True)
         assert done.stdout == f"{name} is not rehearsed: it has checked nothing.\n"
-    assert pip.call(["install", "requests"]) == 1
+    assert pip.call({}, ["install", "requests"]) == 1
