@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from scaffold.core.git import git
+from scaffold.local.downloads import downloads
 from scaffold.service import names
 from tests.deploy.services import commit, run, unused_name
 from tests.kits import commit_all
@@ -59,14 +60,15 @@ def test_newer_versions_become_pull_requests_that_nobody_has_approved(aws: None,
     outdate(root)
     made = commit(root, config__buildspecs__build_yml=NO_BUILD)
     run(root)
+    redirected = {"COUNT": "1", "KEY_0": f"url.{source.parent}/.insteadOf", "VALUE_0": KIT}
     session = boto3.Session(region_name="us-east-1")
     codebuild, codecommit, logs = (session.client(name) for name in ("codebuild", "codecommit", "logs"))
 
     def update() -> tuple[str, str]:
         """How a run ends, and its log."""
-        # The address of the kit leads to this machine.
-        variables = {"COUNT": "1", "KEY_0": f"url.{source.parent}/.insteadOf", "VALUE_0": KIT}
-        given = [{"name": f"GIT_CONFIG_{name}", "value": value} for name, value in variables.items()]
+        # The address of the kit leads to this machine, which has its own way to the registries.
+        variables = {f"GIT_CONFIG_{name}": value for name, value in redirected.items()} | downloads(os.environ)
+        given = [{"name": name, "value": value} for name, value in variables.items()]
         started = codebuild.start_build(projectName=names.updates_project(app), environmentVariablesOverride=given)
 
         def ended() -> dict[str, Any] | None:

@@ -85,7 +85,7 @@ def test_renovate_gets_keys_in_a_file_and_gits_helper_in_another(
 @pytest.mark.parametrize(
     ("report", "code", "said"),
     [
-        (reported(), 0, "found no pin in the repository orders"),
+        (reported(), 0, "could not look at the pins of the repository orders"),
         (
             reported({**PIN, "warnings": [{"message": "no-result"}]}),
             0,
