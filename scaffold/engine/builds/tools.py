@@ -62,7 +62,7 @@ def install(folder: Path, surroundings: Surroundings) -> Path:
     _write(programs / "inspector-sbomgen", shlex.join([*_module("scaffold.engine.images.sbom"), str(docker)]))
     _write_aws(programs / "aws", surroundings)
     _write(programs / "npm", shlex.join([*_module("scaffold.engine.builds.npm"), str(settings)]))
-    _write(programs / "pip3", shlex.join(_module("scaffold.engine.builds.pip")))
+    _write(programs / "pip3", shlex.join([*_module("scaffold.engine.builds.pip"), str(settings)]))
     for name in ("python3", "python"):
         _write(programs / name, shlex.quote(sys.executable))
     if found := node():
