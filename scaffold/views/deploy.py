@@ -76,7 +76,7 @@ def _left(result: DeployResult) -> list[str]:
 
 
 def _left_stacks(result: DeployResult) -> list[str]:
-    return [f"The stack {left.name} is left over from an answer, {_stays(result, left)}." for left in result.left_stacks]
+    return [f"The stack {one.name} is left over from an answer, {_stays(result, one)}." for one in result.left_stacks]
 
 
 def _stays(result: DeployResult, left: Left) -> str:

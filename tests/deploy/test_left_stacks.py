@@ -65,7 +65,8 @@ def test_who_may_not_delete_it_gets_the_command(service: Path, wire: Wire) -> No
     wire.refuse("DeleteStack", "AccessDenied", "User is not authorized to perform: cloudformation:DeleteStack")
     result = run(service)
     assert [(one.name, one.reason) for one in result.left_stacks] == [(stack, "denied")]
-    assert f"delete-stack --region {result.region} --stack-name {stack}` does, with the policy for destroying" in text(result)
+    command = f"delete-stack --region {result.region} --stack-name {stack}`"
+    assert f"{command} does, with the policy for destroying" in text(result)
     assert {one.action for one in result.steps if one.name == stack} == {"none"}
     assert exists(stack)
 

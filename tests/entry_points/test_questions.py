@@ -94,7 +94,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"deployment_strategy": "canary", "bake_minutes": "8", "canary_bake_minutes": "8"},
     {"windows": "MON 09-16 America/Argentina/Buenos_Aires"},
     {"windows": "MON-SUN 00-24 Etc/GMT+1"},
-    {"freezes": ",".join(["2026-12-20..2027-01-02"] * 20)},
+    {"freezes": ",".join(f"20{one}-12-20..20{one}-12-21" for one in range(30, 50))},
     {"soak_minutes": "60"},
     {"promotion": "branches", "auto_promote": "prod, staging"},
     {"chat_notifications": True},
@@ -144,9 +144,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             "x" * 13,
         )
     ),
-    ({"environments": ",".join(f"env{number}" for number in range(9))}, "1 to 8 names"),
+    ({"environments": ",".join(f"env{number}" for number in range(9))}, "has 9 items, and at most 8 are allowed"),
     *(
-        ({"production": name}, "which is not one of the environments dev, staging, prod; name one of them, for example")
+        ({"production": name}, "which is not one of the environments dev, staging, prod; ")
         for name in ("", "qa", "Prod", " prod", "prod,dev", "prod\n")
     ),
     ({"environments": "dev,live", "production": "prod"}, "environments dev, live; name one of them, for example"),
@@ -206,7 +206,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"promotion": "branches", "approval": "none"}, "approval was answered but is not asked"),
     ({"auto_promote": "staging"}, "auto_promote was answered but is not asked"),
     *(
-        ({"promotion": "branches", "auto_promote": names}, "for example staging")
+        ({"promotion": "branches", "auto_promote": names}, "auto_promote has ")
         for names in ("dev", "staging,", "staging,staging", "live", "staging\n")
     ),
     ({"success_notifications": "prod"}, "every"),
@@ -303,7 +303,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             "2026-12-20..2027-01-02..2027-01-03",
         )
     ),
-    ({"freezes": ",".join(["2026-12-20..2027-01-02"] * 21)}, "freezes has 21 periods; at most 20"),
+    (
+        {"freezes": ",".join(f"20{one}-12-20..20{one}-12-21" for one in range(30, 51))},
+        "freezes has 21 items, and at most 20",
+    ),
     ({"freezes": "2026-01-01..2026-01-02,2027-01-02..2026-12-20"}, "freezes has 2027-01-02..2026-12-20, which ends"),
     ({"deployment_strategy": "canary", "canary_percent": "0"}, "from 1 to 99, for example 10"),
     (
