@@ -26,10 +26,12 @@ from scaffold.core.git import git
 from scaffold.doctor import machine, service_files
 from scaffold.doctor.findings import Checked, DoctorResult, Finding, State, ok
 from scaffold.doctor.permissions import questions
+from scaffold.doctor.registry import Image, Unknown
 from scaffold.doctor.side_by_side import Check
 from scaffold.doctor.side_by_side import run as run_checks
 from scaffold.iam.operator_policies import DEPLOY, statements
 from scaffold.iam.policies import Request, refusal
+from scaffold.kit.advice import advice
 from scaffold.service.service import read
 from scaffold.views.doctor import progress, text
 from tests.cli.running import forked_scaffold
@@ -135,6 +137,10 @@ def test_a_fix_is_below_what_it_fixes_and_is_not_wrapped() -> None:
     ]
 
 
+def test_a_terminal_shows_what_is_running() -> None:
+    assert progress(["git", "kit"], {"git": ok("Git 2.50.")}) == ["  ok           git", "  …            kit"]
+
+
 def test_a_narrow_terminal_breaks_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
@@ -191,6 +197,7 @@ def test_nobody_is_the_author_and_the_fix_sets_one(tmp_path: Path, monkeypatch: 
     found = machine.git_identity(tmp_path)
     assert found.state is State.FAILED
     assert "user.name and user.email of Git are not set" in found.sentence
+    assert "user.name and user.email of Git are not set" in advice(KIT["_src_path"], tmp_path)[0]
     subprocess.run(["sh", "-ec", found.fix.strip("`")], check=True, cwd=tmp_path)
     assert machine.git_identity(tmp_path) == ok("Git knows who commits.")
 
@@ -484,6 +491,30 @@ def test_the_images_of_the_dockerfile(service: Path) -> None:
     assert "depends on TARGETARCH" in found("node:1-$TARGETARCH").sentence
     dockerfile.unlink()
     assert check("base-image", service).state is State.FAILED
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("node:24", ("registry-1.docker.io", "library/node", "24")),
+        ("docker.io/team/app", ("registry-1.docker.io", "team/app", "latest")),
+        (
+            "public.ecr.aws/docker/library/node:24.21.0-trixie",
+            ("public.ecr.aws", "docker/library/node", "24.21.0-trixie"),
+        ),
+        ("localhost:5000/app", ("localhost:5000", "app", "latest")),
+        (f"ghcr.io/team/app:1@sha256:{'a' * 64}", ("ghcr.io", "team/app", f"sha256:{'a' * 64}")),
+    ],
+)
+def test_the_name_of_an_image(name: str, parts: tuple[str, str, str]) -> None:
+    image = Image.parse(name)
+    assert (image.registry, image.repository, image.reference) == parts
+
+
+@pytest.mark.parametrize("name", ["", "a b", "Node:24", "host.example/a?b:1"])
+def test_what_is_no_name_of_an_image_is_not_asked_for(name: str) -> None:
+    with pytest.raises(Unknown):
+        Image.parse(name)
 
 
 @pytest.mark.parametrize(
