@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,16 @@ STACKS = "keeps its stacks, which cost money, until `scaffold destroy --environm
 STEP = "`copier update` leaves out what a merge of text cannot express:"
 
 
+def call(macro: str, **context: object) -> str:
+    """What a macro of includes/recorded.jinja gives."""
+    extensions = ["jinja2_ansible_filters.AnsibleCoreFiltersExtension"]
+    environment = SandboxedEnvironment(
+        loader=FileSystemLoader(ROOT), extensions=extensions, trim_blocks=True, lstrip_blocks=True
+    )
+    text = f"{{% from 'includes/recorded.jinja' import {macro.partition('(')[0]} %}}{{{{ {macro} }}}}"
+    return environment.from_string(text).render(context)
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -29,14 +40,31 @@ STEP = "`copier update` leaves out what a merge of text cannot express:"
 )
 def test_a_kit_that_no_other_machine_has_is_told(source: str) -> None:
     """`copier copy` says it of the same addresses as `scaffold new`."""
-    extensions = ["jinja2_ansible_filters.AnsibleCoreFiltersExtension"]
-    environment = SandboxedEnvironment(
-        loader=FileSystemLoader(ROOT), extensions=extensions, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(
-        "{% from 'includes/recorded.jinja' import only_here %}{{ only_here(source, 'x') }}"
-    )
-    assert (f"The kit {source} exists on this machine only" in template.render(source=source)) == only_here(source)
+    said = call("only_here(source, 'x')", source=source)
+    assert (f"The kit {source} exists on this machine only" in said) == only_here(source)
+
+
+@pytest.mark.parametrize("place", ["service", "a [service]", "link", "none"])
+def test_the_answers_file_is_read_where_copier_may(tmp_path: Path, place: str) -> None:
+    """Copier stops at a file that is behind a link, and warns where there is none."""
+
+    class Data(dict[str, object]):
+        def __missing__(self, key: str) -> object:
+            raise AssertionError(key)
+
+    service = tmp_path / place
+    if place == "link":
+        (tmp_path / "real").mkdir()
+        service.symlink_to("real")
+    elif place != "none":
+        service.mkdir()
+    if place != "none":
+        (service / ".copier-answers.yml").write_text("a: b\n")
+    readable = place not in ("link", "none")
+    data = Data({"recorded": {"_commit": "v1.0.0", "environments": "dev,live"}} if readable else {})
+    conf = {"dst_path": service, "answers_file": ".copier-answers.yml"}
+    found = json.loads(call("found(conf, data, 'v2.0.0')", conf=conf, data=data))
+    assert (found["version"], found["environments"]) == (("v1.0.0", "dev,live") if readable else ("", ""))
 
 
 @pytest.mark.slow
