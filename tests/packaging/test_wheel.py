@@ -13,6 +13,7 @@ import pytest
 
 from scaffold import __version__
 from scaffold.core.git import git
+from scaffold.iam.operator_policies import DEPLOY
 from tests.entry_points.entry_points import through_scaffold, tree
 from tests.kits import ROOT, commit_all
 from tests.packaging.environments import build, create_environment, install, wheel
@@ -49,6 +50,7 @@ def test_the_wheel_alone_from_new_to_update(tmp_path: Path) -> None:
     built = wheel(tmp_path / "released", source)
     names = zipfile.ZipFile(built).namelist()
     assert "scaffold/_kit/kit.bundle" in names
+    assert {f"scaffold/_policies/{name}.json" for name in DEPLOY} <= set(names)
     assert not [
         name
         for name in names
