@@ -303,6 +303,7 @@ def test_a_default_of_the_users_configuration_starts_no_deployment(
     done = cookiecutter(folder, str(own_kit), "--no-input", *options.get(place, []), "app_name=orders-api", **variables)
     assert done.returncode == 0, done.stderr
     assert f"only {configuration} asks for it" in done.stdout
+    assert f"Warning: The kit {own_kit} exists on this machine only" in done.stderr
     assert "Signed in" not in done.stdout + done.stderr
     assert not (tmp_path / ".local" / "state").exists()
 
