@@ -164,9 +164,14 @@ def local_aws_for_builds(path_with_aws_cli: str) -> Callable[..., AbstractContex
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _fast_libraries() -> Iterator[None]:
+def _fast_libraries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    compiled = shared / "compiled-templates"
+    compiled.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        fast_copier(monkeypatch)
+        fast_copier(monkeypatch, compiled)
         fast_botocore(monkeypatch)
         with forking_local_aws(monkeypatch):
             yield
