@@ -479,6 +479,10 @@ def test_estimate(questions: Questionnaire) -> None:
     assert [{"name": name, "usd": usd} for name, usd in amounts.items()] == [
         {"name": line["name"], "usd": line["usd"]} for line in costs["shared"]["lines"]
     ]
+    audited = questions.evaluate({**given, "audit": "trail"}).all["monthly_costs"]["shared"]
+    (line,) = [one for one in audited["lines"] if one["name"].startswith("Audit trail")]
+    assert line == {"kind": "monitoring", "name": "Audit trail beside another one", "usd": 1.02}
+    assert audited["usd"] == pytest.approx(costs["shared"]["usd"] + 1.02)
 
 
 @pytest.mark.parametrize(
