@@ -92,6 +92,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"freezes": ",".join(f"20{one}-12-20..20{one}-12-21" for one in range(30, 50))},
     {"soak_minutes": "60"},
     {"promotion": "branches", "auto_promote": "prod, staging"},
+    {"promotion": "branches", "approvers": "Releasers"},
     {"chat_notifications": True},
     {"success_notifications": "every"},
     {"encrypt_logs": True},
