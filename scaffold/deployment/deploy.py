@@ -20,6 +20,7 @@ from scaffold.console.titles import title
 from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, EXIT_WAITS_FOR_APPROVAL, Interrupted
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
+from scaffold.deployment.build_network import check_build_network
 from scaffold.deployment.first_run import quotas_too_small
 from scaffold.deployment.follow import Release
 from scaffold.deployment.inventory import left_environments
@@ -84,7 +85,7 @@ class DeployResult(Result):
         push_profile: The AWS profile that `git push` has to be given, since the remote's URL cannot hold it.
         left_environments: Environments that the answers no longer name, and that still have stacks.
         left_stacks: Stacks that the service's files do not have any more, and that stay.
-        networks: What is probably not intended in the networks of new environments.
+        networks: What is probably not intended in the networks of new environments and of builds.
         notifies: Whether approvals, failures and alarms are sent to an e-mail address.
         release: The release of the deployed commit, where it was waited for.
     """
@@ -147,7 +148,10 @@ def deploy(
             steps = deployment_steps(
                 session, service, commit, specs, placeholders, existing, change_set=change_set, console=console
             )
-            networks = check_networks(session, service, existing.stacks)
+            networks = (
+                *check_networks(session, service, existing.stacks),
+                *check_build_network(session, service, existing.stacks),
+            )
             for warning in networks:
                 console.warn(warning.sentence)
             ahead = _ReleaseAhead(session, service, commit, existing, console, plan=plan)

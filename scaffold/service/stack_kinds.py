@@ -54,6 +54,7 @@ class StackKind:
 FOUNDATION = StackKind("foundation", Deployer.PERSON)
 PERMISSIONS = StackKind("permissions", Deployer.PERSON)
 DEPLOY_ROLE = StackKind("deploy-role", Deployer.PERSON, per_environment=True)
+BUILD_VPC = StackKind("build-vpc", Deployer.PERSON, optional=True)
 BUILD = StackKind("build", Deployer.ITSELF)
 CHECKS = StackKind("checks", Deployer.ITSELF)
 PULL_REQUESTS = StackKind("pull-requests", Deployer.ITSELF)
@@ -75,6 +76,7 @@ STACK_KINDS = (
     FOUNDATION,
     PERMISSIONS,
     DEPLOY_ROLE,
+    BUILD_VPC,
     BUILD,
     CHECKS,
     PULL_REQUESTS,
