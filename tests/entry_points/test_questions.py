@@ -97,6 +97,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"freezes": ",".join(f"20{one}-12-20..20{one}-12-21" for one in range(30, 50))},
     {"soak_minutes": "60"},
     {"promotion": "branches", "auto_promote": "prod, staging"},
+    {"promotion": "branches", "approvers": "Releasers"},
     {"chat_notifications": True},
     {"success_notifications": "every"},
     {"encrypt_logs": True},
@@ -239,10 +240,17 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         for vpc in ("", "vpc-1", f"{EXISTING_VPC}\n", f"{EXISTING_VPC},{EXISTING_VPC}", "subnet-12345678")
     ),
     *(
-        ({**BUILD_VPC, "build_subnet_ids": subnets}, "1 to 16 IDs of subnets separated by commas, for example subnet-")
-        for subnets in ("", "subnet-1", "subnet-12345678,", "subnet-12345678\n", EXISTING_VPC, many_subnets(17))
+        ({**BUILD_VPC, "build_subnet_ids": subnets}, f"build_subnet_ids {words}")
+        for subnets, words in (
+            ("", "is empty"),
+            ("subnet-1", "has 'subnet-1', which is no ID of a subnet"),
+            ("subnet-12345678,", "has nothing as item 2 of 2"),
+            ("subnet-12345678\n", "has item 1, which is no ID of a subnet"),
+            (EXISTING_VPC, f"has '{EXISTING_VPC}', which is no ID of a subnet"),
+            (many_subnets(17), "has 17 items, and at most 16 are allowed"),
+        )
     ),
-    ({**BUILD_VPC, "build_subnet_ids": "subnet-12345678,subnet-12345678"}, "names a subnet twice"),
+    ({**BUILD_VPC, "build_subnet_ids": "subnet-12345678,subnet-12345678"}, "has 'subnet-12345678' twice"),
     (
         {"chat_notifications": True, "aws_region": "us-gov-west-1"},
         "chat_notifications is false in us-gov-west-1, where Amazon Q Developer in chat applications is not available",

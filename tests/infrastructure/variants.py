@@ -153,7 +153,7 @@ def pairwise() -> list[dict[str, Any]]:
             del answers["scan_engine"], answers["nightly_scan"]
         names = answers["environments"].split(",")
         if answers["approval"] == "by branches":
-            del answers["approval"], answers["approvers"]
+            del answers["approval"]
             # One environment has nowhere to promote to.
             answers |= {"promotion": "branches", "auto_promote": names[1]} if len(names) > 1 else {}
         answers["production"] = names[0 if answers["production"] == "first" else -1]

@@ -25,6 +25,7 @@ LISTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "build_secrets": (CUSTOM, "NPM_TOKEN", "npm-token"),
     "public_subnet_ids": (VPC, SUBNET, "subnet-1"),
     "private_subnet_ids": ({**VPC, "public_subnet_ids": f"{SUBNET},{SUBNET[:-1]}1"}, SUBNET, "subnet-1"),
+    "build_subnet_ids": ({**CUSTOM, "build_network": "vpc", "build_vpc_id": "vpc-12345678"}, SUBNET, "subnet-1"),
     "auto_promote": (BRANCHES, "staging", "dev"),
     "freezes": (CUSTOM, "2026-12-20..2027-01-02", "2026-02-30..2026-03-01"),
 }
