@@ -109,6 +109,7 @@ sensible = st.fixed_dictionaries(
             ),
         ),
         "soak_minutes": st.integers(-1, 61),
+        "approve_running": st.booleans(),
         "load_test": st.sampled_from(["", "dev"]),
         "coverage_threshold": st.integers(-1, 101),
         "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
@@ -136,7 +137,7 @@ careless = st.builds(
                 "scan_engine", "nightly_scan", "windows", "freezes", "soak_minutes", "chat_notifications",
                 "success_notifications",
                 "build_secrets", "encrypt_logs", "coverage_threshold", "approvers", "load_test",
-                "promotion", "auto_promote",
+                "promotion", "auto_promote", "approve_running",
             ]
         ),
         anything,
