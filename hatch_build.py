@@ -1,4 +1,7 @@
-"""Build hook: the wheel and the source distribution carry the kit's history as a Git bundle."""
+"""Build hook: the wheel and the source distribution carry the kit's history as a Git bundle.
+
+The wheel carries the IAM policies of docs/, too.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 BUNDLE = Path("scaffold", "_kit", "kit.bundle")
+POLICIES = Path("scaffold", "_policies")
 
 
 class KitBundleHook(BuildHookInterface[BuilderConfig]):
@@ -19,14 +23,19 @@ class KitBundleHook(BuildHookInterface[BuilderConfig]):
     _workspace: tempfile.TemporaryDirectory[str] | None = None
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Write the bundle, unless this is an unpacked source distribution, which has it.
+        """Add the policies, and write the bundle, unless this is an unpacked source distribution, which has it.
 
         Args:
             version: "standard" or "editable": the kind of build, not a number.
-            build_data: Hatchling's build data; the bundle is added to `force_include`.
+            build_data: Hatchling's build data; both are added to `force_include`.
         """
         root = Path(self.root)
-        if version == "editable" or ((root / BUNDLE).is_file() and not (root / ".git").exists()):
+        if version == "editable":
+            return
+        if self.target_name == "wheel":
+            for policy in sorted((root / "docs").glob("operator-policy*.json")):
+                build_data["force_include"][str(policy)] = (POLICIES / policy.name).as_posix()
+        if (root / BUNDLE).is_file() and not (root / ".git").exists():
             return
         sys.path.insert(0, str(root))
         from scaffold.kit.history import write_bundle

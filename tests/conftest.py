@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib.util
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -17,9 +19,9 @@ import pytest
 from scaffold.local.environment import OwnLocalAws, running_local_aws
 from tests.fast_botocore import fast_botocore
 from tests.fast_copier import fast_copier
-from tests.fork_server import AWS_CLI, GIT_REMOTE_CODECOMMIT, programs
+from tests.fork_server import AWS_CLI, GIT_REMOTE_CODECOMMIT, fork_server, programs, shared_servers
 from tests.kits import keep_kits_in
-from tests.local_aws_forks import forking_local_aws
+from tests.local_aws_forks import LOCAL_AWS, forking_local_aws, local_aws_server
 
 # Settings of the machine that would change a test: repositories, committers, accounts, proxies.
 _PREFIXES = ("AWS_", "GIT_", "XDG_", "COPIER_", "COOKIECUTTER_", "SCAFFOLD_", "CODE_COMMIT_", "BOTO_")
@@ -54,6 +56,19 @@ def isolated(home: Path, environment: dict[str, str] | None = None) -> dict[str,
 
 
 @contextmanager
+def _only(environment: dict[str, str]) -> Iterator[None]:
+    """Let this process have these environment variables and no others."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
 def _keeping_bytecode() -> Iterator[None]:
     """Keep what pytest compiles, whatever PYTHONDONTWRITEBYTECODE says: it takes half of the collection."""
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
@@ -63,14 +78,32 @@ def _keeping_bytecode() -> Iterator[None]:
         sys.dont_write_bytecode = before
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Collect garbage less often: at Python's default, that takes a tenth of the time."""
+    shared_servers.update(getattr(config, "workerinput", {}).get("fork_servers", {}))
     gc.set_threshold(50_000, 20, 20)
     with _keeping_bytecode():
         from hypothesis import HealthCheck, settings
     # An example takes as long as the machine lets it.
     settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("tests")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Let all workers of pytest-xdist share the processes that take longest to start."""
+    node.workerinput["fork_servers"] = _servers_of_all_workers(node.config)
+
+
+@functools.cache
+def _servers_of_all_workers(config: pytest.Config) -> dict[str, str]:
+    running = ExitStack()
+    config.add_cleanup(running.close)
+    home = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="fork-servers-")))
+    with _only(isolated(home)):
+        servers = {function: fork_server(function) for function in (AWS_CLI, GIT_REMOTE_CODECOMMIT)}
+        servers[LOCAL_AWS] = local_aws_server()
+        return {function: os.fspath(running.enter_context(server)) for function, server in servers.items()}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -90,16 +123,9 @@ def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A temporary home for each worker process, so that the embedded kit is unpacked once."""
     # A shell starts background jobs with SIGINT ignored, which every command under test would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    before = dict(os.environ)
-    environment = isolated(tmp_path_factory.mktemp("home"))
     keep_kits_in(tmp_path_factory.mktemp("kits"))
-    os.environ.clear()
-    os.environ.update(environment)
-    try:
+    with _only(isolated(tmp_path_factory.mktemp("home"))):
         yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections import defaultdict
 from collections.abc import Callable
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -94,11 +95,14 @@ def look_at_names_once(monkeypatch: pytest.MonkeyPatch | Permanently) -> None:
     current_name = functools.cache(hooks.EventAliaser(hooks.HierarchicalEmitter())._alias_event_name)
     sanitized = functools.cache(useragent.sanitize_user_agent_string_component)
     accepts_kwargs = hooks.accepts_kwargs
-    accepts_kwargs_once = functools.cache(accepts_kwargs)
 
     def accepts(handler: Callable[..., Any]) -> Any:
-        # A method would keep its session or client in the cache.
-        return (accepts_kwargs_once if isinstance(handler, FunctionType) else accepts_kwargs)(handler)
+        function: Any = handler
+        while isinstance(function, MethodType | functools.partial):
+            function = function.__func__ if isinstance(function, MethodType) else function.func
+        if isinstance(function, FunctionType):
+            return bool(function.__code__.co_flags & inspect.CO_VARKEYWORDS)
+        return accepts_kwargs(handler)
 
     monkeypatch.setattr(hooks.EventAliaser, "_alias_event_name", lambda _, name: current_name(name))
     monkeypatch.setattr(hooks, "accepts_kwargs", accepts)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
 import pytest
 import yaml
+from copier._main import Worker
 from copier._user_data import DEFAULT_DATA, AnswersMap
 from jinja2 import Environment
 
@@ -24,6 +26,8 @@ def fast_copier(monkeypatch: pytest.MonkeyPatch) -> None:
     compile_templates_once(monkeypatch)
     leave_file_modes_to_git(monkeypatch)
     combine_answers_in_one_go(monkeypatch)
+    derive_from_answers_once(monkeypatch)
+    leave_plain_text_as_it_is(monkeypatch)
     parse_yaml_in_c(monkeypatch)
 
 
@@ -63,6 +67,52 @@ def combine_answers_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
         return found
 
     monkeypatch.setattr(AnswersMap, "combined", property(combined))
+
+
+def derive_from_answers_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Copier derive once for a rendering what it derives from the answers for each path and each file."""
+    render_template, remember = Worker._render_template, Worker._answers_to_remember
+    answers_file = vars(Worker)["answers_relpath"].fget
+
+    def rendering(worker: Worker) -> None:
+        vars(worker)["_derived"] = {}
+        try:
+            render_template(worker)
+        finally:
+            del vars(worker)["_derived"]
+
+    def once(derive: Callable[[Worker], Any], worker: Worker) -> Any:
+        derived = vars(worker).get("_derived")
+        if derived is None:
+            return derive(worker)
+        if derive not in derived:
+            derived[derive] = derive(worker)
+        return derived[derive]
+
+    def answers_file_once(worker: Worker) -> Path:
+        worker.jinja_env.preprocess("")  # ends the effect of Copier's `yield` tag, as rendering its name does
+        path: Path = once(answers_file, worker)
+        return path
+
+    monkeypatch.setattr(Worker, "_render_template", rendering)
+    monkeypatch.setattr(Worker, "_answers_to_remember", lambda worker: once(remember, worker))
+    monkeypatch.setattr(Worker, "answers_relpath", property(answers_file_once))
+
+
+def leave_plain_text_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Copier render no text without any Jinja: most parts of its paths are plain names."""
+    render_string = Worker._render_string
+
+    def rendered(worker: Worker, string: Any, extra_context: dict[str, Any] | None = None) -> str:
+        environment = worker.jinja_env
+        starts = (environment.block_start_string, environment.variable_start_string, environment.comment_start_string)
+        lines = "\n", "\r", environment.line_statement_prefix, environment.line_comment_prefix
+        if not isinstance(string, str) or any(mark in string for mark in (*starts, *lines) if mark):
+            return render_string(worker, string, extra_context)
+        environment.preprocess(string)  # ends the effect of Copier's `yield` tag in another one
+        return string
+
+    monkeypatch.setattr(Worker, "_render_string", rendered)
 
 
 def parse_yaml_in_c(monkeypatch: pytest.MonkeyPatch) -> None:

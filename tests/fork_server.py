@@ -28,31 +28,41 @@ GIT_REMOTE_CODECOMMIT, AWS_CLI = "tests.forked_git_remote:main", "tests.forked_a
 
 _ROOT = Path(__file__).resolve().parents[1]
 
-# It passes on its arguments, folder, environment and standard streams, and ends as the fork does.
+#: The addresses of servers that all processes of a test run use, by the functions that they run.
+shared_servers: dict[str, str] = {}
+
+# It passes on its arguments, folder, environment and standard streams, and ends as the fork does. The module `socket`
+# would take as long to import as Python to start.
 _CLIENT = """\
-import marshal, os, socket, sys
-with socket.socket(socket.AF_UNIX) as server:
-    server.connect(sys.argv[1])
-    socket.send_fds(server, [b"!"], [0, 1, 2])
-    server.sendall(marshal.dumps((sys.argv[2:], os.getcwd(), dict(os.environ))))
-    server.shutdown(socket.SHUT_WR)
-    server.recv(8)  # its process id
-    status = int(server.recv(8) or 70)
-    sys.exit(status if status >= 0 else 128 - status)
+import _socket, marshal, os, sys
+server = _socket.socket(_socket.AF_UNIX)
+server.connect(sys.argv[1])
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
+server.sendmsg([b"!"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+server.sendall(marshal.dumps((sys.argv[2:], os.getcwd(), dict(os.environ))))
+server.shutdown(_socket.SHUT_WR)
+server.recv(8)  # its process id
+status = int(server.recv(8) or 70)
+os._exit(status if status >= 0 else 128 - status)
 """
 
 
 @contextmanager
 def fork_server(*functions: str, environment: Mapping[str, str] | None = None) -> Iterator[Path]:
-    """Run a process that has imported the modules of functions, for the time of a `with` block.
+    """Run a process that imports the modules of functions once, for the time of a `with` block.
+
+    It imports them when the first fork is asked for. A server that the test run shares is used where there is one.
 
     Args:
         functions: What forks may run, as `module:name`.
         environment: The environment in which it imports them; that of this process by default.
 
     Yields:
-        The address of its socket, in a folder that may be used for other files.
+        The address of its socket.
     """
+    if shared := shared_servers.get(" ".join(functions)):
+        yield Path(shared)
+        return
     environment = environment or {**os.environ, "PYTHONPATH": os.fspath(_ROOT)}
     with tempfile.TemporaryDirectory(prefix="fork-") as name:
         address = Path(name) / "socket"
@@ -74,8 +84,8 @@ def programs(**functions: str) -> Iterator[Path]:
     Args:
         functions: The functions by the names of their programs, with underscores for dashes.
     """
-    with fork_server(*functions.values()) as address:
-        client, folder = address.parent / "client.py", address.parent / "bin"
+    with fork_server(*functions.values()) as address, tempfile.TemporaryDirectory(prefix="programs-") as parent:
+        client, folder = Path(parent, "client.py"), Path(parent, "bin")
         client.write_text(_CLIENT)
         folder.mkdir()
         for program, function in functions.items():
@@ -127,13 +137,18 @@ class Fork:
                 os.kill(self.pid, signal.SIGKILL)
 
 
-def _serve(address: str, functions: list[str]) -> None:
+@functools.cache
+def _import(*functions: str) -> dict[str, str]:
+    """Import the modules of functions, and return the environment variables that this adds."""
     before = set(os.environ)
     for function in functions:
         importlib.import_module(function.partition(":")[0])
-    added = {name: os.environ[name] for name in set(os.environ) - before}  # the AWS CLI adds its API models
     gc.collect()
     gc.freeze()
+    return {name: os.environ[name] for name in set(os.environ) - before}  # the AWS CLI adds its API models
+
+
+def _serve(address: str, functions: list[str]) -> None:
     running: dict[int, socket.socket] = {}
     ended, ends = os.pipe()
     os.set_blocking(ended, False)
@@ -153,6 +168,7 @@ def _serve(address: str, functions: list[str]) -> None:
                 _report_ends(running)
             if listening in ready:
                 connection, _ = listening.accept()
+                added = _import(*functions)
                 pid = os.fork()
                 if pid == 0:
                     signal.set_wakeup_fd(-1)

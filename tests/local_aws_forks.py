@@ -16,7 +16,8 @@ import pytest
 from scaffold.local import environment
 from tests.fork_server import Fork, fork_server
 
-_FUNCTION = "tests.forked_local_aws:main"
+#: The function that forks run, as `module:name`.
+LOCAL_AWS = "tests.forked_local_aws:main"
 # Each fork replaces them in what has been imported.
 _PLACEHOLDERS = {"GATEWAY_PORT": "GATEWAY-PORT", "MINISTACK_REGION": "MINISTACK-REGION"}
 
@@ -38,9 +39,9 @@ def forking_local_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             if lock or "COVERAGE_PROCESS_CONFIG" in os.environ or _python() != python:
                 return start(state, region, log, arguments, lock)
             if not servers:
-                servers.append(running.enter_context(_server()))
+                servers.append(running.enter_context(local_aws_server()))
             variables = environment._server_variables(state, runs=bool(arguments))
-            command = [_FUNCTION, "local-aws", str(state), region, *arguments]
+            command = [LOCAL_AWS, "local-aws", str(state), region, *arguments]
             return cast("subprocess.Popen[str]", Fork(servers[0], command, state, variables, log))
 
         monkeypatch.setattr(environment, "_start", fork)
@@ -52,8 +53,9 @@ def _python() -> tuple[str, str | None]:
 
 
 @contextmanager
-def _server() -> Iterator[Path]:
+def local_aws_server() -> Iterator[Path]:
+    """Run the fork server of local AWS, for the time of a `with` block."""
     with tempfile.TemporaryDirectory(prefix="local-aws-") as state:
         variables = environment._server_variables(Path(state), runs=False)
-        with fork_server(_FUNCTION, environment=variables | _PLACEHOLDERS) as address:
+        with fork_server(LOCAL_AWS, environment=variables | _PLACEHOLDERS) as address:
             yield address

@@ -123,8 +123,10 @@ def _default(default: Any) -> Any:
     """The same default, where cookiecutter has the answers that it depends on."""
     if not isinstance(default, str):
         return default
-    names = sorted(find_undeclared_variables(SandboxedEnvironment().parse(default)))
-    return "".join(f"{{% set {name} = cookiecutter.{name} %}}" for name in names) + default
+    names = find_undeclared_variables(SandboxedEnvironment().parse(default))
+    nothing = "{% set recorded = {} %}" if "recorded" in names else ""  # It generates new services only.
+    answers = "".join(f"{{% set {name} = cookiecutter.{name} %}}" for name in sorted(names - {"recorded"}))
+    return f"{nothing}{answers}{default}"
 
 
 def _evaluator() -> Callable[..., str]:

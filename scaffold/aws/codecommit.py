@@ -36,6 +36,11 @@ def find(session: Session, app_name: str) -> Repository | None:
     return Repository(str(metadata["Arn"]), "defaultBranch" not in metadata)
 
 
+def is_in_use(session: Session) -> bool:
+    """Whether the account has any repository in the region."""
+    return bool(session.client("codecommit").list_repositories()["repositories"])
+
+
 def main_commit(session: Session, app_name: str) -> str | None:
     """The commit of the repository's main, or None where it has no such branch."""
     return branch_commit(session, app_name, names.BRANCH)

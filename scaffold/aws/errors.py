@@ -59,6 +59,9 @@ _CONCURRENT = {
 }
 _CONCURRENT_CREATIONS = {"CreateStack", "CreateChangeSet"}
 _BUSY = re.compile(r"is in [A-Z_]+_IN_PROGRESS state")
+# What CodeCommit answers an account that it does not accept as a customer.
+_NO_CUSTOMER = "OperationNotAllowedException"
+_CUSTOMERS_CALLS = {"CreateRepository", "GetRepository", "ListRepositories"}
 _SERVER_ERROR = 500
 _NOT_AUTHORIZED = re.compile(r"not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?")
 
@@ -122,6 +125,16 @@ def says_no_credentials(error: ScaffoldError) -> bool:
     return isinstance(error.__cause__, NoCredentialsError)
 
 
+def says_not_accepted(error: ScaffoldError) -> bool:
+    """Whether a translated failure is that AWS does not know the credentials, as in a region that is not enabled."""
+    return isinstance(error.__cause__, ClientError) and code_of(error.__cause__) in _INVALID
+
+
+def says_denied(error: ClientError) -> bool:
+    """Whether the caller lacks the permission for a call."""
+    return code_of(error) in _DENIED or denial(message_of(error)) is not None
+
+
 def may_pass(error: BotoCoreError | ClientError) -> bool:
     """Whether a failure may pass by itself: AWS throttles, is unavailable or cannot be reached at the moment."""
     if isinstance(error, ClientError):
@@ -164,7 +177,7 @@ def _refused(error: ClientError) -> ScaffoldError:
             f"AWS denied {action}{on}: these credentials lack the permission.",
             f"Ask an administrator to allow {action}; {PERMISSIONS} lists what each command needs.",
         )
-    if code == "OperationNotAllowedException" and operation == "CreateRepository":
+    if code == _NO_CUSTOMER and operation in _CUSTOMERS_CALLS:
         return ScaffoldError(
             "CodeCommit refuses this account as a new customer: it has no CodeCommit repository yet.",
             "Use an account, or an AWS Organization, that already has a CodeCommit repository, or ask AWS Support to "

@@ -21,6 +21,7 @@ from scaffold.service import identity, names
 from scaffold.service.service import Service
 
 _HELPER = "git-remote-codecommit"
+INSTALL_HELPER = f"pipx install {_HELPER}"
 # The helper may be installed there only.
 _BESIDE_INTERPRETER = Path(sys.executable).parent
 _LOOKS = 3
@@ -223,7 +224,12 @@ def helper_hint() -> str | None:
     """The hint for a user whose own `git push` will not find git-remote-codecommit; None when it will."""
     if shutil.which(_HELPER):
         return None
-    return f"For `git push` by hand, put {_HELPER} on your PATH: `pipx install {_HELPER}`."
+    return f"For `git push` by hand, put {_HELPER} on your PATH: `{INSTALL_HELPER}`."
+
+
+def helper_path() -> str | None:
+    """The program git-remote-codecommit that deployments use; None where there is none."""
+    return shutil.which(_HELPER, path=_search_path())
 
 
 def _arrived(session: Session, service: Service, commit: str) -> bool:
@@ -245,8 +251,11 @@ def _git(session: Session, service: Service, *arguments: str) -> str:
 def _variables(session: Session) -> dict[str, str]:
     """Environment variables for Git: the remote helper on the PATH, and this session's credentials."""
     variables = session.git_variables()
-    path = variables.get("PATH") or os.environ.get("PATH", os.defpath)
-    return {**variables, "PATH": os.pathsep.join([str(_BESIDE_INTERPRETER), path])}
+    return {**variables, "PATH": _search_path(variables.get("PATH"))}
+
+
+def _search_path(path: str | None = None) -> str:
+    return os.pathsep.join([str(_BESIDE_INTERPRETER), path or os.environ.get("PATH", os.defpath)])
 
 
 def _url(service: Service) -> str:

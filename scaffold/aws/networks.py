@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -21,6 +22,14 @@ class Vpc:
     id: str
     blocks: tuple[IPv4Network, ...]
     tags: dict[str, str]
+
+
+class DefaultRoute(Enum):
+    """Where a subnet sends what is for no other route."""
+
+    NONE = "none"
+    INTERNET_GATEWAY = "internet gateway"
+    OTHER = "other"  # A NAT gateway, a transit gateway, a firewall's endpoint, …
 
 
 @dataclass(frozen=True)
@@ -57,20 +66,26 @@ def subnets(session: Session, ids: Iterable[str]) -> dict[str, Subnet]:
 
 def without_internet_gateway(session: Session, vpc: str, ids: Iterable[str]) -> list[str]:
     """Those of a VPC's subnets that have no default route to an internet gateway."""
+    return [one for one, route in default_routes(session, vpc, ids).items() if route is not DefaultRoute.INTERNET_GATEWAY]
+
+
+def default_routes(session: Session, vpc: str, ids: Iterable[str]) -> dict[str, DefaultRoute]:
+    """The IPv4 default route of each of a VPC's subnets, by its id."""
     pages = session.client("ec2").get_paginator("describe_route_tables")
     found = pages.paginate(Filters=[{"Name": "vpc-id", "Values": [vpc]}])
     tables = [table for page in found for table in page["RouteTables"]]
     associations = [(one, table) for table in tables for one in table.get("Associations", [])]
     main: dict[str, Any] = next((table for one, table in associations if one.get("Main")), {})
     own = {one["SubnetId"]: table for one, table in associations if one.get("SubnetId")}
-    return [subnet for subnet in ids if not _leads_to_the_internet(own.get(subnet, main))]
+    return {subnet: _default_route(own.get(subnet, main)) for subnet in ids}
 
 
-def _leads_to_the_internet(table: dict[str, Any]) -> bool:
-    return any(
-        route.get("DestinationCidrBlock") == "0.0.0.0/0" and str(route.get("GatewayId", "")).startswith("igw-")
-        for route in table.get("Routes", [])
-    )
+def _default_route(table: dict[str, Any]) -> DefaultRoute:
+    for route in table.get("Routes", []):
+        if route.get("DestinationCidrBlock") == "0.0.0.0/0" and route.get("State") != "blackhole":
+            leads_out = str(route.get("GatewayId", "")).startswith("igw-")
+            return DefaultRoute.INTERNET_GATEWAY if leads_out else DefaultRoute.OTHER
+    return DefaultRoute.NONE
 
 
 def _vpc(described: dict[str, Any]) -> Vpc:

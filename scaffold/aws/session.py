@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]
@@ -41,6 +42,7 @@ class Session:
     target: Target
     boto: Any = field(repr=False)
     _clients: dict[tuple[str, int], Client] = field(default_factory=dict, repr=False)
+    _making: Any = field(default_factory=Lock, repr=False, compare=False)
 
     @property
     def region(self) -> str:
@@ -58,16 +60,17 @@ class Session:
         return f"{'local AWS' if self.target.local else 'account'} {self.account}, {self.region}"
 
     def client(self, service_name: str, attempts: int = 4) -> Client:
-        """The client of an AWS service; the same one for the same arguments.
+        """The client of an AWS service; the same one for the same arguments. May be called from any thread.
 
         Args:
             service_name: The service as boto3 calls it, such as `cloudformation`.
             attempts: How often a call is tried before its failure counts.
         """
         key = service_name, attempts
-        if key not in self._clients:
-            self._clients[key] = _client(self.boto, service_name, self.target, attempts)
-        return self._clients[key]
+        with self._making:  # A session of boto3 makes one client at a time.
+            if key not in self._clients:
+                self._clients[key] = _client(self.boto, service_name, self.target, attempts)
+            return self._clients[key]
 
     def git_variables(self) -> dict[str, str]:
         """Environment variables with which Git signs in with this session's credentials."""
@@ -106,23 +109,41 @@ def connect(service: Service, target: Target) -> Session:
     Raises:
         ScaffoldError: Credentials are missing or expired, AWS cannot be reached, or it is the wrong account.
     """
+    session = identify(target)
+    check_account(service, session)
+    return session
+
+
+def identify(target: Target) -> Session:
+    """Find out who the caller is, in whatever account.
+
+    Raises:
+        ScaffoldError: Credentials are missing or expired, or AWS cannot be reached.
+    """
     if target.endpoint is None:
         credentials.check_variables()
     try:
         boto = new_session(target)
         credentials.fetch(boto)
         identity = _client(boto, "sts", target).get_caller_identity()
-        session = Session(identity["Account"], identity["Arn"], target, boto)
+        return Session(identity["Account"], identity["Arn"], target, boto)
     except (BotoCoreError, ClientError) as error:
         raise translate(error) from error
-    if service.account and not target.local and session.account != service.account:
+
+
+def check_account(service: Service, session: Session) -> None:
+    """Refuse an account other than the service's. Local AWS stands in for any account.
+
+    Raises:
+        ScaffoldError: It is another one.
+    """
+    if service.account and not session.target.local and session.account != service.account:
         raise ScaffoldError(
             f"These credentials belong to account {session.account}, but {service.app_name} belongs to "
             f"{service.account}.",
             f"Use credentials of account {service.account} (`--profile NAME`), or change the answer with `scaffold "
             "update --to current --data aws_account_id=ACCOUNT`.",
         )
-    return session
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from scaffold.core.errors import UsageError
 # subcommands has an `app`.
 COMMANDS = {
     "new": "Generate a service.",
+    "doctor": "Check what a deployment needs.",
     "update": "Update a service to a newer kit, or to other answers.",
     "env": "List, add and remove the environments of a service.",
     "deploy": "Deploy a service.",

@@ -27,6 +27,7 @@ from scaffold.local.shell import container_engine, export_lines
 from scaffold.service import identity, names, preflight
 from scaffold.service.clone import clone
 from scaffold.service.service import Service, read
+from scaffold.service.stack_kinds import BUILD_VPC
 
 _PREFIX = "scaffold-rehearse-"
 _SCAN_POLICY = "config/policies/scan-policy.toml"
@@ -191,6 +192,11 @@ def _check_networks(copy: Service) -> None:
         raise ScaffoldError(
             f"{network.environment} is in the existing VPC {network.vpc}, which is not in local AWS.",
             "Rehearse a branch in which the answer vpc_id, also in environment_overrides, is empty.",
+        )
+    if BUILD_VPC in copy.optional_kinds:
+        raise ScaffoldError(
+            "Images are built in an existing VPC, which is not in local AWS.",
+            "Rehearse a branch in which the answer build_network is none.",
         )
 
 

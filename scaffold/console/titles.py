@@ -11,6 +11,7 @@ _TITLES = {
     "change-set": "change set",
     "commit": "commit",
     "content": "content of",
+    "left-stack": "stack",
     "log-group": "log group",
     "prepared-stack": "prepared stack",
     "repository": "CodeCommit repository",

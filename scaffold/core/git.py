@@ -139,6 +139,15 @@ def setting(folder: Path, key: str) -> str:
         return ""
 
 
+def unset_identity(folder: Path) -> list[str]:
+    """The settings without which commits in a folder have no author: user.name, user.email, both or none."""
+    return [
+        f"user.{field}"
+        for field in ("name", "email")
+        if not os.environ.get(f"GIT_AUTHOR_{field.upper()}") and not setting(folder, f"user.{field}")
+    ]
+
+
 def outer_work_tree(folder: Path) -> str | None:
     """The top of the Git work tree around a folder, which may not exist yet; None for none, or one that ignores it."""
     parent = next(path for path in folder.parents if path.is_dir())

@@ -20,9 +20,11 @@ from scaffold.console.titles import title
 from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, EXIT_WAITS_FOR_APPROVAL, Interrupted
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
+from scaffold.deployment.build_network import check_build_network
 from scaffold.deployment.first_run import quotas_too_small
 from scaffold.deployment.follow import Release
 from scaffold.deployment.inventory import left_environments
+from scaffold.deployment.left_stack import Left, LeftStack
 from scaffold.deployment.network_checks import NetworkWarning, check_networks
 from scaffold.deployment.ownership import check_stacks
 from scaffold.deployment.release_start import ReleaseStart
@@ -82,7 +84,8 @@ class DeployResult(Result):
         remote: The Git remote of the repository; None in a plan.
         push_profile: The AWS profile that `git push` has to be given, since the remote's URL cannot hold it.
         left_environments: Environments that the answers no longer name, and that still have stacks.
-        networks: What is probably not intended in the networks of new environments.
+        left_stacks: Stacks that the service's files do not have any more, and that stay.
+        networks: What is probably not intended in the networks of new environments and of builds.
         notifies: Whether approvals, failures and alarms are sent to an e-mail address.
         release: The release of the deployed commit, where it was waited for.
     """
@@ -102,6 +105,7 @@ class DeployResult(Result):
     remote: str | None
     push_profile: str | None = None
     left_environments: tuple[str, ...] = ()
+    left_stacks: tuple[Left, ...] = ()
     notifies: bool = True
     networks: tuple[NetworkWarning, ...] = ()
     release: Release | None = None
@@ -144,7 +148,10 @@ def deploy(
             steps = deployment_steps(
                 session, service, commit, specs, placeholders, existing, change_set=change_set, console=console
             )
-            networks = check_networks(session, service, existing.stacks)
+            networks = (
+                *check_networks(session, service, existing.stacks),
+                *check_build_network(session, service, existing.stacks),
+            )
             for warning in networks:
                 console.warn(warning.sentence)
             ahead = _ReleaseAhead(session, service, commit, existing, console, plan=plan)
@@ -156,7 +163,8 @@ def deploy(
                 console.note(hint)
             left = left_environments(service, existing.stacks.values())
             result = _result(session, service, commit, results, ahead.quotas, remote, left, notifies=_notifies(specs))
-            return replace(result, networks=networks)
+            stay = tuple(step.left for step in steps if isinstance(step, LeftStack) and step.left)
+            return replace(result, networks=networks, left_stacks=stay)
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Interrupted; operations that AWS has started continue there.",
@@ -244,7 +252,7 @@ def _look(step: Step, ahead: _ReleaseAhead, *, plan: bool) -> Pending | None:
 
 
 def _step_result(step: Step, pending: Pending | None) -> StepResult:
-    if pending is None:
+    if pending is None or step.refused:
         return StepResult(step.type, step.name, "none")
     return StepResult(step.type, step.name, pending.action, pending.changes, pending.warnings)
 
@@ -255,7 +263,7 @@ def _do(step: Step, pending: Pending | None, console: Console) -> None:
             console.warn(f"CloudFormation's validation warns of {validation.sentence(finding)}.")
         step.do()
     step.finish()
-    if step.quiet and not pending:
+    if step.refused or (step.quiet and not pending):
         return
     what, past = title(step.type, step.name), _PAST[pending.action if pending else "none"]
     console.step(f"{what[:1].upper()}{what[1:]}: {past}")

@@ -46,15 +46,44 @@ def quotas_too_small(
     Args:
         stacks: The account's stacks by name.
     """
-    needs = quota_needs(service, undeployed(service, stacks))
     try:
-        quotas = service_quotas.too_small(session, needs)
+        quotas = find_too_small(session, service, stacks)
     except service_quotas.Unreadable as error:
         console.note(f"The quotas that the first run needs could not be read ({error})")
         return ()
     for quota in quotas:
-        console.warn(_warning(session, quota))
+        console.warn(f"{describe(quota)} Request an increase: `{increase_command(session, quota)}`.")
     return quotas
+
+
+def find_too_small(session: Session, service: Service, stacks: Mapping[str, Stack]) -> tuple[Quota, ...]:
+    """The quotas that stop or limit the first run of the environments that are not deployed yet.
+
+    Args:
+        stacks: The account's stacks by name.
+
+    Raises:
+        Unreadable: They cannot be read.
+    """
+    return service_quotas.too_small(session, quota_needs(service, undeployed(service, stacks)))
+
+
+def describe(quota: Quota) -> str:
+    """A quota that is too small, in one sentence."""
+    in_use = "" if quota.used is None else f", of which {quota.used} {'is' if quota.used == 1 else 'are'} in use"
+    return f"The quota “{quota.name}” is {quota.value:g}{in_use}, and new environments need up to {quota.needed:g}."
+
+
+def increase_command(session: Session, quota: Quota) -> str:
+    """The command that requests as much of a quota as is needed."""
+    profile = session.target.profile
+    command = [
+        "aws service-quotas request-service-quota-increase",
+        f"--service-code {quota.service} --quota-code {quota.code}",
+        f"--desired-value {math.ceil((quota.used or 0) + quota.needed)} --region {session.region}",
+        *([f"--profile {shlex.quote(profile)}"] if profile else []),
+    ]
+    return " ".join(command)
 
 
 def undeployed(service: Service, stacks: Mapping[str, Stack]) -> tuple[str, ...]:
@@ -88,21 +117,6 @@ def quota_needs(service: Service, environments: Iterable[str]) -> dict[QuotaId, 
         needs[service_quotas.ON_DEMAND_VCPUS] += (tasks - on_spot) * vcpus
     builds = _build_environments(service) if new else set()
     return {**needs, **{quota: _BUILDS[kind[1]] for kind, quota in service_quotas.BUILDS.items() if kind in builds}}
-
-
-def _warning(session: Session, quota: Quota) -> str:
-    in_use = "" if quota.used is None else f", of which {quota.used} {'is' if quota.used == 1 else 'are'} in use"
-    profile = session.target.profile
-    command = [
-        "aws service-quotas request-service-quota-increase",
-        f"--service-code {quota.service} --quota-code {quota.code}",
-        f"--desired-value {math.ceil((quota.used or 0) + quota.needed)} --region {session.region}",
-        *([f"--profile {shlex.quote(profile)}"] if profile else []),
-    ]
-    return (
-        f"The quota “{quota.name}” is {quota.value:g}{in_use}, and new environments need up to {quota.needed:g}. "
-        f"Request an increase: `{' '.join(command)}`."
-    )
 
 
 def _parameters(service: Service, environment: str, kind: StackKind) -> dict[str, str]:

@@ -89,9 +89,9 @@ def _existing_network(service: Service, environment: str, existing: Mapping[str,
     deployed, running = (_deployed(service, kind, environment, existing) for kind in (ENVIRONMENT, SERVICE))
     if deployed is not None and deployed.get("VpcId", "") != vpc:
         raise _moved(environment, deployed.get("VpcId", "") or _OWN, vpc or _OWN, "vpc_id")
-    public, tasks = _ids(placed.get("PublicSubnetIds", "")), _ids(run.get("SubnetIds", ""))
-    public_before = _ids((deployed or {}).get("PublicSubnetIds", ""))
-    running_subnets = _ids((running or {}).get("SubnetIds", ""))
+    public, tasks = ids(placed.get("PublicSubnetIds", "")), ids(run.get("SubnetIds", ""))
+    public_before = ids((deployed or {}).get("PublicSubnetIds", ""))
+    running_subnets = ids((running or {}).get("SubnetIds", ""))
     new_tasks = running_subnets != tasks
     if not vpc or not tasks or (public == public_before and not new_tasks):
         return None
@@ -127,7 +127,8 @@ def _block(text: str) -> IPv4Network | None:
         return None
 
 
-def _ids(text: str) -> tuple[str, ...]:
+def ids(text: str) -> tuple[str, ...]:
+    """The ids in a parameter."""
     return tuple(one.strip() for one in text.split(",") if one.strip())
 
 

@@ -32,11 +32,13 @@ class Step(ABC):
         type: What kind of thing it is, for programs.
         together: Whether it is started together with its neighbours of which this is true, too.
         quiet: Whether nothing is said where there is nothing to do.
+        refused: Whether AWS has refused what `do` would do, without which the deployment is complete.
     """
 
     type: ClassVar[str]
     together: ClassVar[bool] = False
     quiet: ClassVar[bool] = False
+    refused: bool = False
     name: str
 
     def check(self) -> None:  # noqa: B027

@@ -11,12 +11,13 @@ from scaffold.aws.git_remote import RemoteState
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.results import Change
+from scaffold.deployment.left_stack import LeftStack
 from scaffold.deployment.prepared_stack import PreparedStack
 from scaffold.deployment.stack_step import ExistingStacks, Pipeline, StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import FOUNDATION, StackId
+from scaffold.service.stack_kinds import FOUNDATION, OPTIONAL_KINDS, StackId
 
 
 class ServiceLinkedRole(Step):
@@ -241,4 +242,8 @@ def deployment_steps(
     steps += [PreparedStack(session, service, one, spec, existing, console) for one, spec in placeholders.items()]
     steps.append(Push(session, service, commit, repository, pipeline))
     steps += [step for step in stacks if step.is_pipeline]
-    return [*steps, Transitions(session, service, pipeline)]
+    steps.append(Transitions(session, service, pipeline))
+    for kind in sorted(OPTIONAL_KINDS - set(service.optional_kinds), key=lambda kind: kind.name):
+        if StackId(kind).name(service.app_name) in existing.stacks:
+            steps.append(LeftStack(session, service, kind, existing, pipeline, console))
+    return steps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scaffold.kit.rendering import unset_identity
+from scaffold.core.git import unset_identity
 from scaffold.kit.urls import only_here
 from scaffold.service.service import ANSWERS_FILE
 

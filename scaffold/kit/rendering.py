@@ -258,13 +258,6 @@ def first_commit(folder: Path, message: str) -> str:
     return git("rev-parse", "HEAD", cwd=folder)
 
 
-def unset_identity(folder: Path) -> list[str]:
-    """The settings of Git, user.name or user.email, for which the author of the first commit has a fallback."""
-    author = git("log", "-1", "--format=%an%n%ae", cwd=folder).split("\n")
-    fields = zip(_FALLBACK_IDENTITY.items(), author, strict=True)
-    return [f"user.{field.lower()}" for (field, fallback), value in fields if value == fallback]
-
-
 def _completed_identity(folder: Path) -> dict[str, str]:
     """Author and committer from Git's configuration, with fallbacks for what is not configured."""
     identity = {}

@@ -104,7 +104,8 @@ class Engine:
         def executors_of(role: str) -> dict[str, Executor]:
             actor = Actor(self.guard, role)
             start = functools.partial(self._start_build, actor)
-            return executors(Clients(endpoint, actor.credentials), SourceArchives(repositories, actor), clock, start)
+            clients, archives = Clients(endpoint, actor.credentials), SourceArchives(repositories, actor)
+            return executors(clients, archives, clock, start, builds.runs)
 
         providers = with_roles(executors_of)
         if failing:

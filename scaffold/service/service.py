@@ -72,7 +72,7 @@ class Service:
     def protects(self, stack: StackId) -> bool:
         """Whether a stack has termination protection: all others depend on it, or it is of production."""
         if stack.environment is None:
-            return stack.kind.deployer is Deployer.PERSON
+            return stack.kind.deployer is Deployer.PERSON and not stack.kind.optional
         return stack.environment in self.from_production_on
 
     @property

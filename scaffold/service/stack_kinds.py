@@ -45,10 +45,16 @@ class StackKind:
         """Whether CloudFormation works on it with a deploy role instead of the caller's permissions."""
         return self.deployer is not Deployer.PERSON
 
+    @property
+    def action(self) -> str:
+        """The name of the pipeline's action that updates it, where it is one of the stage `SelfUpdate`."""
+        return "".join(part.capitalize() for part in self.name.split("-"))
+
 
 FOUNDATION = StackKind("foundation", Deployer.PERSON)
 PERMISSIONS = StackKind("permissions", Deployer.PERSON)
 DEPLOY_ROLE = StackKind("deploy-role", Deployer.PERSON, per_environment=True)
+BUILD_VPC = StackKind("build-vpc", Deployer.PERSON, optional=True)
 BUILD = StackKind("build", Deployer.ITSELF)
 CHECKS = StackKind("checks", Deployer.ITSELF)
 PULL_REQUESTS = StackKind("pull-requests", Deployer.ITSELF)
@@ -70,6 +76,7 @@ STACK_KINDS = (
     FOUNDATION,
     PERMISSIONS,
     DEPLOY_ROLE,
+    BUILD_VPC,
     BUILD,
     CHECKS,
     PULL_REQUESTS,

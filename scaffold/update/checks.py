@@ -36,7 +36,7 @@ def find_repository(recorded: Recorded) -> Repository:
         ScaffoldError: Git is too old; the service is in no repository, or has no commit; or something is unfinished.
     """
     root = recorded.root
-    _check_git(root)
+    check_git(root)
     names = [part for name in _UNFINISHED for part in ("--git-path", name)]
     where = ("--show-toplevel", "--absolute-git-dir", "--git-path", "objects", *names)
     try:
@@ -185,7 +185,12 @@ def _several(names: list[bytes]) -> str:
     return shown(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
-def _check_git(root: Path) -> None:
+def check_git(root: Path) -> None:
+    """Refuse a Git that cannot merge trees.
+
+    Raises:
+        ScaffoldError: It is too old, or not installed.
+    """
     text = "".join(_ask(root, "--version"))
     found = re.search(r"(\d+)\.(\d+)", text)
     if found and (int(found[1]), int(found[2])) < _NEEDED:

@@ -81,7 +81,7 @@ def _address(recorded: Recorded, to: str | None) -> KitAddress:
             f"--to {to!r} names no version of the kit.", "Name a tag or commit, for example --to v1.2.0, or `current`."
         )
     version = recorded.version if to == CURRENT else to
-    if _is_embedded(recorded.source):
+    if is_embedded(recorded.source):
         return embedded(version)
     source = recorded.source
     if has_credentials(source):
@@ -116,7 +116,7 @@ def _own_remedies() -> Iterator[None]:
         ) from error
 
 
-def _is_embedded(source: str) -> bool:
+def is_embedded(source: str) -> bool:
     """Whether it is the embedded kit, in this or in another user's home."""
     path, own = Path(source).expanduser(), Path(SOURCE).expanduser()
     elsewhere = path.is_absolute() and path.as_posix().endswith(SOURCE.removeprefix("~")) and not path.exists()

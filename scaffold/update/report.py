@@ -7,8 +7,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scaffold.update.merge import Merged, renames
-from scaffold.update.objects import Objects
+from scaffold.update.merge import Merged
 from scaffold.update.repository import Entries, shown
 
 DELETED_BY_KIT = "deleted by the kit, changed here"
@@ -53,23 +52,22 @@ class AnswerChange:
     by_default: bool = False
 
 
-def file_changes(objects: Objects, head: Entries, merged: Merged, prefix: bytes, *, follows: bool) -> list[FileChange]:
+def file_changes(head: Entries, merged: Merged, prefix: bytes, moved: Mapping[bytes, bytes]) -> list[FileChange]:
     """What happens to the files, in the order of their paths.
 
     Args:
         prefix: The service's path in its repository.
-        follows: Whether a deleted file and a similar new one are one file.
+        moved: The former paths of renamed files, by their new ones.
     """
     entries = merged.entries
     created, deleted = entries.keys() - head.keys(), head.keys() - entries.keys()
-    moved = {new: old for old, new in renames(objects, head, entries).items()} if follows else {}
     found: dict[bytes, FileChange] = {}
     for name in created:
         old = moved.get(name)
         found[name] = FileChange(
             _relative(name, prefix), "rename" if old else "create", _relative(old, prefix) if old else None
         )
-    for name in deleted - set(moved.values()):
+    for name in deleted - {old for new, old in moved.items() if new in entries}:
         found[name] = FileChange(_relative(name, prefix), "delete")
     for name in entries.keys() & head.keys():
         if entries[name] != head[name]:

@@ -13,6 +13,7 @@ from scaffold.service.service import ANSWERS_FILE
 from scaffold.update.follow_up import FollowUp
 from scaffold.update.recorded import Recorded
 from scaffold.update.report import AnswerChange, FileChange
+from scaffold.update.steps import StepTaken
 from scaffold.update.update import Update, prepare
 from scaffold.update.work_tree import WorkTree
 
@@ -34,6 +35,7 @@ class UpdateResult(Result):
         files: What happens to each file.
         not_carried_over: Files that the kit changed and that are not committed here under their name: they stay out.
         ignored: New files that are ignored here, so that only `git add --force` adds them.
+        steps: What a merge of text cannot express, and the update does before it.
         follow_up: What has to follow, beside the commit.
     """
 
@@ -51,6 +53,7 @@ class UpdateResult(Result):
     files: list[FileChange]
     not_carried_over: list[str]
     ignored: list[str]
+    steps: list[StepTaken]
     follow_up: FollowUp
 
     @property
@@ -125,5 +128,6 @@ def _result(recorded: Recorded, update: Update, plan: bool) -> UpdateResult:
         files=update.files,
         not_carried_over=update.not_carried_over,
         ignored=update.ignored,
+        steps=update.steps,
         follow_up=update.follow_up,
     )

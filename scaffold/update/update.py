@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,13 @@ from scaffold.update.changelog import between
 from scaffold.update.checks import check_recorded, find_repository
 from scaffold.update.follow_up import FollowUp, follow_up
 from scaffold.update.kits import Versions, open_versions
-from scaffold.update.merge import Merged, Trees, merge, with_file
+from scaffold.update.merge import Merged, Trees, merge, renames, with_file
 from scaffold.update.objects import Objects
 from scaffold.update.recorded import Recorded
 from scaffold.update.rendering import Renderings, render
 from scaffold.update.report import AnswerChange, FileChange, answer_changes, file_changes
 from scaffold.update.repository import Entries, Entry, Repository, shown
+from scaffold.update.steps import Step, StepTaken, due, take
 from scaffold.update.work_tree import WorkTree
 
 
@@ -37,6 +38,8 @@ class Preparation:
         merged: Their merge with the kit's changes.
         follows: Whether changes follow files that the kit renamed.
         lost_lines: Lines of the owners in the answers file that the kit's replace.
+        steps: What the kit's steps do before the merge.
+        renamed: The former paths of the files that a step renames, by their new ones.
     """
 
     repository: Repository
@@ -45,6 +48,8 @@ class Preparation:
     merged: Merged
     follows: bool
     lost_lines: list[str]
+    steps: tuple[StepTaken, ...]
+    renamed: Mapping[bytes, bytes]
 
     def work_tree(self, folder: Path) -> WorkTree:
         """The work tree that it changes.
@@ -56,7 +61,9 @@ class Preparation:
 
     def files(self) -> list[FileChange]:
         """What happens to each file that changes."""
-        return file_changes(self.objects, self.head, self.merged, self.repository.prefix, follows=self.follows)
+        moved = renames(self.objects, self.head, self.merged.entries) if self.follows else {}
+        found = {new: old for old, new in moved.items()}
+        return file_changes(self.head, self.merged, self.repository.prefix, {**found, **self.renamed})
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ class Update:
         not_carried_over: Files that the kit changed and the owners have deleted, renamed or never committed.
         ignored: New files that the owners' ignores match.
         lost_lines: Lines of the owners in the answers file that the kit's replace.
+        steps: What a merge of text cannot express.
         follow_up: What has to follow.
         computed: The values that the kit computes from the new answers.
         work_tree: The files to write.
@@ -89,6 +97,7 @@ class Update:
     not_carried_over: list[str]
     ignored: list[str]
     lost_lines: list[str]
+    steps: list[StepTaken]
     follow_up: FollowUp
     computed: Mapping[str, Any]
     work_tree: WorkTree
@@ -108,6 +117,8 @@ def prepare(recorded: Recorded, data: Mapping[str, str], to: str | None) -> Iter
     repository = find_repository(recorded)
     with open_versions(recorded, to) as versions, temporary_folder("scaffold-update-") as folder:
         renderings = render(versions, recorded, data, repository, folder)
+        new = versions.new.source
+        steps = due(new.folder, recorded.version) if new != versions.old.source else []
         prepared = merge_renderings(
             repository,
             folder,
@@ -115,6 +126,7 @@ def prepare(recorded: Recorded, data: Mapping[str, str], to: str | None) -> Iter
             renderings.new,
             skips=renderings.skips,
             follows=renderings.same_answers,
+            steps=steps,
         )
         work_tree = prepared.work_tree(folder)
         work_tree.check()
@@ -122,7 +134,14 @@ def prepare(recorded: Recorded, data: Mapping[str, str], to: str | None) -> Iter
 
 
 def merge_renderings(
-    repository: Repository, folder: Path, old: Path, new: Path, *, skips: Callable[[Path], bool], follows: bool
+    repository: Repository,
+    folder: Path,
+    old: Path,
+    new: Path,
+    *,
+    skips: Callable[[Path], bool],
+    follows: bool,
+    steps: Sequence[Step] = (),
 ) -> Preparation:
     """Merge two renderings with the last commit.
 
@@ -132,6 +151,7 @@ def merge_renderings(
         new: That of the second one.
         skips: Whether the kit leaves a file as it is where it exists.
         follows: Whether changes of the owners follow files that the kit renames.
+        steps: What has to be done before.
 
     Raises:
         ScaffoldError: The answers file is not committed, or one side has a folder where the other has a file.
@@ -140,7 +160,8 @@ def merge_renderings(
     head = objects.entries("HEAD")
     check_recorded(repository, head)
     trees = Trees(objects.add(old, head), objects.add(new, head), head)
-    trees = _without_skipped(trees, repository.prefix, skips)
+    stepped = take(steps, _without_skipped(trees, repository.prefix, skips), objects, repository.prefix)
+    trees = stepped.trees
     merged = merge(objects, trees, follow_kit_renames=follows)
     answers = repository.prefix + ANSWERS_FILE.encode()
     lost_lines: list[str] = []
@@ -148,7 +169,7 @@ def merge_renderings(
         generated = _lines(objects, trees.new[answers]) | _lines(objects, trees.old.get(answers, trees.new[answers]))
         lost_lines = [shown(line) for line in _lines(objects, head[answers]) if line not in generated]
         merged = with_file(merged, answers, trees.new[answers])
-    return Preparation(repository, objects, head, merged, follows, lost_lines)
+    return Preparation(repository, objects, head, merged, follows, lost_lines, stepped.taken, stepped.renamed)
 
 
 def _lines(objects: Objects, entry: Entry) -> dict[bytes, None]:
@@ -206,6 +227,7 @@ def _update(
         not_carried_over=[shown(name.removeprefix(prefix)) for name in prepared.merged.not_carried_over],
         ignored=[shown(name.removeprefix(prefix)) for name in work_tree.ignored()],
         lost_lines=prepared.lost_lines,
+        steps=list(prepared.steps),
         follow_up=follow_up(
             recorded.answers,
             answers,

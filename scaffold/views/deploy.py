@@ -10,6 +10,7 @@ from scaffold.core.results import Change
 from scaffold.core.stand_in import WITHOUT_ENGINE
 from scaffold.deployment.deploy import DeployResult
 from scaffold.deployment.follow import Release
+from scaffold.deployment.left_stack import Left
 from scaffold.deployment.stack_step import StackStep
 from scaffold.service import names
 from scaffold.views.place import place
@@ -18,7 +19,7 @@ from scaffold.views.place import place
 def text(result: DeployResult) -> str:
     """The result in several lines."""
     where = place(result.local, result.account, result.region)
-    remarks = [*_left(result), *_unnotified(result)]
+    remarks = [*_left(result), *_left_stacks(result), *_unnotified(result)]
     if result.release:
         stand_in = [f"Its image was built {WITHOUT_ENGINE}."] if result.release.stand_in else []
         return "\n".join([*_released(result, result.release), *stand_in, *remarks])
@@ -72,6 +73,24 @@ def _left(result: DeployResult) -> list[str]:
         f"destroy --environment {name}` deletes them."
         for name in result.left_environments
     ]
+
+
+def _left_stacks(result: DeployResult) -> list[str]:
+    return [f"The stack {left.name} is left over from an answer, {_stays(result, left)}." for left in result.left_stacks]
+
+
+def _stays(result: DeployResult, left: Left) -> str:
+    """Why it stays, and the remedy."""
+    if left.reason == "pipeline":
+        return "and the pipeline updates it until the next release: `scaffold deploy` deletes it after that"
+    if left.reason == "changing":
+        return "and is being changed: `scaffold deploy` deletes it after that"
+    delete = f"aws cloudformation delete-stack --region {result.region} --stack-name {left.name}"
+    if left.reason == "denied":
+        return f"and your permissions do not suffice to delete it: `{delete}` does, with the policy for destroying"
+    if left.reason == "protected":
+        return f"and has termination protection: lift it, then `scaffold deploy` or `{delete}` deletes it"
+    return f"and holds more than logs ({', '.join(left.data)}): save that, then `{delete}` deletes it"
 
 
 def _unnotified(result: DeployResult) -> list[str]:

@@ -9,6 +9,7 @@ from scaffold.console.titles import count
 from scaffold.core.paths import enter
 from scaffold.update.report import DELETED_BY_KIT, RENAMED, FileChange
 from scaffold.update.result import UpdateResult
+from scaffold.update.steps import StepTaken
 
 # The explanation of a longer command follows it directly instead of in its own column.
 _COMMAND_WIDTH = 30
@@ -26,9 +27,9 @@ def text(result: UpdateResult, committed: str | None = None) -> str:
         return _joined([*parts, _not_carried_over(result)])
     parts = [[_head(result)]]
     if result.planned:
-        parts += [result.changelog.splitlines(), _answers(result), _files(result)]
+        parts += [result.changelog.splitlines(), _answers(result), _steps(result), _files(result)]
     else:
-        parts += [_answers(result), _conflicts(result)]
+        parts += [_answers(result), _steps(result), _conflicts(result)]
     parts += [_not_carried_over(result), _removed(result)]
     return _joined([*parts, [] if result.planned else _next(result, committed)])
 
@@ -67,6 +68,18 @@ def _answers(result: UpdateResult) -> list[str]:
 
 def _value(value: object) -> str:
     return "(none)" if value is None else str(value)
+
+
+def _steps(result: UpdateResult) -> list[str]:
+    return ["Steps", *(f"  {_step(step)}: {step.says}" for step in result.steps)] if result.steps else []
+
+
+def _step(step: StepTaken) -> str:
+    if step.new_path:
+        return f"{step.path} -> {step.new_path}"
+    if step.by_hand:
+        return f"delete {step.deleted_key} from {step.path} by hand"
+    return f"{step.path} without {step.deleted_key}"
 
 
 def _files(result: UpdateResult) -> list[str]:

@@ -367,6 +367,7 @@ def test_result_as_json(service: Path) -> None:
         "remote",
         "push_profile",
         "left_environments",
+        "left_stacks",
         "notifies",
         "networks",
         "release",

@@ -11,7 +11,7 @@ import pytest
 
 from scaffold.service import names
 from scaffold.service.service import Service, read
-from scaffold.service.stack_kinds import STACK_KINDS, Deployer, deployed_by_pipeline, stack_ids
+from scaffold.service.stack_kinds import OPTIONAL_KINDS, STACK_KINDS, Deployer, deployed_by_pipeline, stack_ids
 from tests.deploy.services import (
     MORE,
     Wire,
@@ -29,7 +29,7 @@ from tests.infrastructure.handlers import UNNAMED, calls
 from tests.infrastructure.iam import Statement, allowed, matches
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, load
-from tests.infrastructure.variants import LONGEST_APP
+from tests.infrastructure.variants import BUILD_VPC, LONGEST_APP
 from tests.repair.situations import fail_wait_condition, failed_rollback, in_review, repair, updating
 from tests.repair.test_data import lose_bucket, lose_images, lose_key
 
@@ -254,6 +254,7 @@ def by_a_person(tmp_path_factory: pytest.TempPathFactory) -> list[Stack]:
         app_name=SERVICE,
         notification_email="team@example.com",
         customize=True,
+        **BUILD_VPC,
     )
     stacks = load(root)
     person = {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.PERSON}
@@ -277,11 +278,13 @@ def resource_of(stack: Stack, logical: str, action: str) -> str:
     resource = stack.resources[logical]
     properties = resource["Properties"]
     role = f"arn:aws:iam::{ACCOUNT}:role/{SERVICE}/deploy/any"
-    if any(matches(pattern, action) for pattern in UNNAMED):
+    if any(matches(pattern, action) for pattern in UNNAMED) and not action.startswith("ec2:Create"):
         return "*"
     match resource["Type"]:
         case "AWS::IAM::ManagedPolicy":
             return role if "RolePolicy" in action else stack._identifier(logical)
+        case "AWS::EC2::SecurityGroup":
+            return f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/sg-1"
         case "AWS::S3::BucketPolicy":
             return f"arn:aws:s3:::{properties['Bucket']}"
         case "AWS::SNS::TopicPolicy":
@@ -296,7 +299,8 @@ def resource_of(stack: Stack, logical: str, action: str) -> str:
 def calls_of(stack: Stack) -> Iterator[tuple[str, str, dict[str, str | list[str]]]]:
     """Every call for the resources of a stack: action, resource and condition keys.
 
-    No call has a resource tag: tags take up to five minutes to take effect, and a new resource has none.
+    No call has a resource tag: tags take up to five minutes to take effect, and a new resource has none. Those of EC2
+    are there with the resource, and the conditions of deploy roles rely on it.
     """
     for logical, resource in stack.resources.items():
         for action in calls(resource["Type"]):
@@ -305,6 +309,8 @@ def calls_of(stack: Stack) -> Iterator[tuple[str, str, dict[str, str | list[str]
             context: dict[str, str | list[str]] = {**VIA_CLOUDFORMATION}
             if any(matches(pattern, action) for pattern in TAGGING):
                 context[TAG_IN_REQUEST] = SERVICE
+            if action.startswith("ec2:") and "Create" not in action:
+                context[TAG_OF_RESOURCE] = SERVICE
             yield action, resource_of(stack, logical, action), context
 
 
@@ -363,7 +369,7 @@ def test_every_stack_can_be_examined_by_who_repairs_or_destroys_it() -> None:
     """`DeleteStack` alone is not enough: what a stack holds is listed before it is deleted."""
     for policy in (DESTROY, REPAIR):
         statements = [*filled(DEPLOY), *filled(policy)]
-        for stack in stack_ids(("dev",)):
+        for stack in stack_ids(("dev",), optional=OPTIONAL_KINDS):
             arn = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack.name(SERVICE)}/1"
             for action in ("DescribeStackEvents", "GetTemplate", "ListStackResources"):
                 assert allowed(statements, f"cloudformation:{action}", arn), f"{action} on {arn}"
@@ -402,7 +408,7 @@ def test_who_deploys_protects_exactly_the_stacks_that_may_be_protected(tmp_path:
     """Foundation, permissions, and each environment's stacks: which one is production is not in the policy."""
     service = Service(tmp_path, SERVICE, REGION, ("dev", "prod"), "dev")
     statements, action = filled(DEPLOY), "cloudformation:UpdateTerminationProtection"
-    for stack in stack_ids(service.environments):
+    for stack in stack_ids(service.environments, optional=OPTIONAL_KINDS):
         arn = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack.name(SERVICE)}/1"
         assert allowed(statements, action, arn) is service.protects(stack), arn
     for other in (f"{SERVICE}-admin-foundation", f"{SERVICE}-admin-dev-deploy-role", "another-permissions"):

@@ -16,10 +16,15 @@ import yaml
 from scaffold.core.errors import ScaffoldError
 from scaffold.kit.questionnaire import Questionnaire
 from scaffold.kit.rendering import open_kit
+from tests.infrastructure.variants import BUILD_VPC, EXISTING_VPC, PRIVATE_SUBNETS
 from tests.kits import ROOT, generate, kit_repository
 
 CONFIGURATION: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))
 QUESTIONS = {name: details for name, details in CONFIGURATION.items() if not name.startswith("_")}
+
+
+def many_subnets(count: int) -> str:
+    return ",".join(f"subnet-{number:017x}" for number in range(count))
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +102,8 @@ ACCEPTED: list[dict[str, Any]] = [
     {"encrypt_logs": True},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
     {"build_secrets": ",".join(f"A{number}" for number in range(10))},
+    BUILD_VPC,
+    {**BUILD_VPC, "build_subnet_ids": "subnet-12345678"},
     {"load_test": "staging"},
     {"deployment_strategy": "blue_green", "approve_running": "true"},
     {"environment_overrides": "{dev: {deployment_strategy: canary}}", "approval": "every", "approve_running": "true"},
@@ -224,6 +231,18 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             *("CODEBUILD_SRC_DIR", ",".join(f"A{number}" for number in range(11))),
         )
     ),
+    ({"build_network": "public"}, "vpc"),
+    ({"build_vpc_id": EXISTING_VPC}, "build_vpc_id was answered but is not asked"),
+    ({"build_network": "none", "build_subnet_ids": PRIVATE_SUBNETS}, "build_subnet_ids was answered but is not asked"),
+    *(
+        ({**BUILD_VPC, "build_vpc_id": vpc}, "build_vpc_id is the ID of one VPC, for example vpc-0123456789abcdef0")
+        for vpc in ("", "vpc-1", f"{EXISTING_VPC}\n", f"{EXISTING_VPC},{EXISTING_VPC}", "subnet-12345678")
+    ),
+    *(
+        ({**BUILD_VPC, "build_subnet_ids": subnets}, "1 to 16 IDs of subnets separated by commas, for example subnet-")
+        for subnets in ("", "subnet-1", "subnet-12345678,", "subnet-12345678\n", EXISTING_VPC, many_subnets(17))
+    ),
+    ({**BUILD_VPC, "build_subnet_ids": "subnet-12345678,subnet-12345678"}, "names a subnet twice"),
     (
         {"chat_notifications": True, "aws_region": "us-gov-west-1"},
         "chat_notifications is false in us-gov-west-1, where Amazon Q Developer in chat applications is not available",

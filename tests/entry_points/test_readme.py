@@ -1,4 +1,4 @@
-"""The generated README: says what was answered, and nothing that was not."""
+"""The generated README and AGENTS.md: say what was answered, what exists, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scaffold.cli.app import COMMANDS
 from tests.infrastructure.variants import EXISTING
 from tests.kits import generate
 
@@ -72,9 +73,30 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
 ]
 
 
+def check_agents(root: Path, present: str) -> None:
+    """Every path, target and command that AGENTS.md names exists."""
+    agents = (root / "AGENTS.md").read_text("utf-8")
+    assert present in agents
+    assert ("An assistant does not approve" in agents) is bool(present)
+    assert not re.search(r"\n\n\n|[ \t]\n|\{\{|\{%", agents)
+    rows = agents.partition("| path |")[2].split("\n\n")[0].splitlines()
+    cells = [row.split("|")[1] for row in rows if row.count("|") > 1]
+    named = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell) if name not in ("v*", "env/*")]
+    folder = Path()
+    for name in named:
+        folder = Path(name).parent if "/" in name else folder
+        found = name.replace("<environment>", "test" if (root / "infrastructure/test").exists() else "dev")
+        assert list(root.glob(found)) or list(root.glob(f"{folder}/{found}")), name
+    targets = re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"`make ([a-z-]+)", agents)) <= {*targets}
+    assert set(re.findall(r"`scaffold ([a-z]+)", agents)) <= {*COMMANDS}
+
+
 @pytest.mark.parametrize(("answers", "present", "absent"), CASES, ids=["defaults", "others", "existing VPC"])
 def test_readme(answers: dict[str, Any], present: list[str], absent: list[str], tmp_path: Path) -> None:
-    readme = (generate(tmp_path / "service", **answers) / "README.md").read_text("utf-8")
+    root = generate(tmp_path / "service", **answers)
+    check_agents(root, "Releases without approval" if answers.get("approval") != "none" else "")
+    readme = (root / "README.md").read_text("utf-8")
     names = answers.get("environments", "dev,staging,prod").split(",")
     for words in present:
         assert words in readme

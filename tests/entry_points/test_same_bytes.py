@@ -15,7 +15,7 @@ from pytest_cookies.plugin import Cookies
 
 from scaffold.core.git import git
 from tests.entry_points.entry_points import through_cookiecutter, through_copier, through_scaffold, tree
-from tests.infrastructure.variants import EXISTING
+from tests.infrastructure.variants import BUILD_VPC, EXISTING
 from tests.kits import kit_repository
 
 MATRIX: dict[str, list[Any]] = {
@@ -46,6 +46,7 @@ MATRIX: dict[str, list[Any]] = {
     "success_notifications": [None, "production"],
     "encrypt_logs": [None, True],
     "build_secrets": [None, "NPM_TOKEN, SENTRY_AUTH_TOKEN"],
+    "builds": [None, BUILD_VPC],
     "load_test": [None, "first"],
     "coverage_threshold": [None, 80],
     "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
@@ -69,6 +70,7 @@ def combinations() -> list[dict[str, Any]]:
         if "load_test" in answers:
             answers["load_test"] = "" if first in (answers.get("production"), answers["environments"]) else first
         answers |= answers.pop("network", {}) | answers.pop("reviews", {}) | answers.pop("approvals", {})
+        answers |= answers.pop("builds", {})
         if "," not in answers["environments"]:
             answers.pop("promotion", None)
         if overrides := answers.pop("environment_overrides", None):

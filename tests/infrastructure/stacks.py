@@ -247,6 +247,8 @@ class Stack:
                 return self._arn(logical).rpartition(":")[2]
             case "AWS::ECS::Service", "Name":
                 return str(self.resolve(properties["ServiceName"]))
+            case "AWS::EC2::SecurityGroup", "GroupId":
+                return "sg-0123456789abcdef0"
             case "AWS::EC2::EIP", "AllocationId":
                 return "eipalloc-0123456789abcdef0"
         raise ValueError(f"{self.name}: the attribute {attribute} of {kind} is not implemented")

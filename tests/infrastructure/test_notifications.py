@@ -383,6 +383,30 @@ def test_a_build_outside_of_the_pipeline_that_fails_or_does_not_run_tells_people
         assert alarm["Dimensions"] == [{"Name": "ProjectName", "Value": f"{APP}-pr-verdict"}]
 
 
+def test_each_scheduled_build_that_does_not_run_tells_people(stacks_of: Callable[..., Stacks]) -> None:
+    """CodeBuild may refuse one, and EventBridge then tells nobody."""
+    stacks = stacks_of(customize=True, promotion="branches", nightly_scan=True)
+    projects = {
+        stack.resolve({"Fn::GetAtt": [logical, "Arn"]}): project["Name"]
+        for stack, logical, project in every(stacks, "AWS::CodeBuild::Project")
+    }
+    rules = [rule for _, _, rule in every(stacks, "AWS::Events::Rule") if "ScheduleExpression" in rule]
+    scheduled = {projects[target["Arn"]] for rule in rules for target in rule["Targets"]}
+    alarms = [alarm for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm") if alarm.get("MetricName") == "Builds"]
+    missed = {alarm["Dimensions"][0]["Value"]: alarm for alarm in alarms}
+    assert scheduled == missed.keys() == {f"{APP}-pr-verdict", f"{APP}-branches", f"{APP}-scan"}
+    topic = topics_of(stacks)["notification"]
+    for alarm in missed.values():
+        assert as_list(alarm["InsufficientDataActions"]) == [topic]
+        assert [judge(alarm, {5: 1}, now, "OK").state for now in range(5, 10)] == ["OK"] * 5
+        assert judge(alarm, {}, 12, "OK").state == "INSUFFICIENT_DATA"
+    # The deploy role may delete those of answers that were turned off, too.
+    policies = one(stacks_of(), "permissions").of_type("AWS::IAM::ManagedPolicy")
+    statements = [each for _, policy in policies for each in policy["PolicyDocument"]["Statement"]]
+    (allowed,) = [each["Resource"] for each in statements if "cloudwatch:DeleteAlarms" in each.get("Action", [])]
+    assert {alarm["AlarmName"] for alarm in missed.values()} <= {arn.rpartition(":")[2] for arn in allowed}
+
+
 def at(path: str, sample: Any) -> Any:
     """What a JSON path finds in an event."""
     for name in path.removeprefix("$.").split("."):

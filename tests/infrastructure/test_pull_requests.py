@@ -15,7 +15,7 @@ from scaffold.aws.service_quotas import BUILDS
 from scaffold.service import names
 from tests.infrastructure.iam import allowed, boundary_of, roles_of, statements_of
 from tests.infrastructure.rules import every
-from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, Stacks, as_list
+from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, Stacks, as_list, one
 
 APP = "hello-service"
 REPOSITORY = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:{APP}"
@@ -177,13 +177,19 @@ def test_pipeline_tests_of_pull_requests_and_verdicts_use_no_quota_of_each_other
     stacks_of: Callable[..., Stacks], architecture: str
 ) -> None:
     """A new account runs one build of a compute type at once, and EventBridge repeats no start that was refused."""
-    stacks = stacks_of(customize=True, architecture=architecture)
+    stacks = stacks_of(customize=True, architecture=architecture, promotion="branches", nightly_scan=True)
     used: dict[tuple[str, str], set[str]] = {}
     for owner, logical, project in every(stacks, "AWS::CodeBuild::Project"):
-        kind = logical if owner.kind in ("pull-requests", "plans") else "pipeline"
+        outside = owner.kind in ("pull-requests", "plans", "scans") or logical == "BranchesProject"
+        kind = logical if outside else "pipeline"
         environment = project["Environment"]
         used.setdefault((environment["Type"], environment["ComputeType"]), set()).add(kind)
-    assert sorted(used.values(), key=sorted) == [{"PlanProject", "TestsProject"}, {"VerdictProject"}, {"pipeline"}]
+    beside_tests = {"BranchesProject", "PlanProject", "ScanProject", "TestsProject"}
+    assert sorted(used.values(), key=sorted) == [beside_tests, {"VerdictProject"}, {"pipeline"}]
+    # The verdict starts the tests again, and the end of the others starts what approves merges.
+    rules = dict(one(stacks, "releases").of_type("AWS::Events::Rule"))
+    ended = set(rules["EndedRule"]["EventPattern"]["detail"]["project-name"])
+    assert ended == {f"hello-service-{name}" for name in ("pr-plan", "pr-tests", "scan")}
     assert used.keys() <= BUILDS.keys()
 
 

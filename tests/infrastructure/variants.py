@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from allpairspy import AllPairs
@@ -11,6 +12,7 @@ LONGEST_ENVIRONMENT = "abcdefghijkl"
 EXISTING_VPC = "vpc-0123456789abcdef0"
 PUBLIC_SUBNETS = "subnet-0123456789abcdef0,subnet-0123456789abcdef1"
 PRIVATE_SUBNETS = "subnet-0123456789abcdef2, subnet-0123456789abcdef3"
+BUILD_VPC = {"build_network": "vpc", "build_vpc_id": EXISTING_VPC, "build_subnet_ids": PRIVATE_SUBNETS}
 EXISTING = {"vpc_id": EXISTING_VPC, "public_subnet_ids": PUBLIC_SUBNETS, "private_subnet_ids": PRIVATE_SUBNETS}
 
 FREEZE = "2026-12-20..2027-01-02"
@@ -63,6 +65,7 @@ FEW: dict[str, dict[str, Any]] = {
         "freezes": FREEZE,
         "scan_engine": "sbom",
         "nightly_scan": True,
+        **BUILD_VPC,
         **EXISTING,
     },
     "branches, one by itself": {
@@ -93,6 +96,7 @@ ALL_ANSWERS: dict[str, Any] = {
     "nightly_scan": True,
     "load_test": "dev",
     "coverage_threshold": 80,
+    **BUILD_VPC,
 }
 
 _VPCS = {
@@ -121,6 +125,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "chat_notifications": [False, True],
     "encrypt_logs": [False, True],
     "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
+    "build_network": ["none", "vpc"],
     "success_notifications": ["none", "production", "every"],
     "approval": ["none", "production", "every", "by branches"],
     "windows": ["", "MON-SUN 00-24 UTC"],
@@ -133,6 +138,7 @@ _PARAMETERS: dict[str, list[Any]] = {
 }
 
 
+@functools.cache
 def pairwise() -> list[dict[str, Any]]:
     """Sets of answers that together contain every pair of values."""
     found = []
@@ -152,6 +158,8 @@ def pairwise() -> list[dict[str, Any]]:
             del answers["approvers"]
         if answers.get("approval") in (None, "none") or answers["deployment_strategy"] == "rolling":
             answers["approve_running"] = False
+        if answers["build_network"] == "vpc":
+            answers |= BUILD_VPC
         vpc = dict(_VPCS[answers.pop("vpc")])
         if overrides := vpc.get("environment_overrides"):
             vpc["environment_overrides"] = {names[0]: overrides["first"]}

@@ -99,6 +99,16 @@ sensible = st.fixed_dictionaries(
         "chat_notifications": st.booleans(),
         "encrypt_logs": st.booleans(),
         "build_secrets": st.sampled_from(["", "NPM_TOKEN", "A, B", "PATH"]),
+        "builds": st.one_of(
+            st.just({"build_network": "none"}),
+            st.fixed_dictionaries(
+                {"build_network": st.just("vpc")},
+                optional={
+                    "build_vpc_id": st.sampled_from(["", EXISTING_VPC]),
+                    "build_subnet_ids": st.sampled_from(["", PRIVATE_SUBNETS]),
+                },
+            ),
+        ),
         "success_notifications": st.sampled_from(["none", "production", "every"]),
         "approvals": st.one_of(
             st.just({"approval": "none"}),
@@ -118,7 +128,11 @@ sensible = st.fixed_dictionaries(
     },
 ).map(
     lambda answers: with_production(
-        answers | answers.pop("network", {}) | answers.pop("reviews", {}) | answers.pop("approvals", {})
+        answers
+        | answers.pop("network", {})
+        | answers.pop("reviews", {})
+        | answers.pop("approvals", {})
+        | answers.pop("builds", {})
     )
 )
 anything = st.one_of(
@@ -136,7 +150,8 @@ careless = st.builds(
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
                 "scan_engine", "nightly_scan", "windows", "freezes", "soak_minutes", "chat_notifications",
                 "success_notifications",
-                "build_secrets", "encrypt_logs", "coverage_threshold", "approvers", "load_test",
+                "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs",
+                "coverage_threshold", "approvers", "load_test",
                 "promotion", "auto_promote", "approve_running",
             ]
         ),

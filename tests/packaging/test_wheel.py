@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.iam.operator_policies import DEPLOY
 from tests.entry_points.entry_points import through_scaffold, tree
 from tests.packaging.environments import build, create_environment, wheel
 
@@ -29,6 +30,7 @@ def test_wheel_and_checkout_generate_the_same_bytes(tmp_path: Path) -> None:
     built = wheel(tmp_path / "dist")
     names = zipfile.ZipFile(built).namelist()
     assert "scaffold/_kit/kit.bundle" in names
+    assert {f"scaffold/_policies/{name}.json" for name in DEPLOY} <= set(names)
     assert not [
         name
         for name in names

@@ -110,7 +110,7 @@ class Kept:
         return [one["status"] for one in listed["serviceDeployments"]]
 
     def story(self, environment: str) -> str:
-        """What ECS and the alarms say of an environment, the newest first: why a release has ended as it did."""
+        """What ECS and the alarms say of an environment, the newest last: why a release has ended as it did."""
         cluster, ecs = names.cluster(self.app, environment), self.client("ecs")
         (service,) = ecs.describe_services(cluster=cluster, services=[cluster])["services"]
         stopped = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
@@ -126,7 +126,7 @@ class Kept:
             for one in history
             if one["AlarmName"].startswith(cluster)
         ]
-        return "\n".join(sorted(lines, reverse=True))
+        return "\n".join(sorted(lines))
 
     def weights(self, environment: str) -> tuple[int, ...]:
         """The weights of the target groups of an environment in the production listener rule."""

@@ -137,13 +137,23 @@ def test_branches_promote_releases(aws: None, tmp_path: Path) -> None:
         release(service.root)
     assert service.head("env/live") == released
 
-    # Nor does a branch that somebody has moved elsewhere.
-    git("switch", "-q", "-c", "elsewhere", cwd=service.root)
+    # Nor does a branch that somebody has moved elsewhere: the release that waits is rejected, and the next one leads
+    # the branch back.
+    commit(service.root, app__src__main_mjs=f"{APPLICATION}// moved\n")
+    service.waiting()
+    # From the commit before: a branch that has the release's commit would close its pull request.
+    git("switch", "-q", "-c", "elsewhere", "main~1", cwd=service.root)
     elsewhere = commit(service.root, notes_txt="Not on main\n")
     service.move("env/live", elsewhere)
     git("switch", "-q", "main", cwd=service.root)
-    commit(service.root, notes_txt="The next one\n")
-    with pytest.raises(ReleaseFailed, match="in the action PullRequest of the stage Plan-Live"):
-        release(service.root)
+    until("the move has not rejected the release", lambda: service.approval()["status"] == "Failed")
+    assert f"env/live was moved to {elsewhere}" in service.approval()["summary"]
     text = status_view.text(look(service.root))
     assert f"The branch env/live leads to {elsewhere[:7]}, but the last release" in text
+    commit(service.root, app__src__main_mjs=f"{APPLICATION}// led back\n")
+    service.waiting()
+    assert service.head(f"candidate/live-{elsewhere[:12]}") == elsewhere
+    client("codecommit").merge_pull_request_by_fast_forward(
+        pullRequestId=service.request()["pullRequestId"], repositoryName=service.app
+    )
+    assert release(service.root).exit_code == 0

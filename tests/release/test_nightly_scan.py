@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.deploy.services import unused_name
+from tests.deploy.services import client, commit, run, unused_name
 from tests.release.rehearsals import small_service
-from tests.release.services import release
+from tests.release.services import decide, release
 from tests.release.test_merge_gate import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -42,7 +43,8 @@ def test_findings_of_what_runs_reach_people_and_so_does_a_scan_that_fails(aws: N
     """The release itself was clean; its roles do the rest. The schedule is not waited for."""
     app = unused_name()
     answers = {"scan_gate": "high", "customize": True, "scan_engine": "sbom", "nightly_scan": True, "approval": "none"}
-    assert release(small_service(tmp_path / "service", app_name=app, **answers)).exit_code == 0
+    service = small_service(tmp_path / "service", app_name=app, **answers)
+    assert release(service).exit_code == 0
     codebuild = boto3.Session(region_name="us-east-1").client("codebuild")
 
     def scan() -> str:
@@ -68,3 +70,19 @@ def test_findings_of_what_runs_reach_people_and_so_does_a_scan_that_fails(aws: N
     assert scan() == "FAILED"
     assert eventually(lambda: messages(f"the build {app}-scan, which scans what runs, ended with FAILED"))
     control("sbom-scans", {})
+
+    # The release without the stack gets past the pipeline of before, which updates the stack, and then it is deleted.
+    off = small_service(tmp_path / "off", app_name=app, **{**answers, "nightly_scan": False})
+    for path in (service / "infrastructure").glob("scans.*"):
+        path.unlink()
+    for name in ("pipeline.yaml", "pipeline.json"):
+        shutil.copy(off / "infrastructure" / name, service / "infrastructure" / name)
+    commit(service)
+    waiting = release(service)
+    assert [(one.name, one.reason) for one in waiting.left_stacks] == [(f"{app}-scans", "pipeline")]
+    assert waiting.release and waiting.release.waiting == "Approve-Gate"
+    decide(service, yes=True, execution=waiting.release.execution)
+    done = release(service)
+    assert done.exit_code == 0
+    assert run(service).left_stacks == ()
+    assert f"{app}-scans" not in {one["StackName"] for one in client("cloudformation").describe_stacks()["Stacks"]}

@@ -96,6 +96,13 @@ def test_an_existing_vpc_is_refused(service: Path, monkeypatch: pytest.MonkeyPat
     assert refused(service, monkeypatch).happened == "prod is in the existing VPC vpc-1, which is not in local AWS."
 
 
+def test_builds_in_a_vpc_are_refused(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(service, **{"infrastructure__build-vpc_yaml": "Resources: {}\n"})
+    error = refused(service, monkeypatch)
+    assert error.happened == "Images are built in an existing VPC, which is not in local AWS."
+    assert "the answer build_network is none" in error.remedy
+
+
 def test_a_shallow_clone_is_refused(service: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git("clone", "-q", "--depth=1", f"file://{service}", "shallow", cwd=tmp_path)
     assert "shallow" in refused(tmp_path / "shallow", monkeypatch).happened

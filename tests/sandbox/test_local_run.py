@@ -38,8 +38,9 @@ WITHOUT_ROLES = {
     "console-of-approver",
     "pass-role-to-pipeline",
 }
-# ... no CloudTrail, no container engine in this test, no gallery, no topic policies, no registry's configuration, a
-# value of every quota, and a self-update that succeeds at once, and time that passes faster.
+# ... no condition keys of a simulation, no CloudTrail, no container engine in this test, no gallery, no topic policies,
+# no registry's configuration, a value of every quota, and a self-update that succeeds at once, and time that passes
+# faster.
 UNDECIDED = WITHOUT_ROLES | {
     "approval-before-stop",
     "builds-by-compute-type",
@@ -53,6 +54,7 @@ UNDECIDED = WITHOUT_ROLES | {
     "rule-timeout",
     "sbom-by-digest",
     "scan-sbom",
+    "simulated-deployment",
     "source-account",
     "shift-modifies-rule",
     "topic-without-source",

@@ -33,9 +33,11 @@ class Waiting:
 
     def __init__(self) -> None:
         self.head = OTHER
+        self.base = OTHER
         self.number = "7"
         self.request: dict[str, Any] = {"pullRequestStatus": "OPEN", "pullRequestTargets": [{}]}
         self.error = ""
+        self.next = False
         self.uat_waits = False
         self.results: list[dict[str, Any]] = []
 
@@ -45,16 +47,15 @@ class Waiting:
         return {"stageName": name, "latestExecution": {"pipelineExecutionId": "e"}, "actionStates": [action]}
 
     def run(self, *, waits: bool = True) -> str:
-        variables = {"COMMIT": COMMIT, "NUMBER": self.number}
+        variables = {"BASE": self.base, "COMMIT": COMMIT, "NUMBER": self.number}
         opened = {"stageName": "Plan-Live", "actionName": "PullRequest", "output": {"outputVariables": variables}}
+        states = [
+            self.stage("Approve-Gate"),
+            self.stage("Approve-Uat", waits=self.uat_waits),
+            self.stage("Approve-Live", waits=waits),
+        ]
         answers: dict[str, Any] = {
-            "get-pipeline-state": {
-                "stageStates": [
-                    self.stage("Approve-Gate"),
-                    self.stage("Approve-Uat", waits=self.uat_waits),
-                    self.stage("Approve-Live", waits=waits),
-                ]
-            },
+            "get-pipeline-state": {"stageStates": states},
             # None of the stage Plan-Uat.
             "list-action-executions": {"actionExecutionDetails": [opened]},
             "get-branch": {"branch": {"commitId": self.head}},
@@ -66,6 +67,11 @@ class Waiting:
             assert options["timeout"] > 0
             if command[2] == "put-approval-result":
                 self.results.append(json.loads(command[command.index("--cli-input-json") + 1]))
+                states[-1] = self.stage("Approve-Live", waits=False)
+                if self.next and self.head != COMMIT:
+                    # Another release waits by now, and its merge was refused a build.
+                    states[-1], self.head = self.stage("Approve-Live"), COMMIT
+                    answers["get-branch"] = {"branch": {"commitId": COMMIT}}
                 if self.error:
                     return subprocess.CompletedProcess(command, 254, "", self.error)
             return subprocess.CompletedProcess(command, 0, json.dumps(answers[command[2]]), "")
@@ -109,6 +115,32 @@ def test_a_release_whose_pull_request_is_closed_is_rejected() -> None:
     assert waiting.result == ("Approve-Live", "Rejected")
 
 
+def test_it_looks_again_after_a_decision() -> None:
+    """CodeBuild may have refused the build of what has happened meanwhile."""
+    waiting = Waiting()
+    waiting.request["pullRequestStatus"], waiting.next = "CLOSED", True
+    waiting.run()
+    assert [one["result"]["status"] for one in waiting.results] == ["Rejected", "Approved"]
+
+
+@pytest.mark.parametrize("status", ["OPEN", "CLOSED"])
+def test_a_release_whose_branch_was_moved_elsewhere_is_rejected_with_the_remedy(status: str) -> None:
+    """Its pull request may be no fast-forward any more, and it would wait for days."""
+    waiting = Waiting()
+    waiting.head = "3" * 40
+    # CodeCommit closes it if the branch has its commit now.
+    waiting.request["pullRequestStatus"] = status
+    waiting.run()
+    assert waiting.result == ("Approve-Live", "Rejected")
+    summary = waiting.results[0]["result"]["summary"]
+    assert f"env/live was moved to {waiting.head}, and not to this release. Release again" in summary
+    # What was opened before there was a base waits.
+    unknown = Waiting()
+    unknown.head, unknown.base = "3" * 40, "unknown"
+    unknown.run()
+    assert unknown.results == []
+
+
 def test_the_first_commit_and_the_merge_gate_are_approved_by_people_only() -> None:
     waiting = Waiting()
     waiting.head, waiting.number = COMMIT, "none"
@@ -148,37 +180,77 @@ def repository(local: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path:
     return Service("branches", tmp_path, local)
 
 
+class Made:
+    """A repository with commits on main, the last of which is proposed for live."""
+
+    def __init__(self, folder: Path, commits: int) -> None:
+        self._folder, self.output = folder / "repository", folder / "output"
+        self.calls: list[str] = []
+        git("init", "--quiet", "--initial-branch=main", str(self._folder), cwd=folder)
+        for number in range(commits):
+            self.git("commit", "--quiet", "--allow-empty", "--message", str(number))
+        self.commits = self.git("rev-list", "--reverse", "main").split()
+
+    def git(self, *words: str) -> str:
+        return git(*words, cwd=self._folder, env=IDENTITY)
+
+    def head(self, branch: str) -> str:
+        return self.git("rev-parse", f"refs/heads/{branch}")
+
+    def propose(self, scripts: Path, monkeypatch: pytest.MonkeyPatch, changed: str) -> Any:
+        run = subprocess.run
+
+        def aws(command: list[str], **options: Any) -> subprocess.CompletedProcess[Any]:
+            if command[0] == "git":
+                return run(command, **options)
+            self.calls.append(command[2])
+            answers = {
+                "get-repository": {"repositoryMetadata": {"cloneUrlHttp": self._folder.as_uri()}},
+                "list-pull-requests": {"pullRequestIds": []},
+                "create-pull-request": {"pullRequest": {"pullRequestId": "7"}},
+            }
+            return subprocess.CompletedProcess(command, 0, json.dumps(answers[command[2]]), "")
+
+        given = {"APP_NAME": "app", "CHANGED": changed, "COMMIT": self.commits[-1], "ENVIRONMENT_NAME": "live"}
+        given |= {"OUTPUT": str(self.output), "RELEASE_NAME": "r"}
+        return run_script(monkeypatch, scripts / "open_pull_request.py", aws, given)
+
+
 @pytest.mark.parametrize(("changed", "waits"), [("no", "no"), ("yes", "yes")])
 def test_a_release_that_changes_nothing_does_not_wait(
     scripts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str, waits: str
 ) -> None:
     """Its branch is where the entry check wants it, and nobody has a pull request to look at."""
-    repository, output = tmp_path / "repository", tmp_path / "output"
-    git("init", "--quiet", "--initial-branch=main", str(repository), cwd=tmp_path)
-    for number in range(2):
-        git("commit", "--quiet", "--allow-empty", "--message", str(number), cwd=repository, env=IDENTITY)
-    first, second = git("rev-list", "--reverse", "main", cwd=repository).split()
-    run, calls = subprocess.run, []
-
-    def aws(command: list[str], **options: Any) -> subprocess.CompletedProcess[Any]:
-        if command[0] == "git":
-            return run(command, **options)
-        calls.append(command[2])
-        answers = {
-            "get-repository": {"repositoryMetadata": {"cloneUrlHttp": str(repository)}},
-            "list-pull-requests": {"pullRequestIds": []},
-            "create-pull-request": {"pullRequest": {"pullRequestId": "7"}},
-        }
-        return subprocess.CompletedProcess(command, 0, json.dumps(answers[command[2]]), "")
-
-    given = {"APP_NAME": "app", "CHANGED": changed, "COMMIT": second, "ENVIRONMENT_NAME": "live"}
-    given |= {"OUTPUT": str(output), "RELEASE_NAME": "r"}
-    done = run_script(monkeypatch, scripts / "open_pull_request.py", aws, given)
+    made = Made(tmp_path, commits=2)
+    first, second = made.commits
+    done = made.propose(scripts, monkeypatch, changed)
     assert (done.returncode, done.stderr) == (0, "")
-    assert git("rev-parse", "env/live", cwd=repository) == (second if changed == "no" else first)
-    assert f"export WAITS={waits}\n" in output.read_text()
-    assert ("create-pull-request" in calls) is (changed == "yes")
+    assert made.head("env/live") == (second if changed == "no" else first)
+    assert f"export WAITS={waits}\n" in made.output.read_text()
+    assert ("create-pull-request" in made.calls) is (changed == "yes")
     assert (f"Moved env/live to {second}." in done.stdout) is (changed == "no")
+
+
+@pytest.mark.parametrize("changed", ["no", "yes"])
+@pytest.mark.parametrize("forked_at", [0, 1, 2, None])
+def test_a_branch_that_has_left_main_is_led_back(
+    scripts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forked_at: int | None, changed: str
+) -> None:
+    """It keeps no release away, nor does it decide about one: that waits for its pull request as before."""
+    made = Made(tmp_path, commits=3)
+    released = made.commits[2]
+    start = made.commits[forked_at] if forked_at is not None else ""
+    tree = made.git("rev-parse", "main^{tree}")
+    elsewhere = made.git("commit-tree", *(["-p", start] if start else []), "-m", "Elsewhere", tree)
+    made.git("update-ref", "refs/heads/env/live", elsewhere)
+    done = made.propose(scripts, monkeypatch, changed)
+    assert (done.returncode, done.stderr) == (0, "")
+    back = made.commits[min(forked_at or 0, 1)]
+    assert f"env/live led to {elsewhere}, which is not on main: led it back to {back}, and kept" in done.stdout
+    assert made.head("env/live") == (released if changed == "no" else back)
+    assert made.head(f"candidate/live-{elsewhere[:12]}") == elsewhere
+    if changed == "yes":
+        assert f"export WAITS=yes\nexport COMMIT={released}\nexport NUMBER=7\nexport BASE={back}\n" in made.output.read_text()
 
 
 @pytest.mark.slow
@@ -208,8 +280,9 @@ def test_a_branch_moves_forward_on_main_only(
         repository.git("commit", "--quiet", "--allow-empty", "--message", "Elsewhere")
         elsewhere = repository.git("rev-parse", "HEAD")
         repository.git("push", "--quiet", "--force", repository.url, f"{elsewhere}:refs/heads/env/live")
-        with pytest.raises(Exception, match=f"env/live leads to {elsewhere}, which is not on main"):
-            branches.is_behind("env/live", third)
+        assert branches.is_behind("env/live", third)
+        assert branches.head("env/live") == first
+        assert branches.head(f"candidate/live-{elsewhere[:12]}") == elsewhere
         with pytest.raises(Exception, match=f"the commit {elsewhere} is not on main"):
             branches.is_behind("env/other", elsewhere)
 

@@ -173,6 +173,17 @@ def test_an_environment_in_an_existing_vpc_has_no_network(preflight: Preflight) 
     assert preflight.run().returncode == READY
 
 
+@pytest.mark.parametrize("deployed", [None, "Resources: {}\n"])
+def test_the_network_of_builds_is_deployed_before_the_release_that_needs_it(
+    preflight: Preflight, deployed: str | None
+) -> None:
+    (preflight.infrastructure / "build-vpc.yaml").write_text("Resources: {Group: {Type: AWS::EC2::SecurityGroup}}\n")
+    stack = f"{APP}-build-vpc"
+    preflight.statuses |= {} if deployed else {stack: None}
+    preflight.templates[stack] = deployed
+    stopped(preflight.run(), f"the stack {stack} is older than its template")
+
+
 @pytest.mark.parametrize("stack", [f"{APP}-foundation", f"{APP}-permissions", f"{APP}-prod-deploy-role"])
 def test_permissions_without_a_line_of_their_template_are_older(preflight: Preflight, stack: str) -> None:
     lines = preflight.template(stack).splitlines()

@@ -31,55 +31,87 @@ def answer(*via: object) -> str:
 
 
 class TestSourceGate:
-    """What it makes of the exit codes of npm."""
+    """What it makes of the exit codes of npm and of the checks."""
 
     @pytest.fixture
     def judge(self, service: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done[str]]:
-        def judge(**codes: int) -> Done[str]:
-            self.calls: list[list[str]] = []
-            self.environments: list[dict[str, str]] = []
+        """Runs the gate with `npm ci` ending with a code, and with other checks."""
+        self.calls: list[list[str]] = []
+        self.environments: list[dict[str, str]] = []
 
+        def judge(ci: int = 0, **scripts: str) -> Done[str]:
             def npm(command: list[str], **options: Any) -> Done[str]:
                 assert options["timeout"] > 0
                 self.calls.append(command)
                 self.environments.append(options["env"])
-                return Done(command, codes.get(command[-1] if "run" in command else command[3], 0))
+                return Done(command, ci)
 
+            package = service / "config/tools/package.json"
+            if package.is_file():
+                ran = {check: f"echo {check} ran" for check in ("secrets", "sast", "audit")}
+                package.write_text(json.dumps({"scripts": ran | scripts}))
             secrets = {"BUILD_SECRETS": "NPM_TOKEN OTHER", "NPM_TOKEN": "secret", "OTHER": "secret"}
             return run_script(monkeypatch, service / "config/scripts/source_gate.py", npm, secrets)
 
         return judge
 
     def test_all_checks_run_with_the_tools_of_the_lock_file(self, judge: Callable[..., Done[str]]) -> None:
-        done = judge()
-        assert (done.returncode, done.stdout) == (0, "Source gate open: secrets, sast, audit.\n")
-        assert all(call[:3] == ["npm", "--prefix", "config/tools"] for call in self.calls)
-        assert {"ci", "--ignore-scripts"} <= set(self.calls[0])
-        assert [call[-1] for call in self.calls[1:]] == ["secrets", "sast", "audit"]
+        done = judge(secrets="pwd; echo $PATH")
+        folder, path, *rest = done.stdout.splitlines()
+        assert (done.returncode, rest) == (0, ["sast ran", "audit ran", "Source gate open: secrets, sast, audit."])
+        assert folder.endswith("/config/tools")
+        assert path.startswith(f"{folder}/node_modules/.bin:")
+        (call,) = self.calls
+        assert call[:4] == ["npm", "--prefix", "config/tools", "ci"]
+        assert "--ignore-scripts" in call
+
+    def test_the_checks_run_side_by_side(self, judge: Callable[..., Done[str]]) -> None:
+        waits = "for _ in $(seq 600); do [ ! -e last ] || exit 0; sleep 0.1; done; exit 1"
+        assert judge(secrets=waits, audit="touch last").returncode == 0
 
     def test_its_tools_get_no_secrets_of_the_build(self, judge: Callable[..., Done[str]]) -> None:
-        judge()
-        for environment in self.environments:
-            assert "PATH" in environment
-            assert "secret" not in environment.values()
+        done = judge(secrets="env")
+        assert "secret" not in self.environments[0].values()
+        assert "PATH" in self.environments[0]
+        assert {"NPM_TOKEN=secret", "OTHER=secret"}.isdisjoint(done.stdout.splitlines())
+
+    def test_no_check_leaves_files_while_another_one_searches_them(
+        self, service: Path, judge: Callable[..., Done[str]]
+    ) -> None:
+        (service / "config/tools/imported.py").touch()
+        judge(audit="python3 -c 'import imported'")
+        assert not (service / "config/tools/__pycache__").exists()
 
     def test_a_log_has_all_findings(self, judge: Callable[..., Done[str]]) -> None:
-        done = judge(secrets=1, audit=3)
-        assert len(self.calls) == 4
-        assert done.returncode == 1
-        assert done.stderr.startswith("Source gate closed: the checks secrets, audit failed, as said above;")
+        done = judge(secrets="echo a key; exit 1", sast="sleep 0.1; echo an eval >&2; exit 2", audit="exit 3")
+        assert (done.returncode, done.stdout) == (1, "a key\nan eval\n")
+        assert done.stderr.startswith("Source gate closed: the checks secrets, sast, audit failed, as said above;")
 
     def test_without_the_tools_nothing_is_judged(self, judge: Callable[..., Done[str]]) -> None:
         done = judge(ci=1)
-        assert (done.returncode, len(self.calls)) == (3, 1)
+        assert (done.returncode, done.stdout) == (3, "")
         assert "so that nothing was checked; retry the stage." in done.stderr
+
+    def test_a_check_that_does_not_end_closes_it(self, service: Path, judge: Callable[..., Done[str]]) -> None:
+        gate = service / "config/scripts/source_gate.py"
+        gate.write_text(gate.read_text().replace("CHECK_SECONDS = 300, 300", "CHECK_SECONDS = 300, 1"))
+        done = judge(sast="echo begun; exec sleep 60", audit="exit 1")
+        assert (done.returncode, done.stdout) == (3, "secrets ran\nbegun\n")
+        assert "the check sast did not end within 1 s; retry the stage." in done.stderr
+
+    def test_a_check_without_a_script_closes_it(self, service: Path, judge: Callable[..., Done[str]]) -> None:
+        gate = service / "config/scripts/source_gate.py"
+        gate.write_text(gate.read_text().replace('"audit")', '"audit", "more")'))
+        done = judge()
+        assert done.returncode == 3
+        assert "config/tools/package.json does not have the scripts secrets, sast, audit, more; restore" in done.stderr
 
     def test_a_comment_hides_no_secret(self, service: Path, judge: Callable[..., Done[str]]) -> None:
         (service / ".hidden").mkdir()
         (service / ".hidden/settings").write_text(f"# {HIDES}\nkey = {KEY}\n")
         done = judge()
         assert done.returncode == 1
-        assert done.stdout.startswith(".hidden/settings has a comment that turns the search for secrets off;")
+        assert ".hidden/settings has a comment that turns the search for secrets off;" in done.stdout
         assert "the check secrets failed" in done.stderr
 
     def test_the_tools_are_no_link(self, service: Path, judge: Callable[..., Done[str]]) -> None:

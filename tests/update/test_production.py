@@ -19,6 +19,7 @@ from copier.errors import UserMessageError
 from pytest_cookies.plugin import Cookies
 
 from scaffold.core.git import git
+from scaffold.kit.rendering import open_kit
 from tests.entry_points.entry_points import through_cookiecutter, through_copier, through_scaffold, tree
 from tests.infrastructure.stacks import load, one
 from tests.kits import IDENTITY, commit_all, kit_repository
@@ -194,15 +195,35 @@ def test_a_recorded_answer_is_not_dropped(tmp_path: Path, operation: str, enviro
     assert git("status", "--porcelain", cwd=service) == ""
 
 
-@pytest.mark.slow
-def test_answers_without_production_mean_the_last_environment(service: Path) -> None:
+def without_production(service: Path) -> dict[str, Any]:
+    """Give it answers of a kit that does not ask for production, and return them."""
     answers = service / ".copier-answers.yml"
     answers.write_text(answers.read_text().replace("production: live\n", ""))
+    return {name: value for name, value in yaml.safe_load(answers.read_text()).items() if not name.startswith("_")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("environments", ["dev,qa,live", "dev,qa,live,dr", "live,dev"])
+def test_answers_without_production_mean_the_last_environment(service: Path, environments: str) -> None:
+    without_production(service)
     git("commit", "-qam", "a kit that does not ask", cwd=service, env=IDENTITY)
     before = live(service)
-    update(service)
+    update(service, environments=environments)
     assert production_of(service) == "live"
     assert live(service) == before
+
+
+@pytest.mark.parametrize("operation", ["update", "new"])
+def test_the_last_environment_is_that_before_the_update(service: Path, tmp_path: Path, operation: str) -> None:
+    """The answer `environments` was split: a new list of them does not say which one was production."""
+    recorded = without_production(service)
+    given = {"environments": "dev,live,dr", "app_name": "orders-api"}
+    with open_kit(str(kit_repository())) as kit:
+        if operation == "update":
+            questionnaire = kit.questionnaire(service, recorded)
+        else:
+            questionnaire = kit.questionnaire(tmp_path / "none")
+        assert questionnaire.evaluate(given).recorded["production"] == ("live" if operation == "update" else "dr")
 
 
 @pytest.mark.slow

@@ -102,6 +102,11 @@ class Builds:
         run = self._runs.get((region, identifier.rpartition(":build/")[2]))
         return self._describe(run) if run else None
 
+    def runs(self, region: str, identifier: str) -> bool:
+        """Whether there is a build with this id that has not ended."""
+        run = self._runs.get((region, identifier))
+        return run is not None and "endTime" not in run.build
+
     def identifiers(self, region: str, project: str = "") -> list[str]:
         """The ids of builds, the newest first."""
         with self._lock:

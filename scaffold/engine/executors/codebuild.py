@@ -13,6 +13,7 @@ from scaffold.engine.pipeline.jobs import Assignment, Failed, Job, Outcome, Prog
 
 Document = dict[str, Any]
 _POLL_SECONDS = 0.2
+_LOOK_SECONDS = 0.02
 _KEYS = ("ProjectName", "EnvironmentVariables", "PrimarySource")
 
 
@@ -23,6 +24,8 @@ class BuildRefused(Exception):
 #: Starts a build: takes the region, StartBuild's input, the initiator and the commit of the source, and returns the
 #: build. The last two are what StartBuild's input cannot say. Raises BuildRefused.
 StartBuild = Callable[[str, Document, str, str], Document]
+#: Whether a build, by region and id, has not ended.
+Runs = Callable[[str, str], bool]
 
 
 class CodeBuildAction:
@@ -31,11 +34,13 @@ class CodeBuildAction:
     Args:
         clients: The AWS clients.
         start: Starts builds in place of the API.
+        runs: Tells when there is something to ask the API for; without it, the API is asked all the time.
     """
 
-    def __init__(self, clients: Clients, start: StartBuild | None = None) -> None:
+    def __init__(self, clients: Clients, start: StartBuild | None = None, runs: Runs | None = None) -> None:
         self._clients = clients
         self._start = start or self._start_with_api
+        self._runs = runs
 
     def __call__(self, job: Job) -> Outcome:
         """Execute an action."""
@@ -50,7 +55,7 @@ class CodeBuildAction:
             build = self._start(assignment.region, _request(assignment), initiator, commit)
             _report(job, build)
             while build["buildStatus"] == "IN_PROGRESS":
-                if job.ended.wait(_POLL_SECONDS):
+                if self._abandoned(job, build["id"]):
                     return Failed("JobFailed", "The action was abandoned")
                 build = api.batch_get_builds(ids=[build["id"]])["builds"][0]
         except ClientError as error:
@@ -64,6 +69,15 @@ class CodeBuildAction:
             return Failed("JobFailed", _reason(build))
         variables = {one["name"]: one.get("value", "") for one in build.get("exportedEnvironmentVariables", [])}
         return Succeeded(variables=variables)
+
+    def _abandoned(self, job: Job, identifier: str) -> bool:
+        """Wait until the API is worth asking; whether the action was abandoned meanwhile."""
+        if self._runs is None:
+            return job.ended.wait(_POLL_SECONDS)
+        while self._runs(job.assignment.region, identifier):
+            if job.ended.wait(_LOOK_SECONDS):
+                return True
+        return False
 
     def _start_with_api(self, region: str, request: Document, _initiator: str, _commit: str) -> Document:
         try:

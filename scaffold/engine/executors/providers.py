@@ -12,7 +12,7 @@ from scaffold.engine.executors.artifacts import Artifacts
 from scaffold.engine.executors.clients import Clients
 from scaffold.engine.executors.cloudformation import CloudFormationAction
 from scaffold.engine.executors.cloudwatch_alarm import CloudWatchAlarm
-from scaffold.engine.executors.codebuild import CodeBuildAction, StartBuild
+from scaffold.engine.executors.codebuild import CodeBuildAction, Runs, StartBuild
 from scaffold.engine.executors.deployment_window import DeploymentWindow
 from scaffold.engine.executors.rules import variable_check
 from scaffold.engine.executors.source import CodeCommitSource, SourceControl
@@ -20,7 +20,11 @@ from scaffold.engine.pipeline.jobs import Executor, Job, Outcome
 
 
 def executors(
-    clients: Clients, source: SourceControl, clock: Clock, start_build: StartBuild | None = None
+    clients: Clients,
+    source: SourceControl,
+    clock: Clock,
+    start_build: StartBuild | None = None,
+    build_runs: Runs | None = None,
 ) -> dict[str, Executor]:
     """The executors by provider, of actions and of rules.
 
@@ -29,12 +33,13 @@ def executors(
         source: The repositories of CodeCommit.
         clock: Passes the time of approvals, deployment windows and alarms.
         start_build: Starts builds in place of CodeBuild's API.
+        build_runs: Tells when a build has ended, so that the API is not asked all the time.
     """
     artifacts = Artifacts(clients)
     return {
         "CodeCommit": CodeCommitSource(source, artifacts),
         "CloudFormation": CloudFormationAction(clients, artifacts),
-        "CodeBuild": CodeBuildAction(clients, start_build),
+        "CodeBuild": CodeBuildAction(clients, start_build, build_runs),
         "Manual": ManualApproval(clients, clock),
         "CloudWatchAlarm": CloudWatchAlarm(clients, clock),
         "VariableCheck": variable_check,

@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 from scaffold.engine.executors.clients import message_of
 
 Document = dict[str, Any]
-_POLL_SECONDS = 0.2
+# Most operations are short.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.4
 _SUCCESSFUL = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE")
 _NOTHING_CHANGES = ("No updates are to be performed", "didn't contain changes", "no changes")
 
@@ -36,6 +37,7 @@ class StackOperations:
         self._api = cloudformation
         self.name = name
         self._abandoned = abandoned
+        self._seconds = _FIRST_PAUSE
 
     def describe(self, name: str = "") -> Document | None:
         """The stack, or None if it does not exist."""
@@ -99,8 +101,9 @@ class StackOperations:
         raise OperationFailed(reason or f"The change set has the status {described['Status']}")
 
     def _pause(self) -> None:
-        if self._abandoned.wait(_POLL_SECONDS):
+        if self._abandoned.wait(self._seconds):
             raise Abandoned
+        self._seconds = min(1.5 * self._seconds, _LONGEST_PAUSE)
 
     def _reason(self, stack_id: str, status: str, before: str) -> str:
         """Why an operation failed: the first resource that failed, without the consequences of its failure; without

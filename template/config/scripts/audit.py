@@ -98,7 +98,7 @@ def ask() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         for file in (LOCK, PACKAGE, SETTINGS):
             (Path(folder) / Path(file).name).write_text(text(file), "utf-8")
-        command = ["npm", "audit", "--package-lock-only", "--omit=dev", "--json"]
+        command = ["npm", "audit", "--package-lock-only", "--omit=dev", "--json", "--loglevel=error"]
         try:
             done = subprocess.run(
                 command,

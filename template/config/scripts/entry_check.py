@@ -24,7 +24,7 @@ from alarm_check import patience, why_ringing
 from approvals import why_not_approved
 from aws_calls import call
 from aws_cli import Problem
-from remedies import retry_or_release
+from remedies import retry_or_release, start_command
 
 OPEN, CLOSED, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
 VARIABLES = ("APP_NAME", "ENVIRONMENT_NAME", "EXECUTION")
@@ -59,8 +59,9 @@ def why_elsewhere(app: str, environment: str, execution: str, branch: str) -> st
     commits = [one.get("revisionId") for one in described(app, execution).get("artifactRevisions", [])]
     if head in commits:
         return ""
-    return f"{branch} leads to {head}, not to the commit of this release; merge its pull request, then " + (
-        retry_or_release(app, environment)
+    return (
+        f"{branch} leads to {head}, not to the commit of this release; merge its pull request, then"
+        f" {retry_or_release(app, environment)}, or, if it cannot be merged, run `{start_command(app)}`"
     )
 
 

@@ -96,7 +96,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=5, help="how many times in a row the checks must pass (5)")
     parser.add_argument("--seconds", type=float, default=300, help="timeout in seconds (300)")
-    parser.add_argument("--interval", type=float, default=0.25, help="seconds between two checks (0.25)")
+    parser.add_argument("--interval", type=float, default=0.1, help="seconds between two checks (0.1)")
     arguments = parser.parse_args()
 
     base = os.environ.get("SERVICE_URL", "").rstrip("/")

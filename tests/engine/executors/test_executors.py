@@ -109,6 +109,16 @@ def test_a_build_gets_what_the_api_cannot_say() -> None:
     assert asked == [("us-east-1", EXPECTED, "codepipeline/shop", "abc")]
 
 
+def test_the_api_is_asked_when_a_build_has_ended() -> None:
+    api, running = CodeBuild(), [True, True, False]
+    api.starts(**EXPECTED)
+    api.answers("SUCCEEDED")
+    made, _ = job({"ProjectName": "build"})
+    outcome = CodeBuildAction(api, runs=lambda region, build: running.pop(0))(made)  # type: ignore[arg-type]
+    assert (outcome, running) == (Succeeded(), [])
+    api.stub.assert_no_pending_responses()
+
+
 @pytest.mark.parametrize(
     ("configuration", "more", "what"),
     [

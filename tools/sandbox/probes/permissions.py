@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from scaffold.aws.simulation import Question, judge, parameters
+from scaffold.doctor.permissions import questions
+from scaffold.iam.operator_policies import DEPLOY, statements
+from scaffold.service.service import Service
+
 from ..account import check_reason, denied, said
 from ..registry import probe
-from ..roles import Caller, allow, role, trust
+from ..roles import Caller, allow, policy, role, trust
 from ..sandbox import Sandbox
 from ..stacks import CANNOT_ASSUME, HANDLE, Stack, Template, template, with_new_role
 from ..verdicts import Unavailable, Undecided, Verdict, decided, proved, refuted
@@ -268,6 +274,38 @@ def pass_role_to_pipeline(sandbox: Sandbox) -> Verdict:
     return decided(
         not answers["both"], f"with the permission for CodePipeline: {answers['both'] or 'created'}; {checked}"
     )
+
+
+@probe("simulated-deployment")
+def simulated_deployment(sandbox: Sandbox) -> Verdict:
+    """The simulation of the policies in docs/, on what they are for, and of one of their statements alone."""
+    account = sandbox.account
+    service = Service(Path(), sandbox.name("simulated"), account.region, ("dev", "prod"), "prod")
+    named = {"app": service.app_name, "region": account.region, "account": account.id, "partition": account.partition}
+    attached = [policy(*statements(name, **named)) for name in DEPLOY]
+    pages = sandbox.client("iam").get_paginator("simulate_custom_policy")
+
+    def simulated(asked: list[Question], *policies: Template) -> dict[str, bool]:
+        documents = [json.dumps(one) for one in policies]
+        results = [
+            result
+            for one in asked
+            for page in pages.paginate(PolicyInputList=documents, **parameters(one))
+            for result in page["EvaluationResults"]
+        ]
+        return {decision.action: decision.allowed for decision in judge(results)}
+
+    condition = {"iam:PassedToService": "cloudformation.amazonaws.com"}
+    passing = Question(["iam:PassRole"], ["*"], condition)
+    if not simulated([passing], policy(allow("iam:PassRole", StringEquals=condition)))["iam:PassRole"]:
+        raise Undecided("the simulation does not use the values of condition keys that it is given")
+    asked = list(questions(service, account.id, account.partition))
+    alone = simulated(asked, policy(allow("iam:ListRoles")))
+    if wrong := [action for action, allowed in alone.items() if allowed != (action == "iam:ListRoles")]:
+        return refuted(f"with iam:ListRoles alone, it is wrong about {', '.join(wrong)}")
+    found = simulated(asked, *attached)
+    denied_actions = [action for action, allowed in found.items() if not allowed]
+    return decided(not denied_actions, f"of {len(found)} actions, denied are: {', '.join(denied_actions) or 'none'}")
 
 
 def _with_action(name: str, made: dict[str, str]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Checks what a deployment needs: this machine, the credentials, the account, a service."""
