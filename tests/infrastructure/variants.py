@@ -55,6 +55,7 @@ FEW: dict[str, dict[str, Any]] = {
         "soak_minutes": 30,
         "load_test": "test",
         "approvers": "Releasers,Tech.Leads@x",
+        "approve_running": True,
         "coverage_threshold": 80,
     },
     "existing VPC": {
@@ -139,6 +140,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "load_test": ["", "first"],
     "approvers": ["", "Releasers, Leads"],
     "coverage_threshold": [0, 90],
+    "approve_running": [False, True],
 }
 
 
@@ -160,6 +162,8 @@ def pairwise() -> list[dict[str, Any]]:
         answers["load_test"] = names[0] if answers["load_test"] and answers["production"] != names[0] else ""
         if answers.get("approval") == "none":
             del answers["approvers"]
+        if answers.get("approval") in (None, "none") or answers["deployment_strategy"] == "rolling":
+            answers["approve_running"] = False
         if answers["build_network"] == "vpc":
             answers |= BUILD_VPC
         vpc = dict(_VPCS[answers.pop("vpc")])

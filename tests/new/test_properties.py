@@ -123,6 +123,7 @@ sensible = st.fixed_dictionaries(
             ),
         ),
         "soak_minutes": st.integers(-1, 61),
+        "approve_running": st.booleans(),
         "load_test": st.sampled_from(["", "dev"]),
         "coverage_threshold": st.integers(-1, 101),
         "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
@@ -155,7 +156,7 @@ careless = st.builds(
                 "success_notifications",
                 "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs", "audit",
                 "coverage_threshold", "approvers", "load_test",
-                "promotion", "auto_promote",
+                "promotion", "auto_promote", "approve_running",
             ]
         ),
         anything,
