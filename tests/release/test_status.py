@@ -131,8 +131,8 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
         *actions("operator-policy"),
         "codepipeline:PutApprovalResult",
     }
-    # Of logs, of the record of a release, of override, of the end of a pause, and of rollback, after which retry enables
-    # the transition.
+    # Of logs, of the record of a release, of override, of a pause, and of rollback, after which retry enables the
+    # transition.
     assert policy - made == {
         "codebuild:BatchGetBuilds",
         "codebuild:ListBuildsForProject",
