@@ -207,6 +207,11 @@ def scan_project(app: str) -> str:
     return f"{app}-scan"
 
 
+def updates_project(app: str) -> str:
+    """The CodeBuild project that updates pins, where the service has one."""
+    return f"{app}-updates"
+
+
 def projects(app: str) -> set[str]:
     """All CodeBuild projects that a service may have."""
     kinds = (
@@ -221,6 +226,7 @@ def projects(app: str) -> set[str]:
         verdict_project,
         release_project,
         scan_project,
+        updates_project,
         branches_project,
     )
     return {name(app) for name in kinds}

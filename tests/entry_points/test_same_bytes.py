@@ -45,6 +45,7 @@ MATRIX: dict[str, list[Any]] = {
     "chat_notifications": [None, True],
     "success_notifications": [None, "production"],
     "encrypt_logs": [None, True],
+    "audit": [None, "trail"],
     "build_secrets": [None, "NPM_TOKEN, SENTRY_AUTH_TOKEN"],
     "builds": [None, BUILD_VPC],
     "load_test": [None, "first"],

@@ -112,7 +112,7 @@ def test_what_scaffold_deploys_has_a_digest_that_every_other_deployer_leaves_unk
 def test_the_stage_that_updates_the_pipelines_own_stacks_has_the_name_that_deploy_knows(
     stacks_of: Callable[..., Stacks],
 ) -> None:
-    stacks = stacks_of(customize=True, nightly_scan=True)
+    stacks = stacks_of(customize=True, nightly_scan=True, updates="renovate")
     ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
     (stage,) = [stage for stage in pipeline["Stages"] if stage["Name"] == names.SELF_UPDATE_STAGE]
     updated = {action["Configuration"]["StackName"].removeprefix("hello-service-") for action in stage["Actions"]}
@@ -414,7 +414,9 @@ def test_templates_are_small_enough_for_an_inline_template_body(generated: Calla
         assert len(path.read_bytes()) <= 51_200 or path.name in larger, path
 
 
-@pytest.mark.parametrize("name", ["abc", "a" * 20, "a" * 24, "rel"])
+@pytest.mark.parametrize(
+    "name", ["rel", "a" * 24, *(pytest.param(name, marks=pytest.mark.slow) for name in ("abc", "a" * 20))]
+)
 def test_artifacts_expire_and_records_of_releases_do_not(generated: Callable[..., Path], name: str) -> None:
     foundation = one(load(generated(app_name=name)), "foundation")
     rules = foundation.resources["ArtifactBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
@@ -668,9 +670,9 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
-    followed = stacks_of(promotion="branches", load_test="dev", nightly_scan=True)
+    followed = stacks_of(promotion="branches", load_test="dev", nightly_scan=True, updates="renovate")
     with_branches = {properties["Name"] for _, _, properties in every(followed, "AWS::CodeBuild::Project")}
-    optional = {names.branches_project(app), names.scan_project(app)}
+    optional = {names.branches_project(app), names.scan_project(app), names.updates_project(app)}
     assert (with_branches, found) == (names.projects(app), names.projects(app) - optional)
     ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
     assert pipeline["Name"] == names.pipeline(app)

@@ -65,6 +65,8 @@ FEW: dict[str, dict[str, Any]] = {
         "freezes": FREEZE,
         "scan_engine": "sbom",
         "nightly_scan": True,
+        "audit": "trail",
+        "updates": "renovate",
         **BUILD_VPC,
         **EXISTING,
     },
@@ -94,8 +96,10 @@ ALL_ANSWERS: dict[str, Any] = {
     "build_secrets": "NPM_TOKEN",
     "encrypt_logs": True,
     "nightly_scan": True,
+    "updates": "renovate",
     "load_test": "dev",
     "coverage_threshold": 80,
+    "audit": "trail",
     **BUILD_VPC,
 }
 
@@ -117,6 +121,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "scan_gate": ["off", "low", "critical"],
     "scan_engine": ["basic", "sbom"],
     "nightly_scan": [False, True],
+    "updates": ["off", "renovate"],
     "deployment_strategy": ["rolling", "blue_green", "canary", "linear"],
     "architecture": ["x86_64", "arm64"],
     "vpc": list(_VPCS),
@@ -126,6 +131,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "encrypt_logs": [False, True],
     "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
     "build_network": ["none", "vpc"],
+    "audit": ["off", "trail"],
     "success_notifications": ["none", "production", "every"],
     "approval": ["none", "production", "every", "by branches"],
     "windows": ["", "MON-SUN 00-24 UTC"],
@@ -149,7 +155,7 @@ def pairwise() -> list[dict[str, Any]]:
             del answers["scan_engine"], answers["nightly_scan"]
         names = answers["environments"].split(",")
         if answers["approval"] == "by branches":
-            del answers["approval"], answers["approvers"]
+            del answers["approval"]
             # One environment has nowhere to promote to.
             answers |= {"promotion": "branches", "auto_promote": names[1]} if len(names) > 1 else {}
         answers["production"] = names[0 if answers["production"] == "first" else -1]
