@@ -334,7 +334,7 @@ def test_people_are_told_of_releases_whose_tasks_run_and_wait(stacks_of: Callabl
     assert (pattern["resources"], pattern["detail"]) == (prefixes, {"eventName": ["HOOK_AWAITING_ACTION"]})
     template, paths = (target["InputTransformer"][key] for key in ("InputTemplate", "InputPathsMap"))
     assert (target["Arn"], paths) == (topics_of(stacks)["notification"], {"time": "$.time"})
-    assert "scaffold approve and scaffold reject decide" in json.loads(template)
+    assert "scaffold approve or scaffold reject" in json.loads(template)
     assert "PauseRule" not in dict(one(stacks_of(), "events").of_type("AWS::Events::Rule"))
 
 
