@@ -325,6 +325,19 @@ def test_people_are_told_of_the_successes_that_they_ask_for(
     assert found == stages
 
 
+def test_people_are_told_of_releases_whose_tasks_run_and_wait(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of(environments="dev,live", deployment_strategy="canary", approve_running=True)
+    rule = dict(one(stacks, "events").of_type("AWS::Events::Rule"))["PauseRule"]
+    pattern, (target,) = rule["EventPattern"], rule["Targets"]
+    kinds = ("service", "service-deployment")
+    prefixes = [{"prefix": f"arn:aws:ecs:us-east-1:{ACCOUNT}:{kind}/{APP}-live/"} for kind in kinds]
+    assert (pattern["resources"], pattern["detail"]) == (prefixes, {"eventName": ["HOOK_AWAITING_ACTION"]})
+    template, paths = (target["InputTransformer"][key] for key in ("InputTemplate", "InputPathsMap"))
+    assert (target["Arn"], paths) == (topics_of(stacks)["notification"], {"time": "$.time"})
+    assert "scaffold approve or scaffold reject" in json.loads(template)
+    assert "PauseRule" not in dict(one(stacks_of(), "events").of_type("AWS::Events::Rule"))
+
+
 def test_chat_messages_can_be_published_by_eventbridge_only(stacks_of: Callable[..., Stacks]) -> None:
     stacks = stacks_of(**ALL)
     events = one(stacks, "events")

@@ -131,7 +131,8 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
         *actions("operator-policy"),
         "codepipeline:PutApprovalResult",
     }
-    # Of logs, of the record of a release, of override, and of rollback, after which retry enables the transition.
+    # Of logs, of the record of a release, of override, of a pause, and of rollback, after which retry enables the
+    # transition.
     assert policy - made == {
         "codebuild:BatchGetBuilds",
         "codebuild:ListBuildsForProject",
@@ -140,6 +141,7 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
         "codepipeline:EnableStageTransition",
         "codepipeline:OverrideStageCondition",
         "codepipeline:RollbackStage",
+        "ecs:DescribeServiceDeployments",
         "ecs:StopServiceDeployment",
         "kms:Decrypt",
         "kms:GenerateDataKey",

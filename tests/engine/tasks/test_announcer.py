@@ -34,6 +34,14 @@ def test_a_deployment_is_announced() -> None:
     assert event.detail["updatedAt"].endswith("Z")
 
 
+def test_a_pause_is_announced() -> None:
+    stream, heard = listening()
+    Announcer(stream, Clock()).pause(SERVICE, "ecs-svc/1")
+    (event,) = heard
+    assert (event.source, event.detail_type) == ("aws.ecs", "ECS Hook State Change")
+    assert (event.resources, event.detail["eventName"]) == ((SERVICE["serviceArn"],), "HOOK_AWAITING_ACTION")
+
+
 def test_a_task_is_announced_as_it_is_then() -> None:
     stream, heard = listening()
     task = new_task(SERVICE, "0" * 32, "ecs-svc/1", DEFINITION, "10.0.0.5", 1.0)
