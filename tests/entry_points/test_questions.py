@@ -101,11 +101,14 @@ ACCEPTED: list[dict[str, Any]] = [
     {"chat_notifications": True},
     {"success_notifications": "every"},
     {"encrypt_logs": True},
+    {"audit": "trail"},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
     {"build_secrets": ",".join(f"A{number}" for number in range(10))},
     BUILD_VPC,
     {**BUILD_VPC, "build_subnet_ids": "subnet-12345678"},
     {"load_test": "staging"},
+    {"deployment_strategy": "blue_green", "approve_running": "true"},
+    {"environment_overrides": "{dev: {deployment_strategy: canary}}", "approval": "every", "approve_running": "true"},
     {"approvers": "Releasers, Tech.Leads@x"},
     {"coverage_threshold": "100"},
 ]
@@ -231,6 +234,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         )
     ),
     ({"build_network": "public"}, "vpc"),
+    ({"audit": "on"}, "trail"),
     ({"build_vpc_id": EXISTING_VPC}, "build_vpc_id was answered but is not asked"),
     ({"build_network": "none", "build_subnet_ids": PRIVATE_SUBNETS}, "build_subnet_ids was answered but is not asked"),
     *(
@@ -320,6 +324,22 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "1981 minutes; lower them, for example",
     ),
     ({"deployment_strategy": "linear", "linear_step_percent": "3", "linear_step_minutes": "59"}, "33 hours"),
+    ({"approve_running": "true"}, "is not asked with"),
+    ({"deployment_strategy": "canary", "approval": "none", "approve_running": "true"}, "approval=none"),
+    ({"deployment_strategy": "canary", "promotion": "branches", "approve_running": "true"}, "promotion=branches"),
+    (
+        {"environment_overrides": "{dev: {deployment_strategy: canary}}", "approve_running": "true"},
+        "shifting_after_approval=[]",
+    ),
+    (
+        {
+            "deployment_strategy": "canary",
+            "bake_minutes": "1440",
+            "canary_bake_minutes": "61",
+            "approve_running": "true",
+        },
+        "which adds 480 minutes, may take 33 hours (1980 minutes) including bake_minutes",
+    ),
     (
         {"deployment_strategy": "blue_green", "bake_minutes": "7"},
         "from 8, the minutes that the slowest alarm needs, to 1440, for example bake_minutes: 10",
@@ -485,6 +505,10 @@ def test_estimate(questions: Questionnaire) -> None:
     assert [{"name": name, "usd": usd} for name, usd in amounts.items()] == [
         {"name": line["name"], "usd": line["usd"]} for line in costs["shared"]["lines"]
     ]
+    audited = questions.evaluate({**given, "audit": "trail"}).all["monthly_costs"]["shared"]
+    (line,) = [one for one in audited["lines"] if one["name"].startswith("Audit trail")]
+    assert line == {"kind": "monitoring", "name": "Audit trail beside another one", "usd": 1.02}
+    assert audited["usd"] == pytest.approx(costs["shared"]["usd"] + 1.02)
 
 
 @pytest.mark.parametrize(
@@ -495,6 +519,8 @@ def test_estimate(questions: Questionnaire) -> None:
         ({"kit_version": "x"}, "cannot be given"),
         ({"architecture": "arm64", "customize": False}, "belongs to the questions under customize"),
         ({"canary_percent": 20}, "belongs to deployment_strategy canary, which no environment uses"),
+        ({"approve_running": True}, "whose deployment strategy shifts traffic, and there is none"),
+        ({"running_environments": ["prod"]}, "cannot be given; give approve_running instead"),
     ],
     ids=str,
 )

@@ -55,6 +55,7 @@ FEW: dict[str, dict[str, Any]] = {
         "soak_minutes": 30,
         "load_test": "test",
         "approvers": "Releasers,Tech.Leads@x",
+        "approve_running": True,
         "coverage_threshold": 80,
     },
     "existing VPC": {
@@ -64,6 +65,8 @@ FEW: dict[str, dict[str, Any]] = {
         "freezes": FREEZE,
         "scan_engine": "sbom",
         "nightly_scan": True,
+        "audit": "trail",
+        "updates": "renovate",
         **BUILD_VPC,
         **EXISTING,
     },
@@ -93,8 +96,10 @@ ALL_ANSWERS: dict[str, Any] = {
     "build_secrets": "NPM_TOKEN",
     "encrypt_logs": True,
     "nightly_scan": True,
+    "updates": "renovate",
     "load_test": "dev",
     "coverage_threshold": 80,
+    "audit": "trail",
     **BUILD_VPC,
 }
 
@@ -116,6 +121,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "scan_gate": ["off", "low", "critical"],
     "scan_engine": ["basic", "sbom"],
     "nightly_scan": [False, True],
+    "updates": ["off", "renovate"],
     "deployment_strategy": ["rolling", "blue_green", "canary", "linear"],
     "architecture": ["x86_64", "arm64"],
     "vpc": list(_VPCS),
@@ -125,6 +131,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "encrypt_logs": [False, True],
     "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
     "build_network": ["none", "vpc"],
+    "audit": ["off", "trail"],
     "success_notifications": ["none", "production", "every"],
     "approval": ["none", "production", "every", "by branches"],
     "windows": ["", "MON-SUN 00-24 UTC"],
@@ -133,6 +140,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "load_test": ["", "first"],
     "approvers": ["", "Releasers, Leads"],
     "coverage_threshold": [0, 90],
+    "approve_running": [False, True],
 }
 
 
@@ -154,6 +162,8 @@ def pairwise() -> list[dict[str, Any]]:
         answers["load_test"] = names[0] if answers["load_test"] and answers["production"] != names[0] else ""
         if answers.get("approval") == "none":
             del answers["approvers"]
+        if answers.get("approval") in (None, "none") or answers["deployment_strategy"] == "rolling":
+            answers["approve_running"] = False
         if answers["build_network"] == "vpc":
             answers |= BUILD_VPC
         vpc = dict(_VPCS[answers.pop("vpc")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -242,9 +243,14 @@ def test_variables_that_are_missing_are_named(entry: Entry) -> None:
     assert (done.returncode, done.stderr) == (USAGE_ERROR, "Set APP_NAME, ENVIRONMENT_NAME, EXECUTION.\n")
 
 
+@pytest.fixture(scope="module")
+def freeze_on() -> Callable[..., str]:
+    freeze_on: Callable[..., str] = function_of("entry_check.py", "freeze_on")
+    return freeze_on
+
+
 @given(first=st.dates(), last=st.dates(), day=st.dates())
-def test_both_dates_of_a_freeze_belong_to_it(first: Any, last: Any, day: Any) -> None:
-    freeze_on = function_of("entry_check.py", "freeze_on")
+def test_both_dates_of_a_freeze_belong_to_it(freeze_on: Callable[..., str], first: Any, last: Any, day: Any) -> None:
     first, last = sorted((first, last))
     assert bool(freeze_on(day, f"{first}..{last}")) == (first <= day <= last)
     assert freeze_on(first, f"{first}..{last}") == freeze_on(last, f"{first}..{last}") == f"{first}..{last}"

@@ -29,7 +29,7 @@ CALLS_AT_ONCE = 8
 INFRASTRUCTURE = "infrastructure"
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
 # Not the pipeline: it runs, and the first release may start before its creation has finished.
-DELIVERY = ("build", "checks", "pull-requests", "plans", "releases", "tests", "scans", "events")
+DELIVERY = ("build", "checks", "pull-requests", "plans", "releases", "tests", "scans", "updates", "events")
 # Of a stack that cannot be updated: its creation has not finished, or its deletion has begun.
 UNUSABLE = re.compile(r"(CREATE|ROLLBACK|DELETE|REVIEW)_(?!COMPLETE$).*|(ROLLBACK|DELETE)_COMPLETE")
 COMMENT = re.compile(r"(^|\s)#.*")
@@ -63,7 +63,7 @@ def expected(app: str) -> Iterator[str]:
 
 def permissions(app: str) -> Iterator[tuple[str, str]]:
     """The stacks that only `scaffold deploy` updates, each with the name of its template."""
-    for kind in ("foundation", "permissions", "build-vpc"):
+    for kind in ("foundation", "permissions", "audit", "build-vpc"):
         if exists(f"{INFRASTRUCTURE}/{kind}.yaml"):
             yield f"{app}-{kind}", kind
     for environment in environments():
