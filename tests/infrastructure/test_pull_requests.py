@@ -177,19 +177,21 @@ def test_pipeline_tests_of_pull_requests_and_verdicts_use_no_quota_of_each_other
     stacks_of: Callable[..., Stacks], architecture: str
 ) -> None:
     """A new account runs one build of a compute type at once, and EventBridge repeats no start that was refused."""
-    stacks = stacks_of(customize=True, architecture=architecture, promotion="branches", nightly_scan=True)
+    stacks = stacks_of(
+        customize=True, architecture=architecture, promotion="branches", nightly_scan=True, updates="renovate"
+    )
     used: dict[tuple[str, str], set[str]] = {}
     for owner, logical, project in every(stacks, "AWS::CodeBuild::Project"):
-        outside = owner.kind in ("pull-requests", "plans", "scans") or logical == "BranchesProject"
+        outside = owner.kind in ("pull-requests", "plans", "scans", "updates") or logical == "BranchesProject"
         kind = logical if outside else "pipeline"
         environment = project["Environment"]
         used.setdefault((environment["Type"], environment["ComputeType"]), set()).add(kind)
-    beside_tests = {"BranchesProject", "PlanProject", "ScanProject", "TestsProject"}
+    beside_tests = {"BranchesProject", "PlanProject", "ScanProject", "TestsProject", "UpdatesProject"}
     assert sorted(used.values(), key=sorted) == [beside_tests, {"VerdictProject"}, {"pipeline"}]
     # The verdict starts the tests again, and the end of the others starts what approves merges.
     rules = dict(one(stacks, "releases").of_type("AWS::Events::Rule"))
     ended = set(rules["EndedRule"]["EventPattern"]["detail"]["project-name"])
-    assert ended == {f"hello-service-{name}" for name in ("pr-plan", "pr-tests", "scan")}
+    assert ended == {f"hello-service-{name}" for name in ("pr-plan", "pr-tests", "scan", "updates")}
     assert used.keys() <= BUILDS.keys()
 
 

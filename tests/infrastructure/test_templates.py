@@ -339,7 +339,7 @@ def test_a_check_knows_whether_its_stage_is_rolled_back(stacks_of: Callable[...,
 def test_the_longest_freezes_fit_into_an_action(stacks_of: Callable[..., Stacks]) -> None:
     production = "b" * len(LONGEST_ENVIRONMENT)
     answers = {"app_name": LONGEST_APP, "environments": f"{LONGEST_ENVIRONMENT},{production}", "customize": True}
-    freezes = ",".join(["2026-12-20..2027-01-02"] * 20)
+    freezes = ",".join(f"20{one}-12-20..20{one}-12-21" for one in range(30, 50))
     ((_, pipeline),) = one(stacks_of(**answers, freezes=freezes), "pipeline").of_type("AWS::CodePipeline::Pipeline")
     actions = [action["Configuration"] for stage in pipeline["Stages"] for action in stage["Actions"]]
     assert any(freezes in text for given in actions for text in given.values())
