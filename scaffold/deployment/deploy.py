@@ -20,12 +20,12 @@ from scaffold.console.titles import title
 from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, EXIT_WAITS_FOR_APPROVAL, Interrupted
 from scaffold.core.results import Change, Result
 from scaffold.core.target import Target
-from scaffold.deployment.build_network import check_build_network
 from scaffold.deployment.first_run import quotas_too_small
 from scaffold.deployment.follow import Release
 from scaffold.deployment.inventory import left_environments
 from scaffold.deployment.left_stack import Left, LeftStack
-from scaffold.deployment.network_checks import NetworkWarning, check_networks
+from scaffold.deployment.network_checks import check_networks
+from scaffold.deployment.networks import NetworkWarning
 from scaffold.deployment.ownership import check_stacks
 from scaffold.deployment.release_start import ReleaseStart
 from scaffold.deployment.stack_step import ExistingStacks
@@ -148,10 +148,7 @@ def deploy(
             steps = deployment_steps(
                 session, service, commit, specs, placeholders, existing, change_set=change_set, console=console
             )
-            networks = (
-                *check_networks(session, service, existing.stacks),
-                *check_build_network(session, service, existing.stacks),
-            )
+            networks = check_networks(session, service, existing.stacks)
             for warning in networks:
                 console.warn(warning.sentence)
             ahead = _ReleaseAhead(session, service, commit, existing, console, plan=plan)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.deployment.network_checks import NetworkWarning
+from scaffold.deployment.networks import NetworkWarning
 from scaffold.service import names
 from scaffold.service.service import read
 from tests.deploy.services import BUILD, Wire, client, commit, make_kit_service, remove, run
@@ -79,13 +79,14 @@ def test_builds_enter_a_vpc_change_their_subnets_and_leave_it(service: Path, wir
     put(service, NOWHERE, *private.private)
     error = refusal(service, plan=True)
     assert error.happened.startswith(f"Builds run in {private.vpc} and cannot move to {NOWHERE}")
-    assert f"delete the stack {app}-build-vpc" in error.remedy
+    assert f"deletes the stack {app}-build-vpc" in error.remedy
     # CloudFormation leaves the VPC in the projects.
     put(service, "")
     left = run(service).networks
     assert [one.resource for one in left] == [f"{app}-build", f"{app}-pr-tests"]
     assert f"`aws codebuild update-project --name {app}-build --vpc-config '{{}}'`" in left[0].sentence
-    assert run(service, plan=True).networks == ()
+    after = run(service, plan=True)
+    assert (after.networks, after.left_stacks, after.changed) == ((), (), False)
 
 
 @pytest.mark.parametrize(
