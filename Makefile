@@ -80,7 +80,8 @@ sandbox: install ## Prove what only an AWS account can prove, for about 3 USD
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header --no-strip-extras
 LOAD_TEST := template/config/tests/{% if load_test %}load{% endif %}/requirements
-lock: install ## Lock the development dependencies, those of checkov, the lowest versions of the package, and Locust for services
+UPDATES := template/config/{% if updates == 'renovate' %}renovate{% endif %}/requirements
+lock: install ## Lock the development dependencies, those of checkov, the lowest versions of the package, and the tools of services
 	$(COMPILE) --extra local --group dev pyproject.toml --output-file requirements/dev.txt
 	$(COMPILE) --group checkov --output-file requirements/checkov.txt
 	$(COMPILE) template/config/requirements/infrastructure.in --output-file template/config/requirements/infrastructure.txt
@@ -90,6 +91,7 @@ lock: install ## Lock the development dependencies, those of checkov, the lowest
 	$(COMPILE) --extra local --resolution lowest-direct --overrides $(VENV)/overrides.txt --group test pyproject.toml \
 		--output-file requirements/lowest.txt
 	$(COMPILE) "$(LOAD_TEST).in" --output-file "$(LOAD_TEST).txt"
+	$(COMPILE) "$(UPDATES).in" --output-file "$(UPDATES).txt"
 
 clean: ## Remove what the other targets made
 	rm -rf .venv .venv-* dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -26,6 +26,7 @@ from scaffold.service.stack_kinds import (
     SCANS,
     SERVICE,
     TESTS,
+    UPDATES,
     StackId,
     StackKind,
     deployed_by_pipeline,
@@ -135,7 +136,7 @@ def _cpu_units(service: Service, environment: str) -> int:
 def _build_environments(service: Service) -> set[tuple[str, str]]:
     projects = [
         project
-        for kind in (BUILD, CHECKS, PULL_REQUESTS, PLANS, SCANS, TESTS)
+        for kind in (BUILD, CHECKS, PULL_REQUESTS, PLANS, SCANS, TESTS, UPDATES)
         for project in _resources(service, f"{kind.name}.yaml", "AWS::CodeBuild::Project")
     ]
     environments = [_mapping(properties.get("Environment")) for properties in projects]

@@ -12,6 +12,9 @@ BRANCH = "main"
 # to its branch, or in the environment's stage, the other one moves the branch by itself.
 PULL_REQUEST_ACTION = "PullRequest"
 MOVE_ACTION = "Branch"
+# The action of an environment's stage that starts its tasks, and the one after it where people approve while they run.
+SERVICE_ACTION = "Service"
+END_PAUSE_ACTION = "EndPause"
 TAG_SERVICE = "gitops-scaffold:service"
 TAG_ENVIRONMENT = "gitops-scaffold:environment"
 # The parameter of the foundation, and the output of every stack, that holds the root commit of the service's main.
@@ -204,6 +207,11 @@ def scan_project(app: str) -> str:
     return f"{app}-scan"
 
 
+def updates_project(app: str) -> str:
+    """The CodeBuild project that updates pins, where the service has one."""
+    return f"{app}-updates"
+
+
 def projects(app: str) -> set[str]:
     """All CodeBuild projects that a service may have."""
     kinds = (
@@ -218,6 +226,7 @@ def projects(app: str) -> set[str]:
         verdict_project,
         release_project,
         scan_project,
+        updates_project,
         branches_project,
     )
     return {name(app) for name in kinds}

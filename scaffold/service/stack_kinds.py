@@ -63,6 +63,7 @@ PLANS = StackKind("plans", Deployer.ITSELF)
 RELEASES = StackKind("releases", Deployer.ITSELF)
 TESTS = StackKind("tests", Deployer.ITSELF)
 SCANS = StackKind("scans", Deployer.ITSELF, optional=True)
+UPDATES = StackKind("updates", Deployer.ITSELF, optional=True)
 EVENTS = StackKind("events", Deployer.ITSELF)
 PIPELINE = StackKind("pipeline", Deployer.ITSELF)
 NETWORK = StackKind("network", Deployer.PIPELINE, per_environment=True)
@@ -86,6 +87,7 @@ STACK_KINDS = (
     RELEASES,
     TESTS,
     SCANS,
+    UPDATES,
     EVENTS,
     PIPELINE,
     NETWORK,
@@ -97,7 +99,7 @@ STACK_KINDS = (
 
 
 #: Those whose scripts are of the commit that was deployed last, which is a parameter of them.
-WITH_SOURCE_COMMIT = (CHECKS, PULL_REQUESTS, PLANS, SCANS)
+WITH_SOURCE_COMMIT = (CHECKS, PULL_REQUESTS, PLANS, SCANS, UPDATES)
 #: Those that not every service has.
 OPTIONAL_KINDS = frozenset(kind for kind in STACK_KINDS if kind.optional)
 

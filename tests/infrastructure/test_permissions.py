@@ -929,7 +929,8 @@ def test_branches_of_environments_are_fast_forwarded_by_pull_requests_only(stack
     foundation = one(stacks_of(promotion="branches"), "foundation")
     protection = foundation.own_policies[foundation.outputs["BranchProtectionArn"]]
     developer = [{"Effect": "Allow", "Action": "codecommit:*", "Resource": "*"}, *protection]
-    branch, main = {REFERENCES: "refs/heads/env/prod"}, {REFERENCES: "refs/heads/main"}
+    someone = {PRINCIPAL: f"arn:aws:iam::{ACCOUNT}:role/Developers"}
+    branch, main = ({REFERENCES: f"refs/heads/{name}", **someone} for name in ("env/prod", "main"))
     for action in ("CreateBranch", "DeleteBranch", "GitPush", "MergeBranchesByFastForward"):
         for reference in ("refs/heads/env/prod", "refs/heads/candidate/prod"):
             assert not allowed(developer, f"codecommit:{action}", REPOSITORY, {REFERENCES: reference})
@@ -943,7 +944,16 @@ def test_branches_of_environments_are_fast_forwarded_by_pull_requests_only(stack
     assert not allowed(approver, merge, REPOSITORY, main)
     # These two have no references, so that they concern main, too, and the policy says so.
     for action in ("UpdatePullRequestApprovalState", "UpdatePullRequestStatus"):
-        assert allowed(approver, f"codecommit:{action}", REPOSITORY)
+        assert allowed(approver, f"codecommit:{action}", REPOSITORY, someone)
+    # With the answer, the approvers merge to these branches, and all others to main only.
+    named = one(stacks_of(promotion="branches", approvers="Releasers"), "foundation")
+    denied, allows = (named.own_policies[named.outputs[name]] for name in ("BranchProtectionArn", "ApproverArn"))
+    developer = [{"Effect": "Allow", "Action": "codecommit:*", "Resource": "*"}, *denied]
+    for where, expected in ((branch, False), (main, True)):
+        assert allowed(developer, merge, REPOSITORY, where) is expected
+        assert allowed(developer, merge, REPOSITORY, {**where, **AS_RELEASER})
+    assert allowed(allows, merge, REPOSITORY, {**branch, **AS_RELEASER})
+    assert not allowed(allows, merge, REPOSITORY, branch)
     said = foundation.resources["Approver"]["Metadata"]["Description"]
     assert said == "Policy that lets releases and pull requests be approved"
 

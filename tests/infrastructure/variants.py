@@ -55,6 +55,7 @@ FEW: dict[str, dict[str, Any]] = {
         "soak_minutes": 30,
         "load_test": "test",
         "approvers": "Releasers,Tech.Leads@x",
+        "approve_running": True,
         "coverage_threshold": 80,
     },
     "existing VPC": {
@@ -65,6 +66,7 @@ FEW: dict[str, dict[str, Any]] = {
         "scan_engine": "sbom",
         "nightly_scan": True,
         "audit": "trail",
+        "updates": "renovate",
         **BUILD_VPC,
         **EXISTING,
     },
@@ -94,6 +96,7 @@ ALL_ANSWERS: dict[str, Any] = {
     "build_secrets": "NPM_TOKEN",
     "encrypt_logs": True,
     "nightly_scan": True,
+    "updates": "renovate",
     "load_test": "dev",
     "coverage_threshold": 80,
     "audit": "trail",
@@ -118,6 +121,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "scan_gate": ["off", "low", "critical"],
     "scan_engine": ["basic", "sbom"],
     "nightly_scan": [False, True],
+    "updates": ["off", "renovate"],
     "deployment_strategy": ["rolling", "blue_green", "canary", "linear"],
     "architecture": ["x86_64", "arm64"],
     "vpc": list(_VPCS),
@@ -136,6 +140,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "load_test": ["", "first"],
     "approvers": ["", "Releasers, Leads"],
     "coverage_threshold": [0, 90],
+    "approve_running": [False, True],
 }
 
 
@@ -150,13 +155,15 @@ def pairwise() -> list[dict[str, Any]]:
             del answers["scan_engine"], answers["nightly_scan"]
         names = answers["environments"].split(",")
         if answers["approval"] == "by branches":
-            del answers["approval"], answers["approvers"]
+            del answers["approval"]
             # One environment has nowhere to promote to.
             answers |= {"promotion": "branches", "auto_promote": names[1]} if len(names) > 1 else {}
         answers["production"] = names[0 if answers["production"] == "first" else -1]
         answers["load_test"] = names[0] if answers["load_test"] and answers["production"] != names[0] else ""
         if answers.get("approval") == "none":
             del answers["approvers"]
+        if answers.get("approval") in (None, "none") or answers["deployment_strategy"] == "rolling":
+            answers["approve_running"] = False
         if answers["build_network"] == "vpc":
             answers |= BUILD_VPC
         vpc = dict(_VPCS[answers.pop("vpc")])

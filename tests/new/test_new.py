@@ -70,10 +70,13 @@ def test_the_result_describes_the_service(tmp_path: Path) -> None:
     assert (result.kit, result.kit_version) == (recorded["_src_path"], recorded["_commit"])
 
 
-def test_a_stack_that_the_answers_ask_for_is_listed(tmp_path: Path) -> None:
-    answers = {"app_name": "orders", "environments": "live", "nightly_scan": True}
+def test_stacks_that_the_answers_ask_for_are_listed(tmp_path: Path) -> None:
+    answers = {"app_name": "orders", "environments": "live", "nightly_scan": True, "updates": "renovate"}
     stacks = run_new(tmp_path / "orders", answers).stacks
-    assert stacks[stacks.index("orders-tests") + 1 : stacks.index("orders-events")] == ["orders-scans"]
+    assert stacks[stacks.index("orders-tests") + 1 : stacks.index("orders-events")] == [
+        "orders-scans",
+        "orders-updates",
+    ]
 
 
 def test_everything_is_in_the_first_commit(tmp_path: Path) -> None:
@@ -88,7 +91,8 @@ def test_everything_is_in_the_first_commit(tmp_path: Path) -> None:
 
 def test_scripts_stay_executable(tmp_path: Path) -> None:
     """Those of answers too, whose names in the kit are conditions."""
-    run_new(tmp_path / "orders", {"load_test": "dev", "coverage_threshold": "80", "promotion": "branches"})
+    answers = {"load_test": "dev", "coverage_threshold": "80", "promotion": "branches", "updates": "renovate"}
+    run_new(tmp_path / "orders", answers)
     committed = git("ls-files", "--stage", cwd=tmp_path / "orders").splitlines()
     executable = {line.split("\t")[1] for line in committed if line.startswith("100755")}
     kit = git("ls-files", "--stage", cwd=kit_repository()).splitlines()

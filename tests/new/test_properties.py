@@ -96,6 +96,7 @@ sensible = st.fixed_dictionaries(
         "notification_email": st.sampled_from(["", "team@example.com"]),
         "scan_engine": st.sampled_from(["basic", "sbom"]),
         "nightly_scan": st.booleans(),
+        "updates": st.sampled_from(["off", "renovate"]),
         "chat_notifications": st.booleans(),
         "encrypt_logs": st.booleans(),
         "audit": st.sampled_from(["off", "trail"]),
@@ -113,13 +114,16 @@ sensible = st.fixed_dictionaries(
         "success_notifications": st.sampled_from(["none", "production", "every"]),
         "approvals": st.one_of(
             st.just({"approval": "none"}),
-            st.sampled_from([{"promotion": "branches"}, {"promotion": "branches", "auto_promote": "staging"}]),
+            st.sampled_from([
+                {"promotion": "branches", "approvers": "Releasers"}, {"promotion": "branches", "auto_promote": "staging"}
+            ]),
             st.fixed_dictionaries(
                 {"approval": st.sampled_from(["production", "every"])},
                 optional={"approvers": st.sampled_from(["", "Releasers", "Releasers, Leads"])},
             ),
         ),
         "soak_minutes": st.integers(-1, 61),
+        "approve_running": st.booleans(),
         "load_test": st.sampled_from(["", "dev"]),
         "coverage_threshold": st.integers(-1, 101),
         "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
@@ -148,11 +152,11 @@ careless = st.builds(
                 "deployment_strategy", "customize", "description", "aws_account_id", "architecture", "egress",
                 "vpc_id", "public_subnet_ids", "private_subnet_ids", "vpc_cidr", "log_retention_days",
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
-                "scan_engine", "nightly_scan", "windows", "freezes", "soak_minutes", "chat_notifications",
+                "scan_engine", "nightly_scan", "updates", "windows", "freezes", "soak_minutes", "chat_notifications",
                 "success_notifications",
                 "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs", "audit",
                 "coverage_threshold", "approvers", "load_test",
-                "promotion", "auto_promote",
+                "promotion", "auto_promote", "approve_running",
             ]
         ),
         anything,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaffold.service.stack_kinds import PIPELINE, SCANS, STACK_KINDS, Deployer
+from scaffold.service.stack_kinds import OPTIONAL_KINDS, PIPELINE, STACK_KINDS, Deployer
 from tests.service.conftest import function_of, replace_by_link, run_script
 
 READY, STOPPED, USAGE_ERROR, UNREAD = 0, 1, 2, 3
@@ -92,7 +92,7 @@ def test_a_release_continues_where_everything_is_prepared(preflight: Preflight) 
     assert (done.returncode, done.stderr) == (READY, "")
     assert done.stdout.startswith("Preflight passed: ")
     looked_at = {("describe-stacks", f"{APP}-{env}-{kind}") for env in ENVIRONMENTS for kind in KINDS}
-    looked_at |= {("describe-stacks", f"{APP}-{kind}") for kind in DELIVERY - {SCANS.name}}
+    looked_at |= {("describe-stacks", f"{APP}-{kind}") for kind in DELIVERY - {kind.name for kind in OPTIONAL_KINDS}}
     looked_at |= {("get-template", f"{APP}-{env}-deploy-role") for env in ENVIRONMENTS}
     looked_at |= {("get-template", f"{APP}-{kind}") for kind in ("foundation", "permissions")}
     assert Counter(preflight.calls) == Counter(looked_at)

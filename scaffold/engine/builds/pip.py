@@ -1,20 +1,34 @@
 """The `pip3` of builds: for the infrastructure checks, programs in place of tools that take minutes to install.
 
-pip3 install [OPTION…] --target FOLDER [OPTION…]
+pip3 SETTINGS install [OPTION…] --target FOLDER [OPTION…]        SETTINGS is the settings.json of the build's `docker`
 """
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+# Those of the tools that are installed: Renovate calls them.
+_INSTALLED = "config/renovate/requirements.txt"
 #: What the requirements of the infrastructure checks install.
 TOOLS = ("cfn-lint", "checkov")
 
 
-def call(words: Sequence[str]) -> int:
-    """Do what pip was called for, and return the exit code."""
+def call(settings: Mapping[str, Any], words: Sequence[str]) -> int:
+    """Do what pip was called for, and return the exit code.
+
+    Args:
+        settings: Those of the build's `docker`.
+        words: Its arguments.
+    """
+    if _INSTALLED in words:
+        variables = {**os.environ, **settings["downloads"]}
+        return subprocess.run([sys.executable, "-m", "pip", *words], env=variables, check=False).returncode
     if "install" not in words or "--target" not in words[:-1]:
         print(f"pip3 {' '.join(words[:1])}: not rehearsed", file=sys.stderr)
         return 1
@@ -29,4 +43,5 @@ def call(words: Sequence[str]) -> int:
 
 def main() -> int:
     """Answer a call with the arguments of this process."""
-    return call(sys.argv[1:])
+    path, *words = sys.argv[1:]
+    return call(json.loads(Path(path).read_text()), words)

@@ -47,6 +47,7 @@ _RESOURCES: dict[str, dict[str, str]] = {
     "codecommit": {
         "GetBranch GetCommit GetDifferences GetFile GetFolder GetRepository ListBranches": _CODECOMMIT,
         "GetCommentsForComparedCommit ListPullRequests PostCommentForComparedCommit": _CODECOMMIT,
+        "ListRepositories": _ANY,
     },
     "codepipeline": {
         "StartPipelineExecution GetPipeline GetPipelineState": f"{_PIPELINE}{{name}}",

@@ -29,7 +29,7 @@ CALLS_AT_ONCE = 8
 INFRASTRUCTURE = "infrastructure"
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
 # Not the pipeline: it runs, and the first release may start before its creation has finished.
-DELIVERY = ("build", "checks", "pull-requests", "plans", "releases", "tests", "scans", "events")
+DELIVERY = ("build", "checks", "pull-requests", "plans", "releases", "tests", "scans", "updates", "events")
 # Of a stack that cannot be updated: its creation has not finished, or its deletion has begun.
 UNUSABLE = re.compile(r"(CREATE|ROLLBACK|DELETE|REVIEW)_(?!COMPLETE$).*|(ROLLBACK|DELETE)_COMPLETE")
 COMMENT = re.compile(r"(^|\s)#.*")

@@ -58,8 +58,18 @@ def test_an_audit_is_not_rehearsed(tmp_path: Path, calls: Path, capsys: pytest.C
 
 
 def test_the_tools_of_the_infrastructure_checks_say_that_they_check_nothing(tmp_path: Path) -> None:
-    assert pip.call(["install", "--require-hashes", "--target", os.fspath(tmp_path), "--requirement", "x"]) == 0
+    assert pip.call({}, ["install", "--require-hashes", "--target", os.fspath(tmp_path), "--requirement", "x"]) == 0
     for name in pip.TOOLS:
         done = subprocess.run([tmp_path / "bin" / name, "--any"], capture_output=True, text=True, check=True)
         assert done.stdout == f"{name} is not rehearsed: it has checked nothing.\n"
-    assert pip.call(["install", "requests"]) == 1
+    assert pip.call({}, ["install", "requests"]) == 1
+
+
+def test_the_tools_of_renovate_are_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    requirements = tmp_path / "config/renovate/requirements.txt"
+    requirements.parent.mkdir(parents=True)
+    requirements.write_text("no-such-package==1\n")
+    words = ["install", "--quiet", "--target", ".tools", "--requirement", "config/renovate/requirements.txt"]
+    assert pip.call({"downloads": {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": os.fspath(tmp_path)}}, words) == 1
+    assert not (tmp_path / ".tools/bin").exists()
