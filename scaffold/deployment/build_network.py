@@ -37,8 +37,8 @@ def check_build_network(
     if running_in and running_in != vpc:
         raise ScaffoldError(
             f"Builds run in {running_in} and cannot move to {vpc}: other stacks import the security groups.",
-            "Answer none for build_network and run `scaffold deploy`, which deletes the stack "
-            f"{StackId(BUILD_VPC).name(service.app_name)}; then answer vpc again.",
+            "Answer none for build_network, release that, delete the stack "
+            f"{StackId(BUILD_VPC).name(service.app_name)}, and answer vpc again.",
         )
     if not vpc or (running_in and set(subnets) == set(before)):
         return ()

@@ -23,7 +23,7 @@ def test_the_audit_of_a_service_begins_ends_and_leaves_its_bucket(tmp_path: Path
         (service / "infrastructure" / f"audit.{ending}").unlink()
     commit(service)
     # Whoever ends an audit does it with a command of its own.
-    assert [(one.name, one.data) for one in run(service).left_stacks] == [(f"{app}-audit", (trail["S3BucketName"],))]
+    assert [(one.name, one.reason) for one in run(service).left_stacks] == [(f"{app}-audit", "person")]
     kept = [one.name for one in remove(service).kept]
     assert trail["S3BucketName"] in kept
     assert client("s3").head_bucket(Bucket=trail["S3BucketName"])
