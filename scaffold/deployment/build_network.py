@@ -10,8 +10,7 @@ from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.networks import DefaultRoute
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
-from scaffold.deployment.network_checks import NetworkWarning
-from scaffold.deployment.networks import ids
+from scaffold.deployment.networks import NetworkWarning, ids
 from scaffold.service import names
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import BUILD, BUILD_VPC, StackId

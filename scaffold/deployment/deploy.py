@@ -17,7 +17,6 @@ from scaffold.console.console import Console
 from scaffold.console.titles import title
 from scaffold.core.errors import Interrupted
 from scaffold.core.target import Target
-from scaffold.deployment.build_network import check_build_network
 from scaffold.deployment.deploy_result import DeployResult, StepResult
 from scaffold.deployment.first_run import quotas_too_small
 from scaffold.deployment.inventory import left_environments
@@ -71,10 +70,7 @@ def deploy(
             steps = deployment_steps(
                 session, service, commit, specs, placeholders, existing, change_set=change_set, console=console
             )
-            networks = (
-                *check_networks(session, service, existing.stacks),
-                *check_build_network(session, service, existing.stacks),
-            )
+            networks = check_networks(session, service, existing.stacks)
             for warning in networks:
                 console.warn(warning.sentence)
             ahead = _ReleaseAhead(session, service, commit, existing, console, plan=plan)

@@ -11,7 +11,7 @@ from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, EXIT_WAITS_FO
 from scaffold.core.results import Change, Result
 from scaffold.deployment.follow import Release
 from scaffold.deployment.left_stack import Left
-from scaffold.deployment.network_checks import NetworkWarning
+from scaffold.deployment.networks import NetworkWarning
 
 
 @dataclass(frozen=True)

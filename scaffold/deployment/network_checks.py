@@ -1,10 +1,9 @@
-"""Whether new environments can be created in their networks, looked at before anything is changed."""
+"""Whether new environments and builds can be in their networks, looked at before anything is changed."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,64 +12,36 @@ from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.networks import Subnet, Vpc
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
-from scaffold.deployment.networks import LOAD_BALANCER_ADDRESSES, ExistingNetwork, OwnNetwork, new_networks
+from scaffold.deployment.build_network import check_build_network
+from scaffold.deployment.networks import (
+    LOAD_BALANCER_ADDRESSES,
+    ExistingNetwork,
+    NetworkWarning,
+    OwnNetwork,
+    new_networks,
+)
 from scaffold.service import names
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import DEPLOY_ROLE, StackId
 
 
-@dataclass(frozen=True)
-class NetworkWarning:
-    """What is probably not intended in a network.
-
-    Attributes:
-        environment: Whose network it is; None for that of the builds.
-        problem: `overlap` with the VPC that is the resource, or `no-internet-gateway` for the subnet that is. Of
-            builds, `no-default-route` for a subnet, or `left` for a project that leaves its VPC.
-        blocks: With an overlap, the environment's block and that of the VPC.
-    """
-
-    environment: str | None
-    problem: str
-    resource: str
-    blocks: tuple[str, ...] = ()
-
-    @property
-    def sentence(self) -> str:
-        """The problem, and what to do."""
-        if self.problem == "overlap":
-            own, other = self.blocks
-            return (
-                f"The VPC of {self.environment} ({own}) will overlap {self.resource} ({other}), so the two cannot be "
-                f"connected later. To avoid that, answer vpc_cidr for {self.environment} in environment_overrides "
-                "before its first release."
-            )
-        if self.problem == "no-default-route":
-            return (
-                f"The subnet {self.resource} of the builds has no default route: builds hang unless VPC endpoints or a "
-                "proxy lead to npm, public.ecr.aws, ECR, S3, CloudWatch Logs and CodeCommit."
-            )
-        if self.problem == "left":
-            return (
-                f"The project {self.resource} leaves its VPC, which CloudFormation leaves in the project: builds fail "
-                f"until you run `aws codebuild update-project --name {self.resource} --vpc-config '{{}}'`."
-            )
-        return (
-            f"The public subnet {self.resource} of {self.environment} has no default route to an internet gateway: "
-            "requests from the internet do not reach the load balancer there, and AWS refuses it in a VPC without an "
-            "internet gateway. Add the route to its route table."
-        )
-
-
 def check_networks(session: Session, service: Service, existing: Mapping[str, Stack]) -> tuple[NetworkWarning, ...]:
-    """Refuse networks in which an environment cannot be created. Without new environments, nothing is looked up.
+    """Refuse networks in which an environment cannot be created or builds cannot run. What stays is not looked up.
 
     Args:
         existing: The account's stacks, by name.
 
     Raises:
-        ScaffoldError: A VPC or a subnet does not exist or does not fit, or an environment would move to another VPC.
+        ScaffoldError: A VPC or a subnet does not exist or does not fit, or an environment or the builds would move to
+            another VPC.
     """
+    environments = _check_environments(session, service, existing)
+    return (*environments, *check_build_network(session, service, existing))
+
+
+def _check_environments(
+    session: Session, service: Service, existing: Mapping[str, Stack]
+) -> tuple[NetworkWarning, ...]:
     own, given = new_networks(service, existing)
     # A warning is said once, before the environment's first stack.
     own = [one for one in own if StackId(DEPLOY_ROLE, one.environment).name(service.app_name) not in existing]

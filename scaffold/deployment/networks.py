@@ -19,6 +19,49 @@ _OWN = "a VPC of its own"
 
 
 @dataclass(frozen=True)
+class NetworkWarning:
+    """What is probably not intended in a network.
+
+    Attributes:
+        environment: Whose network it is; None for that of the builds.
+        problem: `overlap` with the VPC that is the resource, or `no-internet-gateway` for the subnet that is. Of
+            builds, `no-default-route` for a subnet, or `left` for a project that leaves its VPC.
+        blocks: With an overlap, the environment's block and that of the VPC.
+    """
+
+    environment: str | None
+    problem: str
+    resource: str
+    blocks: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The problem, and what to do."""
+        if self.problem == "overlap":
+            own, other = self.blocks
+            return (
+                f"The VPC of {self.environment} ({own}) will overlap {self.resource} ({other}), so the two cannot be "
+                f"connected later. To avoid that, answer vpc_cidr for {self.environment} in environment_overrides "
+                "before its first release."
+            )
+        if self.problem == "no-default-route":
+            return (
+                f"The subnet {self.resource} of the builds has no default route: builds hang unless VPC endpoints or a "
+                "proxy lead to npm, public.ecr.aws, ECR, S3, CloudWatch Logs and CodeCommit."
+            )
+        if self.problem == "left":
+            return (
+                f"The project {self.resource} leaves its VPC, which CloudFormation leaves in the project: builds fail "
+                f"until you run `aws codebuild update-project --name {self.resource} --vpc-config '{{}}'`."
+            )
+        return (
+            f"The public subnet {self.resource} of {self.environment} has no default route to an internet gateway: "
+            "requests from the internet do not reach the load balancer there, and AWS refuses it in a VPC without an "
+            "internet gateway. Add the route to its route table."
+        )
+
+
+@dataclass(frozen=True)
 class OwnNetwork:
     """The VPC of an environment's own that its network stack will create."""
 

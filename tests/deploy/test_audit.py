@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scaffold.service.service import read
-from tests.deploy.services import client, make_kit_service, remove, run
+from tests.deploy.services import client, commit, make_kit_service, remove, run
 
 
 @pytest.mark.slow
@@ -19,6 +19,11 @@ def test_the_audit_of_a_service_begins_ends_and_leaves_its_bucket(tmp_path: Path
     (trail,) = trails.describe_trails(trailNameList=[f"{app}-audit"])["trailList"]
     assert trail["IsMultiRegionTrail"]
     assert run(service, plan=True).changed is False
+    for ending in ("yaml", "json"):
+        (service / "infrastructure" / f"audit.{ending}").unlink()
+    commit(service)
+    # Whoever ends an audit does it with a command of its own.
+    assert [(one.name, one.reason) for one in run(service).left_stacks] == [(f"{app}-audit", "person")]
     kept = [one.name for one in remove(service).kept]
     assert trail["S3BucketName"] in kept
     assert client("s3").head_bucket(Bucket=trail["S3BucketName"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.deployment.network_checks import NetworkWarning
+from scaffold.deployment.networks import NetworkWarning
 from scaffold.service import names
 from scaffold.service.service import read
 from tests.deploy.services import BUILD, Wire, client, commit, make_kit_service, remove, run
@@ -85,7 +85,9 @@ def test_builds_enter_a_vpc_change_their_subnets_and_leave_it(service: Path, wir
     left = run(service).networks
     assert [one.resource for one in left] == [f"{app}-build", f"{app}-pr-tests"]
     assert f"`aws codebuild update-project --name {app}-build --vpc-config '{{}}'`" in left[0].sentence
-    assert run(service, plan=True).networks == ()
+    after = run(service, plan=True)
+    assert (after.networks, after.changed) == ((), False)
+    assert [(one.name, one.reason) for one in after.left_stacks] == [(f"{app}-build-vpc", "person")]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scaffold.deployment.network_checks import NetworkWarning
+from scaffold.deployment.networks import NetworkWarning
 from scaffold.service import names
 from scaffold.service.service import read
 from tests.deploy.services import Wire, client, commit, environment_stack, make_service, release_stack, remove, run
