@@ -22,7 +22,7 @@ _DEPLOY_CALLS = 12
 _STATUS_CALLS, _STATUS_CALLS_EACH = 5, 6
 _ENGINE_SHARE = 20
 _MEMORY = 600
-_UNCHANGED_SECONDS, _BUILD_SECONDS = 10, 8
+_UNCHANGED_SECONDS, _APART_SECONDS, _BUILD_SECONDS, _OWN_SECONDS = 10, 3, 8, 6
 _WAITS_FOR_APPROVAL = 11
 
 
@@ -72,11 +72,13 @@ def figures(names: set[str], new: Callable[[Path, str], None], folder: Path) -> 
             limit = _STATUS_CALLS + _STATUS_CALLS_EACH * amount
             yield Figure("status", f"calls, {amount} environments", calls, limit)
             if "unchanged" in asked:
-                what = "s of an execution in which nothing changes, apart from its builds"
-                before = server.ended_seconds()
-                yield Figure("unchanged", what, _unchanged(root), _UNCHANGED_SECONDS)
-                taken = server.ended_seconds() - before
+                builds, own = server.ended_seconds(), server.seconds()
+                span, apart = _unchanged(root)
+                yield Figure("unchanged", "s of an execution in which nothing changes", span, _UNCHANGED_SECONDS)
+                yield Figure("unchanged", "s of it apart from its builds", apart, _APART_SECONDS)
+                taken = server.ended_seconds() - builds
                 yield Figure("unchanged", "s of CPU time of its builds", taken, _BUILD_SECONDS)
+                yield Figure("unchanged", "s of CPU time of local AWS itself", server.seconds() - own, _OWN_SECONDS)
 
 
 def _calls_of_a_repeated_deployment(root: Path) -> int:
@@ -167,8 +169,8 @@ def _release(root: Path, server: _Server) -> tuple[float, int]:
     return share, len(calls)
 
 
-def _unchanged(root: Path) -> float:
-    """The seconds of an execution of the released commit in which no build runs: those are the builds' own time."""
+def _unchanged(root: Path) -> tuple[float, float]:
+    """The seconds of an execution of the released commit, and those of them in which no build runs."""
     import boto3  # type: ignore[import-untyped]
 
     from scaffold.service import names
@@ -193,7 +195,8 @@ def _unchanged(root: Path) -> float:
     for one in sorted(builds, key=lambda one: one["startTime"]):
         building += max(0.0, (one["lastUpdateTime"] - max(until, one["startTime"])).total_seconds())
         until = max(until, one["lastUpdateTime"])
-    return float((end - start).total_seconds() - building)
+    span = float((end - start).total_seconds())
+    return span, span - building
 
 
 def _scaffold(root: Path, *arguments: str, code: int = 0) -> str:

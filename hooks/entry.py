@@ -58,6 +58,10 @@ ISOLATED = (
 )
 FALLBACK = {"NAME": "gitops-scaffold", "EMAIL": "gitops-scaffold@localhost"}
 NOT_QUESTIONS = {"deploy", "extra"}
+ONLY_HERE = (
+    "The kit {} exists on this machine only, so the service can be updated nowhere else. Push it to a Git repository, "
+    "and set `_src_path` in .copier-answers.yml to the URL of that repository."
+)
 PLACEHOLDER = "NOT-GENERATED.md"
 Context = dict[str, Any]
 
@@ -110,6 +114,9 @@ def generate(context: Context, kit: Path) -> None:
         return  # cruft compares services in temporary folders: neither commit nor deploy those
     if not Path(".git").exists():
         first_commit(context, service)
+    kit_address, _ = origin(context, kit)
+    if Path(kit_address).exists():
+        print(f"Warning: {ONLY_HERE.format(kit_address)}", file=sys.stderr, flush=True)
     source = consent.withheld() if context.get("deploy") else ""
     if context.get("deploy") and not source:
         deploy(context, kit, service)

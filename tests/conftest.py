@@ -84,8 +84,8 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(50_000, 20, 20)
     with _keeping_bytecode():
         from hypothesis import HealthCheck, settings
-    # An example takes as long as the machine lets it.
-    settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    # An example takes as long as the machine lets it. Each run tries others.
+    settings.register_profile("tests", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("tests")
 
 
@@ -164,9 +164,14 @@ def local_aws_for_builds(path_with_aws_cli: str) -> Callable[..., AbstractContex
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _fast_libraries() -> Iterator[None]:
+def _fast_libraries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    compiled = shared / "compiled-templates"
+    compiled.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        fast_copier(monkeypatch)
+        fast_copier(monkeypatch, compiled)
         fast_botocore(monkeypatch)
         with forking_local_aws(monkeypatch):
             yield

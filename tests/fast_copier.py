@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import marshal
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -21,9 +25,13 @@ _SYNTAX = (
 )
 
 
-def fast_copier(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Copier do without it."""
-    compile_templates_once(monkeypatch)
+def fast_copier(monkeypatch: pytest.MonkeyPatch, compiled: Path) -> None:
+    """Let Copier do without it.
+
+    Args:
+        compiled: A folder for compiled templates, which all processes of a test run share.
+    """
+    compile_templates_once(monkeypatch, compiled)
     leave_file_modes_to_git(monkeypatch)
     combine_answers_in_one_go(monkeypatch)
     derive_from_answers_once(monkeypatch)
@@ -31,8 +39,8 @@ def fast_copier(monkeypatch: pytest.MonkeyPatch) -> None:
     parse_yaml_in_c(monkeypatch)
 
 
-def compile_templates_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Jinja compile each template once, also for other clones of the kit and other environments."""
+def compile_templates_once(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let Jinja compile each template once, also for other clones of the kit, environments and processes."""
     compile_template = Environment.compile
     compiled: dict[tuple[Any, ...], CodeType] = {}
 
@@ -45,7 +53,16 @@ def compile_templates_once(monkeypatch: pytest.MonkeyPatch) -> None:
         if key in compiled:
             environment.preprocess(source, name, filename)  # ends the effect of Copier's `yield` tag in another one
         else:
-            compiled[key] = compile_template(environment, source, name, filename)
+            file = folder / sha256(repr(key).encode()).hexdigest()
+            if file.exists():
+                compiled[key] = marshal.loads(file.read_bytes())
+                environment.preprocess(source, name, filename)
+            else:
+                compiled[key] = compile_template(environment, source, name, filename)
+                with suppress(OSError):  # A test limits what is written.
+                    partial = file.with_suffix(f".{os.getpid()}")
+                    partial.write_bytes(marshal.dumps(compiled[key]))
+                    partial.replace(file)
         return compiled[key].replace(co_filename=filename or "<template>")
 
     monkeypatch.setattr(Environment, "compile", compile_once)

@@ -66,7 +66,9 @@ def subnets(session: Session, ids: Iterable[str]) -> dict[str, Subnet]:
 
 def without_internet_gateway(session: Session, vpc: str, ids: Iterable[str]) -> list[str]:
     """Those of a VPC's subnets that have no default route to an internet gateway."""
-    return [one for one, route in default_routes(session, vpc, ids).items() if route is not DefaultRoute.INTERNET_GATEWAY]
+    return [
+        one for one, route in default_routes(session, vpc, ids).items() if route is not DefaultRoute.INTERNET_GATEWAY
+    ]
 
 
 def default_routes(session: Session, vpc: str, ids: Iterable[str]) -> dict[str, DefaultRoute]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scaffold.console.console import Console
 from scaffold.console.prompt import confirm
+from scaffold.core.errors import UsageError
 from scaffold.core.target import configured_target
 from scaffold.deployment.approval import Decision, WaitingRelease, decide
 from scaffold.deployment.confirmation import check_interactive, check_named
@@ -52,6 +53,8 @@ def run(
     target = configured_target(service.region, options.profile)
 
     def confirmed(release: WaitingRelease) -> bool:
+        if options.message and release.trial:
+            raise UsageError("ECS keeps no message about the decision on a deployment.", "Leave `--message` out.")
         if options.yes:
             return True
         check_interactive(console, target, _words(options, decision, release), "decides")

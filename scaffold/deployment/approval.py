@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
 from botocore.exceptions import ClientError
 
-from scaffold.aws import build_exports, pipeline_state, pull_requests
-from scaffold.aws.cloudformation.stacks import find_all
+from scaffold.aws import build_exports, paused_deployments, pipeline_state, pull_requests
+from scaffold.aws.cloudformation.stacks import Stack, find_all
 from scaffold.aws.errors import code_of
 from scaffold.aws.pipeline_state import ActionState, StageState
 from scaffold.aws.session import Session, signed_in
@@ -21,6 +21,7 @@ from scaffold.core.target import Target
 from scaffold.deployment import approvers
 from scaffold.deployment.ownership import check_stacks
 from scaffold.deployment.scope import check_environment
+from scaffold.deployment.trials import Trial, find_trials
 from scaffold.service import history, identity, names
 from scaffold.service.history import Commit
 from scaffold.service.service import Service
@@ -45,6 +46,7 @@ class WaitingRelease:
             the local clone cannot tell.
         plan: The summary of what it would change; None where no action before the approval exports one.
         pull_request: The number of the pull request whose merge approves it; None where branches do not promote.
+        trial: How to try it while it waits; None where its tasks do not run yet.
     """
 
     stage: str
@@ -57,6 +59,7 @@ class WaitingRelease:
     commits: tuple[Commit, ...] | None
     plan: str | None
     pull_request: str | None = None
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Approval(Decision):
 
 @dataclass(frozen=True)
 class Rejection(Decision):
-    """The release fails, and the environment stays as it is."""
+    """The release fails, and the environment stays as it is, or returns to that."""
 
     command: ClassVar[str] = "reject"
     status: ClassVar[str] = "Rejected"
@@ -133,6 +136,7 @@ def decide(
                 session,
                 service,
                 decision,
+                stacks,
                 environment=environment,
                 execution=execution,
                 message=message,
@@ -152,6 +156,7 @@ def decide_in(
     session: Session,
     service: Service,
     decision: type[Decision],
+    stacks: Mapping[str, Stack],
     *,
     environment: str | None,
     execution: str | None,
@@ -162,19 +167,26 @@ def decide_in(
     """Decide as `decide` does, in a session for stacks that are known to be this service's.
 
     Args:
+        stacks: All stacks by name.
         by: The session that decides.
 
     Returns:
         The decision; None where it was not confirmed.
     """
     stages = pipeline_state.stages(session, service.app_name)
-    stage, action = _waiting(session, service, stages, environment, execution)
+    trials = find_trials(session, service, stacks)
+    stage, action = _waiting(session, service, stages, trials, environment, execution)
     release = _described(session, service, stage, action, _approved_stage(stage, stages))
+    if action.token is None:
+        release = replace(release, trial=trials[stage.name])
     if not confirm(release):
         return None
     if release.pull_request and decision is Approval:
         pull_requests.merge(by, service.app_name, release.pull_request, str(release.commit))
-    _put(by, service, release, str(action.token), decision, message)
+    if release.trial:
+        paused_deployments.end(by, release.trial.deployment, proceed=decision is Approval)
+    else:
+        _put(by, service, release, str(action.token), decision, message)
     if release.pull_request and decision is Rejection:
         pull_requests.close(by, release.pull_request)
     local = session.target.local
@@ -185,6 +197,7 @@ def _waiting(
     session: Session,
     service: Service,
     stages: Sequence[StageState],
+    trials: Mapping[str, Trial],
     environment: str | None,
     execution: str | None,
 ) -> tuple[StageState, ActionState]:
@@ -193,7 +206,8 @@ def _waiting(
         (stage, action)
         for stage in stages
         for action in stage.actions
-        if action.token and (wanted is None or stage.name in wanted)
+        if (action.token or (action.name == names.SERVICE_ACTION and stage.name in trials))
+        and (wanted is None or stage.name in wanted)
     ]
     if execution and waiting:
         others = [stage.execution for stage, _ in waiting if stage.execution != execution]

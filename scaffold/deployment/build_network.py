@@ -54,9 +54,7 @@ def check_build_network(
                 "with subnets whose default route is a NAT gateway or a transit gateway",
             )
     return tuple(
-        NetworkWarning(None, "no-default-route", subnet)
-        for subnet in subnets
-        if routes[subnet] is DefaultRoute.NONE
+        NetworkWarning(None, "no-default-route", subnet) for subnet in subnets if routes[subnet] is DefaultRoute.NONE
     )
 
 

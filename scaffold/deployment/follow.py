@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from scaffold.aws import build_exports, codepipeline, pipeline_state
+from scaffold.aws import build_exports, codepipeline, paused_deployments, pipeline_state
 from scaffold.aws.cloudformation.stack_events import pauses
 from scaffold.aws.pipeline_state import ActionRun, Execution, StageState
 from scaffold.aws.session import Session, signed_in
@@ -142,6 +142,9 @@ def _reached(
     passed = [stage.name for stage in stages if stage.execution == execution.id and stage.status in _PASSED]
     if until in passed:
         return Release(execution.id, str(execution.commit), None)
+    for run in runs:
+        if (run.name, run.status) == (names.SERVICE_ACTION, "InProgress") and _pauses(session, service, stages, run):
+            return Release(execution.id, str(execution.commit), run.stage)
     for stage in stages:
         if execution.id not in stage.inbound:
             continue
@@ -150,6 +153,15 @@ def _reached(
         if stage.waits_for_approval:
             return Release(execution.id, str(execution.commit), stage.name, stage.execution)
     return None
+
+
+def _pauses(session: Session, service: Service, stages: Sequence[StageState], run: ActionRun) -> bool:
+    """Whether the tasks of an environment run, and wait for a decision before they get traffic."""
+    actions = [action.name for stage in stages for action in stage.actions if stage.name == run.stage]
+    environment = next((one for one in service.environments if names.pipeline_stage(one) == run.stage), None)
+    if environment is None or names.END_PAUSE_ACTION not in actions:
+        return False
+    return paused_deployments.find(session, service.app_name, environment) is not None
 
 
 def _failed(session: Session, service: Service, execution: Execution, runs: Sequence[ActionRun]) -> ReleaseFailed:

@@ -19,7 +19,7 @@ from scaffold.deployment.stack_step import STACK_TYPE, ExistingStacks, Pipeline
 from scaffold.deployment.step import Pending, Step
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import StackId, StackKind
+from scaffold.service.stack_kinds import Deployer, StackId, StackKind
 
 _LOGS = "AWS::Logs::LogGroup"
 
@@ -29,7 +29,7 @@ class Left:
     """A stack that stays, although the service's files do not have it any more.
 
     Attributes:
-        reason: `pipeline`, which would create it again; `changing`; `protected` by termination protection;
+        reason: `person`, whose stack it is, since others may import from it; `pipeline`, which would create it again; `changing`; `protected` by termination protection;
             `data`; or `denied`, since the caller may not delete it.
         data: What it holds.
     """
@@ -92,7 +92,9 @@ class LeftStack(Step):
         stack = self._stack
         if stack is None:
             return None
-        if self._updated:
+        if self._kind.deployer is Deployer.PERSON:
+            self.left = Left(self.name, "person")
+        elif self._updated:
             self.left = Left(self.name, "pipeline")
         elif stack.busy:
             self.left = Left(self.name, "changing")

@@ -256,15 +256,17 @@ def _follow(
         release = follow(session, service, commit, console, until=until, printed=printed)
         if release.waiting is None:
             return release.execution, None
+        existing = stacks.find_all(session)
         decided = decide_in(
             session,
             service,
             Approval,
+            existing,
             environment=None,
             execution=release.execution,
             message=_MESSAGE,
             confirm=approved,
-            by=approvers.rehearsing(service, session, stacks.find_all(session)),
+            by=approvers.rehearsing(service, session, existing),
         )
         if decided is None:
             return release.execution, release.waiting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from scaffold.doctor.findings import Finding, failed, not_checked, ok, warning
 from scaffold.iam import operator_policies
 from scaffold.iam.policies import as_list
 from scaffold.service.service import Service
+from scaffold.service.stack_kinds import BUILD_VPC, STACK_KINDS
 
 # `scaffold deploy` works without them, as docs/permissions.md says of the statement `Look`.
 _OPTIONAL = {
@@ -26,6 +28,12 @@ _OPTIONAL = {
     "servicequotas:GetAWSDefaultServiceQuota",
     "servicequotas:GetServiceQuota",
 }
+# With an environment in an existing VPC, these are needed.
+_OF_EXISTING_VPC = {"ec2:DescribeRouteTables", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}
+# Statements that only a service with this kind of stack needs, by the beginning of their Sid.
+_OF_OPTIONAL_KIND = {"BuildVpc": BUILD_VPC}
+# How the policies name several kinds of stack.
+_LETTERS = re.compile(r"(?<=-)\?+s(?=/)")
 _LINKED_ROLE = "iam:CreateServiceLinkedRole"
 _SHOWN = 5
 _ASK = f"Ask an administrator to attach the policies for `scaffold deploy`: {PERMISSIONS} has them."
@@ -45,7 +53,7 @@ def permissions(session: Session, service: Service) -> Finding:
                 "Use a role, such as one of IAM Identity Center.",
             )
         decisions = simulate(session, identity, questions(service, session.account, session.partition))
-        return _finding(session, decisions)
+        return _finding(session, decisions, _optional(service))
     except ClientError as error:
         if not says_denied(error):
             raise
@@ -66,19 +74,37 @@ def questions(service: Service, account: str, partition: str) -> Iterator[Questi
             account=account,
             partition=partition,
         ):
-            # Actions with wildcards cannot be simulated; they only read.
+            # Actions with wildcards cannot be simulated.
             actions = [action for action in as_list(statement["Action"]) if "*" not in action]
-            if statement["Effect"] == "Allow" and actions:
-                resources = [_example(one, service) for one in as_list(statement["Resource"])]
+            if statement["Effect"] == "Allow" and actions and _concerns(service, statement["Sid"]):
+                resources = [_example(one, service, account) for one in as_list(statement["Resource"])]
                 yield Question(actions, resources, _context(statement.get("Condition", {})))
 
 
-def _example(pattern: str, service: Service) -> str:
+def _concerns(service: Service, sid: str) -> bool:
+    kinds = [kind for beginning, kind in _OF_OPTIONAL_KIND.items() if sid.startswith(beginning)]
+    return all(kind in service.optional_kinds for kind in kinds)
+
+
+def _optional(service: Service) -> set[str]:
+    """The actions without which `scaffold deploy` works."""
+    own = all((service.infrastructure / one / "network.json").is_file() for one in service.environments)
+    return _OPTIONAL if own else _OPTIONAL - _OF_EXISTING_VPC
+
+
+def _example(pattern: str, service: Service, account: str) -> str:
     """A resource that a pattern of the policies is for."""
     if pattern == "*":
         return pattern
-    first = pattern.replace(f"{service.app_name}-*-", f"{service.app_name}-{service.environments[0]}-")
-    return first.replace("????s", "tests").replace("*", "example")
+    named = pattern.replace(f"{service.app_name}-*-", f"{service.app_name}-{service.environments[0]}-")
+    named = _LETTERS.sub(lambda letters: _kind_like(letters[0]), named)
+    return named.replace(":*:", f":{account}:").replace("*", "example")
+
+
+def _kind_like(letters: str) -> str:
+    """A kind of stack whose name has as many letters."""
+    names = (kind.name for kind in STACK_KINDS)
+    return next((name for name in names if len(name) == len(letters) and name.endswith("s")), letters)
 
 
 def _context(conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, str | list[str]]:
@@ -91,13 +117,13 @@ def _context(conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, str | lis
     return found
 
 
-def _finding(session: Session, decisions: list[Decision]) -> Finding:
+def _finding(session: Session, decisions: list[Decision], optional: set[str]) -> Finding:
     denied = {one.action for one in decisions if not one.allowed and not one.open}
     left_open = [one.action for one in decisions if one.open]
     # Only an account that lacks the roles needs the permission.
     if _LINKED_ROLE in denied and not service_linked_roles.missing(session):
         denied -= {_LINKED_ROLE}
-    needed, useful = sorted(denied - _OPTIONAL), sorted(denied & _OPTIONAL)
+    needed, useful = sorted(denied - optional), sorted(denied & optional)
     if needed:
         return failed(f"IAM's simulation denies {_listed(needed)}.", _ASK)
     if useful:

@@ -14,7 +14,8 @@ class AnswerRefused(UsageError):
     """
 
     def __init__(self, question: str, reason: str) -> None:
-        sentence = " ".join(reason.split()).rstrip(".") + "."
+        sentence = " ".join(reason.split()).rstrip(".")
+        sentence += "" if sentence.endswith("?") else "."
         super().__init__(
             f"Invalid answer to {question}: {sentence}",
             f"Give another one with `--data {question}=…` or in the answers file.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation import (
+    audit,
     delivery,
     drift,
     existing_names,
@@ -102,6 +103,7 @@ def assemble(
         [
             delivery.CodePipelinePipeline(codepipeline),
             delivery.CodeBuildReportGroup(reports),
+            audit.Trail(),
             identity.Role(),
             identity.ManagedPolicy(),
             identity.InlinePolicy(),

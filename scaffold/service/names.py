@@ -12,6 +12,9 @@ BRANCH = "main"
 # to its branch, or in the environment's stage, the other one moves the branch by itself.
 PULL_REQUEST_ACTION = "PullRequest"
 MOVE_ACTION = "Branch"
+# The action of an environment's stage that starts its tasks, and the one after it where people approve while they run.
+SERVICE_ACTION = "Service"
+END_PAUSE_ACTION = "EndPause"
 TAG_SERVICE = "gitops-scaffold:service"
 TAG_ENVIRONMENT = "gitops-scaffold:environment"
 # The parameter of the foundation, and the output of every stack, that holds the root commit of the service's main.

@@ -54,6 +54,7 @@ class StackKind:
 FOUNDATION = StackKind("foundation", Deployer.PERSON)
 PERMISSIONS = StackKind("permissions", Deployer.PERSON)
 DEPLOY_ROLE = StackKind("deploy-role", Deployer.PERSON, per_environment=True)
+AUDIT = StackKind("audit", Deployer.PERSON, optional=True)
 BUILD_VPC = StackKind("build-vpc", Deployer.PERSON, optional=True)
 BUILD = StackKind("build", Deployer.ITSELF)
 CHECKS = StackKind("checks", Deployer.ITSELF)
@@ -77,6 +78,7 @@ STACK_KINDS = (
     FOUNDATION,
     PERMISSIONS,
     DEPLOY_ROLE,
+    AUDIT,
     BUILD_VPC,
     BUILD,
     CHECKS,

@@ -76,7 +76,7 @@ def _left(result: DeployResult) -> list[str]:
 
 
 def _left_stacks(result: DeployResult) -> list[str]:
-    return [f"The stack {left.name} is left over from an answer, {_stays(result, left)}." for left in result.left_stacks]
+    return [f"The stack {one.name} is left over from an answer, {_stays(result, one)}." for one in result.left_stacks]
 
 
 def _stays(result: DeployResult, left: Left) -> str:
@@ -86,6 +86,8 @@ def _stays(result: DeployResult, left: Left) -> str:
     if left.reason == "changing":
         return "and is being changed: `scaffold deploy` deletes it after that"
     delete = f"aws cloudformation delete-stack --region {result.region} --stack-name {left.name}"
+    if left.reason == "person":
+        return f"which README.md says how to end: `{delete}` deletes it once no stack imports from it"
     if left.reason == "denied":
         return f"and your permissions do not suffice to delete it: `{delete}` does, with the policy for destroying"
     if left.reason == "protected":

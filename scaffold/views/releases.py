@@ -24,6 +24,12 @@ def describe(release: WaitingRelease) -> list[str]:
     lines.append(f"execution  {release.execution}")
     if release.pull_request:
         lines.append(f"merges     pull request {one_line(release.pull_request)}")
+    if release.trial:
+        until = f" until {moment(release.trial.until)}" if release.trial.until else ""
+        lines += [
+            f"try it     its tasks run and get no traffic{until}, but for requests with this header:",
+            f"  curl -H '{one_line(release.trial.header)}' {one_line(release.trial.url)}",
+        ]
     plan = [f"plan       {one_line(release.plan)}"] if release.plan else []
     return [*lines, *_commits(release), *plan]
 

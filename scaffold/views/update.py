@@ -31,7 +31,7 @@ def text(result: UpdateResult, committed: str | None = None) -> str:
     else:
         parts += [_answers(result), _steps(result), _conflicts(result)]
     parts += [_not_carried_over(result), _removed(result)]
-    return _joined([*parts, [] if result.planned else _next(result, committed)])
+    return _joined([*parts, _afterwards(result) if result.planned else _next(result, committed)])
 
 
 def _joined(parts: list[list[str]]) -> str:
@@ -129,6 +129,19 @@ def _removed(result: UpdateResult) -> list[str]:
     ]
 
 
+def _afterwards(result: UpdateResult) -> list[str]:
+    """What would have to follow the commit."""
+    return ["Afterwards:", "  {}  {}".format(*_deploy(result))] if result.follow_up.deploy else []
+
+
+def _deploy(result: UpdateResult) -> tuple[str, str]:
+    new = ", ".join(result.follow_up.new_environments)
+    return (
+        "scaffold deploy",
+        f"prepares {new}, then pushes" if new else "updates what the pipeline may not, then pushes",
+    )
+
+
 def _next(result: UpdateResult, committed: str | None) -> list[str]:
     steps = []
     if result.conflicts:
@@ -141,9 +154,7 @@ def _next(result: UpdateResult, committed: str | None) -> list[str]:
     if not committed:
         steps.append(("git add --all . && git commit", "commits the update"))
     if result.follow_up.deploy:
-        new = ", ".join(result.follow_up.new_environments)
-        effect = f"prepares {new}, then pushes" if new else "updates what the pipeline may not, then pushes"
-        steps.append(("scaffold deploy", effect))
+        steps.append(_deploy(result))
     if (entered := enter(result.directory)) != "cd .":
         steps.insert(0, (entered, ""))
     width = max(len(command) for command, _ in steps if len(command) <= _COMMAND_WIDTH)

@@ -10,7 +10,7 @@ import pytest
 from scaffold.aws import codepipeline
 from scaffold.service import names
 from scaffold.service.service import read
-from scaffold.service.stack_kinds import OPTIONAL_KINDS
+from scaffold.service.stack_kinds import OPTIONAL_KINDS, Deployer
 from scaffold.views.deploy import text
 from tests.deploy.services import BUILD, Wire, client, commit, run
 
@@ -25,20 +25,18 @@ TABLE = """\
 """
 
 
-def turned_off(service: Path, resources: str = LOGS) -> str:
+def turned_off(service: Path, resources: str = LOGS, kind: str = "scans") -> str:
     """Deploy with the optional stack, then commit its removal; return its name."""
     app = read(service).app_name
     configuration = {"Parameters": {"AppName": app}, "Tags": {names.TAG_SERVICE: app}}
-    commit(
-        service,
-        infrastructure__scans_yaml=BUILD.replace("Builds", "Scans") + resources,
-        infrastructure__scans_json=json.dumps(configuration),
-    )
-    run(service)
-    for file in ("scans.yaml", "scans.json"):
-        (service / "infrastructure" / file).unlink()
+    template, settings = (service / "infrastructure" / f"{kind}.{ending}" for ending in ("yaml", "json"))
+    template.write_text(BUILD.replace("Builds", "Others") + resources)
+    settings.write_text(json.dumps(configuration))
     commit(service)
-    return f"{app}-scans"
+    run(service)
+    template.unlink(), settings.unlink()
+    commit(service)
+    return f"{app}-{kind}"
 
 
 def exists(stack: str) -> bool:
@@ -65,7 +63,8 @@ def test_who_may_not_delete_it_gets_the_command(service: Path, wire: Wire) -> No
     wire.refuse("DeleteStack", "AccessDenied", "User is not authorized to perform: cloudformation:DeleteStack")
     result = run(service)
     assert [(one.name, one.reason) for one in result.left_stacks] == [(stack, "denied")]
-    assert f"delete-stack --region {result.region} --stack-name {stack}` does, with the policy for destroying" in text(result)
+    command = f"delete-stack --region {result.region} --stack-name {stack}`"
+    assert f"{command} does, with the policy for destroying" in text(result)
     assert {one.action for one in result.steps if one.name == stack} == {"none"}
     assert exists(stack)
 
@@ -101,4 +100,14 @@ def test_a_stack_of_another_owner_stays_and_is_not_named(service: Path) -> None:
 
 
 def test_the_actions_of_optional_stacks_have_these_names() -> None:
-    assert {kind.action for kind in OPTIONAL_KINDS} == {"Scans"}
+    assert {kind.action for kind in OPTIONAL_KINDS if kind.deployer is Deployer.ITSELF} == {"Scans"}
+
+
+def test_a_stack_that_a_person_deploys_stays_with_the_command_that_deletes_it(service: Path) -> None:
+    """Others may import from it until the next release."""
+    stack = turned_off(service, kind="build-vpc")
+    for options in ({"plan": True}, {}):
+        result = run(service, **options)
+        assert [(one.name, one.reason) for one in result.left_stacks] == [(stack, "person")]
+        assert f"--stack-name {stack}` deletes it once no stack imports from it" in text(result)
+    assert exists(stack)

@@ -254,6 +254,7 @@ def by_a_person(tmp_path_factory: pytest.TempPathFactory) -> list[Stack]:
         app_name=SERVICE,
         notification_email="team@example.com",
         customize=True,
+        audit="trail",
         **BUILD_VPC,
     )
     stacks = load(root)
@@ -283,6 +284,8 @@ def resource_of(stack: Stack, logical: str, action: str) -> str:
     match resource["Type"]:
         case "AWS::IAM::ManagedPolicy":
             return role if "RolePolicy" in action else stack._identifier(logical)
+        case "AWS::CloudTrail::Trail":
+            return f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{properties['TrailName']}"
         case "AWS::EC2::SecurityGroup":
             return f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/sg-1"
         case "AWS::S3::BucketPolicy":

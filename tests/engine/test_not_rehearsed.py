@@ -161,8 +161,10 @@ TRIED: dict[str, list[Attempt] | str] = {
         service(placementConstraints=[{"type": "distinctInstance"}]),
         service(placementStrategy=[{"type": "spread"}]),
     ],
-    "lifecycle hooks": [service(deploymentConfiguration={"lifecycleHooks": [{"roleArn": "arn"}]})],
-    "test listener rules": "test_what_is_not_rehearsed_or_not_possible_is_refused",
+    "lifecycle hooks but a pause before traffic shifts": [
+        service(deploymentConfiguration={"lifecycleHooks": [{"roleArn": "arn"}]})
+    ],
+    "pauses of the first deployment": "test_what_is_not_rehearsed_or_not_possible_is_refused",
     "services with several load balancers": [
         service(deploymentConfiguration={"strategy": "BLUE_GREEN"}, loadBalancers=[{}, {}])
     ],

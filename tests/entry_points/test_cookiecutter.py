@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -117,8 +118,10 @@ def test_hostile_names_leave_nothing(name: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def own_kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A kit in a local folder, tagged, with a commit after the tag."""
+    """A kit in a local folder, tagged, with a commit after the tag; it generates few files."""
     kit = copy_kit(tmp_path_factory.mktemp("kits") / "kit")
+    for folder in ("app", "config", "infrastructure"):
+        shutil.rmtree(kit / "template" / folder)
     commit_all(kit, tag="v0.0.1")
     (kit / "template" / "NEWER.md").write_text("newer than the tag\n")
     commit_all(kit, "newer")
@@ -300,6 +303,7 @@ def test_a_default_of_the_users_configuration_starts_no_deployment(
     done = cookiecutter(folder, str(own_kit), "--no-input", *options.get(place, []), "app_name=orders-api", **variables)
     assert done.returncode == 0, done.stderr
     assert f"only {configuration} asks for it" in done.stdout
+    assert f"Warning: The kit {own_kit} exists on this machine only" in done.stderr
     assert "Signed in" not in done.stdout + done.stderr
     assert not (tmp_path / ".local" / "state").exists()
 

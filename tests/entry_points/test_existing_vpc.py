@@ -96,19 +96,23 @@ def overrides(**settings: Any) -> dict[str, Any]:
 
 
 SEVENTEEN = ",".join(f"subnet-{number:08x}" for number in range(17))
-SEVERAL = "2 to 16 IDs of subnets separated by commas, for example"
+NO_SUBNET, EMPTY = "which is no ID of a subnet; correct it, for example subnet-", "public_subnet_ids is empty; name"
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
         ({**PUBLIC, "vpc_id": value}, "vpc_id is empty or the ID of one VPC, for example vpc-0")
         for value in ("vpc-1", "VPC-12345678", "vpc-12345678,vpc-12345679", "subnet-12345678", "vpc-12345678\n", " ")
     ),
     *(
-        ({**PUBLIC, "public_subnet_ids": value}, SEVERAL)
-        for value in ("", A, f"{A},", f"{A};{B}", f"{A},vpc-12345678", f"{A},{B}\n", SEVENTEEN)
+        ({**PUBLIC, "public_subnet_ids": value}, NO_SUBNET)
+        for value in (f"{A};{B}", f"{A},vpc-12345678", f"{A},{B}\n")
     ),
-    ({"vpc_id": EXISTING_VPC}, SEVERAL),
-    ({**PUBLIC, "public_subnet_ids": f"{A}, {A}"}, "names a subnet twice"),
-    ({**PUBLIC, "private_subnet_ids": "subnet-12345678"}, SEVERAL),
+    ({**PUBLIC, "public_subnet_ids": ""}, EMPTY),
+    ({**PUBLIC, "public_subnet_ids": A}, "has one subnet, and a load balancer needs two"),
+    ({**PUBLIC, "public_subnet_ids": f"{A},"}, "has nothing as item 2 of 2"),
+    ({**PUBLIC, "public_subnet_ids": SEVENTEEN}, "has 17 items, and at most 16 are allowed"),
+    ({"vpc_id": EXISTING_VPC}, EMPTY),
+    ({**PUBLIC, "public_subnet_ids": f"{A}, {A}"}, f"has '{A}' twice"),
+    ({**PUBLIC, "private_subnet_ids": "subnet-12345678"}, "private_subnet_ids has one subnet"),
     ({**PUBLIC, "private_subnet_ids": f"{B},subnet-12345678"}, "has a public subnet among the private ones"),
     ({"public_subnet_ids": PUBLIC_SUBNETS}, "public_subnet_ids"),
     ({"private_subnet_ids": PRIVATE_SUBNETS}, "private_subnet_ids"),
@@ -116,7 +120,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**PUBLIC, "vpc_cidr": "10.0.0.0/16"}, "vpc_cidr"),
     (overrides(vpc_id=EXISTING_VPC), "environment_overrides.prod needs the public subnets of vpc-0123456789abcdef0"),
     (overrides(vpc_id=7), "environment_overrides.prod.vpc_id is empty or the ID of one VPC"),
-    (overrides(vpc_id=EXISTING_VPC, public_subnet_ids=[A, B]), f"prod.public_subnet_ids is text with {SEVERAL}"),
+    (overrides(vpc_id=EXISTING_VPC, public_subnet_ids=[A, B]), "prod.public_subnet_ids is no text; give"),
     (overrides(public_subnet_ids=PUBLIC_SUBNETS), "belongs to an existing VPC, and prod has none"),
     (overrides(vpc_id="", private_subnet_ids=PRIVATE_SUBNETS), "belongs to an existing VPC, and prod has none"),
     (overrides(**PUBLIC, egress="nat_gateway"), "overrides.prod.egress belongs to VPCs that the service creates"),
@@ -134,7 +138,7 @@ def test_refused(evaluate: Evaluate, answers: dict[str, Any], words: str) -> Non
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        pytest.param({"vpc_id": EXISTING_VPC}, SEVERAL, marks=pytest.mark.slow),
+        pytest.param({"vpc_id": EXISTING_VPC}, EMPTY, marks=pytest.mark.slow),
         ({"public_subnet_ids": PUBLIC_SUBNETS}, "belongs to vpc_id, which is empty"),
         pytest.param(
             {**PUBLIC, "vpc_cidr": "10.0.0.0/16"}, "belongs to VPCs that the service creates", marks=pytest.mark.slow

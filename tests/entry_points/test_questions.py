@@ -94,17 +94,21 @@ ACCEPTED: list[dict[str, Any]] = [
     {"deployment_strategy": "canary", "bake_minutes": "8", "canary_bake_minutes": "8"},
     {"windows": "MON 09-16 America/Argentina/Buenos_Aires"},
     {"windows": "MON-SUN 00-24 Etc/GMT+1"},
-    {"freezes": ",".join(["2026-12-20..2027-01-02"] * 20)},
+    {"freezes": ",".join(f"20{one}-12-20..20{one}-12-21" for one in range(30, 50))},
     {"soak_minutes": "60"},
     {"promotion": "branches", "auto_promote": "prod, staging"},
+    {"promotion": "branches", "approvers": "Releasers"},
     {"chat_notifications": True},
     {"success_notifications": "every"},
     {"encrypt_logs": True},
+    {"audit": "trail"},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
     {"build_secrets": ",".join(f"A{number}" for number in range(10))},
     BUILD_VPC,
     {**BUILD_VPC, "build_subnet_ids": "subnet-12345678"},
     {"load_test": "staging"},
+    {"deployment_strategy": "blue_green", "approve_running": "true"},
+    {"environment_overrides": "{dev: {deployment_strategy: canary}}", "approval": "every", "approve_running": "true"},
     {"approvers": "Releasers, Tech.Leads@x"},
     {"coverage_threshold": "100"},
 ]
@@ -143,9 +147,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             "x" * 13,
         )
     ),
-    ({"environments": ",".join(f"env{number}" for number in range(9))}, "1 to 8 names"),
+    ({"environments": ",".join(f"env{number}" for number in range(9))}, "has 9 items, and at most 8 are allowed"),
     *(
-        ({"production": name}, "which is not one of the environments dev, staging, prod; name one of them, for example")
+        ({"production": name}, "which is not one of the environments dev, staging, prod; ")
         for name in ("", "qa", "Prod", " prod", "prod,dev", "prod\n")
     ),
     ({"environments": "dev,live", "production": "prod"}, "environments dev, live; name one of them, for example"),
@@ -205,7 +209,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"promotion": "branches", "approval": "none"}, "approval was answered but is not asked"),
     ({"auto_promote": "staging"}, "auto_promote was answered but is not asked"),
     *(
-        ({"promotion": "branches", "auto_promote": names}, "for example staging")
+        ({"promotion": "branches", "auto_promote": names}, "auto_promote has ")
         for names in ("dev", "staging,", "staging,staging", "live", "staging\n")
     ),
     ({"success_notifications": "prod"}, "every"),
@@ -230,6 +234,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         )
     ),
     ({"build_network": "public"}, "vpc"),
+    ({"audit": "on"}, "trail"),
     ({"build_vpc_id": EXISTING_VPC}, "build_vpc_id was answered but is not asked"),
     ({"build_network": "none", "build_subnet_ids": PRIVATE_SUBNETS}, "build_subnet_ids was answered but is not asked"),
     *(
@@ -237,10 +242,17 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         for vpc in ("", "vpc-1", f"{EXISTING_VPC}\n", f"{EXISTING_VPC},{EXISTING_VPC}", "subnet-12345678")
     ),
     *(
-        ({**BUILD_VPC, "build_subnet_ids": subnets}, "1 to 16 IDs of subnets separated by commas, for example subnet-")
-        for subnets in ("", "subnet-1", "subnet-12345678,", "subnet-12345678\n", EXISTING_VPC, many_subnets(17))
+        ({**BUILD_VPC, "build_subnet_ids": subnets}, f"build_subnet_ids {words}")
+        for subnets, words in (
+            ("", "is empty"),
+            ("subnet-1", "has 'subnet-1', which is no ID of a subnet"),
+            ("subnet-12345678,", "has nothing as item 2 of 2"),
+            ("subnet-12345678\n", "has item 1, which is no ID of a subnet"),
+            (EXISTING_VPC, f"has '{EXISTING_VPC}', which is no ID of a subnet"),
+            (many_subnets(17), "has 17 items, and at most 16 are allowed"),
+        )
     ),
-    ({**BUILD_VPC, "build_subnet_ids": "subnet-12345678,subnet-12345678"}, "names a subnet twice"),
+    ({**BUILD_VPC, "build_subnet_ids": "subnet-12345678,subnet-12345678"}, "has 'subnet-12345678' twice"),
     (
         {"chat_notifications": True, "aws_region": "us-gov-west-1"},
         "chat_notifications is false in us-gov-west-1, where Amazon Q Developer in chat applications is not available",
@@ -301,7 +313,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             "2026-12-20..2027-01-02..2027-01-03",
         )
     ),
-    ({"freezes": ",".join(["2026-12-20..2027-01-02"] * 21)}, "freezes has 21 periods; at most 20"),
+    (
+        {"freezes": ",".join(f"20{one}-12-20..20{one}-12-21" for one in range(30, 51))},
+        "freezes has 21 items, and at most 20",
+    ),
     ({"freezes": "2026-01-01..2026-01-02,2027-01-02..2026-12-20"}, "freezes has 2027-01-02..2026-12-20, which ends"),
     ({"deployment_strategy": "canary", "canary_percent": "0"}, "from 1 to 99, for example 10"),
     (
@@ -309,6 +324,22 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "1981 minutes; lower them, for example",
     ),
     ({"deployment_strategy": "linear", "linear_step_percent": "3", "linear_step_minutes": "59"}, "33 hours"),
+    ({"approve_running": "true"}, "is not asked with"),
+    ({"deployment_strategy": "canary", "approval": "none", "approve_running": "true"}, "approval=none"),
+    ({"deployment_strategy": "canary", "promotion": "branches", "approve_running": "true"}, "promotion=branches"),
+    (
+        {"environment_overrides": "{dev: {deployment_strategy: canary}}", "approve_running": "true"},
+        "shifting_after_approval=[]",
+    ),
+    (
+        {
+            "deployment_strategy": "canary",
+            "bake_minutes": "1440",
+            "canary_bake_minutes": "61",
+            "approve_running": "true",
+        },
+        "which adds 480 minutes, may take 33 hours (1980 minutes) including bake_minutes",
+    ),
     (
         {"deployment_strategy": "blue_green", "bake_minutes": "7"},
         "from 8, the minutes that the slowest alarm needs, to 1440, for example bake_minutes: 10",
@@ -474,6 +505,10 @@ def test_estimate(questions: Questionnaire) -> None:
     assert [{"name": name, "usd": usd} for name, usd in amounts.items()] == [
         {"name": line["name"], "usd": line["usd"]} for line in costs["shared"]["lines"]
     ]
+    audited = questions.evaluate({**given, "audit": "trail"}).all["monthly_costs"]["shared"]
+    (line,) = [one for one in audited["lines"] if one["name"].startswith("Audit trail")]
+    assert line == {"kind": "monitoring", "name": "Audit trail beside another one", "usd": 1.02}
+    assert audited["usd"] == pytest.approx(costs["shared"]["usd"] + 1.02)
 
 
 @pytest.mark.parametrize(
@@ -484,6 +519,8 @@ def test_estimate(questions: Questionnaire) -> None:
         ({"kit_version": "x"}, "cannot be given"),
         ({"architecture": "arm64", "customize": False}, "belongs to the questions under customize"),
         ({"canary_percent": 20}, "belongs to deployment_strategy canary, which no environment uses"),
+        ({"approve_running": True}, "whose deployment strategy shifts traffic, and there is none"),
+        ({"running_environments": ["prod"]}, "cannot be given; give approve_running instead"),
     ],
     ids=str,
 )

@@ -45,6 +45,7 @@ MATRIX: dict[str, list[Any]] = {
     "chat_notifications": [None, True],
     "success_notifications": [None, "production"],
     "encrypt_logs": [None, True],
+    "audit": [None, "trail"],
     "build_secrets": [None, "NPM_TOKEN, SENTRY_AUTH_TOKEN"],
     "builds": [None, BUILD_VPC],
     "load_test": [None, "first"],
@@ -54,7 +55,7 @@ MATRIX: dict[str, list[Any]] = {
 }
 STRATEGY_ANSWERS = {
     "blue_green": {"bake_minutes": 12},
-    "canary": {"canary_percent": 25, "canary_bake_minutes": 9},
+    "canary": {"canary_percent": 25, "canary_bake_minutes": 9, "approve_running": False},
     "linear": {"linear_step_percent": 50, "linear_step_minutes": 2},
 }
 

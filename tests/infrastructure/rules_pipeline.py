@@ -153,7 +153,7 @@ def _with_outputs(variables: dict[str, str], earlier: list[dict[str, Any]], stac
     outputs = {
         f"#{{{action['Namespace']}.{name}}}": value
         for action in earlier
-        if "Namespace" in action
+        if "Namespace" in action and "StackName" in action["Configuration"]
         for name, value in stacks[action["Configuration"]["StackName"]].outputs.items()
     }
     return {name: outputs.get(value, value) for name, value in variables.items()}

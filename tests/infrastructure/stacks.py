@@ -160,6 +160,8 @@ class Stack:
                 return NOTHING
             case "Ref", "AWS::StackName":
                 return self.name
+            case "Ref", "AWS::StackId":
+                return f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{self.name}/{SUFFIX}"
             case "Ref", str() if argument in PSEUDO:
                 return PSEUDO[argument]
             case "Ref", str() if argument in self.template.get("Parameters", {}):

@@ -52,7 +52,7 @@ def fired(states: dict[str, list[str]], start: int, end: int) -> set[str]:
 
 reported = pytest.mark.parametrize(
     ("late", "sparse"),
-    [(0, False), (1, False), (2, False), (1, True)],
+    [(0, False), pytest.param(1, False, marks=pytest.mark.slow), (2, False), (1, True)],
     ids=["at once", "a minute late", "two minutes late", "late and without zeros"],
 )
 

@@ -1,4 +1,4 @@
-"""cfn-lint finds nothing in any template."""
+"""cfn-lint finds nothing in any template, with the rules of the service too, as its own checks run it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from cfnlint.decode.decode import decode_str
 from cfnlint.runner import Runner
 
 from tests.infrastructure.variants import FEW, pairwise
+from tests.kits import ROOT
 
 # A warning: every stack shows the root commit, which the foundation exports.
 OUTPUT_OF_AN_OUTPUT = "W6001"
+OWN_RULES = ROOT / "template/config/rules"
 
 
 @functools.cache  # reading the rules takes longer than applying them
 def runner(region: str) -> Runner:
-    return Runner(ConfigMixIn(regions=[region], ignore_checks=[OUTPUT_OF_AN_OUTPUT]))
+    settings = {"ignore_checks": [OUTPUT_OF_AN_OUTPUT], "append_rules": [str(OWN_RULES)], "mandatory_checks": ["E"]}
+    return Runner(ConfigMixIn(regions=[region], **settings))
 
 
 @functools.cache  # most templates are the same for all answers
@@ -50,3 +53,8 @@ def test_cfn_lint_finds_nothing_over_all_pairs(generated: Callable[..., Path], a
 def test_cfn_lint_finds_a_fault() -> None:
     template = "Resources: {Topic: {Type: AWS::SNS::Topic, Properties: {Nonsense: 1}}}"
     assert "E3002" in lint(template, "us-east-1")[0]
+
+
+def test_the_rules_of_the_service_find_a_fault() -> None:
+    role = "Resources: {Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}}"
+    assert any("E9001" in found for found in lint(role, "us-east-1"))

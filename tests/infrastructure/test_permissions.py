@@ -141,11 +141,17 @@ def test_the_deploy_role_covers_every_call_for_every_resource(
     assert not denied
 
 
+def as_action(permission: str) -> str:
+    """A permission of a schema, which may have the service in capital letters, as IAM spells it."""
+    service, _, name = permission.partition(":")
+    return f"{service.lower()}:{name}"
+
+
 @pytest.mark.parametrize("kind", CALLS)
 def test_the_calls_of_a_resource_include_those_for_the_tags_of_its_stack(kind: str) -> None:
     tagging = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, kind).schema.get("tagging", {})
     # Not an action of IAM: s3:PutBucketTagging also allows the API call DeleteBucketTagging.
-    assert set(tagging.get("permissions", [])) - {"s3:DeleteBucketTagging"} <= set(calls(kind))
+    assert {as_action(one) for one in tagging.get("permissions", [])} - {"s3:DeleteBucketTagging"} <= set(calls(kind))
 
 
 def test_the_calls_are_those_of_the_handlers_of_the_types() -> None:
@@ -155,7 +161,8 @@ def test_the_calls_are_those_of_the_handlers_of_the_types() -> None:
         if kind.startswith("AWS::CodeBuild::"):  # Without handlers, or without the calls for reports.
             continue
         permitted = {action for handler in schema["handlers"].values() for action in handler.get("permissions", [])}
-        assert found.actions <= permitted | set(schema.get("tagging", {}).get("permissions", [])), kind
+        permitted |= set(schema.get("tagging", {}).get("permissions", []))
+        assert found.actions <= {as_action(one) for one in permitted}, kind
 
 
 def test_resources_get_their_tag_at_creation(stacks_of: Callable[..., Stacks]) -> None:
@@ -922,7 +929,8 @@ def test_branches_of_environments_are_fast_forwarded_by_pull_requests_only(stack
     foundation = one(stacks_of(promotion="branches"), "foundation")
     protection = foundation.own_policies[foundation.outputs["BranchProtectionArn"]]
     developer = [{"Effect": "Allow", "Action": "codecommit:*", "Resource": "*"}, *protection]
-    branch, main = {REFERENCES: "refs/heads/env/prod"}, {REFERENCES: "refs/heads/main"}
+    someone = {PRINCIPAL: f"arn:aws:iam::{ACCOUNT}:role/Developers"}
+    branch, main = ({REFERENCES: f"refs/heads/{name}", **someone} for name in ("env/prod", "main"))
     for action in ("CreateBranch", "DeleteBranch", "GitPush", "MergeBranchesByFastForward"):
         for reference in ("refs/heads/env/prod", "refs/heads/candidate/prod"):
             assert not allowed(developer, f"codecommit:{action}", REPOSITORY, {REFERENCES: reference})
@@ -936,7 +944,16 @@ def test_branches_of_environments_are_fast_forwarded_by_pull_requests_only(stack
     assert not allowed(approver, merge, REPOSITORY, main)
     # These two have no references, so that they concern main, too, and the policy says so.
     for action in ("UpdatePullRequestApprovalState", "UpdatePullRequestStatus"):
-        assert allowed(approver, f"codecommit:{action}", REPOSITORY)
+        assert allowed(approver, f"codecommit:{action}", REPOSITORY, someone)
+    # With the answer, the approvers merge to these branches, and all others to main only.
+    named = one(stacks_of(promotion="branches", approvers="Releasers"), "foundation")
+    denied, allows = (named.own_policies[named.outputs[name]] for name in ("BranchProtectionArn", "ApproverArn"))
+    developer = [{"Effect": "Allow", "Action": "codecommit:*", "Resource": "*"}, *denied]
+    for where, expected in ((branch, False), (main, True)):
+        assert allowed(developer, merge, REPOSITORY, where) is expected
+        assert allowed(developer, merge, REPOSITORY, {**where, **AS_RELEASER})
+    assert allowed(allows, merge, REPOSITORY, {**branch, **AS_RELEASER})
+    assert not allowed(allows, merge, REPOSITORY, branch)
     said = foundation.resources["Approver"]["Metadata"]["Description"]
     assert said == "Policy that lets releases and pull requests be approved"
 

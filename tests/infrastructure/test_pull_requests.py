@@ -193,6 +193,25 @@ def test_pipeline_tests_of_pull_requests_and_verdicts_use_no_quota_of_each_other
     assert used.keys() <= BUILDS.keys()
 
 
+@pytest.mark.parametrize(
+    ("answers", "branches"),
+    [
+        ({"reviewers": "Leads"}, ["main", "env/staging", "env/prod"]),
+        ({"reviewers": "Leads", "auto_promote": "staging"}, ["main", "env/prod"]),
+        # Without a pool the verdict's approval would count, which these pull requests do not get.
+        ({}, ["main"]),
+        # Who merges decides, and approvers only may.
+        ({"reviewers": "Leads", "approvers": "Releasers"}, ["main"]),
+    ],
+)
+def test_reviewers_approve_pull_requests_to_branches_that_nobody_else_decides_about(
+    generated: Callable[..., Path], answers: dict[str, str], branches: list[str]
+) -> None:
+    root = generated(customize=True, environments="dev,staging,prod", promotion="branches", **answers)
+    rule = json.loads((root / "config/policies/approval-rule-review.json").read_text())
+    assert rule["DestinationReferences"] == [f"refs/heads/{branch}" for branch in branches]
+
+
 def test_a_verdict_waits_as_long_as_tests_may_take_and_ends_before_its_build_does(
     stack: Stack, generated: Callable[..., Path]
 ) -> None:

@@ -44,6 +44,7 @@ VARIABLES = {
     "load_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
     "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG", "RELEASE_NAME"},
+    "pause_minutes": {"EXECUTION", "LONGEST_PAUSE", "RUNNING"},
     "preflight": {"APP_NAME", "INFRASTRUCTURE"},
     "smoke_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "strategy_gate": {"ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP"},
@@ -184,6 +185,9 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                 check = given.pop("CHECK", None) or given.pop("STEP", CHECK_OF.get(action["Name"], ""))
                 if check == "plan_release":
                     variables[action["Namespace"]] = set(plan)
+                if check == "strategy_gate" and "Namespace" in action:
+                    gate = yaml.safe_load((root / "config/buildspecs/checks.yml").read_text())["env"]
+                    variables[action["Namespace"]] = set(gate["exported-variables"])
                 if check == "open_pull_request":
                     step = yaml.safe_load((root / "config/buildspecs/release.yml").read_text())["env"]
                     variables[action["Namespace"]] = set(step["exported-variables"])
@@ -191,8 +195,14 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                 assert check is None or (root / f"config/scripts/{check}.py").is_file()
                 expected = VARIABLES[check] if check else {"SOURCE_COMMIT"}
                 # One build makes several checks: the check before entry is part of the plan's or of the strategy gate.
-                for name, together in (("STATE", "plan_check"), ("BEFORE", "entry_check")):
+                for name, together in (
+                    ("STATE", "plan_check"),
+                    ("BEFORE", "entry_check"),
+                    ("RUNNING", "pause_minutes"),
+                ):
                     expected = expected | (VARIABLES[together] if name in given else set())
+                if check == "plan_release":
+                    expected = expected | ({"LONGEST_PAUSE"} & set(given))
                 assert set(given) == expected | ({"BEFORE", "BRANCH", "FREEZES", "ON_FAILURE"} & set(given))
 
 
@@ -224,6 +234,9 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
         first_check += ["Branch"] if by_branches and name in moving else []
         # What production runs is recorded and tagged, and no other environment.
         last = ["Release"] if index == production else []
+        # Where people approve running tasks, all of these environments shift traffic.
+        running = answers.get("approve_running") and name in waiting
+        expected = [*expected[:-1], "EndPause", "Tests"] if running else expected
         if name.lower() == answers.get("load_test"):
             last = ["LoadTest", *last]
         if index < production and "soak_minutes" in answers:
@@ -240,6 +253,32 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
             steps.append(steps[-1] if {name, steps[-1]} <= together else name)
         orders = [action["RunOrder"] for action in stage["Actions"]]
         assert orders == [1 + list(dict.fromkeys(steps)).index(one) for one in steps]
+
+
+def test_a_release_pauses_for_one_deployment_only(stacks_of: Callable[..., Stacks]) -> None:
+    answers = {"environments": "dev,live", "deployment_strategy": "canary", "approve_running": True}
+    stacks = stacks_of(**answers)
+    ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    stages = {stage["Name"]: stage for stage in pipeline["Stages"]}
+    (condition,) = stages["Approve-Live"]["BeforeEntry"]["Conditions"]
+    assert condition["Rules"][0]["Configuration"]["Variable"] == "#{PlanLive.WAITS}"
+    actions = {action["Name"]: action for action in stages["Live"]["Actions"]}
+    minutes = {
+        name: json.loads(actions[name]["Configuration"]["ParameterOverrides"])["PauseMinutes"]
+        for name in ("Service", "EndPause")
+    }
+    assert minutes == {"Service": "#{LiveGate.PAUSE_MINUTES}", "EndPause": "0"}
+    # As it is between two releases: the test rule leads somewhere, and nothing pauses.
+    (live,) = [stack for name, stack in stacks.items() if name.endswith("-live-service")]
+    ((_, service),) = live.of_type("AWS::ECS::Service")
+    assert service["DeploymentConfiguration"]["LifecycleHooks"] == []
+    (rule,) = [logical for logical, _ in live.of_type("AWS::ElasticLoadBalancingV2::ListenerRule")]
+    assert rule == "TestRule"
+    assert "TestListenerRule" in service["LoadBalancers"][0]["AdvancedConfiguration"]
+    # Nor anything of it in an environment that does not shift traffic.
+    (dev,) = [stack for name, stack in stacks.items() if name.endswith("-dev-service")]
+    assert list(dev.of_type("AWS::ElasticLoadBalancingV2::ListenerRule")) == []
+    assert "PauseMinutes" not in json.dumps(stages["Dev"])
 
 
 def test_a_release_enters_no_environment_while_the_one_before_is_in_alarm(stacks_of: Callable[..., Stacks]) -> None:
@@ -375,7 +414,9 @@ def test_templates_are_small_enough_for_an_inline_template_body(generated: Calla
         assert len(path.read_bytes()) <= 51_200 or path.name in larger, path
 
 
-@pytest.mark.parametrize("name", ["abc", "a" * 20, "a" * 24, "rel"])
+@pytest.mark.parametrize(
+    "name", ["rel", "a" * 24, *(pytest.param(name, marks=pytest.mark.slow) for name in ("abc", "a" * 20))]
+)
 def test_artifacts_expire_and_records_of_releases_do_not(generated: Callable[..., Path], name: str) -> None:
     foundation = one(load(generated(app_name=name)), "foundation")
     rules = foundation.resources["ArtifactBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
@@ -441,6 +482,7 @@ def test_every_template_is_short_enough_for_one_sitting(generated: Callable[...,
             longest += len(from_production) * sum({"windows": 7, "freezes": 11}[one] for one in answers if one in TIMES)
             longest += 20 * (len(order) - len(from_production)) if "soak_minutes" in answers else 0
             longest += 10 if answers.get("load_test") else 0
+            longest += 20 * len(approved) if answers.get("approve_running") else 0
         assert len(path.read_text().splitlines()) <= longest, path
 
 

@@ -55,6 +55,7 @@ FEW: dict[str, dict[str, Any]] = {
         "soak_minutes": 30,
         "load_test": "test",
         "approvers": "Releasers,Tech.Leads@x",
+        "approve_running": True,
         "coverage_threshold": 80,
     },
     "existing VPC": {
@@ -64,6 +65,7 @@ FEW: dict[str, dict[str, Any]] = {
         "freezes": FREEZE,
         "scan_engine": "sbom",
         "nightly_scan": True,
+        "audit": "trail",
         "updates": "renovate",
         **BUILD_VPC,
         **EXISTING,
@@ -97,6 +99,7 @@ ALL_ANSWERS: dict[str, Any] = {
     "updates": "renovate",
     "load_test": "dev",
     "coverage_threshold": 80,
+    "audit": "trail",
     **BUILD_VPC,
 }
 
@@ -128,6 +131,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "encrypt_logs": [False, True],
     "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
     "build_network": ["none", "vpc"],
+    "audit": ["off", "trail"],
     "success_notifications": ["none", "production", "every"],
     "approval": ["none", "production", "every", "by branches"],
     "windows": ["", "MON-SUN 00-24 UTC"],
@@ -136,6 +140,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "load_test": ["", "first"],
     "approvers": ["", "Releasers, Leads"],
     "coverage_threshold": [0, 90],
+    "approve_running": [False, True],
 }
 
 
@@ -150,13 +155,15 @@ def pairwise() -> list[dict[str, Any]]:
             del answers["scan_engine"], answers["nightly_scan"]
         names = answers["environments"].split(",")
         if answers["approval"] == "by branches":
-            del answers["approval"], answers["approvers"]
+            del answers["approval"]
             # One environment has nowhere to promote to.
             answers |= {"promotion": "branches", "auto_promote": names[1]} if len(names) > 1 else {}
         answers["production"] = names[0 if answers["production"] == "first" else -1]
         answers["load_test"] = names[0] if answers["load_test"] and answers["production"] != names[0] else ""
         if answers.get("approval") == "none":
             del answers["approvers"]
+        if answers.get("approval") in (None, "none") or answers["deployment_strategy"] == "rolling":
+            answers["approve_running"] = False
         if answers["build_network"] == "vpc":
             answers |= BUILD_VPC
         vpc = dict(_VPCS[answers.pop("vpc")])

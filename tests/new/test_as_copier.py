@@ -85,30 +85,32 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 GIVEN: list[dict[str, Any]] = [
     {},
-    {"features": ["audit"], "ports": [8080, 80]},
     {"features": "[tracing, 'audit']", "ports": "[8080]"},
+    {"features": ["metrics", "none"]},
+    {"app_name": "plain", "owner": "x"},
+    {"app_name": "a b"},
+    {"ports": []},
+    {"kind": "json", "size": {"a": [1]}},
+    {"kind": "yaml"},
+    {"token": "hunter2-hunter2", "pin": "42"},
+    {"pin": "hunter2-hunter2"},
+    {"quiet": "no", "note": "a\nb\n", "since": "[1, {a: b}]", "text": "'6'"},
+]
+MORE: list[dict[str, Any]] = [
+    {"features": ["audit"], "ports": [8080, 80]},
     {"features": []},
     {"features": "metrics"},
-    {"features": ["metrics", "none"]},
     {"features": 5},
     {"features": None},
     {"app_name": "plain", "owner": "x", "features": ["audit"]},
-    {"app_name": "plain", "owner": "x"},
     {"app_name": "plain"},
-    {"app_name": "a b"},
-    {"ports": []},
     {"ports": ["x"]},
     {"kind": "str", "size": "large"},
     {"kind": "json", "size": '{"a": [1]}'},
-    {"kind": "json", "size": {"a": [1]}},
     {"kind": "int", "size": "large"},
-    {"kind": "yaml"},
-    {"token": "hunter2-hunter2", "pin": "42"},
     {"token": "short"},
-    {"pin": "hunter2-hunter2"},
     {"pin": 1, "under": "y"},
     {"pin": 1},
-    {"quiet": "no", "note": "a\nb\n", "since": "[1, {a: b}]", "text": "'6'"},
     {"folder": "a/b", "before": ""},
 ]
 
@@ -122,7 +124,7 @@ def outcome(generate: Callable[[], object], folder: Path) -> dict[str, bytes] | 
     return contents(folder)
 
 
-@pytest.mark.parametrize("given", GIVEN, ids=str)
+@pytest.mark.parametrize("given", [*GIVEN, *(pytest.param(given, marks=pytest.mark.slow) for given in MORE)], ids=str)
 def test_the_same_files(kit: Path, tmp_path: Path, given: dict[str, Any]) -> None:
     theirs, ours, answers = tmp_path / "a" / "dest", tmp_path / "b" / "dest", tmp_path / "answers.yml"
     answers.write_text(yaml.safe_dump(given, sort_keys=False))

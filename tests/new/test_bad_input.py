@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,18 @@ ENVIRONMENTS = [
 ENVIRONMENTS += [",".join(f"env{number}" for number in range(9)), "dev,prod\n,x", "{{7*7}}", "../x", "dev," + "p" * 13]
 
 
+# `make test` also tries names in tests/entry_points, without a service for each.
+FAST_APP_NAMES = {"200 long", "path out", "command", "newline at the end", "unicode digits", "template marks", "null"}
+FAST_ENVIRONMENTS = {"", "dev,dev", "dev-1,prod", "dev,prod\n,x", "../x"}
+
+
+def fast_ones(cases: Mapping[str, str], fast: set[str]) -> list[Any]:
+    """Cases by name, of which all but some are slow tests."""
+    assert fast <= set(cases)
+    slow = {name: () if name in fast else (pytest.mark.slow,) for name in cases}
+    return [pytest.param(case, id=name, marks=slow[name]) for name, case in cases.items()]
+
+
 def refusal(dest: Path, data: dict[str, str], **options: Any) -> ScaffoldError:
     before = contents(dest.parent)
     with pytest.raises(ScaffoldError) as raised:
@@ -76,7 +89,7 @@ def refusal(dest: Path, data: dict[str, str], **options: Any) -> ScaffoldError:
     return raised.value
 
 
-@pytest.mark.parametrize("name", APP_NAMES.values(), ids=APP_NAMES)
+@pytest.mark.parametrize("name", fast_ones(APP_NAMES, FAST_APP_NAMES))
 def test_app_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     place = tmp_path / "place"
     place.mkdir()
@@ -90,7 +103,7 @@ def test_app_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -
     assert contents(tmp_path) == {"place/": b""}
 
 
-@pytest.mark.parametrize("environments", ENVIRONMENTS)
+@pytest.mark.parametrize("environments", fast_ones({one: one for one in ENVIRONMENTS}, FAST_ENVIRONMENTS))
 def test_environment_names(tmp_path: Path, environments: str) -> None:
     error = refusal(tmp_path / "service", {"environments": environments})
     assert error.exit_code == 2
@@ -101,20 +114,22 @@ def test_environment_names(tmp_path: Path, environments: str) -> None:
     ("data", "words"),
     [
         ({"cpu": "300"}, ["cpu", "300", "256"]),
-        ({"cpu": "much"}, ["cpu", "much", "a whole number"]),
-        ({"cpu": ""}, ["cpu"]),
+        pytest.param({"cpu": "much"}, ["cpu", "much", "a whole number"], marks=pytest.mark.slow),
+        pytest.param({"cpu": ""}, ["cpu"], marks=pytest.mark.slow),
         ({"cpu": "256", "memory": "4096"}, ["memory", "4096", "512"]),
-        ({"cpu": "4096", "memory": "512"}, ["memory", "512", "8192"]),
+        pytest.param({"cpu": "4096", "memory": "512"}, ["memory", "512", "8192"], marks=pytest.mark.slow),
         ({"aws_region": "moon"}, ["aws_region", "eu-central-1"]),
-        ({"scan_gate": "everything"}, ["scan_gate", "critical"]),
+        pytest.param({"scan_gate": "everything"}, ["scan_gate", "critical"], marks=pytest.mark.slow),
         ({"environment_overrides": "{prod: {cpu: 4096}}"}, ["prod", "4096", "512"]),
-        ({"environment_overrides": "{nowhere: {cpu: 512, memory: 1024}}"}, ["nowhere"]),
+        pytest.param(
+            {"environment_overrides": "{nowhere: {cpu: 512, memory: 1024}}"}, ["nowhere"], marks=pytest.mark.slow
+        ),
         ({"environment_overrides": "{prod"}, ["environment_overrides", "YAML"]),
-        ({"environment_overrides": "just text"}, ["environment_overrides"]),
-        ({"aws_account_id": "12"}, ["aws_account_id", "12 digits"]),
-        ({"description": "x\ny: z"}, ["description"]),
+        pytest.param({"environment_overrides": "just text"}, ["environment_overrides"], marks=pytest.mark.slow),
+        pytest.param({"aws_account_id": "12"}, ["aws_account_id", "12 digits"], marks=pytest.mark.slow),
+        pytest.param({"description": "x\ny: z"}, ["description"], marks=pytest.mark.slow),
         ({"deployment_strategy": "linear", "linear_step_minutes": "1440"}, ["33 hours"]),
-        ({"canary_percent": "20"}, ["canary_percent", "strategies"]),
+        pytest.param({"canary_percent": "20"}, ["canary_percent", "strategies"], marks=pytest.mark.slow),
     ],
 )
 def test_invalid_answers(tmp_path: Path, data: dict[str, str], words: list[str]) -> None:

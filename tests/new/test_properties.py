@@ -99,6 +99,7 @@ sensible = st.fixed_dictionaries(
         "updates": st.sampled_from(["off", "renovate"]),
         "chat_notifications": st.booleans(),
         "encrypt_logs": st.booleans(),
+        "audit": st.sampled_from(["off", "trail"]),
         "build_secrets": st.sampled_from(["", "NPM_TOKEN", "A, B", "PATH"]),
         "builds": st.one_of(
             st.just({"build_network": "none"}),
@@ -113,13 +114,16 @@ sensible = st.fixed_dictionaries(
         "success_notifications": st.sampled_from(["none", "production", "every"]),
         "approvals": st.one_of(
             st.just({"approval": "none"}),
-            st.sampled_from([{"promotion": "branches"}, {"promotion": "branches", "auto_promote": "staging"}]),
+            st.sampled_from([
+                {"promotion": "branches", "approvers": "Releasers"}, {"promotion": "branches", "auto_promote": "staging"}
+            ]),
             st.fixed_dictionaries(
                 {"approval": st.sampled_from(["production", "every"])},
                 optional={"approvers": st.sampled_from(["", "Releasers", "Releasers, Leads"])},
             ),
         ),
         "soak_minutes": st.integers(-1, 61),
+        "approve_running": st.booleans(),
         "load_test": st.sampled_from(["", "dev"]),
         "coverage_threshold": st.integers(-1, 101),
         "windows": st.sampled_from(["", "MON-THU 09-16 Europe/Berlin", "FRI 16-09 UTC"]),
@@ -150,9 +154,9 @@ careless = st.builds(
                 "pull_request_approvals", "reviewers", "notification_email", "environment_overrides", "approval",
                 "scan_engine", "nightly_scan", "updates", "windows", "freezes", "soak_minutes", "chat_notifications",
                 "success_notifications",
-                "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs",
+                "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs", "audit",
                 "coverage_threshold", "approvers", "load_test",
-                "promotion", "auto_promote",
+                "promotion", "auto_promote", "approve_running",
             ]
         ),
         anything,

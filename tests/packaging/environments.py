@@ -18,6 +18,12 @@ def create_environment(folder: Path, *requirements: str) -> Path:
     return folder / "bin"
 
 
+def install(programs: Path, package: str) -> None:
+    """Replace a package of an environment, whose dependencies stay."""
+    pip = [sys.executable, "-m", "pip", "--python", programs / "python", "install", "--quiet"]
+    subprocess.run([*pip, "--no-deps", "--force-reinstall", package], check=True)
+
+
 def wheel(folder: Path, source: Path = ROOT) -> Path:
     """Build the wheel of a source tree and return it."""
     build(folder, "wheel", source)

@@ -80,7 +80,8 @@ def test_findings_of_what_runs_reach_people_and_so_does_a_scan_that_fails(aws: N
     commit(service)
     waiting = release(service)
     assert [(one.name, one.reason) for one in waiting.left_stacks] == [(f"{app}-scans", "pipeline")]
-    assert waiting.release and waiting.release.waiting == "Approve-Gate"
+    assert waiting.release
+    assert waiting.release.waiting == "Approve-Gate"
     decide(service, yes=True, execution=waiting.release.execution)
     done = release(service)
     assert done.exit_code == 0

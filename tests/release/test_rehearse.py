@@ -161,8 +161,10 @@ def test_a_commit_reaches_production_and_no_account(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_rehearsal_approves_as_one_of_the_approvers(tmp_path: Path) -> None:
-    root = small_service(tmp_path / "orders", approvers="Releasers,Leads")
+@pytest.mark.parametrize("promotion", ["pipeline", "branches"])
+def test_a_rehearsal_approves_as_one_of_the_approvers(tmp_path: Path, promotion: str) -> None:
+    answers = {"environments": "dev,live"} if promotion == "branches" else {}
+    root = small_service(tmp_path / "orders", approvers="Releasers,Leads", promotion=promotion, **answers)
     document = result_of(root, 0, "--yes")
     assert statuses(document)["Live"] == "Succeeded"
 

@@ -41,6 +41,19 @@ def test_its_own_tests_pass_and_leave_a_report(app):
     assert not report.findall(".//skipped")
 
 
+@pytest.mark.parametrize(("lint", "tests", "code"), [(0, 0, 0), (2, 0, 2), (0, 1, 1), (2, 1, 2)])
+def test_the_image_tests_and_lints_side_by_side(generated, tmp_path, lint, tests, code):
+    (tmp_path / "npm").write_text(
+        f"#!/bin/sh\n[ $2 != test:report ] || {{ touch begun; exit {tests}; }}\n"
+        f"for _ in $(seq 600); do [ ! -e begun ] || exit {lint}; sleep 0.1; done\n"
+    )
+    (tmp_path / "npm").chmod(0o755)
+    lines = (generated / "app/Dockerfile").read_text().splitlines()
+    (command,) = (json.loads(line.removeprefix("CMD ")) for line in lines if line.startswith("CMD "))
+    environment = {"PATH": f"{tmp_path}:{os.defpath}"}
+    assert subprocess.run(command, cwd=tmp_path, env=environment, check=False).returncode == code
+
+
 def test_tests_outside_of_a_suite_are_reported_in_one(generated, tmp_path):
     (tmp_path / "some.test.cjs").write_text(
         "const { test, describe, it } = require('node:test');\n"

@@ -47,7 +47,7 @@ def message(service: Service, name: str, commit: str, findings: Any = None) -> s
     # In a service, they are a file of it.
     prices = approval_message.__globals__["Prices"](**PRICES)
     approval_message.__globals__["Prices"] = SimpleNamespace(read=lambda: prices)
-    text: str = approval_message(GIVEN | given, PLANNED)
+    text: str = approval_message(GIVEN | given, PLANNED, [])
     return text
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.kits import ROOT
+from tests.service.conftest import run_script
 from tests.service.dockerfiles import GO, PYTHON
 from tests.service.test_content_hash import write
 
@@ -20,8 +21,8 @@ SCRIPTS = ROOT / "template/config/scripts"
 
 
 def run(script: str, *words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, SCRIPTS / script, *words]
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    with pytest.MonkeyPatch.context() as patch:
+        return run_script(patch, SCRIPTS / script, subprocess.run, {}, [str(word) for word in words])
 
 
 @pytest.fixture(scope="module")

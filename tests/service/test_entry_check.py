@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,30 @@ def test_an_approval_of_somebody_else_stops_a_release_and_names_the_approvers(en
     opened(entry.run())
 
 
+def test_of_a_merged_pull_request_the_merge_counts_and_not_the_approval_of_the_build(entry: Entry) -> None:
+    """The approval of the build says nothing about a person, nor does one beside the pull request."""
+    build = approved_by(f"{ROLES}/app-releases-BranchesRole/AWSCodeBuild-1")["actionExecutionDetails"]
+    opened_it = {"stageName": "Plan-Prod", "actionName": "PullRequest", "output": {"outputVariables": {"NUMBER": "7"}}}
+    entry.answers["list-action-executions"] = {"actionExecutionDetails": [*build, opened_it]}
+
+    def merged_by(arn: str | None) -> None:
+        merge = {"mergeMetadata": {"isMerged": True, "mergedBy": arn}} if arn else {}
+        entry.answers["get-pull-request"] = {"pullRequest": {"pullRequestTargets": [merge]}}
+
+    merged_by(f"{ROLES}/Releasers/ada")
+    opened(entry.run(**APPROVERS))
+    merged_by(f"{ROLES}/Developers/eve")
+    closed(entry.run(**APPROVERS), CLOSED, f"by {ROLES}/Developers/eve, who has none", "Releasers, Leads")
+    # A branch that was pushed.
+    merged_by(None)
+    person = approved_by(f"{ROLES}/Releasers/ada")["actionExecutionDetails"]
+    entry.answers["list-action-executions"] = {"actionExecutionDetails": [*person, opened_it]}
+    closed(entry.run(**APPROVERS), CLOSED, "by an unknown caller")
+    # The first commit, to which no pull request can lead.
+    opened_it["output"] = {"outputVariables": {"NUMBER": "none"}}
+    opened(entry.run(**APPROVERS))
+
+
 def test_a_release_that_needed_no_approval_enters_and_a_rollback_too(entry: Entry) -> None:
     entry.answers["list-action-executions"] = {"actionExecutionDetails": []}
     opened(entry.run(**APPROVERS))
@@ -218,9 +243,14 @@ def test_variables_that_are_missing_are_named(entry: Entry) -> None:
     assert (done.returncode, done.stderr) == (USAGE_ERROR, "Set APP_NAME, ENVIRONMENT_NAME, EXECUTION.\n")
 
 
+@pytest.fixture(scope="module")
+def freeze_on() -> Callable[..., str]:
+    freeze_on: Callable[..., str] = function_of("entry_check.py", "freeze_on")
+    return freeze_on
+
+
 @given(first=st.dates(), last=st.dates(), day=st.dates())
-def test_both_dates_of_a_freeze_belong_to_it(first: Any, last: Any, day: Any) -> None:
-    freeze_on = function_of("entry_check.py", "freeze_on")
+def test_both_dates_of_a_freeze_belong_to_it(freeze_on: Callable[..., str], first: Any, last: Any, day: Any) -> None:
     first, last = sorted((first, last))
     assert bool(freeze_on(day, f"{first}..{last}")) == (first <= day <= last)
     assert freeze_on(first, f"{first}..{last}") == freeze_on(last, f"{first}..{last}") == f"{first}..{last}"

@@ -408,6 +408,91 @@ def test_variables_that_are_missing_are_named(production: Production, monkeypatc
     assert (done.returncode, done.stderr) == (2, "Set IMAGE_TAG.\n")
 
 
+TASKS = {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Family": {"Ref": "Version"}}}
+
+
+@pytest.fixture
+def running_production(service: Path, local: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Production:
+    """A production whose releases can wait while their tasks run."""
+    made = Production("running-plan", service, client(local), monkeypatch)
+    made.longest_pause = "480"
+    made.templates["task-definition"]["Resources"]["Tasks"] = TASKS
+    made.templates["task-definition"]["Resources"].pop("Topic")
+    switch = {"Type": "String", "Default": "false"}
+    made.templates["service"]["Parameters"]["ApproveRunning"] = switch
+    made.configurations["service"]["Parameters"]["ApproveRunning"] = "true"
+    scaling = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": "Level"}}}
+    made.templates["service"]["Resources"]["Scaling"] = scaling
+    made.templates["service"]["Outputs"]["TestHeader"] = {"Value": "random"}
+    made.templates["environment"]["Outputs"]["ServiceUrl"] = {"Value": "http://prod"}
+    made.write()
+    made.release()
+    made.image = "v2"
+    return made
+
+
+def asked(production: Production) -> tuple[str, str]:
+    found = production.planned()
+    return found["WAITS"], found["RUNNING"]
+
+
+def test_a_new_task_definition_alone_is_approved_while_its_tasks_run(running_production: Production) -> None:
+    assert asked(running_production) == ("no", "yes")
+    (told,) = running_production.requests("sns:publish")
+    assert "will wait for approval in the stage Prod.\n" in told["Message"]
+    assert "  curl -H 'X-Test-Release: random' http://prod\n" in told["Message"]
+    assert "`scaffold approve prod` or `scaffold reject prod`" in told["Message"]
+
+
+def test_nothing_that_changes_is_approved_by_nobody(running_production: Production) -> None:
+    running_production.image = "v1"
+    assert asked(running_production) == ("no", "no")
+    assert running_production.requests("sns:publish") == []
+
+
+def _without_pause(production: Production) -> None:
+    """A template that ignores the pause: its change set shows nothing."""
+    production.templates["service"]["Description"] = "Does not wait"
+
+
+def _other_resource(production: Production) -> None:
+    production.templates["task-definition"]["Resources"]["Topic"] = {"Type": "AWS::SNS::Topic"}
+
+
+def _no_new_tasks(production: Production) -> None:
+    production.image = "v1"
+    production.templates["task-definition"]["Outputs"]["More"] = {"Value": "x"}
+
+
+def _scaling(production: Production) -> None:
+    production.configurations["service"]["Parameters"]["Level"] = "high"
+
+
+def _switched_off(production: Production) -> None:
+    production.configurations["service"]["Parameters"]["ApproveRunning"] = "false"
+
+
+def _tags(production: Production) -> None:
+    production.configurations["service"]["Tags"]["team"] = "payments"
+
+
+def _alarms(production: Production) -> None:
+    production.templates["alarms"] = topic("louder")
+
+
+@pytest.mark.parametrize(
+    "change", [_without_pause, _other_resource, _no_new_tasks, _scaling, _switched_off, _tags, _alarms]
+)
+def test_everything_else_is_approved_before(
+    running_production: Production, change: Callable[[Production], None]
+) -> None:
+    change(running_production)
+    running_production.write()
+    assert asked(running_production) == ("yes", "no")
+    (told,) = running_production.requests("sns:publish")
+    assert "waits for approval in the stage Approve-Prod.\n" in told["Message"]
+
+
 class TestBuild:
     """The commands of the buildspec, in a source that has links of the names that they might use."""
 

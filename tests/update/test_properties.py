@@ -21,6 +21,7 @@ from scaffold.update.checks import find_repository
 from scaffold.update.merge import Merged
 from scaffold.update.recorded import read
 from scaffold.update.repository import shown
+from scaffold.update.steps import DeleteKey, RenameFile, Step
 from scaffold.update.update import merge_renderings
 from tests.kits import IDENTITY, commit_all, copy_kit
 from tests.update.small import generated
@@ -150,6 +151,33 @@ def small() -> Renderings:
     return service, folder / "v1.0.0" / "service", folder / "v2.0.0" / "service"
 
 
+# A file that is renamed and mostly new, and a line of JSON.
+STEPS = (
+    RenameFile("2.0.0", "Renamed.", "app/unchanged.txt", "app/renamed.txt"),
+    DeleteKey("2.0.0", "Deleted.", ("env",), "infrastructure/*/service.json"),
+)
+
+
+@functools.cache
+def stepping() -> Renderings:
+    """The small kit with a second version that renames a file and deletes a key of JSON files."""
+    service, old, new = small()
+    folder = Path(tempfile.mkdtemp(prefix="renderings-"))
+    changed = Path(shutil.copytree(new, folder / "service"))
+    renamed = changed / "app" / "renamed.txt"
+    lines = (changed / "app" / "unchanged.txt").read_text().splitlines(keepends=True)
+    renamed.write_text("".join(line if number % 4 == 0 else f"new {line}" for number, line in enumerate(lines)))
+    (changed / "app" / "unchanged.txt").unlink()
+    plain, before = folder / "plain" / "service", folder / "before" / "service"
+    shutil.copytree(service, plain, symlinks=True)
+    shutil.copytree(old, before)
+    for side in (plain, before, changed):
+        for path in side.glob("infrastructure/*/service.json"):
+            path.write_text("{}\n" if side is changed else '{\n  "env": "x"\n}\n')
+    commit_all(plain)
+    return plain, before, changed
+
+
 @functools.cache
 def real() -> Renderings:
     """The same with this kit, of which every tenth line has changed, and with another list of environments."""
@@ -171,7 +199,7 @@ def real() -> Renderings:
     return service, old, new
 
 
-def check(renderings: Renderings, edits: list[str], seed: int, *, follows: bool) -> None:
+def check(renderings: Renderings, edits: list[str], seed: int, *, follows: bool, steps: tuple[Step, ...] = ()) -> None:
     """Edit a copy of a service, update it, and look for everything that its owner has written."""
     source, old, new = renderings
     with temporary_folder("property-") as folder:
@@ -184,7 +212,7 @@ def check(renderings: Renderings, edits: list[str], seed: int, *, follows: bool)
         # A commit that renames .gitattributes may leave files that Git takes for changed; these are not updated.
         assume(not git("status", "--porcelain", cwd=service))
         before = contents(service)
-        merged = update(service, old, new, folder, follows=follows)
+        merged = update(service, old, new, folder, follows=follows, steps=steps)
         after = contents(service)
         everything = b"\n".join(content for _, content in after.values())
         assert [line for line in owner.lines if line not in everything] == []
@@ -201,9 +229,9 @@ def check(renderings: Renderings, edits: list[str], seed: int, *, follows: bool)
         assert git("diff", "--cached", "--name-only", "--diff-filter=u", cwd=service) == ""
 
 
-def update(service: Path, old: Path, new: Path, folder: Path, *, follows: bool) -> Merged:
+def update(service: Path, old: Path, new: Path, folder: Path, *, follows: bool, steps: tuple[Step, ...] = ()) -> Merged:
     repository = find_repository(read(service))
-    prepared = merge_renderings(repository, folder, old, new, skips=lambda _: False, follows=follows)
+    prepared = merge_renderings(repository, folder, old, new, skips=lambda _: False, follows=follows, steps=steps)
     prepared.work_tree(folder).write()
     return prepared.merged
 
@@ -225,6 +253,13 @@ def test_every_line_is_found(edits: list[str], seed: int) -> None:
 @given(edits=EDITS, seed=st.integers(0, 2**32))
 def test_every_line_is_found_in_many_services(number: int, edits: list[str], seed: int) -> None:
     check(small(), edits, seed + number, follows=True)
+
+
+@pytest.mark.slow
+@settings(max_examples=50, derandomize=True, **QUICKLY)
+@given(edits=EDITS, seed=st.integers(0, 2**32))
+def test_every_line_is_found_after_steps(edits: list[str], seed: int) -> None:
+    check(stepping(), edits, seed, follows=False, steps=STEPS)
 
 
 @pytest.mark.slow

@@ -100,6 +100,9 @@ def test_deploy_follows_what_people_deploy(tmp_path: Path, path: str) -> None:
     with changed.open("a") as template:
         template.write("# more\n")
     commit_all(kit, tag="v3.0.0")
+    planned = text(run_update(service, plan=True))
+    after = "\nAfterwards:\n  scaffold deploy  updates what the pipeline may not, then pushes"
+    assert planned.endswith(after) is not path.startswith("app/")
     shown = text(run_update(service))
     asked = re.search(r"\n  scaffold deploy +updates what the pipeline may not, then pushes\Z", shown)
     assert bool(asked) is not path.startswith("app/")

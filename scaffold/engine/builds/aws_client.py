@@ -2,8 +2,8 @@
 
     aws_client.py PORT ARGUMENTS…
 
-A program of its own that starts at once: the AWS CLI takes more time to start than most of its calls take. The builds
-of an execution make a hundred calls, so it leaves out even `json` and `socket`, which double the time of its start.
+A program of its own that starts at once: the AWS CLI takes more time to start than most of its calls take. It leaves
+out even `json` and `socket`, which double the time of its start. `tools` has most calls made by bash, if there is one.
 """
 
 from __future__ import annotations

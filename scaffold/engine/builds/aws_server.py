@@ -8,6 +8,7 @@ import socketserver
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from io import BufferedIOBase
 from typing import Any
 
 from botocore.config import Config
@@ -36,6 +37,7 @@ _KNOWN = {
 _NEEDED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION")
 _RETRY_MODE, _ATTEMPTS = "standard", "3"
 _CLIENTS = 64
+_CREDENTIAL_HELPER = ["codecommit", "credential-helper"]
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -59,7 +61,7 @@ class AwsServer:
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 with suppress(OSError):  # The build was stopped.
-                    self.wfile.write(answer(*_request(self.rfile.read())))
+                    self.wfile.write(answer(*_request(self.rfile)))
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True, name="aws-of-builds").start()
@@ -83,7 +85,7 @@ class AwsServer:
         try:
             if not all(variables.get(name) for name in _NEEDED) or variables.keys() - _KNOWN:
                 raise aws_command.Unknown("it is called with other settings than those of a build")
-            if words[:2] == ["codecommit", "credential-helper"]:
+            if words[:2] == _CREDENTIAL_HELPER:
                 text = answer_git(words[2:], said, _credentials(variables), variables["AWS_DEFAULT_REGION"])
                 answer = aws_command.Answer(0, text)
             else:
@@ -107,12 +109,27 @@ class AwsServer:
             )
 
 
-def _request(received: bytes) -> tuple[list[str], dict[str, str], str]:
-    """The arguments of a call, its variables, and what Git says; `aws_client` describes the form."""
-    words, variables, rest = received.split(b"\0", 2)
-    *fields, said = map(os.fsdecode, rest.split(b"\0", int(words) + int(variables)))
-    pairs = (field.partition("=") for field in fields[int(words) :])
-    return fields[: int(words)], {name: value for name, _, value in pairs}, said
+def _request(stream: BufferedIOBase) -> tuple[list[str], dict[str, str], str]:
+    """The arguments of a call, its variables, and what Git says; `aws_client` describes the form.
+
+    Raises:
+        ConnectionError: The request ends too early.
+    """
+    words, variables = int(_field(stream)), int(_field(stream))
+    fields = [_field(stream) for _ in range(words + variables)]
+    said = os.fsdecode(stream.read()) if fields[:2] == _CREDENTIAL_HELPER else ""
+    pairs = (field.partition("=") for field in fields[words:])
+    return fields[:words], {name: value for name, _, value in pairs}, said
+
+
+def _field(stream: BufferedIOBase) -> str:
+    """The text before the next NUL."""
+    field = bytearray()
+    while byte := stream.read(1):
+        if byte == b"\0":
+            return os.fsdecode(bytes(field))
+        field += byte
+    raise ConnectionError
 
 
 def _credentials(variables: Mapping[str, str]) -> Credentials:

@@ -17,6 +17,25 @@ from scaffold.engine.tasks.processes import node
 
 _AWS_CLIENT = str(Path(__file__).with_name("aws_client.py"))
 _PARENT = str(Path(__file__).resolve().parents[3])
+_SH = '#!/bin/sh\nexec {command} "$@"\n'
+# Does what aws_client.py does, in a fifth of its time: an execution makes a hundred calls. The rest is left to that
+# program: what Git says, an answer that names a program, a bash without /dev/tcp. Where the exit code is 0, all of the
+# answer is output, otherwise all is error. -p: bash reads neither BASH_ENV nor functions of the build.
+_BASH_CLIENT = """\
+#!{bash} -p
+if [ "$1" != codecommit ] && {{ exec 3<>/dev/tcp/127.0.0.1/{port}; }} 2>/dev/null; then
+  variables=()
+  for name in "${{!AWS_@}}"; do variables+=("$name=${{!name}}"); done
+  printf '%s\\0' $# ${{#variables[@]}} "$@" "${{variables[@]}}" >&3
+  read -r code _ <&3
+  [ "$code" != 0 ] || exec cat <&3
+  if [ -n "$code" ]; then
+    cat <&3 >&2
+    exit "$code"
+  fi
+fi
+exec {python} "$@"
+"""
 
 
 def install(folder: Path, surroundings: Surroundings) -> Path:
@@ -41,7 +60,7 @@ def install(folder: Path, surroundings: Surroundings) -> Path:
     module = "scaffold.engine.containers.docker" if engine else "scaffold.engine.images.docker"
     _write(programs / "docker", shlex.join([*_module(module), str(docker)]))
     _write(programs / "inspector-sbomgen", shlex.join([*_module("scaffold.engine.images.sbom"), str(docker)]))
-    _write(programs / "aws", shlex.join(_aws(surroundings)))
+    _write_aws(programs / "aws", surroundings)
     _write(programs / "npm", shlex.join([*_module("scaffold.engine.builds.npm"), str(settings)]))
     _write(programs / "pip3", shlex.join([*_module("scaffold.engine.builds.pip"), str(settings)]))
     for name in ("python3", "python"):
@@ -51,10 +70,24 @@ def install(folder: Path, surroundings: Surroundings) -> Path:
     return programs
 
 
-def _aws(surroundings: Surroundings) -> list[str]:
+def _write_aws(path: Path, surroundings: Surroundings) -> None:
+    known = surroundings.variables["PATH"]
     if surroundings.aws is None:
-        return aws_program(surroundings.variables["PATH"])
-    return [sys.executable, "-I", "-S", _AWS_CLIENT, str(surroundings.aws.port)]
+        _write(path, shlex.join(aws_program(known)))
+    else:
+        _write_text(path, aws_client(surroundings.aws.port, shutil.which("bash", path=known)))
+
+
+def aws_client(port: int, bash: str | None) -> str:
+    """The program that makes AWS calls through the server at a port.
+
+    Args:
+        bash: The bash of this machine, if it has one.
+    """
+    python = shlex.join([sys.executable, "-I", "-S", _AWS_CLIENT, str(port)])
+    if bash is None or " " in bash:
+        return _SH.format(command=python)
+    return _BASH_CLIENT.format(bash=bash, port=port, python=python)
 
 
 def aws_program(path: str) -> list[str]:
@@ -95,5 +128,9 @@ def _module(name: str) -> list[str]:
 
 
 def _write(path: Path, command: str) -> None:
-    path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    _write_text(path, _SH.format(command=command))
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text)
     path.chmod(0o755)

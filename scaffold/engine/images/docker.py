@@ -18,12 +18,8 @@ from typing import Any, NoReturn
 
 from scaffold.core.stand_in import PROCESS_LABEL
 from scaffold.engine.images import docker_commands, node
-from scaffold.engine.images.build import Builder
-from scaffold.engine.images.context import Context
 from scaffold.engine.images.docker_commands import Command
-from scaffold.engine.images.dockerfile import parse
 from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
-from scaffold.engine.images.registry import Repository
 from scaffold.engine.images.store import Store
 from scaffold.engine.images.tree import Tree
 
@@ -89,6 +85,12 @@ class Docker:
 
     def build(self, words: Sequence[str]) -> int:
         """Build a stage, and keep or push it."""
+        # Here, since the other commands start in half the time without them.
+        from scaffold.engine.images.build import Builder
+        from scaffold.engine.images.context import Context
+        from scaffold.engine.images.dockerfile import parse
+        from scaffold.engine.images.registry import Repository
+
         options = _build_options(words)
         given = dict(word.partition("=")[::2] for word in options.build_arg)
         system, _, architecture = options.platform.partition("/")
@@ -97,7 +99,10 @@ class Docker:
         path = options.file or options.context / "Dockerfile"
         if not path.is_file():
             raise BuildFailed(f"failed to read dockerfile: open {path}: no such file or directory")
-        registries = [self._repository(name) for name in options.tag] if options.push else []
+        registries = []
+        for name in options.tag if options.push else []:
+            repository, _, tag = name.rpartition(":")
+            registries.append((Repository(self._settings["endpoint"], repository, self._store.tokens()), tag))
         cache = self._store.folder.parent.parent / "npm-cache"
         cache.mkdir(exist_ok=True)
         built = Builder(
@@ -118,10 +123,6 @@ class Docker:
             pushed = repository.push(tag, built.tree, config, architecture)
             print(f"pushed {pushed} as {tag}, without a container engine", file=sys.stderr)
         return 0
-
-    def _repository(self, name: str) -> tuple[Repository, str]:
-        repository, _, tag = name.rpartition(":")
-        return Repository(self._settings["endpoint"], repository, self._store.tokens()), tag
 
     def run(self, words: Sequence[str]) -> int:
         """Run an image's command as a process of this machine, in a copy of the image's files."""

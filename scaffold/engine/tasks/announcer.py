@@ -31,6 +31,18 @@ class Announcer:
         }
         self._publish("ECS Deployment State Change", settings["serviceArn"], detail, now)
 
+    def pause(self, settings: dict[str, Any], deployment: str) -> None:
+        """A service's deployment waits for a decision."""
+        now = self.clock.now()
+        detail = {
+            "eventType": "INFO",
+            "eventName": "HOOK_AWAITING_ACTION",
+            "clusterArn": settings["clusterArn"],
+            "deploymentId": deployment,
+            "updatedAt": _iso(now),
+        }
+        self._publish("ECS Hook State Change", settings["serviceArn"], detail, now)
+
     def task(self, document: dict[str, Any]) -> None:
         """A task has changed."""
         detail = {key: _iso(value) if key.endswith("At") else value for key, value in document.items()}

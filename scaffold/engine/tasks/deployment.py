@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from scaffold.engine.tasks import alarms, rolling, shifting
 from scaffold.engine.tasks.edits import edit_deployment, edit_task, live
-from scaffold.engine.tasks.rollout import OPEN, Deployment, Stage
+from scaffold.engine.tasks.rollout import OPEN, Deployment, Stage, pausing
 from scaffold.engine.tasks.service import (
     AlarmsSeen,
     Checked,
+    Continued,
     Effect,
     Event,
     Health,
@@ -36,6 +37,7 @@ _FEWEST_FAILURES, _MOST_FAILURES = 3, 200
 _LONGEST_PAUSE = 27 * 60.0
 _ROLLING_BACK = "ECS deployment circuit breaker: rolling back to deploymentId {}."
 _ROLLED_BACK = "Service deployment rolled back because"
+_NOT_CONTINUED = f"{_ROLLED_BACK} the pause of a lifecycle hook"
 
 
 def failure_threshold(desired: int) -> int:
@@ -59,6 +61,7 @@ def step(service: Service, event: Event, now: float) -> tuple[Service, list[Effe
     service = _stop_unhealthy(service, now, effects)
     service = _break_circuit(service, now, effects)
     service = _heed_alarms(service, now, effects)
+    service = _end_pause(service, now, effects)
     if isinstance(event, Tick | Updated):
         service = alarms.ask(service, now, effects)
     if service.shifting:
@@ -84,6 +87,12 @@ def _apply(service: Service, event: Event, now: float, effects: list[Effect]) ->
                 return service
             reason = "ECS deployment was stopped by a user."
             return _fail(service, reason, event.rollback, now, effects)
+        case Continued():
+            if not pausing(service.primary):
+                return service
+            if event.rollback:
+                return _fail(service, f"{_NOT_CONTINUED} was ended by a user.", True, now, effects)
+            return edit_deployment(service, service.primary.identifier, continued=True)
         case Running():
             ready = {"running_since": now, "container": event.container, "target": event.target}
             return _note_healthy(edit_task(service, event.task, **ready), event.task)
@@ -94,7 +103,7 @@ def _apply(service: Service, event: Event, now: float, effects: list[Effect]) ->
         case Stopped():
             return _remove_task(service, event, now)
         case Shifted():
-            return _note_shift(service, event.alternate)
+            return _note_shift(service, event)
         case ShiftRefused():
             return _note_refusal(service, event, now, effects)
         case AlarmsSeen():
@@ -171,20 +180,34 @@ def _heed_alarms(service: Service, now: float, effects: list[Effect]) -> Service
     return _fail(service, reason, service.primary.strategy.alarms_roll_back, now, effects)
 
 
-def _note_shift(service: Service, alternate: float) -> Service:
+def _end_pause(service: Service, now: float, effects: list[Effect]) -> Service:
+    """Roll a deployment back that nobody has continued in time."""
+    until = service.primary.until
+    if not pausing(service.primary) or until is None or now < until:
+        return service
+    return _fail(service, f"{_NOT_CONTINUED} was over.", True, now, effects)
+
+
+def _note_shift(service: Service, shifted: Shifted) -> Service:
     """Take note of the weights; those of an order that another one has replaced are not the last ones."""
-    return replace(service, alternate=alternate, ordered=None) if service.ordered == alternate else service
+    if shifted.test:
+        same = service.test_ordered == shifted.alternate
+        return replace(service, tested=shifted.alternate, test_ordered=None) if same else service
+    same = service.ordered == shifted.alternate
+    return replace(service, alternate=shifted.alternate, ordered=None) if same else service
 
 
 def _note_refusal(service: Service, refused: ShiftRefused, now: float, effects: list[Effect]) -> Service:
     """Roll a deployment back that cannot shift traffic; a rollback goes on without."""
-    if service.ordered != refused.alternate:
+    if (service.test_ordered if refused.test else service.ordered) != refused.alternate:
         return service
-    service = replace(service, ordered=None)
+    service = replace(service, test_ordered=None) if refused.test else replace(service, ordered=None)
     if service.shifting and service.primary.rollout == "IN_PROGRESS" and not service.rolling_back:
         why = f"{_ROLLED_BACK} of invalid networking configuration. {refused.reason}"
         return _fail(service, why, True, now, effects)
     effects.append(Message(f"(service {service.name}) was unable to shift traffic: {refused.reason}"))
+    if refused.test:
+        return replace(service, tested=refused.alternate)
     return replace(service, alternate=refused.alternate)
 
 

@@ -91,11 +91,16 @@ def rules_of(settings: Document, clock: Clock) -> Rules:
         breaker=bool(breaker.get("enable")),
         rollback=bool(breaker.get("rollback")),
         grace=float(settings.get("healthCheckGracePeriodSeconds") or 0),
-        strategy=_strategy_of(configuration, clock),
+        strategy=_strategy_of(configuration, _has_test_rule(settings), clock),
     )
 
 
-def _strategy_of(configuration: Document, clock: Clock) -> Strategy:
+def _has_test_rule(settings: Document) -> bool:
+    advanced = [one.get("advancedConfiguration") or {} for one in settings.get("loadBalancers", [])]
+    return any(one.get("testListenerRule") for one in advanced)
+
+
+def _strategy_of(configuration: Document, tests: bool, clock: Clock) -> Strategy:
     name, alarms = configuration.get("strategy") or ROLLING.name, configuration.get("alarms") or {}
 
     def wait(minutes: float) -> float:
@@ -117,4 +122,7 @@ def _strategy_of(configuration: Document, clock: Clock) -> Strategy:
             shifts = []
     watched = alarms.get("alarmNames", []) if alarms.get("enable") else []
     bake = wait(configuration.get("bakeTimeInMinutes") or 0)
-    return Strategy(name, tuple(shifts), bake, tuple(watched), bool(alarms.get("rollback")))
+    hooks = configuration.get("lifecycleHooks") or []
+    pauses = [wait(one["timeoutConfiguration"]["timeoutInMinutes"]) for one in hooks]
+    pause = pauses[0] if pauses else None
+    return Strategy(name, tuple(shifts), bake, tuple(watched), bool(alarms.get("rollback")), tests, pause)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scaffold.engine.tasks.deployment import failure_threshold
 from scaffold.engine.tasks.documents import Document
 from scaffold.engine.tasks.record import Record
-from scaffold.engine.tasks.rollout import ALL_TRAFFIC, OPEN, Deployment
+from scaffold.engine.tasks.rollout import ALL_TRAFFIC, OPEN, Deployment, pausing
 from scaffold.engine.tasks.service import Service
 
 #: What DescribeServiceDeployments returns; ListServiceDeployments returns these members only.
@@ -76,6 +76,16 @@ def _service_deployment(settings: Document, service: Service, deployment: Deploy
         document["statusReason"] = deployment.reason
     if deployment.stage and deployment.status == "IN_PROGRESS":
         document["lifecycleStage"] = deployment.stage.value
+    if pausing(deployment):
+        document["lifecycleHookDetails"] = [
+            {
+                "hookId": hook_id(deployment),
+                "targetType": "PAUSE",
+                "status": "AWAITING_ACTION",
+                "expiresAt": deployment.until,
+                "timeoutAction": "ROLLBACK",
+            }
+        ]
     if deployment.status.startswith("ROLLBACK"):
         back = revision_arn(settings, deployment.source)
         document["rollback"] = {"reason": deployment.reason, "startedAt": moment, "serviceRevisionArn": back}
@@ -84,6 +94,11 @@ def _service_deployment(settings: Document, service: Service, deployment: Deploy
     if deployment.status not in OPEN:
         document["finishedAt"] = moment
     return document
+
+
+def hook_id(deployment: Deployment) -> str:
+    """The id of the hook that pauses a deployment."""
+    return f"ecs-pause-{deployment.identifier.rpartition('/')[2]}"
 
 
 def service_revision(record: Record, revision: str) -> Document | None:

@@ -24,6 +24,8 @@ class Strategy:
         bake: Seconds to wait in the end, before a deployment that shifts traffic stops the old tasks.
         alarms: The alarms that fail the deployment.
         alarms_roll_back: Whether it is rolled back then.
+        tests: Whether the new tasks get the traffic of a test listener rule first.
+        pause: Seconds in which somebody may decide, after that, whether the traffic shifts; None for no pause.
     """
 
     name: str = "ROLLING"
@@ -31,6 +33,8 @@ class Strategy:
     bake: float = 0.0
     alarms: tuple[str, ...] = ()
     alarms_roll_back: bool = False
+    tests: bool = False
+    pause: float | None = None
 
 
 ROLLING = Strategy()
@@ -61,6 +65,8 @@ class Stage(StrEnum):
 
     RECONCILE = "RECONCILE_SERVICE"
     SCALE_UP = "SCALE_UP"
+    TEST = "TEST_TRAFFIC_SHIFT"
+    TESTED = "POST_TEST_TRAFFIC_SHIFT"
     SHIFT = "PRODUCTION_TRAFFIC_SHIFT"
     BAKE = "BAKE_TIME"
     CLEAN_UP = "CLEAN_UP"
@@ -78,6 +84,7 @@ class Deployment:
         source: The deployment that it replaces; empty for none.
         shifted: How many of the strategy's shifts are done.
         until: When the wait of its stage is over.
+        continued: Whether somebody has ended its pause.
     """
 
     identifier: str
@@ -94,7 +101,14 @@ class Deployment:
     stage: Stage | None = None
     shifted: int = 0
     until: float | None = None
+    continued: bool = False
     watch: Watch = _UNWATCHED
+
+
+def pausing(deployment: Deployment) -> bool:
+    """Whether a deployment waits for somebody's decision."""
+    paused = deployment.stage == Stage.TESTED and deployment.until is not None and not deployment.continued
+    return paused and deployment.status == "IN_PROGRESS"
 
 
 def new_deployment(definition: str, now: float) -> Deployment:

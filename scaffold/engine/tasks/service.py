@@ -76,6 +76,8 @@ class Service:
         launched: How many tasks were started.
         alternate: The percentage of the traffic that ECS has given to the alternate target group; None for none yet.
         ordered: The percentage that it is about to have; None where nothing is under way.
+        tested: As `alternate`, for the traffic of the test listener rule.
+        test_ordered: As `ordered`, for the traffic of the test listener rule.
     """
 
     name: str
@@ -91,6 +93,8 @@ class Service:
     steady: bool = False
     alternate: float | None = None
     ordered: float | None = None
+    tested: float | None = None
+    test_ordered: float | None = None
 
     @property
     def primary(self) -> Deployment:
@@ -141,6 +145,13 @@ class StopRequested:
 
 
 @dataclass(frozen=True)
+class Continued:
+    """ContinueServiceDeployment was called."""
+
+    rollback: bool
+
+
+@dataclass(frozen=True)
 class Running:
     """A task has reached RUNNING."""
 
@@ -172,25 +183,29 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Shifted:
-    """The production listener rule has these weights.
+    """A listener rule has these weights.
 
     Attributes:
         alternate: The percentage of the alternate target group.
+        test: Whether it is the rule of test traffic.
     """
 
     alternate: float
+    test: bool = False
 
 
 @dataclass(frozen=True)
 class ShiftRefused:
-    """The production listener rule could not be changed.
+    """A listener rule could not be changed.
 
     Attributes:
         alternate: The percentage of the alternate target group that it was to have.
+        test: Whether it is the rule of test traffic.
     """
 
     alternate: float
     reason: str
+    test: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,7 +227,7 @@ class Tick:
     """Time has passed."""
 
 
-Event = Updated | StopRequested | Running | Checked | Stopped | Shifted | ShiftRefused | AlarmsSeen | Tick
+Event = Updated | StopRequested | Continued | Running | Checked | Stopped | Shifted | ShiftRefused | AlarmsSeen | Tick
 
 
 @dataclass(frozen=True)
@@ -239,9 +254,14 @@ class StopTask:
 
 @dataclass(frozen=True)
 class ShiftTraffic:
-    """Give the alternate target group this percentage of the traffic, and the other one the rest."""
+    """Give the alternate target group this percentage of the traffic, and the other one the rest.
+
+    Attributes:
+        test: Whether it is the traffic of the test listener rule.
+    """
 
     alternate: float
+    test: bool = False
 
 
 @dataclass(frozen=True)
@@ -268,4 +288,11 @@ class RolloutChanged:
     reason: str
 
 
-Effect = StartTask | StopTask | ShiftTraffic | AskAlarms | Message | RolloutChanged
+@dataclass(frozen=True)
+class Paused:
+    """A deployment waits for somebody's decision."""
+
+    deployment: str
+
+
+Effect = StartTask | StopTask | ShiftTraffic | AskAlarms | Message | RolloutChanged | Paused

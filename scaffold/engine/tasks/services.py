@@ -24,10 +24,12 @@ from scaffold.engine.tasks.runner import Host, Order, Runner
 from scaffold.engine.tasks.service import (
     AskAlarms,
     Checked,
+    Continued,
     Effect,
     Event,
     Health,
     Message,
+    Paused,
     RolloutChanged,
     Running,
     ShiftTraffic,
@@ -145,6 +147,11 @@ class Services:
         with self._lock:
             self._handle(self._records[arn], StopRequested(rollback))
 
+    def continue_deployment(self, arn: str, rollback: bool) -> None:
+        """End the pause of the deployment that is in progress."""
+        with self._lock:
+            self._handle(self._records[arn], Continued(rollback))
+
     def inject(self, service: str, fault: Fault | None) -> None:
         """Let the newest version of the services with a name have a fault, or none."""
         with self._lock:
@@ -213,12 +220,14 @@ class Services:
                 case StopTask():
                     record.runners[effect.task].stop("ServiceSchedulerInitiated", effect.reason)
                 case ShiftTraffic():
-                    self._traffic.shift(record.settings, effect.alternate, functools.partial(self._later, record))
+                    self._traffic.shift(record.settings, effect, functools.partial(self._later, record))
                 case AskAlarms():
                     self._traffic.read_alarms(record.region, effect, functools.partial(self._later, record))
                 case Message():
                     event = {"id": str(uuid.uuid4()), "createdAt": self._clock.now(), "message": effect.text}
                     record.events.insert(0, event)
+                case Paused():
+                    self._announcer.pause(record.settings, effect.deployment)
                 case RolloutChanged():
                     self._announcer.rollout(record.settings, effect)
         self._changed.notify_all()

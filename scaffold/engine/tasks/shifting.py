@@ -11,7 +11,7 @@ from dataclasses import replace
 from scaffold.engine.tasks import alarms
 from scaffold.engine.tasks.edits import edit_deployment, live, start, stop, stop_surplus, usable
 from scaffold.engine.tasks.rollout import ALL_TRAFFIC, Deployment, Stage
-from scaffold.engine.tasks.service import Effect, Rules, Service, ShiftTraffic
+from scaffold.engine.tasks.service import Effect, Paused, Rules, Service, ShiftTraffic
 
 
 def prepared(deployment: Deployment, rules: Rules, source: Deployment | None) -> Deployment:
@@ -24,7 +24,7 @@ def prepared(deployment: Deployment, rules: Rules, source: Deployment | None) ->
     if not strategy.shifts:
         return replace(deployment, strategy=strategy, source=source.identifier if source else "")
     if source is None:
-        strategy = replace(strategy, shifts=((ALL_TRAFFIC, 0.0),))
+        strategy = replace(strategy, shifts=((ALL_TRAFFIC, 0.0),), pause=None)
         return replace(deployment, strategy=strategy, group=1, stage=Stage.SCALE_UP)
     group = 1 - source.group
     return replace(deployment, strategy=strategy, group=group, source=source.identifier, stage=Stage.RECONCILE)
@@ -60,6 +60,8 @@ def _go_back(service: Service, now: float, effects: list[Effect]) -> Service:
     if failed.stage == Stage.CLEAN_UP and not _ready(service, primary):
         return service
     service = _direct(service, primary.group, ALL_TRAFFIC, effects)
+    if failed.strategy.tests:
+        service = _direct_tests(service, primary.group, effects)
     return (
         _stop_others(service, {primary.identifier}, effects)
         if _directed(service, primary.group, ALL_TRAFFIC)
@@ -89,13 +91,29 @@ def _next_stage(service: Service, now: float, effects: list[Effect]) -> Service:
         case Stage.RECONCILE:
             return _reconcile(service, effects)
         case Stage.SCALE_UP:
-            return _enter(service, Stage.SHIFT) if _ready(service, primary) else service
+            following = Stage.TEST if primary.strategy.tests else Stage.SHIFT
+            return _enter(service, following) if _ready(service, primary) else service
+        case Stage.TEST:
+            service = _direct_tests(service, primary.group, effects)
+            return _enter(service, Stage.TESTED) if service.test_ordered is None else service
+        case Stage.TESTED:
+            return _pause(service, now, effects)
         case Stage.SHIFT:
             return _shift(service, now, effects)
         case Stage.BAKE:
             return _enter(service, Stage.CLEAN_UP) if alarms.waited(service, now) else service
         case _:
             return _stop_others(service, {primary.identifier}, effects)
+
+
+def _pause(service: Service, now: float, effects: list[Effect]) -> Service:
+    primary = service.primary
+    if primary.strategy.pause is None or primary.continued:
+        return _enter(service, Stage.SHIFT)
+    if primary.until is None:
+        effects.append(Paused(primary.identifier))
+        service = edit_deployment(service, primary.identifier, until=now + primary.strategy.pause)
+    return service
 
 
 def _reconcile(service: Service, effects: list[Effect]) -> Service:
@@ -153,6 +171,15 @@ def _direct(service: Service, group: int, percent: float, effects: list[Effect])
         return service
     effects.append(ShiftTraffic(alternate))
     return replace(service, ordered=alternate)
+
+
+def _direct_tests(service: Service, group: int, effects: list[Effect]) -> Service:
+    """Give a target group the traffic of the test listener rule, unless that was done or ordered."""
+    alternate = ALL_TRAFFIC if group else 0.0
+    if alternate == (service.tested if service.test_ordered is None else service.test_ordered):
+        return service
+    effects.append(ShiftTraffic(alternate, test=True))
+    return replace(service, test_ordered=alternate)
 
 
 def _directed(service: Service, group: int, percent: float) -> bool:

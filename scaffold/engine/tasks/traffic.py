@@ -14,7 +14,7 @@ from scaffold.engine.balancer.rules import weighted_groups
 from scaffold.engine.clock import Clock
 from scaffold.engine.executors.clients import alarms_of, message_of
 from scaffold.engine.tasks.aws import Aws
-from scaffold.engine.tasks.service import AlarmsSeen, AskAlarms, Shifted, ShiftRefused
+from scaffold.engine.tasks.service import AlarmsSeen, AskAlarms, Shifted, ShiftRefused, ShiftTraffic
 
 _logger = logging.getLogger(__name__)
 _UNASSOCIATED = "Both targetGroup and alternateTargetGroup must be associated with the productionListenerRule."
@@ -34,16 +34,15 @@ class Traffic:
         threading.Thread(target=self._run, name="ecs-traffic", daemon=True).start()
 
     def shift(
-        self, settings: Mapping[str, Any], alternate: float, done: Callable[[Shifted | ShiftRefused], None]
+        self, settings: Mapping[str, Any], order: ShiftTraffic, done: Callable[[Shifted | ShiftRefused], None]
     ) -> None:
-        """Change the weights of a production listener rule.
+        """Change the weights of a listener rule.
 
         Args:
             settings: Of the service, whose only load balancer has this rule.
-            alternate: The percentage of the alternate target group.
             done: Called with the result.
         """
-        self._calls.put(lambda: done(self._shift(settings, alternate)))
+        self._calls.put(lambda: done(self._shift(settings, order)))
 
     def read_alarms(self, region: str, asked: AskAlarms, done: Callable[[AlarmsSeen], None]) -> None:
         """Read the states of alarms, and call a function with them."""
@@ -57,22 +56,23 @@ class Traffic:
             except Exception:  # One service must not end the deployments of all others.
                 _logger.exception("A call for a deployment has failed")
 
-    def _shift(self, settings: Mapping[str, Any], alternate: float) -> Shifted | ShiftRefused:
+    def _shift(self, settings: Mapping[str, Any], order: ShiftTraffic) -> Shifted | ShiftRefused:
+        alternate, test = order.alternate, order.test
         try:
             (balancer,) = settings["loadBalancers"]
             advanced = balancer["advancedConfiguration"]
             groups = balancer["targetGroupArn"], advanced["alternateTargetGroupArn"]
-            rule = advanced["productionListenerRule"]
+            rule = advanced["testListenerRule" if test else "productionListenerRule"]
             elb = self._aws.of_service(settings).client("elbv2", rule.split(":")[3])
             found = [action for one in elb.describe_rules(RuleArns=[rule])["Rules"] for action in one["Actions"]]
             if not set(groups) <= {group["TargetGroupArn"] for action in found for group in weighted_groups(action)}:
-                return ShiftRefused(alternate, _UNASSOCIATED if found else "One or more rules not found")
+                return ShiftRefused(alternate, _UNASSOCIATED if found else "One or more rules not found", test)
             elb.modify_rule(RuleArn=rule, Actions=[_forward(groups, weights(alternate))])
         except ClientError as error:
-            return ShiftRefused(alternate, message_of(error))
+            return ShiftRefused(alternate, message_of(error), test)
         except (BotoCoreError, LookupError, TypeError, ValueError) as error:  # Such as a rule that is not an ARN.
-            return ShiftRefused(alternate, str(error))
-        return Shifted(alternate)
+            return ShiftRefused(alternate, str(error), test)
+        return Shifted(alternate, test)
 
     def _read_alarms(self, region: str, asked: AskAlarms) -> AlarmsSeen:
         moment = self._clock.now()

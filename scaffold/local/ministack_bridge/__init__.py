@@ -21,6 +21,7 @@ from scaffold.local.ministack_bridge.actions import iam_error as iam_error
 from scaffold.local.ministack_bridge.actions import stack_error as stack_error
 from scaffold.local.ministack_bridge.actions import stack_response as stack_response
 from scaffold.local.ministack_bridge.actions import wrap_action as wrap_action
+from scaffold.local.ministack_bridge.calls import bucket_policy as bucket_policy
 from scaffold.local.ministack_bridge.calls import call as call
 from scaffold.local.ministack_bridge.calls import delete_bucket as delete_bucket
 from scaffold.local.ministack_bridge.calls import secret_arn as secret_arn

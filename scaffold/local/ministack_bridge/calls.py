@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from ministack.core.responses import get_region, request_scope
 from ministack.services import (
     alb,
+    cloudtrail,
     cloudwatch,
     cloudwatch_logs,
     ec2,
@@ -25,6 +26,7 @@ from scaffold.local.protocol import ACCOUNT, Document, ServiceError
 from scaffold.local.wire import Response, error_of, output_of
 
 _TARGETS = {
+    "cloudtrail": "CloudTrail_20131101",
     "cloudwatch": "GraniteServiceVersion20100801",
     "ecr": "AmazonEC2ContainerRegistry_V20150921",
     "events": "AWSEvents",
@@ -32,6 +34,7 @@ _TARGETS = {
     "secretsmanager": "secretsmanager",
 }
 _MODULES = {
+    "cloudtrail": cloudtrail,
     "cloudwatch": cloudwatch,
     "ec2": ec2,
     "ecr": ecr,
@@ -92,6 +95,13 @@ def secret_arn(name: str, region: str) -> str:
         return str(call("secretsmanager", "DescribeSecret", {"SecretId": name}, region)["ARN"])
     except ServiceError:
         return f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:{name}"
+
+
+def bucket_policy(name: str) -> Document:
+    """The policy of a bucket; an empty document if it has none."""
+    text = s3._bucket_policies.get(name)
+    found: Document = json.loads(text) if text else {}
+    return found
 
 
 def delete_bucket(name: str) -> None:

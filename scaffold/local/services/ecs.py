@@ -34,6 +34,7 @@ class EcsServices(AwsService):
     name = "ecs"
     invalid_input = "InvalidParameterException"
     operations: ClassVar[tuple[str, ...]] = (
+        "ContinueServiceDeployment",
         "CreateService",
         "DeleteService",
         "DescribeServiceDeployments",
@@ -100,6 +101,10 @@ class EcsServices(AwsService):
             raise ServiceError("InvalidParameterException", "Creation of service was not idempotent.")
         definition = _definition(given.get("taskDefinition", ""), call.region)
         check(given)
+        if (given.get("deploymentConfiguration") or {}).get("lifecycleHooks"):
+            raise ServiceError(
+                "UnsupportedFeatureException", "not rehearsed: lifecycle hooks of the first deployment of a service"
+            )
         settings = {key: value for key, value in given.items() if key not in _NOT_SETTINGS} | {
             "serviceArn": arn,
             "clusterArn": cluster,
@@ -187,6 +192,16 @@ class EcsServices(AwsService):
             raise ServiceError("ConflictException", "The service deployment has ended or is being rolled back.")
         rollback = call.parameters.get("stopType", "ROLLBACK") == "ROLLBACK"
         self.services.stop_deployment(deployment["serviceArn"], rollback)
+        return {"serviceDeploymentArn": arn}
+
+    def continue_service_deployment(self, call: Call) -> Document:
+        """End the pause of a deployment; roll it back if told so."""
+        arn, hook = call.parameters["serviceDeploymentArn"], call.parameters["hookId"]
+        deployment = self._deployment(arn)
+        if hook not in [one["hookId"] for one in deployment.get("lifecycleHookDetails", [])]:
+            raise ServiceError("ConflictException", f"The hook {hook} does not await an action.")
+        rollback = call.parameters.get("action", "CONTINUE") == "ROLLBACK"
+        self.services.continue_deployment(deployment["serviceArn"], rollback)
         return {"serviceDeploymentArn": arn}
 
     def list_tasks(self, call: Call) -> Document:

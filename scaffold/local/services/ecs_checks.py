@@ -11,6 +11,7 @@ CHECKED = ("deploymentConfiguration", "loadBalancers")
 
 _CONFIGURATIONS = {"canaryConfiguration": "CANARY", "linearConfiguration": "LINEAR"}
 _PERCENTAGES = {"canaryConfiguration": ("canaryPercent", 0.1), "linearConfiguration": ("stepPercent", 3.0)}
+_LONGEST_PAUSE = 20_160
 _ADVANCED = ("alternateTargetGroupArn", "productionListenerRule", "roleArn")
 
 # What a service may have. Everything else is not rehearsed, unless it is empty or off.
@@ -49,9 +50,9 @@ def check(given: Document) -> None:
 
 def _check_strategy(configuration: Document, balancers: list[Document]) -> None:
     strategy = configuration.get("strategy", "ROLLING")
-    for name, member in (("lifecycleHooks", "lifecycle hooks"), ("earlySuccessCriteria", "early success criteria")):
-        if configuration.get(name):
-            raise _not_rehearsed(f"{member} of deployments")
+    if configuration.get("earlySuccessCriteria"):
+        raise _not_rehearsed("early success criteria of deployments")
+    _check_hooks(configuration.get("lifecycleHooks") or [], balancers)
     for name, owner in _CONFIGURATIONS.items():
         if name not in configuration:
             continue
@@ -70,8 +71,24 @@ def _check_strategy(configuration: Document, balancers: list[Document]) -> None:
             "advancedConfiguration field is required for all loadBalancers when using a non-ROLLING deployment "
             "strategy."
         )
-    if advanced.get("testListenerRule"):
-        raise _not_rehearsed("test listener rules")
+
+
+def _check_hooks(hooks: list[Document], balancers: list[Document]) -> None:
+    for hook in hooks:
+        if hook.get("targetType", "AWS_LAMBDA") != "PAUSE":
+            raise _not_rehearsed(f"lifecycle hooks of the type {hook.get('targetType', 'AWS_LAMBDA')}")
+        if hook["lifecycleStages"] != ["POST_TEST_TRAFFIC_SHIFT"]:
+            raise _not_rehearsed(f"pauses in the stages {', '.join(hook['lifecycleStages'])}")
+        timeout = hook.get("timeoutConfiguration") or {}
+        if "timeoutInMinutes" not in timeout or timeout.get("action") != "ROLLBACK":
+            raise _not_rehearsed("pauses without timeout and the action ROLLBACK")
+        if not 1 <= timeout["timeoutInMinutes"] <= _LONGEST_PAUSE:
+            raise _invalid(f"timeoutInMinutes must be between 1 and {_LONGEST_PAUSE}.")
+    if len(hooks) > 1:
+        raise _not_rehearsed("several lifecycle hooks")
+    advanced = [one.get("advancedConfiguration") or {} for one in balancers]
+    if hooks and not any(one.get("testListenerRule") for one in advanced):
+        raise _not_rehearsed("lifecycle hooks without a test listener rule")
 
 
 def _invalid(message: str) -> ServiceError:

@@ -16,19 +16,24 @@ MOST_COMMITS = 20
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW")
 
 
-def approval_message(given: dict[str, str], planned: list[Planned]) -> str:
+def approval_message(given: dict[str, str], planned: list[Planned], trial: list[str]) -> str:
     """The text of the message.
 
     What cannot be read is named in it, and does not hold the release up.
 
     Args:
         given: The variables of the plan.
+        trial: How people try the release, if it is approved while its tasks run.
     """
-    stage = f"Approve-{given['ENVIRONMENT_NAME'][:1].upper()}{given['ENVIRONMENT_NAME'][1:]}"
+    stage = f"{given['ENVIRONMENT_NAME'][:1].upper()}{given['ENVIRONMENT_NAME'][1:]}"
+    waits = f"will wait for approval in the stage {stage}"
+    if not trial:
+        waits = f"waits for approval in the stage Approve-{stage}"
     lines = [
-        f"{given['APP_NAME']}: the release {given['RELEASE_NAME']} waits for approval in the stage {stage}.",
+        f"{given['APP_NAME']}: the release {given['RELEASE_NAME']} {waits}.",
         given["PIPELINE_PAGE"],
         "",
+        *trial,
         f"What changes in {given['ENVIRONMENT_NAME']}:",
         *(f"- {one.summary}" for one in planned if one.changes),
         "",

@@ -46,6 +46,9 @@ class Change:
         return f"{self.action} {self.resource}".rstrip()
 
 
+NEW_TASK_DEFINITION = Change("new task definition")
+
+
 @dataclass(frozen=True)
 class Planned:
     """The plan of a stack.
@@ -245,5 +248,5 @@ def _complete(planned: Planned, changed: set[str], earlier: list[Source]) -> Pla
             f"the stack {planned.source.name} imports {planned.missing}, which no stack exports; fix it with a commit"
         )
     if planned.source.kind == "service" and "task-definition" in changed:
-        return Planned(planned.source, (Change("new task definition"), *planned.changes))
+        return Planned(planned.source, (NEW_TASK_DEFINITION, *planned.changes))
     return planned

@@ -5,9 +5,11 @@
       NOTIFICATION_TOPIC=... PIPELINE_PAGE=https://... RELEASE_NAME=... plan_release.py OUTPUT
 
 Creates, describes and deletes a change set of every stack, and executes none. Writes to the file OUTPUT, for a shell:
-CHANGED, yes or no; SUMMARY, one line for the approval; STATE, what plan_check.py compares. An older release that waits
-for approval is stopped. If anything changes, people are told what waits for approval, in chat too where CHAT_TOPIC is
-set. Exit codes: 0 planned, 1 failed, 2 usage error.
+CHANGED, yes or no; SUMMARY, one line for the approval; STATE, what plan_check.py compares. With LONGEST_PAUSE, the
+minutes for which a release can wait while its tasks run, also RUNNING, whether this one is approved then, and WAITS,
+whether it waits for the approval before: each yes or no. An older release that waits for approval is stopped. If
+anything changes, people are told what waits for approval, in chat too where CHAT_TOPIC is set. Exit codes: 0 planned,
+1 failed, 2 usage error.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from approval_message import approval_message
 from aws_cli import Problem
 from plan_changes import Planned, plan
 from plan_pipeline import Pipeline
+from plan_running import can_wait_running, how_to_try
 from plan_stacks import deployed, side_by_side, sources
 from tell_people import tell
 
@@ -58,9 +61,21 @@ def plan_release(given: dict[str, str], pause: Callable[[], None]) -> dict[str, 
         print(f"{one.source.name}: {', '.join(map(str, one.changes)) or 'no change'}")
     state = ",".join(f"{source.kind}={stack.state}" for source, stack in stacks)
     changed = any(one.changes for one in found)
+    exported = {"CHANGED": answer(changed), "SUMMARY": summary(found), "STATE": state}
+    trial: list[str] = []
+    if pause_minutes := os.environ.get("LONGEST_PAUSE", ""):
+        running = can_wait_running(found, stacks)
+        exported |= {"RUNNING": answer(running), "WAITS": answer(changed and not running)}
+        if running:
+            trial = how_to_try(given["ENVIRONMENT_NAME"], pause_minutes, stacks)
     if changed:
-        tell(f"{given['APP_NAME']}: approval waiting", approval_message(given, found))
-    return {"CHANGED": "yes" if changed else "no", "SUMMARY": summary(found), "STATE": state}
+        tell(f"{given['APP_NAME']}: approval waiting", approval_message(given, found, trial))
+    return exported
+
+
+def answer(value: bool) -> str:
+    """A truth as stages and conditions read it."""
+    return "yes" if value else "no"
 
 
 def summary(found: list[Planned]) -> str:

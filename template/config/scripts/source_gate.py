@@ -3,10 +3,10 @@
 
     source_gate.py
 
-Installs the tools of config/tools/ from their lock file, then runs the npm scripts CHECKS there side by side, as npm does
-but without its start. All of them run, so that a log has all findings. The tools and their exceptions are in config/,
-which the merge gate compares: no file elsewhere changes how it is judged. Exit codes: 0 open, 1 closed by a check,
-3 closed because the tools cannot be installed or the files cannot be read.
+Installs the tools of config/tools/ from their lock file, then runs the npm scripts CHECKS there side by side, as npm
+does but without its start. All of them run, so that a log has all findings. The tools and their exceptions are in
+config/, which the merge gate compares: no file elsewhere changes how it is judged. Exit codes: 0 open, 1 closed by a
+check, 3 closed because the tools cannot be installed or the files cannot be read.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ import os
 import sys
 from typing import Any
 
-import entry_check
 from aws_cli import Problem, output
 from remedies import again
 from source_files import text
@@ -138,8 +137,11 @@ def main() -> int:
         print(f"Set {', '.join(VARIABLES)}.", file=sys.stderr)
         return USAGE_ERROR
     # Without a plan, a check of its own would take another build.
-    if os.environ.get("BEFORE") and (closed := entry_check.main()):
-        return closed
+    if os.environ.get("BEFORE"):
+        import entry_check  # Half of the start of this script.
+
+        if closed := entry_check.main():
+            return closed
     try:
         return judge(*given)
     except Problem as problem:

@@ -7,14 +7,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from scaffold.engine.builds import aws_client, aws_command, tools
+from scaffold.engine.builds import aws_command, tools
 from scaffold.engine.builds.aws_server import AwsServer
 from scaffold.local import credentials
 from scaffold.local.environment import LocalAws
@@ -42,16 +41,22 @@ def call(aws: LocalAws, program: Path) -> Call:
 
 
 @pytest.fixture
-def build_call(aws: LocalAws) -> Iterator[Call]:
+def build_call(aws: LocalAws, tmp_path: Path) -> Iterator[Call]:
     """Makes calls as a build does, whose AWS CLI repeats its arguments."""
     names = ("ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "DEFAULT_REGION")
     of_build = {f"AWS_{name}": aws.variables[f"AWS_{name}"] for name in names}
     server = AwsServer(lambda: ["/bin/sh", "-c", 'echo "$@"; cat', "aws", "cli"])
 
-    def run(*words: str, said: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-I", "-S", aws_client.__file__, str(server.port), *words]
+    def run(
+        *words: str, said: str = "", bash: str | None = shutil.which("bash"), **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        program = tmp_path / "aws"
+        program.write_text(tools.aws_client(server.port, bash))
+        program.chmod(0o755)
         environment = of_build | variables
-        return subprocess.run(command, env=environment, input=said, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [program, *words], env=environment, input=said, capture_output=True, text=True, check=False
+        )
 
     yield run
     server.close()
@@ -178,14 +183,24 @@ def test_git_gets_the_credentials_of_a_build(build_call):
     assert build_call(*helper, "get", said=said, AWS_PROFILE="mine").stdout == f"cli {' '.join(helper)} get\n{said}"
 
 
-def test_arguments_and_outputs_of_any_text(build_call, client):
+@pytest.mark.parametrize("bash", [shutil.which("bash"), None, "/no such/bash"])
+def test_arguments_and_outputs_of_any_text(build_call, client, bash):
     client("sns").create_topic(Name="any")  # The account answers.
     template = "Description: 'ü\n\n  \\ \"x\"'\nResources: {T: {Type: 'AWS::SNS::Topic'}}\n"
-    done = build_call("cloudformation", "validate-template", "--template-body", template)
+    validate = ("cloudformation", "validate-template", "--template-body")
+    done = build_call(*validate, template, bash=bash)
     assert (done.returncode, json.loads(done.stdout)["Description"]) == (0, 'ü\n\\ "x"'), done.stderr
-    refused = build_call("cloudformation", "validate-template", "--template-body", "")
+    refused = build_call(*validate, "", bash=bash)
     assert refused.returncode
     assert (refused.stdout, bool(refused.stderr)) == ("", True)
+
+
+def test_nothing_of_a_build_changes_what_its_calls_do(build_call, tmp_path):
+    (tmp_path / "own").write_text("exit 3\n")
+    others = {"BASH_ENV": str(tmp_path / "own"), "BASH_FUNC_printf%%": "() { exit 3; }", "IFS": "0"}
+    others |= {"AWS_PAGER": "line\nline", "LC_ALL": "C"}
+    done = build_call("ecr", "describe-repositories", **others)
+    assert (done.returncode, "repositories" in json.loads(done.stdout)) == (0, True), done.stderr
 
 
 @pytest.mark.parametrize(

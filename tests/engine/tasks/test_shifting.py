@@ -15,8 +15,10 @@ from scaffold.engine.tasks.service import (
     AlarmsSeen,
     AskAlarms,
     Checked,
+    Continued,
     Health,
     Message,
+    Paused,
     Rules,
     Running,
     Shifted,
@@ -51,6 +53,8 @@ class Shifting(World):
 
     def shift(self) -> float | None:
         """Change the weights as ordered; return the alternate group's."""
+        if self.service.test_ordered is not None:
+            self.send(Shifted(self.service.test_ordered, test=True))
         if self.service.ordered is not None:
             self.send(Shifted(self.service.ordered))
         return self.service.alternate
@@ -421,3 +425,90 @@ def test_tasks_of_the_alternate_target_group_have_another_one_without_it() -> No
     for more, group, expected in ((advanced, 0, "primary"), (advanced, 1, "alternate"), ({}, 1, "primary")):
         record = Record({"loadBalancers": [balancer | more]}, {}, service)
         assert record.target_groups(group) == ((expected, "app", 8080),)
+
+
+PAUSED = replace(CANARY, tests=True, pause=3600.0)
+
+
+class Pausing(Shifting):
+    """A service whose second deployment has its tasks, and waits for a decision."""
+
+    def __init__(self) -> None:
+        super().__init__(PAUSED)
+        self.release()
+        self.become_healthy()
+        self.shift()
+
+    def pauses(self) -> list[str]:
+        return [one.deployment for one in self.effects if isinstance(one, Paused)]
+
+
+def test_a_pause_begins_once_the_new_tasks_have_the_test_traffic() -> None:
+    world = Pausing()
+    assert world.pauses() == ["d2"]
+    assert (world.service.tested, world.service.alternate) == (0.0, 100.0)
+    world.pass_time(3500)
+    world.send(AlarmsSeen("d2", world.now, {}))
+    assert (world.service.alternate, world.status("d2")) == (100.0, "IN_PROGRESS")
+
+
+def test_the_first_deployment_does_not_pause() -> None:
+    world = Shifting(PAUSED, complete=False)
+    world.become_healthy()
+    world.send(Shifted(100.0, test=True))
+    assert ShiftTraffic(100.0) in world.effects
+    assert not any(isinstance(one, Paused) for one in world.effects)
+
+
+def test_a_deployment_that_is_continued_shifts() -> None:
+    world = Pausing()
+    world.send(Continued(rollback=False))
+    assert world.shift() == 90.0
+    world.pass_on()
+    assert (world.status("d2"), world.service.alternate, world.pauses()) == ("SUCCESSFUL", 0.0, ["d2"])
+
+
+def test_a_deployment_that_nobody_continues_is_rolled_back() -> None:
+    for decided in (True, False):
+        world = Pausing()
+        if decided:
+            world.send(Continued(rollback=True))
+        else:
+            world.pass_time(3601)
+        assert world.status("d2") == "ROLLBACK_IN_PROGRESS"
+        assert ("ended by a user" if decided else "was over") in world.reason("d2")
+        world.pass_on()
+        assert (world.status("d2"), world.service.alternate, world.service.tested) == (
+            "ROLLBACK_SUCCESSFUL",
+            100.0,
+            100.0,
+        )
+        shifts = [one for one in world.effects if isinstance(one, ShiftTraffic) and not one.test]
+        assert shifts == [ShiftTraffic(100.0)]
+
+
+def test_a_decision_counts_during_the_pause_only() -> None:
+    world = Pausing()
+    world.send(Continued(rollback=False))
+    world.send(Continued(rollback=True))
+    assert world.status("d2") == "IN_PROGRESS"
+
+
+def test_an_alarm_ends_a_pause() -> None:
+    world = Shifting(replace(PAUSED, alarms=("errors",), alarms_roll_back=True))
+    world.release()
+    world.become_healthy()
+    world.send(Shifted(0.0, test=True))
+    world.watch()
+    world.pass_time(10)
+    world.watch("errors")
+    assert world.status("d2") == "ROLLBACK_IN_PROGRESS"
+
+
+def test_a_test_rule_that_cannot_be_changed_rolls_back() -> None:
+    world = Shifting(PAUSED)
+    world.release()
+    world.become_healthy()
+    world.send(ShiftRefused(0.0, "no such rule", test=True))
+    assert world.status("d2") == "ROLLBACK_IN_PROGRESS"
+    assert "no such rule" in world.reason("d2")

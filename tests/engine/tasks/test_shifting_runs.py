@@ -279,9 +279,17 @@ def test_what_is_not_rehearsed_or_not_possible_is_refused() -> None:
         account.ecs.create_cluster(clusterName="shop")
         account.ecs.register_task_definition(family="shop", containerDefinitions=[{"name": "app", "image": "x"}])
         hook = {"hookTargetArn": "arn:aws:lambda:us-east-1:0:function:x", "roleArn": "arn:aws:iam::0:role/x"}
+        pause = {"targetType": "PAUSE", "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"]}
+        pause |= {"timeoutConfiguration": {"timeoutInMinutes": 10, "action": "ROLLBACK"}}
+        long = {"timeoutInMinutes": 20161, "action": "ROLLBACK"}
         balancer = {"containerName": "app", "containerPort": 8080, "targetGroupArn": "arn:aws:x"}
         for configuration, balancers, message in (
-            ({"lifecycleHooks": [hook | {"lifecycleStages": ["POST_SCALE_UP"]}]}, [], "not rehearsed: lifecycle hooks"),
+            ({"lifecycleHooks": [hook | {"lifecycleStages": ["POST_SCALE_UP"]}]}, [], "of the type AWS_LAMBDA"),
+            ({"lifecycleHooks": [pause | {"lifecycleStages": ["PRE_SCALE_UP"]}]}, [], "in the stages PRE_SCALE_UP"),
+            ({"lifecycleHooks": [pause | {"timeoutConfiguration": {}}]}, [], "pauses without timeout"),
+            ({"lifecycleHooks": [pause | {"timeoutConfiguration": long}]}, [], "between 1 and 20160"),
+            ({"lifecycleHooks": [pause, pause]}, [], "several lifecycle hooks"),
+            ({"lifecycleHooks": [pause]}, [], "lifecycle hooks without a test listener rule"),
             ({"strategy": "LINEAR"}, [], "not rehearsed: the strategy LINEAR with 0 load balancers"),
             ({"strategy": "CANARY"}, [balancer], "advancedConfiguration field is required"),
             ({"strategy": "LINEAR", "canaryConfiguration": {}}, [balancer], "with the deployment strategy CANARY"),

@@ -11,7 +11,7 @@ from typing import Any
 from scaffold.engine.clock import Clock
 from scaffold.engine.credentials import Credentials
 from scaffold.engine.tasks.aws import Aws
-from scaffold.engine.tasks.service import ShiftRefused
+from scaffold.engine.tasks.service import ShiftRefused, ShiftTraffic
 from scaffold.engine.tasks.traffic import Traffic
 
 ROLE = "arn:aws:iam::000000000000:role/balancing"
@@ -43,7 +43,7 @@ def test_the_rule_is_changed_with_the_role_of_the_service() -> None:
             lambda role, _session: Credentials(f"OF{role.rpartition('/')[2].upper()}", "b"),
         )
         settings = {"loadBalancers": [{"targetGroupArn": "a", "advancedConfiguration": advanced}]}
-        Traffic(aws, Clock()).shift(settings, 10.0, results.put)
+        Traffic(aws, Clock()).shift(settings, ShiftTraffic(10.0), results.put)
         assert results.get(timeout=60) == ShiftRefused(10.0, "not by this role")
         server.shutdown()
     keys = {re.findall(r"Credential=(\w+)/", signed.get(timeout=20))[0] for _ in range(signed.qsize())}

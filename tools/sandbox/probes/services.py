@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from ..account import denied
 from ..kit import Service
+from ..queues import Queue, rule
 from ..registry import probe
 from ..roles import Caller
 from ..sandbox import Sandbox
@@ -22,6 +23,8 @@ _IAM: dict[str, Any] = {"Capabilities": ["CAPABILITY_IAM"]}
 # It runs, and answers no request.
 _SILENT = ["node", "-e", "setTimeout(() => {}, 3600000)"]
 _IN_VAIN = 900.0
+# Parameters of a service whose deployments can pause.
+_TRIAL = {"ApproveRunning": "true", "DeploymentStrategy": "BLUE_GREEN"}
 
 
 def _environment(sandbox: Sandbox, milestone: str, name: str) -> Environment:
@@ -162,13 +165,88 @@ def stopped_deployment(sandbox: Sandbox) -> Verdict:
         return decided(status.endswith("COMPLETE"), evidence)
 
 
+@probe("end-of-pause", scenario="service")
+def end_of_pause(sandbox: Sandbox) -> Verdict:
+    """Updates of the service's stack that give the service a hook, and take it away."""
+    development = _environment(sandbox, "second release", "dev")
+    with sandbox.alone("service of dev"):
+        stack = development.service_stack
+        stack.update(Parameters=stack.changed_parameters(**_TRIAL), **_IAM)
+        before, hooks, statuses = len(development.deployments()), [], []
+        for minutes in ("60", "0"):
+            statuses.append(stack.update(Parameters=stack.changed_parameters(PauseMinutes=minutes), **_IAM))
+            configuration = development.describe()["deploymentConfiguration"]
+            hooks.append(len(configuration.get("lifecycleHooks", [])))
+        started = len(development.deployments()) - before
+    evidence = f"the stack was in {' and '.join(statuses)}, the hooks were {hooks}, {started} deployments were started"
+    return decided(hooks == [1, 0] and not started, evidence)
+
+
+@probe("rejected-pause", scenario="service")
+def rejected_pause(sandbox: Sandbox) -> Verdict:
+    """A deployment that pauses, and is rolled back then."""
+    development = _environment(sandbox, "second release", "dev")
+    with sandbox.alone("service of dev"):
+        status, hook, known = _reject(sandbox, development)
+        later = [one for one in development.deployments() if one["serviceDeploymentArn"] not in known]
+    evidence = f"the hook was {hook['status']}, the stack is in {status}, {len(later)} deployments were started since"
+    return decided(status == "UPDATE_ROLLBACK_COMPLETE" and not later, evidence)
+
+
+@probe("pause-event", scenario="service")
+def pause_event(sandbox: Sandbox) -> Verdict:
+    """The event of a deployment that pauses."""
+    development = _environment(sandbox, "second release", "dev")
+    pattern = {"source": ["aws.ecs"], "detail-type": ["ECS Hook State Change"]}
+    queue = Queue.with_resources(sandbox, "pause", {"Rule": rule(pattern)})
+    with sandbox.alone("service of dev"):
+        _reject(sandbox, development)
+
+    def look() -> str:
+        return next((one for one in queue.messages() if "HOOK_AWAITING_ACTION" in one), "")
+
+    event = json.loads(sandbox.wait(look, "the event of the pause", 300))
+    resources, name = event["resources"], event["detail"].get("eventName")
+    prefixes = [sandbox.arn("ecs", f"{kind}/{development.name}/") for kind in ("service", "service-deployment")]
+    named = any(one.startswith(tuple(prefixes)) for one in resources)
+    return decided(named and name == "HOOK_AWAITING_ACTION", f"the event {name} has the resources {resources}")
+
+
+def _reject(sandbox: Sandbox, development: Environment) -> tuple[str, dict[str, Any], set[str]]:
+    """Let a deployment pause and roll it back; return the status of the stack, the hook, and the deployments known."""
+    ecs, stack = sandbox.client("ecs"), development.service_stack
+    stack.update(Parameters=stack.changed_parameters(**_TRIAL), **_IAM)
+    known = {one["serviceDeploymentArn"] for one in development.deployments()}
+    arn = _registered(sandbox, development)
+    sandbox.client("cloudformation").update_stack(
+        StackName=stack.name,
+        UsePreviousTemplate=True,
+        Parameters=stack.changed_parameters(TaskDefinitionArn=arn, PauseMinutes="60"),
+        **_IAM,
+    )
+    deployment = sandbox.wait(lambda: development.begun(known), "the begin of the deployment", 300)
+
+    def paused() -> dict[str, Any]:
+        (found,) = ecs.describe_service_deployments(serviceDeploymentArns=[deployment])["serviceDeployments"]
+        return next((one for one in found.get("lifecycleHookDetails", []) if one["status"] == "AWAITING_ACTION"), {})
+
+    hook = sandbox.wait(paused, "the pause of the deployment", 900)
+    ecs.continue_service_deployment(serviceDeploymentArn=deployment, hookId=hook["hookId"], action="ROLLBACK")
+    return stack.settled(_IN_VAIN), hook, {*known, deployment}
+
+
 def _silent_tasks(sandbox: Sandbox, development: Environment) -> str:
     """The ARN of a task definition whose tasks answer no request."""
+    return _registered(sandbox, development, entryPoint=_SILENT)
+
+
+def _registered(sandbox: Sandbox, development: Environment, **changes: Any) -> str:
+    """The ARN of another task definition, whose container differs as said."""
     ecs = sandbox.client("ecs")
     described = ecs.describe_task_definition(taskDefinition=development.describe()["taskDefinition"])["taskDefinition"]
     kept = ("family", "taskRoleArn", "executionRoleArn", "networkMode", "cpu", "memory", "runtimePlatform")
     definition = {key: described[key] for key in kept if key in described}
-    container = {**described["containerDefinitions"][0], "entryPoint": _SILENT}
+    container = {**described["containerDefinitions"][0], **changes}
     tags = [{"key": one["Key"], "value": one["Value"]} for one in sandbox.tags]
     sandbox.state.record("task definition", definition["family"])
     answer = ecs.register_task_definition(

@@ -5,6 +5,28 @@ from __future__ import annotations
 from scaffold.local.permissions.provisioning.calls import ResourceCalls, Tagging
 
 CALLS = {
+    "AWS::CloudTrail::Trail": ResourceCalls(
+        "cloudtrail",
+        "trail/{id}",
+        name="TrailName",
+        create="CreateTrail self",
+        set="""
+            +AdvancedEventSelectors,EventSelectors PutEventSelectors self
+            ?IsLogging StartLogging self""",
+        change="-IsLogging StopLogging self",
+        update="UpdateTrail self",
+        delete="DeleteTrail self",
+        read="""
+            DescribeTrails
+            GetEventConfiguration self
+            GetEventSelectors self
+            GetInsightSelectors self
+            GetTrail self
+            GetTrailStatus self
+            ListTags self""",
+        tagging=Tagging("cloudtrail:AddTags self", "cloudtrail:RemoveTags self"),
+        not_rehearsed=("AggregationConfigurations", "InsightSelectors", "CloudWatchLogsRoleArn"),
+    ),
     "AWS::ECR::Repository": ResourceCalls(
         "ecr",
         "repository/{id}",
