@@ -100,7 +100,7 @@ def test_a_stack_of_another_owner_stays_and_is_not_named(service: Path) -> None:
 
 
 def test_the_actions_of_optional_stacks_have_these_names() -> None:
-    assert {kind.action for kind in OPTIONAL_KINDS if kind.deployer is Deployer.ITSELF} == {"Scans"}
+    assert {kind.action for kind in OPTIONAL_KINDS if kind.deployer is Deployer.ITSELF} == {"Scans", "Updates"}
 
 
 def test_a_stack_that_a_person_deploys_stays_with_the_command_that_deletes_it(service: Path) -> None:
