@@ -8,7 +8,8 @@ from pathlib import Path
 from scaffold.console.console import Console
 from scaffold.core.errors import UsageError
 from scaffold.core.target import configured_target
-from scaffold.deployment.deploy import DeployResult, deploy
+from scaffold.deployment.deploy import deploy
+from scaffold.deployment.deploy_result import DeployResult
 from scaffold.deployment.follow import wait_for_release
 from scaffold.service.service import read
 

@@ -17,7 +17,7 @@ from scaffold.core.paths import enter
 from scaffold.core.results import Result
 from scaffold.core.target import configured_target
 from scaffold.core.temporary import temporary_folder
-from scaffold.deployment.deploy import DeployResult
+from scaffold.deployment.deploy_result import DeployResult
 from scaffold.kit.advice import advice
 from scaffold.kit.answers import merge
 from scaffold.kit.estimate import Estimate, read_estimate

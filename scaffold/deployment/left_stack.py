@@ -29,8 +29,8 @@ class Left:
     """A stack that stays, although the service's files do not have it any more.
 
     Attributes:
-        reason: `person`, whose stack it is, since others may import from it; `pipeline`, which would create it again; `changing`; `protected` by termination protection;
-            `data`; or `denied`, since the caller may not delete it.
+        reason: `person`, whose stack it is, since others may import from it; `pipeline`, which would create it again;
+            `changing`; `protected` by termination protection; `data`; or `denied`, since the caller may not delete it.
         data: What it holds.
     """
 

@@ -8,7 +8,7 @@ from scaffold.aws.cloudformation.validation import sentence
 from scaffold.console.titles import count, title
 from scaffold.core.results import Change
 from scaffold.core.stand_in import WITHOUT_ENGINE
-from scaffold.deployment.deploy import DeployResult
+from scaffold.deployment.deploy_result import DeployResult
 from scaffold.deployment.follow import Release
 from scaffold.deployment.left_stack import Left
 from scaffold.deployment.stack_step import StackStep

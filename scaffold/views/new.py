@@ -8,7 +8,7 @@ import shlex
 from scaffold.commands.new import NewResult
 from scaffold.console.tree import tree
 from scaffold.core.paths import enter
-from scaffold.deployment.deploy import DeployResult
+from scaffold.deployment.deploy_result import DeployResult
 from scaffold.service import names
 from scaffold.views import deploy
 

@@ -29,7 +29,7 @@ from scaffold.commands.destroy import DestroyOptions
 from scaffold.console.console import Console
 from scaffold.core.git import git
 from scaffold.core.target import Target, configured_target
-from scaffold.deployment.deploy import DeployResult
+from scaffold.deployment.deploy_result import DeployResult
 from scaffold.deployment.destroy import DestroyResult
 from scaffold.deployment.destroy import destroy as destroy_service
 from scaffold.service import names

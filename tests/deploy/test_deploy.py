@@ -13,7 +13,8 @@ from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git
 from scaffold.core.target import Target, configured_target
-from scaffold.deployment.deploy import StepResult, _result
+from scaffold.deployment.deploy import _result
+from scaffold.deployment.deploy_result import StepResult
 from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.views.deploy import text

@@ -13,7 +13,7 @@ import pytest
 from scaffold.aws.cloudformation import templates
 from scaffold.aws.cloudformation.templates import StackSpec
 from scaffold.aws.codepipeline import updates_itself
-from scaffold.deployment.deploy import DeployResult
+from scaffold.deployment.deploy_result import DeployResult
 from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import FOUNDATION, StackId

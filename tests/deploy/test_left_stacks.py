@@ -70,9 +70,7 @@ def test_who_may_not_delete_it_gets_the_command(service: Path, wire: Wire) -> No
 
 
 @pytest.mark.parametrize("kept", ["data", "protected", "pipeline"])
-def test_a_stack_stays_and_is_named_with_the_remedy(
-    service: Path, monkeypatch: pytest.MonkeyPatch, kept: str
-) -> None:
+def test_a_stack_stays_and_is_named_with_the_remedy(service: Path, monkeypatch: pytest.MonkeyPatch, kept: str) -> None:
     stack = turned_off(service, TABLE if kept == "data" else LOGS)
     if kept == "protected":
         client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=True)

@@ -17,7 +17,7 @@ import yaml
 from scaffold.core.errors import Interrupted, ScaffoldError
 from scaffold.core.git import git
 from scaffold.core.target import Target
-from scaffold.deployment.deploy import DeployResult, StepResult
+from scaffold.deployment.deploy_result import DeployResult, StepResult
 from scaffold.kit.rendering import workspace
 from scaffold.service.service import Service, read
 from scaffold.views.new import text as view

@@ -114,9 +114,12 @@ sensible = st.fixed_dictionaries(
         "success_notifications": st.sampled_from(["none", "production", "every"]),
         "approvals": st.one_of(
             st.just({"approval": "none"}),
-            st.sampled_from([
-                {"promotion": "branches", "approvers": "Releasers"}, {"promotion": "branches", "auto_promote": "staging"}
-            ]),
+            st.sampled_from(
+                [
+                    {"promotion": "branches", "approvers": "Releasers"},
+                    {"promotion": "branches", "auto_promote": "staging"},
+                ]
+            ),
             st.fixed_dictionaries(
                 {"approval": st.sampled_from(["production", "every"])},
                 optional={"approvers": st.sampled_from(["", "Releasers", "Releasers, Leads"])},

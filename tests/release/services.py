@@ -17,7 +17,7 @@ from scaffold.commands.rollback import RollbackOptions
 from scaffold.commands.status import StatusOptions
 from scaffold.console.console import Console
 from scaffold.deployment.approval import Approval, Decision
-from scaffold.deployment.deploy import DeployResult
+from scaffold.deployment.deploy_result import DeployResult
 from scaffold.deployment.releases import ReleasesResult
 from scaffold.deployment.retry import RetryResult
 from scaffold.deployment.rollback import RollbackResult
