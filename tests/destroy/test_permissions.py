@@ -28,7 +28,7 @@ from tests.destroy.test_destroy import fill, make_environment
 from tests.infrastructure.handlers import UNNAMED, calls
 from tests.infrastructure.iam import Statement, allowed, matches
 from tests.infrastructure.regions import longest_regions, moved, size
-from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, load
+from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, as_list, load
 from tests.infrastructure.variants import BUILD_VPC, LONGEST_APP
 from tests.repair.situations import fail_wait_condition, failed_rollback, in_review, repair, updating
 from tests.repair.test_data import lose_bucket, lose_images, lose_key
@@ -90,7 +90,7 @@ SELDOM_DESTROYING = {"codepipeline:StopPipelineExecution", "ecs:DescribeTaskDefi
 
 def actions(*policies: dict[str, Any]) -> set[str]:
     statements = [one for policy in policies for one in policy["Statement"]]
-    return {action for one in statements if one["Effect"] == "Allow" for action in one["Action"]}
+    return {action for one in statements if one["Effect"] == "Allow" for action in as_list(one["Action"])}
 
 
 @pytest.mark.slow
@@ -234,7 +234,7 @@ def test_who_releases_reads_logs_and_rolls_back_in_one_service_only() -> None:
 
 def test_no_statement_is_wider_than_its_reason() -> None:
     for statement in STATEMENTS:
-        assert not any(action.endswith(":*") or action == "*" for action in statement["Action"])
+        assert not any(action.endswith(":*") or action == "*" for action in as_list(statement["Action"]))
         if statement["Resource"] == "*" and "Condition" not in statement:
             assert statement["Sid"] in {"Look", "LookAtReleases", "ApprovalRule", "TaskDefinitions"}
 

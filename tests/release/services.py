@@ -22,6 +22,7 @@ from scaffold.deployment.releases import ReleasesResult
 from scaffold.deployment.retry import RetryResult
 from scaffold.deployment.rollback import RollbackResult
 from scaffold.deployment.status import StatusResult
+from scaffold.iam.policies import as_list
 from scaffold.views import releases
 from scaffold.views import rollback as rollback_view
 from scaffold.views import status as status_view
@@ -163,7 +164,7 @@ IMPORTING = ENVIRONMENT + "Outputs:\n  Missing: {Value: !ImportValue %s}\n"
 def actions(name: str) -> set[str]:
     """The actions that a policy of docs/ allows."""
     statements = json.loads((ROOT / "docs" / f"{name}.json").read_text())["Statement"]
-    return {action for one in statements for action in one["Action"]}
+    return {action for one in statements for action in as_list(one["Action"])}
 
 
 def release(root: Path) -> DeployResult:
