@@ -306,7 +306,10 @@ def test_codecommit_refuses_the_account(service: Path, wire: Wire) -> None:
 
 def test_what_codecommit_creates(service: Path, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCAFFOLD_LOCAL")
+    # Others use this local AWS, too.
+    wire.garble("ListRepositories", b'{"repositories": []}')
     assert "whether CodeCommit creates the first one" in check("codecommit", service).sentence
+    del wire.transport["ListRepositories"]
     client("codecommit").create_repository(repositoryName="another")
     assert check("codecommit", service).state is State.OK
     wire.refuse("ListRepositories", "AccessDeniedException", "no identity-based policy allows it")

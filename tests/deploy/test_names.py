@@ -70,7 +70,7 @@ def test_kit_spells_the_same_names(tmp_path: Path) -> None:
     for environment in service.environments:
         for kind in STACK_KINDS:
             if kind.per_environment and kind.deployer is Deployer.PIPELINE:
-                assert f"StackName: !Sub {StackId(kind, environment).name('shop')}\n" in pipeline
+                assert f"StackName: !Sub '{StackId(kind, environment).name('shop')}'," in pipeline
         assert f"- Name: '{names.pipeline_stage(environment)}'\n" in pipeline
         task = (service.infrastructure / environment / "task-definition.yaml").read_text()
         assert f"Family: '{names.task_family('shop', environment)}'\n" in task

@@ -44,6 +44,7 @@ OF_THE_ENGINE = {
     "test_minutes_that_ended_together_are_evaluated_one_after_the_other",
     "test_nothing_outlives_a_killed_server",
     "test_tasks_of_the_alternate_target_group_have_another_one_without_it",
+    "test_the_api_is_asked_when_a_build_has_ended",
     "test_the_clock_shortens_periods",
     "test_the_kits_own",
     "test_the_rule_waits_in_its_time_zone",

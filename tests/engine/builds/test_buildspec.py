@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaffold.engine.builds.buildspec import Files, InvalidBuildspec, NotRehearsed, Phase, parse
-from tests.kits import ROOT
+from tests.kits import generate
 
 PHASES = "phases: {build: {commands: [make]}}\n"
 
@@ -49,8 +50,8 @@ cache: {paths: [node_modules/**/*]}
     assert spec.notes == ("cache",)
 
 
-def test_the_kits_own() -> None:
-    text = (ROOT / "template/config/buildspecs/checks.yml").read_text()
+def test_the_kits_own(tmp_path: Path) -> None:
+    text = (generate(tmp_path / "service") / "config/buildspecs/checks.yml").read_text()
     assert parse(text).phases["build"].commands == (
         'python3 "config/scripts/$CHECK.py"',
         "[[ ${INFRASTRUCTURE:-no} == no ]] || python3 config/scripts/infrastructure_checks.py",
