@@ -55,7 +55,7 @@ MATRIX: dict[str, list[Any]] = {
 }
 STRATEGY_ANSWERS = {
     "blue_green": {"bake_minutes": 12},
-    "canary": {"canary_percent": 25, "canary_bake_minutes": 9, "approve_running": False},
+    "canary": {"canary_percent": 25, "canary_bake_minutes": 9},
     "linear": {"linear_step_percent": 50, "linear_step_minutes": 2},
 }
 
@@ -79,6 +79,9 @@ def combinations() -> list[dict[str, Any]]:
             answers["environment_overrides"] = {first: overrides | ({"vpc_id": ""} if "vpc_id" in answers else {})}
         if index % 2:
             answers |= STRATEGY_ANSWERS.get(answers["deployment_strategy"], {})
+        shifts = answers["deployment_strategy"] in STRATEGY_ANSWERS
+        if shifts and answers.get("approval") != "none" and "promotion" not in answers:
+            answers["approve_running"] = bool(index % 3)
         found.append(answers)
     return found
 

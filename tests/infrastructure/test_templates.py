@@ -547,7 +547,9 @@ def test_the_stack_policy_protects_listener_rules(stacks_of: Callable[..., Stack
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
 def test_every_resource_has_a_description_of_its_own(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
     for stack in stacks_of(**answers).values():
-        described = [resource.get("Metadata", {}).get("Description", "") for resource in stack.resources.values()]
+        # An unquoted comma in braces begins another key.
+        assert not [name for name, resource in stack.resources.items() if None in resource["Metadata"].values()]
+        described = [resource["Metadata"]["Description"] for resource in stack.resources.values()]
         assert all(0 < len(text) <= 60 and "\n" not in text for text in described)
         assert len(set(described)) == len(described), f"two resources of {stack.name} have the same description"
 
