@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import select
+import selectors
 import subprocess
 import sys
 import urllib.request
@@ -247,7 +247,9 @@ def _server_variables(state: Path, *, runs: bool) -> dict[str, str]:
 def _wait_until_ready(server: subprocess.Popen[str], log: Path) -> dict[str, str]:
     """Read the line in which the server prints its addresses."""
     assert server.stdout is not None  # noqa: S101
-    readable, _, _ = select.select([server.stdout], [], [], _START_SECONDS)
+    with selectors.DefaultSelector() as output:
+        output.register(server.stdout, selectors.EVENT_READ)
+        readable = output.select(_START_SECONDS)
     line = server.stdout.readline() if readable else ""
     if not line:
         server.kill()

@@ -44,6 +44,12 @@ class Clients:
                 self._made[service, region] = made
             return self._made[service, region]
 
+    def close(self) -> None:
+        """Close the connections, which the endpoint has left open or closed; the next call makes another one."""
+        with self._lock:
+            for one in self._made.values():
+                one.close()
+
 
 def alarms_of(client: Any, names: Iterable[str]) -> list[dict[str, Any]]:
     """The alarms with these names, composite ones too, as DescribeAlarms returns them.

@@ -47,6 +47,10 @@ class Aws:
             self._of_services[role] = self.of_role(role, _SERVICE_SESSION)
         return self._of_services[role]
 
+    def close(self) -> None:
+        """Close the connections of its clients."""
+        self._clients.close()
+
     @property
     def address(self) -> tuple[str, int]:
         """The host and the port of the endpoint."""

@@ -117,9 +117,16 @@ class Runner:
         self._changed(status="STOPPED", stop_code=code, reason=reason, exit_code=self._exit_code)
 
     def _start_and_wait(self) -> None:
-        container, order = self._container(), self._order
         # The agent pulls, reads secrets and logs with the execution role; the application has the task role.
-        aws = self._host.aws.of_role(order.definition.get("executionRoleArn", ""), order.identifier)
+        aws = self._host.aws.of_role(self._order.definition.get("executionRoleArn", ""), self._order.identifier)
+        try:
+            self._start_with(aws)
+        finally:
+            if aws is not self._host.aws:
+                aws.close()
+
+    def _start_with(self, aws: Aws) -> None:
+        container, order = self._container(), self._order
         self._changed(status="PENDING")
         token = _registry_token(aws, order.region) if "executionRoleArn" in order.definition else ""
         image = self._host.images.pull(container["image"], token)

@@ -14,7 +14,7 @@ import ctypes
 import fcntl
 import json
 import os
-import select
+import selectors
 import signal
 import socket
 import struct
@@ -114,18 +114,20 @@ class _Container:
             ended: A file descriptor that is readable when the process has ended, where the system has one.
         """
         deadline = None
-        while process.poll() is None:
-            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
-            patience = remaining if ended else _POLL_SECONDS
-            sources: list[Any] = [self._control, *ended]
-            readable, _, _ = select.select(sources, [], [], patience)
-            if self._control in readable:
-                if not self._control.recv(64):  # Local AWS has ended.
+        # Not `select`: the control socket has the number that it has in local AWS, which may have thousands open.
+        with selectors.DefaultSelector() as sources:
+            for one in (self._control, *ended):
+                sources.register(one, selectors.EVENT_READ)
+            while process.poll() is None:
+                remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+                readable = [key.fileobj for key, _ in sources.select(remaining if ended else _POLL_SECONDS)]
+                if self._control in readable:
+                    if not self._control.recv(64):  # Local AWS has ended.
+                        break
+                    if deadline is None:
+                        deadline = time.monotonic() + self._stop(process)
+                if deadline is not None and time.monotonic() >= deadline:
                     break
-                if deadline is None:
-                    deadline = time.monotonic() + self._stop(process)
-            if deadline is not None and time.monotonic() >= deadline:
-                break
         self._end(process)
         return _exit_code(process.wait())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,17 @@ def test_the_exit_code_and_the_output_arrive(run: Callable[..., Run]) -> None:
     made = run("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
     made.wait({"exited": 3})
     assert sorted(made.process.log.read().split()) == [b"err", b"out"]
+
+
+def test_local_aws_may_have_more_files_open_than_select_can_wait_for(run: Callable[..., Run]) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as opened:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        for _ in range(1024):
+            opened.callback(os.close, os.dup(0))
+        made = run("import time; time.sleep(0.1)")
+        made.wait({"exited": 0})
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the variables of another process are read in /proc")
