@@ -116,8 +116,9 @@ class _Container:
         deadline = None
         # Not `select`: the control socket has the number that it has in local AWS, which may have thousands open.
         with selectors.DefaultSelector() as sources:
-            for one in (self._control, *ended):
-                sources.register(one, selectors.EVENT_READ)
+            sources.register(self._control, selectors.EVENT_READ)
+            for number in ended:
+                sources.register(number, selectors.EVENT_READ)
             while process.poll() is None:
                 remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
                 readable = [key.fileobj for key, _ in sources.select(remaining if ended else _POLL_SECONDS)]

@@ -16,6 +16,7 @@ from ..registry import probe
 from ..roles import Caller
 from ..sandbox import Sandbox
 from ..services import Environment
+from ..stacks import Stack
 from ..trail import calls
 from ..verdicts import Unavailable, Undecided, Verdict, decided, refuted
 
@@ -171,7 +172,7 @@ def end_of_pause(sandbox: Sandbox) -> Verdict:
     development = _environment(sandbox, "second release", "dev")
     with sandbox.alone("service of dev"):
         stack = development.service_stack
-        stack.update(Parameters=stack.changed_parameters(**_TRIAL), **_IAM)
+        _let_pause(stack)
         before, hooks, statuses = len(development.deployments()), [], []
         for minutes in ("60", "0"):
             statuses.append(stack.update(Parameters=stack.changed_parameters(PauseMinutes=minutes), **_IAM))
@@ -212,10 +213,17 @@ def pause_event(sandbox: Sandbox) -> Verdict:
     return decided(named and name == "HOOK_AWAITING_ACTION", f"the event {name} has the resources {resources}")
 
 
+def _let_pause(stack: Stack) -> None:
+    """Let the deployments of a service's stack pause, which another probe may have done."""
+    known = {one["ParameterKey"]: one["ParameterValue"] for one in stack.describe()["Parameters"]}
+    if not _TRIAL.items() <= known.items():
+        stack.update(Parameters=stack.changed_parameters(**_TRIAL), **_IAM)
+
+
 def _reject(sandbox: Sandbox, development: Environment) -> tuple[str, dict[str, Any], set[str]]:
     """Let a deployment pause and roll it back; return the status of the stack, the hook, and the deployments known."""
     ecs, stack = sandbox.client("ecs"), development.service_stack
-    stack.update(Parameters=stack.changed_parameters(**_TRIAL), **_IAM)
+    _let_pause(stack)
     known = {one["serviceDeploymentArn"] for one in development.deployments()}
     arn = _registered(sandbox, development)
     sandbox.client("cloudformation").update_stack(
