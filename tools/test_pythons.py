@@ -1,6 +1,7 @@
 """Run the tests with every other supported Python of this machine: `make test-pythons`.
 
-Each version gets its own environment, `.venv-3.X`. The exit code is 1 when tests fail, when there is no
+Each version gets its own environment, `.venv-3.X`. The oldest of them gets the lowest versions of the dependencies, so
+that both ends of their ranges are tested without one more run. The exit code is 1 when tests fail, when there is no
 other version, and when a version that pyproject.toml declares is missing.
 """
 
@@ -61,12 +62,19 @@ def named(versions: set[Version]) -> str:
     return ", ".join(f"{major}.{minor}" for major, minor in sorted(versions)) or "none"
 
 
-def run(number: Version, program: str) -> bool:
-    """Run the tests with one version and print how long they took."""
+def run(number: Version, program: str, lowest: bool) -> bool:
+    """Run the tests with one version and print how long they took.
+
+    Args:
+        lowest: Whether with the lowest versions of the dependencies.
+    """
     started = time.monotonic()
     environment = f".venv-{named({number})}"
-    print(f"\nPython {named({number})}: {program}, in {environment}", flush=True)
+    versions = "lowest" if lowest else "newest"
+    print(f"\nPython {named({number})}: {program}, in {environment}, {versions} versions", flush=True)
     command = ["make", "--no-print-directory", "test", f"VENV={environment}", f"PYTHON={program}", "COVERAGE="]
+    if lowest:
+        command += ["LOCK=requirements/lowest.txt", "PIP_OPTIONS=--no-deps"]
     passed = not subprocess.run(command, cwd=ROOT, check=False).returncode
     print(
         f"Python {named({number})}: {'passed' if passed else 'failed'} in {time.monotonic() - started:.0f} s",
@@ -87,7 +95,8 @@ def main() -> int:
     if not others:
         print("There is no other Python to test with.", file=sys.stderr)
         return 1
-    failed = {number for number, program in others.items() if not run(number, program)}
+    oldest = min(others)
+    failed = {number for number, program in others.items() if not run(number, program, number == oldest)}
     print(f"\nTested Python {named(set(others) - failed)}; failed: {named(failed)}.")
     return 1 if failed else 0
 

@@ -278,7 +278,7 @@ def test_valid_answers_give_well_formed_files(answers: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@settings(THOROUGH, max_examples=20)
+@settings(THOROUGH, max_examples=10)
 @given(answers=sensible)
 def test_valid_answers_pass_cfn_lint(answers: dict[str, Any]) -> None:
     from cfnlint.api import lint_file

@@ -264,7 +264,7 @@ def test_every_line_is_found_after_steps(edits: list[str], seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(5))
-@settings(max_examples=50, derandomize=True, **QUICKLY)
+@settings(max_examples=30, derandomize=True, **QUICKLY)
 @given(edits=EDITS, seed=st.integers(0, 2**32))
 def test_every_line_is_found_with_other_environments(number: int, edits: list[str], seed: int) -> None:
     check(real(), edits, seed + number, follows=False)
