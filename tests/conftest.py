@@ -56,7 +56,7 @@ def isolated(home: Path, environment: dict[str, str] | None = None) -> dict[str,
 
 
 @contextmanager
-def _only(environment: dict[str, str]) -> Iterator[None]:
+def only(environment: dict[str, str]) -> Iterator[None]:
     """Let this process have these environment variables and no others."""
     before = dict(os.environ)
     os.environ.clear()
@@ -100,7 +100,7 @@ def _servers_of_all_workers(config: pytest.Config) -> dict[str, str]:
     running = ExitStack()
     config.add_cleanup(running.close)
     home = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="fork-servers-")))
-    with _only(isolated(home)):
+    with only(isolated(home)):
         servers = {function: fork_server(function) for function in (AWS_CLI, GIT_REMOTE_CODECOMMIT)}
         servers[LOCAL_AWS] = local_aws_server()
         return {function: os.fspath(running.enter_context(server)) for function, server in servers.items()}
@@ -124,7 +124,7 @@ def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     # A shell starts background jobs with SIGINT ignored, which every command under test would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     keep_kits_in(tmp_path_factory.mktemp("kits"))
-    with _only(isolated(tmp_path_factory.mktemp("home"))):
+    with only(isolated(tmp_path_factory.mktemp("home"))):
         yield
 
 

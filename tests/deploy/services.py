@@ -37,6 +37,7 @@ from scaffold.service.service import read
 from scaffold.service.stack_kinds import FOUNDATION as FOUNDATION_KIND
 from scaffold.service.stack_kinds import PIPELINE as PIPELINE_KIND
 from scaffold.service.stack_kinds import StackId, deployed_by_scaffold, identify
+from tests.conftest import only
 from tests.kits import COMMIT
 
 IDENTITY = {
@@ -553,13 +554,8 @@ def wait_for_next_second() -> None:
 @contextmanager
 def variables(values: dict[str, str]) -> Iterator[None]:
     """Set environment variables for the time of a `with` block."""
-    before = dict(os.environ)
-    os.environ.update(values)
-    try:
+    with only({**os.environ, **values}):
         yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def clone(root: Path, name: str) -> Path:

@@ -25,32 +25,28 @@ class Trail(ResourceType):
     def create(self, request: Request) -> Created:
         """Create a trail whose bucket lets CloudTrail write, as AWS does."""
         name = request.properties.get("TrailName", request.generated_name)
-        arn = f"arn:aws:cloudtrail:{request.region}:{ACCOUNT}:trail/{name}"
-        _check(request, arn)
-        call_ministack("cloudtrail", "CreateTrail", _settings(request, name))
-        self._set(request, name)
-        return name, {"Arn": arn}
+        return self._put("CreateTrail", request, name)
 
     def update(self, request: Request) -> Created:
         """Update a trail in place."""
-        arn = f"arn:aws:cloudtrail:{request.region}:{ACCOUNT}:trail/{request.identifier}"
-        _check(request, arn)
-        call_ministack("cloudtrail", "UpdateTrail", _settings(request, request.identifier))
-        self._set(request, request.identifier)
-        return request.identifier, {"Arn": arn}
+        return self._put("UpdateTrail", request, request.identifier)
 
     def delete(self, request: Request) -> None:
         """Delete a trail; its files stay in the bucket."""
         if call_ministack("cloudtrail", "DescribeTrails", {"trailNameList": [request.identifier]})["trailList"]:
             call_ministack("cloudtrail", "DeleteTrail", {"Name": request.identifier})
 
-    def _set(self, request: Request, name: str) -> None:
+    def _put(self, operation: str, request: Request, name: str) -> Created:
+        arn = f"arn:aws:cloudtrail:{request.region}:{ACCOUNT}:trail/{name}"
+        _check(request, arn)
+        call_ministack("cloudtrail", operation, _settings(request, name))
         given = {key: value for key, value in request.properties.items() if key in _SELECTORS}
         if given:
             selectors = to_api("cloudtrail", "PutEventSelectorsRequest", {**given, "TrailName": name})
             call_ministack("cloudtrail", "PutEventSelectors", selectors)
         logs = str(request.properties["IsLogging"]).lower() == "true"
         call_ministack("cloudtrail", "StartLogging" if logs else "StopLogging", {"Name": name})
+        return name, {"Arn": arn}
 
 
 def _settings(request: Request, name: str) -> Document:
