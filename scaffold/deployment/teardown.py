@@ -78,7 +78,7 @@ class StackGroup(Deletion):
     def _deletable(self, name: str, console: Console) -> Stack | None:
         """The stack once it can be deleted. A creation in progress needs no waiting: the deletion cancels it."""
         stack = stacks.find(self._session, name)
-        if stack is None or stack.status in {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}:
+        if stack is None or not stack.busy or stack.status in {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}:
             return stack
         return stacks.wait_until_idle(self._session, name, console)
 
