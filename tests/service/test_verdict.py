@@ -280,6 +280,7 @@ def test_tests_that_codebuild_does_not_start_yet_are_started_later_and_the_comme
 ) -> None:
     """As in a new account, which runs one build of a compute type at once."""
     account.limit = 4
+    monkeypatch.setenv("CODEBUILD_BUILD_ID", "hello-service-pr-verdict:1")
     comments: list[str] = []
     monkeypatch.setattr(verdict, "sleep", lambda seconds: comments.append(account.comment))
     assert verdict.main() == 0
@@ -287,7 +288,7 @@ def test_tests_that_codebuild_does_not_start_yet_are_started_later_and_the_comme
     assert len(account.builds) == 1
     assert len(comments) == 3
     assert comments[0].startswith("**Tests of `aaaaaaaaaaaa`: waiting for CodeBuild**.")
-    assert "`aws codebuild start-build --project-name hello-service-pr-verdict`" in comments[0]
+    assert "`aws codebuild retry-build --id hello-service-pr-verdict:1`" in comments[0]
 
 
 def test_while_codebuild_starts_nothing_other_pull_requests_get_their_verdicts_and_the_wait_ends(
@@ -589,7 +590,7 @@ def test_no_log_ends_its_block_or_makes_the_comment_too_long(log: list[str]) -> 
         comment = importlib.import_module("verdict_comment")
     lines = comment.failing_lines([part for line in ["error ```` ** x", *log] for part in line.splitlines()])
     failed = comment.Ended("FAILED", 1, "https://l", "id")
-    written = comment.text("orders-api", "a" * 40, failed, comment.Ended(), lines, "x" * 6_100)
+    written = comment.text("verdict:1", "a" * 40, failed, comment.Ended(), lines, "x" * 6_100)
     assert len(written) <= 10_240
     opened, *inside = written.split("\n\n", 1)[1].splitlines()
     fence = opened.removesuffix("text")

@@ -67,10 +67,11 @@ class Ended:
         return f"**{what}: {RESULTS.get(self.status, 'ended')}**{took}.{more}"
 
 
-def text(app: str, commit: str, tests: Ended, plan: Ended, lines: list[str], changes: str) -> str:
+def text(verdict: str, commit: str, tests: Ended, plan: Ended, lines: list[str], changes: str) -> str:
     """The comment.
 
     Args:
+        verdict: The id of the build that writes it. Developers may repeat it, and may not start one with other commands.
         lines: Of the log of the tests, where they failed.
         changes: What the plan says; empty if it says nothing.
     """
@@ -87,7 +88,7 @@ def text(app: str, commit: str, tests: Ended, plan: Ended, lines: list[str], cha
     elif "" in (tests.status, plan.status):
         parts.append(
             "As many builds run as the account may run at once; the others start when one of them ends. If they have "
-            f"not started in an hour: `aws codebuild start-build --project-name {app}-pr-verdict`."
+            f"not started in an hour: `aws codebuild retry-build --id {verdict}`."
         )
     if failed := [one for one in (tests, plan) if one.failed]:
         again = " and ".join(f"`aws codebuild retry-build --id {one.id}`" for one in failed)
