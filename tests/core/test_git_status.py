@@ -15,7 +15,7 @@ from tests.kits import COMMIT, IDENTITY
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     git("init", "-q", "-b", "main", cwd=tmp_path)
-    for name in ("kept", "old name"):
+    for name in ("kept", "1 old name"):
         (tmp_path / name).write_text(f"{name}\n" * 9)
     git("add", "-A", cwd=tmp_path)
     git(*COMMIT, "-q", "-m", "one", cwd=tmp_path, env=IDENTITY)
@@ -34,7 +34,7 @@ def test_before_the_first_commit(tmp_path: Path) -> None:
 
 def test_every_kind_of_change_is_listed_with_its_path(repository: Path) -> None:
     assert status(repository) == Status(head(repository), "main", (), ())
-    git("mv", "old name", "new\nname", cwd=repository)
+    git("mv", "1 old name", "new\nname", cwd=repository)
     (repository / "kept").write_text("changed\n")
     (repository / "folder").mkdir()
     (repository / "folder" / "ä file").touch()
