@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -305,13 +306,35 @@ def test_plan_of_a_first_deployment_lists_all_and_changes_nothing(service: Path,
     assert names.repository(name_of(service)) not in str(client("codecommit").list_repositories())
 
 
-def test_plan_of_a_change_uses_change_sets_and_deletes_them(deployed: Path, wire: Wire) -> None:
+@pytest.fixture
+def git_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """The Git commands since the last call, without those that Git starts itself."""
+    folder = tmp_path / "trace"
+    folder.mkdir()
+    monkeypatch.setenv("GIT_TRACE2_EVENT", str(folder))
+
+    def read_new() -> list[str]:
+        files = list(folder.iterdir())
+        events = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        for file in files:
+            file.unlink()
+        return [" ".join(one["argv"]) for one in events if one["event"] == "start" and "/" not in one["sid"]]
+
+    return read_new
+
+
+def test_plan_of_a_change_uses_change_sets_and_deletes_them(
+    deployed: Path, wire: Wire, git_commands: Callable[[], list[str]]
+) -> None:
     before = state(deployed, name_of(deployed))
     commit(deployed, infrastructure__pipeline_yaml=PIPELINE + MORE, infrastructure__foundation_yaml=FOUNDATION)
     wire.calls.clear()
+    git_commands()
 
     result = run(deployed, plan=True)
 
+    asked = git_commands()
+    assert len(set(asked)) == len(asked) <= 11, asked
     assert result.exit_code == 10
     assert "create More (AWS::SNS::Topic)" in text(result)
     assert "1 commit" in text(result)
@@ -320,8 +343,11 @@ def test_plan_of_a_change_uses_change_sets_and_deletes_them(deployed: Path, wire
     assert state(deployed, name_of(deployed)) == before
 
 
-def test_plan_with_nothing_to_do_exits_zero(deployed: Path) -> None:
+def test_plan_with_nothing_to_do_exits_zero(deployed: Path, git_commands: Callable[[], list[str]]) -> None:
+    git_commands()
     assert run(deployed, plan=True).exit_code == 0
+    asked = git_commands()
+    assert len(set(asked)) == len(asked) <= 7, asked
 
 
 @pytest.mark.slow
