@@ -99,6 +99,7 @@ def check_entry_points(answers: dict[str, Any], folder: Path, cookies: Cookies) 
     return first
 
 
+@pytest.mark.slow
 def test_defaults(tmp_path: Path, cookies: Cookies) -> None:
     files = check_entry_points({"app_name": "orders-api"}, tmp_path, cookies)
     answers = yaml.safe_load(files[".copier-answers.yml"][1])
