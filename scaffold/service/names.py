@@ -112,6 +112,15 @@ def release_record(release: str) -> str:
     return f"releases/{release}/release.json"
 
 
+def release_approval(release: str, environment: str, user: str) -> str:
+    """Where the artifact bucket has who approved a release while its tasks ran in an environment.
+
+    Args:
+        user: The id of the caller as STS has it, which is `aws:userid` in policies.
+    """
+    return f"releases/{release}/approvals/{environment}/{user}.json"
+
+
 def notification_topic(app: str) -> str:
     """The SNS topic for approvals, failures and alarms."""
     return f"{app}-notifications"
