@@ -102,6 +102,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"success_notifications": "every"},
     {"encrypt_logs": True},
     {"audit": "trail"},
+    {"notification_email": "a@example.com", "monthly_budget": 1_000_000},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
     {"build_secrets": ",".join(f"A{number}" for number in range(10))},
     BUILD_VPC,
@@ -235,6 +236,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"build_network": "public"}, "vpc"),
     ({"audit": "on"}, "trail"),
+    ({"monthly_budget": 200}, "monthly_budget was answered but is not asked"),
+    *(
+        ({"notification_email": "a@example.com", "monthly_budget": amount}, "from 0 to 1000000, for example 200")
+        for amount in (-1, 1_000_001)
+    ),
+    (
+        {"notification_email": "a@example.com", "monthly_budget": 200, "aws_region": "us-gov-west-1"},
+        "monthly_budget is 0 in us-gov-west-1, where AWS Budgets is not available",
+    ),
     ({"build_vpc_id": EXISTING_VPC}, "build_vpc_id was answered but is not asked"),
     ({"build_network": "none", "build_subnet_ids": PRIVATE_SUBNETS}, "build_subnet_ids was answered but is not asked"),
     *(
