@@ -104,6 +104,9 @@ ALL_ANSWERS: dict[str, Any] = {
     "coverage_threshold": 80,
     "audit": "trail",
     "monthly_budget": 200,
+    "port": 3000,
+    "health_path": "/internal/healthz",
+    "health_grace_seconds": 180,
     **BUILD_VPC,
 }
 
@@ -137,6 +140,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
     "build_network": ["none", "vpc"],
     "audit": ["off", "trail"],
+    "health": [{}, {"port": 3000, "health_path": "/internal/healthz", "health_grace_seconds": 180}],
     "success_notifications": ["none", "production", "every"],
     "approval": ["none", "production", "every", "by branches"],
     "windows": ["", "MON-SUN 00-24 UTC"],
@@ -158,6 +162,7 @@ def pairwise() -> list[dict[str, Any]]:
         answers["cpu"], answers["memory"] = answers.pop("size")
         if answers["scan_gate"] == "off":
             del answers["scan_engine"], answers["nightly_scan"]
+        answers |= answers.pop("health")
         names = answers["environments"].split(",")
         if answers["approval"] == "by branches":
             del answers["approval"]
