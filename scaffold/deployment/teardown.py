@@ -15,7 +15,7 @@ from scaffold.core.results import Change
 from scaffold.deployment.deletion import Deletion, Kept, Report
 from scaffold.deployment.inventory import Inventory
 from scaffold.deployment.secrets import owned
-from scaffold.service import names
+from scaffold.service import names, secret_names
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, PIPELINE, StackId
 
@@ -174,7 +174,7 @@ class Secrets(Deletion):
     def __init__(self, session: Session, service: Service, environment: str, root_commit: str) -> None:
         self._session = session
         self._service = service
-        self._prefix = names.secrets(service.app_name, environment)
+        self._prefix = secret_names.secrets(service.app_name, environment)
         self._root_commit = root_commit
 
     def look(self) -> Report:

@@ -248,21 +248,6 @@ def verdict_role(app: str) -> str:
     return f"{app}-pr-verdict"
 
 
-def build_secret(app: str, variable: str) -> str:
-    """The parameter with the value that an environment variable of the build has."""
-    return f"/{app}/build/{variable}"
-
-
-def secrets(app: str, environment: str) -> str:
-    """What the paths of an environment's secrets begin with; that of a parameter has a slash before it."""
-    return f"{app}/{environment}"
-
-
-def secret(app: str, environment: str, name: str) -> str:
-    """The path of a secret of an environment."""
-    return f"{secrets(app, environment)}/{name}"
-
-
 def report_group(app: str) -> str:
     """The build's report group, as CodeBuild names it: `<project>-<report>`."""
     return f"{build_project(app)}-unit-tests"
