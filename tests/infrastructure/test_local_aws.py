@@ -232,14 +232,10 @@ def broken(template: Path, folder: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy",
-    [
-        pytest.param("rolling", marks=pytest.mark.slow),
-        "canary",
-        pytest.param("linear", marks=pytest.mark.slow),
-        pytest.param("blue_green", marks=pytest.mark.slow),
-    ],
+    ["rolling", "canary", "linear", "blue_green"],
 )
 def test_every_strategy_deploys_two_releases(
     account: Callable[..., Account], generated: Callable[..., Path], strategy: str
