@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scaffold.service.build_vpc import leave_commands
 from scaffold.service.names import APPROVAL_RULES
 from scaffold.service.service import approval_rule_file
-from scaffold.service.stack_kinds import STACK_KINDS, Deployer
+from scaffold.service.stack_kinds import BUILD_VPC, STACK_KINDS, Deployer
 from scaffold.update.environments import environment_names
 
 _APPROVAL_RULES = tuple(map(approval_rule_file, APPROVAL_RULES))
@@ -26,11 +27,14 @@ class FollowUp:
         deploy: Whether `scaffold deploy` has to follow the merge to main.
         new_environments: Environments whose stacks it prepares.
         removed_environments: Environments whose stacks stay until they are deleted.
+        leave_vpc: The commands that take the builds out of their VPC before the merge; the deployment follows its
+            release. None where they stay as they are.
     """
 
     deploy: bool
     new_environments: tuple[str, ...]
     removed_environments: tuple[str, ...]
+    leave_vpc: tuple[str, ...] = ()
 
 
 def follow_up(
@@ -56,7 +60,10 @@ def follow_up(
     # Files that are gone deploy nothing, but without its file an approval rule goes too.
     by_hand = any(_is_deployed_by_person(path) for path in changed) or not set(_APPROVAL_RULES).isdisjoint(deleted)
     new_stack = not _OF_THE_DELIVERY.isdisjoint(created)
-    return FollowUp(by_hand or protection or new_stack or bool(added), added, removed)
+    deploy = by_hand or protection or new_stack or bool(added)
+    leaves = f"infrastructure/{BUILD_VPC.name}.yaml" in deleted
+    commands = leave_commands(str(after["app_name"]), str(after["aws_region"])) if leaves else ()
+    return FollowUp(deploy or leaves, added, removed, commands)
 
 
 def _is_deployed_by_person(path: str) -> bool:
