@@ -975,6 +975,24 @@ def test_branch_protection_allows_pull_requests_and_keeps_their_approval_rules(d
         assert allowed(developer, f"codecommit:{action}", f"{REPOSITORY}-two")
 
 
+def test_branch_protection_lets_nobody_have_the_role_of_a_build(stacks_of: Callable[..., Stacks]) -> None:
+    """StartBuild and UpdateProject take commands of the caller, which run with the role of the project."""
+    foundation = one(stacks_of(), "foundation")
+    protection = foundation.own_policies[foundation.outputs["BranchProtectionArn"]]
+    developer = [{"Effect": "Allow", "Action": "codebuild:*", "Resource": "*"}, *protection]
+    own, other = ({TAG_OF_RESOURCE: name} for name in ("hello-service", "hello-service-two"))
+    sandbox = {"StartCommandExecution", "StartSandbox", "StartSandboxConnection"}
+    taking = {"StartBuild", "StartBuildBatch", "UpdateProject", "UpdateProjectVisibility"} | sandbox
+    operations = set(botocore.session.Session().get_service_model("codebuild").operation_names)
+    for project in ("branches", "build", "pr-plan", "pr-tests", "pr-verdict", "release"):
+        arn = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/hello-service-{project}"
+        assert {name for name in operations if not allowed(developer, f"codebuild:{name}", arn, own)} == taking
+        # Without a tag that is known, nobody has it either.
+        assert not allowed(developer, "codebuild:StartBuild", arn)
+    two = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/hello-service-two-build"
+    assert allowed(developer, "codebuild:StartBuild", two, other)
+
+
 def test_every_writing_action_of_codecommit_is_denied_or_cannot_lift_branch_protection(developer: list[Any]) -> None:
     """An action that AWS adds belongs into the policy, or into this list."""
     # They add rules, change no branch, or are part of a pull request. Deleting main takes DeleteBranch. Templates of

@@ -71,6 +71,16 @@ def test_findings_of_what_runs_reach_people_and_so_does_a_scan_that_fails(aws: N
     assert eventually(lambda: messages(f"the build {app}-scan, which scans what runs, ended with FAILED"))
     control("sbom-scans", {})
 
+    # A release that was taken back leaves its image there, and the service on the one before.
+    chosen = {"StackName": f"{app}-live-task-definition"}
+    (stack,) = client("cloudformation").describe_stacks(**chosen)["Stacks"]
+    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+    parameters["ImageUri"] = f"{parameters['ImageUri'].partition('@')[0]}@sha256:{'0' * 64}"
+    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+    client("cloudformation").update_stack(**chosen, UsePreviousTemplate=True, Parameters=given)
+    client("cloudformation").get_waiter("stack_update_complete").wait(**chosen, WaiterConfig={"Delay": 1})
+    assert scan() == "SUCCEEDED"
+
     # The release without the stack gets past the pipeline of before, which updates the stack, and then it is deleted.
     off = small_service(tmp_path / "off", app_name=app, **{**answers, "nightly_scan": False})
     for path in (service / "infrastructure").glob("scans.*"):

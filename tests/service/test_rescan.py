@@ -16,6 +16,7 @@ from tests.service.conftest import run_script
 
 OLD, NEW = (f"sha256:{one * 64}" for one in "ab")
 STOPS = "STOPS THE RELEASE"
+IMAGE = "registry/orders@"
 TOLD, FAILED, USAGE = 0, 1, 2
 MAIL, CHAT = (f"arn:aws:sns:eu-west-1:1:orders-{name}" for name in ("notifications", "chat"))
 
@@ -67,12 +68,24 @@ class Night:
                 self.chat.append((request["TopicArn"], json.loads(request["Message"])["content"]))
             error = "An error occurred (AuthorizationError) when calling the Publish operation: no"
             return subprocess.CompletedProcess(words, self.publish, "{}", error if self.publish else "")
-        environment = option["--stack-name"].removeprefix("orders-").removesuffix("-task-definition")
+        request = json.loads(option["--cli-input-json"])
+        if words[1] == "ecs":
+            image = self.images[request["taskDefinition"].removeprefix("arn:")]
+            containers = [
+                {"image": "registry/proxy@sha256:1"},
+                *([] if image == "none" else [{"image": IMAGE + image}]),
+            ]
+            return _answer(words, {"taskDefinition": {"containerDefinitions": containers}})
+        environment = request["StackName"].removeprefix("orders-").removesuffix("-service")
         image = self.images[environment]
         if image == "unreadable":
-            return subprocess.CompletedProcess(words, 0, "{}", "")
-        given = [{"ParameterKey": "ImageUri", "ParameterValue": f"registry/orders@{image}"}] if image else []
-        return subprocess.CompletedProcess(words, 0, json.dumps({"Stacks": [{"Parameters": given}]}), "")
+            return _answer(words, {})
+        given = [{"ParameterKey": "TaskDefinitionArn", "ParameterValue": f"arn:{environment}"}] if image else []
+        return _answer(words, {"Stacks": [{"Parameters": given}]})
+
+
+def _answer(words: list[str], document: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    return subprocess.CompletedProcess(words, 0, json.dumps(document), "")
 
 
 @pytest.fixture
@@ -144,7 +157,8 @@ def test_an_image_that_cannot_be_scanned_fails_the_build_after_the_message_about
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda night: night.images.update(dev="unreadable"), "no description of orders-dev-task-definition"),
+        (lambda night: night.images.update(dev="unreadable"), "nothing says which image orders-dev-service runs"),
+        (lambda night: night.images.update(dev="none"), "nothing says which image orders-dev-service runs"),
         (lambda night: setattr(night, "publish", 254), "AuthorizationError"),
     ],
 )

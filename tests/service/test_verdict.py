@@ -199,6 +199,11 @@ def verdict(generated: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
+def comment(verdict: ModuleType) -> ModuleType:
+    return importlib.import_module("verdict_comment")
+
+
+@pytest.fixture
 def account(verdict: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Account:
     made = Account(lambda code: verdict.Refused(f"An error occurred ({code}) when calling: no"))
     for module in (verdict, *map(importlib.import_module, ("pull_requests", "aws_calls"))):
@@ -241,7 +246,9 @@ def test_a_pull_request_without_builds_is_not_approved_and_its_tests_are_started
     account.approved.add(SESSION)
     assert verdict.main() == 0
     assert account.approved == set()
-    plan = "**Plan: succeeded** after 0 s. [Log](https://console/plan)"
+    plan = (
+        "**Plan: succeeded** after 0 s. [Log](https://console/plan)\n\nWhat it says could not be read: look at its log."
+    )
     assert account.comment == f"**Tests of `aaaaaaaaaaaa`: running**. [Log](https://console/log)\n\n{plan}"
     (started, _) = account.builds
     variables = {one["name"]: one["value"] for one in started["environment"]["environmentVariables"]}
@@ -280,6 +287,7 @@ def test_tests_that_codebuild_does_not_start_yet_are_started_later_and_the_comme
 ) -> None:
     """As in a new account, which runs one build of a compute type at once."""
     account.limit = 4
+    monkeypatch.setenv("CODEBUILD_BUILD_ID", "hello-service-pr-verdict:1")
     comments: list[str] = []
     monkeypatch.setattr(verdict, "sleep", lambda seconds: comments.append(account.comment))
     assert verdict.main() == 0
@@ -287,7 +295,7 @@ def test_tests_that_codebuild_does_not_start_yet_are_started_later_and_the_comme
     assert len(account.builds) == 1
     assert len(comments) == 3
     assert comments[0].startswith("**Tests of `aaaaaaaaaaaa`: waiting for CodeBuild**.")
-    assert "`aws codebuild start-build --project-name hello-service-pr-verdict`" in comments[0]
+    assert "`aws codebuild retry-build --id hello-service-pr-verdict:1`" in comments[0]
 
 
 def test_while_codebuild_starts_nothing_other_pull_requests_get_their_verdicts_and_the_wait_ends(
@@ -575,6 +583,31 @@ def test_the_first_failing_lines_are_shown(verdict: ModuleType, account: Account
     assert len(block) == 16
 
 
+def test_tests_that_pass_fail_nothing_whatever_their_names(comment: ModuleType) -> None:
+    passing = ["  ✔ keeps the error of /boom out of the response (40 ms)", "ok 1 - failed orders are listed"]
+    passing += ["test_api.py::test_error PASSED", "test_error (api.Tests) ... ok"]
+    assert comment.failing_lines([*passing, "  ✖ adds (1 ms)", "more"]) == ["  ✖ adds (1 ms)", "more"]
+    # Node and pytest say why at the end.
+    for reasons in ("✖ failing tests:", "===== FAILURES ====="):
+        assert comment.failing_lines([*passing, "  ✖ adds (1 ms)", "more", reasons, "1 !== 2"]) == [reasons, "1 !== 2"]
+
+
+def test_the_longest_comment_has_room(comment: ModuleType) -> None:
+    lines = comment.failing_lines([f"error {'`' * 1_000}"] * 20)
+    late = comment.Ended("TIMED_OUT", 5_999, "https://" + "l" * 260, "i" * 70)
+    written = comment.text("i" * 70, "a" * 40, late, late, lines, "x" * 6_050)
+    assert len(written) <= 10_240
+    assert len(lines) == 15
+
+
+def test_a_plan_that_cannot_be_read_is_no_plan_without_changes(verdict: ModuleType, account: Account) -> None:
+    """As where its log comes late."""
+    account.build("SUCCEEDED")
+    account.plan_log = []
+    verdict.main()
+    assert "What it says could not be read: look at its log." in account.comment
+
+
 def test_without_a_line_that_says_what_failed_the_last_ones_are_shown(verdict: ModuleType, account: Account) -> None:
     account.build("FAILED")
     account.log = [f"line {number}" for number in range(40)]
@@ -589,7 +622,7 @@ def test_no_log_ends_its_block_or_makes_the_comment_too_long(log: list[str]) -> 
         comment = importlib.import_module("verdict_comment")
     lines = comment.failing_lines([part for line in ["error ```` ** x", *log] for part in line.splitlines()])
     failed = comment.Ended("FAILED", 1, "https://l", "id")
-    written = comment.text("orders-api", "a" * 40, failed, comment.Ended(), lines, "x" * 6_100)
+    written = comment.text("verdict:1", "a" * 40, failed, comment.Ended(), lines, "x" * 6_100)
     assert len(written) <= 10_240
     opened, *inside = written.split("\n\n", 1)[1].splitlines()
     fence = opened.removesuffix("text")

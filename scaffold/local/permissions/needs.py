@@ -65,6 +65,7 @@ _RESOURCES: dict[str, dict[str, str]] = {
         "DescribeImages ListImages DescribeImageScanFindings StartImageScan BatchDeleteImage": _ECR,
     },
     "ecr-public": {"GetAuthorizationToken": _ANY},
+    "ecs": {"DescribeTaskDefinition": _ANY},
     "elasticloadbalancing": {
         "DescribeListeners DescribeLoadBalancers DescribeRules DescribeTags DescribeTargetGroups": _ANY,
         "DescribeTargetHealth": _ANY,

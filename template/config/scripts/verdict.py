@@ -187,11 +187,16 @@ def comment(app: str, role: str, request: PullRequest, newest: dict[str, Build |
     tests, plan = (_ended(newest[kind]) for kind in (TESTS, PLAN))
     lines = failing_lines(log(newest[TESTS])) if tests.failed else []
     changes = plan_text(log(newest[PLAN]), plan.id) if plan.ended else ""
-    content = text(app, request.commit, tests, plan, lines, changes)
+    content = text(own_build(), request.commit, tests, plan, lines, changes)
     known, deleted = own_comments(role, request)
     identifier, written = known[0] if known else (post(app, request, deleted), "")
     if written != content:
         call("codecommit", "update-comment", commentId=identifier, content=content)
+
+
+def own_build() -> str:
+    """The id of the build that gives this verdict."""
+    return os.environ.get("CODEBUILD_BUILD_ID", "ID")
 
 
 def _ended(build: Build | None) -> Ended:
@@ -262,8 +267,7 @@ def main() -> int:
     for one in problems:
         print(f"No verdict: {one}.", file=sys.stderr)
     if problems:
-        own = os.environ.get("CODEBUILD_BUILD_ID", "ID")
-        print(f"Start this build again: `aws codebuild retry-build --id {own}`.", file=sys.stderr)
+        print(f"Start this build again: `aws codebuild retry-build --id {own_build()}`.", file=sys.stderr)
         return UNREAD
     return GIVEN
 

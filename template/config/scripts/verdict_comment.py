@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 MOST_LINES = 15
 LONGEST_LINE = 200
+# The fence around the lines is longer, and a comment has at most 10,240 characters.
+LONGEST_TICKS = 20
 RESULTS = {
     "": "waiting for CodeBuild",
     "IN_PROGRESS": "running",
@@ -17,6 +19,10 @@ RESULTS = {
     "TIMED_OUT": "timed out",
 }
 FAILURE = re.compile(r"✖|\bnot ok\b|\b(?:closed|error|failed|failure|fatal|stopped)\b", re.IGNORECASE)
+# A test that passes may be about errors.
+PASSED = re.compile(r"^\s*(?:✔|✓|√|ok\b)|\bPASSED\b|\.\.\. ok$")
+# What test runners begin the reasons of failed tests with: that of Node, and pytest.
+REASONS = re.compile(r"^(?:✖ failing tests:|=+ FAILURES =+)$")
 # CodeBuild's own lines.
 CONTAINER = "[Container]"
 SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
@@ -27,13 +33,16 @@ def failing_lines(log: list[str]) -> list[str]:
     """The first lines of a log that say what failed; the last ones where none does."""
     lines = [_clean(line) for line in log if not line.startswith(CONTAINER)]
     lines = [line for line in lines if line.strip()]
-    first = next((index for index, line in enumerate(lines) if FAILURE.search(line)), len(lines) - MOST_LINES)
+    reasons = [index for index, line in enumerate(lines) if REASONS.match(line)]
+    failures = [index for index, line in enumerate(lines) if FAILURE.search(line) and not PASSED.search(line)]
+    first = next(iter(reasons or failures), len(lines) - MOST_LINES)
     return lines[max(first, 0) :][:MOST_LINES]
 
 
 def _clean(line: str) -> str:
     """A line without what a terminal or a browser would not show as text."""
-    return INVISIBLE.sub("", SEQUENCES.sub("", line))[:LONGEST_LINE]
+    text = INVISIBLE.sub("", SEQUENCES.sub("", line))
+    return re.sub(f"`{{{LONGEST_TICKS},}}", "`" * LONGEST_TICKS, text)[:LONGEST_LINE]
 
 
 @dataclass(frozen=True)
@@ -67,10 +76,11 @@ class Ended:
         return f"**{what}: {RESULTS.get(self.status, 'ended')}**{took}.{more}"
 
 
-def text(app: str, commit: str, tests: Ended, plan: Ended, lines: list[str], changes: str) -> str:
+def text(verdict: str, commit: str, tests: Ended, plan: Ended, lines: list[str], changes: str) -> str:
     """The comment.
 
     Args:
+        verdict: The id of the build that writes it, which developers may repeat; they may start none with other commands.
         lines: Of the log of the tests, where they failed.
         changes: What the plan says; empty if it says nothing.
     """
@@ -82,12 +92,14 @@ def text(app: str, commit: str, tests: Ended, plan: Ended, lines: list[str], cha
     parts.append(plan.title("Plan"))
     if changes:
         parts.append(changes)
+    elif plan.status == "SUCCEEDED":
+        parts.append("What it says could not be read: look at its log.")
     if tests.status == plan.status == "SUCCEEDED":
         parts.append("The checks approve this commit.")
     elif "" in (tests.status, plan.status):
         parts.append(
             "As many builds run as the account may run at once; the others start when one of them ends. If they have "
-            f"not started in an hour: `aws codebuild start-build --project-name {app}-pr-verdict`."
+            f"not started in an hour: `aws codebuild retry-build --id {verdict}`."
         )
     if failed := [one for one in (tests, plan) if one.failed]:
         again = " and ".join(f"`aws codebuild retry-build --id {one.id}`" for one in failed)

@@ -116,6 +116,10 @@ def pairs(needs: list[Need]) -> list[tuple[str, str]]:
             [("cloudformation:UpdateStack", STACK), ("s3:GetObject", "arn:aws:s3:::b/a b")],
         ),
         (
+            json_request("ecs", "DescribeTaskDefinition", taskDefinition="shop:1"),
+            [("ecs:DescribeTaskDefinition", "*")],
+        ),
+        (
             form_request("elasticloadbalancing", "DescribeRules", RuleArns_member_1="arn:x"),
             [("elasticloadbalancing:DescribeRules", "*")],
         ),
