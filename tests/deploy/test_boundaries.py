@@ -134,7 +134,7 @@ def test_a_permission_in_use_is_kept(deployed: Path, wire: Wire) -> None:
             "The boundary in infrastructure/deploy-role.yaml no longer allows logs:PutLogEvents, "
             f"which roles of {user} still have."
         )
-        assert error.remedy.startswith("Restore it, release the commit that stops using it first")
+        assert error.remedy.startswith("If this commit stops using it, merge it to main")
     create_role(deployed, ["logs:CreateLogStream"])
     assert run(deployed).changed
 
