@@ -80,7 +80,7 @@ def text(verdict: str, commit: str, tests: Ended, plan: Ended, lines: list[str],
     """The comment.
 
     Args:
-        verdict: The id of the build that writes it, which developers may repeat; they may start none with other commands.
+        verdict: The id of the build that writes it. Developers may repeat it, and start none with other commands.
         lines: Of the log of the tests, where they failed.
         changes: What the plan says; empty if it says nothing.
     """
