@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from scaffold.aws.codecommit import main_commit
 from scaffold.aws.remote_url import profile_variable, remote_url
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import git, network_git, setting
+from scaffold.core.git import git, network_git, settings
 from scaffold.core.git_failures import GitFailed, GitFailure, explain
 from scaffold.service import identity, names
 from scaffold.service.service import Service
@@ -25,6 +26,7 @@ INSTALL_HELPER = f"pipx install {_HELPER}"
 # The helper may be installed there only.
 _BESIDE_INTERPRETER = Path(sys.executable).parent
 _LOOKS = 3
+_PROMISOR = re.compile(r"remote\..*\.promisor", re.DOTALL)
 MAIN = f"refs/heads/{names.BRANCH}"
 _REMEDIES = {
     GitFailure.REMOTE_REJECTED: (
@@ -58,8 +60,8 @@ class RemoteState:
         return self.remote == self.commit
 
 
-def compare(session: Session, service: Service, commit: str) -> RemoteState:
-    """Compare the existing repository with the commit to deploy.
+def compare(session: Session, service: Service, commit: str, root_commit: str) -> RemoteState:
+    """Compare the existing repository with the commit to deploy, whose root commit is known.
 
     Raises:
         ScaffoldError: The repository is another service's, or its main is ahead of this one or has diverged.
@@ -72,11 +74,12 @@ def compare(session: Session, service: Service, commit: str) -> RemoteState:
     if remote == commit:
         return RemoteState(commit, remote, 0)
     fetch(session, service, refs)
-    check_owner(service, refs, identity.root_of(service, commit), "scaffold deploy")
+    check_owner(service, refs, root_commit, "scaffold deploy")
     if remote is None:
         return unpushed(service, commit)
-    if not _contains(service, commit, remote):
-        behind = _contains(service, remote, commit)
+    lacking, ahead = _difference(service, remote, commit)
+    if lacking:
+        behind = not ahead
         raise ScaffoldError(
             f"The local {names.BRANCH} is behind {names.BRANCH} of the CodeCommit repository."
             if behind
@@ -84,12 +87,12 @@ def compare(session: Session, service: Service, commit: str) -> RemoteState:
             f"Run `{profile_variable(session)}git pull {'--ff-only' if behind else '--rebase'} "
             f"{remote_url(session, service)} {names.BRANCH}`, then the same command again.",
         )
-    return RemoteState(commit, remote, _count(service, f"{remote}..{commit}"))
+    return RemoteState(commit, remote, ahead)
 
 
 def unpushed(service: Service, commit: str) -> RemoteState:
     """The state of a repository without a main branch."""
-    return RemoteState(commit, None, _count(service, commit))
+    return RemoteState(commit, None, int(git("rev-list", "--count", commit, cwd=service.root)))
 
 
 def push(session: Session, service: Service, commit: str) -> None:
@@ -114,7 +117,9 @@ def configure_remote(session: Session, service: Service, commit: str) -> str:
         commit: The current commit of the repository's main.
     """
     url = remote_url(session, service)
-    remotes = dict(_remotes(service))
+    configured = settings(service.root)
+    listed = git("remote", cwd=service.root).splitlines()
+    remotes = {name: configured.get(f"remote.{name}.url", "") for name in listed}
     # The same repository, perhaps with another profile. Another origin, such as a mirror, is the user's and stays.
     ours = re.compile(re.escape(_url(service)).replace("://", "://([^/]+@)?"))
     remote = "origin" if ours.fullmatch(remotes.get("origin", url)) else "codecommit"
@@ -124,7 +129,7 @@ def configure_remote(session: Session, service: Service, commit: str) -> str:
         git("remote", "set-url", remote, url, cwd=service.root)
     # The push named the URL and not the remote, so Git has not updated the remote-tracking branch.
     git("update-ref", f"refs/remotes/{remote}/{names.BRANCH}", commit, cwd=service.root)
-    upstream, merged = (setting(service.root, f"branch.{names.BRANCH}.{key}") for key in ("remote", "merge"))
+    upstream, merged = (configured.get(f"branch.{names.BRANCH}.{key}") for key in ("remote", "merge"))
     # An earlier run may have been interrupted between the two.
     if not upstream or (upstream == remote and not merged):
         git("config", f"branch.{names.BRANCH}.merge", MAIN, cwd=service.root)
@@ -157,39 +162,32 @@ def remote_refs(session: Session, service: Service, main: str | None = None) -> 
 
 def fetch(session: Session, service: Service, refs: dict[str, str]) -> None:
     """Fetch the refs whose commits this clone lacks, without changing any ref of it."""
-    lacking = [ref for ref, commit in refs.items() if not knows(service, commit)]
+    own = set(known(service, refs.values()))
+    lacking = [ref for ref, commit in refs.items() if commit not in own]
     if lacking:
         _git(session, service, "fetch", "--quiet", "--no-tags", _url(service), *lacking)
 
 
-def check_complete(service: Service) -> None:
-    """Refuse a clone that lacks commits or files of its own history, as a shallow or a partial clone does.
+def check_not_partial(service: Service) -> None:
+    """Refuse a clone that lacks files of its own history.
 
     Raises:
-        ScaffoldError: It is one of them.
+        ScaffoldError: It is partial.
     """
-    identity.check_not_shallow(service)
-    if setting(service.root, "extensions.partialClone") or _promisors(service):
+    configured = settings(service.root)
+    if configured.get("extensions.partialclone") or any(map(_PROMISOR.fullmatch, configured)):
         raise ScaffoldError(
             "This clone is partial, so it lacks files of the repository's history.",
             "Run `git fetch --refetch --no-filter`, then the same command again.",
         )
 
 
-def _promisors(service: Service) -> str:
-    try:
-        return git("config", "--get-regexp", r"^remote\..*\.promisor$", cwd=service.root)
-    except GitFailed:
-        return ""
-
-
-def knows(service: Service, commit: str) -> bool:
-    """Whether this clone has a commit."""
-    try:
-        git("cat-file", "-e", f"{commit}^{{commit}}", cwd=service.root)
-    except GitFailed:
-        return False
-    return True
+def known(service: Service, commits: Iterable[str]) -> list[str]:
+    """Those of the commits, or tag objects of commits, that this clone has."""
+    asked = list(dict.fromkeys(commits))
+    lines = "".join(f"{one}^{{commit}}\n" for one in asked)
+    answers = git("cat-file", "--batch-check=%(objecttype)", cwd=service.root, stdin=lines).splitlines()
+    return [one for one, answer in zip(asked, answers, strict=True) if answer == "commit"]
 
 
 def check_owner(service: Service, refs: dict[str, str], root_commit: str, command: str) -> None:
@@ -205,8 +203,8 @@ def check_owner(service: Service, refs: dict[str, str], root_commit: str, comman
     Raises:
         ScaffoldError: The repository's history has another root commit.
     """
-    commits = [refs[MAIN]] if MAIN in refs else list(refs.values())
-    roots = [identity.root_of(service, commit) for commit in commits if knows(service, commit)]
+    commits = [refs[MAIN]] if MAIN in refs else known(service, refs.values())
+    roots = [identity.root_of(service, commit) for commit in commits]
     if roots and root_commit not in roots:
         repository = f"The CodeCommit repository {names.repository(service.app_name)} in {service.region}"
         raise identity.another_service(service, repository, own=root_commit, other=roots[0], command=command)
@@ -243,7 +241,9 @@ def _arrived(session: Session, service: Service, commit: str) -> bool:
 def _git(session: Session, service: Service, *arguments: str) -> str:
     try:
         # An empty helper clears the list of credential helpers: none may store a signature that is valid for minutes.
-        return network_git("-c", "credential.helper=", *arguments, cwd=service.root, env=_variables(session))
+        return network_git(
+            "-c", "credential.helper=", *arguments, cwd=service.root, env=_variables(session), https=True
+        )
     except GitFailed as error:
         raise explain(error, f"the CodeCommit repository {names.repository(service.app_name)}", _REMEDIES) from error
 
@@ -262,18 +262,7 @@ def _url(service: Service) -> str:
     return names.remote_url(service.app_name, service.region)
 
 
-def _contains(service: Service, commit: str, ancestor: str) -> bool:
-    try:
-        git("merge-base", "--is-ancestor", ancestor, commit, cwd=service.root)
-    except GitFailed:
-        return False
-    return True
-
-
-def _count(service: Service, revisions: str) -> int:
-    return int(git("rev-list", "--count", revisions, cwd=service.root))
-
-
-def _remotes(service: Service) -> list[tuple[str, str]]:
-    listed = [name for name in git("remote", cwd=service.root).splitlines() if name]
-    return [(name, setting(service.root, f"remote.{name}.url")) for name in listed]
+def _difference(service: Service, old: str, new: str) -> tuple[int, int]:
+    """How many commits only the old commit has, and how many only the new one."""
+    only_old, only_new = git("rev-list", "--left-right", "--count", f"{old}...{new}", cwd=service.root).split()
+    return int(only_old), int(only_new)

@@ -20,6 +20,7 @@ COMMANDS = {
     "doctor": "Check what a deployment needs.",
     "update": "Update a service to a newer kit, or to other answers.",
     "env": "List, add and remove the environments of a service.",
+    "cost": "Estimate what a service costs a month.",
     "deploy": "Deploy a service.",
     "status": "Show what a service's pipeline and environments are doing.",
     "approve": "Approve the release that waits in the pipeline.",

@@ -24,7 +24,7 @@ from scaffold.deployment.rehearsal import RehearsalResult, rehearse
 from scaffold.local.environment import OwnLocalAws, running_local_aws
 from scaffold.local.folder import own_folder
 from scaffold.local.shell import container_engine, export_lines
-from scaffold.service import identity, names, preflight
+from scaffold.service import names, preflight
 from scaffold.service.clone import clone
 from scaffold.service.service import Service, read
 from scaffold.service.stack_kinds import BUILD_VPC
@@ -82,7 +82,6 @@ def run(
     findings = _findings(service, options.scan_findings)
     injected = _faults(service, options.faults)
     commit = preflight.rehearsable_commit(service)
-    identity.check_not_shallow(service)
     try:
         with own_folder() as folder:
             return _rehearse(service, commit, folder, findings, injected, options, console, describe, report)

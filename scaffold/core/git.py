@@ -35,7 +35,7 @@ REPOSITORY_VARIABLES = (
 )
 # They change what the paths of a command mean.
 _PATH_VARIABLES = tuple(f"GIT_{kind}_PATHSPECS" for kind in ("GLOB", "ICASE", "LITERAL", "NOGLOB"))
-
+_REDIRECTING = frozenset((*REPOSITORY_VARIABLES, *_PATH_VARIABLES))
 
 # Flags that override the user's global Git configuration (hooks, signing, ignores, attributes) for one command. Nothing
 # is written to any configuration; user.name and user.email still apply. hooks/entry.py, which imports nothing of this
@@ -72,9 +72,7 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     Args:
         extra: Variables to set on top.
     """
-    environment = {
-        key: value for key, value in os.environ.items() if key not in (*REPOSITORY_VARIABLES, *_PATH_VARIABLES)
-    }
+    environment = {key: value for key, value in os.environ.items() if key not in _REDIRECTING}
     environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     return environment | dict(extra or {})
 
@@ -139,13 +137,24 @@ def setting(folder: Path, key: str) -> str:
         return ""
 
 
+def settings(folder: Path) -> dict[str, str]:
+    """Git's configuration that applies in a folder, for several questions.
+
+    Git writes sections and variables in lower case, such as `extensions.partialclone`. Of several values, the last one.
+    """
+    try:
+        listed = git("config", "--list", "-z", cwd=folder)
+    except GitFailed:
+        return {}
+    entries = (entry.partition("\n") for entry in listed.split("\0") if entry)
+    return {key: value for key, _, value in entries}
+
+
 def unset_identity(folder: Path) -> list[str]:
     """The settings without which commits in a folder have no author: user.name, user.email, both or none."""
-    return [
-        f"user.{field}"
-        for field in ("name", "email")
-        if not os.environ.get(f"GIT_AUTHOR_{field.upper()}") and not setting(folder, f"user.{field}")
-    ]
+    keys = [f"user.{field}" for field in ("name", "email") if not os.environ.get(f"GIT_AUTHOR_{field.upper()}")]
+    configured = settings(folder) if keys else {}
+    return [key for key in keys if not configured.get(key)]
 
 
 def outer_work_tree(folder: Path) -> str | None:
@@ -162,12 +171,15 @@ def outer_work_tree(folder: Path) -> str | None:
     return None
 
 
-def network_git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
+def network_git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, https: bool = False) -> str:
     """Run a Git command that talks to another host. It is tried again after a failure that may pass by itself.
 
     Takes the arguments of `git`, and raises what it raises.
+
+    Args:
+        https: It is known to speak HTTPS, so that no limits for ssh are needed.
     """
-    limits = _limits_of_silence(cwd, env)
+    limits = _SILENT_HOST if https else _limits_of_silence(cwd, env)
     for pause in _PAUSES:
         try:
             return git(*limits, *arguments, cwd=cwd, env=env)

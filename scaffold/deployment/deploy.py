@@ -58,7 +58,7 @@ def deploy(
         ScaffoldError: Something has to be fixed first. Finished steps are kept, and a repetition continues after them.
     """
     commit = preflight.deployable_commit(service)
-    root_commit = identity.root_commit(service)
+    root_commit = identity.root_of(service, commit)
     contract.check_dockerfile(service)
     specs = _desired_stacks(service, root_commit, commit)
     placeholders = _placeholders(service)
@@ -68,7 +68,15 @@ def deploy(
             existing = ExistingStacks(session)
             check_stacks(service, root_commit, existing.stacks.values(), "scaffold deploy")
             steps = deployment_steps(
-                session, service, commit, specs, placeholders, existing, change_set=change_set, console=console
+                session,
+                service,
+                commit,
+                root_commit,
+                specs,
+                placeholders,
+                existing,
+                change_set=change_set,
+                console=console,
             )
             networks = check_networks(session, service, existing.stacks)
             for warning in networks:

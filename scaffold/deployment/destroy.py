@@ -18,7 +18,7 @@ from scaffold.deployment.ownership import check_repository
 from scaffold.deployment.scope import check_environment, command_for, require_confirmation
 from scaffold.deployment.teardown import teardown_steps
 from scaffold.deployment.teardown_checks import check_deletable
-from scaffold.service import identity, names, preflight
+from scaffold.service import identity, names
 from scaffold.service.service import Service
 
 
@@ -76,7 +76,6 @@ def destroy(
         UsageError: No such environment.
         ScaffoldError: Something has to be fixed first; a repetition continues from there.
     """
-    preflight.check_repository(service)
     root_commit = identity.root_commit(service)
     again = command_for(target, "scaffold destroy", *([f"--environment {environment}"] if environment else []))
     try:

@@ -39,13 +39,13 @@ def check_repository(session: Session, service: Service, root_commit: str, comma
         command: The command that is refused.
 
     Raises:
-        ScaffoldError: The repository's history has another root commit, or this clone is incomplete.
+        ScaffoldError: The repository's history has another root commit, or this clone is partial.
     """
     if codecommit.find(session, service.app_name) is None:
         return
-    git_remote.check_complete(service)
+    git_remote.check_not_partial(service)
     main = codecommit.main_commit(session, service.app_name)
-    if main and git_remote.knows(service, main):
+    if main and git_remote.known(service, [main]):
         refs = {git_remote.MAIN: main}
     else:
         refs = git_remote.remote_refs(session, service, main)

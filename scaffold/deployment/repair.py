@@ -30,7 +30,7 @@ from scaffold.deployment.repair_steps import (
 )
 from scaffold.deployment.scope import check_environment, command_for, require_confirmation
 from scaffold.deployment.teardown_checks import check_deletable
-from scaffold.service import identity, preflight
+from scaffold.service import identity
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, StackId
 
@@ -102,7 +102,6 @@ def repair(
         UsageError: No such environment, or no rollback has failed because of a resource to skip.
         ScaffoldError: Something has to be fixed first; a repetition continues from there.
     """
-    preflight.check_repository(service)
     root_commit = identity.root_commit(service)
     again = command_for(target, "scaffold repair", *([environment] if environment else []))
     try:

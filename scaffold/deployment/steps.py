@@ -59,6 +59,10 @@ class MissingRoles:
 class Repository(Step):
     """The CodeCommit repository with its tags.
 
+    Args:
+        commit: The commit to deploy.
+        root_commit: Its root commit.
+
     Attributes:
         exists: Whether there is a repository, after `check`.
         remote: Its state compared with the commit to deploy; None while that is unknown.
@@ -66,13 +70,14 @@ class Repository(Step):
 
     type = "repository"
 
-    def __init__(self, session: Session, service: Service, commit: str) -> None:
+    def __init__(self, session: Session, service: Service, commit: str, root_commit: str) -> None:
         self.name = names.repository(service.app_name)
         self.exists = False
         self.remote: RemoteState | None = None
         self._session = session
         self._service = service
         self._commit = commit
+        self._root_commit = root_commit
         self._found: codecommit.Repository | None = None
         self._tags: dict[str, str] = {}
 
@@ -83,7 +88,11 @@ class Repository(Step):
         if self._found is None:
             self.remote = git_remote.unpushed(self._service, self._commit)
         else:
-            self.remote = git_remote.compare(self._session, self._service, self._commit)
+            self.remote = self.compare()
+
+    def compare(self) -> RemoteState:
+        """The state of the existing repository compared with the commit to deploy."""
+        return git_remote.compare(self._session, self._service, self._commit, self._root_commit)
 
     @cached_property
     def approval_rules(self) -> set[str]:
@@ -164,7 +173,7 @@ class Push(Step):
 
     def look(self) -> Pending | None:
         """Pending where the repository's main is another commit; refused where it is ahead or has diverged."""
-        remote = self._repository.remote or git_remote.compare(self._session, self._service, self._commit)
+        remote = self._repository.remote or self._repository.compare()
         if remote.pushed:
             return None
         action = "create" if remote.remote is None else "update"
@@ -212,6 +221,7 @@ def deployment_steps(
     session: Session,
     service: Service,
     commit: str,
+    root_commit: str,
     specs: list[StackSpec],
     placeholders: Mapping[StackId, StackSpec],
     existing: ExistingStacks,
@@ -222,13 +232,14 @@ def deployment_steps(
     """Every step of a deployment.
 
     Args:
+        root_commit: The root commit of the commit to deploy.
         specs: The stacks that `scaffold deploy` creates from their templates, in order.
         placeholders: The stacks that it creates from the placeholder.
         change_set: The name for change sets.
     """
     missing = MissingRoles(session)
     steps: list[Step] = [ServiceLinkedRole(session, one, missing) for one in names.SERVICE_LINKED_ROLES]
-    repository = Repository(session, service, commit)
+    repository = Repository(session, service, commit, root_commit)
     steps += [repository, *(ApprovalRule(session, service, rule, repository) for rule in names.APPROVAL_RULES)]
     foundation: StackStep | None = None
     pipeline = Pipeline(session, service.app_name)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.folder_lock import is_abandoned, locked
-from scaffold.core.git import ISOLATED, git, setting
+from scaffold.core.git import ISOLATED, git, settings
 from scaffold.core.git_failures import GitFailed, GitFailure
 from scaffold.core.signals import deferred_signals
 from scaffold.core.temporary import temporary_folder
@@ -260,9 +260,9 @@ def first_commit(folder: Path, message: str) -> str:
 
 def _completed_identity(folder: Path) -> dict[str, str]:
     """Author and committer from Git's configuration, with fallbacks for what is not configured."""
-    identity = {}
+    configured, identity = settings(folder), {}
     for field, fallback in _FALLBACK_IDENTITY.items():
-        known = setting(folder, f"user.{field.lower()}") or fallback
+        known = configured.get(f"user.{field.lower()}") or fallback
         for role in ("AUTHOR", "COMMITTER"):
             name = f"GIT_{role}_{field}"
             identity[name] = os.environ.get(name) or known

@@ -8,6 +8,7 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git
 from scaffold.core.git_failures import GitFailed
 from scaffold.service import names
+from scaffold.service.repository import check_repository
 from scaffold.service.service import Service
 
 _MAIN = f"refs/heads/{names.BRANCH}"
@@ -23,12 +24,15 @@ def root_commit(service: Service) -> str:
     """The root commit of main; of HEAD in a clone that has no main.
 
     Raises:
-        ScaffoldError: The clone is shallow, or has no commit.
+        ScaffoldError: The service has no repository of its own, a shallow clone, or no commit.
     """
-    check_not_shallow(service)
+    check_repository(service)
     for revision in (_MAIN, *_OTHERWISE):
-        if _exists(service, revision):
+        try:
             return root_of(service, revision)
+        except GitFailed:
+            if _exists(service, revision):
+                raise
     raise ScaffoldError("The repository has no commit yet.", "Commit the service first: `git add -A && git commit`.")
 
 
@@ -41,19 +45,6 @@ def root_of(service: Service, revision: str) -> str:
         GitFailed: It has no such commit.
     """
     return git(*_ROOT, revision, "--", cwd=service.root, env=_AS_COMMITTED)
-
-
-def check_not_shallow(service: Service) -> None:
-    """Refuse a shallow clone: its oldest commit is not the root commit.
-
-    Raises:
-        ScaffoldError: It is shallow.
-    """
-    if git("rev-parse", "--is-shallow-repository", cwd=service.root) == "true":
-        raise ScaffoldError(
-            "This clone is shallow, so it lacks a part of the repository's history.",
-            "Run `git fetch --unshallow`, then the same command again.",
-        )
 
 
 def another_service(service: Service, what: str, *, own: str, other: str, command: str) -> ScaffoldError:

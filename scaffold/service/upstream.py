@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import setting
+from scaffold.core.git import settings
 from scaffold.service import names
 from scaffold.service.service import Service
 
@@ -21,8 +21,9 @@ def check_upstream(service: Service) -> None:
     Raises:
         ScaffoldError: The upstream of its main is another repository of CodeCommit than its answers name.
     """
-    remote = setting(service.root, f"branch.{names.BRANCH}.remote")
-    url = setting(service.root, f"remote.{remote}.url") if remote else ""
+    configured = settings(service.root)
+    remote = configured.get(f"branch.{names.BRANCH}.remote")
+    url = configured.get(f"remote.{remote}.url", "")
     found = next((match for pattern in _ADDRESSES if (match := pattern.fullmatch(url))), None)
     wanted = names.repository(service.app_name)
     if found is None or (found["region"], found["name"]) == (service.region, wanted):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -314,14 +315,36 @@ def test_plan_of_a_first_deployment_lists_all_and_changes_nothing(service: Path,
     assert names.repository(name_of(service)) not in str(client("codecommit").list_repositories())
 
 
-def test_plan_of_a_change_uses_change_sets_and_deletes_them(service: Path, wire: Wire) -> None:
+@pytest.fixture
+def git_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """The Git commands since the last call, without those that Git starts itself."""
+    folder = tmp_path / "trace"
+    folder.mkdir()
+    monkeypatch.setenv("GIT_TRACE2_EVENT", str(folder))
+
+    def read_new() -> list[str]:
+        files = list(folder.iterdir())
+        events = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        for file in files:
+            file.unlink()
+        return [" ".join(one["argv"]) for one in events if one["event"] == "start" and "/" not in one["sid"]]
+
+    return read_new
+
+
+def test_plan_of_a_change_uses_change_sets_and_deletes_them(
+    service: Path, wire: Wire, git_commands: Callable[[], list[str]]
+) -> None:
     run(service)
     before = state(service, name_of(service))
     commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE, infrastructure__foundation_yaml=FOUNDATION)
     wire.calls.clear()
+    git_commands()
 
     result = run(service, plan=True)
 
+    asked = git_commands()
+    assert len(set(asked)) == len(asked) <= 11, asked
     assert result.exit_code == 10
     assert "create More (AWS::SNS::Topic)" in text(result)
     assert "1 commit" in text(result)
@@ -330,9 +353,12 @@ def test_plan_of_a_change_uses_change_sets_and_deletes_them(service: Path, wire:
     assert state(service, name_of(service)) == before
 
 
-def test_plan_with_nothing_to_do_exits_zero(service: Path) -> None:
+def test_plan_with_nothing_to_do_exits_zero(service: Path, git_commands: Callable[[], list[str]]) -> None:
     run(service)
+    git_commands()
     assert run(service, plan=True).exit_code == 0
+    asked = git_commands()
+    assert len(set(asked)) == len(asked) <= 7, asked
 
 
 @pytest.mark.slow

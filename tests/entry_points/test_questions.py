@@ -378,6 +378,7 @@ REFUSED_OVERRIDES = {
     "{dev: {sput: true}}": "environment_overrides.dev.sput is not a setting; the settings are cpu",
     "{dev: {spot: maybe}}": "environment_overrides.dev.spot is true, false or above_first",
     "{dev: {spot: 1}}": "environment_overrides.dev.spot is true, false or above_first",
+    "{prod: {container_insights: maybe}}": "environment_overrides.prod.container_insights is true or false",
     "{dev: {cpu: '256'}}": "environment_overrides.dev.cpu is one of 256, 512",
     "{dev: {cpu: true}}": "environment_overrides.dev.cpu is one of",
     "{dev: {cpu: [256]}}": "environment_overrides.dev.cpu is one of",
@@ -482,7 +483,8 @@ def test_overrides_are_judged_by_what_their_environment_is_treated_like(question
 def test_estimate(questions: Questionnaire) -> None:
     """By hand: 730 hours at the list prices of the price file, for the fewest tasks."""
     given = {"app_name": "orders-api", "environments": "dev,prod"}
-    costs = questions.evaluate({**given, "environment_overrides": "{prod: {egress: nat_gateway}}"}).all["monthly_costs"]
+    overrides = "{prod: {egress: nat_gateway, container_insights: true}}"
+    costs = questions.evaluate({**given, "environment_overrides": overrides}).all["monthly_costs"]
     dev, prod = costs["environments"]
     task = 730 * (0.25 * 0.04048 + 0.5 * 0.004445)
     amounts = {line["name"]: line["usd"] for line in dev["lines"]}

@@ -103,7 +103,7 @@ def test_production_has_approval_capacity_and_protection(
         assert not {"OnFailure", "BeforeEntry"} & set(stage)
         assert (service["MinTasks"], service["MaxTasks"], service["Spot"]) == ("2", "10", "false")
         assert service["BakeMinutes"] == "10"
-        assert found["insights"] == "enhanced"
+        assert found["insights"] == "disabled"
         assert {action for (_, action), may in found["permissions"].items() if may} == {"UpdateStack"}
 
 

@@ -49,6 +49,7 @@ FEW: dict[str, dict[str, Any]] = {
         "customize": True,
         "environment_overrides": {
             "test": {"cpu": 1024, "memory": 4096, "egress": "nat_gateway", "deployment_strategy": "canary"},
+            "uat": {"container_insights": True},
             "live": {"min_tasks": 4, "max_tasks": 40, "spot": True, "log_retention_days": 365},
         },
         "approval": "every",

@@ -10,6 +10,7 @@ import pytest
 
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import git
+from scaffold.core.git_failures import GitFailed
 from scaffold.service import identity
 from scaffold.service.service import Service
 from tests.kits import IDENTITY
@@ -218,3 +219,17 @@ def test_fetched_commits_of_another_service_are_no_rewritten_history(
     assert own[:12] in error.happened
     assert other[:12] in error.happened
     assert remedy in error.remedy
+
+
+def test_a_folder_outside_of_git_has_no_root_commit(tmp_path: Path) -> None:
+    with pytest.raises(ScaffoldError, match="is not a Git repository"):
+        identity.root_commit(of(tmp_path))
+
+
+def test_the_root_commit_of_a_damaged_main_is_not_taken_from_another_branch(repository: Path) -> None:
+    unrelated(repository)
+    git("checkout", "-q", "other", cwd=repository)
+    lost = git("rev-parse", "main~1", cwd=repository)
+    (repository / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+    with pytest.raises(GitFailed):
+        identity.root_commit(of(repository))

@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -73,12 +72,12 @@ def _kill(group: int) -> None:
 def _descendants(root: int) -> list[int]:
     """The processes below a process that have not ended, by Linux's /proc."""
     children: dict[int, list[int]] = {}
-    for directory in Path("/proc").iterdir():
-        if directory.name.isdigit():
-            with suppress(OSError):
-                state, parent = (directory / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
-                if state != "Z":
-                    children.setdefault(int(parent), []).append(int(directory.name))
+    for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 (each build waits for this)
+        with suppress(OSError), open(f"/proc/{name}/stat", "rb", buffering=0) as status:  # noqa: PTH123
+            # The command's name in parentheses may have spaces.
+            state, parent = status.read(4096).rpartition(b")")[2].split()[:2]
+            if state != b"Z":
+                children.setdefault(int(parent), []).append(int(name))
     found, waiting = [], [root]
     while waiting:
         below = children.get(waiting.pop(), [])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
+from botocore.session import Session
 
 from scaffold.engine.builds.aws_server import AwsServer
 from scaffold.engine.containers.container_engine import ContainerEngine
@@ -37,6 +38,7 @@ class Surroundings:
     engine: ContainerEngine | None = None
     aws: AwsServer | None = None
     assume: AssumeRole | None = None
+    _session: Session = field(default_factory=new_session)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of_role(self, role_arn: str, session: str) -> Surroundings:
@@ -47,8 +49,8 @@ class Surroundings:
 
     def client(self, service: str, region: str) -> Any:
         """A client of AWS, with nothing of the machine's AWS settings."""
-        with self._lock:  # Sessions may not be shared by threads.
-            return new_session().create_client(
+        with self._lock:  # Sessions may not be used by several threads at once.
+            return self._session.create_client(
                 service,
                 region_name=region,
                 endpoint_url=self.endpoint,

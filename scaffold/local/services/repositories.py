@@ -12,6 +12,7 @@ from pathlib import Path
 from scaffold.core.git import git
 from scaffold.local.protocol import ACCOUNT, Document, ServiceError
 
+_INITIAL_BRANCH = "main"
 _ISOLATED = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
 
 
@@ -26,6 +27,7 @@ class Repository:
     tags: dict[str, str] = field(default_factory=dict)
     created: float = field(default_factory=time.time)
     identifier: str = field(default_factory=lambda: str(uuid.uuid4()))
+    _default_branch: str | None = None
     _reported: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -55,15 +57,16 @@ class Repository:
         ]
 
     def default_branch(self) -> str | None:
-        """The branch that HEAD points to, or None while it does not exist."""
-        name = self.git("symbolic-ref", "--short", "HEAD")
-        return name if name in self.branches() else None
+        """The first branch ever pushed, or None before. Git refuses to delete the branch that HEAD points to."""
+        self.choose_default_branch()
+        return self._default_branch
 
     def choose_default_branch(self) -> None:
         """Make the first branch ever pushed the default branch, as CodeCommit does."""
-        branches = self.branches()
-        if branches and self.default_branch() is None:
-            self.git("symbolic-ref", "HEAD", f"refs/heads/{min(branches)}")
+        if self._default_branch is None and (branches := self.branches()):
+            chosen = _INITIAL_BRANCH if _INITIAL_BRANCH in branches else min(branches)
+            self.git("symbolic-ref", "HEAD", f"refs/heads/{chosen}")
+            self._default_branch = chosen
 
 
 def _reference_change(name: str, old: str | None, new: str | None) -> Document:
@@ -94,7 +97,7 @@ class Repositories:
         path.mkdir(parents=True)
         repository = Repository(name, region, path)
         # Without a template: the machine's own may have hooks.
-        repository.git("init", "--quiet", "--bare", "--initial-branch=main", "--template=", ".")
+        repository.git("init", "--quiet", "--bare", f"--initial-branch={_INITIAL_BRANCH}", "--template=", ".")
         self._all[region, name] = repository
         return repository
 

@@ -70,14 +70,14 @@ def watch(base: str, version: str, environment: str, times: int, seconds: float,
         environment: The expected environment; empty to accept any.
         times: How many times in a row the check must pass.
         seconds: The timeout.
-        interval: The seconds between two checks; between failed ones more and more.
+        interval: The seconds after a failed check; after several ones in a row more and more.
     """
     deadline = time.monotonic() + seconds
     in_a_row, problem, pause = 0, "no check was made", interval
     while True:
         try:
             check(base, version, environment)
-            in_a_row, pause = in_a_row + 1, interval
+            in_a_row, pause = in_a_row + 1, 0.0
             print(f"passed {in_a_row} of {times}", flush=True)
             if in_a_row == times:
                 return None
@@ -96,7 +96,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=5, help="how many times in a row the checks must pass (5)")
     parser.add_argument("--seconds", type=float, default=300, help="timeout in seconds (300)")
-    parser.add_argument("--interval", type=float, default=0.1, help="seconds between two checks (0.1)")
+    parser.add_argument("--interval", type=float, default=0.1, help="seconds after a failed check (0.1)")
     arguments = parser.parse_args()
 
     base = os.environ.get("SERVICE_URL", "").rstrip("/")
