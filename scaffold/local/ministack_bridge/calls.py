@@ -20,6 +20,7 @@ from ministack.services import (
     s3,
     secretsmanager,
     sns,
+    ssm,
 )
 
 from scaffold.local.protocol import ACCOUNT, Document, ServiceError
@@ -32,6 +33,7 @@ _TARGETS = {
     "events": "AWSEvents",
     "logs": "Logs_20140328",
     "secretsmanager": "secretsmanager",
+    "ssm": "AmazonSSM",
 }
 _MODULES = {
     "cloudtrail": cloudtrail,
@@ -44,6 +46,7 @@ _MODULES = {
     "logs": cloudwatch_logs,
     "secretsmanager": secretsmanager,
     "sns": sns,
+    "ssm": ssm,
 }
 
 
