@@ -83,7 +83,7 @@ def test_the_role_of_the_checks_sees_whether_secrets_exist_and_reads_none(stacks
         assert not allowed(statements, "ssm:GetParameters", parameter)
         assert not allowed(statements, "ssm:GetParameter", parameter)
         assert not allowed(statements, "secretsmanager:GetSecretValue", secret)
-        assert not allowed(statements, "ssm:ListTagsForResource", PARAMETER.format(ACCOUNT, f"{APP}-admin/prod/A"))
+    assert not allowed(role, "ssm:ListTagsForResource", PARAMETER.format(ACCOUNT, f"{APP}-admin/prod/A"))
 
 
 @pytest.mark.slow
