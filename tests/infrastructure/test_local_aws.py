@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from scaffold.local.environment import local_aws
 from scaffold.service import names
+from tests.deploy.services import all_stacks
 from tests.infrastructure.stacks import ROOT_COMMIT, environments, parse
 
 pytest.importorskip("ministack")
@@ -107,7 +108,7 @@ class Account:
 
     def stacks(self) -> list[str]:
         """The stacks of the service."""
-        names = [stack["StackName"] for stack in self.cloudformation.describe_stacks()["Stacks"]]
+        names = [stack["StackName"] for stack in all_stacks(self.cloudformation)]
         return [name for name in names if name.startswith(f"{self.app}-")]
 
     def release(self, environment: str, digit: str) -> dict[str, str]:

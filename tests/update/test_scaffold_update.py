@@ -63,7 +63,12 @@ def test_json(tmp_path: Path) -> None:
     assert (document["old_version"], document["new_version"]) == ("v1.0.0", "v2.0.0")
     (change,) = document["answers"]
     assert change == {"name": "environments", "old": "dev,prod", "new": "dev,qa,prod", "by_default": False}
-    assert document["follow_up"] == {"deploy": True, "new_environments": ["qa"], "removed_environments": []}
+    assert document["follow_up"] == {
+        "deploy": True,
+        "new_environments": ["qa"],
+        "removed_environments": [],
+        "first": [],
+    }
     assert {file["path"]: file["action"] for file in document["files"]}["app/new.txt"] == "create"
     done = run_update(service, data=data)
     assert json.loads(json.dumps(done.document())) == document | {"planned": False}
