@@ -288,11 +288,8 @@ def teardown_steps(
 
 
 def _report_data(resources: list[DataResource], report: Report) -> None:
-    for resource in resources:
-        if resource.retained:
-            report.kept.append(Kept(_type(resource), resource.id, "retained"))
-        else:
-            report.changes.append(_deletion(_type(resource), resource.id))
+    report.kept += [Kept(_type(one), one.id, "retained") for one in resources if one.retained]
+    report.changes += [_deletion(_type(one), one.id) for one in resources if not one.retained]
 
 
 def _type(resource: DataResource) -> str:

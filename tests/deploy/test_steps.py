@@ -141,6 +141,7 @@ def another_kind(monkeypatch: pytest.MonkeyPatch) -> StackKind:
     return kind
 
 
+@pytest.mark.slow
 def test_a_new_kind_of_stack_is_one_row_and_one_template(tmp_path: Path, aws: None, another_kind: StackKind) -> None:
     service = make_service(tmp_path / "service")
     app = read(service).app_name

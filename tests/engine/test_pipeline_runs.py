@@ -179,6 +179,7 @@ def test_a_failed_action_says_which_resource_failed(pipeline: Pipeline, reposito
     assert error["message"].startswith("The stack BrokenStack has the status ROLLBACK_COMPLETE: Broken: ")
 
 
+@pytest.mark.slow
 def test_a_failed_first_creation_is_replaced(pipeline: Pipeline, repository: Repository, client: Client) -> None:
     pipeline.create(stage("Test", stack("Replaced", mode="REPLACE_ON_FAILURE")))
     assert pipeline.started_by(repository.push(t__json=template("one", Broken=BROKEN)))["status"] == "Failed"
@@ -186,6 +187,7 @@ def test_a_failed_first_creation_is_replaced(pipeline: Pipeline, repository: Rep
     assert outputs(client, "Replaced") == {"Title": "two"}
 
 
+@pytest.mark.slow
 def test_a_failed_first_release_is_rolled_back_to_the_placeholder(
     pipeline: Pipeline, repository: Repository, client: Client
 ) -> None:
@@ -203,6 +205,7 @@ def test_a_failed_first_release_is_rolled_back_to_the_placeholder(
     assert outputs(client, "Prepared") == {"Title": "two"}
 
 
+@pytest.mark.slow
 def test_an_execution_without_changes_succeeds(pipeline: Pipeline, repository: Repository) -> None:
     change_set = {"ChangeSetName": "release"}
     plan = stack("Planned", 2, "CHANGE_SET_REPLACE", **change_set)
@@ -233,6 +236,7 @@ def test_a_template_configuration_is_applied(pipeline: Pipeline, repository: Rep
     assert described["Tags"] == [{"Key": "team", "Value": "shop"}]
 
 
+@pytest.mark.slow
 def test_an_execution_is_started_once_for_a_token_and_with_a_commit(
     pipeline: Pipeline, repository: Repository, client: Client
 ) -> None:
@@ -360,6 +364,7 @@ def test_a_closed_transition_keeps_an_execution_waiting(pipeline: Pipeline, repo
     assert pipeline.started_by(commit)["status"] == "Succeeded"
 
 
+@pytest.mark.slow
 def test_a_pipeline_that_updates_itself_starts_again(
     pipeline: Pipeline, repository: Repository, client: Client
 ) -> None:

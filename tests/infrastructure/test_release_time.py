@@ -10,6 +10,7 @@ from tests.infrastructure.release_time import BUILD_START, IMAGE, rebuilt, to_pr
 from tests.infrastructure.stacks import Stacks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("environments", "most"), [("dev,staging,prod", 0.6), ("dev,test,qa,load,staging,prod", 0.5)])
 def test_a_small_change_reaches_production_earlier_than_with_a_build_for_each_environment(
     stacks_of: Callable[..., Stacks], environments: str, most: float

@@ -28,6 +28,7 @@ def template(trail: str = ARN, **more: Any) -> dict[str, Any]:
     return {"Bucket": resource("S3::Bucket"), "Policy": policy, "Trail": made | {"DependsOn": "Policy"}}
 
 
+@pytest.mark.slow
 def test_a_trail_is_created_changed_and_deleted(stack: Stack, client: Client) -> None:
     api = client("cloudtrail")
     made = stack.create(template(), Outputs={"Arn": {"Fn::GetAtt": ["Trail", "Arn"]}})

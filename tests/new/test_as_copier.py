@@ -252,6 +252,7 @@ def terminal(kit: Path, tmp_path: Path) -> Iterator[tuple[pexpect.spawn, Screen]
     child.close(force=True)
 
 
+@pytest.mark.slow
 def test_at_the_prompts(kit: Path, tmp_path: Path, terminal: tuple[pexpect.spawn, Screen]) -> None:
     child, screen = terminal
     for question, keys in [

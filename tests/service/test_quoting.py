@@ -161,6 +161,7 @@ def test_each_word_of_yaml_that_names_environments_stays_a_name(tmp_path: Path) 
     assert_renamed(service("harmless", list(quiet)), service("words", words), quiet)
 
 
+@pytest.mark.slow
 def test_each_word_of_yaml_that_names_a_service_stays_a_name(tmp_path: Path) -> None:
     words = accepted("app_name")
     assert {"yes", "off", "true", "null"} <= set(words)
