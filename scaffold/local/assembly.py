@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation import (
     audit,
+    budgets,
     delivery,
     drift,
     existing_names,
@@ -30,6 +31,7 @@ from scaffold.local.services.codecommit import CodeCommit
 from scaffold.local.services.codepipeline import CodePipeline
 from scaffold.local.services.git_endpoint import GitEndpoint
 from scaffold.local.services.image_scans import ImageScans
+from scaffold.local.services.parameter_tags import ParameterTags
 from scaffold.local.services.pull_requests.store import PullRequests
 from scaffold.local.services.report_groups import ReportGroups
 from scaffold.local.services.repositories import Repositories
@@ -104,11 +106,14 @@ def assemble(
             delivery.CodePipelinePipeline(codepipeline),
             delivery.CodeBuildReportGroup(reports),
             audit.Trail(),
+            budgets.Budget(),
             identity.Role(),
             identity.ManagedPolicy(),
             identity.InlinePolicy(),
             network.ElasticIp(),
             network.NatGateway(),
+            network.SecurityGroupEgress(),
+            network.SecurityGroupIngress(),
             runtime.MetricAlarm(),
             runtime.ScalableTarget(autoscaling),
             runtime.ScalingPolicy(autoscaling),
@@ -134,6 +139,7 @@ def assemble(
         "AnyScaleFrontendService": autoscaling,
         "ServiceQuotasV20190624": ServiceQuotas(),
         "inspector-scan": sboms,
+        "AmazonSSM.ListTagsForResource": ParameterTags(),
         f"{_ECR}.DescribeImages": scans,
         f"{_ECR}.StartImageScan": scans,
         f"{_ECR}.DescribeImageScanFindings": scans,

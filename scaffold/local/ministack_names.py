@@ -75,6 +75,7 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.services.cloudwatch", "_put_metric_data"): 4,
     ("ministack.services.cloudwatch", "_record_history"): 4,
     ("ministack.services.cloudwatch", "_xml"): 3,
+    ("ministack.services.budgets", "handle_request"): 5,
     ("ministack.services.cloudtrail", "handle_request"): 5,
     ("ministack.services.cloudwatch", "handle_request"): 5,
     ("ministack.services.cloudwatch", "record_metric"): 5,
@@ -101,6 +102,7 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.services.secretsmanager", "handle_request"): 5,
     ("ministack.services.sns", "handle_request"): 5,
     ("ministack.services.sns", "publish_internal"): 3,
+    ("ministack.services.ssm", "handle_request"): 5,
 }
 
 

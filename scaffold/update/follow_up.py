@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,9 @@ _OF_THE_DELIVERY = frozenset(
     f"infrastructure/{kind.name}.yaml" for kind in STACK_KINDS if kind.deployer is Deployer.ITSELF
 )
 
+# The generated application answers this path, whatever its health check is.
+_ALWAYS_ANSWERED = "/health"
+
 
 @dataclass(frozen=True)
 class FollowUp:
@@ -27,6 +30,7 @@ class FollowUp:
         deploy: Whether `scaffold deploy` has to follow the merge to main.
         new_environments: Environments whose stacks it prepares.
         removed_environments: Environments whose stacks stay until they are deleted.
+        first: What has to be released before this update is, a sentence each.
         leave_vpc: The commands that take the builds out of their VPC before the merge; the deployment follows its
             release. None where they stay as they are.
     """
@@ -34,6 +38,7 @@ class FollowUp:
     deploy: bool
     new_environments: tuple[str, ...]
     removed_environments: tuple[str, ...]
+    first: tuple[str, ...] = ()
     leave_vpc: tuple[str, ...] = ()
 
 
@@ -62,8 +67,22 @@ def follow_up(
     new_stack = not _OF_THE_DELIVERY.isdisjoint(created)
     deploy = by_hand or protection or new_stack or bool(added)
     leaves = f"infrastructure/{BUILD_VPC.name}.yaml" in deleted
-    commands = leave_commands(str(after["app_name"]), str(after["aws_region"])) if leaves else ()
-    return FollowUp(deploy or leaves, added, removed, commands)
+    return FollowUp(
+        deploy=deploy or leaves,
+        new_environments=added,
+        removed_environments=removed,
+        first=tuple(_first(before, after)) if old else (),
+        leave_vpc=leave_commands(str(after["app_name"]), str(after["aws_region"])) if leaves else (),
+    )
+
+
+def _first(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    answered, asked = (answers.get("health_path") or _ALWAYS_ANSWERED for answers in (before, after))
+    if asked not in (answered, _ALWAYS_ANSWERED):
+        yield (
+            f"The load balancer asks the running tasks for {asked} before the new ones start: first release tasks that "
+            'answer it, as "Port and health check" in README.md says.'
+        )
 
 
 def _is_deployed_by_person(path: str) -> bool:

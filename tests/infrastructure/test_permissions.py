@@ -802,6 +802,7 @@ def test_checks_can_only_read_and_write_logs(stacks_of: Callable[..., Stacks]) -
     expected += " cloudwatch:DescribeAlarms codepipeline:GetPipelineExecution codepipeline:ListActionExecutions"
     expected += " elasticloadbalancing:DescribeRules"
     expected += f" kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
+    expected += " secretsmanager:DescribeSecret ssm:ListTagsForResource"
     assert actions == expected.split()
 
 
@@ -1134,7 +1135,7 @@ def test_an_approver_can_only_look_besides(stacks_of: Callable[..., Stacks]) -> 
 def test_no_other_policy_approves_releases(stacks_of: Callable[..., Stacks], answers: dict[str, Any]) -> None:
     """Neither the policies for operators, nor a role or policy of any stack."""
     operators = [json.loads(path.read_text()) for path in sorted((ROOT / "docs").glob("operator-policy*.json"))]
-    assert len(operators) == 5
+    assert len(operators) == 6
     documents = [item for stack in stacks_of(**answers).values() for item in walk(stack.resources)]
     documents += [statement for policy in operators for statement in policy["Statement"]]
     approving = [

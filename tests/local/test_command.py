@@ -37,6 +37,7 @@ def run(environment: dict[str, str], *command: str) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.slow
 def test_by_default_what_is_deployed_runs(environment: dict[str, str]) -> None:
     inner = shlex.join([*SCAFFOLD, "local", "--no-run", "--", "true"])
     done = run(environment, "--", "sh", "-c", f"echo $SCAFFOLD_LOCAL_RUNS; {inner}")
@@ -112,6 +113,7 @@ def test_what_cannot_be_run_is_named(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_inside_one_a_command_uses_that_one(environment: dict[str, str]) -> None:
     inner = shlex.join([*SCAFFOLD, "local", "--", "sh", "-c", "echo $AWS_ENDPOINT_URL; exit 4"])
     done = run(environment, "--no-run", "--", "sh", "-c", f"echo $AWS_ENDPOINT_URL; {inner}")

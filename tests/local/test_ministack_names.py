@@ -64,9 +64,10 @@ CLOUDFORMATION = "from ministack.services.cloudformation import handlers, helper
             "delete function of AWS::S3::Bucket",
             marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             f"{CLOUDFORMATION}del provisioners._RESOURCE_HANDLERS['AWS::ECR::Repository']['create']",
             "create function of AWS::ECR::Repository",
+            marks=pytest.mark.slow,
         ),
         (
             f"{CLOUDFORMATION}from ministack.services.cloudformation import stacks\n"
@@ -113,6 +114,7 @@ def test_a_missing_dependency_of_ministack_is_reported_as_such(change: Change) -
     assert "ModuleNotFoundError" in refused.value.happened
 
 
+@pytest.mark.slow
 def test_a_type_that_a_newer_ministack_has_is_replaced(change: Change, client: Client) -> None:
     change(f"""{CLOUDFORMATION}
 def fail(*arguments):

@@ -29,6 +29,7 @@ def npm(app: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=app, env=machine_environment(), capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass_and_leave_a_report(app):
     done = npm(app, "test:report")
     assert done.returncode == 0, done.stdout
@@ -191,11 +192,12 @@ class Process:
 
 
 @pytest.fixture
-def start(app: Path) -> Iterator[Callable[..., Process]]:
+def start(service: Path, runtime_modules: Path) -> Iterator[Callable[..., Process]]:
+    (service / "app" / "node_modules").symlink_to(runtime_modules)
     processes: list[Process] = []
 
     def start(**variables: str) -> Process:
-        processes.append(Process(app, **variables))
+        processes.append(Process(service / "app", **variables))
         return processes[-1]
 
     yield start

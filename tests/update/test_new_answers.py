@@ -14,7 +14,7 @@ from tests.kits import commit_all, kit_repository
 from tests.update.small import new_service, run_update, status
 
 
-@pytest.mark.parametrize("environments", ["dev,staging,live", "dev,staging"])
+@pytest.mark.parametrize("environments", [pytest.param("dev,staging,live", marks=pytest.mark.slow), "dev,staging"])
 def test_without_production_it_asks_for_another(
     tmp_path: Path, environments: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
