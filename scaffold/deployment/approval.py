@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
 from botocore.exceptions import ClientError
 
-from scaffold.aws import build_exports, paused_deployments, pipeline_state, pull_requests, release_records
+from scaffold.aws import build_exports, pipeline_state, pull_requests
 from scaffold.aws.cloudformation.stacks import Stack, find_all
 from scaffold.aws.errors import code_of
 from scaffold.aws.pipeline_state import ActionState, StageState
@@ -22,7 +21,7 @@ from scaffold.core.target import Target
 from scaffold.deployment import approvers
 from scaffold.deployment.ownership import check_stacks
 from scaffold.deployment.scope import check_environment
-from scaffold.deployment.trials import Trial, find_trials
+from scaffold.deployment.trials import Trial, end_trial, find_trials
 from scaffold.service import history, identity, names
 from scaffold.service.history import Commit
 from scaffold.service.service import Service
@@ -186,29 +185,14 @@ def decide_in(
     if release.pull_request and decision is Approval:
         pull_requests.merge(by, service.app_name, release.pull_request, str(release.commit))
     if release.trial:
-        _end_pause(by, service, release, release.trial, decision, stacks)
+        bucket = stacks[StackId(FOUNDATION).name(service.app_name)].outputs["ArtifactBucketName"]
+        end_trial(by, release.trial, bucket, release.name, proceed=decision is Approval)
     else:
         _put(by, service, release, str(action.token), decision, message)
     if release.pull_request and decision is Rejection:
         pull_requests.close(by, release.pull_request)
     local = session.target.local
     return decision(service.app_name, session.account, session.region, local, message, release)
-
-
-def _end_pause(
-    session: Session,
-    service: Service,
-    release: WaitingRelease,
-    trial: Trial,
-    decision: type[Decision],
-    stacks: Mapping[str, Stack],
-) -> None:
-    signs: AbstractContextManager[None] = nullcontext()
-    if decision is Approval and release.name:
-        bucket = stacks[StackId(FOUNDATION).name(service.app_name)].outputs["ArtifactBucketName"]
-        signs = release_records.signed(session, bucket, release.name, trial.environment)
-    with signs:
-        paused_deployments.end(session, trial.deployment, proceed=decision is Approval)
 
 
 def _waiting(

@@ -17,12 +17,13 @@ from scaffold.aws.session import Session
 from scaffold.core.errors import EXIT_DONE, EXIT_DRIFT
 from scaffold.core.results import Result
 from scaffold.deployment import environment_branches
+from scaffold.deployment.environment_alarms import ringing_in
 from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.stack_drift import StackDrift, find_drift
 from scaffold.deployment.trials import Trial, find_trial
 from scaffold.service import endpoint, history, identity, names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import ALARMS, ENVIRONMENT, FOUNDATION, SERVICE, TASK_DEFINITION, StackId
+from scaffold.service.stack_kinds import ENVIRONMENT, TASK_DEFINITION, StackId
 
 
 @dataclass(frozen=True)
@@ -238,25 +239,6 @@ def _newest(stage: StageState, commits: Mapping[str, str | None]) -> NewestRelea
     return NewestRelease(stage.status, commits.get(stage.execution), max(changed, default=None))
 
 
-def _alarms(
-    session: Session, app_name: str, environment: str, stacks: Mapping[StackId, Stack], ringing: Sequence[Alarm]
-) -> tuple[str, ...]:
-    """The environment's alarms among those that ring.
-
-    The kit's notify the topic of the service. Others may belong to another service whose name begins alike, unless the
-    environment's stacks have them.
-    """
-    near = [alarm for alarm in ringing if alarm.name.startswith(names.alarm(app_name, environment))]
-    foundation = stacks.get(StackId(FOUNDATION))
-    topic = foundation.outputs.get("NotificationTopicArn") if foundation else None
-    own = {alarm.name for alarm in near if topic in alarm.actions}
-    for kind in (ALARMS, SERVICE):
-        stack = stacks.get(StackId(kind, environment))
-        if stack and any(alarm.name not in own for alarm in near):
-            own |= set(running_service.alarms_of(session, stack.name))
-    return tuple(alarm.name for alarm in near if alarm.name in own)
-
-
 def _environment(
     session: Session,
     service: Service,
@@ -289,7 +271,7 @@ def _environment(
         commit=commit,
         ahead=None if behind is None else len(behind),
         tasks=running_service.tasks(session, app, name),
-        alarms=_alarms(session, app, name, stacks, ringing),
+        alarms=ringing_in(session, app, name, stacks, ringing),
         deployment=deployment,
         stacks={
             stack.name: stack.status

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from scaffold.aws import paused_deployments
+from scaffold.aws import paused_deployments, release_records
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.paused_deployments import PausedDeployment
 from scaffold.aws.session import Session
@@ -57,3 +58,20 @@ def find_trials(session: Session, service: Service, stacks: Mapping[str, Stack])
     existing = {one: stacks[name] for one in ids if (name := one.name(service.app_name)) in stacks}
     found = {one: find_trial(session, service, one, existing) for one in service.environments}
     return {names.pipeline_stage(one): trial for one, trial in found.items() if trial}
+
+
+def end_trial(session: Session, trial: Trial, bucket: str, release: str | None, *, proceed: bool) -> None:
+    """Let the traffic shift, signed by the caller, or take the release back.
+
+    Args:
+        bucket: The artifact bucket, with the records of releases.
+        release: What its build has named the release; None where the build exports no name, so that there is no record.
+
+    Raises:
+        ScaffoldError: It does not wait any more.
+    """
+    signed = (
+        release_records.signed(session, bucket, release, trial.environment) if proceed and release else nullcontext()
+    )
+    with signed:
+        paused_deployments.end(session, trial.deployment, proceed=proceed)

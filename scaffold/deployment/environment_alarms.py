@@ -1,0 +1,31 @@
+"""Which alarms are those of an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from scaffold.aws import running_service
+from scaffold.aws.cloudformation.stacks import Stack
+from scaffold.aws.running_service import Alarm
+from scaffold.aws.session import Session
+from scaffold.service import names
+from scaffold.service.stack_kinds import ALARMS, FOUNDATION, SERVICE, StackId
+
+
+def ringing_in(
+    session: Session, app_name: str, environment: str, stacks: Mapping[StackId, Stack], ringing: Sequence[Alarm]
+) -> tuple[str, ...]:
+    """The names of the environment's alarms among those that ring.
+
+    The kit's notify the topic of the service. Others may belong to another service whose name begins alike, unless the
+    environment's stacks have them.
+    """
+    near = [alarm for alarm in ringing if alarm.name.startswith(names.alarm(app_name, environment))]
+    foundation = stacks.get(StackId(FOUNDATION))
+    topic = foundation.outputs.get("NotificationTopicArn") if foundation else None
+    own = {alarm.name for alarm in near if topic in alarm.actions}
+    for kind in (ALARMS, SERVICE):
+        stack = stacks.get(StackId(kind, environment))
+        if stack and any(alarm.name not in own for alarm in near):
+            own |= set(running_service.alarms_of(session, stack.name))
+    return tuple(alarm.name for alarm in near if alarm.name in own)
