@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -168,6 +170,28 @@ def test_a_history_without_the_release_before_has_its_own_notes(service: Service
     service.store("releases/production.json", pointer)
     service.complete(FIRST)
     assert (service.record(FIRST)["previous"], service.record(FIRST)["notes"]) == (pointer, ["Start"])
+
+
+@pytest.mark.parametrize("waits", [True, False, None])
+def test_no_record_is_completed_without_the_approval_that_the_release_has_waited_for(waits: bool | None) -> None:
+    """The list of CodePipeline may be late; without a plan, as in a rollback, nothing was to be approved."""
+    complete: Callable[..., str] = function_of("complete_release.py", "complete")
+    record, stored = {"name": FIRST, **dict.fromkeys(("commit", "version", "execution"), "x")}, []
+    known, clone = complete.__globals__, SimpleNamespace(push_tag=lambda *_: None, subjects=lambda *_: [])
+    known.update(approval=lambda *_: None, running_approval=lambda *_: None, waited=lambda *_: waits)
+    known.update(
+        find=lambda _, key: None if "production" in key else dict(record), Clone=lambda app: nullcontext(clone)
+    )
+    known.update(replace=lambda _, key, document: stored.append(key))
+    names = ("APP_NAME", "ARTIFACT_BUCKET", "ENVIRONMENT_NAME", "EXECUTION")
+    given = dict.fromkeys(names, "prod") | {"RELEASE_NAME": FIRST}
+    if waits:
+        with pytest.raises(known["Problem"], match="does not list who has approved the release for prod"):
+            complete(given, NOON)
+        assert stored == []
+    else:
+        complete(given, NOON)
+        assert stored == [f"releases/{FIRST}/release.json", "releases/production.json"]
 
 
 def details(stage: str, status: str, category: str = "Approval", **more: Any) -> dict[str, Any]:

@@ -58,8 +58,8 @@ def merger(app: str, environment: str, execution: str) -> str | None:
     return str(target.get("mergeMetadata", {}).get("mergedBy") or "")
 
 
-def was_needed(app: str, environment: str, execution: str) -> bool:
-    """Whether a release waits for an approval before its stage, as its plan says; also where that is not listed.
+def waited(app: str, environment: str, execution: str) -> bool | None:
+    """Whether a release waits for an approval before its stage, as its plan says; None where no plan is listed.
 
     Raises:
         Problem: CodePipeline does not list the actions of the execution.
@@ -69,7 +69,13 @@ def was_needed(app: str, environment: str, execution: str) -> bool:
     for one in reversed(actions(app, execution)):
         if one.get("stageName") == stage:
             answers |= one.get("output", {}).get("outputVariables", {})
-    return bool(answers.get("WAITS", answers.get("CHANGED")) != "no")
+    answer = answers.get("WAITS", answers.get("CHANGED"))
+    return None if answer is None else answer != "no"
+
+
+def not_listed(environment: str) -> Problem:
+    """What stops a release whose approval is missing in a list that is late."""
+    return Problem(f"CodePipeline does not list who has approved the release for {environment}; {again()}")
 
 
 def why_not_approved(app: str, environment: str, execution: str, approvers: Collection[str], planned: bool) -> str:
@@ -85,8 +91,8 @@ def why_not_approved(app: str, environment: str, execution: str, approvers: Coll
     found = approval(app, environment, execution)
     if found is None:
         # The list may be late.
-        if planned and was_needed(app, environment, execution):
-            raise Problem(f"CodePipeline does not list who has approved the release for {environment}; {again()}")
+        if planned and waited(app, environment, execution) is not False:
+            raise not_listed(environment)
         return ""
     by = merger(app, environment, execution)
     by = found["by"] or "" if by is None else by

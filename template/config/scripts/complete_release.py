@@ -14,7 +14,7 @@ import os
 import sys
 from datetime import datetime, timezone
 
-from approvals import approval
+from approvals import approval, not_listed, waited
 from aws_cli import Problem
 from commits import Clone
 from release_record import PRODUCTION, find, record_key, replace, timestamp
@@ -44,6 +44,8 @@ def complete(given: dict[str, str], now: datetime) -> str:
             app, environment, execution = (given[one] for one in ("APP_NAME", "ENVIRONMENT_NAME", "EXECUTION"))
             decision = approval(app, environment, execution)
             decision = decision or running_approval(app, bucket, name, environment, execution)
+            if decision is None and waited(app, environment, execution):
+                raise not_listed(environment)
             previous = before if before and before["name"] != name else None
             record |= {
                 "tag": tag,
