@@ -767,7 +767,7 @@ def test_owners_have_room_for_permissions_of_their_own(stacks_of: Callable[..., 
 
 
 def test_unrendered_templates_have_no_jinja() -> None:
-    for kind in ("deploy-role", "network", "environment", "alarms", "service"):
+    for kind in ("deploy-role", "network", "environment", "alarms"):
         (path,) = SOURCE.glob(f"*{kind}.yaml*")
         assert not re.search(r"\{[{%]", path.read_text())
 

@@ -69,6 +69,7 @@ FEW: dict[str, dict[str, Any]] = {
         "audit": "trail",
         "notification_email": "team@example.com",
         "monthly_budget": 200,
+        "requests_per_task": 50,
         "updates": "renovate",
         **BUILD_VPC,
         **EXISTING,
@@ -104,6 +105,7 @@ ALL_ANSWERS: dict[str, Any] = {
     "coverage_threshold": 80,
     "audit": "trail",
     "monthly_budget": 200,
+    "requests_per_task": 50,
     **BUILD_VPC,
 }
 
@@ -134,6 +136,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "monthly_budget": [0, 200],
     "chat_notifications": [False, True],
     "encrypt_logs": [False, True],
+    "requests_per_task": [0, 50],
     "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
     "build_network": ["none", "vpc"],
     "audit": ["off", "trail"],

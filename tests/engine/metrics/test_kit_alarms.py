@@ -111,7 +111,8 @@ def with_exports(document: dict[str, Any]) -> dict[str, Any]:
 
 def alarms_of_service() -> dict[str, Any]:
     """The alarms of service.yaml, without the service."""
-    document = parse((TEMPLATES / "service.yaml").read_text("utf-8"))
+    lines = (TEMPLATES / "service.yaml.jinja").read_text("utf-8").splitlines(keepends=True)
+    document = parse("".join(line for line in lines if not line.startswith("{%")))
     kept = {}
     for name in ("NoHealthyTaskAlarm", "MemoryAlarm"):
         text = json.dumps({key: value for key, value in document["Resources"][name].items() if key != "DependsOn"})
