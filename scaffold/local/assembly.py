@@ -111,6 +111,8 @@ def assemble(
             identity.InlinePolicy(),
             network.ElasticIp(),
             network.NatGateway(),
+            network.SecurityGroupEgress(),
+            network.SecurityGroupIngress(),
             runtime.MetricAlarm(),
             runtime.ScalableTarget(autoscaling),
             runtime.ScalingPolicy(autoscaling),

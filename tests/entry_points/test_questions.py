@@ -104,6 +104,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"audit": "trail"},
     {"requests_per_task": 100_000},
     {"notification_email": "a@example.com", "monthly_budget": 1_000_000},
+    {"port": "1024", "health_path": "/internal/health-z.json", "health_grace_seconds": "180"},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
     {"build_secrets": ",".join(f"A{number}" for number in range(10))},
     BUILD_VPC,
@@ -161,6 +162,26 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"aws_region": "cn-north-1"}, "China"),
     ({"cpu": "300"}, "256"),
+    *(({"port": port}, "port is a whole number from 1024 to 65535") for port in ("80", "65536")),
+    *(({"health_grace_seconds": given}, "from 0 to 180, for example 120") for given in ("-1", "181")),
+    *(
+        ({"health_path": path}, "for example /internal/healthz")
+        for path in (
+            "",
+            "/",
+            "health",
+            "/a/",
+            "//a",
+            "/a b",
+            "/a?b",
+            "/:id",
+            "/a\n",
+            "/..",
+            "/{{x}}",
+            "/a'",
+            "/" + "a" * 128,
+        )
+    ),
     ({"cpu": "256", "memory": "4096"}, "2048"),
     ({"scan_gate": "none"}, "critical"),
     *(

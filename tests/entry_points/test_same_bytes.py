@@ -51,6 +51,9 @@ MATRIX: dict[str, list[Any]] = {
     "build_secrets": [None, "NPM_TOKEN, SENTRY_AUTH_TOKEN"],
     "builds": [None, BUILD_VPC],
     "load_test": [None, "first"],
+    "port": [None, 3000],
+    "health_path": [None, "/internal/healthz"],
+    "health_grace_seconds": [None, 0],
     "coverage_threshold": [None, 80],
     "windows": [None, "MON,WED-FRI 09-16 Europe/Berlin"],
     "freezes": [None, "2026-12-20..2027-01-02"],
@@ -103,6 +106,7 @@ def check_entry_points(answers: dict[str, Any], folder: Path, cookies: Cookies) 
     return first
 
 
+@pytest.mark.slow
 def test_defaults(tmp_path: Path, cookies: Cookies) -> None:
     files = check_entry_points({"app_name": "orders-api"}, tmp_path, cookies)
     answers = yaml.safe_load(files[".copier-answers.yml"][1])

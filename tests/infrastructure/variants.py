@@ -106,6 +106,9 @@ ALL_ANSWERS: dict[str, Any] = {
     "audit": "trail",
     "monthly_budget": 200,
     "requests_per_task": 50,
+    "port": 3000,
+    "health_path": "/internal/healthz",
+    "health_grace_seconds": 180,
     **BUILD_VPC,
 }
 
@@ -140,6 +143,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
     "build_network": ["none", "vpc"],
     "audit": ["off", "trail"],
+    "health": [{}, {"port": 3000, "health_path": "/internal/healthz", "health_grace_seconds": 180}],
     "success_notifications": ["none", "production", "every"],
     "approval": ["none", "production", "every", "by branches"],
     "windows": ["", "MON-SUN 00-24 UTC"],
@@ -161,6 +165,7 @@ def pairwise() -> list[dict[str, Any]]:
         answers["cpu"], answers["memory"] = answers.pop("size")
         if answers["scan_gate"] == "off":
             del answers["scan_engine"], answers["nightly_scan"]
+        answers |= answers.pop("health")
         names = answers["environments"].split(",")
         if answers["approval"] == "by branches":
             del answers["approval"]

@@ -85,6 +85,9 @@ sensible = st.fixed_dictionaries(
         "aws_account_id": st.sampled_from(["", "123456789012"]),
         "architecture": st.sampled_from(["x86_64", "arm64"]),
         "network": st.sampled_from(NETWORKS),
+        "port": st.sampled_from([8080, 3000, 80]),
+        "health_path": st.sampled_from(["/health", "/internal/healthz", "/"]),
+        "health_grace_seconds": st.sampled_from([60, 0, 180, 181]),
         "log_retention_days": st.sampled_from([1, 7, 30, 3653]),
         "reviews": st.one_of(
             st.just({"pull_request_approvals": 0}),
@@ -161,6 +164,7 @@ careless = st.builds(
                 "success_notifications",
                 "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs", "audit",
                 "monthly_budget", "requests_per_task",
+                "port", "health_path", "health_grace_seconds",
                 "coverage_threshold", "approvers", "load_test",
                 "promotion", "auto_promote", "approve_running",
             ]

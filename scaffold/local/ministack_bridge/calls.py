@@ -93,11 +93,15 @@ def _request(service: str, headers: dict[str, str], body: bytes) -> Response:
 
 
 def secret_arn(name: str, region: str) -> str:
-    """The ARN of a secret, which has a random suffix; without it if the secret does not exist."""
+    """The ARN of a secret, which has a random suffix; without it if the secret does not exist.
+
+    Args:
+        name: Its name, or its ARN with or without the suffix.
+    """
     try:
         return str(call("secretsmanager", "DescribeSecret", {"SecretId": name}, region)["ARN"])
     except ServiceError:
-        return f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:{name}"
+        return name if name.startswith("arn:") else f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:{name}"
 
 
 def bucket_policy(name: str) -> Document:
