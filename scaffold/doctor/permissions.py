@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -16,7 +17,7 @@ from scaffold.doctor.findings import Finding, failed, not_checked, ok, warning
 from scaffold.iam import operator_policies
 from scaffold.iam.policies import as_list
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import BUILD_VPC, STACK_KINDS
+from scaffold.service.stack_kinds import AUDIT, BUDGET, BUILD_VPC, STACK_KINDS
 
 # `scaffold deploy` works without them, as docs/permissions.md says of the statement `Look`.
 _OPTIONAL = {
@@ -31,9 +32,9 @@ _OPTIONAL = {
 # With an environment in an existing VPC, these are needed.
 _OF_EXISTING_VPC = {"ec2:DescribeRouteTables", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}
 # Statements that only a service with this kind of stack needs, by the beginning of their Sid.
-_OF_OPTIONAL_KIND = {"BuildVpc": BUILD_VPC}
+_OF_OPTIONAL_KIND = {"AuditTrail": AUDIT, "Budget": BUDGET, "BuildVpc": BUILD_VPC}
 # How the policies name several kinds of stack.
-_LETTERS = re.compile(r"(?<=-)\?+s(?=/)")
+_LETTERS = re.compile(r"(?<=-)[a-z?]*\?[a-z?]*(?=/)")
 _LINKED_ROLE = "iam:CreateServiceLinkedRole"
 _SHOWN = 5
 _ASK = f"Ask an administrator to attach the policies for `scaffold deploy`: {PERMISSIONS} has them."
@@ -98,13 +99,12 @@ def _example(pattern: str, service: Service, account: str) -> str:
         return pattern
     named = pattern.replace(f"{service.app_name}-*-", f"{service.app_name}-{service.environments[0]}-")
     named = _LETTERS.sub(lambda letters: _kind_like(letters[0]), named)
-    return named.replace(":*:", f":{account}:").replace("*", "example")
+    return named.replace(":*:", f":{account}:").replace("*", "example").replace("?", "0")
 
 
-def _kind_like(letters: str) -> str:
-    """A kind of stack whose name has as many letters."""
-    names = (kind.name for kind in STACK_KINDS)
-    return next((name for name in names if len(name) == len(letters) and name.endswith("s")), letters)
+def _kind_like(pattern: str) -> str:
+    """A kind of stack whose name has these letters."""
+    return next((kind.name for kind in STACK_KINDS if fnmatchcase(kind.name, pattern)), pattern)
 
 
 def _context(conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, str | list[str]]:

@@ -420,11 +420,11 @@ def test_iam_denies_the_simulation(service: Path, wire: Wire, operation: str) ->
     assert "iam:SimulatePrincipalPolicy" in found.fix
 
 
-@pytest.mark.parametrize("build_vpc", [False, True])
-def test_the_policies_of_the_documentation_allow_what_is_simulated(tmp_path: Path, build_vpc: bool) -> None:
+@pytest.mark.parametrize("optional", [False, True])
+def test_the_policies_of_the_documentation_allow_what_is_simulated(tmp_path: Path, optional: bool) -> None:
     service = read(make_service(tmp_path / "service", environments="dev,staging,prod"))
-    if build_vpc:
-        (service.infrastructure / "build-vpc.yaml").write_text("Resources: {}\n")
+    for kind in ("audit", "budget", "build-vpc") if optional else ():
+        (service.infrastructure / f"{kind}.yaml").write_text("Resources: {}\n")
     attached = [
         one
         for name in DEPLOY
@@ -441,7 +441,8 @@ def test_the_policies_of_the_documentation_allow_what_is_simulated(tmp_path: Pat
     assert denied == {}
     actions = {action for one in asked for action in one.actions}
     assert len(actions) > 60
-    assert ("ec2:CreateSecurityGroup" in actions) is build_vpc
+    for action in ("budgets:ModifyBudget", "cloudtrail:CreateTrail", "ec2:CreateSecurityGroup"):
+        assert (action in actions) is optional, action
     assert not [word for one in asked for word in (*one.actions, *one.resources) if word != "*" and set(word) & {*"*?"}]
 
 

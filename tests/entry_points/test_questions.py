@@ -102,6 +102,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"success_notifications": "every"},
     {"encrypt_logs": True},
     {"audit": "trail"},
+    {"requests_per_task": 100_000},
     {"notification_email": "a@example.com", "monthly_budget": 1_000_000},
     {"port": "1024", "health_path": "/internal/health-z.json", "health_grace_seconds": "180"},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
@@ -257,6 +258,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"build_network": "public"}, "vpc"),
     ({"audit": "on"}, "trail"),
+    ({"requests_per_task": -1}, "requests_per_task is a whole number from 0 to 100000, for example 50"),
     ({"monthly_budget": 200}, "monthly_budget was answered but is not asked"),
     *(
         ({"notification_email": "a@example.com", "monthly_budget": amount}, "from 0 to 1000000, for example 200")

@@ -46,6 +46,7 @@ MATRIX: dict[str, list[Any]] = {
     "success_notifications": [None, "production"],
     "encrypt_logs": [None, True],
     "audit": [None, "trail"],
+    "requests_per_task": [None, 50],
     "monthly_budget": [None, 200],
     "build_secrets": [None, "NPM_TOKEN, SENTRY_AUTH_TOKEN"],
     "builds": [None, BUILD_VPC],

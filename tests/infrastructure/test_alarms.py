@@ -174,17 +174,21 @@ def test_alarms_stay_below_the_limits_of_cloudwatch(service: Stacks) -> None:
         assert all(len(query.get("Expression", "")) <= 1024 for query in alarm["Metrics"])
 
 
+@pytest.mark.parametrize("requests_per_task", [0, 50])
 @pytest.mark.parametrize("strategy", ["rolling", "canary"])
-def test_the_estimate_counts_the_metrics_of_the_alarms(stacks_of: Callable[..., Stacks], strategy: str) -> None:
+def test_the_estimate_counts_the_metrics_of_the_alarms(
+    stacks_of: Callable[..., Stacks], strategy: str, requests_per_task: int
+) -> None:
     """Each scaling policy has two alarms."""
     answers = {"environments": "live", "deployment_strategy": strategy}
+    answers |= {"customize": True, "requests_per_task": requests_per_task} if requests_per_task else {}
     stacks = stacks_of(**answers)
     metrics = sum("MetricStat" in query for alarm in alarms(stacks).values() for query in alarm["Metrics"])
     for _, _, policy in every(stacks, "AWS::ApplicationAutoScaling::ScalingPolicy"):
         metrics += 2 * max(1, sum("MetricStat" in item for item in walk(policy)))
     assumed = yaml.safe_load((ROOT / "includes" / "prices.yml").read_text())["assumptions"]
-    shifting = assumed["shifting_alarm_metrics"] if strategy != "rolling" else 0
-    assert assumed["alarm_metrics"] + shifting == metrics
+    second = assumed["second_policy_alarm_metrics"] if strategy != "rolling" or requests_per_task else 0
+    assert assumed["alarm_metrics"] + second == metrics
 
 
 def test_no_healthy_task_is_judged_after_the_service_has_one(service: Stacks) -> None:
@@ -221,6 +225,39 @@ def test_scaling_sees_the_version_with_traffic_while_both_run(
     known = {name: {} if value is None else {0: float(value)} for name, value in given.items()}
     assert set(known) == {query["Id"] for query in metrics if "MetricStat" in query}
     assert evaluate(expression, known, range(1)) == ({} if used is None else {0: used})
+
+
+@pytest.mark.parametrize(
+    ("requests", "healthy", "alternate_healthy", "each"),
+    [
+        (6000, 2, None, 3000),
+        (6000, 2, 2, 3000),  # at any weight of the two versions
+        (6000, 4, 1, 1500),  # the other version is still starting
+        (6000, None, 3, 2000),
+        (None, 2, None, 0),  # no requests: scaling in is not kept up
+        (6000, 0, 0, None),
+    ],
+)
+@pytest.mark.parametrize("strategy", ["rolling", "linear"])
+def test_scaling_on_requests_sees_both_target_groups(
+    stacks_of: Callable[..., Stacks],
+    strategy: str,
+    requests: int | None,
+    healthy: int | None,
+    alternate_healthy: int | None,
+    each: float | None,
+) -> None:
+    answers = {"environments": "live", "deployment_strategy": strategy, "customize": True, "requests_per_task": 50}
+    stack = one(stacks_of(**answers), "service")
+    assert "ShiftScaling" not in stack.resources
+    policy = stack.resources["RequestScaling"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    assert policy["TargetValue"] == 3000
+    (metrics,) = [item["Metrics"] for item in walk(policy) if "Metrics" in item]
+    (expression,) = [query["Expression"] for query in metrics if query.get("ReturnData", True)]
+    given = {"requests": requests, "healthy": healthy, "alternate_healthy": alternate_healthy}
+    known = {name: {} if value is None else {0: float(value)} for name, value in given.items()}
+    assert set(known) == {query["Id"] for query in metrics if "MetricStat" in query}
+    assert evaluate(expression, known, range(1)) == ({} if each is None else {0: each})
 
 
 def test_the_exception_of_the_readme_changes_one_environment(generated: Callable[..., Path], tmp_path: Path) -> None:

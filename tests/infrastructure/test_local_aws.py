@@ -271,6 +271,31 @@ def test_a_service_with_a_nat_gateway_deploys(account: Callable[..., Account], g
     assert network["assignPublicIp"] == "DISABLED"
 
 
+@pytest.mark.slow
+def test_scaling_on_requests_begins_and_ends_with_its_answer(
+    account: Callable[..., Account], generated: Callable[..., Path]
+) -> None:
+    """The policy that it replaces comes back; the service and the stack's other resources stay."""
+    answers = {"app_name": "scaled", "environments": "live", "deployment_strategy": "canary"}
+    wanted = {**answers, "customize": True, "requests_per_task": 50}
+    aws = account(**answers)
+    deploy_all(aws, generated(**answers))
+
+    def policies() -> set[str]:
+        found = aws.client("application-autoscaling").describe_scaling_policies(
+            ServiceNamespace="ecs", ResourceId="service/scaled-live/scaled-live"
+        )
+        return {one["PolicyName"] for one in found["ScalingPolicies"]}
+
+    service, off = aws.service("live")["serviceArn"], aws.state("live-service")
+    assert policies() == {"cpu", "cpu-while-shifting"}
+    for given, second in ((wanted, "requests"), (answers, "cpu-while-shifting")):
+        aws._folder = generated(**given) / "infrastructure"
+        aws.release("live", "1")
+        assert policies() == {"cpu", second}
+    assert (aws.service("live")["serviceArn"], aws.state("live-service")[2]) == (service, off[2])
+
+
 def placed(aws: Account, environment: str) -> dict[str, Any]:
     """Where the load balancer and the tasks of an environment are."""
     elb = aws.client("elbv2")

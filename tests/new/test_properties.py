@@ -103,6 +103,7 @@ sensible = st.fixed_dictionaries(
         "chat_notifications": st.booleans(),
         "encrypt_logs": st.booleans(),
         "audit": st.sampled_from(["off", "trail"]),
+        "requests_per_task": st.integers(0, 100),
         "monthly_budget": st.sampled_from([0, 1, 200]),
         "build_secrets": st.sampled_from(["", "NPM_TOKEN", "A, B", "PATH"]),
         "builds": st.one_of(
@@ -162,7 +163,7 @@ careless = st.builds(
                 "scan_engine", "nightly_scan", "updates", "windows", "freezes", "soak_minutes", "chat_notifications",
                 "success_notifications",
                 "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs", "audit",
-                "monthly_budget",
+                "monthly_budget", "requests_per_task",
                 "port", "health_path", "health_grace_seconds",
                 "coverage_threshold", "approvers", "load_test",
                 "promotion", "auto_promote", "approve_running",
