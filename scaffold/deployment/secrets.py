@@ -20,7 +20,8 @@ from scaffold.core.results import Result
 from scaffold.core.secrets import conceal
 from scaffold.core.target import Target
 from scaffold.deployment.scope import check_environment, command_for
-from scaffold.service import identity, names, preflight
+from scaffold.service import identity, names, secret_names
+from scaffold.service.repository import check_repository
 from scaffold.service.service import Service
 from scaffold.service.task_settings import SECRETS, ListedSecret, listed_secrets, listing
 
@@ -97,7 +98,7 @@ class SecretOf:
     @property
     def path(self) -> str:
         """Its name in its store."""
-        return names.secret(self.service.app_name, self.environment, self.name)
+        return secret_names.secret(self.service.app_name, self.environment, self.name)
 
 
 def set_secret(of: SecretOf, *, rotate: bool, ask: Callable[[], str], console: Console) -> SecretResult:
@@ -203,7 +204,7 @@ def list_secrets(service: Service, target: Target, environment: str | None, cons
 def _states(
     session: Session, service: Service, environment: str, listed: dict[str, ListedSecret]
 ) -> Iterator[SecretState]:
-    prefix = f"{names.secrets(service.app_name, environment)}/"
+    prefix = f"{secret_names.secrets(service.app_name, environment)}/"
     stored = {
         (one.path.removeprefix(prefix), store.name): one.changed
         for store in stores(session)
@@ -228,7 +229,7 @@ def _check(of: SecretOf) -> tuple[dict[str, ListedSecret], str]:
             "Name it like the variable that the application reads, for example DB_PASSWORD.",
         )
     check_environment(of.service, of.service.environments, of.environment)
-    preflight.check_repository(of.service)
+    check_repository(of.service)
     return listed_secrets(of.service), identity.root_commit(of.service)
 
 

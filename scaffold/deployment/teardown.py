@@ -15,7 +15,7 @@ from scaffold.core.results import Change
 from scaffold.deployment.deletion import Deletion, Kept, Report
 from scaffold.deployment.inventory import Inventory
 from scaffold.deployment.secrets import owned
-from scaffold.service import names
+from scaffold.service import names, secret_names
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, PIPELINE, StackId
 
@@ -80,7 +80,7 @@ class StackGroup(Deletion):
     def _deletable(self, name: str, console: Console) -> Stack | None:
         """The stack once it can be deleted. A creation in progress needs no waiting: the deletion cancels it."""
         stack = stacks.find(self._session, name)
-        if stack is None or stack.status in {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}:
+        if stack is None or not stack.busy or stack.status in {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}:
             return stack
         return stacks.wait_until_idle(self._session, name, console)
 
@@ -174,7 +174,7 @@ class Secrets(Deletion):
     def __init__(self, session: Session, service: Service, environment: str, root_commit: str) -> None:
         self._session = session
         self._service = service
-        self._prefix = names.secrets(service.app_name, environment)
+        self._prefix = secret_names.secrets(service.app_name, environment)
         self._root_commit = root_commit
 
     def look(self) -> Report:

@@ -114,6 +114,15 @@ def release_record(release: str) -> str:
     return f"releases/{release}/release.json"
 
 
+def release_approval(release: str, environment: str, user: str) -> str:
+    """Where the artifact bucket has who approved a release while its tasks ran in an environment.
+
+    Args:
+        user: The id of the caller as STS has it, which is `aws:userid` in policies.
+    """
+    return f"releases/{release}/approvals/{environment}/{user}.json"
+
+
 def notification_topic(app: str) -> str:
     """The SNS topic for approvals, failures and alarms."""
     return f"{app}-notifications"
@@ -237,21 +246,6 @@ def projects(app: str) -> set[str]:
 def verdict_role(app: str) -> str:
     """The role whose approval the approval rule of the checks needs."""
     return f"{app}-pr-verdict"
-
-
-def build_secret(app: str, variable: str) -> str:
-    """The parameter with the value that an environment variable of the build has."""
-    return f"/{app}/build/{variable}"
-
-
-def secrets(app: str, environment: str) -> str:
-    """What the paths of an environment's secrets begin with; that of a parameter has a slash before it."""
-    return f"{app}/{environment}"
-
-
-def secret(app: str, environment: str, name: str) -> str:
-    """The path of a secret of an environment."""
-    return f"{secrets(app, environment)}/{name}"
 
 
 def report_group(app: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,9 @@ _OF_THE_DELIVERY = frozenset(
     f"infrastructure/{kind.name}.yaml" for kind in STACK_KINDS if kind.deployer is Deployer.ITSELF
 )
 
+# The generated application answers this path, whatever its health check is.
+_ALWAYS_ANSWERED = "/health"
+
 
 @dataclass(frozen=True)
 class FollowUp:
@@ -26,11 +29,13 @@ class FollowUp:
         deploy: Whether `scaffold deploy` has to follow the merge to main.
         new_environments: Environments whose stacks it prepares.
         removed_environments: Environments whose stacks stay until they are deleted.
+        first: What has to be released before this update is, a sentence each.
     """
 
     deploy: bool
     new_environments: tuple[str, ...]
     removed_environments: tuple[str, ...]
+    first: tuple[str, ...] = ()
 
 
 def follow_up(
@@ -56,7 +61,17 @@ def follow_up(
     # Files that are gone deploy nothing, but without its file an approval rule goes too.
     by_hand = any(_is_deployed_by_person(path) for path in changed) or not set(_APPROVAL_RULES).isdisjoint(deleted)
     new_stack = not _OF_THE_DELIVERY.isdisjoint(created)
-    return FollowUp(by_hand or protection or new_stack or bool(added), added, removed)
+    deploy = by_hand or protection or new_stack or bool(added)
+    return FollowUp(deploy, added, removed, tuple(_first(before, after)) if old else ())
+
+
+def _first(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    answered, asked = (answers.get("health_path") or _ALWAYS_ANSWERED for answers in (before, after))
+    if asked not in (answered, _ALWAYS_ANSWERED):
+        yield (
+            f"The load balancer asks the running tasks for {asked} before the new ones start: first release tasks that "
+            'answer it, as "Port and health check" in README.md says.'
+        )
 
 
 def _is_deployed_by_person(path: str) -> bool:

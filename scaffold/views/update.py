@@ -30,7 +30,7 @@ def text(result: UpdateResult, committed: str | None = None) -> str:
         parts += [result.changelog.splitlines(), _answers(result), _steps(result), _files(result)]
     else:
         parts += [_answers(result), _steps(result), _conflicts(result)]
-    parts += [_not_carried_over(result), _removed(result)]
+    parts += [_not_carried_over(result), _removed(result), list(result.follow_up.first)]
     return _joined([*parts, _afterwards(result) if result.planned else _next(result, committed)])
 
 

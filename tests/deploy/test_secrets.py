@@ -18,7 +18,7 @@ from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.secrets import redact
 from scaffold.deployment.secrets import SecretResult, SecretsResult
-from scaffold.service import names
+from scaffold.service import names, secret_names
 from scaffold.service.identity import root_commit
 from scaffold.service.service import read
 from scaffold.service.task_settings import ListedSecret, listing
@@ -87,7 +87,7 @@ def states(service: Path) -> dict[tuple[str, str], str]:
 
 
 def path(service: Path, environment: str = "dev", name: str = "DB_PASSWORD") -> str:
-    return names.secret(read(service).app_name, environment, name)
+    return secret_names.secret(read(service).app_name, environment, name)
 
 
 def parameter(service: Path, environment: str = "dev") -> str:

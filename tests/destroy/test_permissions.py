@@ -262,6 +262,7 @@ def by_a_person(tmp_path_factory: pytest.TempPathFactory) -> list[Stack]:
         notification_email="team@example.com",
         customize=True,
         audit="trail",
+        monthly_budget=200,
         **BUILD_VPC,
     )
     stacks = load(root)
@@ -291,6 +292,8 @@ def resource_of(stack: Stack, logical: str, action: str) -> str:
     match resource["Type"]:
         case "AWS::IAM::ManagedPolicy":
             return role if "RolePolicy" in action else stack._identifier(logical)
+        case "AWS::Budgets::Budget":
+            return f"arn:aws:budgets::{ACCOUNT}:budget/{properties['Budget']['BudgetName']}"
         case "AWS::CloudTrail::Trail":
             return f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{properties['TrailName']}"
         case "AWS::EC2::SecurityGroup":

@@ -102,6 +102,8 @@ ACCEPTED: list[dict[str, Any]] = [
     {"success_notifications": "every"},
     {"encrypt_logs": True},
     {"audit": "trail"},
+    {"notification_email": "a@example.com", "monthly_budget": 1_000_000},
+    {"port": "1024", "health_path": "/internal/health-z.json", "health_grace_seconds": "180"},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
     {"build_secrets": ",".join(f"A{number}" for number in range(10))},
     BUILD_VPC,
@@ -159,6 +161,26 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"aws_region": "cn-north-1"}, "China"),
     ({"cpu": "300"}, "256"),
+    *(({"port": port}, "port is a whole number from 1024 to 65535") for port in ("80", "65536")),
+    *(({"health_grace_seconds": given}, "from 0 to 180, for example 120") for given in ("-1", "181")),
+    *(
+        ({"health_path": path}, "for example /internal/healthz")
+        for path in (
+            "",
+            "/",
+            "health",
+            "/a/",
+            "//a",
+            "/a b",
+            "/a?b",
+            "/:id",
+            "/a\n",
+            "/..",
+            "/{{x}}",
+            "/a'",
+            "/" + "a" * 128,
+        )
+    ),
     ({"cpu": "256", "memory": "4096"}, "2048"),
     ({"scan_gate": "none"}, "critical"),
     *(
@@ -235,6 +257,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"build_network": "public"}, "vpc"),
     ({"audit": "on"}, "trail"),
+    ({"monthly_budget": 200}, "monthly_budget was answered but is not asked"),
+    *(
+        ({"notification_email": "a@example.com", "monthly_budget": amount}, "from 0 to 1000000, for example 200")
+        for amount in (-1, 1_000_001)
+    ),
+    (
+        {"notification_email": "a@example.com", "monthly_budget": 200, "aws_region": "us-gov-west-1"},
+        "monthly_budget is 0 in us-gov-west-1, where AWS Budgets is not available",
+    ),
     ({"build_vpc_id": EXISTING_VPC}, "build_vpc_id was answered but is not asked"),
     ({"build_network": "none", "build_subnet_ids": PRIVATE_SUBNETS}, "build_subnet_ids was answered but is not asked"),
     *(

@@ -116,9 +116,13 @@ def slowest(stack: Stack) -> int:
     return longest + partial + evaluation
 
 
-def test_the_slowest_alarm_fires_within_the_shortest_bake_time(service: Stacks) -> None:
+def test_the_slowest_alarm_fires_within_the_shortest_bake_time(
+    service: Stacks, stacks_of: Callable[..., Stacks]
+) -> None:
     (minutes,) = re.findall(r"slowest_alarm_minutes = (\d+)", (ROOT / "includes" / "rules.jinja").read_text())
     assert slowest(service) == int(minutes)
+    # Nor does the longest grace period make another alarm the slowest.
+    assert slowest(stacks_of(environments="live", customize=True, health_grace_seconds=180)) == int(minutes)
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)

@@ -67,6 +67,8 @@ FEW: dict[str, dict[str, Any]] = {
         "scan_engine": "sbom",
         "nightly_scan": True,
         "audit": "trail",
+        "notification_email": "team@example.com",
+        "monthly_budget": 200,
         "updates": "renovate",
         **BUILD_VPC,
         **EXISTING,
@@ -101,6 +103,10 @@ ALL_ANSWERS: dict[str, Any] = {
     "load_test": "dev",
     "coverage_threshold": 80,
     "audit": "trail",
+    "monthly_budget": 200,
+    "port": 3000,
+    "health_path": "/internal/healthz",
+    "health_grace_seconds": 180,
     **BUILD_VPC,
 }
 
@@ -128,11 +134,13 @@ _PARAMETERS: dict[str, list[Any]] = {
     "vpc": list(_VPCS),
     "log_retention_days": [1, 3653],
     "notification_email": ["", "team@example.com"],
+    "monthly_budget": [0, 200],
     "chat_notifications": [False, True],
     "encrypt_logs": [False, True],
     "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
     "build_network": ["none", "vpc"],
     "audit": ["off", "trail"],
+    "health": [{}, {"port": 3000, "health_path": "/internal/healthz", "health_grace_seconds": 180}],
     "success_notifications": ["none", "production", "every"],
     "approval": ["none", "production", "every", "by branches"],
     "windows": ["", "MON-SUN 00-24 UTC"],
@@ -154,6 +162,7 @@ def pairwise() -> list[dict[str, Any]]:
         answers["cpu"], answers["memory"] = answers.pop("size")
         if answers["scan_gate"] == "off":
             del answers["scan_engine"], answers["nightly_scan"]
+        answers |= answers.pop("health")
         names = answers["environments"].split(",")
         if answers["approval"] == "by branches":
             del answers["approval"]
@@ -172,6 +181,8 @@ def pairwise() -> list[dict[str, Any]]:
             vpc["environment_overrides"] = {names[0]: overrides["first"]}
         answers |= vpc
         if answers["aws_region"].startswith("us-gov-"):
-            answers["chat_notifications"] = False
+            answers["chat_notifications"], answers["monthly_budget"] = False, 0
+        if not answers["notification_email"]:
+            del answers["monthly_budget"]
         found.append({**answers, "customize": True})
     return found

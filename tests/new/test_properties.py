@@ -85,6 +85,9 @@ sensible = st.fixed_dictionaries(
         "aws_account_id": st.sampled_from(["", "123456789012"]),
         "architecture": st.sampled_from(["x86_64", "arm64"]),
         "network": st.sampled_from(NETWORKS),
+        "port": st.sampled_from([8080, 3000, 80]),
+        "health_path": st.sampled_from(["/health", "/internal/healthz", "/"]),
+        "health_grace_seconds": st.sampled_from([60, 0, 180, 181]),
         "log_retention_days": st.sampled_from([1, 7, 30, 3653]),
         "reviews": st.one_of(
             st.just({"pull_request_approvals": 0}),
@@ -100,6 +103,7 @@ sensible = st.fixed_dictionaries(
         "chat_notifications": st.booleans(),
         "encrypt_logs": st.booleans(),
         "audit": st.sampled_from(["off", "trail"]),
+        "monthly_budget": st.sampled_from([0, 1, 200]),
         "build_secrets": st.sampled_from(["", "NPM_TOKEN", "A, B", "PATH"]),
         "builds": st.one_of(
             st.just({"build_network": "none"}),
@@ -158,6 +162,8 @@ careless = st.builds(
                 "scan_engine", "nightly_scan", "updates", "windows", "freezes", "soak_minutes", "chat_notifications",
                 "success_notifications",
                 "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs", "audit",
+                "monthly_budget",
+                "port", "health_path", "health_grace_seconds",
                 "coverage_threshold", "approvers", "load_test",
                 "promotion", "auto_promote", "approve_running",
             ]

@@ -89,6 +89,10 @@ def test_it_says_what_has_to_follow(tmp_path: Path, capsys: pytest.CaptureFixtur
     words = said(production="staging")
     assert words == "Production is staging instead of prod: run `scaffold deploy` after the merge."
     git("stash", "-q", "-u", cwd=service)
+    assert said(customize="true", health_path="/healthz").startswith(
+        "The load balancer asks the running tasks for /healthz before the new"
+    )
+    git("stash", "-q", "-u", cwd=service)
 
     # An older version than that of the steps, and one of the files that they rename.
     (service / "config" / "buildspecs" / "smoke-test.yml").write_text("ours\n")

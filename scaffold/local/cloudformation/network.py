@@ -1,11 +1,19 @@
-"""The resource types of the network that ministack lacks: Elastic IP addresses and NAT gateways."""
+"""The resource types of the network that ministack lacks: addresses, NAT gateways, single rules of security groups."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import replace
+from typing import ClassVar
 
-from scaffold.local.cloudformation.resource_types import Created, Request, ResourceType, call_ministack, tag_map
+from scaffold.local.cloudformation.resource_types import (
+    Created,
+    Request,
+    ResourceType,
+    call_ministack,
+    handler_failure,
+    tag_map,
+)
 from scaffold.local.protocol import Document
 
 
@@ -92,6 +100,71 @@ class NatGateway(_Ec2Resource):
     def attributes(self, identifier: str) -> Document:
         """A gateway's only attribute, its id."""
         return {"NatGatewayId": identifier}
+
+
+class _SecurityGroupRule(ResourceType):
+    """A rule of a security group that another template has."""
+
+    create_only = (
+        *("GroupId", "IpProtocol", "FromPort", "ToPort", "CidrIp", "CidrIpv6", "SourcePrefixListId"),
+        *(
+            "SourceSecurityGroupId",
+            "SourceSecurityGroupOwnerId",
+            "DestinationPrefixListId",
+            "DestinationSecurityGroupId",
+        ),
+    )
+    _direction: ClassVar[str]
+
+    def create(self, request: Request) -> Created:
+        """Add the rule to its group, which has to lack it."""
+        group = call_ministack("ec2", "DescribeSecurityGroups", {"GroupId.1": request.properties["GroupId"]})
+        if self._is_in(group["securityGroupInfo"][0], request.properties):
+            raise handler_failure("the specified rule already exists", "AlreadyExists")
+        made = call_ministack("ec2", f"AuthorizeSecurityGroup{self._direction}", _permission(request.properties))
+        identifier = made["securityGroupRuleSet"][0]["securityGroupRuleId"]
+        return identifier, {"Id": identifier}
+
+    def update(self, request: Request) -> Created:
+        """Change the description, which nothing reads."""
+        return request.identifier, {"Id": request.identifier}
+
+    def delete(self, request: Request) -> None:
+        """Remove the rule from its group."""
+        call_ministack("ec2", f"RevokeSecurityGroup{self._direction}", _permission(request.properties))
+
+    def _is_in(self, group: Document, rule: Document) -> bool:
+        found = group.get("ipPermissions" if self._direction == "Ingress" else "ipPermissionsEgress") or []
+        other = rule.get("SourceSecurityGroupId") or rule.get("DestinationSecurityGroupId")
+        return any(
+            str(one.get("fromPort")) == str(rule["FromPort"])
+            and str(one.get("toPort")) == str(rule["ToPort"])
+            and other in [pair["groupId"] for pair in one.get("groups") or []]
+            for one in found
+        )
+
+
+class SecurityGroupIngress(_SecurityGroupRule):
+    """AWS::EC2::SecurityGroupIngress."""
+
+    name = "AWS::EC2::SecurityGroupIngress"
+    _direction = "Ingress"
+
+
+class SecurityGroupEgress(_SecurityGroupRule):
+    """AWS::EC2::SecurityGroupEgress."""
+
+    name = "AWS::EC2::SecurityGroupEgress"
+    _direction = "Egress"
+
+
+def _permission(rule: Document) -> Document:
+    """A rule between two groups as EC2's API has it."""
+    other = rule.get("SourceSecurityGroupId") or rule.get("DestinationSecurityGroupId")
+    if not other:
+        raise ValueError("not rehearsed: a rule of a security group for anything but another group")
+    permission = {key: rule[key] for key in ("IpProtocol", "FromPort", "ToPort")} | {"Groups.1.GroupId": other}
+    return {"GroupId": rule["GroupId"], **_members("IpPermissions", [permission])}
 
 
 def _members(prefix: str, items: list[Document]) -> Document:

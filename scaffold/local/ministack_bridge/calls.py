@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from ministack.core.responses import get_region, request_scope
 from ministack.services import (
     alb,
+    budgets,
     cloudtrail,
     cloudwatch,
     cloudwatch_logs,
@@ -27,6 +28,7 @@ from scaffold.local.protocol import ACCOUNT, Document, ServiceError
 from scaffold.local.wire import Response, error_of, output_of
 
 _TARGETS = {
+    "budgets": "AWSBudgetServiceGateway",
     "cloudtrail": "CloudTrail_20131101",
     "cloudwatch": "GraniteServiceVersion20100801",
     "ecr": "AmazonEC2ContainerRegistry_V20150921",
@@ -36,6 +38,7 @@ _TARGETS = {
     "ssm": "AmazonSSM",
 }
 _MODULES = {
+    "budgets": budgets,
     "cloudtrail": cloudtrail,
     "cloudwatch": cloudwatch,
     "ec2": ec2,

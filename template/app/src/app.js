@@ -10,15 +10,18 @@ import { requestLog } from './request-log.js';
 export function createApp({ config, health, logger }, addRoutes = () => {}) {
   const app = express();
   app.disable('x-powered-by');
+  // The load balancer appends the client's address to X-Forwarded-For: req.ip is the last one, since whoever sends the
+  // request can write those before it. Each further proxy, such as CloudFront, counts one more.
+  app.set('trust proxy', 1);
 
   app.use((_req, res, next) => {
     // Otherwise clients with keep-alive connections keep sending requests to a task that is about to stop.
     if (health.draining) res.set('Connection', 'close');
     next();
   });
-  app.use(requestLog(logger));
+  app.use(requestLog(logger, config.healthPaths));
 
-  app.get('/health', async (_req, res) => {
+  app.get(config.healthPaths, async (_req, res) => {
     const { healthy, status, checks } = await health.report();
     res.status(healthy ? 200 : 503).set('Cache-Control', 'no-store').json({ status, checks });
   });

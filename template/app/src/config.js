@@ -38,6 +38,14 @@ export function loadConfig(env = process.env) {
     return fallback;
   };
 
+  const path = (name, fallback) => {
+    const given = text(name, fallback);
+    const [root, ...parts] = given.split('/');
+    if (!root && parts.length > 0 && parts.every((part) => /^[\w.~-]+$/.test(part))) return given;
+    problems.push(`${name} must be a path such as ${fallback}, not '${given}'.`);
+    return fallback;
+  };
+
   const appName = text('APP_NAME', 'app');
   const config = {
     appName,
@@ -45,6 +53,8 @@ export function loadConfig(env = process.env) {
     version: text('APP_VERSION', 'dev'),
     message: text('APP_MESSAGE', `Hello from ${appName}`),
     port: integer('PORT', 8080, { min: 0, max: 65535 }),
+    // Tasks answer /health, whatever the load balancer asks for: it may ask for the new path before the new tasks run.
+    healthPaths: [...new Set(['/health', path('HEALTH_PATH', '/health')])],
     logLevel: choice('LOG_LEVEL', 'info', LOG_LEVELS),
     // How long requests are accepted after SIGTERM, until the load balancer has stopped sending them.
     drainSeconds: integer('DRAIN_SECONDS', 5, { min: 0, max: 60 }),

@@ -1,4 +1,4 @@
-// The health of this task. The load balancer checks /health; ECS replaces a task that stays unhealthy.
+// The health of this task. The load balancer checks it; ECS replaces a task that stays unhealthy.
 
 const CHECK_TIMEOUT_MS = 2000;
 
@@ -20,7 +20,7 @@ export function createHealth({ logger, checkTimeoutMs = CHECK_TIMEOUT_MS }) {
       await Promise.race([Promise.resolve().then(check), late]);
       return [name, 'ok'];
     } catch (error) {
-      // The reason is only logged, since /health is public.
+      // The reason is only logged, since the response is public.
       logger.warn({ check: name, err: error }, 'readiness check failed');
       return [name, 'failing'];
     } finally {

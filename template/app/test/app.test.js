@@ -11,6 +11,7 @@ const config = loadConfig({
   APP_ENVIRONMENT: 'test',
   APP_VERSION: 'abc123',
   PORT: '0',
+  HEALTH_PATH: '/live',
   LOG_LEVEL: 'debug',
   DRAIN_SECONDS: '0',
 });
@@ -82,6 +83,12 @@ describe('GET /health', () => {
   it('succeeds once the service is ready', async () => {
     health.markReady();
     assert.deepEqual(await get(), { status: 200, body: { status: 'ok', checks: {} } });
+  });
+
+  it('answers at the path that the load balancer asks for, too', async () => {
+    health.markReady();
+    assert.equal((await fetch(`${base}/live`)).status, 200);
+    assert.equal((await requestLine()).level, 'debug');
   });
 
   it('fails from the moment the service drains', async () => {
@@ -166,6 +173,16 @@ describe('the request log', () => {
     assert.ok(line.durationMs >= 0);
     assert.match(line.time, /^\d{4}-\d\d-\d\dT/);
     assert.ok(!JSON.stringify(line).includes('secret'));
+  });
+
+  it("has the client's address that the load balancer appended, not those that the client claims", async () => {
+    await fetch(base, { headers: { 'X-Forwarded-For': '10.0.0.1, 192.0.2.9, 203.0.113.7' } });
+    assert.equal((await requestLine()).client, '203.0.113.7');
+  });
+
+  it('has the address of the connection where no load balancer is', async () => {
+    await fetch(base);
+    assert.match((await requestLine()).client, /127\.0\.0\.1$/);
   });
 
   it('generates an ID if the given one is missing or invalid', async () => {

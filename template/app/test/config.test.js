@@ -10,6 +10,7 @@ describe('configuration', () => {
       version: 'dev',
       message: 'Hello from app',
       port: 8080,
+      healthPaths: ['/health'],
       logLevel: 'info',
       drainSeconds: 5,
       shutdownSeconds: 25,
@@ -22,12 +23,14 @@ describe('configuration', () => {
       APP_ENVIRONMENT: 'prod',
       APP_VERSION: '0a1b2c',
       PORT: '9090',
+      HEALTH_PATH: '/internal/healthz',
       LOG_LEVEL: 'debug',
     });
     assert.equal(config.message, 'Hello from orders');
     assert.equal(config.environment, 'prod');
     assert.equal(config.version, '0a1b2c');
     assert.equal(config.port, 9090);
+    assert.deepEqual(config.healthPaths, ['/health', '/internal/healthz']);
     assert.equal(config.logLevel, 'debug');
   });
 
@@ -41,6 +44,12 @@ describe('configuration', () => {
         () => loadConfig({ PORT: port }),
         (error) => error instanceof ConfigError && error.message.includes(`PORT must be a whole number`),
       );
+    });
+  }
+
+  for (const path of ['health', '/', '/a//b', '/a?b', '/:id', '/*']) {
+    it(`rejects the health path ${path}`, () => {
+      assert.throws(() => loadConfig({ HEALTH_PATH: path }), /HEALTH_PATH must be a path such as \/health, not /);
     });
   }
 

@@ -115,7 +115,7 @@ def task_problem(text: str, root: Path) -> Problem | None:
         if program and program[1] not in text:
             return Problem(
                 f"The health check in {name} runs {program[1]}, which app/Dockerfile does not mention.",
-                "Let it run a program of the image, or delete HealthCheck: the load balancer checks /health too.",
+                "Let it run a program of the image, or delete HealthCheck: the load balancer has a check of its own.",
             )
     return None
 

@@ -65,7 +65,7 @@ def expected(app: str) -> Iterator[str]:
 
 def permissions(app: str) -> Iterator[tuple[str, str]]:
     """The stacks that only `scaffold deploy` updates, each with the name of its template."""
-    for kind in ("foundation", "permissions", "audit", "build-vpc"):
+    for kind in ("foundation", "permissions", "audit", "budget", "build-vpc"):
         if exists(f"{INFRASTRUCTURE}/{kind}.yaml"):
             yield f"{app}-{kind}", kind
     for environment in environments():

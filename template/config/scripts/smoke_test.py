@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Test that an environment is healthy and runs the deployed version.
 
-    SERVICE_URL=http://... EXPECTED_VERSION=... [ENVIRONMENT_NAME=dev] smoke_test.py
+    SERVICE_URL=http://... EXPECTED_VERSION=... [ENVIRONMENT_NAME=dev] [HEALTH_PATH=/health] smoke_test.py
 
-Passes when /health and / give the expected response several times in a row, each time over a new connection,
+Passes when the health check and / give the expected response several times in a row, each time over a new connection,
 since several tasks are behind the load balancer. Whether the tasks stay healthy is watched by ECS, whose deployment
 ends before this test: by health checks, circuit breaker, alarms and bake time. Exit codes: 0 passed, 1 failed, 2 usage
 error.
@@ -47,7 +47,7 @@ def get(url: str) -> str:
 
 def check(base: str, version: str, environment: str) -> None:
     """Send both requests once; raise Wrong if a response is not as expected."""
-    get(f"{base}/health")
+    get(f"{base}{os.environ.get('HEALTH_PATH') or '/health'}")
     text = get(f"{base}/")
     try:
         answer = json.loads(text)

@@ -20,7 +20,7 @@ from scaffold.local.environment import LocalAws, running_local_aws
 from scaffold.local.folder import CONTAINERS
 from tests.engine.containers import base_image, docker_daemon
 
-_DOCKERFILE = Path(__file__).resolve().parents[3] / "template" / "app" / "Dockerfile"
+_DOCKERFILE = Path(__file__).resolve().parents[3] / "template" / "app" / "Dockerfile.jinja"
 
 
 @dataclass

@@ -11,6 +11,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
+import jinja2
 import pytest
 
 from scaffold.local.environment import running_local_aws
@@ -21,6 +22,7 @@ from tests.kits import ROOT
 
 GET = build_opener(ProxyHandler({})).open
 TEMPLATES = ROOT / "template" / "infrastructure"
+DEFAULTS = {"port": 8080, "health_path": "/health", "health_grace_seconds": 60}
 SERVICE = "shop-live"
 ALARMS = {"5xx", "load-balancer-5xx", "unhealthy", "latency", "no-healthy-task", "memory"}
 CLIENTS = 4
@@ -34,7 +36,7 @@ class Service(Account):
         self.cloudwatch = self.client("cloudwatch")
         self.create(SERVICE, with_exports(template(SERVICE, self.registry.push_server("shop"), count=1)))
         self.create("alarms", alarms_of_service())
-        self.create("shop-live-alarms", (TEMPLATES / "alarms.yaml").read_text("utf-8"))
+        self.create("shop-live-alarms", rendered("alarms.yaml"))
 
     def create(self, name: str, document: dict[str, Any] | str) -> None:
         body = document if isinstance(document, str) else json.dumps(document)
@@ -109,9 +111,15 @@ def with_exports(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def rendered(name: str) -> str:
+    """A template of the kit, with default answers."""
+    text = (TEMPLATES / f"{name}.jinja").read_text("utf-8")
+    return jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(text).render(DEFAULTS)
+
+
 def alarms_of_service() -> dict[str, Any]:
     """The alarms of service.yaml, without the service."""
-    document = parse((TEMPLATES / "service.yaml").read_text("utf-8"))
+    document = parse(rendered("service.yaml"))
     kept = {}
     for name in ("NoHealthyTaskAlarm", "MemoryAlarm"):
         text = json.dumps({key: value for key, value in document["Resources"][name].items() if key != "DependsOn"})

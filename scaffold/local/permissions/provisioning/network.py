@@ -87,6 +87,22 @@ CALLS = {
         read="DescribeSecurityGroups",
         tagging=_TAGGING,
     ),
+    "AWS::EC2::SecurityGroupEgress": ResourceCalls(
+        "ec2",
+        "security-group/{GroupId}",
+        create="AuthorizeSecurityGroupEgress self",
+        update="UpdateSecurityGroupRuleDescriptionsEgress self",
+        delete="RevokeSecurityGroupEgress self",
+        read="DescribeSecurityGroupRules",
+    ),
+    "AWS::EC2::SecurityGroupIngress": ResourceCalls(
+        "ec2",
+        "security-group/{GroupId}",
+        create="AuthorizeSecurityGroupIngress self",
+        update="UpdateSecurityGroupRuleDescriptionsIngress self",
+        delete="RevokeSecurityGroupIngress self",
+        read="DescribeSecurityGroupRules",
+    ),
     "AWS::EC2::Subnet": ResourceCalls(
         "ec2",
         "subnet/{id}",

@@ -1,0 +1,46 @@
+"""How requests reach the tasks: options that change while the service runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scaffold.local.environment import local_aws
+from tests.infrastructure.test_local_aws import Account
+
+ANSWERS = {"app_name": "reached", "environments": "live"}
+HEALTH = {"port": 3000, "health_path": "/internal/healthz", "health_grace_seconds": 150}
+
+
+@pytest.fixture(scope="module")
+def account(generated: Callable[..., Path]) -> Iterator[Account]:
+    with local_aws() as variables:
+        account = Account(variables, generated(**ANSWERS))
+        for kind in ("foundation", "permissions"):
+            account.apply(kind, f"{kind}.yaml", f"{kind}.json")
+        account.apply("live-deploy-role", "deploy-role.yaml", "live/deploy-role.json")
+        yield account
+
+
+def open_ports(account: Account, group: str, direction: str) -> set[int]:
+    described = account.client("ec2").describe_security_groups(
+        Filters=[{"Name": "tag:Name", "Values": [f"{account.app}-live-{group}"]}]
+    )
+    return {rule["FromPort"] for rule in described["SecurityGroups"][0][direction]}
+
+
+def test_the_service_moves_to_another_port_and_back(account: Account, generated: Callable[..., Path]) -> None:
+    ports = []
+    for digit, answers in enumerate(({}, HEALTH, {**HEALTH, "port": 4000}, {}), 1):
+        account._folder = generated(**ANSWERS, **({"customize": True, **answers} if answers else {})) / "infrastructure"
+        account.release("live", str(digit))
+        service = account.service("live")
+        (balancer,) = service["loadBalancers"]
+        opened = open_ports(account, "tasks", "IpPermissions")
+        assert opened == open_ports(account, "load-balancer", "IpPermissionsEgress")
+        ports.append((balancer["containerPort"], opened))
+        groups = account.client("elbv2").describe_target_groups()["TargetGroups"]
+        assert {group["HealthCheckPath"] for group in groups} == {answers.get("health_path", "/health")}
+    assert ports == [(8080, {8080}), (3000, {8080, 3000}), (4000, {8080, 4000}), (8080, {8080})]
