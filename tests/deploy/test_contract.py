@@ -51,6 +51,14 @@ def test_a_dockerfile_that_meets_the_contract_passes(service: Path) -> None:
     contract.check_dockerfile(read(service))
 
 
+def test_settings_of_tasks_that_are_wrong_are_refused_too(service: Path) -> None:
+    (service / "config/environments").mkdir()
+    (service / "config/environments/qa.env").write_text("A=b\n")
+    dockerfile(service, "# tests: none\nFROM python:3.12-slim\n")
+    with pytest.raises(ScaffoldError, match=r"^config/environments/qa\.env is of an environment that this service"):
+        contract.check_dockerfile(read(service))
+
+
 def test_a_script_that_fails_is_no_bug(service: Path) -> None:
     dockerfile(service, "FROM python:3.12-slim\n")
     (service / "config/scripts/parse_dockerfile.py").unlink()
