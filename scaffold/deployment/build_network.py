@@ -11,7 +11,7 @@ from scaffold.aws.networks import DefaultRoute
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
 from scaffold.deployment.networks import NetworkWarning, ids
-from scaffold.service import names
+from scaffold.service.build_vpc import leave_commands
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import BUILD, BUILD_VPC, StackId
 
@@ -25,12 +25,21 @@ def check_build_network(
         existing: The account's stacks, by name.
 
     Raises:
-        ScaffoldError: The VPC or a subnet does not exist or does not fit, or the builds would move to another VPC.
+        ScaffoldError: The VPC or a subnet does not exist or does not fit, the builds would move to another VPC, or they
+            leave theirs: that takes a release before the permissions change.
     """
     network, builds = (existing.get(StackId(kind).name(service.app_name)) for kind in (BUILD_VPC, BUILD))
     before = ids(builds.parameters.get("SubnetIds", "")) if builds else ()
     if BUILD_VPC not in service.optional_kinds:
-        return tuple(NetworkWarning(None, "left", one) for one in _projects(service)) if before else ()
+        commands = leave_commands(service.app_name, service.region)
+        if before:
+            raise ScaffoldError(
+                f"This commit takes the builds of {service.app_name} out of their VPC, which CloudFormation leaves in "
+                "their projects; and their roles have to change before the permissions.",
+                f"Run {' and '.join(f'`{one}`' for one in commands)}, merge the commit to main or push it there with "
+                "Git, and run the same command after its release.",
+            )
+        return tuple(NetworkWarning(None, "left", one) for one in commands) if network else ()
     vpc = templates.given_parameters(service, StackId(BUILD_VPC)).get("VpcId", "")
     subnets = ids(templates.given_parameters(service, StackId(BUILD)).get("SubnetIds", ""))
     running_in = network.parameters.get("VpcId", "") if network and network.released else ""
@@ -55,10 +64,6 @@ def check_build_network(
     return tuple(
         NetworkWarning(None, "no-default-route", subnet) for subnet in subnets if routes[subnet] is DefaultRoute.NONE
     )
-
-
-def _projects(service: Service) -> tuple[str, ...]:
-    return names.build_project(service.app_name), names.pull_request_tests_project(service.app_name)
 
 
 def _check_existence(session: Session, vpc: str, subnets: tuple[str, ...]) -> None:
