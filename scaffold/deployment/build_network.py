@@ -13,7 +13,7 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.deployment.networks import NetworkWarning, ids
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import BUILD, BUILD_VPC, StackId
+from scaffold.service.stack_kinds import BUILD, BUILD_VPC, TESTS, StackId
 
 
 def check_build_network(
@@ -29,8 +29,9 @@ def check_build_network(
     """
     network, builds = (existing.get(StackId(kind).name(service.app_name)) for kind in (BUILD_VPC, BUILD))
     before = ids(builds.parameters.get("SubnetIds", "")) if builds else ()
+    left = _left(service, existing)
     if BUILD_VPC not in service.optional_kinds:
-        return tuple(NetworkWarning(None, "left", one) for one in _projects(service)) if before else ()
+        return tuple(NetworkWarning(None, "left", one) for one in (*_projects(service), *left)) if before else ()
     vpc = templates.given_parameters(service, StackId(BUILD_VPC)).get("VpcId", "")
     subnets = ids(templates.given_parameters(service, StackId(BUILD)).get("SubnetIds", ""))
     running_in = network.parameters.get("VpcId", "") if network and network.released else ""
@@ -41,7 +42,7 @@ def check_build_network(
             f"{StackId(BUILD_VPC).name(service.app_name)}, and answer vpc again.",
         )
     if not vpc or (running_in and set(subnets) == set(before)):
-        return ()
+        return tuple(NetworkWarning(None, "left", one) for one in left)
     _check_existence(session, vpc, subnets)
     routes = networks.default_routes(session, vpc, subnets)
     for subnet in subnets:
@@ -59,6 +60,17 @@ def check_build_network(
 
 def _projects(service: Service) -> tuple[str, ...]:
     return names.build_project(service.app_name), names.pull_request_tests_project(service.app_name)
+
+
+def _left(service: Service, existing: Mapping[str, Stack]) -> tuple[str, ...]:
+    """The projects of the tests of an environment, where they leave the VPC: everybody reaches the service again."""
+    stack = existing.get(StackId(TESTS).name(service.app_name))
+    if not stack or not stack.parameters.get("SubnetIds"):
+        return ()
+    if templates.given_parameters(service, StackId(TESTS)).get("SubnetIds"):
+        return ()
+    load_test = (service.root / "config" / "scripts" / "load_test.py").exists()
+    return (names.tests_project(service.app_name), *([names.load_test_project(service.app_name)] * load_test))
 
 
 def _check_existence(session: Session, vpc: str, subnets: tuple[str, ...]) -> None:

@@ -49,6 +49,17 @@ def put(service: Path, vpc: str, *subnets: str) -> None:
     commit(service)
 
 
+def put_tests(service: Path, *subnets: str) -> None:
+    """Commit the files that place the tests of an environment in the VPC, or with none take them out of it."""
+    app = read(service).app_name
+    body = (IN_VPC if subnets else BUILD).replace("Builds:", "Tests:")
+    parameters = {"AppName": app} | ({"SubnetIds": ",".join(subnets)} if subnets else {})
+    (service / "infrastructure/tests.yaml").write_text(body)
+    configuration = {"Parameters": parameters, "Tags": {names.TAG_SERVICE: app}}
+    (service / "infrastructure/tests.json").write_text(json.dumps(configuration))
+    commit(service)
+
+
 @pytest.fixture
 def private(place: Place) -> Place:
     """The place, whose private subnets lead to a NAT gateway, and its third one nowhere."""
@@ -88,6 +99,16 @@ def test_builds_enter_a_vpc_change_their_subnets_and_leave_it(service: Path, wir
     after = run(service, plan=True)
     assert (after.networks, after.changed) == ((), False)
     assert [(one.name, one.reason) for one in after.left_stacks] == [(f"{app}-build-vpc", "person")]
+
+
+def test_the_tests_of_an_environment_leave_the_vpc_before_the_builds(service: Path, private: Place) -> None:
+    app = read(service).app_name
+    put(service, private.vpc, *private.private)
+    put_tests(service, *private.private)
+    assert run(service).networks == ()
+    put_tests(service)
+    assert [(one.problem, one.resource) for one in run(service).networks] == [("left", f"{app}-tests")]
+    assert run(service, plan=True).networks == ()
 
 
 @pytest.mark.parametrize(

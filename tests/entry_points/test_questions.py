@@ -102,6 +102,8 @@ ACCEPTED: list[dict[str, Any]] = [
     {"success_notifications": "every"},
     {"encrypt_logs": True},
     {"audit": "trail"},
+    {**BUILD_VPC, "ingress_cidrs": "198.51.100.0/24, 203.0.113.7/32"},
+    {"ingress_cidrs": "0.0.0.0/0"},
     {"port": "1024", "health_path": "/internal/health-z.json", "health_grace_seconds": "180"},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
     {"build_secrets": ",".join(f"A{number}" for number in range(10))},
@@ -160,6 +162,21 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"aws_region": "cn-north-1"}, "China"),
     ({"cpu": "300"}, "256"),
+    ({"ingress_cidrs": "198.51.100.0/24"}, "answer build_network vpc, whose NAT gateway has an address to let in"),
+    *(
+        ({**BUILD_VPC, "ingress_cidrs": blocks}, message)
+        for blocks, message in (
+            ("", "is empty"),
+            ("::/0", "has '::/0', which is no IPv4 CIDR block"),
+            ("198.51.100.0", "which is no IPv4 CIDR block"),
+            ("198.51.100.0/33", "which is no IPv4 CIDR block"),
+            ("198.51.100.1/24", "has '198.51.100.1/24', which has host bits set"),
+            ("203.0.113.7/32,203.0.113.7/32", "twice"),
+            ("0.0.0.0/0,203.0.113.7/32", "lets in everybody"),
+            ("pl-0123456789abcdef0", "which is no IPv4 CIDR block"),
+            (",".join(f"198.51.{number}.0/24" for number in range(11)), "at most 10 are allowed"),
+        )
+    ),
     *(({"port": port}, "port is a whole number from 1024 to 65535") for port in ("80", "65536")),
     *(({"health_grace_seconds": given}, "from 0 to 180, for example 120") for given in ("-1", "181")),
     *(

@@ -15,7 +15,7 @@ from pytest_cookies.plugin import Cookies
 
 from scaffold.core.git import git
 from tests.entry_points.entry_points import through_cookiecutter, through_copier, through_scaffold, tree
-from tests.infrastructure.variants import BUILD_VPC, EXISTING
+from tests.infrastructure.variants import BUILD_VPC, EXISTING, INGRESS
 from tests.kits import kit_repository
 
 MATRIX: dict[str, list[Any]] = {
@@ -47,7 +47,7 @@ MATRIX: dict[str, list[Any]] = {
     "encrypt_logs": [None, True],
     "audit": [None, "trail"],
     "build_secrets": [None, "NPM_TOKEN, SENTRY_AUTH_TOKEN"],
-    "builds": [None, BUILD_VPC],
+    "builds": [None, BUILD_VPC, {**BUILD_VPC, "ingress_cidrs": INGRESS}],
     "load_test": [None, "first"],
     "port": [None, 3000],
     "health_path": [None, "/internal/healthz"],

@@ -15,6 +15,7 @@ PRIVATE_SUBNETS = "subnet-0123456789abcdef2, subnet-0123456789abcdef3"
 BUILD_VPC = {"build_network": "vpc", "build_vpc_id": EXISTING_VPC, "build_subnet_ids": PRIVATE_SUBNETS}
 EXISTING = {"vpc_id": EXISTING_VPC, "public_subnet_ids": PUBLIC_SUBNETS, "private_subnet_ids": PRIVATE_SUBNETS}
 
+INGRESS = "198.51.100.0/24, 203.0.113.7/32"
 FREEZE = "2026-12-20..2027-01-02"
 
 FEW: dict[str, dict[str, Any]] = {
@@ -104,6 +105,7 @@ ALL_ANSWERS: dict[str, Any] = {
     "port": 3000,
     "health_path": "/internal/healthz",
     "health_grace_seconds": 180,
+    "ingress_cidrs": INGRESS,
     **BUILD_VPC,
 }
 
@@ -136,6 +138,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
     "build_network": ["none", "vpc"],
     "audit": ["off", "trail"],
+    "ingress": ["everybody", "some"],
     "health": [{}, {"port": 3000, "health_path": "/internal/healthz", "health_grace_seconds": 180}],
     "success_notifications": ["none", "production", "every"],
     "approval": ["none", "production", "every", "by branches"],
@@ -172,6 +175,8 @@ def pairwise() -> list[dict[str, Any]]:
             answers["approve_running"] = False
         if answers["build_network"] == "vpc":
             answers |= BUILD_VPC
+        if answers.pop("ingress") == "some":
+            answers |= {**BUILD_VPC, "ingress_cidrs": INGRESS}
         vpc = dict(_VPCS[answers.pop("vpc")])
         if overrides := vpc.get("environment_overrides"):
             vpc["environment_overrides"] = {names[0]: overrides["first"]}
