@@ -12,7 +12,15 @@ from tests.infrastructure.iam import allowed, boundary_of, statements_of
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stacks, one
-from tests.infrastructure.variants import ALL_ANSWERS, BUILD_VPC, EXISTING_VPC, INGRESS, LONGEST_APP, PRIVATE_SUBNETS
+from tests.infrastructure.variants import (
+    ALL_ANSWERS,
+    BUILD_VPC,
+    EXISTING_VPC,
+    INGRESS,
+    INTERNAL,
+    LONGEST_APP,
+    PRIVATE_SUBNETS,
+)
 
 SUBNETS = PRIVATE_SUBNETS.replace(" ", "").split(",")
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
@@ -55,6 +63,14 @@ def test_the_tests_of_an_environment_are_in_the_vpc_where_not_everybody_reaches_
         if name == "LoadBalancerSecurityGroup"
     }
     assert let_in == (("198.51.100.0/24", 80), ("203.0.113.7/32", 80))
+
+
+def test_an_internal_load_balancer_is_reached_by_the_tests(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of(environments="live", customize=True, **INTERNAL)
+    ((_, _, balancer),) = every(stacks, "AWS::ElasticLoadBalancingV2::LoadBalancer")
+    assert (balancer["Scheme"], balancer["Subnets"]) == ("internal", SUBNETS)
+    tests = dict(one(stacks, "tests").of_type("AWS::CodeBuild::Project"))["TestsProject"]
+    assert tests["VpcConfig"]["VpcId"] == EXISTING_VPC
 
 
 def test_nothing_is_left_of_it_without_the_answer(generated: Callable[..., Path]) -> None:

@@ -15,6 +15,8 @@ PRIVATE_SUBNETS = "subnet-0123456789abcdef2, subnet-0123456789abcdef3"
 BUILD_VPC = {"build_network": "vpc", "build_vpc_id": EXISTING_VPC, "build_subnet_ids": PRIVATE_SUBNETS}
 EXISTING = {"vpc_id": EXISTING_VPC, "public_subnet_ids": PUBLIC_SUBNETS, "private_subnet_ids": PRIVATE_SUBNETS}
 
+_INTERNAL = {"vpc_id": EXISTING_VPC, "load_balancer": "internal", "private_subnet_ids": PRIVATE_SUBNETS}
+INTERNAL = _INTERNAL | BUILD_VPC
 INGRESS = "198.51.100.0/24, 203.0.113.7/32"
 FREEZE = "2026-12-20..2027-01-02"
 
@@ -115,6 +117,7 @@ _VPCS = {
     "own, small": {"vpc_cidr": "192.168.4.0/22"},
     "existing, public": {"vpc_id": EXISTING_VPC, "public_subnet_ids": PUBLIC_SUBNETS},
     "existing, private": EXISTING,
+    "existing, internal": INTERNAL,
     "first in its own": {**EXISTING, "environment_overrides": {"first": {"vpc_id": "", "egress": "nat_gateway"}}},
     "first in an existing one": {"environment_overrides": {"first": EXISTING}},
 }

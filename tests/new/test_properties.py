@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.kit.questionnaire import Questionnaire
 from scaffold.kit.rendering import open_kit
-from tests.infrastructure.variants import EXISTING, EXISTING_VPC, PRIVATE_SUBNETS, PUBLIC_SUBNETS
+from tests.infrastructure.variants import EXISTING, EXISTING_VPC, INTERNAL, PRIVATE_SUBNETS, PUBLIC_SUBNETS
 from tests.kits import kit_repository
 from tests.limits import limits
 from tests.new.running import run_new
@@ -66,6 +66,8 @@ NETWORKS: list[dict[str, str]] = [
     {"egress": "nat_gateway", "vpc_cidr": "192.168.4.0/22"},
     {**EXISTING},
     {**EXISTING, "private_subnet_ids": ""},
+    INTERNAL,
+    {**EXISTING, "load_balancer": "internal"},
     {"vpc_id": EXISTING_VPC},
     {"vpc_id": ""},
 ]
@@ -162,7 +164,7 @@ careless = st.builds(
                 "scan_engine", "nightly_scan", "updates", "windows", "freezes", "soak_minutes", "chat_notifications",
                 "success_notifications",
                 "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs", "audit",
-                "port", "health_path", "health_grace_seconds", "ingress_cidrs",
+                "port", "health_path", "health_grace_seconds", "ingress_cidrs", "load_balancer",
                 "port", "health_path", "health_grace_seconds",
                 "coverage_threshold", "approvers", "load_test",
                 "promotion", "auto_promote", "approve_running",
