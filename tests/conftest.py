@@ -46,6 +46,9 @@ def isolated(home: Path, environment: dict[str, str] | None = None) -> dict[str,
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_TEMPLATE_DIR": "",  # new repositories are without sample hooks
+        # Each connection would read the machine's authorities, which takes longer than a push to local AWS.
+        "GIT_SSL_CAINFO": os.devnull,
+        "GIT_SSL_CAPATH": str(home),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": str(home / ".aws" / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(home / ".aws" / "credentials"),

@@ -14,6 +14,7 @@ from scaffold.engine.models import MODELS
 from scaffold.local import assembly as assembly
 from scaffold.local import engine as engine
 from scaffold.local import ministack_names, protocol, server
+from tests.local_aws_snapshots import with_snapshots
 
 # The API models that ministack, our own services and the engine read while a service is deployed and released.
 for _name in ("cloudformation", "ecr", "iam", "kms", "logs", "s3", "sns", "sts"):
@@ -41,6 +42,7 @@ def main() -> None:
         check()
 
     ministack_names.check = settle_and_check
+    assembly.assemble = with_snapshots(assembly.assemble)
     server.main()
 
 

@@ -9,15 +9,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, cast
-
-import pytest
+from typing import IO, TYPE_CHECKING, cast
 
 from scaffold.local import environment
 from tests.fork_server import Fork, fork_server
 
+if TYPE_CHECKING:
+    import pytest  # Processes that fork do without it.
+
 #: The function that forks run, as `module:name`.
 LOCAL_AWS = "tests.forked_local_aws:main"
+#: Where forks keep what they have, and give it back; see tests/local_aws_snapshots.py.
+SNAPSHOTS = "/_tests/snapshots"
 # Each fork replaces them in what has been imported.
 _PLACEHOLDERS = {"GATEWAY_PORT": "GATEWAY-PORT", "MINISTACK_REGION": "MINISTACK-REGION"}
 

@@ -17,7 +17,7 @@ from tools import questions_table
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-GROUPS = ("env", "local")
+GROUPS = ("env", "local", "secret")
 SUBCOMMANDS = {f"{group} {name}": command for group in GROUPS for name, command in COMMANDS[group].commands.items()}
 
 

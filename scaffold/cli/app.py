@@ -29,6 +29,7 @@ COMMANDS = {
     "rollback": "Roll an environment back.",
     "retry": "Retry a failed stage of the pipeline.",
     "releases": "List the past releases of an environment.",
+    "secret": "Set, list, rotate and remove the secrets of a service.",
     "logs": "Show the log of an environment or of a build.",
     "open": "Open a service in the browser, or its page in the AWS console.",
     "repair": "Repair a service whose stacks are stuck.",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
 from botocore.exceptions import ClientError
 
-from scaffold.aws import build_exports, paused_deployments, pipeline_state, pull_requests
+from scaffold.aws import build_exports, paused_deployments, pipeline_state, pull_requests, release_records
 from scaffold.aws.cloudformation.stacks import Stack, find_all
 from scaffold.aws.errors import code_of
 from scaffold.aws.pipeline_state import ActionState, StageState
@@ -25,6 +26,7 @@ from scaffold.deployment.trials import Trial, find_trials
 from scaffold.service import history, identity, names
 from scaffold.service.history import Commit
 from scaffold.service.service import Service
+from scaffold.service.stack_kinds import FOUNDATION, StackId
 
 # CodePipeline refuses longer summaries of a decision.
 LONGEST_MESSAGE = 512
@@ -184,13 +186,29 @@ def decide_in(
     if release.pull_request and decision is Approval:
         pull_requests.merge(by, service.app_name, release.pull_request, str(release.commit))
     if release.trial:
-        paused_deployments.end(by, release.trial.deployment, proceed=decision is Approval)
+        _end_pause(by, service, release, release.trial, decision, stacks)
     else:
         _put(by, service, release, str(action.token), decision, message)
     if release.pull_request and decision is Rejection:
         pull_requests.close(by, release.pull_request)
     local = session.target.local
     return decision(service.app_name, session.account, session.region, local, message, release)
+
+
+def _end_pause(
+    session: Session,
+    service: Service,
+    release: WaitingRelease,
+    trial: Trial,
+    decision: type[Decision],
+    stacks: Mapping[str, Stack],
+) -> None:
+    signs: AbstractContextManager[None] = nullcontext()
+    if decision is Approval and release.name:
+        bucket = stacks[StackId(FOUNDATION).name(service.app_name)].outputs["ArtifactBucketName"]
+        signs = release_records.signed(session, bucket, release.name, trial.environment)
+    with signs:
+        paused_deployments.end(session, trial.deployment, proceed=decision is Approval)
 
 
 def _waiting(

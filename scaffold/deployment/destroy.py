@@ -103,7 +103,7 @@ def _destroy(
     whole = environment is None
     check_environment(service, inventory.environments, environment)
     environments = inventory.environments if environment is None else (environment,)
-    steps = teardown_steps(session, service, inventory, environments, whole=whole, again=again)
+    steps = teardown_steps(session, service, inventory, environments, root_commit=root_commit, whole=whole, again=again)
     check_deletable(session, steps, again)
     looks = [step.look() for step in steps]
     report = Report(

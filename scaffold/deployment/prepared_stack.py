@@ -107,7 +107,7 @@ class PreparedStack(Step):
     def do(self) -> None:
         """Wait for the end of the creation, or turn the protection of an existing stack on."""
         if self._creation is not None:
-            self._stack = stacks.finish_creation(self._creation, None)
+            stacks.finish_creation(self._creation, None)
         elif self._stack is not None:
             protection.turn_on(self._session, self._spec, self._stack)
 

@@ -19,6 +19,7 @@ from scaffold.aws import (
 )
 from scaffold.aws.cloudformation import stacks
 from scaffold.aws.pipeline_state import ActionRun
+from scaffold.aws.secret_stores import store_named
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
 from scaffold.core.errors import EXIT_DONE, EXIT_RELEASE_FAILED, EXIT_WAITS_FOR_APPROVAL
@@ -30,7 +31,7 @@ from scaffold.deployment.deploy import deploy
 from scaffold.deployment.follow import ReleaseFailed, follow
 from scaffold.deployment.rehearsal_traffic import Traffic
 from scaffold.deployment.status import EnvironmentStatus, StatusResult, look
-from scaffold.service import names
+from scaffold.service import names, secret_names, task_settings
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import ALARMS, ENVIRONMENT, SERVICE, StackId
 
@@ -158,8 +159,14 @@ def rehearse(
     if service.build_secrets:
         with signed_in(service, target, console) as session:
             for variable in service.build_secrets:
-                name = names.build_secret(service.app_name, variable)
+                name = secret_names.build_secret(service.app_name, variable)
                 parameters.put_secret(session, name, f"rehearsed value of {variable}")
+    if task_settings.knows_secrets(service) and (listed := task_settings.listed_secrets(service)):
+        with signed_in(service, target, console) as session:
+            for name, secret in listed.items():
+                for environment in secret.versions:
+                    path = secret_names.secret(service.app_name, environment, name)
+                    store_named(session, secret.store).create(path, f"rehearsed value of {name}", {})
     # The release is followed from its first stage on, and may have to end there.
     commit = deploy(service, target, plan=False, console=console, ensure_start=False).commit
     with signed_in(service, target, console) as session:

@@ -19,6 +19,7 @@ from scaffold.core.results import Result
 from scaffold.deployment import environment_branches
 from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.stack_drift import StackDrift, find_drift
+from scaffold.deployment.trials import Trial, find_trial
 from scaffold.service import endpoint, history, identity, names
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import ALARMS, ENVIRONMENT, FOUNDATION, SERVICE, TASK_DEFINITION, StackId
@@ -76,6 +77,7 @@ class EnvironmentStatus:
         release: The newest one, successful or not; None before the first.
         completed: The newest successful one; None before the first, and where AWS has forgotten it.
         branch: None where branches do not promote, and for the first environment, which follows main.
+        trial: How to try the release that waits for a decision while its tasks run; None where none does.
     """
 
     name: str
@@ -95,6 +97,7 @@ class EnvironmentStatus:
     release: NewestRelease | None = None
     completed: CompletedRelease | None = None
     branch: environment_branches.EnvironmentBranch | None = None
+    trial: Trial | None = None
 
     @property
     def differences(self) -> tuple[str, ...]:
@@ -153,7 +156,8 @@ class StatusResult(Result):
 def look(session: Session, service: Service, *, drift: bool = False) -> StatusResult:
     """The state of a service now: six calls with that for the caller's identity, and up to six for each environment.
 
-    An alarm that rings without notifying the service's topic costs its environment up to two more.
+    A deployment that can wait for a decision costs its environment two more, and an alarm that rings without notifying
+    the service's topic up to two.
 
     Args:
         drift: Compare every stack with the commits too, with one more call for each.
@@ -273,6 +277,7 @@ def _environment(
     commit = release.commit if release else None
     behind = history.between(service, commit, head) if commit and head else None
     answers, no_answer = endpoint.answer(url)
+    deployment = running_service.newest_deployment(session, app, name)
     return EnvironmentStatus(
         name=name,
         production=name == service.production,
@@ -285,7 +290,7 @@ def _environment(
         ahead=None if behind is None else len(behind),
         tasks=running_service.tasks(session, app, name),
         alarms=_alarms(session, app, name, stacks, ringing),
-        deployment=running_service.newest_deployment(session, app, name),
+        deployment=deployment,
         stacks={
             stack.name: stack.status
             for stack_id, stack in stacks.items()
@@ -295,4 +300,5 @@ def _environment(
         release=releases.get(stage),
         completed=_completed(session, service, name, release, tagged=stage in succeeded) if release else None,
         branch=environment_branches.look(session, service, name) if name in followed else None,
+        trial=find_trial(session, service, name, stacks) if deployment and deployment.status == "IN_PROGRESS" else None,
     )

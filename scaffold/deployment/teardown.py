@@ -8,12 +8,14 @@ from scaffold.aws import approval_rules, cleanup, codecommit, codepipeline, data
 from scaffold.aws.cloudformation import stacks
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.data import DataResource
+from scaffold.aws.secret_stores import Store, stores
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.results import Change
 from scaffold.deployment.deletion import Deletion, Kept, Report
 from scaffold.deployment.inventory import Inventory
-from scaffold.service import names
+from scaffold.deployment.secrets import owned
+from scaffold.service import names, secret_names
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, PIPELINE, StackId
 
@@ -78,7 +80,7 @@ class StackGroup(Deletion):
     def _deletable(self, name: str, console: Console) -> Stack | None:
         """The stack once it can be deleted. A creation in progress needs no waiting: the deletion cancels it."""
         stack = stacks.find(self._session, name)
-        if stack is None or stack.status in {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}:
+        if stack is None or not stack.busy or stack.status in {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}:
             return stack
         return stacks.wait_until_idle(self._session, name, console)
 
@@ -166,6 +168,47 @@ class LogGroup(Deletion):
             report.record(change, console)
 
 
+class Secrets(Deletion):
+    """The values of an environment's secrets that this service has set; those of others are kept."""
+
+    def __init__(self, session: Session, service: Service, environment: str, root_commit: str) -> None:
+        self._session = session
+        self._service = service
+        self._prefix = secret_names.secrets(service.app_name, environment)
+        self._root_commit = root_commit
+
+    def look(self) -> Report:
+        """Those that exist."""
+        report = Report()
+        for store in stores(self._session):
+            for path in self._paths(store):
+                self._judge(store, path, report)
+        return report
+
+    def do(self, report: Report, console: Console) -> None:
+        """Delete its own."""
+        for store in stores(self._session):
+            for path in self._paths(store):
+                judged = Report()
+                self._judge(store, path, judged)
+                report.kept += judged.kept
+                for change in judged.changes:
+                    store.delete(path)
+                    report.record(change, console)
+
+    def _paths(self, store: Store) -> list[str]:
+        return sorted(one.path for one in store.below(self._prefix) if not one.deleted)
+
+    def _judge(self, store: Store, path: str, report: Report) -> None:
+        found = store.find(path)
+        if found is None:
+            return
+        if owned(found, self._service, self._root_commit):
+            report.changes.append(_deletion(store.name, path))
+        else:
+            report.kept.append(Kept(store.name, path, "foreign"))
+
+
 class Repository(Deletion):
     """The approval rule templates and the repository; all are kept while it has commits that this clone lacks."""
 
@@ -213,6 +256,7 @@ def teardown_steps(
     inventory: Inventory,
     environments: tuple[str, ...],
     *,
+    root_commit: str,
     whole: bool,
     again: str,
 ) -> list[Deletion]:
@@ -220,6 +264,7 @@ def teardown_steps(
 
     Args:
         environments: The environments to delete.
+        root_commit: The root commit of the service.
         whole: Whether the stacks that the service has once, and the repository, are deleted too.
         again: The command to repeat after a failure.
     """
@@ -235,6 +280,7 @@ def teardown_steps(
             until = inventory.owned_until(environment)
             insights = names.container_insights_log_group(service.app_name, environment)
             steps += [TaskDefinitions(session, service, environment, until), LogGroup(session, insights, until)]
+    steps += [Secrets(session, service, environment, root_commit) for environment in environments]
     return [*steps, *([Repository(session, service)] if whole else [])]
 
 

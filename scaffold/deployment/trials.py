@@ -23,15 +23,28 @@ class Trial:
     """How people try a release whose tasks run, and get no traffic before somebody decides.
 
     Attributes:
+        environment: Where they run.
         url: The address of the environment.
         header: The header of requests that reach the new tasks, as NAME: VALUE.
         until: When the release is taken back without a decision.
     """
 
+    environment: str
     url: str
     header: str
     until: datetime | None
     deployment: PausedDeployment = field(repr=False)
+
+
+def find_trial(session: Session, service: Service, environment: str, stacks: Mapping[StackId, Stack]) -> Trial | None:
+    """The release to an environment that waits for a decision while its tasks run; None where none does."""
+    stack = stacks.get(StackId(SERVICE, environment))
+    value = stack.outputs.get(_HEADER_OUTPUT) if stack else None
+    paused = paused_deployments.find(session, service.app_name, environment) if value else None
+    if paused is None:
+        return None
+    url = stacks[StackId(ENVIRONMENT, environment)].outputs["ServiceUrl"]
+    return Trial(environment, url, f"{_HEADER}: {value}", paused.expires, paused)
 
 
 def find_trials(session: Session, service: Service, stacks: Mapping[str, Stack]) -> dict[str, Trial]:
@@ -40,13 +53,7 @@ def find_trials(session: Session, service: Service, stacks: Mapping[str, Stack])
     Args:
         stacks: All stacks by name.
     """
-    found = {}
-    for environment in service.environments:
-        stack = stacks.get(StackId(SERVICE, environment).name(service.app_name))
-        value = stack.outputs.get(_HEADER_OUTPUT) if stack else None
-        paused = paused_deployments.find(session, service.app_name, environment) if value else None
-        if paused:
-            outputs = stacks[StackId(ENVIRONMENT, environment).name(service.app_name)].outputs
-            trial = Trial(outputs["ServiceUrl"], f"{_HEADER}: {value}", paused.expires, paused)
-            found[names.pipeline_stage(environment)] = trial
-    return found
+    ids = (StackId(kind, one) for kind in (SERVICE, ENVIRONMENT) for one in service.environments)
+    existing = {one: stacks[name] for one in ids if (name := one.name(service.app_name)) in stacks}
+    found = {one: find_trial(session, service, one, existing) for one in service.environments}
+    return {names.pipeline_stage(one): trial for one, trial in found.items() if trial}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation import (
     audit,
+    budgets,
     delivery,
     drift,
     existing_names,
@@ -104,6 +105,7 @@ def assemble(
             delivery.CodePipelinePipeline(codepipeline),
             delivery.CodeBuildReportGroup(reports),
             audit.Trail(),
+            budgets.Budget(),
             identity.Role(),
             identity.ManagedPolicy(),
             identity.InlinePolicy(),

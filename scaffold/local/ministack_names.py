@@ -75,6 +75,7 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.services.cloudwatch", "_put_metric_data"): 4,
     ("ministack.services.cloudwatch", "_record_history"): 4,
     ("ministack.services.cloudwatch", "_xml"): 3,
+    ("ministack.services.budgets", "handle_request"): 5,
     ("ministack.services.cloudtrail", "handle_request"): 5,
     ("ministack.services.cloudwatch", "handle_request"): 5,
     ("ministack.services.cloudwatch", "record_metric"): 5,

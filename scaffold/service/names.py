@@ -17,6 +17,8 @@ SERVICE_ACTION = "Service"
 END_PAUSE_ACTION = "EndPause"
 TAG_SERVICE = "gitops-scaffold:service"
 TAG_ENVIRONMENT = "gitops-scaffold:environment"
+# Of what has no stack to show the root commit.
+TAG_ROOT_COMMIT = "gitops-scaffold:root-commit"
 # The parameter of the foundation, and the output of every stack, that holds the root commit of the service's main.
 ROOT_COMMIT = "RootCommit"
 # The output of the placeholder from which `scaffold deploy` creates an environment's stack; a released stack has none.
@@ -110,6 +112,15 @@ def release_tag(release: str) -> str:
 def release_record(release: str) -> str:
     """Where the artifact bucket has the record of a release with a name."""
     return f"releases/{release}/release.json"
+
+
+def release_approval(release: str, environment: str, user: str) -> str:
+    """Where the artifact bucket has who approved a release while its tasks ran in an environment.
+
+    Args:
+        user: The id of the caller as STS has it, which is `aws:userid` in policies.
+    """
+    return f"releases/{release}/approvals/{environment}/{user}.json"
 
 
 def notification_topic(app: str) -> str:
@@ -235,11 +246,6 @@ def projects(app: str) -> set[str]:
 def verdict_role(app: str) -> str:
     """The role whose approval the approval rule of the checks needs."""
     return f"{app}-pr-verdict"
-
-
-def build_secret(app: str, variable: str) -> str:
-    """The parameter with the value that an environment variable of the build has."""
-    return f"/{app}/build/{variable}"
 
 
 def report_group(app: str) -> str:

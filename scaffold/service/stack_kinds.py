@@ -55,6 +55,7 @@ FOUNDATION = StackKind("foundation", Deployer.PERSON)
 PERMISSIONS = StackKind("permissions", Deployer.PERSON)
 DEPLOY_ROLE = StackKind("deploy-role", Deployer.PERSON, per_environment=True)
 AUDIT = StackKind("audit", Deployer.PERSON, optional=True)
+BUDGET = StackKind("budget", Deployer.PERSON, optional=True)
 BUILD_VPC = StackKind("build-vpc", Deployer.PERSON, optional=True)
 BUILD = StackKind("build", Deployer.ITSELF)
 CHECKS = StackKind("checks", Deployer.ITSELF)
@@ -79,6 +80,7 @@ STACK_KINDS = (
     PERMISSIONS,
     DEPLOY_ROLE,
     AUDIT,
+    BUDGET,
     BUILD_VPC,
     BUILD,
     CHECKS,

@@ -10,6 +10,7 @@ from scaffold.console.console import one_line
 from scaffold.console.titles import count
 from scaffold.core.stand_in import WITHOUT_ENGINE
 from scaffold.deployment.status import CompletedRelease, EnvironmentStatus, NewestRelease, StatusResult
+from scaffold.service import names
 from scaffold.views import drift
 from scaffold.views.override import condition_line
 from scaffold.views.place import moment, place
@@ -23,8 +24,10 @@ def text(result: StatusResult) -> str:
     lines = [f"{result.service} in {place(result.local, result.account, result.region)}"]
     lines += ["", f"Repository  {_head(result)}", "", "Pipeline"]
     width = max((len(stage.name) for stage in result.stages), default=0)
+    tried = {names.pipeline_stage(one.name) for one in result.environments if one.trial}
     for stage in result.stages:
-        lines += [f"  {line}" for line in _stage(stage, result.commits.get(stage.execution or ""), width)]
+        commit = result.commits.get(stage.execution or "")
+        lines += [f"  {line}" for line in _stage(stage, commit, width, tried=stage.name in tried)]
     for environment in result.environments:
         title = f"{environment.name} (production)" if environment.production else environment.name
         lines += ["", title, *(f"  {name:<10}  {value}" for name, value in _environment(environment))]
@@ -41,7 +44,7 @@ def _head(result: StatusResult) -> str:
     return f"main is {result.head[:7]}{subject}{unpushed}"
 
 
-def _stage(stage: StageState, commit: str | None, width: int) -> Iterator[str]:
+def _stage(stage: StageState, commit: str | None, width: int, *, tried: bool) -> Iterator[str]:
     of = f"  commit {commit[:7]}" if commit else ""
     yield f"{stage.name:<{width}}  {stage.status or _NEVER}{of}"
     if stage.disabled_reason is not None:
@@ -52,6 +55,8 @@ def _stage(stage: StageState, commit: str | None, width: int) -> Iterator[str]:
     for action in stage.actions:
         if action.token:
             yield f"  {action.name} waits for a decision{_since(action)}, execution {stage.execution}"
+        elif tried and action.name == names.SERVICE_ACTION and action.status == "InProgress":
+            yield f"  {action.name} waits for a decision while its tasks run, execution {stage.execution}"
         # An action that failed earlier may not have started in this execution of the stage.
         elif action.status == "InProgress" or (action.status == stage.status == "Failed"):
             reason = action.reason or action.summary
@@ -85,6 +90,11 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
         yield "release", _release(one.release)
     if one.deployment:
         yield "deployment", _deployment(one.deployment)
+    if one.trial:
+        until = f" until {moment(one.trial.until)}" if one.trial.until else ""
+        yield "waits", f"for a decision{until}; its tasks run, and get requests like this one only:"
+        yield "", f"curl -H '{one_line(one.trial.header)}' {one_line(one.trial.url)}"
+        yield "", f"`scaffold approve {one.name}` lets the traffic shift, `scaffold reject {one.name}` takes it back"
     for name, status in one.stacks.items():
         yield "stack", f"{name} is {status}"
 

@@ -27,7 +27,7 @@ from scaffold.core.errors import (
     UsageError,
 )
 from scaffold.core.signals import TERMINATION
-from tests.cli.running import COMMAND, ROOT, assert_refused, forked_scaffold, scaffold
+from tests.cli.running import COMMAND, ROOT, assert_refused, forked_scaffold
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, failure: BaseException, *arguments: str) -> int:
@@ -42,18 +42,18 @@ def run_main(monkeypatch: pytest.MonkeyPatch, failure: BaseException, *arguments
 
 @pytest.mark.parametrize(("arguments", "shown"), [(["--version"], "scaffold "), (["--help"], "Usage: scaffold")])
 def test_version_and_help(tmp_path: Path, arguments: list[str], shown: str) -> None:
-    done = scaffold(*arguments, cwd=tmp_path)
+    done = forked_scaffold(*arguments, cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout.startswith(shown)
     assert not done.stderr
 
 
 def test_version_is_the_same_after_another_option(tmp_path: Path) -> None:
-    assert scaffold("--version", "new", cwd=tmp_path).stdout == f"scaffold {__version__}\n"
+    assert forked_scaffold("--version", "new", cwd=tmp_path).stdout == f"scaffold {__version__}\n"
 
 
 def test_no_command_shows_the_help(tmp_path: Path) -> None:
-    done = scaffold(cwd=tmp_path)
+    done = forked_scaffold(cwd=tmp_path)
     assert done.returncode == 0
     assert "Commands:" in done.stdout
 
@@ -83,7 +83,7 @@ def test_no_subcommand_shows_the_help(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_command_line_is_a_usage_error(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
-    assert_refused(scaffold(*arguments, cwd=tmp_path), 2, *words)
+    assert_refused(forked_scaffold(*arguments, cwd=tmp_path), 2, *words)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_nohup_is_respected() -> None:
 
 
 def test_errors_are_json_too(tmp_path: Path) -> None:
-    done = scaffold("deploy", "--json", "--nonsense", cwd=tmp_path)
+    done = forked_scaffold("deploy", "--json", "--nonsense", cwd=tmp_path)
     assert done.returncode == 2
     document = json.loads(done.stdout)
     assert list(document) == ["schema_version", "error"]
@@ -177,7 +177,7 @@ def test_errors_are_json_too(tmp_path: Path) -> None:
 
 
 def test_json_of_a_wrapped_command_is_not_ours(tmp_path: Path) -> None:
-    done = scaffold("nwe", "--", "--json", cwd=tmp_path)
+    done = forked_scaffold("nwe", "--", "--json", cwd=tmp_path)
     assert not done.stdout
 
 

@@ -12,7 +12,7 @@ import pytest
 import scaffold.aws.git_remote
 import scaffold.aws.session
 from scaffold.local.environment import local_aws
-from tests.deploy.services import Wire, make_service
+from tests.deploy.services import Deployments, Wire, make_service, run
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +47,15 @@ def wire(aws: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
 def service(aws: None, tmp_path: Path) -> Path:
     """A committed service that is not deployed yet."""
     return make_service(tmp_path / "service")
+
+
+@pytest.fixture(scope="session")
+def deployments(tmp_path_factory: pytest.TempPathFactory) -> Deployments:
+    """Deployed services that tests get copies of."""
+    return Deployments(tmp_path_factory.mktemp("deployments"))
+
+
+@pytest.fixture
+def deployed(aws: None, tmp_path: Path, deployments: Deployments) -> Path:
+    """That service after its first deployment."""
+    return deployments.copy("small", lambda root: run(make_service(root)), tmp_path / "service")

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import os
+import shutil
 import string
 import subprocess
 import time
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import boto3
 import botocore.awsrequest
@@ -39,6 +42,7 @@ from scaffold.service.stack_kinds import PIPELINE as PIPELINE_KIND
 from scaffold.service.stack_kinds import StackId, deployed_by_scaffold, identify
 from tests.conftest import only
 from tests.kits import COMMIT
+from tests.local_aws_forks import SNAPSHOTS
 
 IDENTITY = {
     f"GIT_{role}_{what}": value
@@ -227,6 +231,43 @@ def make_service(root: Path, name: str | None = None, **answers: Any) -> Path:
     git("init", "-q", "-b", "main", cwd=root)
     commit(root)
     return root
+
+
+class Deployments:
+    """Services that were deployed once, in local AWS and in a folder, to be copied for each test.
+
+    Args:
+        folder: Where they are kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def copy(self, name: str, deploy: Callable[[Path], Any], root: Path) -> Path:
+        """Put a deployed service into a folder, and what belongs to it into local AWS, which has nothing else then.
+
+        Args:
+            deploy: Makes and deploys it in a folder. It is called where no test before has done that.
+        """
+        kept = self._folder / name
+        if not kept.exists():
+            _snapshots(restore="")
+            deploy(kept)
+            if not _snapshots(keep=name):  # Local AWS does not run in a fork.
+                return kept.rename(root)
+        elif not _snapshots(restore=name):
+            raise LookupError(f"local AWS has lost {name}")
+        return Path(shutil.copytree(kept, root, symlinks=True))
+
+
+def _snapshots(**what: str) -> bool:
+    """Keep or restore what local AWS has; return whether it can."""
+    request = Request(os.environ["AWS_ENDPOINT_URL"] + SNAPSHOTS, json.dumps(what).encode(), method="POST")
+    try:
+        urlopen(request, timeout=60).close()
+    except HTTPError:
+        return False
+    return True
 
 
 def make_kit_service(root: Path, **answers: Any) -> Path:

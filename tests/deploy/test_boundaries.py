@@ -69,13 +69,13 @@ def commit_role(service: Path, template: str) -> None:
     commit(service)
 
 
-def test_a_deploy_role_keeps_the_services_of_deployed_resources(service: Path, wire: Wire) -> None:
+def test_a_deploy_role_keeps_the_services_of_deployed_resources(deployed: Path, wire: Wire) -> None:
     def commit_services(*services: str) -> None:
         actions = ", ".join(f"'{one}:*'" for one in services)
-        commit_role(service, with_digest(PERMISSIONS.replace("Action: '*'", f"Action: [{actions}]")))
+        commit_role(deployed, with_digest(PERMISSIONS.replace("Action: '*'", f"Action: [{actions}]")))
 
     commit_services("sns", "dynamodb", "sqs")
-    run(service)
+    run(deployed)
     key = {"AttributeName": "id", "KeyType": "HASH"}
     table = {
         "Type": "AWS::DynamoDB::Table",
@@ -85,10 +85,10 @@ def test_a_deploy_role_keeps_the_services_of_deployed_resources(service: Path, w
             "BillingMode": "PAY_PER_REQUEST",
         },
     }
-    user = create_environment(service, {"Table": table})
+    user = create_environment(deployed, {"Table": table})
     commit_services("sns")
     for plan in (True, False):
-        error = refused(service, wire, plan=plan)
+        error = refused(deployed, wire, plan=plan)
         assert error.happened == (
             "The deploy role in infrastructure/deploy-role.yaml no longer has permissions for AWS::DynamoDB::Table, "
             f"of which {user} has resources."
@@ -97,11 +97,11 @@ def test_a_deploy_role_keeps_the_services_of_deployed_resources(service: Path, w
     # What an AWS managed policy allows is not known.
     policy = "      ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess']\n      Policies:"
     only_sns = with_digest(PERMISSIONS.replace("Action: '*'", "Action: 'sns:*'").replace("      Policies:", policy))
-    commit_role(service, only_sns)
-    assert run(service, plan=True).changed
+    commit_role(deployed, only_sns)
+    assert run(deployed, plan=True).changed
     # Nothing of SQS is deployed.
     commit_services("sns", "dynamodb")
-    assert run(service).changed
+    assert run(deployed).changed
 
 
 @pytest.mark.parametrize(
@@ -123,46 +123,46 @@ def test_the_prefix_of_a_types_actions(resource_type: str, prefix: str) -> None:
     assert not _served(resource_type, others)
 
 
-def test_a_permission_in_use_is_kept(service: Path, wire: Wire) -> None:
-    commit_role(service, deploy_role())
-    run(service)
-    user = create_role(service, ["logs:PutLogEvents"])
-    commit_role(service, deploy_role("'logs:CreateLogStream'"))
+def test_a_permission_in_use_is_kept(deployed: Path, wire: Wire) -> None:
+    commit_role(deployed, deploy_role())
+    run(deployed)
+    user = create_role(deployed, ["logs:PutLogEvents"])
+    commit_role(deployed, deploy_role("'logs:CreateLogStream'"))
     for plan in (True, False):
-        error = refused(service, wire, plan=plan)
+        error = refused(deployed, wire, plan=plan)
         assert error.happened == (
             "The boundary in infrastructure/deploy-role.yaml no longer allows logs:PutLogEvents, "
             f"which roles of {user} still have."
         )
         assert error.remedy.startswith("Restore it, release the commit that stops using it first")
-    create_role(service, ["logs:CreateLogStream"])
-    assert run(service).changed
+    create_role(deployed, ["logs:CreateLogStream"])
+    assert run(deployed).changed
 
 
 @pytest.mark.slow
-def test_templates_are_read_only_where_a_permission_is_removed(service: Path, wire: Wire) -> None:
-    commit_role(service, deploy_role())
-    run(service)
-    create_role(service, ["logs:PutLogEvents"])
+def test_templates_are_read_only_where_a_permission_is_removed(deployed: Path, wire: Wire) -> None:
+    commit_role(deployed, deploy_role())
+    run(deployed)
+    create_role(deployed, ["logs:PutLogEvents"])
     reads = "cloudformation:GetTemplate"
 
     def read_for(template: str) -> int:
         """How many more templates a plan reads than one of the same template with a remark."""
-        commit_role(service, template)
+        commit_role(deployed, template)
         wire.calls.clear()
-        run(service, plan=True)
+        run(deployed, plan=True)
         return wire.calls.count(reads)
 
     unchanged = read_for(deploy_role())
     more = read_for(deploy_role(f"{WRITING}, 'logs:DescribeLogStreams'"))
     # One deploy role for each environment: dev, staging, prod.
-    roles = sum(path.name == "deploy-role.json" for path in (service / "infrastructure").rglob("*"))
+    roles = sum(path.name == "deploy-role.json" for path in (deployed / "infrastructure").rglob("*"))
     assert more == unchanged + roles
     assert read_for(deploy_role(old="'dynamodb:GetItem', ")) == unchanged + roles + 1
 
 
 @pytest.mark.slow
-def test_resources_and_policies_of_other_stacks_count(service: Path, wire: Wire) -> None:
+def test_resources_and_policies_of_other_stacks_count(deployed: Path, wire: Wire) -> None:
     policy = """\
   Shared:
     Type: AWS::IAM::ManagedPolicy
@@ -173,23 +173,23 @@ def test_resources_and_policies_of_other_stacks_count(service: Path, wire: Wire)
 Outputs:
   Shared: {Value: !Ref Shared, Export: {Name: !Sub '${AWS::StackName}-Shared'}}
 """
-    commit(service, infrastructure__foundation_yaml=FOUNDATION.replace("Outputs:\n", policy))
-    commit_role(service, deploy_role())
-    run(service)
-    app = read(service).app_name
+    commit(deployed, infrastructure__foundation_yaml=FOUNDATION.replace("Outputs:\n", policy))
+    commit_role(deployed, deploy_role())
+    run(deployed)
+    app = read(deployed).app_name
     group = f"arn:aws:logs:us-east-1:000000000000:log-group:/{app}/dev"
     create_role(
-        service,
+        deployed,
         ["logs:PutLogEvents"],
         group,
         ManagedPolicyArns=[{"Fn::ImportValue": f"{app}-foundation-Shared"}],
     )
-    commit_role(service, deploy_role(old="log-group:/${AppName}/*", new="log-group:/${AppName}/live"))
-    assert f"no longer allows logs:PutLogEvents on {group}, which" in refused(service, wire, plan=True).happened
-    commit_role(service, deploy_role(old=", 'sqs:*'"))
-    assert "no longer allows sqs:SendMessage, which" in refused(service, wire, plan=True).happened
-    commit_role(service, deploy_role(old="'sqs:*'", new="'sqs:SendMessage*'"))
-    assert run(service, plan=True).changed
+    commit_role(deployed, deploy_role(old="log-group:/${AppName}/*", new="log-group:/${AppName}/live"))
+    assert f"no longer allows logs:PutLogEvents on {group}, which" in refused(deployed, wire, plan=True).happened
+    commit_role(deployed, deploy_role(old=", 'sqs:*'"))
+    assert "no longer allows sqs:SendMessage, which" in refused(deployed, wire, plan=True).happened
+    commit_role(deployed, deploy_role(old="'sqs:*'", new="'sqs:SendMessage*'"))
+    assert run(deployed, plan=True).changed
 
 
 def limit(*allowed: Grant, denied: tuple[Grant, ...] = ()) -> Limit:

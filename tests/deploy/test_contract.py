@@ -13,7 +13,10 @@ from scaffold.service.service import read
 from tests.deploy.services import commit, make_service, run
 from tests.kits import ROOT
 
-SCRIPTS = ("contract.py", "content_hash.py", "parse_dockerfile.py")
+SCRIPTS = (
+    *("contract.py", "content_hash.py", "parse_dockerfile.py"),
+    *("task_settings.py", "source_files.py", "aws_cli.py", "remedies.py"),
+)
 
 
 @pytest.fixture

@@ -110,27 +110,25 @@ def test_an_account_shows_where_the_pipeline_is_and_what_to_push(
     assert "local AWS" not in shown
 
 
-def test_environments_that_left_the_answers_are_named_while_they_have_stacks(service: Path) -> None:
+def test_environments_that_left_the_answers_are_named_while_they_have_stacks(deployed: Path) -> None:
     """Stacks of another owner with such a name are not the service's."""
-    run(service)
-    answers = service / ".copier-answers.yml"
+    answers = deployed / ".copier-answers.yml"
     answers.write_text(answers.read_text().replace("dev,prod", "prod"))
-    commit(service)
-    foreign = f"{name_of(service)}-qa-service"
+    commit(deployed)
+    foreign = f"{name_of(deployed)}-qa-service"
     client("cloudformation").create_stack(
         StackName=foreign, TemplateBody=json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
     )
     for options in ({"plan": True}, {}, {}):
-        result = run(service, **options)
+        result = run(deployed, **options)
         assert result.left_environments == ("dev",)
         assert "destroy --environment dev` deletes them" in text(result)
     client("cloudformation").delete_stack(StackName=foreign)
-    remove(service, environment="dev")
-    assert run(service).left_environments == ()
+    remove(deployed, environment="dev")
+    assert run(deployed).left_environments == ()
 
 
-def test_service_linked_roles_exist_after_it(service: Path) -> None:
-    run(service)
+def test_service_linked_roles_exist_after_it(deployed: Path) -> None:
     roles = client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]
     assert set(names.SERVICE_LINKED_ROLES.values()) <= {role["RoleName"] for role in roles}
 
@@ -139,24 +137,22 @@ def test_service_linked_roles_exist_after_it(service: Path) -> None:
 CALLS = 13
 
 
-def test_only_the_pipelines_own_stacks_have_a_deploy_role(service: Path) -> None:
-    run(service)
-    stacks = state(service, name_of(service))["stacks"]
+def test_only_the_pipelines_own_stacks_have_a_deploy_role(deployed: Path) -> None:
+    stacks = state(deployed, name_of(deployed))["stacks"]
     assert [name for name, stack in stacks.items() if stack["role"]] == [
-        f"{name_of(service)}-{kind}"
+        f"{name_of(deployed)}-{kind}"
         for kind in ("build", "checks", "pull-requests", "plans", "releases", "tests", "events", "pipeline")
     ]
 
 
-def test_repetition_with_nothing_to_do_takes_few_calls(service: Path, wire: Wire) -> None:
-    run(service)
+def test_repetition_with_nothing_to_do_takes_few_calls(deployed: Path, wire: Wire) -> None:
     wire.calls.clear()
 
-    result = run(service)
+    result = run(deployed)
 
     assert not result.changed
     # Without a digest, each template is read, and the one stack policy.
-    assert len(without_pages(wire.calls)) <= CALLS + len(deployed_stacks(name_of(service))) + 1
+    assert len(without_pages(wire.calls)) <= CALLS + len(deployed_stacks(name_of(deployed))) + 1
     assert all(call.split(":")[1].startswith(READS) for call in wire.calls)
     assert "nothing to do" in text(result)
 
@@ -179,47 +175,44 @@ def test_repetition_with_the_kits_own_templates_takes_the_same_calls_for_all_env
     assert {"GetTemplate", "GetStackPolicy"} & {call.split(":")[1] for call in wire.calls} == set()
 
 
-def test_changed_template_updates_its_stack_only(service: Path) -> None:
-    run(service)
-    commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE)
+def test_changed_template_updates_its_stack_only(deployed: Path) -> None:
+    commit(deployed, infrastructure__pipeline_yaml=PIPELINE + MORE)
 
-    result = run(service)
+    result = run(deployed)
 
     done = {step.name: step.action for step in result.steps if step.type == "stack"}
-    assert {name for name, action in done.items() if action != "none"} == {pipeline_stack(name_of(service))}
-    assert "More" in state(service, name_of(service))["stacks"][pipeline_stack(name_of(service))]["resources"]
+    assert {name for name, action in done.items() if action != "none"} == {pipeline_stack(name_of(deployed))}
+    assert "More" in state(deployed, name_of(deployed))["stacks"][pipeline_stack(name_of(deployed))]["resources"]
 
 
 @pytest.mark.slow
-def test_changed_comment_never_updates_the_stack(service: Path, wire: Wire) -> None:
+def test_changed_comment_never_updates_the_stack(deployed: Path, wire: Wire) -> None:
     """CloudFormation sees no change in a comment, so the deployed template keeps differing."""
-    run(service)
-    commit(service, infrastructure__pipeline_yaml=PIPELINE + "# a remark\n")
-    run(service)
-    result = run(service)
+    commit(deployed, infrastructure__pipeline_yaml=PIPELINE + "# a remark\n")
+    run(deployed)
+    result = run(deployed)
     assert {step.action for step in result.steps if step.type == "stack"} == {"none"}
-    assert state(service, name_of(service))["stacks"][pipeline_stack(name_of(service))]["change sets"] == []
+    assert state(deployed, name_of(deployed))["stacks"][pipeline_stack(name_of(deployed))]["change sets"] == []
 
 
 @pytest.mark.slow
-def test_changed_tags_parameters_and_stack_policy_update_the_stack(service: Path) -> None:
-    run(service)
-    name = name_of(service)
+def test_changed_tags_parameters_and_stack_policy_update_the_stack(deployed: Path) -> None:
+    name = name_of(deployed)
     deny = {"Statement": [{"Effect": "Deny", "Action": "Update:Delete", "Principal": "*", "Resource": "*"}]}
     configuration = {
         "Parameters": {"AppName": name, "Unused": "something"},
         "Tags": {names.TAG_SERVICE: name, "team": "blue"},
         "StackPolicy": deny,
     }
-    commit(service, infrastructure__pipeline_json=json.dumps(configuration))
+    commit(deployed, infrastructure__pipeline_json=json.dumps(configuration))
 
-    run(service)
+    run(deployed)
 
-    stack = state(service, name)["stacks"][pipeline_stack(name)]
+    stack = state(deployed, name)["stacks"][pipeline_stack(name)]
     assert {"Key": "team", "Value": "blue"} in stack["tags"]
     assert {"ParameterKey": "Unused", "ParameterValue": "something"} in stack["parameters"]
     assert json.loads(stack["policy"]) == deny
-    assert not run(service).changed
+    assert not run(deployed).changed
 
 
 @pytest.mark.slow
@@ -235,22 +228,21 @@ def test_template_too_large_to_be_sent_inline_is_uploaded_to_the_artifact_bucket
 
 
 @pytest.mark.slow
-def test_approval_rule_follows_its_file(service: Path) -> None:
-    run(service)
-    name = name_of(service)
+def test_approval_rule_follows_its_file(deployed: Path) -> None:
+    name = name_of(deployed)
     two = RULE | {"Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 2}]}
-    commit(service, **{"config__policies__approval-rule-review_json": json.dumps(two)})
-    run(service)
-    assert json.loads(state(service, name)["rules"]["review"]) == two
+    commit(deployed, **{"config__policies__approval-rule-review_json": json.dumps(two)})
+    run(deployed)
+    assert json.loads(state(deployed, name)["rules"]["review"]) == two
 
-    (service / "config/policies/approval-rule-review.json").unlink()
-    commit(service)
-    result = run(service)
+    (deployed / "config/policies/approval-rule-review.json").unlink()
+    commit(deployed)
+    result = run(deployed)
     rules = {step.name: step.action for step in result.steps if step.type == "approval-rule-template"}
     assert rules == {f"{name}-review": "delete", f"{name}-checks": "none"}
     listed = client("codecommit").list_approval_rule_templates()["approvalRuleTemplateNames"]
     assert names.approval_rule_template(name, names.REVIEW_RULE) not in listed
-    assert not run(service).changed
+    assert not run(deployed).changed
 
 
 def test_the_users_own_origin_is_unchanged(service: Path) -> None:
@@ -290,9 +282,8 @@ def test_remote_url_contains_the_named_profile_so_that_git_push_uses_it(service:
 
 
 @pytest.mark.slow
-def test_clone_of_a_colleague_deploys_and_finds_nothing_to_do(service: Path, tmp_path: Path) -> None:
-    run(service)
-    other = clone(tmp_path / "clone", name_of(service))
+def test_clone_of_a_colleague_deploys_and_finds_nothing_to_do(deployed: Path, tmp_path: Path) -> None:
+    other = clone(tmp_path / "clone", name_of(deployed))
     assert not run(other).changed
 
 
@@ -333,15 +324,14 @@ def git_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
 
 
 def test_plan_of_a_change_uses_change_sets_and_deletes_them(
-    service: Path, wire: Wire, git_commands: Callable[[], list[str]]
+    deployed: Path, wire: Wire, git_commands: Callable[[], list[str]]
 ) -> None:
-    run(service)
-    before = state(service, name_of(service))
-    commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE, infrastructure__foundation_yaml=FOUNDATION)
+    before = state(deployed, name_of(deployed))
+    commit(deployed, infrastructure__pipeline_yaml=PIPELINE + MORE, infrastructure__foundation_yaml=FOUNDATION)
     wire.calls.clear()
     git_commands()
 
-    result = run(service, plan=True)
+    result = run(deployed, plan=True)
 
     asked = git_commands()
     assert len(set(asked)) == len(asked) <= 11, asked
@@ -350,30 +340,28 @@ def test_plan_of_a_change_uses_change_sets_and_deletes_them(
     assert "1 commit" in text(result)
     writes = {call for call in wire.calls if not call.split(":")[1].startswith(READS)}
     assert writes == PLAN_WRITES
-    assert state(service, name_of(service)) == before
+    assert state(deployed, name_of(deployed)) == before
 
 
-def test_plan_with_nothing_to_do_exits_zero(service: Path, git_commands: Callable[[], list[str]]) -> None:
-    run(service)
+def test_plan_with_nothing_to_do_exits_zero(deployed: Path, git_commands: Callable[[], list[str]]) -> None:
     git_commands()
-    assert run(service, plan=True).exit_code == 0
+    assert run(deployed, plan=True).exit_code == 0
     asked = git_commands()
     assert len(set(asked)) == len(asked) <= 7, asked
 
 
 @pytest.mark.slow
-def test_plan_replaces_a_change_set_that_a_killed_plan_left(service: Path) -> None:
-    run(service)
-    name = name_of(service)
-    commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE)
+def test_plan_replaces_a_change_set_that_a_killed_plan_left(deployed: Path) -> None:
+    name = name_of(deployed)
+    commit(deployed, infrastructure__pipeline_yaml=PIPELINE + MORE)
     client("cloudformation").create_change_set(
         StackName=pipeline_stack(name),
         ChangeSetName=names.PLAN_CHANGE_SET,
         TemplateBody=PIPELINE + MORE,
         Parameters=[{"ParameterKey": "AppName", "ParameterValue": name}],
     )
-    assert run(service, plan=True).exit_code == 10
-    assert state(service, name)["stacks"][pipeline_stack(name)]["change sets"] == []
+    assert run(deployed, plan=True).exit_code == 10
+    assert state(deployed, name)["stacks"][pipeline_stack(name)]["change sets"] == []
 
 
 def test_result_as_json(service: Path) -> None:

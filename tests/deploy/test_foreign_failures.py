@@ -326,25 +326,23 @@ QUICK = (
 
 
 @pytest.mark.parametrize("kind", [pytest.param("html", marks=pytest.mark.slow), "cut off"])
-def test_an_answer_that_cannot_be_read_is_one_sentence(service: Path, wire: Wire, kind: str) -> None:
-    run(service)
+def test_an_answer_that_cannot_be_read_is_one_sentence(deployed: Path, wire: Wire, kind: str) -> None:
     for operation in QUICK:
         wire.garble(operation, GARBLED[kind])
-        assert refusal(service, plan=True).exit_code == 1
+        assert refusal(deployed, plan=True).exit_code == 1
         wire.transport.clear()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", GARBLED)
-def test_no_answer_of_a_deployment_or_teardown_ends_in_a_bug(service: Path, wire: Wire, kind: str) -> None:
-    run(service)
-    commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE)
+def test_no_answer_of_a_deployment_or_teardown_ends_in_a_bug(deployed: Path, wire: Wire, kind: str) -> None:
+    commit(deployed, infrastructure__pipeline_yaml=PIPELINE + MORE)
     wire.calls.clear()
-    run(service, plan=True)
-    remove(service, plan=True)
+    run(deployed, plan=True)
+    remove(deployed, plan=True)
     for operation in sorted({call.split(":")[1] for call in wire.calls}):
         wire.garble(operation, GARBLED[kind])
         for command in (run, remove):
             with suppress(ScaffoldError):
-                command(service, plan=True)
+                command(deployed, plan=True)
         wire.transport.clear()

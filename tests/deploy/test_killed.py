@@ -66,12 +66,11 @@ def check_first(service: Path, calls: int, undisturbed: dict[str, Any]) -> None:
     assert not run(service).changed
 
 
-def check_update(service: Path, calls: int, undisturbed: dict[str, Any]) -> None:
-    run(service)
-    commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE)
-    assert dies_after(service, calls)
-    run(service)
-    assert normal(service) == undisturbed["update"]
+def check_update(deployed: Path, calls: int, undisturbed: dict[str, Any]) -> None:
+    commit(deployed, infrastructure__pipeline_yaml=PIPELINE + MORE)
+    assert dies_after(deployed, calls)
+    run(deployed)
+    assert normal(deployed) == undisturbed["update"]
 
 
 @pytest.mark.parametrize("calls", [8, pytest.param(12, marks=pytest.mark.slow)])
@@ -80,8 +79,8 @@ def test_killed_first_deployment(service: Path, undisturbed: dict[str, Any], cal
 
 
 @pytest.mark.parametrize("calls", [18])
-def test_killed_update(service: Path, undisturbed: dict[str, Any], calls: int) -> None:
-    check_update(service, calls, undisturbed)
+def test_killed_update(deployed: Path, undisturbed: dict[str, Any], calls: int) -> None:
+    check_update(deployed, calls, undisturbed)
 
 
 @pytest.mark.slow
@@ -92,8 +91,8 @@ def test_killed_first_deployment_at_every_other_call(service: Path, undisturbed:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("calls", range(2, UPDATE_CALLS + 1, 2))
-def test_killed_update_at_every_other_call(service: Path, undisturbed: dict[str, Any], calls: int) -> None:
-    check_update(service, calls, undisturbed)
+def test_killed_update_at_every_other_call(deployed: Path, undisturbed: dict[str, Any], calls: int) -> None:
+    check_update(deployed, calls, undisturbed)
 
 
 @pytest.mark.slow

@@ -43,9 +43,9 @@ def exists(stack: str) -> bool:
     return stack in {one["StackName"] for one in client("cloudformation").describe_stacks()["Stacks"]}
 
 
-def test_a_stack_whose_answer_was_turned_off_is_deleted_with_its_logs(service: Path) -> None:
-    stack = turned_off(service)
-    plan = run(service, plan=True)
+def test_a_stack_whose_answer_was_turned_off_is_deleted_with_its_logs(deployed: Path) -> None:
+    stack = turned_off(deployed)
+    plan = run(deployed, plan=True)
     assert f"  delete  stack {stack}\n" in text(plan)
     (step,) = [one for one in plan.steps if one.name == stack]
     assert (step.action, [one.type for one in step.changes]) == (
@@ -53,15 +53,15 @@ def test_a_stack_whose_answer_was_turned_off_is_deleted_with_its_logs(service: P
         ["AWS::CloudFormation::Stack", "AWS::Logs::LogGroup"],
     )
     assert exists(stack)
-    assert "scans" not in text(run(service))
+    assert "scans" not in text(run(deployed))
     assert not exists(stack)
-    assert not run(service).changed
+    assert not run(deployed).changed
 
 
-def test_who_may_not_delete_it_gets_the_command(service: Path, wire: Wire) -> None:
-    stack = turned_off(service)
+def test_who_may_not_delete_it_gets_the_command(deployed: Path, wire: Wire) -> None:
+    stack = turned_off(deployed)
     wire.refuse("DeleteStack", "AccessDenied", "User is not authorized to perform: cloudformation:DeleteStack")
-    result = run(service)
+    result = run(deployed)
     assert [(one.name, one.reason) for one in result.left_stacks] == [(stack, "denied")]
     command = f"delete-stack --region {result.region} --stack-name {stack}`"
     assert f"{command} does, with the policy for destroying" in text(result)
@@ -70,8 +70,8 @@ def test_who_may_not_delete_it_gets_the_command(service: Path, wire: Wire) -> No
 
 
 @pytest.mark.parametrize("kept", ["data", "protected", "pipeline"])
-def test_a_stack_stays_and_is_named_with_the_remedy(service: Path, monkeypatch: pytest.MonkeyPatch, kept: str) -> None:
-    stack = turned_off(service, TABLE if kept == "data" else LOGS)
+def test_a_stack_stays_and_is_named_with_the_remedy(deployed: Path, monkeypatch: pytest.MonkeyPatch, kept: str) -> None:
+    stack = turned_off(deployed, TABLE if kept == "data" else LOGS)
     if kept == "protected":
         client("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=True)
     if kept == "pipeline":
@@ -79,7 +79,7 @@ def test_a_stack_stays_and_is_named_with_the_remedy(service: Path, monkeypatch: 
         stages = [{"stageName": "SelfUpdate", "actionStates": [{"actionName": "Scans"}]}]
         monkeypatch.setattr(codepipeline, "stage_states", lambda *_: stages)
     for options in ({"plan": True}, {}, {}):
-        result = run(service, **options)
+        result = run(deployed, **options)
         (left,) = result.left_stacks
         assert (left.name, left.reason) == (stack, kept)
         assert f"The stack {stack} is left over from an answer" in text(result)
@@ -87,12 +87,11 @@ def test_a_stack_stays_and_is_named_with_the_remedy(service: Path, monkeypatch: 
     assert exists(stack)
 
 
-def test_a_stack_of_another_owner_stays_and_is_not_named(service: Path) -> None:
-    run(service)
-    stack = f"{read(service).app_name}-scans"
+def test_a_stack_of_another_owner_stays_and_is_not_named(deployed: Path) -> None:
+    stack = f"{read(deployed).app_name}-scans"
     body = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
     client("cloudformation").create_stack(StackName=stack, TemplateBody=body)
-    result = run(service)
+    result = run(deployed)
     assert (result.left_stacks, stack in text(result)) == ((), False)
     assert exists(stack)
 
@@ -101,11 +100,11 @@ def test_the_actions_of_optional_stacks_have_these_names() -> None:
     assert {kind.action for kind in OPTIONAL_KINDS if kind.deployer is Deployer.ITSELF} == {"Scans", "Updates"}
 
 
-def test_a_stack_that_a_person_deploys_stays_with_the_command_that_deletes_it(service: Path) -> None:
+def test_a_stack_that_a_person_deploys_stays_with_the_command_that_deletes_it(deployed: Path) -> None:
     """Others may import from it until the next release."""
-    stack = turned_off(service, kind="build-vpc")
+    stack = turned_off(deployed, kind="build-vpc")
     for options in ({"plan": True}, {}):
-        result = run(service, **options)
+        result = run(deployed, **options)
         assert [(one.name, one.reason) for one in result.left_stacks] == [(stack, "person")]
         assert f"--stack-name {stack}` deletes it once no stack imports from it" in text(result)
     assert exists(stack)

@@ -107,10 +107,9 @@ def test_the_sweep_covers_every_writing_call(service: Path, wire: Wire) -> None:
     assert writes <= set(writing_operations())
 
 
-def test_a_key_whose_deletion_was_scheduled_without_an_answer_is_scheduled(service: Path, wire: Wire) -> None:
-    run(service)
+def test_a_key_whose_deletion_was_scheduled_without_an_answer_is_scheduled(deployed: Path, wire: Wire) -> None:
     wire.lose_answer("ScheduleKeyDeletion")
-    result = remove(service)
+    result = remove(deployed)
     assert [kept.reason for kept in result.kept if kept.type == "AWS::KMS::Key"] == ["waiting-period"]
     assert wire.lost == ["ScheduleKeyDeletion"]
 

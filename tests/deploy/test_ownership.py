@@ -78,36 +78,34 @@ def check_refused(service: Path, wire: Wire, what: str, *, other: str, **remedie
     assert [call for call in wire.calls if not call.split(":")[1].startswith(READS)] == []
 
 
-def test_a_service_that_was_generated_again_is_another_one(service: Path, tmp_path: Path, wire: Wire) -> None:
-    run(service)
-    again = generated_again(service, tmp_path / "again")
-    before = state(service, app_of(service))
-    repository = f"The CodeCommit repository {app_of(service)} in us-east-1"
-    foundation = f"The stack {foundation_stack(app_of(service))}"
+def test_a_service_that_was_generated_again_is_another_one(deployed: Path, tmp_path: Path, wire: Wire) -> None:
+    again = generated_again(deployed, tmp_path / "again")
+    before = state(deployed, app_of(deployed))
+    repository = f"The CodeCommit repository {app_of(deployed)} in us-east-1"
+    foundation = f"The stack {foundation_stack(app_of(deployed))}"
     for name, command in COMMANDS.items():
         with pytest.raises(ScaffoldError, match="is not this service's") as refused:
             command(again)
         assert refused.value.happened.startswith(foundation if name == "deploy" else repository)
-    delete_repository(service)
-    check_refused(again, wire, foundation, other=root_of(service))
+    delete_repository(deployed)
+    check_refused(again, wire, foundation, other=root_of(deployed))
     # Its own clone goes on, and creates the repository again.
-    run(service)
-    assert state(service, app_of(service)) == before
-    assert not run(clone(tmp_path / "clone", app_of(service))).changed
+    run(deployed)
+    assert state(deployed, app_of(deployed)) == before
+    assert not run(clone(tmp_path / "clone", app_of(deployed))).changed
 
 
 @pytest.mark.slow
 def test_a_repository_that_was_pushed_again_from_another_history_is_another_ones(
-    service: Path, tmp_path: Path, wire: Wire
+    deployed: Path, tmp_path: Path, wire: Wire
 ) -> None:
-    run(service)
-    other = generated_again(service, tmp_path / "other")
-    delete_repository(service)
-    client("codecommit").create_repository(repositoryName=app_of(service))
-    git("push", "-q", names.remote_url(app_of(service), "us-east-1"), "main", cwd=other)
-    repository = f"The CodeCommit repository {app_of(service)} in us-east-1"
-    check_refused(service, wire, repository, other=root_of(other))
-    check_refused(other, wire, f"The stack {foundation_stack(app_of(service))}", other=root_of(service))
+    other = generated_again(deployed, tmp_path / "other")
+    delete_repository(deployed)
+    client("codecommit").create_repository(repositoryName=app_of(deployed))
+    git("push", "-q", names.remote_url(app_of(deployed), "us-east-1"), "main", cwd=other)
+    repository = f"The CodeCommit repository {app_of(deployed)} in us-east-1"
+    check_refused(deployed, wire, repository, other=root_of(other))
+    check_refused(other, wire, f"The stack {foundation_stack(app_of(deployed))}", other=root_of(deployed))
 
 
 @pytest.mark.slow
@@ -123,31 +121,29 @@ def test_without_main_any_branch_of_the_repository_may_be_the_services(service: 
     assert not run(service).changed
 
 
-def test_a_service_whose_repository_is_gone_is_destroyed_from_its_clone(service: Path, tmp_path: Path) -> None:
-    run(service)
-    copy = clone(tmp_path / "clone", app_of(service))
+def test_a_service_whose_repository_is_gone_is_destroyed_from_its_clone(deployed: Path, tmp_path: Path) -> None:
+    copy = clone(tmp_path / "clone", app_of(deployed))
     git("checkout", "-q", "-b", "develop", cwd=copy)
     git("branch", "-q", "-D", "main", cwd=copy)
-    delete_repository(service)
+    delete_repository(deployed)
     assert repair(copy).problems == ()
     deleted = [change.name for change in remove(copy).changes if change.type == "stack"]
-    assert set(deleted) == set(deployed_stacks(app_of(service)))
+    assert set(deleted) == set(deployed_stacks(app_of(deployed)))
 
 
-def test_a_rewritten_history_is_refused_with_the_way_back(service: Path, wire: Wire) -> None:
-    run(service)
-    first = root_of(service)
-    (service / "README.md").write_text("rewritten")
-    git("add", "-A", cwd=service)
-    git("-c", "commit.gpgsign=false", "commit", "-q", "--amend", "-m", "rewritten", cwd=service, env=IDENTITY)
-    delete_repository(service)
+def test_a_rewritten_history_is_refused_with_the_way_back(deployed: Path, wire: Wire) -> None:
+    first = root_of(deployed)
+    (deployed / "README.md").write_text("rewritten")
+    git("add", "-A", cwd=deployed)
+    git("-c", "commit.gpgsign=false", "commit", "-q", "--amend", "-m", "rewritten", cwd=deployed, env=IDENTITY)
+    delete_repository(deployed)
     back = f"git switch main && git reset --soft {first[:12]}"
-    check_refused(service, wire, f"The stack {foundation_stack(app_of(service))}", other=first, remedy=back)
-    git("reset", "-q", "--soft", first[:12], cwd=service)
-    commit(service)
-    assert "README.md" in git("ls-tree", "--name-only", "HEAD", cwd=service)
-    run(service)
-    assert not run(service).changed
+    check_refused(deployed, wire, f"The stack {foundation_stack(app_of(deployed))}", other=first, remedy=back)
+    git("reset", "-q", "--soft", first[:12], cwd=deployed)
+    commit(deployed)
+    assert "README.md" in git("ls-tree", "--name-only", "HEAD", cwd=deployed)
+    run(deployed)
+    assert not run(deployed).changed
 
 
 @pytest.mark.slow
@@ -161,31 +157,29 @@ def test_a_failed_foundation_of_another_service_is_not_replaced(service: Path, t
     assert status(foundation_stack(app_of(service))) == "ROLLBACK_COMPLETE"
 
 
-def test_one_stack_of_another_service_is_enough(service: Path, wire: Wire) -> None:
-    run(service)
-    stack, other = environment_stack(app_of(service), "qa", "service"), "b" * 40
+def test_one_stack_of_another_service_is_enough(deployed: Path, wire: Wire) -> None:
+    stack, other = environment_stack(app_of(deployed), "qa", "service"), "b" * 40
     client("cloudformation").create_stack(
         StackName=stack,
         TemplateBody=f"Resources: {{Topic: {{Type: AWS::SNS::Topic}}}}\nOutputs: {{RootCommit: {{Value: {other}}}}}",
-        Tags=[{"Key": names.TAG_SERVICE, "Value": app_of(service)}],
+        Tags=[{"Key": names.TAG_SERVICE, "Value": app_of(deployed)}],
     )
     wait_for(stack, "CREATE_COMPLETE")
-    check_refused(service, wire, f"The stack {stack}", other=other)
+    check_refused(deployed, wire, f"The stack {stack}", other=other)
     client("cloudformation").delete_stack(StackName=stack)
 
 
-def test_what_a_deleted_service_has_left_is_not_the_next_ones(service: Path, tmp_path: Path) -> None:
-    run(service)
+def test_what_a_deleted_service_has_left_is_not_the_next_ones(deployed: Path, tmp_path: Path) -> None:
     wait_for_next_second()
-    lift_protection(app_of(service))
-    for stack in reversed(deployed_stacks(app_of(service))):
+    lift_protection(app_of(deployed))
+    for stack in reversed(deployed_stacks(app_of(deployed))):
         client("cloudformation").delete_stack(StackName=stack)
         wait_until_gone(stack)
-    delete_repository(service)
-    other = generated_again(service, tmp_path / "other")
+    delete_repository(deployed)
+    other = generated_again(deployed, tmp_path / "other")
     data = {"AWS::S3::Bucket", "AWS::ECR::Repository", "AWS::KMS::Key"}
     assert data & {change.type for change in remove(other, plan=True).changes} == set()
-    assert data <= {change.type for change in remove(service, plan=True).changes}
+    assert data <= {change.type for change in remove(deployed, plan=True).changes}
 
 
 def wait_until_gone(stack: str) -> None:

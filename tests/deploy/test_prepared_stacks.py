@@ -24,6 +24,7 @@ from scaffold.views.deploy import text
 from scaffold.views.drift import lines
 from tests.deploy.services import (
     PLACEHOLDER,
+    Deployments,
     Wire,
     client,
     commit,
@@ -49,7 +50,17 @@ RELEASED = "Resources: {Topic: {Type: AWS::SNS::Topic}}\n"
 @pytest.fixture
 def service(aws: None, tmp_path: Path) -> Path:
     """A committed service with three environments, the last two of them protected; the first has no network."""
-    return with_stacks(make_service(tmp_path / "service", environments="dev,prod,dr", production="prod"), "dev")
+    return three_environments(tmp_path / "service")
+
+
+@pytest.fixture
+def deployed(aws: None, tmp_path: Path, deployments: Deployments) -> Path:
+    """That service after its first deployment."""
+    return deployments.copy("prepared", lambda root: run(three_environments(root)), tmp_path / "service")
+
+
+def three_environments(root: Path) -> Path:
+    return with_stacks(make_service(root, environments="dev,prod,dr", production="prod"), "dev")
 
 
 def with_stacks(root: Path, *in_existing_vpc: str) -> Path:
@@ -158,11 +169,10 @@ def test_prepared_and_released_stacks_cost_a_deployment_no_call(service: Path, t
     ],
 )
 def test_a_stack_that_exists_is_left_to_the_pipeline(
-    service: Path, wire: Wire, state: str, capsys: pytest.CaptureFixture[str]
+    deployed: Path, wire: Wire, state: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(service)
-    stack = environment_stack(read(service).app_name, "prod", "service")
-    commit(service, infrastructure__placeholder_yaml=PLACEHOLDER + "  More: {Value: more}\n")
+    stack = environment_stack(read(deployed).app_name, "prod", "service")
+    commit(deployed, infrastructure__placeholder_yaml=PLACEHOLDER + "  More: {Value: more}\n")
 
     def describe(parsed: dict[str, Any]) -> None:
         for one in parsed["Stacks"]:
@@ -171,67 +181,64 @@ def test_a_stack_that_exists_is_left_to_the_pipeline(
     wire.touched["DescribeStacks"] = describe
     wire.calls.clear()
     capsys.readouterr()
-    assert set(prepared(service).values()) == {"none"}
+    assert set(prepared(deployed).values()) == {"none"}
     assert (f"The stack {stack} is {state}, so releases fail there" in capsys.readouterr().err) is ("FAILED" in state)
     assert not {"CreateStack", "CreateChangeSet", "DeleteStack"} & {call.partition(":")[2] for call in wire.calls}
 
 
-def test_a_failed_creation_is_replaced_with_its_protection(service: Path) -> None:
-    run(service)
-    app = read(service).app_name
+def test_a_failed_creation_is_replaced_with_its_protection(deployed: Path) -> None:
+    app = read(deployed).app_name
     lift_protection(app)
     for environment in ("dev", "prod"):
         stack = environment_stack(app, environment, "alarms")
         delete(stack)
         create(stack, app, BROKEN, EnableTerminationProtection=environment == "prod")
         assert status(stack) == "ROLLBACK_COMPLETE"
-    planned = prepared(service, plan=True)
+    planned = prepared(deployed, plan=True)
     assert {name for name, action in planned.items() if action == "replace"} == {"dev-alarms", "prod-alarms"}
-    assert prepared(service) == planned
-    found = stacks_of(service)
+    assert prepared(deployed) == planned
+    found = stacks_of(deployed)
     for environment in ("dev", "prod"):
         stack = found[f"{environment}-alarms"]
         assert (stack["StackStatus"], names.PREPARED in outputs(stack)) == ("CREATE_COMPLETE", True)
         assert stack["EnableTerminationProtection"] is (environment == "prod")
 
 
-def test_protection_returns_and_is_added_to_a_new_production(service: Path, wire: Wire) -> None:
-    run(service)
-    app = read(service).app_name
+def test_protection_returns_and_is_added_to_a_new_production(deployed: Path, wire: Wire) -> None:
+    app = read(deployed).app_name
 
     def expect(*environments: str) -> None:
         """Only the protection of these environments' stacks is missing, and a deployment adds it, changing no more."""
-        planned = run(service, plan=True)
+        planned = run(deployed, plan=True)
         assert f"enable termination protection of {environment_stack(app, environments[0], 'service')}" in text(planned)
         roles = {environment_stack(app, environment, "deploy-role") for environment in environments}
-        missing = roles | {f"{app}-{name}" for name in stacks_of(service) if name.partition("-")[0] in environments}
+        missing = roles | {f"{app}-{name}" for name in stacks_of(deployed) if name.partition("-")[0] in environments}
         before = protected_stacks(app)
         wire.calls.clear()
-        steps = [step for step in run(service).steps if step.type in ("prepared-stack", "stack")]
+        steps = [step for step in run(deployed).steps if step.type in ("prepared-stack", "stack")]
         assert {step.name for step in steps if step.action == "update"} == missing
         assert wire.calls.count("cloudformation:UpdateTerminationProtection") == len(missing)
         assert not {"CreateStack", "UpdateStack", "DeleteStack"} & {call.partition(":")[2] for call in wire.calls}
         assert protected_stacks(app) == before | missing
-        assert not run(service).changed
+        assert not run(deployed).changed
 
     for environment in ("prod", "dr"):
         lift_protection(app, environment)  # for a `scaffold destroy` that was not run then
     release_stack(environment_stack(app, "prod", "service"), RELEASED)
     expect("prod", "dr")
     with pytest.raises(ScaffoldError, match="termination protection is on"):
-        remove(service, lift=False)
+        remove(deployed, lift=False)
 
-    answers = service / ".copier-answers.yml"
+    answers = deployed / ".copier-answers.yml"
     answers.write_text(answers.read_text().replace('production: "prod"', 'production: "dev"'))
-    commit(service)
-    assert read(service).from_production_on == ("dev", "prod", "dr")
+    commit(deployed)
+    assert read(deployed).from_production_on == ("dev", "prod", "dr")
     expect("dev")
 
 
 @pytest.mark.slow
-def test_a_creation_in_progress_is_waited_for_and_cannot_be_planned(service: Path, wire: Wire) -> None:
-    run(service)
-    stack, looks = environment_stack(read(service).app_name, "dev", "alarms"), [1]
+def test_a_creation_in_progress_is_waited_for_and_cannot_be_planned(deployed: Path, wire: Wire) -> None:
+    stack, looks = environment_stack(read(deployed).app_name, "dev", "alarms"), [1]
 
     def describe(parsed: dict[str, Any]) -> None:
         for one in parsed["Stacks"]:
@@ -241,9 +248,9 @@ def test_a_creation_in_progress_is_waited_for_and_cannot_be_planned(service: Pat
 
     wire.touched["DescribeStacks"] = describe
     with pytest.raises(ScaffoldError, match=rf"The stack {stack} is busy \(CREATE_IN_PROGRESS\)"):
-        run(service, plan=True)
+        run(deployed, plan=True)
     looks.append(1)
-    assert set(prepared(service).values()) == {"none"}
+    assert set(prepared(deployed).values()) == {"none"}
     assert looks == []
 
 
@@ -289,17 +296,16 @@ def test_a_killed_deployment_is_completed_by_the_next(service: Path, wire: Wire,
     assert not run(service).changed
 
 
-def test_an_added_environment_is_prepared_before_the_push(service: Path) -> None:
-    run(service)
-    answers = service / ".copier-answers.yml"
+def test_an_added_environment_is_prepared_before_the_push(deployed: Path) -> None:
+    answers = deployed / ".copier-answers.yml"
     answers.write_text(answers.read_text().replace("dev,prod,dr", "dev,qa,prod,dr"))
-    role = (service / "infrastructure/dev/deploy-role.json").read_text()
-    (service / "infrastructure/qa").mkdir()
-    (service / "infrastructure/qa/deploy-role.json").write_text(role.replace('"dev"', '"qa"'))
-    with_stacks(service, "dev")
-    result = run(service)
+    role = (deployed / "infrastructure/dev/deploy-role.json").read_text()
+    (deployed / "infrastructure/qa").mkdir()
+    (deployed / "infrastructure/qa/deploy-role.json").write_text(role.replace('"dev"', '"qa"'))
+    with_stacks(deployed, "dev")
+    result = run(deployed)
     changed = [(step.type, step.name) for step in result.steps if step.action != "none"]
-    app = read(service).app_name
+    app = read(deployed).app_name
     assert changed == [
         ("stack", f"{app}-qa-deploy-role"),
         *(("prepared-stack", environment_stack(app, "qa", kind)) for kind in KINDS),
@@ -307,28 +313,27 @@ def test_an_added_environment_is_prepared_before_the_push(service: Path) -> None
     ]
 
 
-def test_a_prepared_environment_is_not_a_deployed_one(service: Path) -> None:
+def test_a_prepared_environment_is_not_a_deployed_one(deployed: Path) -> None:
     def missing() -> tuple[str, ...]:
         stacks = client("cloudformation").describe_stacks()["Stacks"]
-        return undeployed(read(service), {one["StackName"]: as_stack(one) for one in stacks})
+        return undeployed(read(deployed), {one["StackName"]: as_stack(one) for one in stacks})
 
-    run(service)
     assert missing() == ("dev", "prod", "dr")
-    release_stack(environment_stack(read(service).app_name, "prod", "network"), RELEASED)
+    release_stack(environment_stack(read(deployed).app_name, "prod", "network"), RELEASED)
     assert missing() == ("dev", "dr")
 
 
-def test_a_prepared_stack_is_neither_released_nor_changed_in_aws(service: Path) -> None:
-    (service / "infrastructure/service.yaml").write_text(RELEASED)
-    (service / "infrastructure/alarms.yaml").write_text(RELEASED)
-    head = commit(service)
-    run(service)
-    app, released = read(service).app_name, environment_stack(read(service).app_name, "dev", "service")
-    given = json.loads((service / "infrastructure/dev/service.json").read_text())["Tags"]
+def test_a_prepared_stack_is_neither_released_nor_changed_in_aws(deployed: Path) -> None:
+    (deployed / "infrastructure/service.yaml").write_text(RELEASED)
+    (deployed / "infrastructure/alarms.yaml").write_text(RELEASED)
+    head = commit(deployed)
+    run(deployed)
+    app, released = read(deployed).app_name, environment_stack(read(deployed).app_name, "dev", "service")
+    given = json.loads((deployed / "infrastructure/dev/service.json").read_text())["Tags"]
     release_stack(released, RELEASED, Tags=[{"Key": key, "Value": value} for key, value in given.items()])
-    with signed_in(read(service), configured_target("us-east-1"), Console()) as session:
-        stacks, _ = live_stacks(session, read(service), identity.root_commit(read(service)), "scaffold status")
-        drift = find_drift(session, read(service), stacks, head, {"dev": None, "prod": head, "dr": head})
+    with signed_in(read(deployed), configured_target("us-east-1"), Console()) as session:
+        stacks, _ = live_stacks(session, read(deployed), identity.root_commit(read(deployed)), "scaffold status")
+        drift = find_drift(session, read(deployed), stacks, head, {"dev": None, "prod": head, "dr": head})
     found = {one.stack.removeprefix(f"{app}-"): one for one in drift}
     assert {name for name, one in found.items() if one.state == "prepared"} == {
         f"{environment}-{kind}"
@@ -339,28 +344,26 @@ def test_a_prepared_stack_is_neither_released_nor_changed_in_aws(service: Path) 
     assert any(f"{app}-prod-alarms" in line and "not released yet" in line for line in lines(drift))
 
 
-def test_a_prepared_environment_owns_no_task_definitions(service: Path) -> None:
+def test_a_prepared_environment_owns_no_task_definitions(deployed: Path) -> None:
     """Those of the same name were registered by another owner."""
-    run(service)
-    app = read(service).app_name
+    app = read(deployed).app_name
     family = names.task_family(app, "dev")
     task = client("ecs").register_task_definition(family=family, containerDefinitions=[{"name": "app", "image": "i"}])
     arn = task["taskDefinition"]["taskDefinitionArn"]
-    result = remove(service, environment="dev")
+    result = remove(deployed, environment="dev")
     assert {change.type for change in result.changes} == {"stack"}
     assert client("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]["status"] == "ACTIVE"
 
 
-def test_protected_stacks_are_destroyed_after_the_command_that_is_shown(service: Path) -> None:
-    run(service)
-    app = read(service).app_name
+def test_protected_stacks_are_destroyed_after_the_command_that_is_shown(deployed: Path) -> None:
+    app = read(deployed).app_name
     with pytest.raises(ScaffoldError) as caught:
-        remove(service, lift=False)
+        remove(deployed, lift=False)
     protected = protected_stacks(app)
     # Six of each environment, foundation and permissions.
     assert len(protected) == 14
     assert set(caught.value.remedy.partition("; do ")[0].split()[-14:]) == protected
     assert '--stack-name "$stack"; done`' in caught.value.remedy
     lift_protection(app)
-    remove(service, lift=False)
-    assert stacks_of(service) == {}
+    remove(deployed, lift=False)
+    assert stacks_of(deployed) == {}

@@ -333,31 +333,29 @@ def test_repository_of_another_service(service: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_diverged_and_outdated_clone(service: Path, tmp_path: Path) -> None:
-    run(service)
-    colleague = clone(tmp_path / "clone", read(service).app_name)
+def test_diverged_and_outdated_clone(deployed: Path, tmp_path: Path) -> None:
+    colleague = clone(tmp_path / "clone", read(deployed).app_name)
     commit(colleague)
     git("push", "-q", "origin", "main", cwd=colleague)
-    behind = refusal(service)
+    behind = refusal(deployed)
     assert "behind" in behind.happened
     assert "git pull --ff-only" in behind.remedy
     # Not the colleague's commit, which has the same content and perhaps the same second.
-    commit(service, "Another", version_txt="v2\n")
-    diverged = refusal(service)
+    commit(deployed, "Another", version_txt="v2\n")
+    diverged = refusal(deployed)
     assert "diverged" in diverged.happened
     assert "git pull --rebase" in diverged.remedy
 
 
-def test_push_that_codecommit_refuses(service: Path) -> None:
-    run(service)
-    commit(service)
+def test_push_that_codecommit_refuses(deployed: Path) -> None:
+    commit(deployed)
     repositories = Path(os.environ["GIT_SSL_CAINFO"]).parent / "repositories"
-    (bare,) = [path for path in repositories.rglob("HEAD") if path.parent.name.startswith(read(service).app_name)]
+    (bare,) = [path for path in repositories.rglob("HEAD") if path.parent.name.startswith(read(deployed).app_name)]
     hook = bare.parent / "hooks" / "update"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho 'User is not authorized to perform codecommit:GitPush' >&2\nexit 1\n")
     hook.chmod(0o755)
-    error = refusal(service)
+    error = refusal(deployed)
     assert "refused the push: ! [remote rejected]" in error.happened
     assert "pull request" in error.remedy
 
@@ -391,13 +389,12 @@ def test_stack_whose_creation_was_rolled_back_is_created_again(service: Path) ->
 
 
 @pytest.mark.slow
-def test_failed_update_is_rolled_back_explained_and_can_be_fixed(service: Path) -> None:
-    run(service)
-    commit(service, infrastructure__pipeline_yaml=PIPELINE + IMPOSSIBLE)
-    assert "Queue" in refusal(service).happened
-    commit(service, infrastructure__pipeline_yaml=PIPELINE)
-    run(service)
-    assert not run(service).changed
+def test_failed_update_is_rolled_back_explained_and_can_be_fixed(deployed: Path) -> None:
+    commit(deployed, infrastructure__pipeline_yaml=PIPELINE + IMPOSSIBLE)
+    assert "Queue" in refusal(deployed).happened
+    commit(deployed, infrastructure__pipeline_yaml=PIPELINE)
+    run(deployed)
+    assert not run(deployed).changed
 
 
 @pytest.mark.slow
@@ -432,22 +429,20 @@ def in_status(status: str, times: int = 10**6) -> Callable[[dict[str, Any]], Non
         pytest.param("DELETE_FAILED", "`scaffold destroy`", marks=pytest.mark.slow),
     ],
 )
-def test_stuck_stack(service: Path, wire: Wire, status: str, remedy: str) -> None:
-    run(service)
+def test_stuck_stack(deployed: Path, wire: Wire, status: str, remedy: str) -> None:
     wire.touched["DescribeStacks"] = in_status(status)
     for plan in (False, True):
-        error = refusal(service, plan=plan)
+        error = refusal(deployed, plan=plan)
         assert status in error.happened
         assert remedy in error.remedy
 
 
 @pytest.mark.slow
-def test_busy_stack_is_waited_for_by_a_deployment_and_reported_by_a_plan(service: Path, wire: Wire) -> None:
-    run(service)
+def test_busy_stack_is_waited_for_by_a_deployment_and_reported_by_a_plan(deployed: Path, wire: Wire) -> None:
     wire.touched["DescribeStacks"] = in_status("UPDATE_IN_PROGRESS", times=1)
-    assert not run(service).changed
+    assert not run(deployed).changed
     wire.touched["DescribeStacks"] = in_status("UPDATE_IN_PROGRESS", times=1)
-    error = refusal(service, plan=True)
+    error = refusal(deployed, plan=True)
     assert "busy (UPDATE_IN_PROGRESS)" in error.happened
 
 

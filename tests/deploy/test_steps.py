@@ -83,13 +83,12 @@ def lost_role(service: Path) -> None:
         pytest.param(commit, {"branch"}, marks=pytest.mark.slow),
     ],
 )
-def test_plan_and_deployment_agree_step_by_step(service: Path, change: Any, expected: set[str]) -> None:
-    run(service)
-    change(service)
-    planned, done = planned_and_done(service)
+def test_plan_and_deployment_agree_step_by_step(deployed: Path, change: Any, expected: set[str]) -> None:
+    change(deployed)
+    planned, done = planned_and_done(deployed)
     assert {step["type"] for step in planned["steps"] if step["action"] != "none"} == expected
     assert planned["steps"] == done["steps"]
-    assert {step["action"] for step in run(service, plan=True).document()["steps"]} == {"none"}
+    assert {step["action"] for step in run(deployed, plan=True).document()["steps"]} == {"none"}
 
 
 def test_plan_and_first_deployment_agree_step_by_step(service: Path) -> None:

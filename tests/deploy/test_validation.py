@@ -41,11 +41,10 @@ def finds(*events: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
 
 
 @pytest.fixture
-def changed(service: Path) -> Path:
+def changed(deployed: Path) -> Path:
     """A deployed service with a change that is not deployed yet."""
-    run(service)
-    commit(service, infrastructure__pipeline_yaml=PIPELINE + MORE)
-    return service
+    commit(deployed, infrastructure__pipeline_yaml=PIPELINE + MORE)
+    return deployed
 
 
 def test_a_warning_is_shown_and_stops_nothing(changed: Path, wire: Wire, capsys: pytest.CaptureFixture[str]) -> None:

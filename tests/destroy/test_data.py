@@ -19,6 +19,7 @@ from scaffold.service.service import read
 from scaffold.views.destroy import text
 from tests.deploy.services import (
     FOUNDATION,
+    Deployments,
     Wire,
     client,
     commit,
@@ -42,11 +43,15 @@ def name_of(service: Path) -> str:
 
 
 @pytest.fixture
-def deployed(service: Path) -> Path:
-    run(service)
-    make_environment(service, "dev")
-    fill(service)
-    return service
+def deployed(aws: None, tmp_path: Path, deployments: Deployments) -> Path:
+    """A service with data that was released to dev."""
+
+    def deploy(root: Path) -> None:
+        run(make_service(root))
+        make_environment(root, "dev")
+        fill(root)
+
+    return deployments.copy("with data", deploy, tmp_path / "service")
 
 
 def create_stack(name: str, resources: dict[str, Any], app: str | None = None) -> None:

@@ -16,6 +16,7 @@ from scaffold.service.service import read
 from scaffold.service.stack_kinds import identify
 from scaffold.views.destroy import text
 from tests.deploy.services import (
+    Deployments,
     Wire,
     client,
     clone,
@@ -115,28 +116,32 @@ def traces(app: str) -> list[str]:
 
 
 @pytest.fixture
-def deployed(service: Path) -> Path:
-    run(service)
-    for environment in ("dev", "prod"):
-        make_environment(service, environment)
-    fill(service)
-    return service
+def released(aws: None, tmp_path: Path, deployments: Deployments) -> Path:
+    """A service with data that was released to both environments."""
+
+    def deploy(root: Path) -> None:
+        run(make_service(root))
+        for environment in ("dev", "prod"):
+            make_environment(root, environment)
+        fill(root)
+
+    return deployments.copy("released", deploy, tmp_path / "service")
 
 
-def test_everything_is_deleted_in_order(deployed: Path, wire: Wire) -> None:
-    app = name_of(deployed)
+def test_everything_is_deleted_in_order(released: Path, wire: Wire) -> None:
+    app = name_of(released)
     # An environment that the answers no longer name.
-    answers = deployed / ".copier-answers.yml"
+    answers = released / ".copier-answers.yml"
     answers.write_text(answers.read_text().replace("dev,prod", "prod"))
 
-    planned = remove(deployed, plan=True)
+    planned = remove(released, plan=True)
     assert planned.exit_code == 10
     assert all(call.split(":")[1].startswith(READS) for call in wire.calls)
     assert f"stack {app}-dev-service" in text(planned)
     assert "bucket" in text(planned)
     wire.requests.clear(), wire.calls.clear()
 
-    result = remove(deployed)
+    result = remove(released)
 
     deletions = [
         identify(app, request["body"]["StackName"].split("/")[1])
@@ -170,35 +175,29 @@ def test_everything_is_deleted_in_order(deployed: Path, wire: Wire) -> None:
     assert result.exit_code == 0
     assert set(planned.changes) == set(result.changes)
 
-    again = remove(deployed, confirm=lambda name: pytest.fail("nothing is left to be asked for"))
+    again = remove(released, confirm=lambda name: pytest.fail("nothing is left to be asked for"))
     assert not again.changes
-    assert remove(deployed, plan=True).exit_code == 0
+    assert remove(released, plan=True).exit_code == 0
 
 
-def test_one_environment_is_deleted_and_the_rest_kept(deployed: Path) -> None:
-    app = name_of(deployed)
-    result = remove(deployed, environment="dev")
+def test_one_environment_is_deleted_and_the_rest_kept(released: Path) -> None:
+    app = name_of(released)
+    result = remove(released, environment="dev")
 
     left = traces(app)
     assert not [one for one in left if f"{app}-dev" in one or f"/{app}/dev" in one]
     assert {f"{app}-prod-service", f"{app}-foundation", f"{app}-pipeline"} <= set(left)
     assert "scaffold env remove dev --keep-stacks --commit" in text(result)
-    assert not remove(deployed, environment="dev", confirm=lambda name: pytest.fail("asked")).changes
+    assert not remove(released, environment="dev", confirm=lambda name: pytest.fail("asked")).changes
 
 
-def test_unknown_environment(deployed_once: Path) -> None:
+def test_unknown_environment(deployed: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        remove(deployed_once, environment="nowhere")
+        remove(deployed, environment="nowhere")
     assert "dev, prod" in caught.value.remedy
 
 
-@pytest.fixture
-def deployed_once(service: Path) -> Path:
-    run(service)
-    return service
-
-
-def test_nothing_is_deleted_unless_the_name_is_typed(deployed_once: Path, wire: Wire) -> None:
+def test_nothing_is_deleted_unless_the_name_is_typed(deployed: Path, wire: Wire) -> None:
     asked = []
 
     def refuse(name: str) -> bool:
@@ -206,8 +205,8 @@ def test_nothing_is_deleted_unless_the_name_is_typed(deployed_once: Path, wire: 
         return False
 
     with pytest.raises(ScaffoldError) as caught:
-        remove(deployed_once, confirm=refuse)
-    assert asked == [name_of(deployed_once)]
+        remove(deployed, confirm=refuse)
+    assert asked == [name_of(deployed)]
     assert "--yes" in caught.value.remedy
     assert all(call.split(":")[1].startswith(READS) for call in wire.calls)
 
@@ -218,22 +217,22 @@ def test_service_that_was_never_deployed(service: Path) -> None:
     assert "nothing to delete" in text(result)
 
 
-def test_repository_with_commits_that_the_clone_lacks_is_kept(deployed_once: Path, tmp_path: Path) -> None:
-    app = name_of(deployed_once)
+def test_repository_with_commits_that_the_clone_lacks_is_kept(deployed: Path, tmp_path: Path) -> None:
+    app = name_of(deployed)
     colleague = clone(tmp_path / "clone", app)
     git("switch", "-q", "-c", "feature", cwd=colleague)
     commit(colleague)
     git("push", "-q", "origin", "feature", cwd=colleague)
 
-    result = remove(deployed_once)
+    result = remove(deployed)
 
     assert ("repository", app, "unpulled-commits") in {(one.type, one.name, one.reason) for one in result.kept}
     assert "1 commit that this clone lacks" in text(result)
     assert app in str(client("codecommit").list_repositories()["repositories"])
 
-    git("fetch", "-q", "origin", cwd=deployed_once)
-    git("branch", "feature", "origin/feature", cwd=deployed_once)
-    assert Change("repository", app, "delete") in remove(deployed_once).changes
+    git("fetch", "-q", "origin", cwd=deployed)
+    git("branch", "feature", "origin/feature", cwd=deployed)
+    assert Change("repository", app, "delete") in remove(deployed).changes
     assert traces(app) == []
 
 
@@ -248,13 +247,13 @@ def test_service_of_another_history_is_not_deleted(service: Path, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_stack_of_another_owner_is_kept_and_listed(deployed_once: Path) -> None:
-    app = name_of(deployed_once)
+def test_stack_of_another_owner_is_kept_and_listed(deployed: Path) -> None:
+    app = name_of(deployed)
     stack = environment_stack(app, "dev", "service")
     client("cloudformation").create_stack(
         StackName=stack, TemplateBody='{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}'
     )
-    result = remove(deployed_once)
+    result = remove(deployed)
     assert [one.name for one in result.kept if one.type == "stack"] == [stack]
     assert stack in traces(app)
 
@@ -293,28 +292,28 @@ def test_transition_into_the_stage_is_disabled_until_the_next_deployment(tmp_pat
     assert traces(app) == []
 
 
-def test_interruption_while_deleting_an_environment_names_the_environment(deployed_once: Path, wire: Wire) -> None:
+def test_interruption_while_deleting_an_environment_names_the_environment(deployed: Path, wire: Wire) -> None:
     wire.throw("DescribeStacks", KeyboardInterrupt())
     with pytest.raises(Interrupted) as caught:
-        remove(deployed_once, environment="dev")
+        remove(deployed, environment="dev")
     assert "scaffold destroy --environment dev`" in caught.value.remedy
     wire.faults.clear()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("operation", ["DeleteStack", "DescribeStackEvents"])
-def test_interruption_says_how_to_finish(deployed_once: Path, wire: Wire, operation: str) -> None:
+def test_interruption_says_how_to_finish(deployed: Path, wire: Wire, operation: str) -> None:
     wire.throw(operation, KeyboardInterrupt())
     with pytest.raises(Interrupted) as caught:
-        remove(deployed_once)
+        remove(deployed)
     assert "scaffold destroy" in caught.value.remedy
     wire.faults.clear()
-    remove(deployed_once)
-    assert traces(name_of(deployed_once)) == []
+    remove(deployed)
+    assert traces(name_of(deployed)) == []
 
 
 @pytest.mark.slow
-def test_failed_deletion_names_the_reason_and_can_be_repeated(deployed_once: Path, wire: Wire) -> None:
+def test_failed_deletion_names_the_reason_and_can_be_repeated(deployed: Path, wire: Wire) -> None:
     def fail(parsed: dict[str, Any]) -> None:
         for event in parsed.get("StackEvents", []):
             if event["ResourceStatus"].startswith("DELETE_") and event["ResourceType"] == "AWS::SNS::Topic":
@@ -324,12 +323,12 @@ def test_failed_deletion_names_the_reason_and_can_be_repeated(deployed_once: Pat
 
     wire.touched["DescribeStackEvents"] = fail
     with pytest.raises(ScaffoldError) as caught:
-        remove(deployed_once)
+        remove(deployed)
     assert "something still uses it" in caught.value.happened
     assert "scaffold destroy" in caught.value.remedy
     wire.touched.clear()
-    remove(deployed_once)
-    assert traces(name_of(deployed_once)) == []
+    remove(deployed)
+    assert traces(name_of(deployed)) == []
 
 
 def check_killed(service: Path, calls: int) -> None:
@@ -339,13 +338,13 @@ def check_killed(service: Path, calls: int) -> None:
     assert traces(name_of(service)) == []
 
 
-def test_killed_and_repeated(deployed_once: Path) -> None:
-    fill(deployed_once)
-    check_killed(deployed_once, 100)
+def test_killed_and_repeated(deployed: Path) -> None:
+    fill(deployed)
+    check_killed(deployed, 100)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("calls", [*range(12, 96, 3), *range(96, 112)])
-def test_killed_at_many_calls_and_repeated(deployed_once: Path, calls: int) -> None:
-    fill(deployed_once)
-    check_killed(deployed_once, calls)
+def test_killed_at_many_calls_and_repeated(deployed: Path, calls: int) -> None:
+    fill(deployed)
+    check_killed(deployed, calls)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from scaffold.service import names
+from scaffold.service.identity import root_commit
 from scaffold.service.service import Service, read
 from scaffold.service.stack_kinds import OPTIONAL_KINDS, STACK_KINDS, Deployer, deployed_by_pipeline, stack_ids
 from tests.deploy.services import (
@@ -38,11 +39,13 @@ DEPLOY = json.loads((ROOT / "docs/operator-policy.json").read_text())
 BY_CLOUDFORMATION = json.loads((ROOT / "docs/operator-policy-cloudformation.json").read_text())
 REPAIR = json.loads((ROOT / "docs/operator-policy-repair.json").read_text())
 DESTROY = json.loads((ROOT / "docs/operator-policy-destroy.json").read_text())
+SECRETS = json.loads((ROOT / "docs/operator-policy-secrets.json").read_text())
 RELEASE = json.loads((ROOT / "docs/operator-policy-release.json").read_text())
 POLICIES = {
     "deploy": DEPLOY,
     "cloudformation": BY_CLOUDFORMATION,
     "release": RELEASE,
+    "secrets": SECRETS,
     "repair": REPAIR,
     "destroy": DESTROY,
 }
@@ -140,6 +143,10 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     make_environment(service, "dev")
     fill(service)
     client("codepipeline").create_pipeline(pipeline=a_pipeline(read(service).app_name))
+    tags = {names.TAG_SERVICE: app, names.TAG_ROOT_COMMIT: root_commit(read(service))}
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    client("ssm").put_parameter(Name=f"/{app}/dev/A", Value="value", Type="SecureString", Tags=pairs)
+    client("secretsmanager").create_secret(Name=f"{app}/dev/B", SecretString="value", Tags=pairs)
     wire.calls.clear()
     remove(service)
 
@@ -236,7 +243,7 @@ def test_no_statement_is_wider_than_its_reason() -> None:
     for statement in STATEMENTS:
         assert not any(action.endswith(":*") or action == "*" for action in as_list(statement["Action"]))
         if statement["Resource"] == "*" and "Condition" not in statement:
-            assert statement["Sid"] in {"Look", "LookAtReleases", "ApprovalRule", "TaskDefinitions"}
+            assert statement["Sid"] in {"Look", "LookAtReleases", "LookForSecrets", "ApprovalRule", "TaskDefinitions"}
 
 
 def test_documentation_names_every_statement() -> None:
@@ -255,6 +262,7 @@ def by_a_person(tmp_path_factory: pytest.TempPathFactory) -> list[Stack]:
         notification_email="team@example.com",
         customize=True,
         audit="trail",
+        monthly_budget=200,
         **BUILD_VPC,
     )
     stacks = load(root)
@@ -284,6 +292,8 @@ def resource_of(stack: Stack, logical: str, action: str) -> str:
     match resource["Type"]:
         case "AWS::IAM::ManagedPolicy":
             return role if "RolePolicy" in action else stack._identifier(logical)
+        case "AWS::Budgets::Budget":
+            return f"arn:aws:budgets::{ACCOUNT}:budget/{properties['Budget']['BudgetName']}"
         case "AWS::CloudTrail::Trail":
             return f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{properties['TrailName']}"
         case "AWS::EC2::SecurityGroup":

@@ -106,6 +106,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"ingress_cidrs": "0.0.0.0/0"},
     INTERNAL,
     {**INTERNAL, "ingress_cidrs": "10.0.0.0/8"},
+    {"notification_email": "a@example.com", "monthly_budget": 1_000_000},
     {"port": "1024", "health_path": "/internal/health-z.json", "health_grace_seconds": "180"},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
     {"build_secrets": ",".join(f"A{number}" for number in range(10))},
@@ -291,6 +292,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"build_network": "public"}, "vpc"),
     ({"audit": "on"}, "trail"),
+    ({"monthly_budget": 200}, "monthly_budget was answered but is not asked"),
+    *(
+        ({"notification_email": "a@example.com", "monthly_budget": amount}, "from 0 to 1000000, for example 200")
+        for amount in (-1, 1_000_001)
+    ),
+    (
+        {"notification_email": "a@example.com", "monthly_budget": 200, "aws_region": "us-gov-west-1"},
+        "monthly_budget is 0 in us-gov-west-1, where AWS Budgets is not available",
+    ),
     ({"build_vpc_id": EXISTING_VPC}, "build_vpc_id was answered but is not asked"),
     ({"build_network": "none", "build_subnet_ids": PRIVATE_SUBNETS}, "build_subnet_ids was answered but is not asked"),
     *(

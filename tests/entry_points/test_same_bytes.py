@@ -46,6 +46,7 @@ MATRIX: dict[str, list[Any]] = {
     "success_notifications": [None, "production"],
     "encrypt_logs": [None, True],
     "audit": [None, "trail"],
+    "monthly_budget": [None, 200],
     "build_secrets": [None, "NPM_TOKEN, SENTRY_AUTH_TOKEN"],
     "builds": [None, BUILD_VPC, {**BUILD_VPC, "ingress_cidrs": INGRESS}],
     "load_test": [None, "first"],
@@ -75,6 +76,8 @@ def combinations() -> list[dict[str, Any]]:
             answers["load_test"] = "" if first in (answers.get("production"), answers["environments"]) else first
         answers |= answers.pop("network", {}) | answers.pop("reviews", {}) | answers.pop("approvals", {})
         answers |= answers.pop("builds", {})
+        if "notification_email" not in answers:
+            answers.pop("monthly_budget", None)
         if "," not in answers["environments"]:
             answers.pop("promotion", None)
         if overrides := answers.pop("environment_overrides", None):
@@ -104,6 +107,7 @@ def check_entry_points(answers: dict[str, Any], folder: Path, cookies: Cookies) 
     return first
 
 
+@pytest.mark.slow
 def test_defaults(tmp_path: Path, cookies: Cookies) -> None:
     files = check_entry_points({"app_name": "orders-api"}, tmp_path, cookies)
     answers = yaml.safe_load(files[".copier-answers.yml"][1])

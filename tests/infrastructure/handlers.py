@@ -9,6 +9,7 @@ from scaffold.local.permissions.provisioning.table import CALLS
 
 # Calls whose resource is not known in advance, and calls that CloudFormation makes for all resources.
 UNNAMED = (
+    "billing:GetBillingViewData",
     "cloudtrail:DescribeTrails",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",

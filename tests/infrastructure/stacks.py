@@ -205,7 +205,7 @@ class Stack:
                 return str(self._attribute(*name.split(".", 1)))
             return str(self._call("Ref", name))
 
-        return re.sub(r"\$\{([^!}][^}]*)\}", value, text)
+        return re.sub(r"\$\{([^!}][^}]*)\}", value, text).replace("${!", "${")
 
     def _properties(self, logical: str) -> tuple[str, dict[str, Any]]:
         assert logical in self.template["Resources"], f"{self.name}: there is no resource {logical}"

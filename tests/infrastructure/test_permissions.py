@@ -801,7 +801,7 @@ def test_checks_can_only_read_and_write_logs(stacks_of: Callable[..., Stacks]) -
     expected = " ".join(f"cloudformation:{name}" for name in stacks.split())
     expected += " cloudwatch:DescribeAlarms codepipeline:GetPipelineExecution codepipeline:ListActionExecutions"
     expected += " elasticloadbalancing:DescribeRules"
-    expected += f" kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
+    expected += f" kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket} secretsmanager:DescribeSecret ssm:ListTagsForResource"
     assert actions == expected.split()
 
 
@@ -1074,6 +1074,23 @@ def test_an_approver_decides_on_the_releases_from_production_on(
             assert not allowed(approver(stacks), APPROVE, arn.replace(REGION, "eu-central-1"), AS_RELEASER)
 
 
+def test_an_approver_signs_for_nobody_else(stacks_of: Callable[..., Stacks]) -> None:
+    answers = {"deployment_strategy": "canary", "approve_running": True}
+    (bucket,) = one(stacks_of(**answers), "foundation").of_type("AWS::S3::Bucket")
+    arn = one(stacks_of(**answers), "foundation").outputs["ArtifactBucketArn"]
+    as_ada = {**AS_RELEASER, "aws:userid": "AROA1:ada"}
+    for key, mine in {
+        "releases/R/approvals/prod/AROA1:ada.json": True,
+        "releases/R/approvals/prod/AROA2:bob.json": False,
+        "releases/R/approvals/prod/AROA2:bob/../AROA1:ada.json.json": False,
+        "releases/R/release.json": False,
+        "releases/production.json": False,
+    }.items():
+        for action in ("s3:PutObject", "s3:DeleteObject"):
+            assert allowed(approver(stacks_of(**answers)), action, f"{arn}/{key}", as_ada) is mine, key
+            assert not allowed(approver(stacks_of()), action, f"{arn}/{key}", as_ada), bucket
+
+
 def test_with_approvers_nobody_else_decides(stacks_of: Callable[..., Stacks]) -> None:
     for answers in ({}, {"approvers": "Releasers, Leads"}):
         foundation = one(stacks_of(**answers), "foundation")
@@ -1117,7 +1134,7 @@ def test_an_approver_can_only_look_besides(stacks_of: Callable[..., Stacks]) -> 
 def test_no_other_policy_approves_releases(stacks_of: Callable[..., Stacks], answers: dict[str, Any]) -> None:
     """Neither the policies for operators, nor a role or policy of any stack."""
     operators = [json.loads(path.read_text()) for path in sorted((ROOT / "docs").glob("operator-policy*.json"))]
-    assert len(operators) == 5
+    assert len(operators) == 6
     documents = [item for stack in stacks_of(**answers).values() for item in walk(stack.resources)]
     documents += [statement for policy in operators for statement in policy["Statement"]]
     approving = [

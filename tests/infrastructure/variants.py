@@ -70,6 +70,8 @@ FEW: dict[str, dict[str, Any]] = {
         "scan_engine": "sbom",
         "nightly_scan": True,
         "audit": "trail",
+        "notification_email": "team@example.com",
+        "monthly_budget": 200,
         "updates": "renovate",
         **BUILD_VPC,
         **EXISTING,
@@ -104,6 +106,7 @@ ALL_ANSWERS: dict[str, Any] = {
     "load_test": "dev",
     "coverage_threshold": 80,
     "audit": "trail",
+    "monthly_budget": 200,
     "port": 3000,
     "health_path": "/internal/healthz",
     "health_grace_seconds": 180,
@@ -136,6 +139,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "vpc": list(_VPCS),
     "log_retention_days": [1, 3653],
     "notification_email": ["", "team@example.com"],
+    "monthly_budget": [0, 200],
     "chat_notifications": [False, True],
     "encrypt_logs": [False, True],
     "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
@@ -185,6 +189,8 @@ def pairwise() -> list[dict[str, Any]]:
             vpc["environment_overrides"] = {names[0]: overrides["first"]}
         answers |= vpc
         if answers["aws_region"].startswith("us-gov-"):
-            answers["chat_notifications"] = False
+            answers["chat_notifications"], answers["monthly_budget"] = False, 0
+        if not answers["notification_email"]:
+            del answers["monthly_budget"]
         found.append({**answers, "customize": True})
     return found

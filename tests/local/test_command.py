@@ -112,6 +112,7 @@ def test_what_cannot_be_run_is_named(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_inside_one_a_command_uses_that_one(environment: dict[str, str]) -> None:
     inner = shlex.join([*SCAFFOLD, "local", "--", "sh", "-c", "echo $AWS_ENDPOINT_URL; exit 4"])
     done = run(environment, "--no-run", "--", "sh", "-c", f"echo $AWS_ENDPOINT_URL; {inner}")

@@ -113,6 +113,7 @@ def test_a_missing_dependency_of_ministack_is_reported_as_such(change: Change) -
     assert "ModuleNotFoundError" in refused.value.happened
 
 
+@pytest.mark.slow
 def test_a_type_that_a_newer_ministack_has_is_replaced(change: Change, client: Client) -> None:
     change(f"""{CLOUDFORMATION}
 def fail(*arguments):

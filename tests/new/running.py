@@ -9,6 +9,7 @@ from scaffold.commands import new
 from scaffold.commands.new import NewOptions, NewResult
 from scaffold.console.console import Console
 from tests.kits import kit_repository
+from tests.update import small
 
 
 def run_new(
@@ -25,6 +26,11 @@ def run_new(
     console = options.pop("console", None) or Console()
     given = {**({"app_name": app_name} if app_name else {}), **(data or {})}
     return new.run(NewOptions(dest, given, **{"defaults": True, "kit": str(kit_repository()), **options}), console)
+
+
+def run_small(dest: Path | None, **options: Any) -> NewResult:
+    """Run the command with a kit of a few files, for tests that the files of the kit do not matter to."""
+    return run_new(dest, kit=str(small.generated()[0]), **options)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

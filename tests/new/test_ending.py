@@ -22,7 +22,7 @@ from scaffold.local.background import Background
 from scaffold.views.new import text
 from tests.cli.running import COMMAND, ROOT
 from tests.kits import kit_repository
-from tests.new.running import run_new
+from tests.new.running import run_new, run_small
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ def test_what_failed_on_the_local_aws_in_the_background_advises_commands_for_tha
 def test_a_service_inside_another_repository_says_how_to_exclude_it(tmp_path: Path, folder: str) -> None:
     outer = tmp_path / "outer"
     git("init", "-q", str(outer), cwd=tmp_path)
-    result = run_new(outer / folder)
+    result = run_small(outer / folder)
     assert result.outer_repository == str(outer)
     command = text(result).partition("Exclude it there: ")[2].splitlines()[0]
     assert git("status", "--porcelain", cwd=outer)
     subprocess.run(["sh", "-c", command], check=True, cwd=tmp_path)
     assert git("status", "--porcelain", cwd=outer) == "?? .gitignore"
-    assert run_new(outer / folder / "again").outer_repository != str(outer)
+    assert run_small(outer / folder / "again").outer_repository != str(outer)
 
 
 @pytest.mark.parametrize("ignored", [True, False])
@@ -106,7 +106,7 @@ def test_no_note_where_no_other_repository_is_concerned(tmp_path: Path, ignored:
     if ignored:
         git("init", "-q", cwd=tmp_path)
         (tmp_path / ".gitignore").write_text("orders/\n")
-    result = run_new(tmp_path / "orders")
+    result = run_small(tmp_path / "orders")
     assert result.outer_repository is None
     assert "another Git repository" not in text(result)
 
@@ -156,7 +156,7 @@ def test_remains_of_a_process_that_was_killed_are_deleted(tmp_path: Path, existi
     if existing:
         folder.mkdir()
     hidden = left_over(folder)
-    result = run_new(folder)
+    result = run_small(folder)
     assert result.commit
     assert not hidden.exists()
     assert git("status", "--porcelain", "--ignored", cwd=folder) == ""
@@ -178,9 +178,9 @@ def test_the_folder_of_a_process_that_runs_is_respected(
         invisible.setattr(os, "kill", kill)
         if existing:
             with pytest.raises(ScaffoldError, match="is not empty"):
-                run_new(folder)
+                run_small(folder)
         else:
-            run_new(folder)
+            run_small(folder)
         assert (hidden / "orders" / "app").is_dir()
 
 
@@ -188,7 +188,7 @@ def test_without_locks_nothing_is_deleted(tmp_path: Path, monkeypatch: pytest.Mo
     """As on Windows."""
     hidden = left_over(tmp_path / "orders")
     monkeypatch.setattr("scaffold.core.folder_lock.fcntl", None)
-    run_new(tmp_path / "orders")
+    run_small(tmp_path / "orders")
     assert hidden.is_dir()
     assert list(tmp_path.glob(".scaffold-*")) == [hidden]
 
@@ -196,7 +196,7 @@ def test_without_locks_nothing_is_deleted(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_link_with_the_name_of_a_hidden_folder_is_respected(tmp_path: Path) -> None:
     hidden = left_over(tmp_path / "elsewhere" / "orders")
     (tmp_path / hidden.name).symlink_to(hidden)
-    run_new(tmp_path / "orders")
+    run_small(tmp_path / "orders")
     assert (tmp_path / hidden.name / "orders" / "app").is_dir()
 
 
@@ -248,7 +248,7 @@ def test_a_first_commit_with_a_fallback_author_is_reported(
 ) -> None:
     for field in known:
         monkeypatch.setenv(f"GIT_AUTHOR_{field}", "ann@example.com")
-    run_new(tmp_path / "orders")
+    run_small(tmp_path / "orders")
     shown = capsys.readouterr().err
     assert said in shown
     assert ("not set" in shown) is bool(said)

@@ -23,12 +23,13 @@ from scaffold.service.service import Service, read
 from scaffold.views.new import text as view
 from tests.cli.running import COMMAND, forked_scaffold, scaffold
 from tests.kits import commit_all, copy_kit, generate, kit_repository
-from tests.new.running import contents, run_new
+from tests.new.running import contents, run_new, run_small
+from tests.update import small
 
 
 def isolate_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, configuration: str) -> Path:
     """Give Git a user configuration, and no other one."""
-    kit_repository()  # created before, without this configuration
+    kit_repository(), small.generated()  # created before, without this configuration
     home = tmp_path / "home"
     home.mkdir()
     (home / ".gitconfig").write_text(configuration)
@@ -114,7 +115,7 @@ def test_the_author_of_the_first_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configuration: str, author: str
 ) -> None:
     machine = isolate_git(monkeypatch, tmp_path, configuration)
-    run_new(tmp_path / "orders")
+    run_small(tmp_path / "orders")
     assert git("log", "-1", "--format=%an <%ae>", cwd=tmp_path / "orders") == author
     assert machine.read_text() == configuration
     # The fallback for a missing name does not apply to later commits.
@@ -124,7 +125,7 @@ def test_the_author_of_the_first_commit(
 def test_the_environment_names_the_author(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     isolate_git(monkeypatch, tmp_path, "")
     monkeypatch.setenv("GIT_AUTHOR_NAME", "Ann")
-    run_new(tmp_path / "orders")
+    run_small(tmp_path / "orders")
     assert git("log", "-1", "--format=%an", cwd=tmp_path / "orders") == "Ann"
 
 
@@ -182,7 +183,7 @@ def test_inside_another_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / ".git" / "index"))
     monkeypatch.chdir(tmp_path)
-    run_new(Path("orders"))
+    run_small(Path("orders"))
     monkeypatch.delenv("GIT_DIR")
     monkeypatch.delenv("GIT_INDEX_FILE")
     assert git("rev-parse", "HEAD", cwd=tmp_path) == outer
@@ -195,7 +196,7 @@ def test_an_empty_folder_is_filled_and_not_replaced(tmp_path: Path, monkeypatch:
     folder.mkdir()
     before = folder.stat().st_ino
     monkeypatch.chdir(folder)
-    result = run_new(Path())
+    result = run_small(Path())
     assert folder.stat().st_ino == before
     assert Path(result.directory) == folder
     assert git("status", "--porcelain", cwd=folder) == ""
@@ -203,7 +204,7 @@ def test_an_empty_folder_is_filled_and_not_replaced(tmp_path: Path, monkeypatch:
 
 
 def test_parent_folders_are_created(tmp_path: Path) -> None:
-    run_new(tmp_path / "a" / "b" / "orders")
+    run_small(tmp_path / "a" / "b" / "orders")
     assert (tmp_path / "a" / "b" / "orders" / ".git").is_dir()
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["orders"]
 

@@ -106,6 +106,7 @@ sensible = st.fixed_dictionaries(
         "chat_notifications": st.booleans(),
         "encrypt_logs": st.booleans(),
         "audit": st.sampled_from(["off", "trail"]),
+        "monthly_budget": st.sampled_from([0, 1, 200]),
         "build_secrets": st.sampled_from(["", "NPM_TOKEN", "A, B", "PATH"]),
         "builds": st.one_of(
             st.just({"build_network": "none"}),
@@ -165,7 +166,7 @@ careless = st.builds(
                 "success_notifications",
                 "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs", "audit",
                 "port", "health_path", "health_grace_seconds", "ingress_cidrs", "load_balancer",
-                "port", "health_path", "health_grace_seconds",
+                "monthly_budget",
                 "coverage_threshold", "approvers", "load_test",
                 "promotion", "auto_promote", "approve_running",
             ]

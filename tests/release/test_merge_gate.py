@@ -242,6 +242,7 @@ def test_templates_are_checked_before_anything_is_deployed_from_them_and_only_if
     assert "cfn-lint is not rehearsed" in merges.log(other, "Preflight")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("merges", ["prod"], indirect=True)
 def test_a_change_of_the_pipeline_waits_for_a_person(merges: Merges) -> None:
     """From the first release on; `scaffold deploy` does not ship what was rejected."""

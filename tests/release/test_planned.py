@@ -54,6 +54,7 @@ def approve(root: Path) -> str:
     return waiting.execution
 
 
+@pytest.mark.slow
 def test_a_decision_shows_the_plan_and_a_release_without_changes_needs_none(planned: Path) -> None:
     app = read(planned).app_name
     approve(planned)

@@ -152,6 +152,7 @@ def test_nothing_is_deployed(service: Path) -> None:
         assert "`scaffold deploy`" in failed.value.remedy
 
 
+@pytest.mark.slow
 def test_a_lost_push_is_made_up_for(
     service: Path, wire: Wire, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

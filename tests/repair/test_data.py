@@ -19,12 +19,6 @@ from tests.repair.situations import app_of, foundation_output, key_of, key_state
 BUCKET, IMAGES, KEY = "AWS::S3::Bucket", "AWS::ECR::Repository", "AWS::KMS::Key"
 
 
-@pytest.fixture
-def deployed(service: Path) -> Path:
-    run(service)
-    return service
-
-
 def refused(service: Path, wire: Wire) -> ScaffoldError:
     """The error of a deployment, which its plan has too, before anything is changed."""
     wire.calls.clear()

@@ -302,9 +302,8 @@ def test_stacks_of_another_owner_are_not_touched(service: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_unfinished_deletion_of_the_foundation_is_left_to_destroy(service: Path, wire: Wire) -> None:
-    run(service)
-    stack = foundation_stack(app_of(service))
+def test_an_unfinished_deletion_of_the_foundation_is_left_to_destroy(deployed: Path, wire: Wire) -> None:
+    stack = foundation_stack(app_of(deployed))
 
     def describe(parsed: dict[str, Any]) -> None:
         for one in parsed["Stacks"]:
@@ -314,7 +313,7 @@ def test_an_unfinished_deletion_of_the_foundation_is_left_to_destroy(service: Pa
     wire.touched["DescribeStacks"] = describe
     for command in (run, repair):
         with pytest.raises(ScaffoldError) as caught:
-            command(service)
+            command(deployed)
         assert "`scaffold destroy`" in caught.value.remedy
         assert "scaffold repair" not in caught.value.remedy
 
@@ -404,10 +403,9 @@ def test_skip_without_a_failed_rollback(service: Path) -> None:
         repair(service, skip=("Queue",))
 
 
-def test_deploy_names_repair_and_works_after_it(service: Path, wire: Wire) -> None:
+def test_deploy_names_repair_and_works_after_it(deployed: Path, wire: Wire) -> None:
     """The whole way: a deployment is refused, repaired, and then succeeds."""
-    run(service)
-    app = app_of(service)
+    app = app_of(deployed)
     stack = pipeline_stack(app)
 
     def describe(parsed: dict[str, Any]) -> None:
@@ -417,7 +415,7 @@ def test_deploy_names_repair_and_works_after_it(service: Path, wire: Wire) -> No
 
     wire.touched["DescribeStacks"] = describe
     with pytest.raises(ScaffoldError) as caught:
-        run(service)
+        run(deployed)
     assert "`scaffold repair`" in caught.value.remedy
     assert "aws cloudformation" not in caught.value.remedy
 

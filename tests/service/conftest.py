@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import importlib.util
 import io
 import json
@@ -15,8 +16,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from threading import Thread
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -101,10 +104,20 @@ def run_script(
 
 
 def import_from(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Let scripts import their neighbours in a folder, and not those of another service that were imported before."""
+    """Let scripts import their neighbours in a folder, and not those of another service that were imported before.
+
+    The same text is compiled once, in whatever copy of a service it is.
+    """
     patch.syspath_prepend(str(folder))
     for neighbour in folder.glob("[!_]*.py"):
         sys.modules.pop(neighbour.stem, None)
+    patch.setattr(SourceFileLoader, "source_to_code", lambda _, text, path, **__: _compiled(text, Path(path).name))
+    patch.setattr(runpy, "compile", lambda text, path, _: _compiled(text, Path(path).name), raising=False)
+
+
+@functools.cache
+def _compiled(text: bytes, name: str) -> CodeType:
+    return compile(text, name, "exec", dont_inherit=True)
 
 
 @pytest.fixture(scope="session")

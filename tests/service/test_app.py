@@ -29,6 +29,7 @@ def npm(app: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=app, env=machine_environment(), capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass_and_leave_a_report(app):
     done = npm(app, "test:report")
     assert done.returncode == 0, done.stdout

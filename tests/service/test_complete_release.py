@@ -37,7 +37,7 @@ class Service:
         self.folder = folder
         self.git("init", "--quiet", "--initial-branch=main")
         self._complete = function_of("complete_release.py", "complete")
-        self._complete.__globals__["approval"] = lambda *_: APPROVAL
+        self._complete.__globals__.update(approval=lambda *_: None, running_approval=lambda *_: APPROVAL)
 
     def git(self, *words: str) -> str:
         settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
@@ -207,3 +207,33 @@ def test_who_approved(actions: list[dict[str, Any]], expected: object) -> None:
     assert approval("shop", "prod", "execution-1") == expected
     request = {"pipelineName": "shop", "filter": {"pipelineExecutionId": "execution-1"}}
     assert asked == [(("codepipeline", "list-action-executions"), request)]
+
+
+@pytest.mark.parametrize(
+    ("plans", "said"),
+    [
+        ([{"CHANGED": "no"}], ""),
+        ([{"CHANGED": "yes", "WAITS": "no", "RUNNING": "yes"}], ""),
+        # The newest attempt comes first; with branches, another action says whether the release waits.
+        ([{"CHANGED": "no"}, {"CHANGED": "yes"}], ""),
+        ([{"WAITS": "no"}, {"CHANGED": "yes"}], ""),
+        ([{"CHANGED": "yes"}], "CodePipeline does not list who has approved the release for prod; retry the stage"),
+        ([{"WAITS": "yes"}, {"CHANGED": "no"}], "CodePipeline does not list who"),
+        ([], "CodePipeline does not list who"),
+    ],
+)
+@pytest.mark.parametrize("late", [[], [details("Approve-Prod", "InProgress")]])
+def test_an_approval_that_codepipeline_does_not_list_yet_is_nobodys(
+    plans: list[dict[str, str]], said: str, late: list[dict[str, Any]]
+) -> None:
+    judge: Callable[..., str] = function_of("approvals.py", "why_not_approved")
+    made = [details("Plan-Prod", "Succeeded", "Test", output={"outputVariables": one}) for one in plans]
+    judge.__globals__["call"] = lambda *words, **request: {"actionExecutionDetails": [*late, *made]}
+    chosen = ("shop", "prod", "execution-1", ["Releasers"])
+    # Without a plan there is no approval.
+    assert judge(*chosen, planned=False) == ""
+    if said:
+        with pytest.raises(judge.__globals__["Problem"], match=said):
+            judge(*chosen, planned=True)
+    else:
+        assert judge(*chosen, planned=True) == ""

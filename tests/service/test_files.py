@@ -34,6 +34,7 @@ SCRIPTS = (
     "smoke_test.py",
     "source_gate.py",
     "strategy_gate.py",
+    "task_settings.py",
 )
 YAMLLINT = "{extends: default, rules: {document-start: disable, truthy: disable, line-length: {max: 120}}}"
 

@@ -105,6 +105,8 @@ class Gate:
         "config/policies/scan-policy.toml",
         "config/policies/load-test.toml",
         "config/new\nline",
+        "config/environments",  # as a link, a submodule or a file
+        "config/environments/../scripts/smoke_test.py",
         "config/tests",  # as a link, a submodule or a file
         "config/tests/",
         "config/Tests/integration/a.test.mjs",
@@ -136,6 +138,8 @@ def test_what_decides_about_releases_is_asked_about(path: str, kind: str) -> Non
         "config/tests/integration/service.test.mjs",
         "config/tests/integration/new\nline.test.mjs",
         "config/tests/package.json",
+        "config/environments/prod.env",
+        "config/environments/secrets.json",
         "config/tests/load/locustfile.py",
         "configuration.md",
         "infrastructure/prod/task-definition.yaml",
@@ -164,9 +168,9 @@ def test_infrastructure_is_checked_where_it_or_its_judges_differ_and_in_doubt() 
 
 @pytest.mark.parametrize("mode", ["120000", "160000", "40000", "", None])
 @pytest.mark.parametrize("kind", ["A", "D", "M"])
-def test_among_the_tests_only_files_are_not_asked_about(mode: str | None, kind: str) -> None:
+@pytest.mark.parametrize("path", ["config/tests/integration/a", "config/environments/dev.env"])
+def test_among_tests_and_settings_only_files_are_not_asked_about(path: str, mode: str | None, kind: str) -> None:
     """A link, a submodule, or what CodeCommit says nothing of."""
-    path = "config/tests/integration/a"
     one = difference(path, kind, "100755")
     assert Gate().judge({"differences": [one]}) == f"no since {DEPLOYED}: "
     for side in {"beforeBlob", "afterBlob"} & set(one):

@@ -1,4 +1,4 @@
-"""The preflight stops a release that needs stacks or permissions which only `scaffold deploy` creates."""
+"""The preflight stops a release that needs stacks, permissions or secrets which only people create."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Preflight:
     Attributes:
         statuses: The status of each stack, other than CREATE_COMPLETE; None for a stack that does not exist.
         templates: The deployed template of each stack, other than that of the source.
-        errors: The error of each call, by stack.
+        errors: The error of each call, by stack or secret.
+        secrets: The description of each secret, by its name in its store.
         calls: Operation and stack of each call.
     """
 
@@ -40,6 +41,7 @@ class Preflight:
         self.statuses: dict[str, str | None] = {}
         self.templates: dict[str, Any] = {}
         self.errors: dict[str, str] = {}
+        self.secrets: dict[str, Any] = {}
         self.calls: list[tuple[str, str]] = []
         self._script = service / "config/scripts/preflight.py"
         self._monkeypatch = monkeypatch
@@ -54,6 +56,8 @@ class Preflight:
 
         def aws(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
             assert options["timeout"] > 0
+            if command[1] in ("ssm", "secretsmanager"):
+                return self._secret(command)
             assert command[:2] + command[3:4] + command[5:] == [
                 "aws",
                 "cloudformation",
@@ -74,6 +78,25 @@ class Preflight:
             return subprocess.CompletedProcess(command, 0, json.dumps(answer), "")
 
         return run_script(self._monkeypatch, self._script, aws, {"APP_NAME": APP, **variables})
+
+    def _secret(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        """What a store says about a secret; none of these calls returns a value."""
+        if command[1] == "ssm":
+            expected = ["list-tags-for-resource", "--resource-type", "Parameter", "--resource-id"]
+        else:
+            expected = ["describe-secret", "--secret-id"]
+        assert command[2:-3] == expected
+        name = command[-3]
+        self.calls.append((command[2], name))
+        error = self.errors.get(name)
+        answer = json.dumps(self.secrets.get(name, {}))
+        return subprocess.CompletedProcess(command, 254 if error else 0, "" if error else answer, error or "")
+
+
+def listing(preflight: Preflight, **secrets: Any) -> None:
+    """Let the source list secrets."""
+    path = preflight.infrastructure.parent / "config/environments/secrets.json"
+    path.write_text(json.dumps(secrets))
 
 
 @pytest.fixture
@@ -292,3 +315,45 @@ class TestSaysWhyItCannotRead:
     def test_without_the_name_of_the_service(self, preflight: Preflight) -> None:
         done = preflight.run(APP_NAME="")
         assert (done.returncode, done.stderr) == (USAGE_ERROR, "Set APP_NAME.\n")
+
+
+SECRETS = {
+    "DB_PASSWORD": {"store": "parameter-store", "environments": {"dev": 1, "prod": 1}, "retired": ["staging"]},
+    "API_TOKEN": {"store": "secrets-manager", "environments": {"prod": 4}},
+}
+PLACES = (f"/{APP}/dev/DB_PASSWORD", f"/{APP}/prod/DB_PASSWORD", f"{APP}/prod/API_TOKEN")
+
+
+def test_a_release_stops_where_an_environment_lacks_a_secret(preflight: Preflight) -> None:
+    listing(preflight, **SECRETS)
+    assert preflight.run().returncode == READY
+    assert {name for operation, name in preflight.calls if "stack" not in operation and "/" in name} == set(PLACES)
+    preflight.errors[PLACES[1]] = "An error occurred (InvalidResourceId) when calling the operation: no"
+    preflight.secrets[PLACES[2]] = {"Name": "x", "DeletedDate": 1}
+    done = preflight.run()
+    assert (done.returncode, done.stdout) == (STOPPED, "")
+    assert done.stderr == (
+        "Preflight failed: prod lacks the secret API_TOKEN, prod lacks the secret DB_PASSWORD; run `scaffold secret "
+        "set API_TOKEN --env prod`, `scaffold secret set DB_PASSWORD --env prod`, then `scaffold retry Gate`.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("An error occurred (ParameterNotFound) when calling the operation: no", STOPPED),
+        ("An error occurred (AccessDeniedException) when calling the operation: no", READY),
+        ("An error occurred (InternalServerError) when calling the operation: no", UNREAD),
+    ],
+)
+def test_only_a_missing_secret_stops_a_release(preflight: Preflight, error: str, code: int) -> None:
+    listing(preflight, **SECRETS)
+    preflight.errors[PLACES[0]] = error
+    assert preflight.run().returncode == code
+
+
+def test_a_wrong_list_of_secrets_stops_a_release(preflight: Preflight) -> None:
+    listing(preflight, PORT={"store": "parameter-store", "environments": {"dev": 1}})
+    done = preflight.run()
+    assert done.returncode == UNREAD
+    assert "PORT is set by the task definition or by ECS; choose another name" in done.stderr

@@ -29,6 +29,7 @@ def add_an_environment(service: Path) -> None:
     assert (service / "infrastructure" / "qa").is_dir()
 
 
+@pytest.mark.slow
 def test_embedded_kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     service = through_scaffold(tmp_path / "service", ANSWERS, None)
     source, commit = recorded(service)

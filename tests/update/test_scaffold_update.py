@@ -16,7 +16,7 @@ import pytest
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.update import changelog
 from scaffold.views.update import text
-from tests.cli.running import COMMAND, ROOT, assert_refused, scaffold
+from tests.cli.running import COMMAND, ROOT, assert_refused, forked_scaffold
 from tests.kits import commit_all, copy_kit
 from tests.update.small import commit, generated, new_service, run_update, status
 from tests.update.test_bytes import contents, rewrite
@@ -25,27 +25,27 @@ from tests.update.test_bytes import contents, rewrite
 def test_below_a_service_and_with_a_colleagues_kit_nothing_is_a_traceback(tmp_path: Path) -> None:
     """Kind 23: where `copier update` fails with tracebacks, the command works, or says one sentence."""
     service = new_service(tmp_path)
-    done = scaffold("update", cwd=service / "app", PATH=os.defpath)
+    done = forked_scaffold("update", cwd=service / "app", PATH=os.defpath)
     assert (done.returncode, done.stderr) == (0, "")
     assert "from v1.0.0 to v2.0.0 of its kit: 1 created, 6 changed, 1 deleted." in done.stdout
-    assert_refused(scaffold("update", cwd=service / "app"), 1, "uncommitted changes", "git stash")
-    assert_refused(scaffold("update", cwd=tmp_path), 1, "no generated service")
-    assert_refused(scaffold("update", "--data", "colour", cwd=service), 2, "KEY=VALUE")
+    assert_refused(forked_scaffold("update", cwd=service / "app"), 1, "uncommitted changes", "git stash")
+    assert_refused(forked_scaffold("update", cwd=tmp_path), 1, "no generated service")
+    assert_refused(forked_scaffold("update", "--data", "colour", cwd=service), 2, "KEY=VALUE")
     answers = service / ".copier-answers.yml"
     answers.write_text(answers.read_text().replace(str(generated()[0]), "/home/ann/kit"))
     commit(service)
-    assert_refused(scaffold("update", cwd=service), 1, "/home/ann/kit, which does not exist on this machine")
+    assert_refused(forked_scaffold("update", cwd=service), 1, "/home/ann/kit, which does not exist on this machine")
 
 
 def test_conflicts_are_listed_with_their_lines(tmp_path: Path) -> None:
     service = new_service(tmp_path)
     rewrite("app/changed.txt", lambda text: text.replace(b"line 20 of the kit", b"our line 20"))(service)
     commit(service)
-    done = scaffold("update", cwd=service)
+    done = forked_scaffold("update", cwd=service)
     assert done.returncode == 3
     assert "Conflicts\n  app/changed.txt:21  changed on both sides\n" in done.stdout
     assert "UU app/changed.txt" in status(service)
-    refused = scaffold("update", "--json", cwd=service)
+    refused = forked_scaffold("update", "--json", cwd=service)
     error = json.loads(refused.stdout)["error"]
     assert (error["exit_code"], error["happened"]) == (1, "There are unresolved conflicts: app/changed.txt.")
     assert "git add" not in error["remedy"]
@@ -54,7 +54,9 @@ def test_conflicts_are_listed_with_their_lines(tmp_path: Path) -> None:
 def test_json(tmp_path: Path) -> None:
     service = new_service(tmp_path)
     data = {"environments": "dev,qa,prod"}
-    planned = scaffold("update", "--plan", "--json", "--data", f"environments={data['environments']}", cwd=service)
+    planned = forked_scaffold(
+        "update", "--plan", "--json", "--data", f"environments={data['environments']}", cwd=service
+    )
     document = json.loads(planned.stdout)
     assert planned.returncode == 10
     assert (document["schema_version"], document["command"], document["planned"]) == (1, "update", True)
@@ -174,7 +176,7 @@ def test_the_embedded_kit_of_another_home_and_of_a_newer_package(tmp_path: Path)
     homes = tmp_path / "ann", tmp_path / "bob"
     for home in homes:
         home.mkdir()
-    made = scaffold(
+    made = forked_scaffold(
         *("new", "service", "--defaults", "--no-deploy", "--data", "app_name=orders-api"),
         cwd=tmp_path,
         HOME=str(homes[0]),
@@ -183,7 +185,7 @@ def test_the_embedded_kit_of_another_home_and_of_a_newer_package(tmp_path: Path)
     assert "exists on this machine only" not in made.stderr
     service = tmp_path / "service"
     data = ("--data", "environments=dev,qa,staging,prod")
-    done = scaffold("update", *data, cwd=service / "app" / "src", HOME=str(homes[1]), PATH=os.defpath)
+    done = forked_scaffold("update", *data, cwd=service / "app" / "src", HOME=str(homes[1]), PATH=os.defpath)
     assert done.returncode == 0, done.stderr
     assert (service / "infrastructure" / "qa").is_dir()
     assert "prepares qa, then pushes" in done.stdout
@@ -191,7 +193,7 @@ def test_the_embedded_kit_of_another_home_and_of_a_newer_package(tmp_path: Path)
     answers = service / ".copier-answers.yml"
     answers.write_text(answers.read_text().replace("_commit: v", "_commit: v9."))
     commit(service)
-    newer = scaffold("update", cwd=service, HOME=str(homes[1]))
+    newer = forked_scaffold("update", cwd=service, HOME=str(homes[1]))
     assert_refused(
         newer, 1, "has no version v9.", "Upgrade gitops-scaffold (`pipx upgrade gitops-scaffold`, or `uv tool"
     )
@@ -203,15 +205,15 @@ def test_a_kit_by_url_and_a_local_one(tmp_path: Path) -> None:
     kit = copy_kit(tmp_path / "kit")
     commit_all(kit, tag="v1.0.0")
     new = ("new", "--defaults", "--no-deploy", "--data", "app_name=orders-api", "--kit")
-    local = scaffold(*new, str(kit), "local", cwd=tmp_path)
+    local = forked_scaffold(*new, str(kit), "local", cwd=tmp_path)
     assert f"The kit {kit} exists on this machine only" in local.stderr
-    remote = scaffold(*new, f"file://{kit}", "remote", cwd=tmp_path)
+    remote = forked_scaffold(*new, f"file://{kit}", "remote", cwd=tmp_path)
     assert "exists on this machine only" not in remote.stderr
     with (kit / "template" / "Makefile.jinja").open("a") as template:
         template.write("# more\n")
     commit_all(kit, tag="v1.1.0")
     for name in ("local", "remote"):
-        done = scaffold("update", name, cwd=tmp_path)
+        done = forked_scaffold("update", name, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert (tmp_path / name / "Makefile").read_text().endswith("# more\n")
         assert "_commit: v1.1.0" in (tmp_path / name / ".copier-answers.yml").read_text()
@@ -238,7 +240,7 @@ def test_the_changelog_between_two_versions(tmp_path: Path) -> None:
     [("2.0.0", "Did you mean v2.0.0? "), ("v9", ""), ("deadbeef", "")],
 )
 def test_a_version_that_does_not_exist_is_a_wrong_option(tmp_path: Path, version: str, remedy: str) -> None:
-    done = scaffold("update", "--to", version, cwd=new_service(tmp_path))
+    done = forked_scaffold("update", "--to", version, cwd=new_service(tmp_path))
     existing = "Name one that exists, such as v2.0.0, v1.0.0, or leave --to out for the newest."
     assert_refused(done, 2, f"has no version {version}.", f"{remedy}{existing}")
 

@@ -155,7 +155,9 @@ def create(session: Session, spec: StackSpec, bucket: str | None, console: Conso
     Raises:
         ScaffoldError: CloudFormation failed.
     """
-    return finish_creation(start_creation(session, spec, bucket, console), console)
+    watch = start_creation(session, spec, bucket, console)
+    finish_creation(watch, console)
+    return _not_deleted(_described(session, watch.stack_id))
 
 
 def start_creation(session: Session, spec: StackSpec, bucket: str | None, console: Console) -> Watch:
@@ -190,7 +192,7 @@ def start_creation(session: Session, spec: StackSpec, bucket: str | None, consol
     return Watch(session, stack_id, spec.name, spec.resources, fresh=True)
 
 
-def finish_creation(watch: Watch, console: Console | None) -> Stack:
+def finish_creation(watch: Watch, console: Console | None) -> None:
     """Wait for the end of a creation.
 
     Args:
@@ -200,7 +202,6 @@ def finish_creation(watch: Watch, console: Console | None) -> Stack:
         ScaffoldError: CloudFormation failed.
     """
     _finish(watch, "created", console)
-    return _not_deleted(_described(watch.session, watch.stack_id))
 
 
 def update(

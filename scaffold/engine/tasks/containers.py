@@ -59,8 +59,11 @@ def _secret(source: str, clients: Any) -> str:
     try:
         if not source.startswith("arn:") or ":ssm:" in source:
             name = source.partition(":parameter")[2] if source.startswith("arn:") else source
-            found = clients("ssm").get_parameter(Name=name, WithDecryption=True)
-            return str(found["Parameter"]["Value"])
+            # ECS calls this operation, also for one parameter, and its roles need the permission for it.
+            found = clients("ssm").get_parameters(Names=[name], WithDecryption=True)["Parameters"]
+            if not found:
+                raise CannotStart(f"ResourceInitializationError: unable to retrieve secret {name}: there is none")
+            return str(found[0]["Value"])
         # arn:aws:secretsmanager:region:account:secret:name-suffix:json-key:version-stage:version-id
         parts = source.split(":")
         arn, (key, stage, version) = ":".join(parts[:7]), [*parts[7:], "", "", ""][:3]

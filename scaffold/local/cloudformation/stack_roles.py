@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from scaffold.local import ministack_bridge
+from scaffold.local.cloudformation.identity import InlinePolicy
 from scaffold.local.cloudformation.requests import find_stack
 from scaffold.local.cloudformation.resource_types import call_ministack, handler_failure
 from scaffold.local.cloudformation.runtime import ScalableTarget, ScalingPolicy, target_of
@@ -16,7 +17,7 @@ from scaffold.local.permissions.provisioning.change import Change
 from scaffold.local.permissions.provisioning.replacements import replaces
 from scaffold.local.permissions.provisioning.table import CALLS, needs_of_change
 from scaffold.local.permissions.resource_tags import ResourceTags
-from scaffold.local.protocol import ACCOUNT, Document
+from scaffold.local.protocol import ACCOUNT, Document, ServiceError
 from scaffold.local.services.autoscaling import ApplicationAutoScaling
 
 #: The name of the session in which CloudFormation assumes a role.
@@ -97,6 +98,8 @@ class StackRoles:
             for address in call_ministack("ec2", "DescribeAddresses", {}).get("addressesSet", []):
                 if address["publicIp"] == change.identifier:
                     arn = f"arn:aws:ec2:{change.region}:{ACCOUNT}:elastic-ip/{address['allocationId']}"
+        elif change.type == InlinePolicy.name and len(change.properties.get("Roles") or []) == 1:
+            return _with_role(change)
         return replace(change, arn=arn) if arn else change
 
     def _with_tags(self, change: Change, stack: Document) -> Change:
@@ -109,6 +112,19 @@ class StackRoles:
             tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags") or []} | replace(change, new=new).tags_after
             new = {**new, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
         return replace(change, old=old, new=new)
+
+
+def _with_role(change: Change) -> Change:
+    """The change of an inline policy with ARN and permissions boundary of its role."""
+    (name,) = change.properties["Roles"]
+    try:
+        role = call_ministack("iam", "GetRole", {"RoleName": name})["GetRoleResult"]["Role"]
+    except ServiceError:
+        return change  # The creation of the policy says that there is no such role.
+    boundary = {"PermissionsBoundary": (role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn", "")}
+    old = None if change.old is None else change.old | boundary
+    new = None if change.new is None else change.new | boundary
+    return replace(change, arn=role["Arn"], old=old, new=new)
 
 
 def _keeps_no_tags(kind: str) -> bool:

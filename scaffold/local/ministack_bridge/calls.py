@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from ministack.core.responses import get_region, request_scope
 from ministack.services import (
     alb,
+    budgets,
     cloudtrail,
     cloudwatch,
     cloudwatch_logs,
@@ -26,6 +27,7 @@ from scaffold.local.protocol import ACCOUNT, Document, ServiceError
 from scaffold.local.wire import Response, error_of, output_of
 
 _TARGETS = {
+    "budgets": "AWSBudgetServiceGateway",
     "cloudtrail": "CloudTrail_20131101",
     "cloudwatch": "GraniteServiceVersion20100801",
     "ecr": "AmazonEC2ContainerRegistry_V20150921",
@@ -34,6 +36,7 @@ _TARGETS = {
     "secretsmanager": "secretsmanager",
 }
 _MODULES = {
+    "budgets": budgets,
     "cloudtrail": cloudtrail,
     "cloudwatch": cloudwatch,
     "ec2": ec2,
@@ -90,11 +93,15 @@ def _request(service: str, headers: dict[str, str], body: bytes) -> Response:
 
 
 def secret_arn(name: str, region: str) -> str:
-    """The ARN of a secret, which has a random suffix; without it if the secret does not exist."""
+    """The ARN of a secret, which has a random suffix; without it if the secret does not exist.
+
+    Args:
+        name: Its name, or its ARN with or without the suffix.
+    """
     try:
         return str(call("secretsmanager", "DescribeSecret", {"SecretId": name}, region)["ARN"])
     except ServiceError:
-        return f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:{name}"
+        return name if name.startswith("arn:") else f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:{name}"
 
 
 def bucket_policy(name: str) -> Document:

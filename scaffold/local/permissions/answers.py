@@ -62,10 +62,7 @@ def registry_denied(message: str) -> Answer:
 
 def caller_identity(session: Session) -> Answer:
     """The response of STS's GetCallerIdentity."""
-    found = (
-        f"<Arn>{escape(session.arn)}</Arn><UserId>AROALOCALAWS00000000:{escape(session.name)}</UserId>"
-        f"<Account>{ACCOUNT}</Account>"
-    )
+    found = f"<Arn>{escape(session.arn)}</Arn><UserId>{escape(session.user_id)}</UserId><Account>{ACCOUNT}</Account>"
     body = (
         '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
         f"<GetCallerIdentityResult>{found}</GetCallerIdentityResult>"
@@ -85,7 +82,7 @@ def assumed_role(session: Session, seconds: int) -> Answer:
         f"<AccessKeyId>{credentials.access_key}</AccessKeyId><SecretAccessKey>{credentials.secret_key}</SecretAccessKey>"
         f"<SessionToken>{credentials.token}</SessionToken><Expiration>{ends:%Y-%m-%dT%H:%M:%SZ}</Expiration>"
     )
-    user = f"<AssumedRoleId>AROALOCALAWS00000000:{session.name}</AssumedRoleId><Arn>{escape(session.arn)}</Arn>"
+    user = f"<AssumedRoleId>{escape(session.user_id)}</AssumedRoleId><Arn>{escape(session.arn)}</Arn>"
     body = (
         '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
         f"<AssumeRoleResult><Credentials>{given}</Credentials><AssumedRoleUser>{user}</AssumedRoleUser>"

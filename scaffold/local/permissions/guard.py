@@ -33,6 +33,7 @@ EVALUATED: tuple[str, ...] = (
     "aws:sourceaccount",
     "aws:sourcearn",
     "aws:tagkeys",
+    "aws:userid",
     "cloudformation:changesetname",
     "cloudwatch:namespace",
     "codecommit:references",
@@ -205,6 +206,7 @@ class Guard:
             "aws:PrincipalArn": session.role_arn,
             "aws:RequestedRegion": region,
             "aws:SecureTransport": "true",
+            "aws:userid": session.user_id,
             **need.context,
         }
         known = EVALUATED

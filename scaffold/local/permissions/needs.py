@@ -89,6 +89,7 @@ _RESOURCES: dict[str, dict[str, str]] = {
         "GetParameter": "arn:aws:ssm:{region}:{account}:parameter/{Name}",
         "GetParameters": "arn:aws:ssm:{region}:{account}:parameter/{Names}",
         "GetParametersByPath": "arn:aws:ssm:{region}:{account}:parameter/{Path}",
+        "ListTagsForResource": "arn:aws:ssm:{region}:{account}:parameter/{ResourceId}",
     },
 }
 _BY_OPERATION = {
@@ -101,7 +102,7 @@ _BY_OPERATION = {
 _DEFAULTS = {"StackName": _ANY}
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
-#: The ARN of a secret, by its name and region.
+#: The ARN of a secret, by its name or ARN and its region.
 SecretArn = Callable[[str, str], str]
 
 
@@ -132,7 +133,7 @@ def needs_of(request: ApiRequest, secret_arn: SecretArn) -> list[Need]:
     context = _context(request)
     resources = _resources(template, request)
     if request.service == "secretsmanager":
-        resources = [one if one.startswith("arn:") else secret_arn(one, request.region) for one in resources]
+        resources = [secret_arn(one, request.region) for one in resources]
     found = [Need(f"{prefix}:{operation}", resource, context) for resource in resources]
     return [*found, *_more(request, operation)]
 

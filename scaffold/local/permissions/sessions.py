@@ -38,6 +38,11 @@ class Session:
         """The ARN of the assumed role, which has no path."""
         return f"arn:aws:sts::{ACCOUNT}:assumed-role/{self.role}/{self.name}"
 
+    @property
+    def user_id(self) -> str:
+        """The id of the caller, `aws:userid` in policies. All roles have the same one here."""
+        return f"AROALOCALAWS00000000:{self.name}"
+
     def registry_token(self, region: str) -> str:
         """What ECR's GetAuthorizationToken returns in a region: a user name and a password."""
         return base64.b64encode(f"AWS:{region}.{self.registry_password}".encode()).decode()

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from typing import Any
 
 from aws_calls import call
-from remedies import start_command
+from aws_cli import Problem
+from remedies import again, start_command
 
 ROLE = re.compile(r"arn:[^:]+:(?:sts::[0-9]{12}:assumed-role/([^/]+)/[^/]+|iam::[0-9]{12}:role/(?:.+/)?([^/]+))")
 
@@ -57,17 +58,34 @@ def merger(app: str, environment: str, execution: str) -> str | None:
     return str(target.get("mergeMetadata", {}).get("mergedBy") or "")
 
 
-def why_not_approved(app: str, environment: str, execution: str, approvers: Collection[str]) -> str:
+def was_needed(app: str, environment: str, execution: str) -> bool:
+    """Whether a release waits for an approval before its stage, as its plan says; also where that is not listed.
+
+    Raises:
+        Problem: CodePipeline does not list the actions of the execution.
+    """
+    stage, answers = f"Plan-{environment[:1].upper()}{environment[1:]}", {}
+    for one in reversed(actions(app, execution)):
+        if one.get("stageName") == stage:
+            answers |= one.get("output", {}).get("outputVariables", {})
+    return bool(answers.get("WAITS", answers.get("CHANGED")) != "no")
+
+
+def why_not_approved(app: str, environment: str, execution: str, approvers: Collection[str], planned: bool) -> str:
     """Why the approval of a release does not count, and what to do; an empty text if it does, or none was needed.
 
     Args:
         approvers: The names of the roles whose approvals count.
+        planned: Whether the environment has a plan, without which there is no approval either.
 
     Raises:
         Problem: CodePipeline does not list the actions of the execution, or CodeCommit does not describe the merge.
     """
     found = approval(app, environment, execution)
     if found is None:
+        # The list may be late.
+        if planned and was_needed(app, environment, execution):
+            raise Problem(f"CodePipeline does not list who has approved the release for {environment}; {again()}")
         return ""
     by = merger(app, environment, execution)
     by = found["by"] or "" if by is None else by

@@ -18,6 +18,7 @@ from approvals import approval
 from aws_cli import Problem
 from commits import Clone
 from release_record import PRODUCTION, find, record_key, replace, timestamp
+from running_approval import running_approval
 
 DONE, FAILED, USAGE_ERROR = 0, 1, 2
 VARIABLES = ("APP_NAME", "ARTIFACT_BUCKET", "ENVIRONMENT_NAME", "EXECUTION", "RELEASE_NAME")
@@ -40,12 +41,15 @@ def complete(given: dict[str, str], now: datetime) -> str:
         clone.push_tag(tag, record["commit"])
         known = "finished" in record
         if not known:
+            app, environment, execution = (given[one] for one in ("APP_NAME", "ENVIRONMENT_NAME", "EXECUTION"))
+            decision = approval(app, environment, execution)
+            decision = decision or running_approval(app, bucket, name, environment, execution)
             previous = before if before and before["name"] != name else None
             record |= {
                 "tag": tag,
-                "environment": given["ENVIRONMENT_NAME"],
+                "environment": environment,
                 "finished": timestamp(now),
-                "approval": approval(given["APP_NAME"], given["ENVIRONMENT_NAME"], given["EXECUTION"]),
+                "approval": decision,
                 "previous": {key: previous[key] for key in ("name", "commit", "version")} if previous else None,
                 "notes": clone.subjects(previous["commit"] if previous else None, record["commit"]),
             }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Check what the pipeline needs of app/Dockerfile (README.md, "Your own Dockerfile").
+"""Check what the pipeline needs of app/Dockerfile (README.md, "Your own Dockerfile"), and the settings of the tasks.
 
     contract.py
 
@@ -14,6 +14,8 @@ import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
+
+import task_settings
 
 import content_hash
 import parse_dockerfile
@@ -53,7 +55,11 @@ def find_problem(root: Path) -> Problem | None:
         )
     text = path.read_text("utf-8-sig")
     return (
-        frontend_problem(text) or stage_problem(parsed, text) or test_problem(parsed, root) or task_problem(text, root)
+        frontend_problem(text)
+        or stage_problem(parsed, text)
+        or test_problem(parsed, root)
+        or task_problem(text, root)
+        or settings_problem(root)
     )
 
 
@@ -112,6 +118,12 @@ def task_problem(text: str, root: Path) -> Problem | None:
                 "Let it run a program of the image, or delete HealthCheck: the load balancer has a check of its own.",
             )
     return None
+
+
+def settings_problem(root: Path) -> Problem | None:
+    """Whether config/environments/ is wrong, or differs from the task definitions."""
+    problem = task_settings.problem(root)
+    return Problem(*problem) if problem else None
 
 
 def main() -> int:

@@ -87,8 +87,8 @@ def why_closed(app: str, environment: str, execution: str, looks: int, pause: Ca
     Raises:
         Problem: Something could not be read.
     """
-    approvers = list(filter(None, os.environ.get("APPROVERS", "").split(",")))
-    if approvers and (why := why_not_approved(app, environment, execution, approvers)):
+    approvers, planned = list(filter(None, os.environ.get("APPROVERS", "").split(","))), bool(os.environ.get("STATE"))
+    if approvers and (why := why_not_approved(app, environment, execution, approvers, planned)):
         return why
     if freeze := freeze_on(datetime.now(timezone.utc).date(), os.environ.get("FREEZES", "")):
         first, last = freeze.split("..")

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Stop a release that needs what only `scaffold deploy` creates: stacks, or permissions.
+"""Stop a release that needs what only people create: stacks, permissions, or the values of secrets.
 
     APP_NAME=orders-api preflight.py
 
 The pipeline updates stacks and creates none, and it changes neither foundation nor permissions. A stack of these is
 older than its template if the template has keys, values or items of lists that the deployed one lacks. What was removed
-is deployed after the release, since what runs may still need it. Nothing is changed. A stack that the role of this
-build may not read yet is passed over, since the release itself updates the role. Exit codes: 0 the release can
-continue, 1 it cannot, 2 usage error, 3 AWS did not answer, or a file is a symbolic link.
+is deployed after the release, since what runs may still need it. A secret has to exist in every environment for which
+config/environments/secrets.json lists it; its value is not read. Nothing is changed. What the role of this build may
+not read yet is passed over, since the release itself updates the role. Exit codes: 0 the release can continue, 1 it
+cannot, 2 usage error, 3 AWS did not answer, or a file is a symbolic link or cannot be read.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import task_settings
 from aws_cli import Problem, Refused, output
 from source_files import ROOT, exists, refuse_link, text
 
@@ -39,7 +41,7 @@ REMEDY = "run `scaffold deploy` with this commit, then `scaffold retry Gate`"
 
 
 class Denied(Exception):
-    """The role of this build may not read a stack."""
+    """The role of this build may not read a stack or a secret."""
 
 
 def environments() -> list[str]:
@@ -63,7 +65,7 @@ def expected(app: str) -> Iterator[str]:
 
 def permissions(app: str) -> Iterator[tuple[str, str]]:
     """The stacks that only `scaffold deploy` updates, each with the name of its template."""
-    for kind in ("foundation", "permissions", "audit", "build-vpc"):
+    for kind in ("foundation", "permissions", "audit", "budget", "build-vpc"):
         if exists(f"{INFRASTRUCTURE}/{kind}.yaml"):
             yield f"{app}-{kind}", kind
     for environment in environments():
@@ -141,19 +143,70 @@ def look(app: str) -> list[str]:
     )
 
 
+def secrets() -> Iterator[tuple[str, str, str]]:
+    """The secrets that tasks get: environment, name and store.
+
+    Raises:
+        Problem: The list of them is wrong.
+    """
+    try:
+        found = task_settings.secrets(ROOT, environments())
+    except task_settings.Wrong as wrong:
+        happened, remedy = (part.rstrip(".") for part in wrong.args)
+        raise Problem(f"{happened}; {remedy[:1].lower()}{remedy[1:]}") from wrong
+    for environment, own in found.items():
+        yield from ((environment, one.name, one.store) for one in own if one.version is not None)
+
+
+def stored(name: str, store: str) -> bool:
+    """Whether a secret has a value.
+
+    Args:
+        name: Its name in its store.
+
+    Raises:
+        Denied: This build may not ask.
+        Problem: AWS returns another error, or does not answer.
+    """
+    try:
+        if store == task_settings.SECRETS_MANAGER:
+            return not json.loads(output("secretsmanager", "describe-secret", "--secret-id", name)).get("DeletedDate")
+        output("ssm", "list-tags-for-resource", "--resource-type", "Parameter", "--resource-id", f"/{name}")
+    except Refused as refused:
+        if refused.code in ("InvalidResourceId", "ParameterNotFound", "ResourceNotFoundException"):
+            return False
+        if "AccessDenied" in refused.message:
+            raise Denied(refused.message) from refused
+        raise
+    except (ValueError, AttributeError) as error:
+        raise Problem(
+            f"`aws secretsmanager describe-secret` returned no description of {name}; retry the stage"
+        ) from error
+    return True
+
+
+def missing_secrets(app: str) -> list[tuple[str, str]]:
+    """The secrets without a value: environment and name."""
+    wanted = list(secrets())
+    with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+        names = (f"{app}/{environment}/{name}" for environment, name, _ in wanted)
+        there = list(pool.map(unless_denied(stored), names, [store for *_, store in wanted]))
+    return [(environment, name) for (environment, name, _), found in zip(wanted, there, strict=True) if not found]
+
+
 def listed(stacks: list[str]) -> str:
     """Stacks as the subject of a sentence."""
     return f"the stack {stacks[0]} is" if len(stacks) == 1 else f"the stacks {', '.join(stacks)} are"
 
 
 def unless_denied(check: Any) -> Any:
-    """The check, passed where this build may not read the stack."""
+    """The check, passed where this build may not read the stack or the secret."""
 
-    def checked(stack: str, *more: str) -> bool:
+    def checked(name: str, *more: str) -> bool:
         try:
-            return bool(check(stack, *more))
+            return bool(check(name, *more))
         except Denied as denied:
-            print(f"Not checked: {stack} ({denied}).")
+            print(f"Not checked: {name} ({denied}).")
             return True
 
     return checked
@@ -165,14 +218,19 @@ def main() -> int:
         print("Set APP_NAME.", file=sys.stderr)
         return USAGE_ERROR
     try:
-        problems = look(app)
-    except Problem as problem:
+        problems, missing = look(app), missing_secrets(app)
+    except (Problem, OSError, ValueError) as problem:
         print(f"Preflight failed: {problem}.", file=sys.stderr)
         return UNREAD
     if problems:
         print(f"Preflight failed: {', and '.join(problems)}; {REMEDY}.", file=sys.stderr)
         return STOPPED
-    print("Preflight passed: the stacks are prepared, and their permissions are those of this commit.")
+    if missing:
+        lack = ", ".join(f"{environment} lacks the secret {name}" for environment, name in missing)
+        commands = ", ".join(f"`scaffold secret set {name} --env {environment}`" for environment, name in missing)
+        print(f"Preflight failed: {lack}; run {commands}, then `scaffold retry Gate`.", file=sys.stderr)
+        return STOPPED
+    print("Preflight passed: stacks and secrets are prepared, and the permissions are those of this commit.")
     return READY
 
 

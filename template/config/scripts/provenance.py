@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from aws_cli import Problem
-from release_record import image_folder, keep, timestamp
+from release_record import exists, image_folder, keep, timestamp
 
 KEPT, FAILED, USAGE_ERROR = 0, 1, 2
 VARIABLES = (
@@ -79,17 +79,19 @@ def main() -> int:
     if missing := [name for name in VARIABLES if not os.environ.get(name)]:
         print(f"Set {', '.join(missing)}.", file=sys.stderr)
         return USAGE_ERROR
-    if os.environ["IMAGE_BUILT"] != "yes":
-        print("An earlier build has built this image: the provenance is that build's.")
-        return KEPT
-    folder = image_folder(os.environ["IMAGE_DIGEST"])
-    about = statement(os.environ, datetime.now(timezone.utc))
+    bucket, folder = os.environ["ARTIFACT_BUCKET"], image_folder(os.environ["IMAGE_DIGEST"])
     try:
-        keep(os.environ["ARTIFACT_BUCKET"], folder, "provenance.json", about)
+        if os.environ["IMAGE_BUILT"] != "yes":
+            print("An earlier build has built this image: the provenance is that build's.")
+            # It may have ended between its push and this script. What it did is not known any more.
+            if not exists(bucket, f"releases/{folder}/provenance.json"):
+                print("Warning: that build has kept none, and the record of the release says so.", file=sys.stderr)
+            return KEPT
+        keep(bucket, folder, "provenance.json", statement(os.environ, datetime.now(timezone.utc)))
     except Problem as problem:
         print(f"Provenance not kept: {problem}.", file=sys.stderr)
         return FAILED
-    print(f"Provenance: s3://{os.environ['ARTIFACT_BUCKET']}/releases/{folder}/provenance.json")
+    print(f"Provenance: s3://{bucket}/releases/{folder}/provenance.json")
     return KEPT
 
 

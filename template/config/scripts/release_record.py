@@ -65,8 +65,17 @@ def exists(bucket: str, key: str) -> bool:
     Raises:
         Problem: S3 does not say, or the AWS CLI did not run or end.
     """
-    listed = json.loads(output("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", key) or "{}")
-    return key in [one["Key"] for one in listed.get("Contents") or []]
+    return key in [one["Key"] for one in listed(bucket, key)]
+
+
+def listed(bucket: str, prefix: str) -> list[dict[str, Any]]:
+    """The documents whose keys begin with a text, as S3 lists them.
+
+    Raises:
+        Problem: S3 does not list them, or the AWS CLI did not run or end.
+    """
+    answer = json.loads(output("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", prefix) or "{}")
+    return list(answer.get("Contents") or [])
 
 
 def find(bucket: str, key: str) -> dict[str, Any] | None:

@@ -142,6 +142,7 @@ def test_any_document_is_read_or_refused(document: object) -> None:
         parse(text)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:

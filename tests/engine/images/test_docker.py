@@ -52,6 +52,7 @@ def succeeded(done: Any) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_stage_test_is_run_and_its_report_copied(docker, app, tmp_path):
     succeeded(docker("buildx", "build", "--target", "test", "--load", "--tag", "tests:1", app))
     done = docker("run", "--name", "one", "tests:1")
@@ -74,6 +75,7 @@ def test_failing_tests_fail_the_container_and_leave_their_report(docker, tmp_pat
     assert "broken" in (tmp_path / "junit.xml").read_text()
 
 
+@pytest.mark.slow
 def test_the_released_image_in_the_registry(docker, app, local):
     ecr = repository(local, "shop")
     words = ["--target", "service", "--push", "--platform", "linux/arm64", "--label", "a.b=c"]
@@ -177,6 +179,7 @@ def test_the_sbom_of_a_pushed_image(local, tmp_path):
     assert (missing.returncode, missing.stderr.startswith("ERROR: failed to pull: 404")) == (1, True), missing.stderr
 
 
+@pytest.mark.slow
 def test_packages_are_installed_once_for_the_same_files(docker, app):
     words = ("buildx", "build", "--target", "dependencies", "--load", "--tag", "one:1", app)
     assert "CACHED" not in docker(*words).stderr

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from scaffold.engine.tasks.containers import program_of, read_secrets
 from scaffold.engine.tasks.images import CannotStart, Image
@@ -102,11 +101,9 @@ class Secrets:
         self.asked.append(given)
         return {"SecretString": '{"user": "u", "port": 5}'}
 
-    def get_parameter(self, **given: Any) -> dict[str, Any]:
+    def get_parameters(self, **given: Any) -> dict[str, Any]:
         self.asked.append(given)
-        if given["Name"] == "/absent":
-            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
-        return {"Parameter": {"Value": "p"}}
+        return {"Parameters": [{"Value": "p"} for name in given["Names"] if name not in ("/absent",)]}
 
 
 SECRET = "arn:aws:secretsmanager:us-east-1:0:secret:db-abc123"
@@ -119,8 +116,8 @@ SECRET = "arn:aws:secretsmanager:us-east-1:0:secret:db-abc123"
         (f"{SECRET}:user::", "u", {"SecretId": SECRET}),
         (f"{SECRET}:port:AWSPREVIOUS:", "5", {"SecretId": SECRET, "VersionStage": "AWSPREVIOUS"}),
         (f"{SECRET}:user::v1", "u", {"SecretId": SECRET, "VersionId": "v1"}),
-        ("name", "p", {"Name": "name", "WithDecryption": True}),
-        ("arn:aws:ssm:us-east-1:0:parameter/a/b", "p", {"Name": "/a/b", "WithDecryption": True}),
+        ("name", "p", {"Names": ["name"], "WithDecryption": True}),
+        ("arn:aws:ssm:us-east-1:0:parameter/a/b", "p", {"Names": ["/a/b"], "WithDecryption": True}),
     ],
 )
 def test_secrets_are_read_as_ecs_reads_them(source: str, value: str, asked: dict[str, Any]) -> None:

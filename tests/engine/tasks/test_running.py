@@ -222,6 +222,7 @@ def constant_client(url: str) -> Iterator[Client]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_releases_and_rollbacks_fail_no_request(account: Account, image: str) -> None:
     assert account.deploy("shop", image, APP_VERSION="1") == "CREATE_COMPLETE"
     assert account.url("shop").startswith("http://127.0.0.1:")

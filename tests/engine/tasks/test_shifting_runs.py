@@ -155,6 +155,7 @@ def shop() -> Iterator[Shop]:
         yield made
 
 
+@pytest.mark.slow
 def test_a_bad_canary_is_taken_back_by_its_alarm(shop: Shop) -> None:
     assert shop.weights() == [0, 100]  # The first deployment is in the alternate target group.
     assert shop.newest()["status"] == "SUCCESSFUL"

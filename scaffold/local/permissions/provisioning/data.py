@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from scaffold.local.permissions.provisioning.calls import ResourceCalls, Tagging
+from scaffold.local.protocol import ACCOUNT
 
 CALLS = {
+    "AWS::Budgets::Budget": ResourceCalls(
+        "budgets",
+        f"arn:aws:budgets::{ACCOUNT}:budget/{{id}}",
+        create="ModifyBudget self",
+        update="ModifyBudget self",
+        delete="ModifyBudget self",
+        read="""
+            ViewBudget self
+            ListTagsForResource self
+            billing:GetBillingViewData""",
+        tagging=Tagging("budgets:TagResource self", "budgets:UntagResource self"),
+    ),
     "AWS::CloudTrail::Trail": ResourceCalls(
         "cloudtrail",
         "trail/{id}",

@@ -30,6 +30,18 @@ CALLS = {
         # Their ARNs have paths, which the template does not name.
         not_rehearsed=("Groups", "Roles", "Users"),
     ),
+    # The ARN and the boundary are those of the role.
+    "AWS::IAM::Policy": ResourceCalls(
+        "iam",
+        name="PolicyName",
+        create="PutRolePolicy self",
+        change="-Roles DeleteRolePolicy self",
+        update="PutRolePolicy self",
+        delete="DeleteRolePolicy self",
+        read="GetRolePolicy self",
+        keys={f"iam:{action}": _BOUNDARY for action in ("PutRolePolicy", "DeleteRolePolicy")},
+        not_rehearsed=("Groups", "Users"),
+    ),
     "AWS::IAM::Role": ResourceCalls(
         "iam",
         "role{Path}{id}",

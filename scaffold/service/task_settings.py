@@ -1,0 +1,128 @@
+"""The list of a service's secrets in Git, and the service's own script that writes it into the task definitions."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from scaffold.core.errors import ScaffoldError
+from scaffold.service.service import Service
+
+SCRIPT = "config/scripts/task_settings.py"
+SECRETS = "config/environments/secrets.json"
+
+
+@dataclass(frozen=True)
+class ListedSecret:
+    """A secret that the repository lists.
+
+    Attributes:
+        store: `parameter-store` or `secrets-manager`.
+        versions: How often its value was set, by each environment whose tasks get it.
+        retired: The environments whose tasks get it no more, and may still read it.
+    """
+
+    store: str
+    versions: dict[str, int] = field(default_factory=dict)
+    retired: tuple[str, ...] = ()
+
+    def with_version(self, environment: str, version: int) -> ListedSecret:
+        """The secret with a new value in an environment."""
+        retired = tuple(one for one in self.retired if one != environment)
+        return replace(self, versions={**self.versions, environment: version}, retired=retired)
+
+    def without(self, environment: str) -> ListedSecret | None:
+        """The secret without an environment; None where it is left with none."""
+        versions = {name: version for name, version in self.versions.items() if name != environment}
+        left = replace(self, versions=versions, retired=tuple(one for one in self.retired if one != environment))
+        return left if left.versions or left.retired else None
+
+
+def knows_secrets(service: Service) -> bool:
+    """Whether the service's version of the kit has settings of tasks."""
+    return (service.root / SCRIPT).is_file()
+
+
+def listed_secrets(service: Service) -> dict[str, ListedSecret]:
+    """The secrets of a service by name.
+
+    Raises:
+        ScaffoldError: The list is damaged, or the service's kit knows no secrets.
+    """
+    if not knows_secrets(service):
+        raise ScaffoldError(
+            f"{SCRIPT} is missing: the kit of this service knows no secrets yet.", "Update it with `scaffold update`."
+        )
+    _run(service, "--check")
+    path = service.root / SECRETS
+    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return {
+        name: ListedSecret(one["store"], one["environments"], tuple(one.get("retired", ())))
+        for name, one in found.items()
+    }
+
+
+@contextmanager
+def listing(service: Service, secrets: dict[str, ListedSecret]) -> Iterator[list[str]]:
+    """Write the list and the task definitions. Without success of what follows, they are as before.
+
+    Returns:
+        The files that have changed.
+
+    Raises:
+        ScaffoldError: The service's script refuses the list.
+    """
+    paths = [service.root / SECRETS, *sorted(service.root.glob("infrastructure/*/task-definition.yaml"))]
+    before = {path: path.read_bytes() if path.is_file() else None for path in paths}
+    try:
+        _write(service.root / SECRETS, secrets)
+        _run(service)
+        yield [
+            path.relative_to(service.root).as_posix()
+            for path, content in before.items()
+            if (path.read_bytes() if path.is_file() else None) != content
+        ]
+    except BaseException:
+        for path, content in before.items():
+            if content is None:
+                path.unlink(missing_ok=True)
+            else:
+                path.write_bytes(content)
+        raise
+
+
+def _write(path: Path, secrets: dict[str, ListedSecret]) -> None:
+    if not secrets:
+        path.unlink(missing_ok=True)
+        return
+    document = {
+        name: {"store": one.store, "environments": dict(sorted(one.versions.items()))}
+        | ({"retired": sorted(one.retired)} if one.retired else {})
+        for name, one in sorted(secrets.items())
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2) + "\n", "utf-8", newline="\n")
+
+
+def _run(service: Service, *options: str) -> None:
+    # The script needs neither the user's credentials nor their Python.
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "SYSTEMROOT", "LC_ALL")}
+    command = [sys.executable, "-B", "-E", "-s", os.fspath(service.root / SCRIPT), *options]
+    done = subprocess.run(
+        command, cwd=service.root, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
+    problem = done.stderr.strip().splitlines()
+    if done.returncode == 1 and len(problem) == 2:
+        raise ScaffoldError(*problem)
+    if done.returncode:
+        raise ScaffoldError(
+            f"{SCRIPT} cannot write the task definitions.",
+            f"Find out why with `python3 {SCRIPT}`, and restore the scripts beside it if they are incomplete.",
+        )
