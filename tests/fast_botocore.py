@@ -10,7 +10,7 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
-from botocore import hooks, parsers, useragent
+from botocore import hooks, parsers, regions, useragent
 from botocore.client import ClientCreator
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
@@ -29,6 +29,7 @@ def fast_botocore(monkeypatch: pytest.MonkeyPatch | Permanently) -> None:
     """Let all sessions and clients share what follows from models and names."""
     read_models_once(monkeypatch)
     prepare_clients_once(monkeypatch)
+    read_endpoint_rules_once(monkeypatch)
     parse_timestamps_once(monkeypatch)
     look_at_names_once(monkeypatch)
 
@@ -81,6 +82,19 @@ def _copy(node: dict[str, Any]) -> dict[str, Any]:
         "values": values and hooks.NodeList(*map(list, values)),
         "children": {chunk: _copy(child) for chunk, child in node["children"].items()},
     }
+
+
+def read_endpoint_rules_once(monkeypatch: pytest.MonkeyPatch | Permanently) -> None:
+    """Let the clients of a service share the rules of its endpoints, and what follows from them."""
+    make = regions.EndpointProvider
+    providers: dict[int, tuple[Any, Any]] = {}
+
+    def provider_once(ruleset_data: Any, **more: Any) -> Any:
+        if id(ruleset_data) not in providers:
+            providers[id(ruleset_data)] = ruleset_data, make(ruleset_data=ruleset_data, **more)
+        return providers[id(ruleset_data)][1]
+
+    monkeypatch.setattr(regions, "EndpointProvider", provider_once)
 
 
 def parse_timestamps_once(monkeypatch: pytest.MonkeyPatch | Permanently) -> None:

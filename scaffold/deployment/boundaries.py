@@ -106,7 +106,8 @@ def _still_used(spec: StackSpec, lost: Mapping[str, list[str]]) -> ScaffoldError
     return ScaffoldError(
         f"The boundary in infrastructure/{spec.kind.name}.yaml no longer allows {', '.join(found[:_SHOWN])}{more}, "
         f"which roles of {stacks} still have.",
-        "Restore it, release the commit that stops using it first, then remove it and run `scaffold deploy`.",
+        "If this commit stops using it, merge it to main or push it there with Git, and run `scaffold deploy` after "
+        "its release. Otherwise restore it.",
     )
 
 

@@ -12,6 +12,7 @@ from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
 from scaffold.deployment.networks import NetworkWarning, ids
 from scaffold.service import names
+from scaffold.service.build_vpc import leave_command, leave_commands
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import BUILD, BUILD_VPC, TESTS, StackId
 
@@ -25,13 +26,22 @@ def check_build_network(
         existing: The account's stacks, by name.
 
     Raises:
-        ScaffoldError: The VPC or a subnet does not exist or does not fit, or the builds would move to another VPC.
+        ScaffoldError: The VPC or a subnet does not exist or does not fit, the builds would move to another VPC, or they
+            leave theirs: that takes a release before the permissions change.
     """
     network, builds = (existing.get(StackId(kind).name(service.app_name)) for kind in (BUILD_VPC, BUILD))
     before = ids(builds.parameters.get("SubnetIds", "")) if builds else ()
     left = _left(service, existing)
     if BUILD_VPC not in service.optional_kinds:
-        return tuple(NetworkWarning(None, "left", one) for one in (*_projects(service), *left)) if before else ()
+        commands = (*leave_commands(service.app_name, service.region), *left)
+        if before:
+            raise ScaffoldError(
+                f"This commit takes the builds of {service.app_name} out of their VPC, which CloudFormation leaves in "
+                "their projects; and their roles have to change before the permissions.",
+                f"Run {' and '.join(f'`{one}`' for one in commands)}, merge the commit to main or push it there with "
+                "Git, and run the same command after its release.",
+            )
+        return tuple(NetworkWarning(None, "left", one) for one in commands) if network else ()
     vpc = templates.given_parameters(service, StackId(BUILD_VPC)).get("VpcId", "")
     subnets = ids(templates.given_parameters(service, StackId(BUILD)).get("SubnetIds", ""))
     running_in = network.parameters.get("VpcId", "") if network and network.released else ""
@@ -58,19 +68,16 @@ def check_build_network(
     )
 
 
-def _projects(service: Service) -> tuple[str, ...]:
-    return names.build_project(service.app_name), names.pull_request_tests_project(service.app_name)
-
-
 def _left(service: Service, existing: Mapping[str, Stack]) -> tuple[str, ...]:
-    """The projects of the tests of an environment, where they leave the VPC: everybody reaches the service again."""
+    """The commands for the tests of an environment, where they leave the VPC: everybody reaches the service again."""
     stack = existing.get(StackId(TESTS).name(service.app_name))
     if not stack or not stack.parameters.get("SubnetIds"):
         return ()
     if templates.given_parameters(service, StackId(TESTS)).get("SubnetIds"):
         return ()
     load_test = (service.root / "config" / "scripts" / "load_test.py").exists()
-    return (names.tests_project(service.app_name), *([names.load_test_project(service.app_name)] * load_test))
+    projects = names.tests_project(service.app_name), *([names.load_test_project(service.app_name)] * load_test)
+    return tuple(leave_command(one, service.region) for one in projects)
 
 
 def _check_existence(session: Session, vpc: str, subnets: tuple[str, ...]) -> None:

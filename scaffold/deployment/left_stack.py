@@ -10,7 +10,7 @@ from scaffold.aws import data
 from scaffold.aws.cloudformation import stacks
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.data import DataResource
-from scaffold.aws.errors import code_of
+from scaffold.aws.errors import says_denied
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.results import Change
@@ -116,7 +116,7 @@ class LeftStack(Step):
         try:
             stacks.delete(self._session, [self._stack], self._console, again="scaffold deploy")
         except ClientError as error:
-            if code_of(error) != "AccessDenied":
+            if not says_denied(error):
                 raise
             self.refused, self.left = True, Left(self.name, "denied")
 

@@ -26,7 +26,7 @@ class NetworkWarning:
     Attributes:
         environment: Whose network it is; None for that of the builds.
         problem: `overlap` with the VPC that is the resource, or `no-internet-gateway` for the subnet that is. Of
-            builds, `no-default-route` for a subnet, or `left` for a project that leaves its VPC.
+            builds, `no-default-route` for a subnet, or `left` with the command for a project that has left its VPC.
         blocks: With an overlap, the environment's block and that of the VPC.
     """
 
@@ -52,8 +52,8 @@ class NetworkWarning:
             )
         if self.problem == "left":
             return (
-                f"The project {self.resource} leaves its VPC, which CloudFormation leaves in the project: builds fail "
-                f"until you run `aws codebuild update-project --name {self.resource} --vpc-config '{{}}'`."
+                f"CloudFormation leaves the VPC in a project that has left it: run `{self.resource}`, unless you have "
+                "done so, before you delete the stack of the VPC."
             )
         return (
             f"The public subnet {self.resource} of {self.environment} has no default route to an internet gateway: "

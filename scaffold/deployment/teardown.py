@@ -49,16 +49,19 @@ class StackGroup(Deletion):
 
     Args:
         again: The command to repeat after a failure.
+        foundation: The stack whose disposable data `DisposableData` deletes.
     """
 
-    def __init__(self, session: Session, group: list[Stack], again: str) -> None:
+    def __init__(self, session: Session, group: list[Stack], again: str, foundation: Stack | None = None) -> None:
         self.group = group
         self._session = session
         self._again = again
+        self._foundation = foundation
 
     def data(self, stack: Stack) -> list[DataResource]:
         """The stack's data, without what `DisposableData` deletes."""
-        return [one for one in data.data_resources(self._session, stack) if not (one.disposable and one.retained)]
+        found = data.data_resources(self._session, stack)
+        return [one for one in found if not (one.disposable and one.retained and stack == self._foundation)]
 
     def look(self) -> Report:
         """The stacks with their data: deleted with them, or retained."""
@@ -272,7 +275,7 @@ def teardown_steps(
     if StackId(PIPELINE) in inventory.stacks:
         steps.append(Transitions(session, service, None if whole else environments[0]))
     for group in inventory.in_order_of_deletion(environments, whole=whole):
-        steps.append(StackGroup(session, group, again))
+        steps.append(StackGroup(session, group, again, inventory.stacks.get(StackId(FOUNDATION))))
     if whole and inventory.owns(None):
         steps.append(DisposableData(session, inventory))
     for environment in environments:

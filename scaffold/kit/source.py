@@ -139,11 +139,13 @@ def fetch(address: KitAddress, folder: Path, remedies: Mapping[GitFailure, str] 
         KitUnusable: It cannot be read, or has no questions.
         UnknownVersion: It has no such version.
     """
-    # A repository on this machine outlives the clone, so its objects are not copied.
-    shared = ("--shared",) if Path(address.url).is_dir() else ()
-    clone = ("clone", "--quiet", *shared, "--no-checkout", "--template=", "--", address.url, ".")
+    clone = ("clone", "--quiet", "--no-checkout", "--template=")
     try:
-        network_git(*ISOLATED, *clone, cwd=folder, env=_with_remote_helper())
+        if Path(address.url).is_dir():
+            # A repository on this machine outlives the clone, so its objects are not copied.
+            git(*ISOLATED, *clone, "--shared", "--", address.url, ".", cwd=folder)
+        else:
+            network_git(*ISOLATED, *clone, "--", address.url, ".", cwd=folder, env=_with_remote_helper())
     except GitFailed as error:
         raise explain(error, f"the kit {address.source}", remedies, KitUnusable) from error
     commit, version = address.known or _version(address, folder)
@@ -265,23 +267,30 @@ def _local(source: str) -> tuple[str, Path]:
 
 
 def _is_top_of_repository(path: Path) -> bool:
+    # What may contain line breaks comes last. A bare repository has a file named HEAD.
+    questions = (
+        "--is-bare-repository",
+        "--is-inside-work-tree",
+        "HEAD^{commit}",
+        "--show-prefix",
+        "--absolute-git-dir",
+    )
     try:
-        bare = git("rev-parse", "--is-bare-repository", cwd=path) == "true"
-        # Copier recognises a bare repository by its name only.
-        if bare and path.suffix != ".git":
-            return False
-        top = git("rev-parse", "--absolute-git-dir" if bare else "--show-toplevel", cwd=path)
-        git("rev-parse", "--verify", "--quiet", "HEAD", cwd=path)
+        bare, inside, _, rest = git("rev-parse", *questions, cwd=path).split("\n", 3)
     except GitFailed as error:
         if error.kind is GitFailure.DUBIOUS_OWNERSHIP:
             trust = f"If you trust it, run `git config --global --add safe.directory {shlex.quote(str(path))}`."
             raise explain(error, f"the kit {path}", {error.kind: trust}, KitUnusable) from error
         return False
-    return Path(top).resolve() == path.resolve()
+    prefix, _, directory = rest.partition("\n")
+    if bare == "true":
+        # Copier recognises a bare repository by its name only.
+        return path.suffix == ".git" and Path(directory).resolve() == path.resolve()
+    return inside == "true" and not prefix
 
 
 def _refuse_changes(path: Path, source: str) -> None:
-    if git("rev-parse", "--is-bare-repository", cwd=path) == "true":
+    if not (path / ".git").exists():  # A bare repository has no work tree.
         return
     status = ("-c", "core.quotePath=false", "status", "--porcelain")
     if changes := git(*status, cwd=path, env={"GIT_OPTIONAL_LOCKS": "0"}):  # nothing is written to the kit

@@ -31,6 +31,7 @@ from scaffold.local.services.codecommit import CodeCommit
 from scaffold.local.services.codepipeline import CodePipeline
 from scaffold.local.services.git_endpoint import GitEndpoint
 from scaffold.local.services.image_scans import ImageScans
+from scaffold.local.services.parameter_tags import ParameterTags
 from scaffold.local.services.pull_requests.store import PullRequests
 from scaffold.local.services.report_groups import ReportGroups
 from scaffold.local.services.repositories import Repositories
@@ -138,6 +139,7 @@ def assemble(
         "AnyScaleFrontendService": autoscaling,
         "ServiceQuotasV20190624": ServiceQuotas(),
         "inspector-scan": sboms,
+        "AmazonSSM.ListTagsForResource": ParameterTags(),
         f"{_ECR}.DescribeImages": scans,
         f"{_ECR}.StartImageScan": scans,
         f"{_ECR}.DescribeImageScanFindings": scans,

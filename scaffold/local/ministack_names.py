@@ -102,6 +102,7 @@ NAMES: dict[tuple[str, str], int | None] = {
     ("ministack.services.secretsmanager", "handle_request"): 5,
     ("ministack.services.sns", "handle_request"): 5,
     ("ministack.services.sns", "publish_internal"): 3,
+    ("ministack.services.ssm", "handle_request"): 5,
 }
 
 

@@ -14,6 +14,8 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from scaffold.local.protocol import Document
 
+_XML = '<?xml version="1.0" encoding="utf-8"?>\n'
+
 #: A response in the form that ministack's functions return: status, headers, body.
 Response = tuple[int, Mapping[str, str], Any]
 
@@ -32,8 +34,9 @@ def edit_xml(response: Response, edit: Callable[[ElementTree.Element], None]) ->
     root = ElementTree.fromstring(body)  # noqa: S314
     edit(root)
     namespace = root.tag[1:].partition("}")[0]
-    edited = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True, default_namespace=namespace)
-    return status, headers, edited
+    # As text, which takes half the time that bytes take.
+    edited = ElementTree.tostring(root, encoding="unicode", default_namespace=namespace)
+    return status, headers, f"{_XML}{edited}".encode()
 
 
 def error_of(text: str) -> tuple[str, str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from functools import cached_property
 
-from scaffold.core.git import git
+from scaffold.core.git import clean_environment, git, git_bytes
 from scaffold.core.git_failures import GitFailed
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import StackId
@@ -17,8 +18,7 @@ class CommittedFiles:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._paths: dict[str, set[str]] = {}
-        self._texts: dict[tuple[str, str], str] = {}
+        self._texts: dict[str, dict[str, str]] = {}
 
     @cached_property
     def head(self) -> str:
@@ -31,7 +31,7 @@ class CommittedFiles:
         An environment whose folder has neither template nor configuration file of a kind has no such stack, unless
         the environments share both.
         """
-        *own, template, configuration = (self._has(commit, path) for path in self.paths(stack))
+        *own, template, configuration = (path in self._of(commit) for path in self.paths(stack))
         if stack.environment and not any(own) and not (template and configuration):
             return None
         return self._first(stack, commit, ".yaml")
@@ -47,21 +47,31 @@ class CommittedFiles:
         return [f"{folder}/{stack.kind.name}{ending}" for folder in folders for ending in (".yaml", ".json")]
 
     def _first(self, stack: StackId, commit: str, ending: str) -> str | None:
-        found = (path for path in self.paths(stack) if path.endswith(ending) and self._has(commit, path))
-        path = next(found, None)
-        return None if path is None else self._text(commit, path)
+        texts = self._of(commit)
+        return next((texts[path] for path in self.paths(stack) if path.endswith(ending) and path in texts), None)
 
-    def _has(self, commit: str, path: str) -> bool:
-        if commit not in self._paths:
-            try:
-                listed = git("ls-tree", "-r", "-z", "--name-only", commit, "--", _FOLDER, cwd=self._service.root)
-            except GitFailed:  # the clone lacks the commit
-                listed = ""
-            self._paths[commit] = set(listed.split("\0"))
-        return path in self._paths[commit]
+    def _of(self, commit: str) -> dict[str, str]:
+        """The texts of all files of a commit by their paths, read at once; none where the clone lacks the commit."""
+        if commit not in self._texts:
+            self._texts[commit] = self._read(commit)
+        return self._texts[commit]
 
-    def _text(self, commit: str, path: str) -> str:
-        key = commit, path
-        if key not in self._texts:
-            self._texts[key] = git("cat-file", "blob", f"{commit}:./{path}", cwd=self._service.root)
-        return self._texts[key]
+    def _read(self, commit: str) -> dict[str, str]:
+        root = self._service.root
+        try:
+            listed = git("ls-tree", "-r", "-z", commit, "--", _FOLDER, cwd=root)
+        except GitFailed:
+            return {}
+        entries = [entry.partition("\t") for entry in listed.split("\0") if entry]
+        objects = {path: about.split()[2] for about, _, path in entries if about.split()[1] == "blob"}
+        asked = "".join(f"{one}\n" for one in objects.values()).encode()
+        answer = io.BytesIO(git_bytes("cat-file", "--batch", cwd=root, env=clean_environment(), stdin=asked))
+        texts = {}
+        for path in objects:
+            _, kind, *size = answer.readline().split()
+            if kind == b"blob":
+                content = io.BytesIO(answer.read(int(size[0])))
+                # With any line breaks, as the files of the work tree are read.
+                texts[path] = io.TextIOWrapper(content, "utf-8", "replace").read().removesuffix("\n")
+                answer.readline()
+        return texts

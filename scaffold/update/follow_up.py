@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scaffold.service.build_vpc import leave_commands
 from scaffold.service.names import APPROVAL_RULES
 from scaffold.service.service import approval_rule_file
-from scaffold.service.stack_kinds import STACK_KINDS, Deployer
+from scaffold.service.stack_kinds import BUILD_VPC, STACK_KINDS, Deployer
 from scaffold.update.environments import environment_names
 
 _APPROVAL_RULES = tuple(map(approval_rule_file, APPROVAL_RULES))
@@ -30,12 +31,15 @@ class FollowUp:
         new_environments: Environments whose stacks it prepares.
         removed_environments: Environments whose stacks stay until they are deleted.
         first: What has to be released before this update is, a sentence each.
+        leave_vpc: The commands that take the builds out of their VPC before the merge; the deployment follows its
+            release. None where they stay as they are.
     """
 
     deploy: bool
     new_environments: tuple[str, ...]
     removed_environments: tuple[str, ...]
     first: tuple[str, ...] = ()
+    leave_vpc: tuple[str, ...] = ()
 
 
 def follow_up(
@@ -62,7 +66,14 @@ def follow_up(
     by_hand = any(_is_deployed_by_person(path) for path in changed) or not set(_APPROVAL_RULES).isdisjoint(deleted)
     new_stack = not _OF_THE_DELIVERY.isdisjoint(created)
     deploy = by_hand or protection or new_stack or bool(added)
-    return FollowUp(deploy, added, removed, tuple(_first(before, after)) if old else ())
+    leaves = f"infrastructure/{BUILD_VPC.name}.yaml" in deleted
+    return FollowUp(
+        deploy=deploy or leaves,
+        new_environments=added,
+        removed_environments=removed,
+        first=tuple(_first(before, after)) if old else (),
+        leave_vpc=leave_commands(str(after["app_name"]), str(after["aws_region"])) if leaves else (),
+    )
 
 
 def _first(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

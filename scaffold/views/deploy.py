@@ -87,7 +87,7 @@ def _stays(result: DeployResult, left: Left) -> str:
         return "and is being changed: `scaffold deploy` deletes it after that"
     delete = f"aws cloudformation delete-stack --region {result.region} --stack-name {left.name}"
     if left.reason == "person":
-        return f"which README.md says how to end: `{delete}` deletes it once no stack imports from it"
+        return f"and a person's: `{delete}` deletes it once no stack imports from it"
     if left.reason == "denied":
         return f"and your permissions do not suffice to delete it: `{delete}` does, with the policy for destroying"
     if left.reason == "protected":

@@ -49,7 +49,7 @@ def _reason(kept: Kept, service: str) -> str:
                 "same command again to delete it"
             )
         case _:
-            return f"it is not tagged as a stack of {service}"
+            return f"it does not have the tags of {service}"
 
 
 def _next(result: DestroyResult) -> list[str]:

@@ -131,7 +131,19 @@ def _removed(result: UpdateResult) -> list[str]:
 
 def _afterwards(result: UpdateResult) -> list[str]:
     """What would have to follow the commit."""
-    return ["Afterwards:", "  {}  {}".format(*_deploy(result))] if result.follow_up.deploy else []
+    return _table("Afterwards:", _follow_up(result)) if result.follow_up.deploy else []
+
+
+def _follow_up(result: UpdateResult) -> list[tuple[str, str]]:
+    leave = result.follow_up.leave_vpc
+    if not leave:
+        return [_deploy(result)]
+    # Before the release, after which builds may not be in the VPC. Only it lets the permissions be changed.
+    return [
+        *((command, "") for command in leave),
+        ("git push", "or a merge to main: the pipeline releases it, with builds outside of the VPC"),
+        ("scaffold deploy", "after that release: takes their permissions away, and names the stack of the VPC"),
+    ]
 
 
 def _deploy(result: UpdateResult) -> tuple[str, str]:
@@ -154,8 +166,12 @@ def _next(result: UpdateResult, committed: str | None) -> list[str]:
     if not committed:
         steps.append(("git add --all . && git commit", "commits the update"))
     if result.follow_up.deploy:
-        steps.append(_deploy(result))
+        steps += _follow_up(result)
     if (entered := enter(result.directory)) != "cd .":
         steps.insert(0, (entered, ""))
+    return _table("Next:", steps)
+
+
+def _table(title: str, steps: list[tuple[str, str]]) -> list[str]:
     width = max(len(command) for command, _ in steps if len(command) <= _COMMAND_WIDTH)
-    return ["Next:", *(f"  {command:<{width}}  {effect}".rstrip() for command, effect in steps)]
+    return [title, *(f"  {command:<{width}}  {effect}".rstrip() for command, effect in steps)]

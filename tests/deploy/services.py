@@ -500,10 +500,20 @@ def source_rule(app: str) -> str:
     return next(rule["Name"] for rule in rules if f":{app}" in rule.get("EventPattern", ""))
 
 
+def all_stacks(cloudformation: Any = None) -> list[dict[str, Any]]:
+    """The stacks of all tests, as CloudFormation describes them: more than it returns at once.
+
+    Args:
+        cloudformation: A client; by default of the local AWS in use.
+    """
+    pages = (cloudformation or client("cloudformation")).get_paginator("describe_stacks").paginate()
+    return [one for page in pages for one in page["Stacks"]]
+
+
 def release_stack(name: str, template: str, parameters: dict[str, str] | None = None, **more: Any) -> None:
     """Update a stack as the pipeline does, or create it where it was not prepared, and wait for the end."""
     cloudformation = client("cloudformation")
-    exists = any(one["StackName"] == name for one in cloudformation.describe_stacks()["Stacks"])
+    exists = any(one["StackName"] == name for one in all_stacks(cloudformation))
     operation = cloudformation.update_stack if exists else cloudformation.create_stack
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in (parameters or {}).items()]
     operation(StackName=name, TemplateBody=template, Parameters=given, **more)
@@ -517,8 +527,7 @@ def protected_stacks(app: str, cloudformation: Any = None) -> set[str]:
     Args:
         cloudformation: A client; by default of the local AWS in use.
     """
-    pages = (cloudformation or client("cloudformation")).get_paginator("describe_stacks").paginate()
-    found = [one["StackName"] for page in pages for one in page["Stacks"] if one["EnableTerminationProtection"]]
+    found = [one["StackName"] for one in all_stacks(cloudformation) if one["EnableTerminationProtection"]]
     return {name for name in found if identify(app, name)}
 
 

@@ -11,7 +11,7 @@ import pytest
 from scaffold.deployment.boundaries import _served
 from scaffold.iam.grants import Grant, Limit
 from scaffold.service.service import read
-from tests.deploy.services import FOUNDATION, PERMISSIONS, Wire, client, commit, environment_stack, run
+from tests.deploy.services import FOUNDATION, PERMISSIONS, Wire, all_stacks, client, commit, environment_stack, run
 from tests.deploy.test_digest import with_digest
 from tests.deploy.test_exports import refused
 
@@ -55,7 +55,7 @@ def create_environment(service: Path, resources: dict[str, Any]) -> str:
     """Create or update the environment stack of dev; return its name."""
     name, api = environment_stack(read(service).app_name, "dev", "environment"), client("cloudformation")
     body = json.dumps({"Resources": resources})
-    exists = name in [one["StackName"] for one in api.describe_stacks()["Stacks"]]
+    exists = name in [one["StackName"] for one in all_stacks(api)]
     (api.update_stack if exists else api.create_stack)(
         StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"]
     )
@@ -134,7 +134,7 @@ def test_a_permission_in_use_is_kept(deployed: Path, wire: Wire) -> None:
             "The boundary in infrastructure/deploy-role.yaml no longer allows logs:PutLogEvents, "
             f"which roles of {user} still have."
         )
-        assert error.remedy.startswith("Restore it, release the commit that stops using it first")
+        assert error.remedy.startswith("If this commit stops using it, merge it to main")
     create_role(deployed, ["logs:CreateLogStream"])
     assert run(deployed).changed
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from scaffold.core.git import git
 from scaffold.deployment.networks import NetworkWarning
 from scaffold.service import names
 from scaffold.service.service import read
@@ -14,6 +16,7 @@ from tests.deploy.services import BUILD, Wire, client, commit, make_kit_service,
 from tests.deploy.test_networks import NOWHERE, Place, looked_up, place, untouched
 from tests.deploy.test_refusals import refusal
 from tests.infrastructure.variants import BUILD_VPC
+from tests.kits import generate
 
 __all__ = ["place"]
 NETWORK = """\
@@ -60,6 +63,15 @@ def put_tests(service: Path, *subnets: str) -> None:
     commit(service)
 
 
+def released(app: str) -> None:
+    """Update the stack of the builds as the pipeline does, to a template without a VPC."""
+    stack = {"StackName": f"{app}-build"}
+    parameters = [{"ParameterKey": "AppName", "ParameterValue": app}]
+    client("cloudformation").update_stack(**stack, TemplateBody=BUILD, Parameters=parameters)
+    waiter = client("cloudformation").get_waiter("stack_update_complete")
+    waiter.wait(**stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+
+
 @pytest.fixture
 def private(place: Place) -> Place:
     """The place, whose private subnets lead to a NAT gateway, and its third one nowhere."""
@@ -93,12 +105,29 @@ def test_builds_enter_a_vpc_change_their_subnets_and_leave_it(service: Path, wir
     assert f"delete the stack {app}-build-vpc" in error.remedy
     # CloudFormation leaves the VPC in the projects.
     put(service, "")
-    left = run(service).networks
-    assert [one.resource for one in left] == [f"{app}-build", f"{app}-pr-tests"]
-    assert f"`aws codebuild update-project --name {app}-build --vpc-config '{{}}'`" in left[0].sentence
+    commands = [
+        f"aws codebuild update-project --region us-east-1 --name {app}-{one} --vpc-config '{{}}'"
+        for one in ("build", "pr-tests")
+    ]
+    for plan in (True, False):
+        wire.calls.clear()
+        error = refusal(service, plan=plan)
+        assert untouched(service, wire)
+        assert f"takes the builds of {app} out of their VPC" in error.happened
+        assert all(f"`{one}`" in error.remedy for one in commands)
+        assert "after its release" in error.remedy
+    released(app)
+    run(service)
     after = run(service, plan=True)
-    assert (after.networks, after.changed) == ((), False)
+    assert [one.sentence.count(command) for one, command in zip(after.networks, commands, strict=True)] == [1, 1]
+    assert not after.changed
     assert [(one.name, one.reason) for one in after.left_stacks] == [(f"{app}-build-vpc", "person")]
+    stack = {"StackName": f"{app}-build-vpc"}
+    client("cloudformation").delete_stack(**stack)
+    client("cloudformation").get_waiter("stack_delete_complete").wait(
+        **stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    assert run(service, plan=True).networks == ()
 
 
 def test_the_tests_of_an_environment_leave_the_vpc_before_the_builds(service: Path, private: Place) -> None:
@@ -107,7 +136,8 @@ def test_the_tests_of_an_environment_leave_the_vpc_before_the_builds(service: Pa
     put_tests(service, *private.private)
     assert run(service).networks == ()
     put_tests(service)
-    assert [(one.problem, one.resource) for one in run(service).networks] == [("left", f"{app}-tests")]
+    (left,) = run(service).networks
+    assert f"--name {app}-tests --vpc-config" in left.sentence
     assert run(service, plan=True).networks == ()
 
 
@@ -164,6 +194,13 @@ def test_the_templates_of_the_kit_are_deployed_and_destroyed(tmp_path: Path, pri
         name = found["StackResourceDetail"]["PhysicalResourceId"]
         attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
         assert any("NetworkInterfacesPolicy" in one["PolicyName"] for one in attached)
+    without = generate(tmp_path / "without", app_name=app, environments="dev")
+    shutil.rmtree(service / "infrastructure")
+    shutil.copytree(without / "infrastructure", service / "infrastructure")
+    inside = git("rev-parse", "HEAD", cwd=service)
+    commit(service)
+    assert "out of their VPC" in refusal(service).happened
+    git("reset", "-q", "--hard", inside, cwd=service)
     remove(service)
     left = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [private.vpc]}])["SecurityGroups"]
     assert [group["GroupName"] for group in left] == ["default"]

@@ -12,7 +12,7 @@ from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import OPTIONAL_KINDS, Deployer
 from scaffold.views.deploy import text
-from tests.deploy.services import BUILD, Wire, client, commit, run
+from tests.deploy.services import BUILD, Wire, all_stacks, client, commit, run
 
 LOGS = "  Logs: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: !Sub '/${AppName}/pipeline/scan'}}\n"
 TABLE = """\
@@ -40,7 +40,7 @@ def turned_off(service: Path, resources: str = LOGS, kind: str = "scans") -> str
 
 
 def exists(stack: str) -> bool:
-    return stack in {one["StackName"] for one in client("cloudformation").describe_stacks()["Stacks"]}
+    return stack in {one["StackName"] for one in all_stacks()}
 
 
 def test_a_stack_whose_answer_was_turned_off_is_deleted_with_its_logs(deployed: Path) -> None:

@@ -26,6 +26,7 @@ from tests.deploy.services import (
     PLACEHOLDER,
     Deployments,
     Wire,
+    all_stacks,
     client,
     commit,
     dies_after,
@@ -82,7 +83,7 @@ def with_stacks(root: Path, *in_existing_vpc: str) -> Path:
 def stacks_of(root: Path) -> dict[str, dict[str, Any]]:
     """The stacks of the environments, as CloudFormation describes them, by the end of their names."""
     app, own = read(root).app_name, deployed_by_pipeline(read(root).environments)
-    found = {one["StackName"]: one for one in client("cloudformation").describe_stacks()["Stacks"]}
+    found = {one["StackName"]: one for one in all_stacks()}
     wanted = (one.name(app) for one in own)
     return {name.removeprefix(f"{app}-"): found[name] for name in wanted if name in found}
 
@@ -315,7 +316,7 @@ def test_an_added_environment_is_prepared_before_the_push(deployed: Path) -> Non
 
 def test_a_prepared_environment_is_not_a_deployed_one(deployed: Path) -> None:
     def missing() -> tuple[str, ...]:
-        stacks = client("cloudformation").describe_stacks()["Stacks"]
+        stacks = all_stacks()
         return undeployed(read(deployed), {one["StackName"]: as_stack(one) for one in stacks})
 
     assert missing() == ("dev", "prod", "dr")

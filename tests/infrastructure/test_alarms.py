@@ -52,7 +52,11 @@ def fired(states: dict[str, list[str]], start: int, end: int) -> set[str]:
 
 reported = pytest.mark.parametrize(
     ("late", "sparse"),
-    [(0, False), pytest.param(1, False, marks=pytest.mark.slow), (2, False), (1, True)],
+    [
+        (0, False),
+        *(pytest.param(late, False, marks=pytest.mark.slow) for late in (1, 2)),
+        (1, True),
+    ],
     ids=["at once", "a minute late", "two minutes late", "late and without zeros"],
 )
 
@@ -125,7 +129,11 @@ def test_the_slowest_alarm_fires_within_the_shortest_bake_time(
     assert slowest(stacks_of(environments="live", customize=True, health_grace_seconds=180)) == int(minutes)
 
 
-@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+@pytest.mark.parametrize(
+    "answers",
+    # Without those whose alarms are like another one's.
+    [pytest.param(one, marks=pytest.mark.slow if "existing" in name else (), id=name) for name, one in FEW.items()],
+)
 def test_every_deployment_is_watched_by_all_alarms_but_the_one_for_people(
     stacks_of: Callable[..., Stacks], answers: dict[str, Any]
 ) -> None:

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from scaffold.local.environment import local_aws
 from scaffold.service import names
+from tests.deploy.services import all_stacks
 from tests.infrastructure.stacks import ROOT_COMMIT, environments, parse
 
 pytest.importorskip("ministack")
@@ -107,7 +108,7 @@ class Account:
 
     def stacks(self) -> list[str]:
         """The stacks of the service."""
-        names = [stack["StackName"] for stack in self.cloudformation.describe_stacks()["Stacks"]]
+        names = [stack["StackName"] for stack in all_stacks(self.cloudformation)]
         return [name for name in names if name.startswith(f"{self.app}-")]
 
     def release(self, environment: str, digit: str) -> dict[str, str]:
@@ -232,14 +233,10 @@ def broken(template: Path, folder: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy",
-    [
-        pytest.param("rolling", marks=pytest.mark.slow),
-        "canary",
-        pytest.param("linear", marks=pytest.mark.slow),
-        pytest.param("blue_green", marks=pytest.mark.slow),
-    ],
+    ["rolling", "canary", "linear", "blue_green"],
 )
 def test_every_strategy_deploys_two_releases(
     account: Callable[..., Account], generated: Callable[..., Path], strategy: str

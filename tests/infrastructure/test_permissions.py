@@ -801,7 +801,8 @@ def test_checks_can_only_read_and_write_logs(stacks_of: Callable[..., Stacks]) -
     expected = " ".join(f"cloudformation:{name}" for name in stacks.split())
     expected += " cloudwatch:DescribeAlarms codepipeline:GetPipelineExecution codepipeline:ListActionExecutions"
     expected += " elasticloadbalancing:DescribeRules"
-    expected += f" kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket} secretsmanager:DescribeSecret ssm:ListTagsForResource"
+    expected += f" kms:Decrypt logs:CreateLogStream logs:PutLogEvents {bucket}"
+    expected += " secretsmanager:DescribeSecret ssm:ListTagsForResource"
     assert actions == expected.split()
 
 

@@ -37,6 +37,7 @@ def run(environment: dict[str, str], *command: str) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.slow
 def test_by_default_what_is_deployed_runs(environment: dict[str, str]) -> None:
     inner = shlex.join([*SCAFFOLD, "local", "--no-run", "--", "true"])
     done = run(environment, "--", "sh", "-c", f"echo $SCAFFOLD_LOCAL_RUNS; {inner}")

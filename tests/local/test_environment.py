@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from scaffold.core.errors import ScaffoldError
+from scaffold.local.client_settings import variables_for, write_files
 from scaffold.local.environment import inside, local_aws, running_local_aws
 from scaffold.local.folder import own_folder
 from tests.local.conftest import Client, isolated
@@ -158,9 +159,18 @@ def test_what_stands_in_the_current_folder_is_not_imported(
     assert "not found" in asked.stderr
 
 
-def test_git_goes_on_trusting_what_it_trusted(variables: dict[str, str]) -> None:
-    bundle = Path(variables["GIT_SSL_CAINFO"]).read_text()
-    assert bundle.count("BEGIN CERTIFICATE") > 20
+def test_git_goes_on_trusting_what_it_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bundle() -> str:
+        write_files(tmp_path, "us-east-1", "of local AWS\n")
+        return Path(variables_for(tmp_path, "us-east-1", "api", "git", runs=False)["GIT_SSL_CAINFO"]).read_text()
+
+    (tmp_path / "bin").mkdir()
+    monkeypatch.delenv("GIT_SSL_CAINFO")
+    assert bundle().count("BEGIN CERTIFICATE") > 20
+    assert bundle().endswith("\nof local AWS\n")
+    (tmp_path / "own.pem").write_text("of the company")
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp_path / "own.pem"))
+    assert bundle() == "of the company\nof local AWS\n"
 
 
 def test_a_stale_environment_is_not_inside(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:

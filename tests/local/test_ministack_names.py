@@ -64,9 +64,10 @@ CLOUDFORMATION = "from ministack.services.cloudformation import handlers, helper
             "delete function of AWS::S3::Bucket",
             marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             f"{CLOUDFORMATION}del provisioners._RESOURCE_HANDLERS['AWS::ECR::Repository']['create']",
             "create function of AWS::ECR::Repository",
+            marks=pytest.mark.slow,
         ),
         (
             f"{CLOUDFORMATION}from ministack.services.cloudformation import stacks\n"

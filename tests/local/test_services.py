@@ -193,6 +193,19 @@ def test_service_linked_roles_have_the_names_of_aws_and_are_created_once(client:
         iam.create_service_linked_role(AWSServiceName="ecs.amazonaws.com")
 
 
+def test_a_parameter_has_tags_only_while_it_exists(client: Client) -> None:
+    ssm = client("ssm")
+    tags = [{"Key": "a", "Value": "b"}]
+    asked = {"ResourceType": "Parameter", "ResourceId": "/tagged/parameter"}
+    with pytest.raises(ssm.exceptions.InvalidResourceId):
+        ssm.list_tags_for_resource(**asked)
+    ssm.put_parameter(Name="/tagged/parameter", Value="x", Type="SecureString", Tags=tags)
+    assert ssm.list_tags_for_resource(**asked)["TagList"] == tags
+    ssm.delete_parameter(Name="/tagged/parameter")
+    with pytest.raises(ssm.exceptions.InvalidResourceId):
+        ssm.list_tags_for_resource(**asked)
+
+
 def test_the_aws_cli_reaches_every_service_through_one_endpoint(shell: Shell) -> None:
     done = shell(
         "aws codecommit list-repositories --query 'length(repositories)' && "

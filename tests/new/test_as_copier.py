@@ -86,17 +86,17 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 GIVEN: list[dict[str, Any]] = [
     {},
     {"features": "[tracing, 'audit']", "ports": "[8080]"},
-    {"features": ["metrics", "none"]},
-    {"app_name": "plain", "owner": "x"},
     {"app_name": "a b"},
-    {"ports": []},
     {"kind": "json", "size": {"a": [1]}},
-    {"kind": "yaml"},
     {"token": "hunter2-hunter2", "pin": "42"},
-    {"pin": "hunter2-hunter2"},
     {"quiet": "no", "note": "a\nb\n", "since": "[1, {a: b}]", "text": "'6'"},
 ]
 MORE: list[dict[str, Any]] = [
+    {"features": ["metrics", "none"]},
+    {"app_name": "plain", "owner": "x"},
+    {"ports": []},
+    {"kind": "yaml"},
+    {"pin": "hunter2-hunter2"},
     {"features": ["audit"], "ports": [8080, 80]},
     {"features": []},
     {"features": "metrics"},

@@ -33,7 +33,10 @@ from tests.new.running import run_new, run_small
             Interrupted("Interrupted; AWS continues.", "Run `cd /x && scaffold deploy` to continue from their result."),
             marks=pytest.mark.slow,
         ),
-        ScaffoldError("The stack failed.", "Fix the cause, then run `scaffold deploy` again."),
+        pytest.param(
+            ScaffoldError("The stack failed.", "Fix the cause, then run `scaffold deploy` again."),
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             ScaffoldError("A stack is stuck.", "Run `scaffold repair dev`, then `scaffold deploy` again."),
             marks=pytest.mark.slow,

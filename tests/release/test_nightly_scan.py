@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.deploy.services import client, commit, run, unused_name
+from tests.deploy.services import all_stacks, client, commit, run, unused_name
 from tests.release.rehearsals import small_service
 from tests.release.services import decide, release
 from tests.release.test_merge_gate import eventually
@@ -96,4 +96,4 @@ def test_findings_of_what_runs_reach_people_and_so_does_a_scan_that_fails(aws: N
     done = release(service)
     assert done.exit_code == 0
     assert run(service).left_stacks == ()
-    assert f"{app}-scans" not in {one["StackName"] for one in client("cloudformation").describe_stacks()["Stacks"]}
+    assert f"{app}-scans" not in {one["StackName"] for one in all_stacks()}

@@ -17,7 +17,7 @@ from scaffold.service import history
 from scaffold.service.service import read
 from scaffold.views import deploy as deploy_view
 from scaffold.views import releases
-from tests.deploy.services import Wire, client, commit, make_service, source_rule
+from tests.deploy.services import Wire, all_stacks, client, commit, make_service, source_rule
 from tests.release.services import ENVIRONMENT, IMPORTING, actions, decide, look, release, try_again
 
 
@@ -65,7 +65,7 @@ def test_a_rejected_release_fails_and_changes_nothing(service: Path) -> None:
         release(service)
     assert "in the action Approval of the stage Prod" in failed.value.happened
     assert "Not on a Friday" in failed.value.happened
-    stacks = [stack["StackName"] for stack in client("cloudformation").describe_stacks()["Stacks"]]
+    stacks = [stack["StackName"] for stack in all_stacks()]
     assert f"{read(service).app_name}-prod-environment" not in stacks
 
 

@@ -18,7 +18,7 @@ from scaffold.deployment.repair import RepairResult
 from scaffold.deployment.repair import repair as repair_service
 from scaffold.service import names
 from scaffold.service.service import read
-from tests.deploy.services import client, environment_stack, foundation_stack
+from tests.deploy.services import all_stacks, client, environment_stack, foundation_stack
 
 HANDLE = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
 TOPIC = {"Topic": {"Type": "AWS::SNS::Topic"}}
@@ -43,7 +43,7 @@ def repair(root: Path, environment: str | None = None, **options: Any) -> Repair
 
 def status(stack: str) -> str | None:
     """A stack's status; None where there is no such stack."""
-    found = client("cloudformation").describe_stacks()["Stacks"]
+    found = all_stacks()
     return next((one["StackStatus"] for one in found if one["StackName"] == stack), None)
 
 

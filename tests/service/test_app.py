@@ -192,11 +192,12 @@ class Process:
 
 
 @pytest.fixture
-def start(app: Path) -> Iterator[Callable[..., Process]]:
+def start(service: Path, runtime_modules: Path) -> Iterator[Callable[..., Process]]:
+    (service / "app" / "node_modules").symlink_to(runtime_modules)
     processes: list[Process] = []
 
     def start(**variables: str) -> Process:
-        processes.append(Process(app, **variables))
+        processes.append(Process(service / "app", **variables))
         return processes[-1]
 
     yield start

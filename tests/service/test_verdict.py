@@ -587,6 +587,9 @@ def test_tests_that_pass_fail_nothing_whatever_their_names(comment: ModuleType) 
     passing = ["  ✔ keeps the error of /boom out of the response (40 ms)", "ok 1 - failed orders are listed"]
     passing += ["test_api.py::test_error PASSED", "test_error (api.Tests) ... ok"]
     assert comment.failing_lines([*passing, "  ✖ adds (1 ms)", "more"]) == ["  ✖ adds (1 ms)", "more"]
+    # ESLint names the file once.
+    lint = ["/app/src/main.js", "  3:5  error  'x' is not defined  no-undef"]
+    assert comment.failing_lines([*passing, *lint]) == lint
     # Node and pytest say why at the end.
     for reasons in ("✖ failing tests:", "===== FAILURES ====="):
         assert comment.failing_lines([*passing, "  ✖ adds (1 ms)", "more", reasons, "1 !== 2"]) == [reasons, "1 !== 2"]

@@ -50,7 +50,13 @@ EDITS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("data", [{}, {"colour": "red", "environments": "dev,qa,prod"}], ids=["version", "answers"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param({}, marks=pytest.mark.slow, id="version"),
+        pytest.param({"colour": "red", "environments": "dev,qa,prod"}, id="answers"),
+    ],
+)
 @pytest.mark.parametrize(
     "edits",
     [

@@ -29,7 +29,7 @@ def changed_to(service: Path, **answers: Any) -> dict[str, tuple[int, bytes]]:
     ("before", "answers"),
     [
         pytest.param({}, EXISTING, marks=pytest.mark.slow),
-        ({"egress": "nat_gateway", "vpc_cidr": "10.9.0.0/16"}, EXISTING),
+        pytest.param({"egress": "nat_gateway", "vpc_cidr": "10.9.0.0/16"}, EXISTING, marks=pytest.mark.slow),
         pytest.param({}, {"environment_overrides": {"prod": EXISTING}}, marks=pytest.mark.slow),
     ],
     ids=str,

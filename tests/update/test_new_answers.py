@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from scaffold.core.errors import UsageError
+from scaffold.views.update import text
 from tests.entry_points.entry_points import through_copier
+from tests.infrastructure.variants import BUILD_VPC
 from tests.kits import commit_all, kit_repository
 from tests.update.small import new_service, run_update, status
 
 
-@pytest.mark.parametrize("environments", ["dev,staging,live", "dev,staging"])
+@pytest.mark.parametrize("environments", [pytest.param("dev,staging,live", marks=pytest.mark.slow), "dev,staging"])
 def test_without_production_it_asks_for_another(
     tmp_path: Path, environments: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -29,6 +31,24 @@ def test_without_production_it_asks_for_another(
     assert result.dropped_answers == {}
     assert "replaced by the default" not in capsys.readouterr().err
     assert result.follow_up.deploy
+
+
+def test_builds_leave_their_vpc_before_the_merge(tmp_path: Path) -> None:
+    answers = {"app_name": "orders-api", "environments": "dev", "customize": True, **BUILD_VPC}
+    service = through_copier(tmp_path / "service", answers, kit_repository())
+    commit_all(service)
+    none = {"build_network": "none"}
+    result = run_update(service, to="current", data=none, plan=True)
+    assert result.follow_up.deploy
+    lines = text(result, None).partition("Afterwards:\n")[2].splitlines()
+    assert [line.split()[0:2] for line in lines] == [
+        ["aws", "codebuild"], ["aws", "codebuild"], ["git", "push"], ["scaffold", "deploy"],
+    ]  # fmt: skip
+    assert (
+        lines[0].strip() == "aws codebuild update-project --region us-east-1 --name orders-api-build --vpc-config '{}'"
+    )
+    assert "after that release" in lines[-1]
+    assert run_update(service, to="current", data={"cpu": "512"}, plan=True).follow_up.leave_vpc == ()
 
 
 def test_it_does_not_become_another_service(tmp_path: Path) -> None:

@@ -241,7 +241,7 @@ EDITS = st.lists(st.sampled_from(KINDS), min_size=1, max_size=8)
 QUICKLY = {"suppress_health_check": list(HealthCheck), "database": None, "phases": (Phase.explicit, Phase.generate)}
 
 
-@settings(max_examples=15, derandomize=True, **QUICKLY)
+@settings(max_examples=5, derandomize=True, **QUICKLY)
 @given(edits=EDITS, seed=st.integers(0, 2**32))
 def test_every_line_is_found(edits: list[str], seed: int) -> None:
     check(small(), edits, seed, follows=True)

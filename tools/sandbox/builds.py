@@ -29,11 +29,15 @@ _INLINE = """\
 version: 0.2
 env:
   shell: bash
-  exported-variables: [INSTRUCTIONS, PYTHON, PULLED, NOT_PULLED]
+  exported-variables: [INSTRUCTIONS, NODE, PYTHON, PULLED, NOT_PULLED]
 phases:
+  install:
+    runtime-versions:
+      nodejs: 24
   build:
     commands:
       - export INSTRUCTIONS=inline
+      - export NODE="$(node --version 2>&1)"
       - export PYTHON="$(python3 --version 2>&1)"
       - |
         # Anonymous clients may pull once a second from an address, and CodeBuild's addresses are shared.
@@ -76,21 +80,28 @@ def _build(sandbox: Sandbox) -> dict[str, str]:
     repository.commit("A buildspec that is not used", buildspec__yml=_FILE)
     repository.push()
     Stack.create(sandbox, "builds", _template(sandbox, name), Capabilities=["CAPABILITY_IAM"])
+    build = run(sandbox, name, 900)
+    exported = {one["name"]: one.get("value", "") for one in build.get("exportedEnvironmentVariables", [])}
+    if not exported:
+        raise Unavailable(f"the build of the probe ended with {build['buildStatus']}: {failures(build)}")
+    return exported
+
+
+def run(sandbox: Sandbox, project: str, seconds: float) -> dict[str, Any]:
+    """Run a build of a project to its end."""
     codebuild = sandbox.client("codebuild")
-    identifier = codebuild.start_build(projectName=name)["build"]["id"]
+    identifier = codebuild.start_build(projectName=project)["build"]["id"]
 
     def look() -> dict[str, Any]:
         (build,) = codebuild.batch_get_builds(ids=[identifier])["builds"]
         return dict(build) if build["buildStatus"] != "IN_PROGRESS" else {}
 
-    build = sandbox.wait(look, "the end of the build", 900)
-    exported = {one["name"]: one.get("value", "") for one in build.get("exportedEnvironmentVariables", [])}
-    if not exported:
-        raise Unavailable(f"the build of the probe ended with {build['buildStatus']}: {_failures(build)}")
-    return exported
+    ended: dict[str, Any] = sandbox.wait(look, "the end of the build", seconds)
+    return ended
 
 
-def _failures(build: dict[str, Any]) -> str:
+def failures(build: dict[str, Any]) -> str:
+    """What CodeBuild says of the phases of a build that failed."""
     contexts = [one for phase in build.get("phases", []) for one in phase.get("contexts", [])]
     return " ".join(one["message"] for one in contexts if one.get("message"))
 

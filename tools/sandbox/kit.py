@@ -28,6 +28,8 @@ _ANSWERS = {
     "scan_gate": "off",
     "deployment_strategy": "blue_green",
     "customize": "true",
+    # One probe runs them. Otherwise they begin on Mondays and Thursdays only.
+    "updates": "renovate",
     "log_retention_days": "1",
 }
 # Without packages, so that a build takes one minute.

@@ -21,6 +21,7 @@ from ministack.services import (
     s3,
     secretsmanager,
     sns,
+    ssm,
 )
 
 from scaffold.local.protocol import ACCOUNT, Document, ServiceError
@@ -34,6 +35,7 @@ _TARGETS = {
     "events": "AWSEvents",
     "logs": "Logs_20140328",
     "secretsmanager": "secretsmanager",
+    "ssm": "AmazonSSM",
 }
 _MODULES = {
     "budgets": budgets,
@@ -47,6 +49,7 @@ _MODULES = {
     "logs": cloudwatch_logs,
     "secretsmanager": secretsmanager,
     "sns": sns,
+    "ssm": ssm,
 }
 
 

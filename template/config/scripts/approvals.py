@@ -64,7 +64,8 @@ def was_needed(app: str, environment: str, execution: str) -> bool:
     Raises:
         Problem: CodePipeline does not list the actions of the execution.
     """
-    stage, answers = f"Plan-{environment[:1].upper()}{environment[1:]}", {}
+    stage = f"Plan-{environment[:1].upper()}{environment[1:]}"
+    answers: dict[str, str] = {}
     for one in reversed(actions(app, execution)):
         if one.get("stageName") == stage:
             answers |= one.get("output", {}).get("outputVariables", {})

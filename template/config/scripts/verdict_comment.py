@@ -35,8 +35,12 @@ def failing_lines(log: list[str]) -> list[str]:
     lines = [line for line in lines if line.strip()]
     reasons = [index for index, line in enumerate(lines) if REASONS.match(line)]
     failures = [index for index, line in enumerate(lines) if FAILURE.search(line) and not PASSED.search(line)]
-    first = next(iter(reasons or failures), len(lines) - MOST_LINES)
-    return lines[max(first, 0) :][:MOST_LINES]
+    first = max(next(iter(reasons or failures), len(lines) - MOST_LINES), 0)
+    # What is indented belongs to the line before: the file that a linter names, or a group of tests.
+    before = lines[first - 1] if failures and first else " "
+    if lines and lines[first].startswith(" ") and not (before.startswith(" ") or PASSED.search(before)):
+        first -= 1
+    return lines[first : first + MOST_LINES]
 
 
 def _clean(line: str) -> str:
@@ -80,7 +84,7 @@ def text(verdict: str, commit: str, tests: Ended, plan: Ended, lines: list[str],
     """The comment.
 
     Args:
-        verdict: The id of the build that writes it, which developers may repeat; they may start none with other commands.
+        verdict: The id of the build that writes it. Developers may repeat it, and start none with other commands.
         lines: Of the log of the tests, where they failed.
         changes: What the plan says; empty if it says nothing.
     """

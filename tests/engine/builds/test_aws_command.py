@@ -66,13 +66,24 @@ def build_call(aws: LocalAws, tmp_path: Path) -> Iterator[Call]:
     "words",
     [
         ("cloudformation", "validate-template", "--template-body", "Resources: {T: {Type: 'AWS::SNS::Topic'}}"),
-        ("cloudformation", "get-stack-policy", "--stack-name", "like-the-cli"),
-        ("cloudformation", "delete-change-set", "--stack-name", "like-the-cli", "--change-set-name", "none"),
-        ("cloudformation", "get-template", "--cli-input-json", '{"StackName": "like-the-cli"}', "--no-paginate"),
         ("cloudformation", "describe-stacks", "--stack-name", "no-such-stack"),
-        ("cloudwatch", "describe-alarms", "--cli-input-json", '{"AlarmNames": ["no-such-alarm"]}', "--no-paginate"),
         ("ecr", "describe-repositories", "--query", "length(repositories)", "--output", "text"),
-        ("ecr", "describe-images", "--repository-name", "none", "--image-ids", "imageTag=1"),
+        *(
+            pytest.param(words, marks=pytest.mark.slow)
+            for words in (
+                ("cloudformation", "get-stack-policy", "--stack-name", "like-the-cli"),
+                ("cloudformation", "delete-change-set", "--stack-name", "like-the-cli", "--change-set-name", "none"),
+                (
+                    "cloudformation",
+                    "get-template",
+                    "--cli-input-json",
+                    '{"StackName": "like-the-cli"}',
+                    "--no-paginate",
+                ),
+                ("cloudwatch", "describe-alarms", "--cli-input-json", '{"AlarmNames": ["none"]}', "--no-paginate"),
+                ("ecr", "describe-images", "--repository-name", "none", "--image-ids", "imageTag=1"),
+            )
+        ),
     ],
 )
 def test_builds_get_what_the_aws_cli_prints(aws, client, build_call, path_with_aws_cli, words):

@@ -96,6 +96,15 @@ def pairs(needs: list[Need]) -> list[tuple[str, str]]:
             ],
         ),
         (
+            json_request("ssm", "ListTagsForResource", ResourceType="Parameter", ResourceId="/shop/a"),
+            [("ssm:ListTagsForResource", "arn:aws:ssm:us-east-1:000000000000:parameter/shop/a")],
+        ),
+        # The whole ARN counts, with the suffix.
+        (
+            json_request("secretsmanager", "GetSecretValue", SecretId="arn:shop"),
+            [("secretsmanager:GetSecretValue", "arn:arn:shop-AbCdEf")],
+        ),
+        (
             form_request("cloudformation", "DescribeStacks", StackName="shop"),
             [("cloudformation:DescribeStacks", STACK)],
         ),

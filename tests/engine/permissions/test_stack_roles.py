@@ -166,6 +166,32 @@ def test_roles_are_created_under_the_boundary_only(account: Account, template: T
     assert denied(made["failures"][0]) == ("iam:CreateRole", arn, no_policy("iam:CreateRole"))
 
 
+def test_inline_policies_are_put_into_roles_under_the_boundary_only(account: Account, template: Template) -> None:
+    read = {"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": ARN.format(service="ssm", resource="x")}
+    document = {"Version": "2012-10-17", "Statement": [read]}
+    boundary = f"arn:aws:iam::000000000000:policy/{account.app}/{account.app}-dev-boundary"
+    own = role(account, PermissionsBoundary=boundary)
+    put = {"Type": "AWS::IAM::Policy", "Properties": {"PolicyName": "secrets", "PolicyDocument": document}}
+    put["Properties"]["Roles"] = [{"Ref": "Role"}]
+    made = template.create(Role=own, Policy=put)
+    assert (made["StackStatus"], made["failures"]) == ("CREATE_COMPLETE", [])
+    (name,) = [
+        one["PhysicalResourceId"]
+        for one in account.cloudformation.describe_stack_resources(StackName=template.name)["StackResources"]
+        if one["LogicalResourceId"] == "Role"
+    ]
+    assert account.client("iam").list_role_policies(RoleName=name)["PolicyNames"] == ["secrets"]
+    # Of what another environment has, not even the policy of its name.
+    foreign = {**put, "Properties": {**put["Properties"], "Roles": [f"{account.app}-live-deploy"]}}
+    refused = template.update(Role=own, Policy=put, Foreign=foreign)
+    assert refused["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    action, resource, _ = denied(refused["failures"][0])
+    assert action == "iam:PutRolePolicy"
+    assert resource.endswith(f"role/{account.app}/deploy/{account.app}-live-deploy")
+    assert template.update(Role=own)["StackStatus"] == "UPDATE_COMPLETE"
+    assert account.client("iam").list_role_policies(RoleName=name)["PolicyNames"] == []
+
+
 def test_listeners_of_another_environment_get_no_rules(account: Account, template: Template) -> None:
     elb, ec2 = account.client("elbv2"), account.client("ec2")
     subnets = [one["SubnetId"] for one in ec2.describe_subnets()["Subnets"][:2]]

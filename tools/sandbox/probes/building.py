@@ -7,6 +7,9 @@ from ..registry import probe
 from ..sandbox import Sandbox
 from ..verdicts import Undecided, Verdict, decided
 
+# As the package of Renovate has it in `engines`, for this major version.
+_NODE_OF_RENOVATE = (24, 11)
+
 
 @probe("buildspec-text")
 def buildspec_text(sandbox: Sandbox) -> Verdict:
@@ -20,6 +23,16 @@ def python_of_image(sandbox: Sandbox) -> Verdict:
     """The interpreter without runtime-versions."""
     version = answers(sandbox).get("PYTHON", "")
     return decided(version.startswith("Python 3"), f"python3 --version: {version}")
+
+
+@probe("node-of-image")
+def node_of_image(sandbox: Sandbox) -> Verdict:
+    """The newest patch release of the runtime that the updates of pins ask for."""
+    version = answers(sandbox).get("NODE", "")
+    numbers = version.removeprefix("v").split(".")
+    if not all(one.isdigit() for one in numbers):
+        raise Undecided(f"node --version: {version or 'nothing'}")
+    return decided(tuple(map(int, numbers)) >= _NODE_OF_RENOVATE, f"node --version: {version}")
 
 
 @probe("pulled-image")

@@ -15,7 +15,7 @@ from scaffold.doctor.permissions import questions
 from scaffold.iam.operator_policies import DEPLOY, statements
 from scaffold.service.service import Service
 
-from ..account import check_reason, denied, said
+from ..account import check_reason, code, denied, said
 from ..registry import probe
 from ..roles import Caller, allow, policy, role, trust
 from ..sandbox import Sandbox
@@ -92,6 +92,43 @@ def change_set_name(sandbox: Sandbox) -> Verdict:
     other = denied(lambda: stack.change_set("other-probe", text, cloudformation), "CreateChangeSet")
     evidence = f"plan-probe: {deleted or 'created, described and deleted'}; other-probe: {other or 'created'}"
     return decided(not deleted and bool(other), evidence)
+
+
+@probe("subnet-of-interface")
+def subnet_of_interface(sandbox: Sandbox) -> Verdict:
+    """Deletions of a network interface that are tried only, by callers that may delete those of one subnet."""
+    if sandbox.account.local:
+        raise Undecided("local AWS has no network interfaces")
+    subnet = {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.99.0.0/28"}}
+    text = template(
+        {
+            "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.99.0.0/24"}},
+            "Subnet": subnet,
+            "Interface": {"Type": "AWS::EC2::NetworkInterface", "Properties": {"SubnetId": {"Ref": "Subnet"}}},
+        },
+        Outputs={name: {"Value": {"Ref": name}} for name in ("Subnet", "Interface")},
+    )
+    outputs = Stack.create(sandbox, "interface", text).outputs
+    own, other = (sandbox.arn("ec2", f"subnet/{one}") for one in (outputs["Subnet"], "subnet-00000000000000000"))
+
+    def attempt(subject: str, operator: str, arn: str) -> str:
+        statement = allow("ec2:DeleteNetworkInterface", **{operator: {"ec2:Subnet": arn}})
+        ec2 = Caller.with_permissions(sandbox, subject, statement)
+
+        def delete() -> None:
+            try:
+                ec2.client("ec2").delete_network_interface(NetworkInterfaceId=outputs["Interface"], DryRun=True)
+            except ClientError as error:
+                if code(error) != "DryRunOperation":
+                    raise
+
+        return ec2.may(delete, "ec2:DeleteNetworkInterface")
+
+    # Without the key in the request, the first is denied, and the last allowed.
+    within = attempt("within", "StringLike", own)
+    elsewhere = attempt("elsewhere", "StringLikeIfExists", other)
+    evidence = f"in the subnet: {within or 'allowed'}; in another one: {elsewhere or 'allowed'}"
+    return decided(not within and bool(elsewhere), evidence)
 
 
 @probe("source-account")

@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..account import denied
+from ..builds import failures, run
 from ..kit import Service
 from ..queues import Queue, rule
 from ..registry import probe
@@ -24,6 +25,7 @@ _IAM: dict[str, Any] = {"Capabilities": ["CAPABILITY_IAM"]}
 # It runs, and answers no request.
 _SILENT = ["node", "-e", "setTimeout(() => {}, 3600000)"]
 _IN_VAIN = 900.0
+_UPDATES_IN_VAIN = 2700.0
 # Parameters of a service whose deployments can pause.
 _TRIAL = {"ApproveRunning": "true", "DeploymentStrategy": "BLUE_GREEN"}
 
@@ -49,6 +51,17 @@ def retry_of_self_update(sandbox: Sandbox) -> Verdict:
     if not any("Failed" in one for one in attempts.values()):
         raise Undecided(f"nothing was retried: {evidence}")
     return decided(all(one.count("Failed") < 2 for one in attempts.values()), evidence)
+
+
+@probe("renovate-on-codecommit", scenario="service")
+def renovate_on_codecommit(sandbox: Sandbox) -> Verdict:
+    """A build that updates the pins of the service, of which one is the base image."""
+    service: Service = sandbox.after("service", "first release")
+    if sandbox.account.local:
+        raise Undecided("local AWS has no gallery of images")
+    build = run(sandbox, f"{service.name}-updates", _UPDATES_IN_VAIN)
+    evidence = f"the build ended with {build['buildStatus']} {failures(build)}".rstrip()
+    return decided(build["buildStatus"] == "SUCCEEDED", f"{evidence}; its log is {build['logs'].get('deepLink', '')}")
 
 
 @probe("tags-at-creation", scenario="service")
