@@ -11,9 +11,10 @@ from scaffold.aws.networks import DefaultRoute
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
 from scaffold.deployment.networks import NetworkWarning, ids
-from scaffold.service.build_vpc import leave_commands
+from scaffold.service import names
+from scaffold.service.build_vpc import leave_command, leave_commands
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import BUILD, BUILD_VPC, StackId
+from scaffold.service.stack_kinds import BUILD, BUILD_VPC, TESTS, StackId
 
 
 def check_build_network(
@@ -30,8 +31,9 @@ def check_build_network(
     """
     network, builds = (existing.get(StackId(kind).name(service.app_name)) for kind in (BUILD_VPC, BUILD))
     before = ids(builds.parameters.get("SubnetIds", "")) if builds else ()
+    left = _left(service, existing)
     if BUILD_VPC not in service.optional_kinds:
-        commands = leave_commands(service.app_name, service.region)
+        commands = (*leave_commands(service.app_name, service.region), *left)
         if before:
             raise ScaffoldError(
                 f"This commit takes the builds of {service.app_name} out of their VPC, which CloudFormation leaves in "
@@ -50,7 +52,7 @@ def check_build_network(
             f"{StackId(BUILD_VPC).name(service.app_name)}, and answer vpc again.",
         )
     if not vpc or (running_in and set(subnets) == set(before)):
-        return ()
+        return tuple(NetworkWarning(None, "left", one) for one in left)
     _check_existence(session, vpc, subnets)
     routes = networks.default_routes(session, vpc, subnets)
     for subnet in subnets:
@@ -64,6 +66,18 @@ def check_build_network(
     return tuple(
         NetworkWarning(None, "no-default-route", subnet) for subnet in subnets if routes[subnet] is DefaultRoute.NONE
     )
+
+
+def _left(service: Service, existing: Mapping[str, Stack]) -> tuple[str, ...]:
+    """The commands for the tests of an environment, where they leave the VPC: everybody reaches the service again."""
+    stack = existing.get(StackId(TESTS).name(service.app_name))
+    if not stack or not stack.parameters.get("SubnetIds"):
+        return ()
+    if templates.given_parameters(service, StackId(TESTS)).get("SubnetIds"):
+        return ()
+    load_test = (service.root / "config" / "scripts" / "load_test.py").exists()
+    projects = names.tests_project(service.app_name), *([names.load_test_project(service.app_name)] * load_test)
+    return tuple(leave_command(one, service.region) for one in projects)
 
 
 def _check_existence(session: Session, vpc: str, subnets: tuple[str, ...]) -> None:

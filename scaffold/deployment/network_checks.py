@@ -83,6 +83,7 @@ def _unreachable(session: Session, given: Sequence[ExistingNetwork]) -> tuple[Ne
     return tuple(
         NetworkWarning(network.environment, "no-internet-gateway", subnet)
         for network in given
+        if not network.internal
         for subnet in networks.without_internet_gateway(session, network.vpc, network.public_subnets)
     )
 
@@ -100,7 +101,8 @@ def _check_existence(
         place = subnets[subnet].vpc if subnet in subnets else None
         if place != network.vpc:
             fault = f"belongs to {place}, not to {network.vpc}" if place else f"does not exist in {session.region}"
-            question = "public_subnet_ids" if subnet in network.public_subnets else "private_subnet_ids"
+            public = subnet in network.public_subnets and not network.internal
+            question = "public_subnet_ids" if public else "private_subnet_ids"
             raise _refused(f"The subnet {subnet} of {network.environment} {fault}.", question)
 
 
@@ -110,9 +112,10 @@ def _check_load_balancer_zones(network: ExistingNetwork, subnets: Mapping[str, S
         zone = subnets[subnet].zone
         if zone in first:
             raise _refused(
-                f"The public subnets {first[zone]} and {subnet} of {network.environment} are both in {zone}, and a "
-                "load balancer takes one subnet of an Availability Zone.",
-                "public_subnet_ids",
+                f"The {'private' if network.internal else 'public'} subnets {first[zone]} and {subnet} of "
+                f"{network.environment} are both in {zone}, and a load balancer takes one subnet of an Availability "
+                "Zone.",
+                "private_subnet_ids" if network.internal else "public_subnet_ids",
             )
         first[zone] = subnet
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,6 +75,8 @@ class ExistingNetwork:
     """An existing VPC in which an environment's load balancer or tasks are not yet.
 
     Attributes:
+        internal: Whether its load balancer is internal, and so in private subnets.
+        public_subnets: Those of the load balancer.
         new_public_subnets: Those in which the load balancer is not yet.
         new_tasks: Whether the tasks are in other subnets, or in none.
         running_subnets: Those in which the tasks run until the release of the service has ended.
@@ -81,6 +84,7 @@ class ExistingNetwork:
 
     environment: str
     vpc: str
+    internal: bool
     public_subnets: tuple[str, ...]
     task_subnets: tuple[str, ...]
     max_tasks: int
@@ -141,6 +145,7 @@ def _existing_network(service: Service, environment: str, existing: Mapping[str,
     return ExistingNetwork(
         environment=environment,
         vpc=vpc,
+        internal=_is_internal(service),
         public_subnets=public,
         task_subnets=tasks,
         max_tasks=int(most) if (most := run.get("MaxTasks", "")).isdecimal() else 1,
@@ -148,6 +153,12 @@ def _existing_network(service: Service, environment: str, existing: Mapping[str,
         new_tasks=new_tasks,
         running_subnets=running_subnets,
     )
+
+
+def _is_internal(service: Service) -> bool:
+    """Whether the load balancers of the service have no public addresses, by their template."""
+    template = service.infrastructure / "environment.yaml"
+    return template.is_file() and bool(re.search(r"^ *Scheme: internal\b", template.read_text("utf-8"), re.MULTILINE))
 
 
 def _parameters(service: Service, kind: StackKind, environment: str) -> dict[str, str]:

@@ -77,6 +77,12 @@ def follow_up(
 
 
 def _first(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    scheme, new_scheme = (answers.get("load_balancer") or "public" for answers in (before, after))
+    if scheme != new_scheme:
+        yield (
+            f"AWS cannot make a {scheme} load balancer {new_scheme}, and the stack policy would stop its replacement: "
+            'first delete the environments that exist, as "Move an environment to another VPC" in README.md says.'
+        )
     answered, asked = (answers.get("health_path") or _ALWAYS_ANSWERED for answers in (before, after))
     if asked not in (answered, _ALWAYS_ANSWERED):
         yield (

@@ -52,6 +52,17 @@ def put(service: Path, vpc: str, *subnets: str) -> None:
     commit(service)
 
 
+def put_tests(service: Path, *subnets: str) -> None:
+    """Commit the files that place the tests of an environment in the VPC, or with none take them out of it."""
+    app = read(service).app_name
+    body = (IN_VPC if subnets else BUILD).replace("Builds:", "Tests:")
+    parameters = {"AppName": app} | ({"SubnetIds": ",".join(subnets)} if subnets else {})
+    (service / "infrastructure/tests.yaml").write_text(body)
+    configuration = {"Parameters": parameters, "Tags": {names.TAG_SERVICE: app}}
+    (service / "infrastructure/tests.json").write_text(json.dumps(configuration))
+    commit(service)
+
+
 def released(app: str) -> None:
     """Update the stack of the builds as the pipeline does, to a template without a VPC."""
     stack = {"StackName": f"{app}-build"}
@@ -116,6 +127,17 @@ def test_builds_enter_a_vpc_change_their_subnets_and_leave_it(service: Path, wir
     client("cloudformation").get_waiter("stack_delete_complete").wait(
         **stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
     )
+    assert run(service, plan=True).networks == ()
+
+
+def test_the_tests_of_an_environment_leave_the_vpc_before_the_builds(service: Path, private: Place) -> None:
+    app = read(service).app_name
+    put(service, private.vpc, *private.private)
+    put_tests(service, *private.private)
+    assert run(service).networks == ()
+    put_tests(service)
+    (left,) = run(service).networks
+    assert f"--name {app}-tests --vpc-config" in left.sentence
     assert run(service, plan=True).networks == ()
 
 

@@ -256,6 +256,22 @@ def test_public_subnets_without_an_internet_gateway_are_warned_of(service: Path,
     assert place.public[1] in warning.sentence
 
 
+def test_an_internal_load_balancer_needs_no_internet_gateway(service: Path, place: Place) -> None:
+    ec2 = client("ec2")
+    table = ec2.create_route_table(VpcId=place.vpc)["RouteTable"]["RouteTableId"]
+    for subnet in place.private:
+        ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+    put(service, "dev", place.vpc, place.private, place.private)
+    assert {one.problem for one in run(service, plan=True).networks} == {"no-internet-gateway"}
+    template = service / "infrastructure/environment.yaml"
+    text = template.read_text() if template.exists() else "Resources:\n"
+    template.write_text(
+        f"{text}  LoadBalancer:\n    Type: AWS::ElasticLoadBalancingV2::LoadBalancer\n    Scheme: internal\n"
+    )
+    commit(service)
+    assert run(service, plan=True).networks == ()
+
+
 @pytest.mark.parametrize("block", ["same", "inside", "around", "beside"])
 def test_an_overlap_with_a_vpc_that_exists_is_warned_of(service: Path, place: Place, block: str) -> None:
     own = {

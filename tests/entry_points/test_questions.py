@@ -16,7 +16,7 @@ import yaml
 from scaffold.core.errors import ScaffoldError
 from scaffold.kit.questionnaire import Questionnaire
 from scaffold.kit.rendering import open_kit
-from tests.infrastructure.variants import BUILD_VPC, EXISTING_VPC, PRIVATE_SUBNETS
+from tests.infrastructure.variants import BUILD_VPC, EXISTING_VPC, INTERNAL, PRIVATE_SUBNETS, PUBLIC_SUBNETS
 from tests.kits import ROOT, generate, kit_repository
 
 CONFIGURATION: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))
@@ -103,6 +103,10 @@ ACCEPTED: list[dict[str, Any]] = [
     {"encrypt_logs": True},
     {"audit": "trail"},
     {"requests_per_task": 100_000},
+    {**BUILD_VPC, "ingress_cidrs": "198.51.100.0/24, 203.0.113.7/32"},
+    {"ingress_cidrs": "0.0.0.0/0"},
+    INTERNAL,
+    {**INTERNAL, "ingress_cidrs": "10.0.0.0/8"},
     {"notification_email": "a@example.com", "monthly_budget": 1_000_000},
     {"port": "1024", "health_path": "/internal/health-z.json", "health_grace_seconds": "180"},
     {"build_secrets": "NPM_TOKEN, SENTRY_AUTH_TOKEN"},
@@ -162,6 +166,37 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"aws_region": "cn-north-1"}, "China"),
     ({"cpu": "300"}, "256"),
+    ({"load_balancer": "internal"}, "load_balancer was answered but is not asked"),
+    ({**INTERNAL, "public_subnet_ids": PUBLIC_SUBNETS}, "public_subnet_ids was answered but is not asked"),
+    ({**INTERNAL, "private_subnet_ids": ""}, "needs the private subnets of vpc-0123456789abcdef0 for load balancer"),
+    (
+        {name: value for name, value in INTERNAL.items() if name not in BUILD_VPC},
+        "load_balancer is internal, and the tests",
+    ),
+    ({**INTERNAL, "environment_overrides": "{dev: {vpc_id: ''}}"}, "dev.vpc_id gives dev a VPC of its own"),
+    (
+        {**INTERNAL, "environment_overrides": "{dev: {vpc_id: vpc-0123456789abcdef1}}"},
+        "dev needs the private subnets of vpc-0123456789abcdef1 for load balancer and tasks, for example {dev:",
+    ),
+    (
+        {**INTERNAL, "environment_overrides": f"{{dev: {{public_subnet_ids: '{PUBLIC_SUBNETS}'}}}}"},
+        "dev.public_subnet_ids belongs to load_balancer public",
+    ),
+    ({"ingress_cidrs": "198.51.100.0/24"}, "answer build_network vpc, whose NAT gateway has an address to let in"),
+    *(
+        ({**BUILD_VPC, "ingress_cidrs": blocks}, message)
+        for blocks, message in (
+            ("", "is empty"),
+            ("::/0", "has '::/0', which is no IPv4 CIDR block"),
+            ("198.51.100.0", "which is no IPv4 CIDR block"),
+            ("198.51.100.0/33", "which is no IPv4 CIDR block"),
+            ("198.51.100.1/24", "has '198.51.100.1/24', which has host bits set"),
+            ("203.0.113.7/32,203.0.113.7/32", "twice"),
+            ("0.0.0.0/0,203.0.113.7/32", "lets in everybody"),
+            ("pl-0123456789abcdef0", "which is no IPv4 CIDR block"),
+            (",".join(f"198.51.{number}.0/24" for number in range(11)), "at most 10 are allowed"),
+        )
+    ),
     *(({"port": port}, "port is a whole number from 1024 to 65535") for port in ("80", "65536")),
     *(({"health_grace_seconds": given}, "from 0 to 180, for example 120") for given in ("-1", "181")),
     *(

@@ -15,7 +15,7 @@ from pytest_cookies.plugin import Cookies
 
 from scaffold.core.git import git
 from tests.entry_points.entry_points import through_cookiecutter, through_copier, through_scaffold, tree
-from tests.infrastructure.variants import BUILD_VPC, EXISTING
+from tests.infrastructure.variants import BUILD_VPC, EXISTING, INGRESS, INTERNAL
 from tests.kits import kit_repository
 
 MATRIX: dict[str, list[Any]] = {
@@ -27,7 +27,7 @@ MATRIX: dict[str, list[Any]] = {
     "scan_gate": ["critical", "off", "medium"],
     "deployment_strategy": ["rolling", "blue_green", "canary", "linear"],
     "architecture": [None, "arm64"],
-    "network": [None, {"egress": "nat_gateway"}, EXISTING, {**EXISTING, "private_subnet_ids": ""}],
+    "network": [None, {"egress": "nat_gateway"}, EXISTING, {**EXISTING, "private_subnet_ids": ""}, INTERNAL],
     "log_retention_days": [None, 7],
     "reviews": [None, {"pull_request_approvals": 0}, {"pull_request_approvals": 2}, {"reviewers": "Developers,Leads"}],
     "notification_email": [None, "team@example.com"],
@@ -49,7 +49,7 @@ MATRIX: dict[str, list[Any]] = {
     "requests_per_task": [None, 50],
     "monthly_budget": [None, 200],
     "build_secrets": [None, "NPM_TOKEN, SENTRY_AUTH_TOKEN"],
-    "builds": [None, BUILD_VPC],
+    "builds": [None, BUILD_VPC, {**BUILD_VPC, "ingress_cidrs": INGRESS}],
     "load_test": [None, "first"],
     "port": [None, 3000],
     "health_path": [None, "/internal/healthz"],
@@ -84,6 +84,8 @@ def combinations() -> list[dict[str, Any]]:
         if overrides := answers.pop("environment_overrides", None):
             # Its block is that of a VPC of its own.
             answers["environment_overrides"] = {first: overrides | ({"vpc_id": ""} if "vpc_id" in answers else {})}
+            if "load_balancer" in answers:  # Nothing would reach it in a VPC of its own.
+                answers["environment_overrides"] = {first: {"spot": False}}
         if index % 2:
             answers |= STRATEGY_ANSWERS.get(answers["deployment_strategy"], {})
         shifts = answers["deployment_strategy"] in STRATEGY_ANSWERS

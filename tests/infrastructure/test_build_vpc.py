@@ -12,11 +12,19 @@ from tests.infrastructure.iam import allowed, boundary_of, statements_of
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stacks, one
-from tests.infrastructure.variants import ALL_ANSWERS, BUILD_VPC, EXISTING_VPC, LONGEST_APP, PRIVATE_SUBNETS
+from tests.infrastructure.variants import (
+    ALL_ANSWERS,
+    BUILD_VPC,
+    EXISTING_VPC,
+    INGRESS,
+    INTERNAL,
+    LONGEST_APP,
+    PRIVATE_SUBNETS,
+)
 
 SUBNETS = PRIVATE_SUBNETS.replace(" ", "").split(",")
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
-ROLES = {"build": "BuildRole", "pull-requests": "TestsRole"}
+ROLES = {"build": "BuildRole", "pull-requests": "TestsRole", "tests": "TestsRole"}
 
 
 def in_vpc(**more: Any) -> dict[str, Any]:
@@ -24,7 +32,7 @@ def in_vpc(**more: Any) -> dict[str, Any]:
 
 
 def test_images_are_built_in_the_vpc_and_nothing_else_is(stacks_of: Callable[..., Stacks]) -> None:
-    stacks = stacks_of(**ALL_ANSWERS)
+    stacks = stacks_of(**{**ALL_ANSWERS, "ingress_cidrs": "0.0.0.0/0"})
     groups = one(stacks, "build-vpc").outputs
     found = {
         project["Name"]: project["VpcConfig"]
@@ -35,6 +43,34 @@ def test_images_are_built_in_the_vpc_and_nothing_else_is(stacks_of: Callable[...
         f"payments-{name}": {"VpcId": EXISTING_VPC, "Subnets": SUBNETS, "SecurityGroupIds": [groups[group]]}
         for name, group in (("build", "BuildSecurityGroup"), ("pr-tests", "TestsSecurityGroup"))
     }
+
+
+def test_the_tests_of_an_environment_are_in_the_vpc_where_not_everybody_reaches_it(
+    stacks_of: Callable[..., Stacks],
+) -> None:
+    stacks = stacks_of(**ALL_ANSWERS)
+    (group,) = {one(stacks, "build-vpc").outputs["TestsSecurityGroup"]}
+    found = {
+        project["Name"]: project["VpcConfig"]["SecurityGroupIds"]
+        for _, _, project in every(stacks, "AWS::CodeBuild::Project")
+        if "VpcConfig" in project
+    }
+    assert set(found) == {f"payments-{name}" for name in ("build", "pr-tests", "tests", "load-test")}
+    assert found["payments-tests"] == found["payments-load-test"] == [group]
+    (let_in,) = {
+        tuple((rule["CidrIp"], rule["FromPort"]) for rule in properties["SecurityGroupIngress"])
+        for _, name, properties in every(stacks, "AWS::EC2::SecurityGroup")
+        if name == "LoadBalancerSecurityGroup"
+    }
+    assert let_in == (("198.51.100.0/24", 80), ("203.0.113.7/32", 80))
+
+
+def test_an_internal_load_balancer_is_reached_by_the_tests(stacks_of: Callable[..., Stacks]) -> None:
+    stacks = stacks_of(environments="live", customize=True, **INTERNAL)
+    ((_, _, balancer),) = every(stacks, "AWS::ElasticLoadBalancingV2::LoadBalancer")
+    assert (balancer["Scheme"], balancer["Subnets"]) == ("internal", SUBNETS)
+    tests = dict(one(stacks, "tests").of_type("AWS::CodeBuild::Project"))["TestsProject"]
+    assert tests["VpcConfig"]["VpcId"] == EXISTING_VPC
 
 
 def test_nothing_is_left_of_it_without_the_answer(generated: Callable[..., Path]) -> None:
@@ -56,7 +92,7 @@ def test_only_web_traffic_leaves_a_build_and_none_comes_in(stacks_of: Callable[.
 
 @pytest.mark.parametrize("kind", ROLES)
 def test_a_build_has_interfaces_in_its_subnets_only(stacks_of: Callable[..., Stacks], kind: str) -> None:
-    stacks = stacks_of(**in_vpc())
+    stacks = stacks_of(**in_vpc(ingress_cidrs=INGRESS))
     role, limit = statements_of(one(stacks, kind), ROLES[kind]), boundary_of(one(stacks, "permissions"))
 
     def may(action: str, resource: str, context: dict[str, str]) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from scaffold.local.environment import local_aws
 from tests.infrastructure.test_local_aws import Account
+from tests.infrastructure.variants import BUILD_VPC, INGRESS
 
 ANSWERS = {"app_name": "reached", "environments": "live"}
 HEALTH = {"port": 3000, "health_path": "/internal/healthz", "health_grace_seconds": 150}
@@ -29,6 +30,22 @@ def open_ports(account: Account, group: str, direction: str) -> set[int]:
         Filters=[{"Name": "tag:Name", "Values": [f"{account.app}-live-{group}"]}]
     )
     return {rule["FromPort"] for rule in described["SecurityGroups"][0][direction]}
+
+
+def test_blocks_are_let_in_and_everybody_again(account: Account, generated: Callable[..., Path]) -> None:
+    found = []
+    for answers in ({}, {"customize": True, **BUILD_VPC, "ingress_cidrs": INGRESS}, {}):
+        account._folder = generated(**ANSWERS, **answers) / "infrastructure"
+        account.apply("live-network", "network.yaml", "live/network.json")
+        account.apply("live-environment", "environment.yaml", "live/environment.json")
+        (group,) = account.client("ec2").describe_security_groups(
+            Filters=[{"Name": "tag:Name", "Values": [f"{account.app}-live-load-balancer"]}]
+        )["SecurityGroups"]
+        blocks = [block["CidrIp"] for rule in group["IpPermissions"] for block in rule["IpRanges"]]
+        found.append((group["GroupId"], sorted(blocks)))
+    some = ["198.51.100.0/24", "203.0.113.7/32"]
+    assert [blocks for _, blocks in found] == [["0.0.0.0/0"], some, ["0.0.0.0/0"]]
+    assert len({identifier for identifier, _ in found}) == 1
 
 
 def test_the_service_moves_to_another_port_and_back(account: Account, generated: Callable[..., Path]) -> None:

@@ -15,6 +15,9 @@ PRIVATE_SUBNETS = "subnet-0123456789abcdef2, subnet-0123456789abcdef3"
 BUILD_VPC = {"build_network": "vpc", "build_vpc_id": EXISTING_VPC, "build_subnet_ids": PRIVATE_SUBNETS}
 EXISTING = {"vpc_id": EXISTING_VPC, "public_subnet_ids": PUBLIC_SUBNETS, "private_subnet_ids": PRIVATE_SUBNETS}
 
+_INTERNAL = {"vpc_id": EXISTING_VPC, "load_balancer": "internal", "private_subnet_ids": PRIVATE_SUBNETS}
+INTERNAL = _INTERNAL | BUILD_VPC
+INGRESS = "198.51.100.0/24, 203.0.113.7/32"
 FREEZE = "2026-12-20..2027-01-02"
 
 FEW: dict[str, dict[str, Any]] = {
@@ -109,6 +112,7 @@ ALL_ANSWERS: dict[str, Any] = {
     "port": 3000,
     "health_path": "/internal/healthz",
     "health_grace_seconds": 180,
+    "ingress_cidrs": INGRESS,
     **BUILD_VPC,
 }
 
@@ -118,6 +122,7 @@ _VPCS = {
     "own, small": {"vpc_cidr": "192.168.4.0/22"},
     "existing, public": {"vpc_id": EXISTING_VPC, "public_subnet_ids": PUBLIC_SUBNETS},
     "existing, private": EXISTING,
+    "existing, internal": INTERNAL,
     "first in its own": {**EXISTING, "environment_overrides": {"first": {"vpc_id": "", "egress": "nat_gateway"}}},
     "first in an existing one": {"environment_overrides": {"first": EXISTING}},
 }
@@ -143,6 +148,7 @@ _PARAMETERS: dict[str, list[Any]] = {
     "build_secrets": ["", ",".join(f"A{number}" for number in range(10))],
     "build_network": ["none", "vpc"],
     "audit": ["off", "trail"],
+    "ingress": ["everybody", "some"],
     "health": [{}, {"port": 3000, "health_path": "/internal/healthz", "health_grace_seconds": 180}],
     "success_notifications": ["none", "production", "every"],
     "approval": ["none", "production", "every", "by branches"],
@@ -179,6 +185,8 @@ def pairwise() -> list[dict[str, Any]]:
             answers["approve_running"] = False
         if answers["build_network"] == "vpc":
             answers |= BUILD_VPC
+        if answers.pop("ingress") == "some":
+            answers |= {**BUILD_VPC, "ingress_cidrs": INGRESS}
         vpc = dict(_VPCS[answers.pop("vpc")])
         if overrides := vpc.get("environment_overrides"):
             vpc["environment_overrides"] = {names[0]: overrides["first"]}

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.kit.questionnaire import Questionnaire
 from scaffold.kit.rendering import open_kit
-from tests.infrastructure.variants import EXISTING, EXISTING_VPC, PRIVATE_SUBNETS, PUBLIC_SUBNETS
+from tests.infrastructure.variants import EXISTING, EXISTING_VPC, INTERNAL, PRIVATE_SUBNETS, PUBLIC_SUBNETS
 from tests.kits import kit_repository
 from tests.limits import limits
 from tests.new.running import run_new
@@ -66,6 +66,8 @@ NETWORKS: list[dict[str, str]] = [
     {"egress": "nat_gateway", "vpc_cidr": "192.168.4.0/22"},
     {**EXISTING},
     {**EXISTING, "private_subnet_ids": ""},
+    INTERNAL,
+    {**EXISTING, "load_balancer": "internal"},
     {"vpc_id": EXISTING_VPC},
     {"vpc_id": ""},
 ]
@@ -85,6 +87,7 @@ sensible = st.fixed_dictionaries(
         "aws_account_id": st.sampled_from(["", "123456789012"]),
         "architecture": st.sampled_from(["x86_64", "arm64"]),
         "network": st.sampled_from(NETWORKS),
+        "ingress_cidrs": st.sampled_from(["0.0.0.0/0", "198.51.100.0/24, 203.0.113.7/32", "198.51.100.1/24"]),
         "port": st.sampled_from([8080, 3000, 80]),
         "health_path": st.sampled_from(["/health", "/internal/healthz", "/"]),
         "health_grace_seconds": st.sampled_from([60, 0, 180, 181]),
@@ -164,7 +167,7 @@ careless = st.builds(
                 "success_notifications",
                 "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs", "audit",
                 "monthly_budget", "requests_per_task",
-                "port", "health_path", "health_grace_seconds",
+                "port", "health_path", "health_grace_seconds", "ingress_cidrs", "load_balancer",
                 "coverage_threshold", "approvers", "load_test",
                 "promotion", "auto_promote", "approve_running",
             ]

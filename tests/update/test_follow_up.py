@@ -9,6 +9,13 @@ import pytest
 from scaffold.update.follow_up import follow_up
 
 
+def test_a_load_balancer_keeps_its_scheme() -> None:
+    environments = {"environments": "live", "production": "live"}
+    (sentence,) = follow_up(environments, environments | {"load_balancer": "internal"}, (), (), ()).first
+    assert sentence.startswith("AWS cannot make a public load balancer internal")
+    assert follow_up({}, environments | {"load_balancer": "internal"}, (), (), ()).first == ()
+
+
 @pytest.mark.parametrize(
     ("before", "after", "named"),
     [

@@ -68,6 +68,7 @@ def test_json(tmp_path: Path) -> None:
         "new_environments": ["qa"],
         "removed_environments": [],
         "first": [],
+        "leave_vpc": [],
     }
     assert {file["path"]: file["action"] for file in document["files"]}["app/new.txt"] == "create"
     done = run_update(service, data=data)
