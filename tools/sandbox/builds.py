@@ -62,7 +62,7 @@ _OTHER = "public.ecr.aws/docker/library/alpine:3.22"
 
 def image_of_kit() -> str:
     """The base image of the kit's application."""
-    dockerfile = Path(__file__).resolve().parents[2] / "template" / "app" / "Dockerfile"
+    dockerfile = Path(__file__).resolve().parents[2] / "template" / "app" / "Dockerfile.jinja"
     found = re.search(r"^ARG BASE_IMAGE=(\S+)$", dockerfile.read_text("utf-8"), re.MULTILINE)
     if found is None:
         raise Unavailable("the kit's Dockerfile has no argument BASE_IMAGE")

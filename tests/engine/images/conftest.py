@@ -91,7 +91,7 @@ def write_app(folder: Path, broken: bool = False) -> Path:
     """Write a small application whose tests pass, or fail."""
     kit = ROOT / "template/app"
     for name, text in {
-        "Dockerfile": (kit / "Dockerfile").read_text(),
+        "Dockerfile": (kit / "Dockerfile.jinja").read_text().replace("{{ port }}", "8080"),
         ".dockerignore": (kit / ".dockerignore").read_text(),
         ".npmrc": (kit / ".npmrc").read_text(),
         "package.json": json.dumps(PACKAGE),
