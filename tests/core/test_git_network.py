@@ -126,6 +126,7 @@ def test_a_refusal_is_not_tried_again(served: Path, tmp_path: Path, waits: list[
     assert not waits
 
 
+@pytest.mark.slow
 def test_a_host_that_says_nothing_is_left(
     served: Path, tmp_path: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:

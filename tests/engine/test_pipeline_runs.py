@@ -319,6 +319,7 @@ def test_a_failed_stage_returns_to_its_last_good_version(
     assert outputs(client, "Service") == {"Title": "good"}
 
 
+@pytest.mark.slow
 def test_a_stage_is_rolled_back_by_request(pipeline: Pipeline, repository: Repository, client: Client) -> None:
     pipeline.create(stage("Test", stack("RolledBack")))
     first = pipeline.started_by(repository.push(t__json=template("one")))

@@ -158,6 +158,7 @@ def deploy_all(account: Account, root: Path) -> None:
         account.release(environment, "1")
 
 
+@pytest.mark.slow
 def test_a_service_is_created_updated_and_deleted(
     account: Callable[..., Account], generated: Callable[..., Path]
 ) -> None:

@@ -93,6 +93,7 @@ def test_a_changed_name_ends_the_start_in_one_sentence(change: Change, code: str
     assert refused.value.remedy == f"Install that one: pip install 'ministack=={ministack_names.TESTED}'"
 
 
+@pytest.mark.slow
 def test_the_command_says_what_has_changed(change: Change, tmp_path: Path) -> None:
     change("from ministack.services import ecs\ndel ecs._dispatch_action")
     environment = isolated(tmp_path) | {"NO_COLOR": "1"}
@@ -151,6 +152,7 @@ def other(original):
 """
 
 
+@pytest.mark.slow
 def test_another_response_to_describe_stacks_still_shows_roles(change: Change, client: Client) -> None:
     values = {"old": b"</StackId>", "new": b"</StackId><RootId>none</RootId>"}
     change(CLOUDFORMATION + RESPONSE.format(table="handlers._ACTION_HANDLERS", action="DescribeStacks", **values))

@@ -69,6 +69,7 @@ def test_a_rejected_release_fails_and_changes_nothing(service: Path) -> None:
     assert f"{read(service).app_name}-prod-environment" not in stacks
 
 
+@pytest.mark.slow
 def test_a_failed_stage_is_retried(service: Path) -> None:
     app = read(service).app_name
     commit(service, infrastructure__environment_yaml=IMPORTING % f"{app}-later")

@@ -33,6 +33,7 @@ def test_a_share_of_the_requests_gets_errors(world: World) -> None:
     assert Counter(world.ask()[0] for _ in range(20)) == {200: 20}
 
 
+@pytest.mark.slow
 def test_answers_come_late(world: World) -> None:
     world.balancers.set_fault("127.0.0.1", Fault(latency=0.5))
     begun = time.monotonic()

@@ -54,6 +54,7 @@ def test_what_a_pipeline_says(tmp_path: Path) -> None:
     assert list((tmp_path / "builds").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_timeout_in_real_time(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     build, log = run(tmp_path, spec(f"sleep 300 & echo $! >{pids}", "sleep 300"), minutes=0.05)

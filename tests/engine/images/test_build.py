@@ -275,7 +275,7 @@ ARGUMENTS = (
 lines = st.tuples(st.sampled_from(KEYWORDS), st.lists(st.sampled_from(ARGUMENTS), max_size=5))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(lines, max_size=6))
 def test_any_dockerfile_is_built_or_refused(found: list[tuple[str, list[str]]]) -> None:
     """Its npm fails."""

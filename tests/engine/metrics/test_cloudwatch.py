@@ -175,6 +175,7 @@ def test_clients_of_the_older_protocol_are_answered(endpoint: str, cloudwatch: A
     assert found["Threshold"] == 0.5
 
 
+@pytest.mark.slow
 def test_an_alarm_changes_its_state_and_tells_of_it(client: Client, cloudwatch: Any, namespace: str) -> None:
     topic = client("sns").create_topic(Name=namespace)["TopicArn"]
     queues = {}

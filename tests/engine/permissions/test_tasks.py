@@ -101,6 +101,7 @@ def test_a_task_does_not_start_without_permissions_of_its_execution_role(account
         ecs.delete_service(cluster="denied", service=name, force=True)
 
 
+@pytest.mark.slow
 def test_targets_are_registered_with_the_role_of_the_service(account: Account, image: str) -> None:
     """A task that may not be registered is stopped."""
     described, iam = template("balanced", image), account.client("iam")

@@ -164,7 +164,7 @@ def happen(world: World, data: Any) -> None:
             world.tell(Rollback(f"00000000-0000-0000-0000-{world.started:012}", name, chosen))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(stages(), st.sampled_from(["QUEUED", "SUPERSEDED"]), st.data())
 def test_a_pipeline_never_gets_stuck(made: list[dict[str, Any]], mode: str, data: Any) -> None:
     world = World(PipelineState("us-east-1", "000000000000", Declaration(pipeline(*made, mode=mode))))

@@ -47,6 +47,7 @@ def ended(client: Client, project: str) -> dict[str, Any]:
     return dict(found[0])
 
 
+@pytest.mark.slow
 def test_a_rule_starts_a_build_with_the_input_of_its_target(
     client: Client, name: str, repository: Repository, request_of: Callable[..., dict[str, Any]]
 ) -> None:

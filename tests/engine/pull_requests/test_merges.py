@@ -64,6 +64,7 @@ def test_a_fast_forward_merge_moves_the_destination(
     assert pushed["mergeOption"] == "FAST_FORWARD_MERGE"
 
 
+@pytest.mark.slow
 def test_squash_and_three_way_merges_add_a_commit(
     codecommit: Any, request_of: Create, repository: Repository, told: Told
 ) -> None:

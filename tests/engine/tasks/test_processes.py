@@ -198,6 +198,7 @@ def test_two_processes_have_the_same_port(run: Callable[..., Run]) -> None:
         assert run(SERVER, PORT="8080").process.log.readline() == b"listens\n"
 
 
+@pytest.mark.slow
 def test_health_checks_run_beside_the_process(run: Callable[..., Run], tmp_path: Path) -> None:
     mark = tmp_path / "healthy"
     check = HealthCheck(["/bin/sh", "-c", f"test -e {mark}"], 0.2, 5, 2, 0)
@@ -212,6 +213,7 @@ def test_health_checks_run_beside_the_process(run: Callable[..., Run], tmp_path:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_failures_in_the_start_period_do_not_count(run: Callable[..., Run]) -> None:
     check = HealthCheck(["/bin/false"], 0.1, 5, 1, 2.5)
     made = run("import time; time.sleep(60)", health=check)

@@ -265,6 +265,7 @@ def test_releases_and_rollbacks_fail_no_request(account: Account, image: str) ->
     assert [one["message"] for one in found] == ["version 2 listens"]
 
 
+@pytest.mark.slow
 def test_tasks_are_replaced_counted_and_described(account: Account, image: str) -> None:
     assert account.deploy("crew", image, count=2, APP_VERSION="1", PORT="8080") == "CREATE_COMPLETE"
     assert account.ecs.describe_clusters(clusters=["crew"])["clusters"][0]["runningTasksCount"] == 2
@@ -346,6 +347,7 @@ def test_an_unhealthy_version_is_rolled_back(account: Account, image: str) -> No
     assert account.get("sick") == "1"
 
 
+@pytest.mark.slow
 def test_a_hung_deployment_is_stopped(account: Account, image: str) -> None:
     assert account.deploy("hung", image, APP_VERSION="1") == "CREATE_COMPLETE"
     body = template("hung", image, grace=3600, APP_VERSION="2", FAIL="unhealthy")
