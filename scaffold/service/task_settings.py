@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.core.errors import ScaffoldError
+from scaffold.service.own_script import run_own_script
 from scaffold.service.service import Service
 
 SCRIPT = "config/scripts/task_settings.py"
@@ -60,7 +58,7 @@ def listed_secrets(service: Service) -> dict[str, ListedSecret]:
         raise ScaffoldError(
             f"{SCRIPT} is missing: the kit of this service knows no secrets yet.", "Update it with `scaffold update`."
         )
-    _run(service, "--check")
+    run_own_script(service, SCRIPT, "check the task definitions", "--check")
     path = service.root / SECRETS
     found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     return {
@@ -83,7 +81,7 @@ def listing(service: Service, secrets: dict[str, ListedSecret]) -> Iterator[list
     before = {path: path.read_bytes() if path.is_file() else None for path in paths}
     try:
         _write(service.root / SECRETS, secrets)
-        _run(service)
+        run_own_script(service, SCRIPT, "write the task definitions")
         yield [
             path.relative_to(service.root).as_posix()
             for path, content in before.items()
@@ -109,20 +107,3 @@ def _write(path: Path, secrets: dict[str, ListedSecret]) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2) + "\n", "utf-8", newline="\n")
-
-
-def _run(service: Service, *options: str) -> None:
-    # The script needs neither the user's credentials nor their Python.
-    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "SYSTEMROOT", "LC_ALL")}
-    command = [sys.executable, "-B", "-E", "-s", os.fspath(service.root / SCRIPT), *options]
-    done = subprocess.run(
-        command, cwd=service.root, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
-    problem = done.stderr.strip().splitlines()
-    if done.returncode == 1 and len(problem) == 2:
-        raise ScaffoldError(*problem)
-    if done.returncode:
-        raise ScaffoldError(
-            f"{SCRIPT} cannot write the task definitions.",
-            f"Find out why with `python3 {SCRIPT}`, and restore the scripts beside it if they are incomplete.",
-        )
