@@ -234,7 +234,7 @@ def test_scaling_sees_the_version_with_traffic_while_both_run(
         (6000, 2, 2, 3000),  # at any weight of the two versions
         (6000, 4, 1, 1500),  # the other version is still starting
         (6000, None, 3, 2000),
-        (None, 2, None, 0),  # no requests: scaling in is not kept up
+        (None, 2, None, 0),  # no requests for a long time: scaling in is not kept up
         (6000, 0, 0, None),
     ],
 )
@@ -258,6 +258,9 @@ def test_scaling_on_requests_sees_both_target_groups(
     known = {name: {} if value is None else {0: float(value)} for name, value in given.items()}
     assert set(known) == {query["Id"] for query in metrics if "MetricStat" in query}
     assert evaluate(expression, known, range(1)) == ({} if each is None else {0: each})
+    # The newest minute's requests come late: neither the peak nor the quiet minute before it ends.
+    late = known | {"requests": {0: 9000.0, 1: 600.0}, "healthy": {0: 2.0, 1: 2.0, 2: 2.0}, "alternate_healthy": {}}
+    assert evaluate(expression, late, range(3)) == {0: 4500.0, 1: 300.0, 2: 300.0}
 
 
 def test_the_exception_of_the_readme_changes_one_environment(generated: Callable[..., Path], tmp_path: Path) -> None:
