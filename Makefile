@@ -37,7 +37,7 @@ checkov: .venv-checkov/.installed ## Prepare .venv-checkov, for the tests that r
 demo: install ## Generate a service and release it to production on the embedded local AWS
 	@tools/demo
 
-test: install ## Run the tests (about six minutes on two cores)
+test: install ## Run the tests (under five minutes on two cores)
 	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 test-slow: install checkov ## Run the sweeps that `make test` leaves out

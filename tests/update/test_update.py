@@ -120,7 +120,7 @@ def test_adding_an_environment_adds_only_its_own(service: Path) -> None:
     twins = {name.replace("/qa/", "/dev/") for name in own}
     assert twins == {name for name in tree(service) if name.startswith("infrastructure/dev/")}
     shared = {f"infrastructure/{name}.yaml" for name in ("build", "events", "pipeline", "plans")}
-    assert set(changed) - own == {".copier-answers.yml", "README.md", *shared}
+    assert set(changed) - own == {".copier-answers.yml", "README.md", "config/environments/qa.env", *shared}
     # Rows and a stage are added. One line changes in the pipeline, where the next stage waits for the alarms of another
     # environment, and one in the plans, which list the environments.
     assert changed["README.md"] == (4, 0)
