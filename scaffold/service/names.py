@@ -218,6 +218,11 @@ def scan_project(app: str) -> str:
     return f"{app}-scan"
 
 
+def drift_project(app: str) -> str:
+    """The CodeBuild project that compares what runs with what was released each night."""
+    return f"{app}-drift"
+
+
 def updates_project(app: str) -> str:
     """The CodeBuild project that updates pins, where the service has one."""
     return f"{app}-updates"
@@ -237,6 +242,7 @@ def projects(app: str) -> set[str]:
         verdict_project,
         release_project,
         scan_project,
+        drift_project,
         updates_project,
         branches_project,
     )

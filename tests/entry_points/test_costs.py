@@ -34,9 +34,10 @@ WATCHED = 17 * 0.10 + 3.00  # alarms and a dashboard
 # 20 releases: 15 minutes and the bake time of the pipeline's actions, 3 minutes of checks.
 BEFORE_PRODUCTION = 20 * ((15 + 1) * 0.002 + 3 * 0.005)
 IN_PRODUCTION = 20 * ((15 + 10) * 0.002 + 3 * 0.005)
-# Key, two alarms, images, artifacts; 20 pushes of 6 minutes of tests and plan and 4 of verdicts, and a verdict a day;
-# 20 builds of 7 minutes, of which 100 minutes of the pipeline are free.
-SHARED = 1.00 + 2 * 0.10 + 2 * 0.10 + 2 * 0.023 + 20 * (6 * 0.01 + 4 * 0.02) + 30 * 0.02 + 140 * 0.005 + 40 * 0.002
+# Key, three alarms, images, artifacts; 20 pushes of 6 minutes of tests and plan and 4 of verdicts; a verdict and a
+# comparison a day; 20 builds of 7 minutes, of which 100 minutes of the pipeline are free.
+SHARED = 1.00 + 3 * 0.10 + 2 * 0.10 + 2 * 0.023 + 20 * (6 * 0.01 + 4 * 0.02) + 30 * (0.02 + 2 * 0.01) + 140 * 0.005
+SHARED += 40 * 0.002
 DEV = SMALL * SPOT + BALANCER + ADDRESS + LOGS + WATCHED + BEFORE_PRODUCTION
 STAGING = SMALL + BALANCER + ADDRESS + LOGS + WATCHED + BEFORE_PRODUCTION
 PROD = 2 * (SMALL + ADDRESS + LOGS) + BALANCER + WATCHED + IN_PRODUCTION

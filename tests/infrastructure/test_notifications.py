@@ -405,9 +405,14 @@ def test_each_scheduled_build_that_does_not_run_tells_people(stacks_of: Callable
     }
     rules = [rule for _, _, rule in every(stacks, "AWS::Events::Rule") if "ScheduleExpression" in rule]
     scheduled = {projects[target["Arn"]] for rule in rules for target in rule["Targets"]}
-    alarms = [alarm for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm") if alarm.get("MetricName") == "Builds"]
+    alarms = [
+        alarm
+        for _, _, alarm in every(stacks, "AWS::CloudWatch::Alarm")
+        # Of a build whose failure nothing else tells, only a success counts.
+        if alarm.get("MetricName") in ("Builds", "SucceededBuilds")
+    ]
     missed = {alarm["Dimensions"][0]["Value"]: alarm for alarm in alarms}
-    assert scheduled == missed.keys() == {f"{APP}-pr-verdict", f"{APP}-branches", f"{APP}-scan"}
+    assert scheduled == missed.keys() == {f"{APP}-{name}" for name in ("pr-verdict", "branches", "scan", "drift")}
     topic = topics_of(stacks)["notification"]
     for alarm in missed.values():
         assert as_list(alarm["InsufficientDataActions"]) == [topic]

@@ -985,7 +985,7 @@ def test_branch_protection_lets_nobody_have_the_role_of_a_build(stacks_of: Calla
     sandbox = {"StartCommandExecution", "StartSandbox", "StartSandboxConnection"}
     taking = {"StartBuild", "StartBuildBatch", "UpdateProject", "UpdateProjectVisibility"} | sandbox
     operations = set(botocore.session.Session().get_service_model("codebuild").operation_names)
-    for project in ("branches", "build", "pr-plan", "pr-tests", "pr-verdict", "release"):
+    for project in ("branches", "build", "drift", "pr-plan", "pr-tests", "pr-verdict", "release"):
         arn = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/hello-service-{project}"
         assert {name for name in operations if not allowed(developer, f"codebuild:{name}", arn, own)} == taking
         # Without a tag that is known, nobody has it either.

@@ -110,7 +110,7 @@ def test_the_roles_of_the_stacks_read_no_parameters_and_secrets(stacks: Stacks) 
 def test_its_source_is_the_deployed_commit_and_its_buildspec_that_of_the_stack(
     stack: Stack, generated: Callable[..., Path]
 ) -> None:
-    ((_, project),) = stack.of_type("AWS::CodeBuild::Project")
+    project = dict(stack.of_type("AWS::CodeBuild::Project"))["PlanProject"]
     assert project["Name"] == names.pull_request_plan_project(APP)
     buildspec = yaml.safe_load(project["Source"]["BuildSpec"])
     (command,) = buildspec["phases"]["build"]["commands"]
@@ -130,3 +130,20 @@ def test_environments_in_existing_vpcs_have_no_network_to_plan(stacks_of: Callab
     role = statements_of(stacks[f"{APP}-plans"], "PlanRole")
     assert allowed(role, "cloudformation:CreateChangeSet", stack_arn(f"{APP}-live-service"), OWN)
     assert not allowed(role, "cloudformation:CreateChangeSet", stack_arn(f"{APP}-live-network"), OWN)
+
+
+def test_the_comparison_reads_its_own_service_and_publishes_and_no_more(stack: Stack) -> None:
+    found = statements_of(stack, "DriftRole")
+    assert {action for one in found for action in as_list(one["Action"])} == {
+        *("cloudformation:DescribeStacks", "codecommit:GetFolder", "codecommit:GitPull"),
+        *("codepipeline:GetPipelineState", "codepipeline:ListActionExecutions"),
+        *("ecs:DescribeServices", "ecs:DescribeTaskDefinition", "kms:Decrypt", "kms:GenerateDataKey*"),
+        *("logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:ListBucket", "sns:Publish"),
+    }
+    service = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/{APP}-{{0}}/{APP}-{{0}}"
+    looks = [("ecs:DescribeServices", service), ("cloudformation:DescribeStacks", stack_arn(f"{APP}-{{0}}-service"))]
+    other = {"aws:ResourceTag/gitops-scaffold:service": f"{APP}-two"}
+    for action, resource in looks:
+        assert allowed(found, action, resource.format("prod"), TAG)
+        assert not allowed(found, action, resource.format("two-prod"), other)
+    assert not allowed(found, "cloudformation:DescribeStacks", stack_arn(f"{APP}-prod-environment"), TAG)

@@ -186,12 +186,12 @@ def test_pipeline_tests_of_pull_requests_and_verdicts_use_no_quota_of_each_other
         kind = logical if outside else "pipeline"
         environment = project["Environment"]
         used.setdefault((environment["Type"], environment["ComputeType"]), set()).add(kind)
-    beside_tests = {"BranchesProject", "PlanProject", "ScanProject", "TestsProject", "UpdatesProject"}
+    beside_tests = {"BranchesProject", "DriftProject", "PlanProject", "ScanProject", "TestsProject", "UpdatesProject"}
     assert sorted(used.values(), key=sorted) == [beside_tests, {"VerdictProject"}, {"pipeline"}]
     # The verdict starts the tests again, and the end of the others starts what approves merges.
     rules = dict(one(stacks, "releases").of_type("AWS::Events::Rule"))
     ended = set(rules["EndedRule"]["EventPattern"]["detail"]["project-name"])
-    assert ended == {f"hello-service-{name}" for name in ("pr-plan", "pr-tests", "scan", "updates")}
+    assert ended == {f"hello-service-{name}" for name in ("drift", "pr-plan", "pr-tests", "scan", "updates")}
     assert used.keys() <= BUILDS.keys()
 
 

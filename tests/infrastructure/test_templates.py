@@ -699,7 +699,7 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
             assert role["Path"] == names.role_path(app, environment), logical
     log_groups = {group["LogGroupName"] for _, _, group in every(stacks, "AWS::Logs::LogGroup")}
     assert log_groups == {
-        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "gate", "plan")),
+        *(f"/{app}/pipeline/{name}" for name in ("build", "checks", "drift", "gate", "plan")),
         *(f"/{app}/pipeline/{name}" for name in ("load-test", "pr-plan", "pr-tests", "pr-verdict", "release", "tests")),
         *(names.log_group(app, one) for one in environments),
     }

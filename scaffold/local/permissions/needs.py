@@ -25,6 +25,7 @@ _PROJECT = "arn:aws:codebuild:{region}:{account}:project/"
 _CODECOMMIT = "arn:aws:codecommit:{region}:{account}:{repositoryName}"
 _STACK = "arn:aws:cloudformation:{region}:{account}:stack/{StackName}/*"
 _TABLE = "arn:aws:dynamodb:{region}:{account}:table/{TableName}"
+_SERVICE = "arn:aws:ecs:{region}:{account}:service/"
 _PIPELINE = "arn:aws:codepipeline:{region}:{account}:"
 
 # The resource of operations, by the name of the service in signatures. {Name} is a parameter of the request; one that
@@ -65,7 +66,7 @@ _RESOURCES: dict[str, dict[str, str]] = {
         "DescribeImages ListImages DescribeImageScanFindings StartImageScan BatchDeleteImage": _ECR,
     },
     "ecr-public": {"GetAuthorizationToken": _ANY},
-    "ecs": {"DescribeTaskDefinition": _ANY},
+    "ecs": {"DescribeServices": f"{_SERVICE}{{cluster}}/{{services}}", "DescribeTaskDefinition": _ANY},
     "elasticloadbalancing": {
         "DescribeListeners DescribeLoadBalancers DescribeRules DescribeTags DescribeTargetGroups": _ANY,
         "DescribeTargetHealth": _ANY,

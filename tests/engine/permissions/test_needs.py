@@ -129,6 +129,10 @@ def pairs(needs: list[Need]) -> list[tuple[str, str]]:
             [("ecs:DescribeTaskDefinition", "*")],
         ),
         (
+            json_request("ecs", "DescribeServices", cluster="shop", services=["web"]),
+            [("ecs:DescribeServices", "arn:aws:ecs:us-east-1:000000000000:service/shop/web")],
+        ),
+        (
             form_request("elasticloadbalancing", "DescribeRules", RuleArns_member_1="arn:x"),
             [("elasticloadbalancing:DescribeRules", "*")],
         ),
