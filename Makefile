@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 LOCK ?= requirements/dev.txt
-# One more than the cores of a small machine: tests often wait, for a process or for local AWS.
-WORKERS ?= 3
+# More than the cores of a small machine: tests often wait, for a process or for local AWS. Slow ones wait less.
+WORKERS ?= 4
+SLOW_WORKERS ?= 3
 # Neighbouring tests share a worker, and so what is generated and started for them.
-PARALLEL := --numprocesses $(WORKERS) --dist worksteal
+PARALLEL := --dist worksteal --numprocesses
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -38,13 +39,13 @@ demo: install ## Generate a service and release it to production on the embedded
 	@tools/demo
 
 test: install ## Run the tests (under five minutes on two cores)
-	$(BIN)/pytest $(PARALLEL) -m "not slow"
+	$(BIN)/pytest $(PARALLEL) $(WORKERS) -m "not slow"
 
 test-slow: install checkov ## Run the sweeps that `make test` leaves out
-	$(BIN)/pytest $(PARALLEL) -m slow
+	$(BIN)/pytest $(PARALLEL) $(SLOW_WORKERS) -m slow
 
 test-all: install checkov ## Run everything, and measure the coverage
-	$(BIN)/pytest $(PARALLEL) --cov --cov-report=
+	$(BIN)/pytest $(PARALLEL) $(SLOW_WORKERS) --cov --cov-report=
 	@$(BIN)/python tools/coverage_summary.py
 
 test-lowest: ## Run the tests with the lowest versions that pyproject.toml allows
