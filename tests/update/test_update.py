@@ -122,13 +122,13 @@ def test_adding_an_environment_adds_only_its_own(service: Path) -> None:
     shared = {f"infrastructure/{name}.yaml" for name in ("build", "events", "pipeline", "plans")}
     assert set(changed) - own == {".copier-answers.yml", "README.md", "config/environments/qa.env", *shared}
     # Rows and a stage are added. One line changes in the pipeline, where the next stage waits for the alarms of another
-    # environment, and one in the plans, which list the environments.
+    # environment, and two in the plans, which list the environments twice.
     assert changed["README.md"] == (4, 0)
     assert {name: changed[name][1] for name in shared} == {
         "infrastructure/build.yaml": 0,
         "infrastructure/events.yaml": 0,
         "infrastructure/pipeline.yaml": 1,
-        "infrastructure/plans.yaml": 1,
+        "infrastructure/plans.yaml": 2,
     }
     assert changed[".copier-answers.yml"] == (1, 1)
     added = [
