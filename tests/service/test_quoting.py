@@ -139,7 +139,16 @@ def assert_renamed(before: dict[str, Any], after: dict[str, Any], names: dict[st
 
     assert set(after) == {rename(path) for path in before}
     for path, document in before.items():
-        assert after[rename(path)] == rename(document), path
+        assert without_times(after[rename(path)]) == without_times(rename(document)), path
+
+
+def without_times(value: Any) -> Any:
+    """A document without the times of what runs each night, which follow from the service's name."""
+    if isinstance(value, dict):
+        return {key: without_times(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [without_times(one) for one in value]
+    return re.sub(r"cron\(\d+ \d+ \* \* ", "cron(each night ", value) if isinstance(value, str) else value
 
 
 @pytest.mark.slow
