@@ -21,7 +21,6 @@ from scaffold.core.secrets import conceal
 from scaffold.core.target import Target
 from scaffold.deployment.scope import check_environment, command_for
 from scaffold.service import identity, names, secret_names
-from scaffold.service.repository import check_repository
 from scaffold.service.service import Service
 from scaffold.service.task_settings import SECRETS, ListedSecret, listed_secrets, listing
 
@@ -229,8 +228,8 @@ def _check(of: SecretOf) -> tuple[dict[str, ListedSecret], str]:
             "Name it like the variable that the application reads, for example DB_PASSWORD.",
         )
     check_environment(of.service, of.service.environments, of.environment)
-    check_repository(of.service)
-    return listed_secrets(of.service), identity.root_commit(of.service)
+    root_commit = identity.root_commit(of.service)
+    return listed_secrets(of.service), root_commit
 
 
 def _store(session: Session, of: SecretOf, known: ListedSecret | None) -> Store:
