@@ -2,9 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 LOCK ?= requirements/dev.txt
-# More than the cores of a small machine: tests often wait, for a process or for local AWS. Slow ones wait less.
+# More than the cores of a small machine: tests often wait, for a process or for local AWS.
 WORKERS ?= 4
-SLOW_WORKERS ?= 3
 # Neighbouring tests share a worker, and so what is generated and started for them.
 PARALLEL := --dist worksteal --numprocesses
 BIN := $(VENV)/bin
@@ -12,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install checkov demo test test-slow test-all test-lowest test-pythons lint format types bench sandbox lock clean docs
+.PHONY: help install checkov demo test test-slow test-all test-lowest test-pythons lint format types picture bench sandbox lock clean docs
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s  %s\n", $$1, $$2}'
@@ -42,10 +41,10 @@ test: install ## Run the tests (under five minutes on two cores)
 	$(BIN)/pytest $(PARALLEL) $(WORKERS) -m "not slow"
 
 test-slow: install checkov ## Run the sweeps that `make test` leaves out
-	$(BIN)/pytest $(PARALLEL) $(SLOW_WORKERS) -m slow
+	$(BIN)/pytest $(PARALLEL) $(WORKERS) -m slow
 
 test-all: install checkov ## Run everything, and measure the coverage
-	$(BIN)/pytest $(PARALLEL) $(SLOW_WORKERS) --cov --cov-report=
+	$(BIN)/pytest $(PARALLEL) $(WORKERS) --cov --cov-report=
 	@$(BIN)/python tools/coverage_summary.py
 
 test-lowest: ## Run the tests with the lowest versions that pyproject.toml allows
@@ -68,9 +67,13 @@ format: install ## Apply style and format
 types: install ## Check types
 	$(BIN)/mypy
 
-docs: install ## Write what is generated from copier.yml: the README table, cookiecutter's files
+docs: install ## Write what is generated from copier.yml and the commands: README table, cookiecutter's files, completion
 	$(BIN)/python tools/questions_table.py
+	$(BIN)/python tools/completion_words.py
 	$(BIN)/python tools/cookiecutter_files.py
+
+picture: install ## Write the picture of a terminal in the README, from a real run
+	$(BIN)/python tools/recording.py
 
 bench: install ## Print speed ratios from paired runs
 	$(BIN)/python bench/bench.py
@@ -93,6 +96,7 @@ lock: install ## Lock the development dependencies, those of checkov, the lowest
 		--output-file requirements/lowest.txt
 	$(COMPILE) "$(LOAD_TEST).in" --output-file "$(LOAD_TEST).txt"
 	$(COMPILE) "$(UPDATES).in" --output-file "$(UPDATES).txt"
+	$(BIN)/python tools/app_lock.py
 
 clean: ## Remove what the other targets made
 	rm -rf .venv .venv-* dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,7 +2,7 @@
 
 Both commands of a pair run alternately, so that other load on the machine affects both. The
 median of the pairs' ratios is printed beside its limit; the exit code is 1 when one is exceeded. The last
-lines are figures of local AWS: calls of commands, CPU time and memory.
+lines are figures of the generated application, and of local AWS: calls of commands, CPU time and memory.
 
     python bench/bench.py [--rounds N] [NAME...]
 """
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
+import application
 import local_aws
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,10 +59,17 @@ PAIRS = (
     Pair("help", lambda _: [*SCAFFOLD, "--help"], lambda _: [tool("cookiecutter"), "--help"], 0.65, 15),
     Pair("version", lambda _: [*SCAFFOLD, "--version"], lambda _: [tool("cookiecutter"), "--version"], 0.30, 15),
     Pair(
+        "complete",
+        lambda _: [*SCAFFOLD, "__complete", "bash", "3", "scaffold", "new", "--data", "aws_"],
+        lambda _: [sys.executable, "-c", "pass"],
+        2.50,
+        15,
+    ),
+    Pair(
         "new",
         lambda folder: [*SCAFFOLD, "new", "--defaults", "--no-deploy", *APP, str(folder / "service")],
         lambda folder: [tool("copier"), "copy", "--defaults", *APP, str(embedded_kit()), str(folder / "service")],
-        1.00,
+        0.75,
         11,
     ),
     Pair(
@@ -73,7 +81,7 @@ PAIRS = (
     ),
 )
 
-NAMES = (*(pair.name for pair in PAIRS), *local_aws.NAMES)
+NAMES = (*(pair.name for pair in PAIRS), *application.NAMES, *local_aws.NAMES)
 
 
 def tool(name: str) -> str:
@@ -91,7 +99,7 @@ def kit_in_two_versions() -> tuple[Path, Path]:
     """A kit like the embedded one with a second version, and a service of the first."""
     folder = Path(os.environ["HOME"]) / "update"
     folder.mkdir()
-    seconds([*SCAFFOLD, "new", "--defaults", "--dry-run", *APP, str(folder / "none")])  # unpacks the embedded kit
+    seconds([*SCAFFOLD, "new", "--defaults", "--plan", *APP, str(folder / "none")])  # unpacks the embedded kit
     kit, service = folder / "kit", folder / "service"
     run = partial(subprocess.run, check=True, capture_output=True)
     run(["git", "clone", "--quiet", str(embedded_kit()), str(kit)])
@@ -137,11 +145,10 @@ def measure(pair: Pair, rounds: int) -> tuple[float, float, float]:
     return statistics.median(ours), statistics.median(theirs), statistics.median(a / b for a, b in runs)
 
 
-def new_service(folder: Path, environments: str) -> None:
-    """Generate a service with a list of environments."""
-    seconds(
-        [*SCAFFOLD, "new", "--defaults", "--no-deploy", *APP, "--data", f"environments={environments}", str(folder)]
-    )
+def new_service(folder: Path, environments: str, *answers: str) -> None:
+    """Generate a service with a list of environments, and other answers as KEY=VALUE."""
+    given = [word for answer in (f"environments={environments}", *answers) for word in ("--data", answer)]
+    seconds([*SCAFFOLD, "new", "--defaults", "--no-deploy", *APP, *given, str(folder)])
 
 
 def main() -> int:
@@ -166,8 +173,10 @@ def main() -> int:
             failed |= ratio > pair.limit
             verdict = "" if ratio <= pair.limit else "  exceeded"
             print(f"{pair.name:<10}{ours:>8.3f}s{theirs:>8.3f}s{ratio:>8.2f}{pair.limit:>8.2f}{verdict}", flush=True)
-        if not arguments.names or set(arguments.names) & set(local_aws.NAMES):
-            for figure in local_aws.figures(set(arguments.names), new_service, Path(home)):
+        for figures in (application, local_aws):
+            if arguments.names and not set(arguments.names) & set(figures.NAMES):
+                continue
+            for figure in figures.figures(set(arguments.names), new_service, Path(home)):
                 failed |= figure.exceeded
                 verdict = "  exceeded" if figure.exceeded else ""
                 print(

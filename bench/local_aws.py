@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
+
+from figures import Figure
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -24,26 +25,6 @@ _ENGINE_SHARE = 20
 _MEMORY = 600
 _UNCHANGED_SECONDS, _APART_SECONDS, _BUILD_SECONDS, _OWN_SECONDS = 10, 3, 8, 6
 _WAITS_FOR_APPROVAL = 11
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A number with the highest acceptable one.
-
-    Attributes:
-        name: The name by which it is asked for.
-        what: What is counted, with its unit.
-    """
-
-    name: str
-    what: str
-    value: float
-    limit: float
-
-    @property
-    def exceeded(self) -> bool:
-        """Whether it is higher than acceptable."""
-        return self.value > self.limit
 
 
 def figures(names: set[str], new: Callable[[Path, str], None], folder: Path) -> Iterator[Figure]:
@@ -72,6 +53,7 @@ def figures(names: set[str], new: Callable[[Path, str], None], folder: Path) -> 
             limit = _STATUS_CALLS + _STATUS_CALLS_EACH * amount
             yield Figure("status", f"calls, {amount} environments", calls, limit)
             if "unchanged" in asked:
+                _protect_load_balancer(root)
                 builds, own = server.ended_seconds(), server.seconds()
                 span, apart = _unchanged(root)
                 yield Figure("unchanged", "s of an execution in which nothing changes", span, _UNCHANGED_SECONDS)
@@ -169,9 +151,22 @@ def _release(root: Path, server: _Server) -> tuple[float, int]:
     return share, len(calls)
 
 
+def _protect_load_balancer(root: Path) -> None:
+    """The second release, which protects the load balancer of production from deletion."""
+    import boto3  # type: ignore[import-untyped]
+
+    from scaffold.service import names
+    from scaffold.service.service import read
+
+    boto3.Session().client("codepipeline").start_pipeline_execution(name=names.pipeline(read(root).app_name))
+    waiting = _scaffold(root, "deploy", "--wait", "--json", code=_WAITS_FOR_APPROVAL)
+    _scaffold(root, "approve", "--yes", "--execution", json.loads(waiting)["release"]["execution"])
+    _scaffold(root, "deploy", "--wait")
+
+
 def _unchanged(root: Path) -> tuple[float, float]:
     """The seconds of an execution of the released commit, and those of them in which no build runs."""
-    import boto3  # type: ignore[import-untyped]
+    import boto3
 
     from scaffold.service import names
     from scaffold.service.service import read

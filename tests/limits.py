@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scaffold.service import names
+from scaffold.service import names, project_names
 from scaffold.service.stack_kinds import stack_ids
 
 
@@ -39,16 +39,16 @@ def limits(app: str, environments: Iterable[str]) -> list[Limit]:
             Limit("approval rule template", names.approval_rule_template(app, rule), 100)
             for rule in names.APPROVAL_RULES
         ),
-        Limit("build project", names.build_project(app), 150),  # CodeBuild user guide, quotas
-        Limit("checks project", names.checks_project(app), 150),
-        Limit("tests project", names.tests_project(app), 150),
-        Limit("load test project", names.load_test_project(app), 150),
-        Limit("merge gate project", names.gate_project(app), 150),
-        Limit("tests project", names.pull_request_tests_project(app), 150),
-        Limit("verdict project", names.verdict_project(app), 150),
+        Limit("build project", project_names.build(app), 150),  # CodeBuild user guide, quotas
+        Limit("checks project", project_names.checks(app), 150),
+        Limit("tests project", project_names.tests(app), 150),
+        Limit("load test project", project_names.load_test(app), 150),
+        Limit("merge gate project", project_names.gate(app), 150),
+        Limit("tests project", project_names.pull_request_tests(app), 150),
+        Limit("verdict project", project_names.verdict(app), 150),
         Limit("role", names.verdict_role(app), 64),
-        Limit("release project", names.release_project(app), 150),
-        Limit("report group", names.report_group(app), 128),
+        Limit("release project", project_names.release(app), 150),
+        Limit("report group", project_names.report_group(app), 128),
     ]
     for owner in (None, *environments):
         found += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import typer
 import yaml
 
 from scaffold.cli.app import app
-from tools import questions_table
+from tools import questions_table, recording
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -77,6 +78,7 @@ def test_the_checker_notices_a_stale_table(tmp_path: Path) -> None:
         questions_table.with_table("no marks")
 
 
+@pytest.mark.slow
 def test_the_generator_runs_by_itself() -> None:
     done = subprocess.run(
         [sys.executable, "tools/questions_table.py", "--check"],
@@ -93,3 +95,13 @@ def test_links_between_documents_lead_somewhere() -> None:
     for path in documents():
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", path.read_text("utf-8")):
             assert (path.parent / target).exists(), f"{path.name} → {target}"
+
+
+def test_the_picture_of_a_terminal_shows_commands_that_exist_and_loads_nothing() -> None:
+    picture = html.unescape((ROOT / "docs" / "first-minutes.svg").read_text("utf-8")).replace("\xa0", " ")
+    assert "docs/first-minutes.svg" in README
+    assert "url(http" not in picture
+    for command in recording.SESSION:
+        assert f"$ {command}" in picture, "run `make picture`"
+        assert command.split()[1] in COMMANDS
+    assert "Generated payments" in picture

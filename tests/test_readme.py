@@ -13,11 +13,10 @@ import pytest
 from tests.kits import ROOT
 
 BIN = Path(sys.executable).parent
-READER = {
-    f"GIT_{role}_{field}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for field, value in (("NAME", "Reader"), ("EMAIL", "reader@example.com"))
-}
+# The least that a terminal gives: no colours, no UTF-8, 80 by 24. The rest is as on a new machine.
+TERMINAL = {"TERM": "dumb", "LANG": "C", "COLUMNS": "80", "LINES": "24"}
+KEPT = ("PYTHONPATH", "TMPDIR", "XDG_RUNTIME_DIR")
+AUTHOR = "git config --global user.name Reader; git config --global user.email reader@example.com\n"
 
 
 def shell_blocks(document: Path) -> list[str]:
@@ -26,11 +25,14 @@ def shell_blocks(document: Path) -> list[str]:
 
 
 def run_inside_local_aws(script: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    home = directory.parent / "home"
+    home.mkdir()
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     # Builds would need the npm registry.
     return subprocess.run(
         [BIN / "scaffold", "local", "--no-run", "--", "bash", "-euo", "pipefail", "-c", script],
         cwd=directory,
-        env={**os.environ, **READER, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        env={**kept, **TERMINAL, "HOME": str(home), "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=560,
@@ -53,8 +55,9 @@ def test_every_command_of_the_readme_works_in_order(tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "--quiet", ROOT, checkout], check=True)
     (checkout / ".venv").mkdir()
     (checkout / ".venv" / "bin").symlink_to(BIN)
-    done = run_inside_local_aws("\n".join(blocks), checkout)
+    done = run_inside_local_aws(AUTHOR + "\n".join(blocks), checkout)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "USD" in done.stdout
+    assert "\x1b" not in re.sub(r"(?m)^.*(create|identical|overwrite).*$", "", done.stderr)  # Copier's own
     assert done.stdout.count("is deployed to local AWS") >= 3

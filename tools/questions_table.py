@@ -10,6 +10,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scaffold.kit.catalogue import catalogue  # noqa: E402
 from scaffold.kit.engine.template import Template  # noqa: E402
 from scaffold.kit.questionnaire import Questionnaire  # noqa: E402
 
@@ -20,19 +21,14 @@ def table() -> str:
     """The questions by group, with their help, possible answers and defaults."""
     template = Template(str(ROOT), "HEAD", "v0.0.0", ROOT, {})
     template.load()
-    questionnaire = Questionnaire(template)
-    values = questionnaire.evaluate({}).all
-    lines = ["| question | asks | answers | default |", "|---|---|---|---|"]
-    for title, names in questionnaire.groups():
-        lines.append(f"| **{title}** | | | |")
-        for name in names:
-            question = questionnaire.question(name, {other: value for other, value in values.items() if other != name})
-            if fits := sorted(template.depends_on(name, "choices") & template.entries.keys()):
-                answers = f"what fits `{'`, `'.join(fits)}`"
-            else:
-                answers = _choices([choice.value for choice in question.choices]) or _TYPES[question.type]
-            default = _shown(question.suggestion([]))
-            lines.append(f"| `{name}` | {_cell(question.help)} | {_cell(answers)} | {_cell(default)} |")
+    lines, title = ["| question | asks | answers | default |", "|---|---|---|---|"], ""
+    for entry in catalogue(Questionnaire(template)):
+        if entry.group != title:
+            title = entry.group
+            lines.append(f"| **{title}** | | | |")
+        fits = f"what fits `{'`, `'.join(entry.fits)}`" if entry.fits else ""
+        answers = fits or _choices(list(entry.choices)) or _TYPES[entry.type]
+        lines.append(f"| `{entry.name}` | {_cell(entry.help)} | {_cell(answers)} | {_cell(_shown(entry.default))} |")
     return "\n".join(lines)
 
 

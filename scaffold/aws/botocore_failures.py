@@ -10,6 +10,8 @@ from botocore.exceptions import BotoCoreError
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.secrets import redact
 
+#: The beginning of a remedy for missing credentials.
+SIGN_IN_OR_NAME = "Sign in (`aws configure sso`, `aws configure`), name a profile with `--profile`"
 SIGN_IN = "Sign in again (`aws sso login`, or new keys with `aws configure`), then run the same command again."
 
 
@@ -27,8 +29,7 @@ class _Meaning:
 
 _NO_CREDENTIALS = _Meaning(
     "No AWS credentials were found.",
-    "Sign in (`aws configure sso`, `aws configure`), name a profile with `--profile`, or try it without an account: "
-    "`scaffold local`.",
+    f'{SIGN_IN_OR_NAME}, or let this shell use the local AWS in the background: `eval "$(scaffold local env)"`.',
 )
 _SIGN_IN_EXPIRED = _Meaning("Your AWS sign-in has expired.", SIGN_IN)
 _NO_PROFILE = _Meaning(

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from scaffold.aws.botocore_failures import CallFailed, UnreadableAnswer
+from scaffold.console.console import timed
 
 _READABLE_FROM, _FAILED_FROM = 200, 300
 
@@ -36,11 +37,15 @@ class Client:
 
     def get_paginator(self, operation: str) -> Paginator:
         """A paginator, as boto3's client has it."""
-        return Paginator(self._boto.get_paginator(operation), self._name(operation))
+        return Paginator(self._boto.get_paginator(operation), self._name(operation), self._service)
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         method, name = getattr(self._boto, operation), self._name(operation)
-        return lambda **arguments: _called(name, lambda: method(**arguments))
+        return lambda **arguments: _called(name, lambda: method(**arguments), self._service)
+
+    @property
+    def _service(self) -> str:
+        return str(self._boto.meta.service_model.service_name)
 
     def _name(self, operation: str) -> str:
         return str(self._boto.meta.method_to_api_mapping[operation])
@@ -51,26 +56,29 @@ class Paginator:
 
     Args:
         operation: The operation as the API names it.
+        service: The service, as boto3 names it.
     """
 
-    def __init__(self, boto_paginator: Any, operation: str) -> None:
+    def __init__(self, boto_paginator: Any, operation: str, service: str) -> None:
         self._boto = boto_paginator
         self._operation = operation
+        self._service = service
 
     def paginate(self, **arguments: Any) -> Iterator[Any]:
         """One page after the other."""
         pages = iter(self._boto.paginate(**arguments))
         while True:
             try:
-                page = _called(self._operation, lambda: next(pages))
+                page = _called(self._operation, lambda: next(pages), self._service)
             except StopIteration:
                 return
             yield page
 
 
-def _called(operation: str, call: Callable[[], Any]) -> Any:
+def _called(operation: str, call: Callable[[], Any], service: str) -> Any:
     try:
-        answer = call()
+        with timed(f"{service} {operation}"):
+            answer = call()
     except (BotoCoreError, ClientError, StopIteration):
         raise
     except (ResponseParserError, LookupError, TypeError, AttributeError) as error:

@@ -74,12 +74,14 @@ _SETTINGS = (
     "Alias",
     "Association",
     "Attachment",
+    "HealthCheck",
     "MountTarget",
     "OptionGroup",
     "ParameterGroup",
     "Policy",
     "ProxyEndpoint",
     "ProxyTargetGroup",
+    "RecordSet",
     "ReplicaKey",
     "RotationSchedule",
     "SecurityGroup",
@@ -88,7 +90,7 @@ _SETTINGS = (
     "UserPoolDomain",
 )
 # They depend on a retained resource and are deleted or kept with it.
-_ATTACHED = {"AWS::S3::BucketPolicy", "AWS::KMS::Alias"}
+_ATTACHED = {"AWS::KMS::Alias", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"}
 
 
 @dataclass(frozen=True)

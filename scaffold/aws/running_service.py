@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from scaffold.aws.cloudformation.stack_resources import physical_ids
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.errors import suppress_code
 from scaffold.aws.session import Session
@@ -107,13 +108,7 @@ def alarms_of(session: Session, stack: str) -> tuple[str, ...]:
 
     They are found by their stack: other services may have alarms whose names begin alike.
     """
-    resources = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-    return tuple(
-        one["PhysicalResourceId"]
-        for page in resources
-        for one in page["StackResourceSummaries"]
-        if one["ResourceType"] == "AWS::CloudWatch::Alarm" and one.get("PhysicalResourceId")
-    )
+    return tuple(physical_ids(session, stack, "AWS::CloudWatch::Alarm"))
 
 
 def image_digest(task_definition: Stack | None) -> str:

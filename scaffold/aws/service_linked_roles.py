@@ -6,21 +6,26 @@ from botocore.exceptions import ClientError
 
 from scaffold.aws.errors import says_role_exists
 from scaffold.aws.session import Session
-from scaffold.service.names import SERVICE_LINKED_ROLES
+from scaffold.service.names import DATABASE_LINKED_ROLES, SERVICE_LINKED_ROLES
+from scaffold.service.service import Service
+from scaffold.service.stack_kinds import DATABASE
 
 _PATH = "/aws-service-role/"
 
 
-def missing(session: Session) -> dict[str, str]:
-    """The roles that the account lacks: service principal → role name."""
+def needed(service: Service) -> dict[str, str]:
+    """The roles that the stacks of a service need: service principal → role name."""
+    return SERVICE_LINKED_ROLES | (DATABASE_LINKED_ROLES if DATABASE in service.optional_kinds else {})
+
+
+def missing(session: Session, service: Service) -> dict[str, str]:
+    """Those of them that the account lacks."""
     # One listing instead of one call for each role; an account has a few dozen of them.
     pages = session.client("iam").get_paginator("list_roles")
     listing = pages.paginate(PathPrefix=_PATH, PaginationConfig={"PageSize": 1000})
     # The path names the principal, whatever AWS calls the role.
     present = {role["Path"] for page in listing for role in page["Roles"]}
-    return {
-        principal: role for principal, role in SERVICE_LINKED_ROLES.items() if f"{_PATH}{principal}/" not in present
-    }
+    return {principal: role for principal, role in needed(service).items() if f"{_PATH}{principal}/" not in present}
 
 
 def create(session: Session, principal: str) -> None:

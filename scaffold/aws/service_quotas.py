@@ -21,6 +21,10 @@ class QuotaId:
 
 VPCS = QuotaId("vpc", "L-F678F1CE", "VPCs per Region")
 ELASTIC_IPS = QuotaId("ec2", "L-0263D0A3", "EC2-VPC Elastic IPs")
+LOAD_BALANCERS = QuotaId("elasticloadbalancing", "L-53DA6B97", "Application Load Balancers per Region")
+TABLES = QuotaId("dynamodb", "L-F98FE922", "Maximum number of tables")
+DB_CLUSTERS = QuotaId("rds", "L-952B80B8", "DB clusters")
+WEB_ACLS = QuotaId("wafv2", "L-2EC3DE7B", "Maximum web ACLs per account in WAF for regional")
 ON_DEMAND_VCPUS = QuotaId("fargate", "L-3032A538", "Fargate On-Demand vCPU resource count")
 SPOT_VCPUS = QuotaId("fargate", "L-36FBB829", "Fargate Spot vCPU resource count")
 _BUILD_CODES = {
@@ -109,4 +113,38 @@ def _elastic_ips(session: Session) -> int:
     return len(session.client("ec2", attempts=1).describe_addresses()["Addresses"])
 
 
-_USED: dict[QuotaId, Callable[[Session], int]] = {VPCS: _vpcs, ELASTIC_IPS: _elastic_ips}
+def _load_balancers(session: Session) -> int:
+    pages = session.client("elbv2", attempts=1).get_paginator("describe_load_balancers").paginate()
+    return sum(one["Type"] == "application" for page in pages for one in page["LoadBalancers"])
+
+
+def _tables(session: Session) -> int:
+    pages = session.client("dynamodb", attempts=1).get_paginator("list_tables").paginate()
+    return sum(len(page["TableNames"]) for page in pages)
+
+
+def _db_clusters(session: Session) -> int:
+    pages = session.client("rds", attempts=1).get_paginator("describe_db_clusters").paginate()
+    return sum(len(page["DBClusters"]) for page in pages)
+
+
+def _web_acls(session: Session) -> int:
+    # boto3 has no paginator for it.
+    client, count = session.client("wafv2", attempts=1), 0
+    rest: dict[str, str] = {}
+    while True:
+        page = client.list_web_acls(Scope="REGIONAL", Limit=100, **rest)
+        count += len(page["WebACLs"])
+        if not page["WebACLs"] or "NextMarker" not in page:
+            return count
+        rest = {"NextMarker": page["NextMarker"]}
+
+
+_USED: dict[QuotaId, Callable[[Session], int]] = {
+    VPCS: _vpcs,
+    ELASTIC_IPS: _elastic_ips,
+    LOAD_BALANCERS: _load_balancers,
+    TABLES: _tables,
+    DB_CLUSTERS: _db_clusters,
+    WEB_ACLS: _web_acls,
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 
@@ -43,6 +43,7 @@ class Session:
     boto: Any = field(repr=False)
     _clients: dict[tuple[str, int], Client] = field(default_factory=dict, repr=False)
     _making: Any = field(default_factory=Lock, repr=False, compare=False)
+    _elsewhere: dict[str, Session] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def region(self) -> str:
@@ -71,6 +72,17 @@ class Session:
             if key not in self._clients:
                 self._clients[key] = _client(self.boto, service_name, self.target, attempts)
             return self._clients[key]
+
+    def in_region(self, region: str | None) -> Session:
+        """The same caller's session in another region; this one for None, and for its own region."""
+        if region in (None, self.region):
+            return self
+        with self._making:
+            if region not in self._elsewhere:
+                target = replace(self.target, region=region)
+                # With the lock of this one, as both make their clients with one session of boto3.
+                self._elsewhere[region] = replace(self, target=target, _clients={}, _elsewhere={})
+            return self._elsewhere[region]
 
     def git_variables(self) -> dict[str, str]:
         """Environment variables with which Git signs in with this session's credentials."""

@@ -16,7 +16,7 @@ def approve(
     directory: Root = Path(),
     message: Message = "",
     execution: Execution = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Approve without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve without asking.")] = False,
     profile: Profile = None,
     as_json: Json = False,
 ) -> int:
@@ -24,6 +24,11 @@ def approve(
 
     Shows what waits: version, commits since the last release to this stage, changes of the
     service. Without a terminal it needs --yes and --execution.
+
+    \b
+    Examples:
+      scaffold approve
+      scaffold approve prod --message 'Tested by hand'
     """
     from scaffold.commands.decision import DecisionOptions, run
     from scaffold.deployment.approval import Approval

@@ -26,6 +26,11 @@ def doctor(
     Git, its author and git-remote-codecommit; credentials, account, region and CodeCommit; in a service also
     its permissions and quotas, the images of its Dockerfile and its kit. Each check comes with its fix.
     Nothing is changed. Exit code 1: something that a deployment needs has failed.
+
+    \b
+    Examples:
+      scaffold doctor
+      scaffold doctor payments --json
     """
     from scaffold.commands.doctor import DoctorOptions, run
     from scaffold.views.doctor import progress, text

@@ -8,22 +8,29 @@ from typing import Annotated
 import typer
 
 from scaffold.cli.options import Json, Plan, Profile, Root
+from scaffold.cli.shared import Group
 from scaffold.console.console import Console
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The environment.", show_default=False)]
 Production = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Make this environment production; asks for its name.", show_default="no change"),
+    typer.Option(metavar="ENV", help="Make this environment production; asks for its name.", show_default="no change"),
 ]
 Commit = Annotated[bool, typer.Option("--commit", help="Commit the change.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for a name to be typed.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a name to be typed.")]
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True)
 def env(context: typer.Context) -> None:
-    """List, add and remove the environments of a service."""
+    """List, add and remove the environments of a service.
+
+    \b
+    Examples:
+      scaffold env list
+      scaffold env add qa --after dev --commit
+    """
     if context.invoked_subcommand is None:
         print(context.get_help())
         raise typer.Exit
@@ -34,6 +41,10 @@ def list_environments(directory: Root = Path(), as_json: Json = False) -> int:
     """List the environments of a service, in order of promotion, with what they cost.
 
     AWS is not asked; `scaffold status` says what runs.
+
+    \b
+    Examples:
+      scaffold env list --json
     """
     from scaffold.commands.env import list_environments as run
     from scaffold.views.env import environments_text
@@ -46,10 +57,10 @@ def add(
     name: Name,
     before: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The environment that follows it.", show_default="production"),
+        typer.Option(metavar="ENV", help="The environment that follows it.", show_default="production"),
     ] = None,
     after: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The environment that it follows.", show_default=False)
+        str | None, typer.Option(metavar="ENV", help="The environment that it follows.", show_default=False)
     ] = None,
     settings: Annotated[
         list[str] | None,

@@ -62,6 +62,11 @@ def local(context: typer.Context, runs: Runs = True, speed: Speed = None) -> int
 
     Runs the embedded stand-in for an AWS account in the foreground, around a command with
     `scaffold local -- COMMAND…`, or in the background with `scaffold local start`.
+
+    \b
+    Examples:
+      scaffold local -- bash
+      scaffold local -- scaffold deploy
     """
     if context.invoked_subcommand is not None:
         return 0
@@ -80,7 +85,12 @@ def start(
         typer.Option(metavar="REGION", help="The region of its clients.", show_default="that of the shell or service"),
     ] = None,
 ) -> int:
-    """Start local AWS in the background, for all terminals."""
+    """Start local AWS in the background, for all terminals.
+
+    \b
+    Examples:
+      scaffold local start && eval "$(scaffold local env)"
+    """
     _check(runs, speed)
     from scaffold.commands.local_background import start
 
@@ -89,7 +99,12 @@ def start(
 
 @app.command()
 def stop() -> int:
-    """End the local AWS in the background."""
+    """End the local AWS in the background.
+
+    \b
+    Examples:
+      scaffold local stop
+    """
     from scaffold.commands.local_background import stop
 
     return stop(Console())
@@ -97,7 +112,12 @@ def stop() -> int:
 
 @app.command()
 def status(as_json: Json = False) -> int:
-    """Show the local AWS in the background."""
+    """Show the local AWS in the background.
+
+    \b
+    Examples:
+      scaffold local status --json
+    """
     from scaffold.commands.local_background import status
     from scaffold.views.local import text
 

@@ -36,6 +36,11 @@ def logs(
 
     Lines go to stdout as the service wrote them. `scaffold logs --build` shows the whole log of
     the newest build, `scaffold logs --build ID` that of another one.
+
+    \b
+    Examples:
+      scaffold logs prod --since 2h
+      scaffold logs --build --follow
     """
     from scaffold.commands.logs import LogsOptions, run
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scaffold.cli.options import Json, Profile
+from scaffold.cli.options import Json, KitSource, KitVersion, Profile
 from scaffold.console.console import Console
 
 
@@ -21,18 +21,15 @@ def new(
         typer.Option(metavar="KEY=VALUE", help="Answer one question; repeatable.", show_default=False),
     ] = None,
     answers: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Answers from a YAML or JSON file.", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="Answers from a YAML, JSON or TOML file; - for stdin.", show_default=False),
     ] = None,
     defaults: Annotated[
-        bool, typer.Option("--defaults", help="Do not prompt: use defaults for the other answers.")
+        bool,
+        typer.Option("--defaults", "--yes", "-y", help="Do not prompt: use defaults for the other answers."),
     ] = False,
-    kit: Annotated[
-        str | None,
-        typer.Option(metavar="SOURCE", help="The kit: a folder, a Git URL, git+codecommit::…", show_default="embedded"),
-    ] = None,
-    kit_version: Annotated[
-        str | None, typer.Option(metavar="REF", help="The kit's tag or commit.", show_default="newest")
-    ] = None,
+    kit: KitSource = None,
+    kit_version: KitVersion = None,
     deploy: Annotated[
         bool | None,
         typer.Option("--deploy/--no-deploy", help="Deploy without asking. This creates billable resources."),
@@ -42,13 +39,20 @@ def new(
     ] = False,
     profile: Profile = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the files, the stacks and the monthly cost; write nothing.")
+        bool,
+        typer.Option("--plan", "--dry-run", help="Show the files, the stacks and the monthly cost; write nothing."),
     ] = False,
     as_json: Json = False,
 ) -> int:
     """Generate a service.
 
     Writes its code, pipeline and infrastructure to a Git repository with a first commit.
+
+    \b
+    Examples:
+      scaffold new payments
+      scaffold new payments --defaults --data environments=dev,prod
+      scaffold new payments --answers team.yml --plan
     """
     from scaffold.commands.new import NewOptions, run
     from scaffold.kit.answers import split_pairs

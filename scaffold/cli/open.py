@@ -27,6 +27,11 @@ def open(  # noqa: A001 (the command's name)
     """Open a service in the browser, or its page in the AWS console.
 
     Prints the address too. Local AWS has no console.
+
+    \b
+    Examples:
+      scaffold open prod
+      scaffold open --pipeline --print
     """
     from scaffold.commands.open import OpenOptions, run
 

@@ -10,8 +10,11 @@ import typer
 ServiceDirectory = Annotated[
     Path, typer.Argument(metavar="DIRECTORY", help="The service's repository.", show_default="the current directory")
 ]
-Profile = Annotated[str | None, typer.Option(metavar="NAME", help="The AWS profile to use.", show_default=False)]
-Plan = Annotated[bool, typer.Option("--plan", help="Show what would change and change nothing; exit 10 on changes.")]
+Profile = Annotated[str | None, typer.Option(metavar="PROFILE", help="The AWS profile to use.", show_default=False)]
+Plan = Annotated[
+    bool,
+    typer.Option("--plan", "--dry-run", help="Show what would change and change nothing; exit 10 on changes."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Root = Annotated[
     Path, typer.Option(metavar="DIRECTORY", help="The service's repository.", show_default="the current directory")
@@ -24,3 +27,8 @@ Message = Annotated[str, typer.Option(metavar="TEXT", help="What others read abo
 Execution = Annotated[
     str | None, typer.Option(metavar="ID", help="The pipeline execution that it has to be.", show_default=False)
 ]
+KitSource = Annotated[
+    str | None,
+    typer.Option(metavar="SOURCE", help="The kit: a folder, a Git URL, git+codecommit::…", show_default="embedded"),
+]
+KitVersion = Annotated[str | None, typer.Option(metavar="REF", help="The kit's tag or commit.", show_default="newest")]

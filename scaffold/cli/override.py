@@ -16,7 +16,7 @@ def override(
     reason: Annotated[str, typer.Option(metavar="TEXT", help="What the team reads about it.", show_default=False)],
     directory: Root = Path(),
     execution: Execution = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Override without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Override without asking.")] = False,
     profile: Profile = None,
     as_json: Json = False,
 ) -> int:
@@ -24,6 +24,10 @@ def override(
 
     A deployment window before a stage, or the time that a release soaks after one. The reason is
     recorded as a comment on the commit. Without a terminal it needs --yes and --execution.
+
+    \b
+    Examples:
+      scaffold override Prod --reason 'Fixes the outage'
     """
     from scaffold.commands.override import OverrideOptions, run
     from scaffold.views.override import describe, text

@@ -17,7 +17,7 @@ def rehearse(
         str | None,
         typer.Option(metavar="STAGE", help="End once this stage has succeeded.", show_default="the last one"),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Approve releases without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve releases without asking.")] = False,
     scan_findings: Annotated[
         Path | None,
         typer.Option(
@@ -47,6 +47,11 @@ def rehearse(
 
     Deploys a clone of HEAD to a fresh local AWS and follows the pipeline to its end: builds,
     tests, environments. No account is reached, and the repository stays as it is.
+
+    \b
+    Examples:
+      scaffold rehearse --yes
+      scaffold rehearse --fault prod=errors:20% --yes
     """
     from scaffold.commands.rehearse import RehearseOptions, run
     from scaffold.views.rehearse import text

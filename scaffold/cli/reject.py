@@ -16,7 +16,7 @@ def reject(
     directory: Root = Path(),
     message: Message = "",
     execution: Execution = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Reject without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Reject without asking.")] = False,
     profile: Profile = None,
     as_json: Json = False,
 ) -> int:
@@ -24,6 +24,10 @@ def reject(
 
     The environment stays as it is, and so do those after it. Without a terminal it needs
     --yes and --execution.
+
+    \b
+    Examples:
+      scaffold reject prod --message 'The search is slower'
     """
     from scaffold.commands.decision import DecisionOptions, run
     from scaffold.deployment.approval import Rejection

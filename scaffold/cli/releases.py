@@ -30,6 +30,11 @@ def releases(
 
     The newest first: name, version, commit and tags, when and by what it was started, who approved it, and
     how it ended. The release whose version answers now is marked.
+
+    \b
+    Examples:
+      scaffold releases prod
+      scaffold releases prod --limit 3 --json
     """
     from scaffold.commands.releases import ReleasesOptions, run, show_notes
     from scaffold.views import past_releases, release_notes

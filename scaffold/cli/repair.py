@@ -28,7 +28,7 @@ def repair(
             metavar="RESOURCE", help="Leave this resource out of a failed rollback; repeatable.", show_default=False
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Repair without asking for the service's name.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Repair without asking for the service's name.")] = False,
     plan: Plan = False,
     profile: Profile = None,
     as_json: Json = False,
@@ -38,6 +38,11 @@ def repair(
     Continues failed rollbacks, deletes stacks that were never finished, and restores the
     foundation's key, bucket and image repository. With ENV it also cancels the update that
     this environment waits for, and rolls its ECS deployment back.
+
+    \b
+    Examples:
+      scaffold repair
+      scaffold repair dev --plan
     """
     from scaffold.commands.repair import RepairOptions, run
     from scaffold.views.repair import text

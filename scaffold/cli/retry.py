@@ -29,6 +29,11 @@ def retry(
 
     The execution continues with the actions that failed, and after them with the later stages.
     After `scaffold rollback` it enables the transition into the stage instead.
+
+    \b
+    Examples:
+      scaffold retry
+      scaffold retry Prod --all-actions
     """
     from scaffold.commands.retry import RetryOptions, run
     from scaffold.views.retry import text

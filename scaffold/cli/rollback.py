@@ -24,7 +24,7 @@ def rollback(
             show_default="what ran before",
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Roll back without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Roll back without asking.")] = False,
     directory: Root = Path(),
     profile: Profile = None,
     as_json: Json = False,
@@ -34,6 +34,11 @@ def rollback(
     Stops an ECS deployment under way, which is rolled back then; otherwise the pipeline runs the
     stage again with an earlier release. In production it also disables the transition into the
     first of its stages, until `scaffold retry`. Without a terminal it needs --yes.
+
+    \b
+    Examples:
+      scaffold rollback
+      scaffold rollback staging --to v2026.11.3
     """
     from scaffold.commands.rollback import RollbackOptions, run
     from scaffold.views.rollback import describe, text

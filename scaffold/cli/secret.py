@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from scaffold.cli.options import Json, Profile, Root
+from scaffold.cli.shared import Group
 from scaffold.console.console import Console
 from scaffold.core.errors import UsageError
 
@@ -20,12 +21,18 @@ File = Annotated[
 ]
 _STORE_HELP = "parameter-store, or secrets-manager, which costs 0.40 USD a month each."
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True)
 def secret(context: typer.Context) -> None:
-    """Set, list, rotate and remove the secrets of a service."""
+    """Set, list, rotate and remove the secrets of a service.
+
+    \b
+    Examples:
+      scaffold secret set DB_PASSWORD --env prod
+      scaffold secret list
+    """
     if context.invoked_subcommand is None:
         print(context.get_help())
         raise typer.Exit
@@ -75,6 +82,10 @@ def list_secrets(
     """List the secrets of a service: store, last change, and which environments lack one.
 
     Values are neither read nor shown.
+
+    \b
+    Examples:
+      scaffold secret list --env prod
     """
     from scaffold.commands.secret import list_all
     from scaffold.views.secret import list_text
@@ -97,6 +108,10 @@ def rotate(
 
     Tasks read it when they start. The number in the repository that the command raises makes the
     release of that commit start new ones.
+
+    \b
+    Examples:
+      scaffold secret rotate DB_PASSWORD --env prod
     """
     from scaffold.commands.secret import SecretOptions, set_value
     from scaffold.views.secret import text
@@ -113,13 +128,17 @@ def remove(
     environment: Environment,
     directory: Root = Path(),
     profile: Profile = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
     as_json: Json = False,
 ) -> int:
     """Delete a secret that the tasks of an environment do not get any more.
 
     A secret that the repository lists for the environment is not deleted; the message says what to
     release first.
+
+    \b
+    Examples:
+      scaffold secret remove DB_PASSWORD --env dev
     """
     from scaffold.commands.secret import SecretOptions
     from scaffold.commands.secret import remove as run

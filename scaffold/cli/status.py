@@ -24,6 +24,11 @@ def status(
 
     For each environment: the version that answers, its commit and what main has beyond it,
     image and scan, tasks, alarms, URL and last deployment. Nothing is changed.
+
+    \b
+    Examples:
+      scaffold status --watch
+      scaffold status --json
     """
     from scaffold.commands.status import StatusOptions, run
     from scaffold.views.status import text

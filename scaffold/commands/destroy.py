@@ -19,6 +19,7 @@ class DestroyOptions:
     Attributes:
         directory: The service's directory, or one inside it.
         environment: The environment to delete; None for the whole service.
+        with_data: Delete buckets, queues, tables and the snapshots of databases too.
         profile: The AWS profile; None for the standard configuration chain.
         plan: Change nothing, and report what would be deleted.
         yes: Do not ask for the service's name to be typed.
@@ -26,6 +27,7 @@ class DestroyOptions:
 
     directory: Path = Path()
     environment: str | None = None
+    with_data: bool = False
     profile: str | None = None
     plan: bool = False
     yes: bool = False
@@ -38,6 +40,7 @@ def run(options: DestroyOptions, console: Console) -> DestroyResult:
         service,
         configured_target(service.region, options.profile),
         environment=options.environment,
+        with_data=options.with_data,
         plan=options.plan,
         confirm=lambda name: options.yes or confirm_by_name(name, console),
         console=console,

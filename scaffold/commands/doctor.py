@@ -17,6 +17,7 @@ from scaffold.doctor.findings import DoctorResult, Finding, ok, refused
 from scaffold.doctor.side_by_side import Check
 from scaffold.service.service import Service, find_root
 from scaffold.service.service import read as read_service
+from scaffold.service.stack_kinds import DOMAIN
 
 SECONDS = 20.0
 _CREDENTIALS = "credentials"
@@ -70,7 +71,10 @@ def run(
         checks += [
             Check("permissions", "account", partial(account.permissions, service), after=_CREDENTIALS),
             Check("quotas", "account", partial(account.quotas, service), after=_CREDENTIALS),
+            Check("networks", "account", partial(account.networks, service), after=_CREDENTIALS),
         ]
+    if service and DOMAIN in service.optional_kinds:
+        checks.append(Check("domains", "account", partial(account.domains, service), after=_CREDENTIALS))
     if root and answers:
         checks.append(Check("answers", "service", partial(_found, answers)))
     if service:

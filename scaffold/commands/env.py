@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scaffold.aws.errors import says_no_credentials
 from scaffold.console.console import Console
 from scaffold.console.prompt import confirm_by_name
 from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, ScaffoldError
-from scaffold.core.git import git
+from scaffold.core.git import check_author, git
 from scaffold.core.git_failures import GitFailed
 from scaffold.core.paths import enter
 from scaffold.core.results import Result
 from scaffold.core.target import configured_target
 from scaffold.deployment.destroy import DestroyResult, destroy
-from scaffold.kit.estimate import Estimate, read_estimate
+from scaffold.kit.estimate import read_estimate
 from scaffold.service import service
+from scaffold.service.task_settings import ListedSecret, knows_secrets, listed_secrets, without_environment, write_list
+from scaffold.update.environment_list import Environment, EnvironmentsResult, environments_of
 from scaffold.update.environment_update import make_change
 from scaffold.update.environments import Change, addition, removal
 from scaffold.update.kits import CURRENT, open_versions
@@ -76,46 +78,6 @@ class RemoveOptions(ChangeOptions):
 
 
 @dataclass(frozen=True)
-class Environment:
-    """An environment as the kit computes it; None for what the kit does not compute.
-
-    Attributes:
-        production: Whether it is production, or is treated like it.
-        approval: Whether a person approves its releases.
-        cpu: In CPU units, of which a vCPU has 1,024.
-        memory: In MiB.
-        monthly_usd: The estimated cost without traffic.
-    """
-
-    name: str
-    production: bool | None
-    approval: bool | None
-    cpu: int | None
-    memory: int | None
-    min_tasks: int | None
-    max_tasks: int | None
-    monthly_usd: float | None
-
-
-@dataclass(frozen=True)
-class EnvironmentsResult(Result):
-    """The environments of a service.
-
-    Attributes:
-        environments: In order of promotion.
-        production: None with a kit that does not ask for it.
-        monthly_usd: The estimated cost of the service without traffic.
-    """
-
-    command: ClassVar[str] = "env list"
-
-    service: str
-    environments: tuple[Environment, ...]
-    production: str | None
-    monthly_usd: float | None
-
-
-@dataclass(frozen=True)
 class ChangeResult(Result):
     """An environment that was added or removed, or would be.
 
@@ -125,6 +87,7 @@ class ChangeResult(Result):
         monthly_usd: The estimated cost of the service after the change, without traffic.
         old_production: The environment that was production before; None where that stays as it is.
         deleted: What was deleted in AWS, or would be; None where AWS was not asked.
+        secrets: Those that are no longer listed for the environment.
         commit: The commit; None where none was asked for, or conflicts are left.
         update: What happens to the files.
     """
@@ -139,6 +102,7 @@ class ChangeResult(Result):
     monthly_usd: float | None
     old_production: str | None
     deleted: DestroyResult | None
+    secrets: tuple[str, ...]
     commit: str | None
     update: UpdateResult
 
@@ -162,7 +126,7 @@ def list_environments(directory: Path) -> EnvironmentsResult:
     production, estimate = recorded.answers.get("production"), read_estimate(computed)
     return EnvironmentsResult(
         service=recorded.name,
-        environments=_environments(computed, estimate),
+        environments=environments_of(computed, estimate),
         production=str(production) if production else None,
         monthly_usd=estimate.total_usd if estimate else None,
     )
@@ -174,7 +138,7 @@ def add(options: AddOptions, console: Console) -> ChangeResult:
     Raises:
         ScaffoldError: The service cannot be updated, or the environment cannot be added.
     """
-    recorded = read(options.directory)
+    recorded = _read(options)
     change = addition(
         recorded,
         options.name,
@@ -184,7 +148,7 @@ def add(options: AddOptions, console: Console) -> ChangeResult:
         production=options.production,
     )
     _confirm_production(recorded, change, options, console)
-    return _apply(recorded, change, options, None, console)
+    return _apply(recorded, change, options, console)
 
 
 def remove(options: RemoveOptions, console: Console) -> ChangeResult:
@@ -193,14 +157,15 @@ def remove(options: RemoveOptions, console: Console) -> ChangeResult:
     Raises:
         ScaffoldError: The service cannot be updated, or the environment cannot be deleted or removed.
     """
-    recorded = read(options.directory)
+    recorded = _read(options)
     change = removal(recorded, options.name, production=options.production)
     _confirm_production(recorded, change, options, console)
+    found = service.read(recorded.root)
+    secrets = listed_secrets(found) if knows_secrets(found) else {}
     if options.keep_stacks:
-        return _apply(recorded, change, options, None, console)
+        return _apply(recorded, change, options, console, secrets=secrets)
     # What refuses the update does so before anything is deleted.
     make_change(recorded, change, options.name, plan=True, console=console)
-    found = service.read(recorded.root)
     try:
         deleted = destroy(
             found,
@@ -215,14 +180,32 @@ def remove(options: RemoveOptions, console: Console) -> ChangeResult:
             raise
         remedy = f"{error.remedy.rstrip('.')}, or leave its stacks with `--keep-stacks`."
         raise error.with_remedy(remedy) from error
-    return _apply(recorded, change, options, deleted, console)
+    return _apply(recorded, change, options, console, deleted=deleted, secrets=secrets)
+
+
+def _read(options: ChangeOptions) -> Recorded:
+    """The service, in which the change can be committed where that is asked for."""
+    recorded = read(options.directory)
+    if options.commit and not options.plan:
+        check_author(recorded.root)
+    return recorded
 
 
 def _apply(
-    recorded: Recorded, change: Change, options: ChangeOptions, deleted: DestroyResult | None, console: Console
+    recorded: Recorded,
+    change: Change,
+    options: ChangeOptions,
+    console: Console,
+    *,
+    deleted: DestroyResult | None = None,
+    secrets: dict[str, ListedSecret] | None = None,
 ) -> ChangeResult:
     update, computed = make_change(recorded, change, options.name, plan=options.plan, console=console)
     added = options.name in change.after
+    left = without_environment(secrets or {}, options.name)
+    unlisted = tuple(name for name, one in (secrets or {}).items() if left.get(name) != one)
+    if unlisted and not options.plan:
+        write_list(recorded.root, left)
     commit = None
     if options.commit and not options.plan and not update.conflicts:
         commit = _commit(recorded, f"{'Add' if added else 'Remove'} the environment {options.name}")
@@ -231,11 +214,12 @@ def _apply(
         service=recorded.name,
         action="add" if added else "remove",
         name=options.name,
-        environments=_environments(computed, estimate),
+        environments=environments_of(computed, estimate),
         production=change.new_production,
         monthly_usd=estimate.total_usd if estimate else None,
         old_production=change.old_production if change.moves_production else None,
         deleted=deleted,
+        secrets=unlisted,
         commit=commit,
         update=update,
     )
@@ -272,21 +256,3 @@ def _commit(recorded: Recorded, message: str) -> str:
             f"The files are changed, but not committed: {error.reason}.",
             f"Commit them: `{enter(str(recorded.root))} && git add --all . && git commit -m '{message}'`.",
         ) from error
-
-
-def _environments(computed: Mapping[str, Any], estimate: Estimate | None) -> tuple[Environment, ...]:
-    # The parts of an estimate begin with the environments, in their order.
-    costs = [usd for _, usd in estimate.parts] if estimate else []
-    return tuple(
-        Environment(
-            name=one["name"],
-            production=one.get("production"),
-            approval=one.get("approval"),
-            cpu=one.get("cpu"),
-            memory=one.get("memory"),
-            min_tasks=one.get("min_tasks"),
-            max_tasks=one.get("max_tasks"),
-            monthly_usd=costs[number] if number < len(costs) else None,
-        )
-        for number, one in enumerate(computed.get("environment_settings") or ())
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
@@ -15,7 +16,13 @@ from scaffold.core.signals import handled_signals
 from scaffold.core.stand_in import WITHOUT_ENGINE
 from scaffold.core.target import RUNS_VARIABLE
 from scaffold.local.environment import inside, running_local_aws
-from scaffold.local.shell import container_engine, default_region, export_lines
+from scaffold.local.shell import (
+    container_engine,
+    default_region,
+    export_lines,
+    is_shell_for_a_person,
+    prompt_variables,
+)
 
 _SHELL_SIGNAL_BASE = 128
 
@@ -48,7 +55,13 @@ def run(command: list[str], console: Console, *, runs: bool = True, speed: float
     """
     if inside():
         return _run_inside(command, console, runs=runs, speed=speed)
-    with running_local_aws(default_region(), runs=runs, speed=speed or 1, containers=container_engine()) as aws:
+    region, containers = default_region(), container_engine()
+    if sys.stderr.isatty():
+        console.note("Starting local AWS.")
+    with running_local_aws(region, runs=runs, speed=speed or 1, containers=containers) as aws:
+        if is_shell_for_a_person(command):
+            console.note("This shell works with local AWS, whatever your configuration says. `exit` ends both.")
+            return _run(command, {**aws.variables, **prompt_variables()})
         if command:
             return _run(command, aws.variables)
         print("\n".join(export_lines(aws.variables)), flush=True)

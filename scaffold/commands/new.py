@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import os
-import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from scaffold.aws.caller import CallerLookup
 from scaffold.console.console import Console
 from scaffold.console.prompt import confirm, require_terminal
 from scaffold.core.errors import Interrupted, ScaffoldError
-from scaffold.core.git import outer_work_tree
+from scaffold.core.git import has_no_commit, outer_work_tree
 from scaffold.core.paths import enter
 from scaffold.core.results import Result
 from scaffold.core.target import configured_target
 from scaffold.core.temporary import temporary_folder
 from scaffold.deployment.deploy_result import DeployResult
 from scaffold.kit.advice import advice
-from scaffold.kit.answers import merge
+from scaffold.kit.answering import check_folder_name, collect
+from scaffold.kit.answers import keep_answers, merge
+from scaffold.kit.destination import check_destination, copy_repository, is_empty_clone, workspace
 from scaffold.kit.estimate import Estimate, read_estimate
-from scaffold.kit.questionnaire import Answers, Questionnaire
-from scaffold.kit.rendering import Kit, check_destination, first_commit, open_kit, workspace
+from scaffold.kit.questionnaire import Answers
+from scaffold.kit.rendering import Kit, first_commit, open_kit
+from scaffold.kit.summary import details
+from scaffold.service import credentials
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import OPTIONAL_KINDS, stack_ids
 
-# What comes before a command that works on a local AWS of its own, or on the one in the background.
+# What comes before a command that works on a local AWS of its own, which ended with this one.
 _OWN = "scaffold local -- "
-_BACKGROUND = 'eval "$(scaffold local env)" && '
-_ALONE = re.compile(r"(?<!-- )\bscaffold (?=(?:deploy|repair|destroy)\b)")
+# How long the summary waits for the account; the look-up has begun before the first question.
+_SIGN_IN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class NewOptions:
         data: Answers from the command line.
         answers_file: A file with more answers.
         defaults: Do not prompt.
-        kit: The kit's source; None for $SCAFFOLD_KIT, or the embedded kit.
+        kit: The kit's source; None for that of the team's defaults, or the embedded kit.
         kit_version: The kit's tag or commit; None for the newest.
         deploy: Whether to deploy; None asks, or with `defaults` means no.
         local: Deploy to local AWS: that of this shell, the one in the background, or one that ends with the command;
@@ -64,7 +69,7 @@ class NewOptions:
 
 @dataclass(frozen=True)
 class NewResult(Result):
-    """A service that was generated, or with `--dry-run` would be.
+    """A service that was generated, or with `--plan` would be.
 
     Attributes:
         kit: The kit's source, as Copier records it.
@@ -75,10 +80,10 @@ class NewResult(Result):
         commit: The first commit; None in a dry run.
         deployment: The deployment; None where there was none.
         deployment_ended: Whether it was deployed to a local AWS that ended with this command.
-        deployment_in_background: Whether it was deployed to the local AWS in the background, which this shell does
-            not use.
-        outer_repository: The Git work tree that the folder is in and that would record it as a submodule without an
-            address; None for none.
+        deployment_in_background: Whether that is the local AWS in the background, which this shell does not use.
+        outer_repository: The Git work tree that would record it as a submodule without an address; None for none.
+        outer_is_empty: Whether that one has no commit, as a clone that was to hold the service.
+        credentials: Whether AWS credentials are configured on this machine.
     """
 
     command: ClassVar[str] = "new"
@@ -97,6 +102,8 @@ class NewResult(Result):
     deployment_ended: bool = False
     deployment_in_background: bool = False
     outer_repository: str | None = None
+    outer_is_empty: bool = False
+    credentials: bool = True
 
 
 def run(options: NewOptions, console: Console) -> NewResult:
@@ -113,50 +120,40 @@ def run(options: NewOptions, console: Console) -> NewResult:
         dest = Path(os.path.abspath(dest))  # noqa: PTH100  (resolve() would also follow links)
         check_destination(dest)
     destination = dest
+    lookup = CallerLookup(options.profile, local=options.local, wanted=not options.defaults)
     try:
-        with open_kit(options.kit, options.kit_version) as kit:
-            answers = _answers(kit.questionnaire(dest), options, dest)
+        with lookup as caller, open_kit(options.kit, options.kit_version) as kit:
+            questionnaire = kit.questionnaire(dest)
+            if dest is not None:
+                check_folder_name(dest, questionnaire.names)
+            given = merge(questionnaire, options.data, options.answers_file)
+            ending = "shows what would be written" if options.dry_run else "writes the service"
+            answers = collect(
+                questionnaire,
+                given,
+                dest,
+                console,
+                prompt=not options.defaults,
+                ending=ending,
+                details=lambda found: details(found, dest, kit.source, caller.title(_SIGN_IN_SECONDS)),
+            )
             destination = dest or Path.cwd() / _app_name(answers)
             check_destination(destination)
             if options.dry_run:
                 return _preview(kit, answers, destination)
             deploy = _wants_deployment(options, answers, destination, console)
-            with workspace(destination) as folder:
+            with workspace(destination) as folder, console.busy("Generating the service"):
                 files = kit.render(answers, folder)
+                in_clone = copy_repository(destination, folder)
                 commit = first_commit(folder, f"Generate {_app_name(answers)} from kit {kit.source.version}")
-    except KeyboardInterrupt:
-        raise _interrupted(destination, options) from None
-    console.step(f"Generated {_app_name(answers)} in {destination}")
+    except KeyboardInterrupt as interruption:
+        raise _interrupted(destination, options, getattr(interruption, "answers", {})) from None
+    where = f"{destination}, whose repository and remotes stay" if in_clone else destination
+    console.step(f"Generated {_app_name(answers)} in {where}")
     for text in advice(kit.source.source, destination):
         console.warn(text)
-    deployment, prefix = None, ""
-    if deploy:
-        deployment, prefix = _deploy(_service(answers, destination), options, console)
+    deployment, prefix = _deploy(_service(answers, destination), options, console) if deploy else (None, "")
     return _result(kit, answers, destination, files, commit=commit, deployment=deployment, prefix=prefix)
-
-
-def _answers(questionnaire: Questionnaire, options: NewOptions, dest: Path | None) -> Answers:
-    given = merge(questionnaire, options.data, options.answers_file)
-    if options.defaults:
-        return questionnaire.evaluate(given)
-    return _ask(questionnaire, given, dest, options.dry_run)
-
-
-def _ask(questionnaire: Questionnaire, given: Mapping[str, Any], dest: Path | None, dry_run: bool) -> Answers:
-    from scaffold.kit.interview import ask_all
-
-    def objection(question: str, answer: Any) -> str:
-        # Without DEST the name is the folder too: an occupied one is refused at once, not after the last question.
-        if question == "app_name" and dest is None:
-            try:
-                check_destination(Path.cwd() / str(answer))
-            except ScaffoldError as error:
-                return error.happened
-        return ""
-
-    suggested = {"app_name": dest.name} if dest else {}
-    ending = "shows what would be written" if dry_run else "writes the service"
-    return ask_all(questionnaire, given, suggested, objection=objection, ending=ending)
 
 
 def _app_name(answers: Answers) -> str:
@@ -178,12 +175,21 @@ def _service(answers: Answers, destination: Path) -> Service:
     return Service.from_answers(destination, answers.recorded)
 
 
-def _interrupted(destination: Path | None, options: NewOptions) -> Interrupted:
+def _interrupted(destination: Path | None, options: NewOptions, answers: Mapping[str, Any]) -> Interrupted:
     # An interruption may come during the clean-up too, after the complete service was renamed to its folder.
-    if destination and (destination / ".git").exists():
+    if destination and (destination / ".git").exists() and not is_empty_clone(destination):
         return Interrupted(
             f"Interrupted: {destination} is complete, and not deployed.",
             f"Continue with `{enter(destination)} && {_OWN if options.local else ''}scaffold deploy`.",
+        )
+    if answers and (kept := keep_answers(answers)):
+        words = ["scaffold", "new", *([str(options.dest)] if options.dest else []), "--answers", str(kept)]
+        given = {"--kit": options.kit, "--kit-version": options.kit_version, "--profile": options.profile}
+        words += [word for option, value in given.items() if value for word in (option, value)]
+        switches = {"--local": options.local, "--plan": options.dry_run, "--deploy": options.deploy}
+        words += [option for option, on in switches.items() if on] + ["--no-deploy"] * (options.deploy is False)
+        return Interrupted(
+            "Interrupted: nothing was written, and your answers are kept.", f"Go on with `{shlex.join(words)}`."
         )
     return Interrupted("Interrupted: nothing was written.", "Run the same command again to start over.")
 
@@ -204,9 +210,9 @@ def _result(
     deployment: DeployResult | None = None,
     prefix: str = "",
 ) -> NewResult:
-    app_name = _app_name(answers)
+    app_name, outer = _app_name(answers), outer_work_tree(destination)
     environments = [name.strip() for name in str(answers.recorded.get("environments", "")).split(",") if name.strip()]
-    optional = [kind for kind in OPTIONAL_KINDS if f"infrastructure/{kind.name}.yaml" in files]
+    stacks = stack_ids(environments, _in_existing_vpc(answers), OPTIONAL_KINDS)
     return NewResult(
         app_name=app_name,
         directory=str(destination),
@@ -214,14 +220,16 @@ def _result(
         kit_version=kit.source.version,
         answers=answers.recorded,
         files=files,
-        stacks=[stack.name(app_name) for stack in stack_ids(environments, _in_existing_vpc(answers), optional)],
+        stacks=[one.name(app_name) for one in stacks if all(path in files for path in one.asked_by)],
         estimate=read_estimate(answers.computed),
         dry_run=commit is None,
         commit=commit,
         deployment=deployment,
         deployment_ended=prefix == _OWN,
-        deployment_in_background=prefix == _BACKGROUND,
-        outer_repository=outer_work_tree(destination),
+        deployment_in_background=bool(deployment and deployment.background),
+        outer_repository=outer,
+        outer_is_empty=outer is not None and has_no_commit(Path(outer)),
+        credentials=credentials.configured(),
     )
 
 
@@ -262,30 +270,27 @@ def _deploy(service: Service, options: NewOptions, console: Console) -> tuple[De
         The deployment, and what has to come before a command that works on it in this shell.
     """
     from scaffold.deployment.deploy import deploy
-    from scaffold.local import background
-    from scaffold.local.environment import inside, running_local_aws
+    from scaffold.local import selection
+    from scaffold.local.environment import running_local_aws
 
-    outside = options.local and not inside()
-    prefix = _OWN if outside else ""
+    prefix = _OWN if options.local else ""
     try:
-        if outside and (running := background.find()):
-            prefix = _BACKGROUND
-            target = replace(running, region=service.region).aws.target
-        elif outside:
+        selected = selection.find(service.region) if options.local else None
+        prefix = selected.reach if selected else prefix
+        if options.local and not selected:
             # Nothing runs there: it ends with this command, before a release could get anywhere.
             with running_local_aws(service.region) as aws:
                 return deploy(service, aws.target, plan=False, console=console), prefix
-        else:
-            # Inside local AWS, the environment variables select it; it has no other profile than `default`.
-            target = configured_target(service.region, None if options.local else options.profile)
-        return deploy(service, target, plan=False, console=console), prefix
+        target = selected.target if selected else configured_target(service.region, options.profile)
+        background = selected.url if selected and prefix else None
+        return replace(deploy(service, target, plan=False, console=console), background=background), prefix
     except (KeyboardInterrupt, Interrupted):
         kept = "the service is generated" if prefix == _OWN else "the service and its resources in AWS are kept"
         again = _again(service, prefix)
         raise Interrupted(f"Interrupted while deploying; {kept}.", f"Continue with `{again}`.") from None
     except ScaffoldError as error:
         # Alone, a command would work on the account that the user's configuration selects.
-        remedy, again = _ALONE.sub(f"{prefix}scaffold ", error.remedy), _again(service, prefix)
+        remedy, again = selection.reaching(error.remedy, prefix), _again(service, prefix)
         if again not in remedy:
             remedy += f" The service is generated: to repeat the deployment alone, run `{again}`."
         raise error.with_remedy(remedy) from error

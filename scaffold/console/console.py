@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
+from scaffold.console.preferences import coloured, mark, quiet, verbose
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import SCHEMA_VERSION, Result
 from scaffold.core.secrets import redact, redact_strings
@@ -17,6 +21,8 @@ from scaffold.core.secrets import redact, redact_strings
 if TYPE_CHECKING:
     import rich.live
 
+_PATIENCE = 1.0
+_ERASE_LINE = "\r\x1b[2K"
 _GREEN, _YELLOW, _RED = "32", "33", "31"
 _Result = TypeVar("_Result", bound=Result)
 
@@ -32,6 +38,22 @@ def visible(text: str) -> str:
     return "".join(
         char if good else char.encode("unicode_escape").decode() for char, good in zip(text, shown, strict=True)
     )
+
+
+def detail(text: str) -> None:
+    """Write a line to stderr if details are shown."""
+    if verbose():
+        print(f"  {mark('·', '-')} {visible(redact(text))}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Write how long the block took, if details are shown, whether it succeeds or not."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        detail(f"{what}, {time.monotonic() - began:.2f} s")
 
 
 def _as_json(value: object) -> str:
@@ -92,11 +114,13 @@ class Console:
 
     def step(self, text: str) -> None:
         """Report a finished step."""
-        self._print(self._paint("✓", _GREEN) + f" {visible(text)}")
+        if not quiet():
+            self._print(self._paint(mark("✓", "+"), _GREEN) + f" {visible(text)}")
 
     def note(self, text: str) -> None:
         """Report something that needs no action."""
-        self._print(f"  {visible(text)}")
+        if not quiet():
+            self._print(f"  {visible(text)}")
 
     def warn(self, text: str) -> None:
         """Report something that may need the reader's attention, with what to do about it."""
@@ -110,6 +134,9 @@ class Console:
             printed: Where printed lines are remembered, for work that goes on in a second block; unused on a terminal.
         """
         printed = set() if printed is None else printed
+        if quiet():
+            yield Live(_Nowhere(), None, printed)
+            return
         if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
             yield Live(sys.stderr, None, printed)
             return
@@ -118,6 +145,29 @@ class Console:
 
         with RichLive(console=RichConsole(stderr=True), auto_refresh=False, vertical_overflow="visible") as display:
             yield Live(sys.stderr, display, printed)
+
+    @contextmanager
+    def busy(self, text: str) -> Iterator[None]:
+        """Say at a terminal what goes on in the block, if it takes longer than a second. The block prints nothing."""
+        if quiet() or not sys.stderr.isatty():
+            yield
+            return
+        shown = threading.Event()
+
+        def say() -> None:
+            print(f"  {text} …", end="", file=sys.stderr, flush=True)
+            shown.set()
+
+        timer = threading.Timer(_PATIENCE, say)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            if shown.is_set():
+                print("\n" if os.environ.get("TERM") == "dumb" else _ERASE_LINE, end="", file=sys.stderr, flush=True)
 
     def render(self, result: _Result, text: Callable[[_Result], str]) -> int:
         """Print a command's result on stdout.
@@ -153,7 +203,11 @@ class Console:
         print(redact(text), file=sys.stderr, flush=True)
 
     def _paint(self, text: str, colour: str) -> str:
-        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        if plain or not sys.stderr.isatty():
-            return text
-        return f"\x1b[{colour}m{text}\x1b[0m"
+        return f"\x1b[{colour}m{text}\x1b[0m" if coloured(sys.stderr) else text
+
+
+class _Nowhere(io.StringIO):
+    """Where progress goes with `--quiet`."""
+
+    def write(self, text: str) -> int:
+        return len(text)

@@ -11,6 +11,8 @@ _TITLES = {
     "change-set": "change set",
     "commit": "commit",
     "content": "content of",
+    "database-protection": "deletion protection of the database",
+    "deletion-protection": "deletion protection of the load balancer",
     "left-stack": "stack",
     "log-group": "log group",
     "parameter-store": "secret in Parameter Store",
@@ -28,11 +30,15 @@ _TITLES = {
     "termination-protection": "termination protection of",
 }
 _RESOURCES = {
+    "AWS::DynamoDB::Table": "DynamoDB table",
     "AWS::ECR::Repository": "ECR repository",
+    "AWS::RDS::DBCluster": "database",
+    "AWS::RDS::DBClusterSnapshot": "snapshot of the database",
     "AWS::KMS::Key": "KMS key",
     "AWS::S3::Bucket": "S3 bucket",
+    "AWS::SQS::Queue": "SQS queue",
 }
-_PARTICIPLES = {"delete": "Deleted", "disable": "Disabled transition into"}
+_PARTICIPLES = {"delete": "Deleted", "disable": "Disabled transition into", "turn-off": "Turned off"}
 _REPAIRS = {
     "cancel-deletion": "cancel the deletion of {}",
     "cancel-update": "cancel the update of {}",
@@ -43,8 +49,10 @@ _REPAIRS = {
     "revert-drift": "restore the configuration of {}",
     "roll-back": "roll {} back",
     "skip": "leave {} as it is",
+    "turn-off": "turn off {}",
+    "turn-on": "turn on {}",
 }
-_CONTAINERS = {"AWS::ECR::Repository", "AWS::S3::Bucket"}
+_CONTAINERS = {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::ECR::Repository", "AWS::S3::Bucket"}
 
 
 def title(kind: str, name: str) -> str:
@@ -69,7 +77,7 @@ def done(action: str) -> str:
 
 
 def describe(change: Change) -> str:
-    """What a step of a teardown changes: what is deleted, with its content or number, or disabled."""
+    """What a step of a teardown changes: what is deleted, with its content or number, disabled or turned off."""
     words = physical_title(change.type, change.name)
     if change.action == "disable":
         return f"transition into {words}, disabled"

@@ -10,6 +10,7 @@ import traceback
 from pathlib import Path
 
 from scaffold import __version__
+from scaffold.core.paths import state_directory
 from scaffold.core.secrets import redact
 
 
@@ -28,7 +29,7 @@ def write_log(bug: BaseException, arguments: list[str]) -> Path:
         )
     )
     name = f"scaffold-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-    for folder in (_state_directory(), Path(tempfile.gettempdir())):
+    for folder in (state_directory(), Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # Only as a new file: in the shared temporary folder, the name may be another user's link.
@@ -50,11 +51,3 @@ def _without_answers(arguments: list[str]) -> list[str]:
             argument = f"{option}{'=' if option else ''}{name}{equals}{'***' if equals else ''}"
         shown.append(argument)
     return shown
-
-
-def _state_directory() -> Path:
-    try:
-        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    except RuntimeError:  # no home directory can be determined
-        base = tempfile.gettempdir()
-    return Path(base) / "gitops-scaffold"

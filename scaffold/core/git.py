@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ _SILENT_HOST = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60")
 _SILENT_SSH_HOST = "ssh -o ConnectTimeout=60 -o ServerAliveInterval=15 -o ServerAliveCountMax=4"
 # Seconds before each further attempt.
 _PAUSES = (0.5, 2.0)
+_IDENTITY = {"user.name": '"Your Name"', "user.email": "you@example.com"}
 # No configuration but the repository's own. Refs are files, so that they can be read without starting Git.
 _NO_CONFIGURATION = {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -155,6 +156,37 @@ def unset_identity(folder: Path) -> list[str]:
     keys = [f"user.{field}" for field in ("name", "email") if not os.environ.get(f"GIT_AUTHOR_{field.upper()}")]
     configured = settings(folder) if keys else {}
     return [key for key in keys if not configured.get(key)]
+
+
+def identity_commands(settings_: Iterable[str]) -> list[str]:
+    """The commands that set user.name and user.email, or one of them."""
+    return [f"git config --global {setting} {_IDENTITY[setting]}" for setting in settings_]
+
+
+def check_author(folder: Path) -> None:
+    """Refuse a repository in which a commit would have no author. Git is asked: on some machines it guesses one.
+
+    Raises:
+        ScaffoldError: Git knows none.
+    """
+    try:
+        for role in ("AUTHOR", "COMMITTER"):
+            git("var", f"GIT_{role}_IDENT", cwd=folder)
+    except GitFailed as error:
+        commands = " and ".join(f"`{one}`" for one in identity_commands(unset_identity(folder) or _IDENTITY))
+        raise ScaffoldError(
+            "Git does not know who commits, so that nothing was changed.",
+            f"Run {commands}, then the same command again; or leave --commit out.",
+        ) from error
+
+
+def has_no_commit(folder: Path) -> bool:
+    """Whether a folder is the top of a Git repository in which nothing was ever committed, fetched or staged."""
+    try:
+        directory = Path(git("rev-parse", "--absolute-git-dir", cwd=folder))
+        return not git("for-each-ref", "--count=1", cwd=folder) and not (directory / "index").exists()
+    except GitFailed:
+        return False
 
 
 def outer_work_tree(folder: Path) -> str | None:

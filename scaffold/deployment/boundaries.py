@@ -12,11 +12,13 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.iam.grants import Grant, Limit, grants
 from scaffold.iam.policies import as_list
 from scaffold.service import names
-from scaffold.service.stack_kinds import DEPLOY_ROLE, PERMISSIONS, Deployer, identify
+from scaffold.service.stack_kinds import DEPLOY_OPTIONS, DEPLOY_ROLE, PERMISSIONS, Deployer, identify
 
 #: Gives the deployed template of a stack.
 Read = Callable[[Stack], Any]
 
+# The stacks with policies of the deploy role of an environment.
+_DEPLOY = (DEPLOY_ROLE, DEPLOY_OPTIONS)
 _MANAGED_POLICY = "AWS::IAM::ManagedPolicy"
 _ROLE = "AWS::IAM::Role"
 # The prefixes of actions that differ from the service's name in CloudFormation, but for hyphens.
@@ -53,7 +55,7 @@ def check_kept(spec: StackSpec, stack: Stack, existing: Mapping[str, Stack], rea
     Raises:
         ScaffoldError: A role would lose a permission that it still needs.
     """
-    if spec.kind not in (PERMISSIONS, DEPLOY_ROLE) or stack.status in UNFINISHED:
+    if spec.kind not in (PERMISSIONS, *_DEPLOY) or stack.status in UNFINISHED:
         return
     if stack.parameters.get(names.TEMPLATE_DIGEST, names.UNKNOWN_DIGEST) == spec.digest:
         return
@@ -70,12 +72,19 @@ def check_kept(spec: StackSpec, stack: Stack, existing: Mapping[str, Stack], rea
                 lost[user.name] = found
         if lost:
             raise _still_used(spec, lost)
-    kept = after.services_of_roles()
+    kept = after.services_of_roles() | _granted_beside(spec, existing, deployed)
     if (services := before.services_of_roles() - kept) and "*" not in kept and not after.grants_more_elsewhere:
         for user in _users(spec, existing):
             types = deployed.template(user).types
             if declared := sorted(one for one in types if _served(one, services)):
                 raise _still_declared(spec, user, declared)
+
+
+def _granted_beside(spec: StackSpec, existing: Mapping[str, Stack], deployed: _Deployed) -> set[str]:
+    """The services of the other policies of an environment's deploy role, in a stack of their own."""
+    stem = spec.name.removesuffix(spec.kind.name)
+    beside = [existing.get(f"{stem}{kind.name}") for kind in _DEPLOY if spec.kind in _DEPLOY and kind is not spec.kind]
+    return set().union(*(deployed.template(stack).services_of_roles() for stack in beside if stack))
 
 
 def _served(resource_type: str, prefixes: set[str]) -> bool:

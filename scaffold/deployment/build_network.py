@@ -11,8 +11,7 @@ from scaffold.aws.networks import DefaultRoute
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
 from scaffold.deployment.networks import NetworkWarning, ids
-from scaffold.service import names
-from scaffold.service.build_vpc import leave_command, leave_commands
+from scaffold.service.build_vpc import leave_commands, tests_leave_commands
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import BUILD, BUILD_VPC, TESTS, StackId
 
@@ -76,8 +75,7 @@ def _left(service: Service, existing: Mapping[str, Stack]) -> tuple[str, ...]:
     if templates.given_parameters(service, StackId(TESTS)).get("SubnetIds"):
         return ()
     load_test = (service.root / "config" / "scripts" / "load_test.py").exists()
-    projects = names.tests_project(service.app_name), *([names.load_test_project(service.app_name)] * load_test)
-    return tuple(leave_command(one, service.region) for one in projects)
+    return tests_leave_commands(service.app_name, service.region, load_test=load_test)
 
 
 def _check_existence(session: Session, vpc: str, subnets: tuple[str, ...]) -> None:

@@ -17,8 +17,9 @@ class Kept:
 
     Attributes:
         type: What kind of thing it is, as in a Change.
-        reason: `retained` by its template, in its `waiting-period`, `shared` with other services, `foreign` (of another
-            owner), or `unpulled-commits`, which this clone lacks.
+        reason: `retained` by its template, of the `data` of an environment, in its `waiting-period`, `shared` with
+            other services, left as a `snapshot`, `foreign` (of another owner), or `unpulled-commits`, which this clone
+            lacks.
         until: The end of the waiting period.
         commits: How many commits this clone lacks.
     """

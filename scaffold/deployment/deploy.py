@@ -18,19 +18,23 @@ from scaffold.console.titles import title
 from scaffold.core.errors import Interrupted
 from scaffold.core.target import Target
 from scaffold.deployment.deploy_result import DeployResult, StepResult
+from scaffold.deployment.domain_checks import check_domains
 from scaffold.deployment.first_run import quotas_too_small
 from scaffold.deployment.inventory import left_environments
 from scaffold.deployment.left_stack import LeftStack
 from scaffold.deployment.network_checks import check_networks
 from scaffold.deployment.ownership import check_stacks
 from scaffold.deployment.release_start import ReleaseStart
-from scaffold.deployment.stack_step import ExistingStacks
+from scaffold.deployment.stack_step import ExistingStacks, StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.deployment.steps import Push, deployment_steps
 from scaffold.service import contract, identity, names, preflight
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import (
+    ALARM_TOPIC,
     FOUNDATION,
+    OPTIONAL_KINDS,
+    WITH_ROOT_COMMIT,
     WITH_SOURCE_COMMIT,
     StackId,
     deployed_by_pipeline,
@@ -65,7 +69,8 @@ def deploy(
     change_set = names.PLAN_CHANGE_SET if plan else names.DEPLOY_CHANGE_SET
     try:
         with signed_in(service, target, console) as session:
-            existing = ExistingStacks(session)
+            unasked = OPTIONAL_KINDS - set(service.optional_kinds)
+            existing = ExistingStacks(session, service, [StackId(kind).name(service.app_name) for kind in unasked])
             check_stacks(service, root_commit, existing.stacks.values(), "scaffold deploy")
             steps = deployment_steps(
                 session,
@@ -78,6 +83,7 @@ def deploy(
                 change_set=change_set,
                 console=console,
             )
+            check_domains(session, service, existing.stacks)
             networks = check_networks(session, service, existing.stacks)
             for warning in networks:
                 console.warn(warning.sentence)
@@ -90,8 +96,10 @@ def deploy(
                 console.note(hint)
             left = left_environments(service, existing.stacks.values())
             result = _result(session, service, commit, results, ahead.quotas, remote, left, notifies=_notifies(specs))
+            own_alarms = tuple(name for name in service.environments if service.has(StackId(ALARM_TOPIC, name)))
             stay = tuple(step.left for step in steps if isinstance(step, LeftStack) and step.left)
-            return replace(result, networks=networks, left_stacks=stay)
+            waiting = tuple(step.name for step in steps if isinstance(step, StackStep) and step.waiting)
+            return replace(result, networks=networks, left_stacks=stay, waiting_stacks=waiting, own_alarms=own_alarms)
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Interrupted; operations that AWS has started continue there.",
@@ -101,15 +109,18 @@ def deploy(
 
 def _desired_stacks(service: Service, root_commit: str, commit: str) -> list[StackSpec]:
     """The stacks as the service's files have them, with the commits, which no file can have: root and deployed one."""
-    specs = [templates.load(service, one) for one in deployed_by_scaffold(service.environments, service.optional_kinds)]
+    ids = deployed_by_scaffold(service.environments, service.optional_kinds)
+    specs = [templates.load(service, one) for one in ids if service.has(one)]
     deployed = (names.SOURCE_COMMIT, commit)
-    given = {FOUNDATION: (names.ROOT_COMMIT, root_commit), **dict.fromkeys(WITH_SOURCE_COMMIT, deployed)}
+    given = dict.fromkeys(WITH_ROOT_COMMIT, (names.ROOT_COMMIT, root_commit))
+    given |= dict.fromkeys(WITH_SOURCE_COMMIT, deployed)
     return [spec.with_parameter(*given[spec.kind]) if spec.kind in given else spec for spec in specs]
 
 
 def _placeholders(service: Service) -> dict[StackId, StackSpec]:
     """The stacks of the environments, as they are before their first release."""
-    specs = {one: templates.load_placeholder(service, one) for one in deployed_by_pipeline(service.environments)}
+    ids = deployed_by_pipeline(service.environments, service.optional_kinds)
+    specs = {one: templates.load_placeholder(service, one) for one in ids}
     return {one: spec for one, spec in specs.items() if spec}
 
 

@@ -49,9 +49,12 @@ class DeployResult(Result):
         push_profile: The AWS profile that `git push` has to be given, since the remote's URL cannot hold it.
         left_environments: Environments that the answers no longer name, and that still have stacks.
         left_stacks: Stacks that the service's files do not have any more, and that stay.
+        waiting_stacks: Stacks that `scaffold deploy` creates or updates only after a release that is still to come.
         networks: What is probably not intended in the networks of new environments and of builds.
         notifies: Whether approvals, failures and alarms are sent to an e-mail address.
+        own_alarms: The environments whose alarms are sent to an address of their own.
         release: The release of the deployed commit, where it was waited for.
+        background: The URL of the local AWS in the background, where it is that one and this shell does not use it.
     """
 
     command: ClassVar[str] = "deploy"
@@ -70,10 +73,13 @@ class DeployResult(Result):
     push_profile: str | None = None
     left_environments: tuple[str, ...] = ()
     left_stacks: tuple[Left, ...] = ()
+    waiting_stacks: tuple[str, ...] = ()
     notifies: bool = True
+    own_alarms: tuple[str, ...] = ()
     networks: tuple[NetworkWarning, ...] = ()
     release: Release | None = None
     runs: bool = True
+    background: str | None = None
 
     @property
     def changed(self) -> bool:

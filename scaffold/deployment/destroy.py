@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from scaffold.aws import service_linked_roles
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
 from scaffold.console.titles import describe
@@ -18,7 +19,7 @@ from scaffold.deployment.ownership import check_repository
 from scaffold.deployment.scope import check_environment, command_for, require_confirmation
 from scaffold.deployment.teardown import teardown_steps
 from scaffold.deployment.teardown_checks import check_deletable
-from scaffold.service import identity, names
+from scaffold.service import identity
 from scaffold.service.service import Service
 
 
@@ -60,6 +61,7 @@ def destroy(
     target: Target,
     *,
     environment: str | None,
+    with_data: bool = False,
     plan: bool,
     confirm: Callable[[str], bool],
     console: Console,
@@ -68,6 +70,7 @@ def destroy(
 
     Args:
         environment: The environment to delete; None for the whole service.
+        with_data: Delete buckets, queues and tables with their content, and the snapshots of databases, too.
         plan: Change nothing, and list what would be deleted.
         confirm: Called with the name to type (`orders`, or `orders/dev` for an environment) before the first deletion;
             false cancels.
@@ -77,10 +80,11 @@ def destroy(
         ScaffoldError: Something has to be fixed first; a repetition continues from there.
     """
     root_commit = identity.root_commit(service)
-    again = command_for(target, "scaffold destroy", *([f"--environment {environment}"] if environment else []))
+    options = [*([f"--environment {environment}"] if environment else []), *(["--data"] if with_data else [])]
+    again = command_for(target, "scaffold destroy", *options)
     try:
         with signed_in(service, target, console) as session:
-            return _destroy(session, service, root_commit, environment, plan, again, confirm, console)
+            return _destroy(session, service, root_commit, environment, with_data, plan, again, confirm, console)
     except KeyboardInterrupt as interruption:
         raise Interrupted(
             "Interrupted; deletions that AWS has started continue there.",
@@ -93,6 +97,7 @@ def _destroy(
     service: Service,
     root_commit: str,
     environment: str | None,
+    with_data: bool,
     plan: bool,
     again: str,
     confirm: Callable[[str], bool],
@@ -103,7 +108,16 @@ def _destroy(
     whole = environment is None
     check_environment(service, inventory.environments, environment)
     environments = inventory.environments if environment is None else (environment,)
-    steps = teardown_steps(session, service, inventory, environments, root_commit=root_commit, whole=whole, again=again)
+    steps = teardown_steps(
+        session,
+        service,
+        inventory,
+        environments,
+        root_commit=root_commit,
+        whole=whole,
+        with_data=with_data,
+        again=again,
+    )
     check_deletable(session, steps, again)
     looks = [step.look() for step in steps]
     report = Report(
@@ -118,7 +132,7 @@ def _destroy(
         report = Report()
         for step in steps:
             step.do(report, console)
-        report.kept += _shared() if whole else []
+        report.kept += _shared(service) if whole else []
     report.kept += [Kept("stack", stack.name, "foreign") for stack in inventory.foreign.values()]
     return DestroyResult(
         service=service.app_name,
@@ -140,5 +154,5 @@ def _remaining(service: Service, environment: str | None) -> tuple[str, ...] | N
     return tuple(name for name in service.environments if name != environment)
 
 
-def _shared() -> list[Kept]:
-    return [Kept("service-linked-role", role, "shared") for role in names.SERVICE_LINKED_ROLES.values()]
+def _shared(service: Service) -> list[Kept]:
+    return [Kept("service-linked-role", role, "shared") for role in service_linked_roles.needed(service).values()]

@@ -37,7 +37,7 @@ def followed(service: Service, stages: Iterable[StageState]) -> set[str]:
         one
         for one in service.environments
         if (names.plan_stage(one), names.PULL_REQUEST_ACTION) in actions
-        or (names.pipeline_stage(one), names.MOVE_ACTION) in actions
+        or any((stage, names.MOVE_ACTION) in actions for stage in names.stages_of(one))
     }
 
 

@@ -20,6 +20,9 @@ from scaffold.service.service import Service
 from scaffold.service.stack_kinds import (
     BUILD,
     CHECKS,
+    DATA,
+    DATABASE,
+    ENVIRONMENT,
     NETWORK,
     PLANS,
     PULL_REQUESTS,
@@ -27,6 +30,8 @@ from scaffold.service.stack_kinds import (
     SERVICE,
     TESTS,
     UPDATES,
+    WAF,
+    WAKE,
     StackId,
     StackKind,
     deployed_by_pipeline,
@@ -34,6 +39,13 @@ from scaffold.service.stack_kinds import (
 
 # A deployment runs the new tasks beside the old ones, with every strategy (MaximumPercent: 200).
 _TASKS_DURING_A_DEPLOYMENT = 2
+# What the template of a stack has, and its quota. Only one region tells that of buckets, and queues have none.
+_OF_STACKS = (
+    (ENVIRONMENT, "AWS::ElasticLoadBalancingV2::LoadBalancer", service_quotas.LOAD_BALANCERS),
+    (DATA, "AWS::DynamoDB::Table", service_quotas.TABLES),
+    (DATABASE, "AWS::RDS::DBCluster", service_quotas.DB_CLUSTERS),
+    (WAF, "AWS::WAFv2::WebACL", service_quotas.WEB_ACLS),
+)
 # One release may be built while the plan of another waits for a third that is checked: CodeBuild fails a build over the
 # quota. Builds of pull requests have other compute types, and wait for each other.
 _BUILDS = defaultdict(lambda: 1, BUILD_GENERAL1_SMALL=3)
@@ -95,7 +107,7 @@ def undeployed(service: Service, stacks: Mapping[str, Stack]) -> tuple[str, ...]
     """
     deployed = {
         one.environment
-        for one in deployed_by_pipeline(service.environments)
+        for one in deployed_by_pipeline(service.environments, service.optional_kinds)
         if (stack := stacks.get(one.name(service.app_name))) and stack.released
     }
     return tuple(name for name in service.environments if name not in deployed)
@@ -110,12 +122,16 @@ def quota_needs(service: Service, environments: Iterable[str]) -> dict[QuotaId, 
         if network := _parameters(service, environment, NETWORK):
             needs[service_quotas.VPCS] += 1
             needs[service_quotas.ELASTIC_IPS] += network.get("Egress") == "nat_gateway"
+        for kind, resource_type, quota in _OF_STACKS:
+            if (service.infrastructure / environment / f"{kind.name}.json").is_file():
+                needs[quota] += len(_resources(service, f"{kind.name}.yaml", resource_type))
         running = _parameters(service, environment, SERVICE)
         tasks = _number(running.get("MaxTasks"))
         on_spot = {"true": tasks, "above_first": max(tasks - 1, 0)}.get(running.get("Spot", "").lower(), 0)
-        vcpus = _cpu_units(service, environment) / 1024 * _TASKS_DURING_A_DEPLOYMENT
+        first, others = _cpu_units(service, environment)
+        vcpus = first / 1024 * _TASKS_DURING_A_DEPLOYMENT
         needs[service_quotas.SPOT_VCPUS] += on_spot * vcpus
-        needs[service_quotas.ON_DEMAND_VCPUS] += (tasks - on_spot) * vcpus
+        needs[service_quotas.ON_DEMAND_VCPUS] += (tasks - on_spot) * vcpus + others / 1024
     builds = _build_environments(service) if new else set()
     return {**needs, **{quota: _BUILDS[kind[1]] for kind, quota in service_quotas.BUILDS.items() if kind in builds}}
 
@@ -128,15 +144,17 @@ def _parameters(service: Service, environment: str, kind: StackKind) -> dict[str
         return {}
 
 
-def _cpu_units(service: Service, environment: str) -> int:
+def _cpu_units(service: Service, environment: str) -> tuple[int, int]:
+    """Those of one task of the service, and of the tasks that run once, such as a migration."""
     resources = _resources(service, f"{environment}/task-definition.yaml", "AWS::ECS::TaskDefinition")
-    return sum(_number(properties.get("Cpu")) for properties in resources)
+    first, *others = [_number(properties.get("Cpu")) for properties in resources] or [0]
+    return first, sum(others)
 
 
 def _build_environments(service: Service) -> set[tuple[str, str]]:
     projects = [
         project
-        for kind in (BUILD, CHECKS, PULL_REQUESTS, PLANS, SCANS, TESTS, UPDATES)
+        for kind in (BUILD, CHECKS, PULL_REQUESTS, PLANS, SCANS, TESTS, UPDATES, WAKE)
         for project in _resources(service, f"{kind.name}.yaml", "AWS::CodeBuild::Project")
     ]
     environments = [_mapping(properties.get("Environment")) for properties in projects]

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from scaffold.aws.cloudformation.stacks import Stack, find_all, find_deleted
 from scaffold.aws.session import Session
+from scaffold.deployment.elsewhere import find_elsewhere
 from scaffold.deployment.ownership import check_stacks
 from scaffold.service import names, stack_kinds
 from scaffold.service.service import Service
@@ -59,15 +60,21 @@ class Inventory:
         filled = [stack for one, stack in ours if one.environment == environment and _filled(one, stack)]
         return [stack.deleted for stack in filled if stack.deleted]
 
-    def in_order_of_deletion(self, environments: Sequence[str], *, whole: bool) -> list[list[Stack]]:
+    def in_order_of_deletion(
+        self, environments: Sequence[str], *, whole: bool, with_data: bool = True
+    ) -> list[list[Stack]]:
         """Groups of stacks that can be deleted in parallel, one group after the other.
 
         Args:
             environments: The environments whose stacks are included.
             whole: Whether the stacks are included that the service has once.
+            with_data: Whether those of data are included.
         """
         groups = []
         for kind in reversed(stack_kinds.STACK_KINDS):
+            # The network cannot be deleted while a database is in it, whose deletion leaves a snapshot.
+            if kind.data and kind is not stack_kinds.DATABASE and not with_data:
+                continue
             if kind.per_environment:
                 ids = [StackId(kind, environment) for environment in environments]
             else:
@@ -88,7 +95,8 @@ def live_stacks(
     Raises:
         ScaffoldError: Another service of the same name has deployed one of them.
     """
-    existing = find_all(session).values()
+    stacks = find_all(session)
+    existing = [*stacks.values(), *find_elsewhere(session, service, stacks.values()).values()]
     check_stacks(service, root_commit, existing, command)
     return _by_owner(service, existing)
 
@@ -116,8 +124,8 @@ def take_inventory(session: Session, service: Service, root_commit: str, command
 
 
 def _filled(stack_id: StackId, stack: Stack) -> bool:
-    """Whether a stack is of the pipeline's, and more than the placeholder."""
-    return stack_id.kind.deployer is Deployer.PIPELINE and stack.released
+    """Whether a stack is of the pipeline's, and more than the placeholder. Data may be left of what was deleted."""
+    return not stack_id.kind.data and stack_id.kind.deployer is Deployer.PIPELINE and stack.released
 
 
 def _by_owner(service: Service, existing: Iterable[Stack]) -> tuple[dict[StackId, Stack], dict[StackId, Stack]]:

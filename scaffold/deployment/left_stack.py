@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from scaffold.aws import data
 from scaffold.aws.cloudformation import stacks
+from scaffold.aws.cloudformation.exports import importers
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.data import DataResource
 from scaffold.aws.errors import says_denied
@@ -19,7 +20,7 @@ from scaffold.deployment.stack_step import STACK_TYPE, ExistingStacks, Pipeline
 from scaffold.deployment.step import Pending, Step
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import Deployer, StackId, StackKind
+from scaffold.service.stack_kinds import DATABASE, HEALTH_CHECK, Deployer, StackId
 
 _LOGS = "AWS::Logs::LogGroup"
 
@@ -30,13 +31,19 @@ class Left:
 
     Attributes:
         reason: `person`, whose stack it is, since others may import from it; `pipeline`, which would create it again;
-            `changing`; `protected` by termination protection; `data`; or `denied`, since the caller may not delete it.
-        data: What it holds.
+            `imported`, by the stack of a service that has not left it yet; `changing`; `protected` by termination
+            protection; `data`; `environment-data`, of which an environment has a stack; `database`; or `denied`, since
+            the caller may not delete it.
+        data: What it holds: of a database, the identifier of its cluster.
+        protected: Whether termination protection keeps it beside that reason.
+        region: Its region where the kind has one of its own.
     """
 
     name: str
     reason: str
     data: tuple[str, ...] = ()
+    protected: bool = False
+    region: str | None = None
 
 
 class LeftStack(Step):
@@ -56,16 +63,16 @@ class LeftStack(Step):
         self,
         session: Session,
         service: Service,
-        kind: StackKind,
+        stack_id: StackId,
         existing: ExistingStacks,
         pipeline: Pipeline,
         console: Console,
     ) -> None:
-        self.name = StackId(kind).name(service.app_name)
+        self.name = stack_id.name(service.app_name)
         self.left: Left | None = None
-        self._session = session
+        self._session = session.in_region(stack_id.kind.region)
         self._service = service
-        self._kind = kind
+        self._id = stack_id
         self._existing = existing
         self._pipeline = pipeline
         self._console = console
@@ -80,7 +87,9 @@ class LeftStack(Step):
     def _updated(self) -> bool:
         """Whether the pipeline updates it: a release of an earlier commit would create it again."""
         found = {stage["stageName"]: stage.get("actionStates", []) for stage in self._pipeline.stages}
-        return any(one["actionName"] == self._kind.action for one in found.get(names.SELF_UPDATE_STAGE, []))
+        environment = self._id.environment
+        stage = names.pipeline_stage(environment) if environment else names.SELF_UPDATE_STAGE
+        return any(one["actionName"] == self._id.kind.action for one in found.get(stage, []))
 
     def wait(self) -> None:
         """Wait for an operation in progress, unless it is the pipeline's."""
@@ -92,14 +101,22 @@ class LeftStack(Step):
         stack = self._stack
         if stack is None:
             return None
-        if self._kind.deployer is Deployer.PERSON:
-            self.left = Left(self.name, "person")
+        if self._id.kind is DATABASE:
+            cluster = stack.outputs.get("ClusterName")
+            self.left = Left(self.name, "database", (cluster,) if cluster else ())
+        elif self._id.kind.data and self._id.kind.deployer is not Deployer.PERSON:
+            found = data.data_resources(self._session, stack) if stack.released else []
+            self.left = Left(self.name, "environment-data", tuple(one.id for one in found))
+        elif self._id.kind.deployer is Deployer.PERSON and self._id.kind is not HEALTH_CHECK:
+            self.left = Left(self.name, "person", protected=stack.protected)
         elif self._updated:
             self.left = Left(self.name, "pipeline")
         elif stack.busy:
-            self.left = Left(self.name, "changing")
+            self.left = Left(self.name, "changing", region=self._id.kind.region)
+        elif stack.exports and importers(self._session, [stack]):
+            self.left = Left(self.name, "imported")
         elif stack.protected:
-            self.left = Left(self.name, "protected")
+            self.left = Left(self.name, "protected", region=self._id.kind.region)
         else:
             found = data.data_resources(self._session, stack)
             if kept := tuple(one.id for one in found if not _goes(one)):
@@ -118,8 +135,18 @@ class LeftStack(Step):
         except ClientError as error:
             if not says_denied(error):
                 raise
-            self.refused, self.left = True, Left(self.name, "denied")
+            self.refused, self.left = True, Left(self.name, "denied", region=self._id.kind.region)
 
 
 def _goes(resource: DataResource) -> bool:
     return resource.type == _LOGS and not resource.retained
+
+
+def goes_first(stack: StackId) -> bool:
+    """Whether it is deleted before others change: the health check, which asks for a domain that may be left, too."""
+    return stack.kind is HEALTH_CHECK or of_deploy_role(stack)
+
+
+def of_deploy_role(stack: StackId) -> bool:
+    """Whether the deploy role of an environment deletes a stack that is left."""
+    return stack.environment is not None and stack.kind.deployer is Deployer.PIPELINE and not stack.kind.data

@@ -18,7 +18,7 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Result
 from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.scope import check_environment
-from scaffold.service import identity, names
+from scaffold.service import identity, names, project_names
 from scaffold.service.service import Service
 
 
@@ -143,7 +143,7 @@ def _read(
 
 
 def _find_build(session: Session, service: Service, identifier: str | None) -> Build:
-    project = names.build_project(service.app_name)
+    project = project_names.build(service.app_name)
     known = identifier or builds.newest(session, project)
     if known is None:
         raise ScaffoldError(
@@ -151,7 +151,7 @@ def _find_build(session: Session, service: Service, identifier: str | None) -> B
             "`scaffold status` shows what the pipeline is doing.",
         )
     build = builds.find(session, known if ":" in known else f"{project}:{known}")
-    if build is None or build.id.partition(":")[0] not in names.projects(service.app_name):
+    if build is None or build.id.partition(":")[0] not in project_names.every(service.app_name):
         raise ScaffoldError(
             f"{service.app_name} has no build {known} in {session.title}.",
             f"`aws codebuild list-builds-for-project --region {session.region} --project-name {project}` lists them.",

@@ -20,6 +20,7 @@ from scaffold.deployment.networks import (
     OwnNetwork,
     new_networks,
 )
+from scaffold.deployment.refused_answer import refused
 from scaffold.service import names
 from scaffold.service.service import Service
 from scaffold.service.stack_kinds import DEPLOY_ROLE, StackId
@@ -92,7 +93,7 @@ def _check_existence(
     session: Session, network: ExistingNetwork, vpcs: Mapping[str, Vpc], subnets: Mapping[str, Subnet]
 ) -> None:
     if network.vpc not in vpcs:
-        raise _refused(
+        raise refused(
             f"The VPC {network.vpc} of {network.environment} does not exist in account {session.account}, "
             f"{session.region}.",
             "vpc_id",
@@ -103,7 +104,7 @@ def _check_existence(
             fault = f"belongs to {place}, not to {network.vpc}" if place else f"does not exist in {session.region}"
             public = subnet in network.public_subnets and not network.internal
             question = "public_subnet_ids" if public else "private_subnet_ids"
-            raise _refused(f"The subnet {subnet} of {network.environment} {fault}.", question)
+            raise refused(f"The subnet {subnet} of {network.environment} {fault}.", question)
 
 
 def _check_load_balancer_zones(network: ExistingNetwork, subnets: Mapping[str, Subnet]) -> None:
@@ -111,7 +112,7 @@ def _check_load_balancer_zones(network: ExistingNetwork, subnets: Mapping[str, S
     for subnet in network.public_subnets:
         zone = subnets[subnet].zone
         if zone in first:
-            raise _refused(
+            raise refused(
                 f"The {'private' if network.internal else 'public'} subnets {first[zone]} and {subnet} of "
                 f"{network.environment} are both in {zone}, and a load balancer takes one subnet of an Availability "
                 "Zone.",
@@ -124,14 +125,14 @@ def _check_task_zones(network: ExistingNetwork, subnets: Mapping[str, Subnet]) -
     served = {subnets[subnet].zone for subnet in network.public_subnets}
     for subnet in network.task_subnets:
         if subnets[subnet].zone not in served:
-            raise _refused(
+            raise refused(
                 f"The private subnet {subnet} of {network.environment} is in {subnets[subnet].zone}, where the load "
                 "balancer has no subnet and sends no requests.",
                 "private_subnet_ids",
             )
     zones = {subnets[subnet].zone for subnet in network.task_subnets}
     if len(zones) == 1:
-        raise _refused(
+        raise refused(
             f"The private subnets of {network.environment} are all in {zones.pop()}, and tasks need two Availability "
             "Zones to survive the loss of one.",
             "private_subnet_ids",
@@ -165,11 +166,3 @@ def _check_free_addresses(given: Sequence[ExistingNetwork], subnets: Mapping[str
                     "Name larger or more subnets, or lower max_tasks in environment_overrides, commit, and run the "
                     "same command again.",
                 )
-
-
-def _refused(happened: str, question: str) -> ScaffoldError:
-    return ScaffoldError(
-        happened,
-        f"Answer {question} again (`scaffold update --to current --data {question}=…`, or in "
-        "environment_overrides), commit, and run the same command again.",
-    )

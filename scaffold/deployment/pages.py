@@ -9,6 +9,7 @@ from scaffold.aws import console_pages, pipeline_state
 from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Result
+from scaffold.deployment.addresses import service_url
 from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.scope import check_environment
 from scaffold.service import identity
@@ -72,8 +73,7 @@ def find_page(session: Session, service: Service, page: str, environment: str | 
     elif page == DASHBOARD:
         url = console_pages.dashboard(session, app, str(whose))
     else:
-        stack = stacks.get(StackId(ENVIRONMENT, str(whose)))
-        url = stack.outputs.get("ServiceUrl", "") if stack else ""
+        url = service_url(stacks, str(whose)) or ""
         if not url:
             raise ScaffoldError(
                 f"{whose} of {app} has no URL in {session.title} before its first release.",
@@ -82,7 +82,7 @@ def find_page(session: Session, service: Service, page: str, environment: str | 
         # A template may say anything, and a browser opens more than web pages.
         if not url.startswith(("http://", "https://")):
             raise ScaffoldError(
-                f"The output ServiceUrl of the stack {stack.name if stack else whose} is no HTTP address.",
+                f"The output ServiceUrl of the stack {StackId(ENVIRONMENT, whose).name(app)} is no HTTP address.",
                 "Fix it in infrastructure/environment.yaml.",
             )
     return OpenResult(app, session.account, session.region, session.target.local, page, whose, url)

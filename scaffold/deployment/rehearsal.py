@@ -26,6 +26,7 @@ from scaffold.core.errors import EXIT_DONE, EXIT_RELEASE_FAILED, EXIT_WAITS_FOR_
 from scaffold.core.results import Result
 from scaffold.core.target import Target
 from scaffold.deployment import approvers, pipeline_names, release_tree
+from scaffold.deployment.addresses import find_url
 from scaffold.deployment.approval import Approval, WaitingRelease, decide_in
 from scaffold.deployment.deploy import deploy
 from scaffold.deployment.follow import ReleaseFailed, follow
@@ -33,7 +34,7 @@ from scaffold.deployment.rehearsal_traffic import Traffic
 from scaffold.deployment.status import EnvironmentStatus, StatusResult, look
 from scaffold.service import names, secret_names, task_settings
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import ALARMS, ENVIRONMENT, SERVICE, StackId
+from scaffold.service.stack_kinds import ALARMS, SERVICE, StackId
 
 _EXIT_CODES = {"succeeded": EXIT_DONE, "failed": EXIT_RELEASE_FAILED, "waiting": EXIT_WAITS_FOR_APPROVAL}
 _MESSAGE = "scaffold rehearse"
@@ -206,14 +207,8 @@ def rehearse(
 
 def _url_of(session: Session, service: Service) -> Callable[[], str | None]:
     """A function that finds the URL of production, in another thread."""
-    name = StackId(ENVIRONMENT, service.production).name(service.app_name)
     session.client("cloudformation")  # Clients may be used in several threads, but not created there.
-
-    def find() -> str | None:
-        stack = stacks.find(session, name)
-        return stack.outputs.get("ServiceUrl") if stack else None
-
-    return find
+    return lambda: find_url(session, service, service.production)
 
 
 def _alarms_without_data(session: Session, service: Service, since: datetime) -> tuple[str, ...]:

@@ -14,11 +14,12 @@ from scaffold.aws.running_service import image_digest
 from scaffold.aws.session import Session
 from scaffold.aws.stand_in import is_stand_in
 from scaffold.core.results import Result
+from scaffold.deployment.addresses import service_url
 from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.scope import check_environment
 from scaffold.service import endpoint, history, identity, names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import ENVIRONMENT, TASK_DEFINITION, StackId
+from scaffold.service.stack_kinds import TASK_DEFINITION, StackId
 
 SUCCEEDED = "Succeeded"
 # An execution costs a call, and most of those that do not reach an environment have failed in their build.
@@ -101,8 +102,7 @@ def find_releases(session: Session, service: Service, environment: str, limit: i
     check_environment(service, service.environments, environment)
     pipeline_state.stages(session, service.app_name)
     stacks, _ = live_stacks(session, service, identity.root_commit(service), "scaffold releases")
-    stack = stacks.get(StackId(ENVIRONMENT, environment))
-    url = stack.outputs.get("ServiceUrl") if stack else None
+    url = service_url(stacks, environment)
     answers, no_answer = endpoint.answer(url)
     found = list(islice(past_releases(session, service, environment), limit))
     return ReleasesResult(

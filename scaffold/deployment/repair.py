@@ -174,7 +174,7 @@ def _steps(
         if environment not in (None, one.environment):
             continue
         step = repair_step(
-            session,
+            session.in_region(stack.region),
             service,
             one,
             stack,

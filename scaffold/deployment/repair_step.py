@@ -20,8 +20,8 @@ class Problem:
 
     Attributes:
         type: What kind of thing it is, as in a Change.
-        state: A stack's status, `drifted`, or the state of the foundation's data: `missing`, `pending-deletion`,
-            `disabled`.
+        state: A stack's status, `drifted`, `off` for the deletion protection of a load balancer, or the state of the
+            foundation's data: `missing`, `pending-deletion`, `disabled`.
         changes: What the repair changes, in order.
         failures: The resources because of which a rollback failed.
         since: When the operation that it waits for began.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from scaffold.aws import lost_data, service_deployments
+from scaffold.aws import load_balancers, lost_data, service_deployments
 from scaffold.aws.cloudformation import change_sets, comparison, drift, rollbacks, stacks
 from scaffold.aws.cloudformation.rollbacks import FailedResource
 from scaffold.aws.cloudformation.stack_events import explain
@@ -16,12 +16,13 @@ from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
 from scaffold.deployment.deletion import Report
+from scaffold.deployment.deletion_protection import OF_LOAD_BALANCERS, Unprotection
 from scaffold.deployment.prepared_stack import replaceable
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.teardown import StackGroup
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import FOUNDATION, SERVICE, STACK_KINDS, StackId
+from scaffold.service.stack_kinds import ENVIRONMENT, FOUNDATION, SERVICE, STACK_KINDS, StackId
 
 
 class FailedRollback(Repair):
@@ -97,22 +98,44 @@ class UnusableStack(Repair):
         self._session = session
         self._stack = stack
         self.group = StackGroup(session, [stack], again)
+        self._protection = Unprotection(session, [stack], OF_LOAD_BALANCERS)
 
     def look(self) -> Problem:
         """The stack with its change sets that were not executed, and with the data that it deletes."""
         found = [Change("change-set", one.name, "delete") for one in self._change_sets()]
-        changes = (*found, *self.group.look().changes)
+        changes = (*found, *self._protection.look().changes, *self.group.look().changes)
         return Problem("stack", self._stack.name, self._stack.status, changes, since=self._stack.since)
 
     def do(self, console: Console) -> None:
         """Delete the change sets, then the stack."""
         for change_set in self._change_sets():
             change_sets.delete(self._session, change_set)
+        self._protection.do(Report(), console)
         self.group.do(Report(), console)
 
     def _change_sets(self) -> list[change_sets.ChangeSet]:
         in_review = self._stack.status == "REVIEW_IN_PROGRESS"
         return change_sets.of_stack(self._session, self._stack.name) if in_review else []
+
+
+class UnprotectedLoadBalancer(Repair):
+    """A load balancer whose deletion protection somebody has turned off.
+
+    No release turns it on again: CloudFormation changes what differs from the template that it has deployed.
+    """
+
+    def __init__(self, session: Session, arn: str) -> None:
+        self._session = session
+        self._arn = arn
+
+    def look(self) -> Problem:
+        """The protection."""
+        name, protection = load_balancers.full_name(self._arn), OF_LOAD_BALANCERS.type
+        return Problem(protection, name, "off", (Change(protection, name, "turn-on"),))
+
+    def do(self, console: Console) -> None:  # noqa: ARG002
+        """Turn it on."""
+        load_balancers.protect(self._session, self._arn)
 
 
 class HungUpdate(Repair):
@@ -248,6 +271,8 @@ def repair_step(
         return UnusableStack(session, stack, again)
     if stack.status == "REVIEW_IN_PROGRESS":
         return UnusableStack(session, stack, again)
+    if stack_id.kind is ENVIRONMENT and stack.parameters.get(names.PROTECT_LOAD_BALANCER) == "true":
+        return next((UnprotectedLoadBalancer(session, arn) for arn in load_balancers.unprotected(session, stack)), None)
     replaced = stack_id.environment in (None, *service.environments) and replaceable(stack_id.kind, stack)
     return UnusableStack(session, stack, again) if stack.status in stacks.UNFINISHED and not replaced else None
 

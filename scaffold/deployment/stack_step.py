@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -15,9 +16,11 @@ from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.results import Change
 from scaffold.deployment import boundaries, protection
+from scaffold.deployment.elsewhere import find_elsewhere
 from scaffold.deployment.foundation_data import check_data
 from scaffold.deployment.step import Pending, Step
 from scaffold.service import names
+from scaffold.service.service import Service
 from scaffold.service.stack_kinds import FOUNDATION, PIPELINE, Deployer
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
@@ -25,16 +28,30 @@ _PIPELINE_TYPE = "AWS::CodePipeline::Pipeline"
 
 
 class ExistingStacks:
-    """The stacks of the account, listed once, and their templates, each read once."""
+    """The stacks of the account, listed once, and their templates, each read once.
 
-    def __init__(self, session: Session) -> None:
+    They are those of the service's region, and those of the service that are elsewhere.
+
+    Args:
+        left: The names of stacks that the service's answers no longer ask for, whether they exist or not.
+    """
+
+    def __init__(self, session: Session, service: Service, left: Collection[str] = ()) -> None:
         self._session = session
+        self._service = service
+        self._left = left
         self._templates: dict[tuple[str, datetime | None], Any] = {}
 
     @cached_property
     def stacks(self) -> dict[str, Stack]:
         """Stack name → stack."""
-        return stacks.find_all(self._session)
+        found = stacks.find_all(self._session)
+        return {**found, **find_elsewhere(self._session, self._service, found.values())}
+
+    @property
+    def staying(self) -> dict[str, Stack]:
+        """Those that are not deleted once the pipeline has released what has been committed."""
+        return {name: stack for name, stack in self.stacks.items() if name not in self._left}
 
     def template(self, stack: Stack) -> Any:
         """The template of a stack, as `comparison.template_of` returns it."""
@@ -91,7 +108,7 @@ class StackStep(Step):
     ) -> None:
         self.name = spec.name
         self.spec = spec
-        self._session = session
+        self._session = session.in_region(spec.kind.region)
         self._existing = existing
         self._foundation = foundation
         self._pipeline = pipeline
@@ -100,6 +117,12 @@ class StackStep(Step):
         self._stack: Stack | None = None
         self._change_set: ChangeSet | None = None
         self._set_policy = False
+        #: What it is changed to for now, where what the answers have given up still needs a part of it.
+        self.adapt: Callable[[StackSpec, Stack], StackSpec] = lambda spec, _: spec
+        #: Whether it is created or updated only after a release that is still to come.
+        self.awaits_release: Callable[[], bool] = lambda: False
+        #: Whether `look` has found that it is to be created or updated, and waits for that release.
+        self.waiting = False
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -120,7 +143,7 @@ class StackStep(Step):
         if self._stack is not None:
             comparison.check_usable(self.spec, self._stack)
             exports.check_kept(self._session, self.spec, self._stack)
-            boundaries.check_kept(self.spec, self._stack, self._existing.stacks, self._existing.template)
+            boundaries.check_kept(self.spec, self._stack, self._existing.staying, self._existing.template)
         if self.spec.kind is FOUNDATION:
             check_data(self._session, self._stack)
 
@@ -152,6 +175,11 @@ class StackStep(Step):
             for resource in self.spec.resources.values()
         )
         created = (*resources, *protection.missing(self.spec, None))
+        if self.awaits_release():
+            usable = stack if stack and stack.status not in stacks.UNFINISHED else None
+            self.waiting = not (usable and comparison.up_to_date(self._session, self.spec, usable))
+            self.quiet = self.waiting
+            return None
         if stack is None:
             return Pending("create", created)
         comparison.check_usable(self.spec, stack)
@@ -161,6 +189,7 @@ class StackStep(Step):
             raise comparison.unplannable(stack)
         if stack.status in stacks.UNFINISHED:
             return Pending("replace", (Change(STACK_TYPE, self.name, "delete"), *created))
+        self.spec = self.adapt(self.spec, stack)
         missing = protection.missing(self.spec, stack)
         if comparison.up_to_date(self._session, self.spec, stack, self._existing.template):
             return Pending("update", missing) if missing else None
@@ -206,4 +235,6 @@ class StackStep(Step):
             self._change_set = None
 
     def _bucket(self) -> str | None:
+        if self.spec.kind.region:  # CloudFormation reads large templates from a bucket of its own region.
+            return None
         return self._foundation.outputs.get("ArtifactBucketName") if self._foundation else None

@@ -16,14 +16,15 @@ from scaffold.aws.running_service import Alarm, Image, ServiceDeployment, Tasks
 from scaffold.aws.session import Session
 from scaffold.core.errors import EXIT_DONE, EXIT_DRIFT
 from scaffold.core.results import Result
-from scaffold.deployment import environment_branches
-from scaffold.deployment.environment_alarms import ringing_in
+from scaffold.deployment import environment_branches, environment_database
+from scaffold.deployment.addresses import service_url
+from scaffold.deployment.environment_alarms import ringing_in, ringing_where
 from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.stack_drift import StackDrift, find_drift
 from scaffold.deployment.trials import Trial, find_trial
 from scaffold.service import endpoint, history, identity, names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import ENVIRONMENT, TASK_DEFINITION, StackId
+from scaffold.service.stack_kinds import DATABASE, SERVICE, TASK_DEFINITION, StackId
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class EnvironmentStatus:
         completed: The newest successful one; None before the first, and where AWS has forgotten it.
         branch: None where branches do not promote, and for the first environment, which follows main.
         trial: How to try the release that waits for a decision while its tasks run; None where none does.
+        office_hours: Whether it runs in some hours only.
+        database: None where it has none.
     """
 
     name: str
@@ -99,6 +102,13 @@ class EnvironmentStatus:
     completed: CompletedRelease | None = None
     branch: environment_branches.EnvironmentBranch | None = None
     trial: Trial | None = None
+    office_hours: bool = False
+    database: environment_database.EnvironmentDatabase | None = None
+
+    @property
+    def asleep(self) -> bool:
+        """Whether it runs no tasks outside of its office hours."""
+        return self.office_hours and self.tasks is not None and self.tasks.desired == 0
 
     @property
     def differences(self) -> tuple[str, ...]:
@@ -157,8 +167,7 @@ class StatusResult(Result):
 def look(session: Session, service: Service, *, drift: bool = False) -> StatusResult:
     """The state of a service now: six calls with that for the caller's identity, and up to six for each environment.
 
-    A deployment that can wait for a decision costs its environment two more, and an alarm that rings without notifying
-    the service's topic up to two.
+    A database costs one more; a deployment that can wait for a decision, an alarm of another topic, a health check two.
 
     Args:
         drift: Compare every stack with the commits too, with one more call for each.
@@ -170,9 +179,9 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
     executions = pipeline_state.latest_executions(session, service.app_name)
     head = codecommit.main_commit(session, service.app_name)
     stacks, _ = live_stacks(session, service, identity.root_commit(service), "scaffold status")
-    ringing = running_service.ringing(session, service.app_name)
+    ringing = ringing_where(session, service.app_name, stacks)
     # Clients are created one after the other; boto3's sessions are not safe to use in several threads, its clients are.
-    for name in (*running_service.CLIENTS, "codecommit", "codepipeline"):
+    for name in (*running_service.CLIENTS, "codecommit", "codepipeline", "rds"):
         session.client(name)
     commits = {one.id: one.commit for one in executions}
     releases = {stage.name: _newest(stage, commits) for stage in stages}
@@ -191,6 +200,7 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
             ringing=ringing,
             releases=releases,
             succeeded=succeeded,
+            stages=stages,
             followed=environment_branches.followed(service, stages),
         )
         found = tuple(pool.map(each, service.environments))
@@ -248,12 +258,14 @@ def _environment(
     ringing: Sequence[Alarm],
     releases: Mapping[str, NewestRelease | None],
     succeeded: Mapping[str, Execution],
+    stages: Sequence[StageState],
     followed: Collection[str],
 ) -> EnvironmentStatus:
     app = service.app_name
-    task_definition, environment = stacks.get(StackId(TASK_DEFINITION, name)), stacks.get(StackId(ENVIRONMENT, name))
+    task_definition = stacks.get(StackId(TASK_DEFINITION, name))
     digest = running_service.image_digest(task_definition)
-    url = environment.outputs.get("ServiceUrl") if environment else None
+    running = stacks.get(StackId(SERVICE, name))
+    url = service_url(stacks, name)
     stage = names.pipeline_stage(name)
     release = succeeded.get(stage) or pipeline_state.last_success(session, app, stage)
     commit = release.commit if release else None
@@ -283,4 +295,6 @@ def _environment(
         completed=_completed(session, service, name, release, tagged=stage in succeeded) if release else None,
         branch=environment_branches.look(session, service, name) if name in followed else None,
         trial=find_trial(session, service, name, stacks) if deployment and deployment.status == "IN_PROGRESS" else None,
+        database=environment_database.look(session, stacks.get(StackId(DATABASE, name)), name, stages),
+        office_hours=bool(running and running.parameters.get("SleepsAtNight") == "true"),
     )

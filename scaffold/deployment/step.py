@@ -37,7 +37,7 @@ class Step(ABC):
 
     type: ClassVar[str]
     together: ClassVar[bool] = False
-    quiet: ClassVar[bool] = False
+    quiet: bool = False
     refused: bool = False
     name: str
 

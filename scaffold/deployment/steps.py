@@ -11,13 +11,23 @@ from scaffold.aws.git_remote import RemoteState
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.results import Change
-from scaffold.deployment.left_stack import LeftStack
+from scaffold.deployment.health_check import wait_for_release
+from scaffold.deployment.kept_permissions import keeping, keeping_data
+from scaffold.deployment.left_stack import LeftStack, goes_first, of_deploy_role
 from scaffold.deployment.prepared_stack import PreparedStack
 from scaffold.deployment.stack_step import ExistingStacks, Pipeline, StackStep
 from scaffold.deployment.step import Pending, Step
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import FOUNDATION, OPTIONAL_KINDS, StackId
+from scaffold.service.stack_kinds import (
+    DATA_ROLE,
+    DEPLOY_OPTIONS,
+    FOUNDATION,
+    HEALTH_CHECK,
+    OPTIONAL_KINDS,
+    Deployer,
+    StackId,
+)
 
 
 class ServiceLinkedRole(Step):
@@ -29,8 +39,8 @@ class ServiceLinkedRole(Step):
 
     type = "service-linked-role"
 
-    def __init__(self, session: Session, principal: str, missing: MissingRoles) -> None:
-        self.name = names.SERVICE_LINKED_ROLES[principal]
+    def __init__(self, session: Session, principal: str, name: str, missing: MissingRoles) -> None:
+        self.name = name
         self._session = session
         self._principal = principal
         self._missing = missing
@@ -47,13 +57,14 @@ class ServiceLinkedRole(Step):
 class MissingRoles:
     """The service-linked roles that the account lacks, listed once."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, service: Service) -> None:
         self._session = session
+        self._service = service
 
     @cached_property
     def roles(self) -> dict[str, str]:
         """Service principal → role name."""
-        return service_linked_roles.missing(self._session)
+        return service_linked_roles.missing(self._session, self._service)
 
 
 class Repository(Step):
@@ -237,16 +248,31 @@ def deployment_steps(
         placeholders: The stacks that it creates from the placeholder.
         change_set: The name for change sets.
     """
-    missing = MissingRoles(session)
-    steps: list[Step] = [ServiceLinkedRole(session, one, missing) for one in names.SERVICE_LINKED_ROLES]
+    missing = MissingRoles(session, service)
+    linked = service_linked_roles.needed(service)
+    steps: list[Step] = [ServiceLinkedRole(session, *one, missing) for one in linked.items()]
     repository = Repository(session, service, commit, root_commit)
     steps += [repository, *(ApprovalRule(session, service, rule, repository) for rule in names.APPROVAL_RULES)]
     foundation: StackStep | None = None
     pipeline = Pipeline(session, service.app_name)
+    left = {one: LeftStack(session, service, one, existing, pipeline, console) for one in _left(service, existing)}
+    steps += [left[one] for one in sorted(left, key=lambda one: one.kind is not HEALTH_CHECK) if goes_first(one)]
     stacks: list[StackStep] = []
     for spec in specs:
         stacks.append(StackStep(session, spec, existing, foundation, pipeline, change_set, console))
         foundation = stacks[-1] if spec.kind is FOUNDATION else foundation
+        if spec.kind is DEPLOY_OPTIONS:
+            roles = {StackId(spec.kind, one).name(service.app_name): one for one in service.environments}
+            environment = roles[spec.name]
+            own = [step for one, step in left.items() if of_deploy_role(one) and one.environment == environment]
+            stacks[-1].adapt = keeping(session, service, environment, existing, own)
+        elif spec.kind is DATA_ROLE:
+            roles = {StackId(spec.kind, one).name(service.app_name): one for one in service.environments}
+            environment = roles[spec.name]
+            # Only a person deletes data, with the permissions of this role.
+            kept = [one for one in left if one.kind.data and one.environment == environment]
+            stacks[-1].adapt = keeping_data(session, service, environment, existing, kept)
+    wait_for_release(service, existing, stacks)
     # The push starts a pipeline that exists: what its stages need has to be there before, and no stack that its first
     # stage updates may be busy.
     steps += [step for step in stacks if not step.is_pipeline]
@@ -254,7 +280,17 @@ def deployment_steps(
     steps.append(Push(session, service, commit, repository, pipeline))
     steps += [step for step in stacks if step.is_pipeline]
     steps.append(Transitions(session, service, pipeline))
-    for kind in sorted(OPTIONAL_KINDS - set(service.optional_kinds), key=lambda kind: kind.name):
-        if StackId(kind).name(service.app_name) in existing.stacks:
-            steps.append(LeftStack(session, service, kind, existing, pipeline, console))
-    return steps
+    return steps + [step for one, step in left.items() if not goes_first(one)]
+
+
+def _left(service: Service, existing: ExistingStacks) -> list[StackId]:
+    """The stacks of optional kinds that exist, although the service no longer has them. A role waits for its stacks."""
+    ids = [
+        StackId(kind, environment)
+        for kind in sorted(OPTIONAL_KINDS, key=lambda kind: kind.name)
+        for environment in (service.environments if kind.per_environment else (None,))
+    ]
+    found = [one for one in ids if not service.has(one) and one.name(service.app_name) in existing.stacks]
+    roles = (DATA_ROLE, DEPLOY_OPTIONS)
+    holding = {one.environment for one in found if one.environment and one.kind.deployer is Deployer.PIPELINE}
+    return [one for one in found if one.kind not in roles or one.environment not in holding]

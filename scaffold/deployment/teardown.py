@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from scaffold.aws import approval_rules, cleanup, codecommit, codepipeline, data, git_remote
+from scaffold.aws import approval_rules, cleanup, codecommit, codepipeline, data, databases, git_remote
 from scaffold.aws.cloudformation import stacks
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.data import DataResource
+from scaffold.aws.data_stores import TYPES
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.results import Change
+from scaffold.deployment.data_deletion import data_steps
 from scaffold.deployment.deletion import Deletion, Kept, Report
+from scaffold.deployment.deletion_protection import OF_DATABASES, OF_LOAD_BALANCERS, Unprotection
 from scaffold.deployment.inventory import Inventory
 from scaffold.deployment.secret_deletion import Secrets
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import FOUNDATION, PIPELINE, StackId
+from scaffold.service.stack_kinds import DATABASE, ENVIRONMENT, FOUNDATION, PIPELINE, StackId, identify
 
 _LOG_GROUP = "log-group"
 _RULE = "approval-rule-template"
@@ -49,25 +52,38 @@ class StackGroup(Deletion):
     Args:
         again: The command to repeat after a failure.
         foundation: The stack whose disposable data `DisposableData` deletes.
+        deleted_as_data: The beginnings of the names that `Data` deletes.
     """
 
-    def __init__(self, session: Session, group: list[Stack], again: str, foundation: Stack | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        group: list[Stack],
+        again: str,
+        foundation: Stack | None = None,
+        deleted_as_data: tuple[str, ...] = (),
+    ) -> None:
         self.group = group
+        self._deleted_as_data = deleted_as_data
         self._session = session
         self._again = again
         self._foundation = foundation
 
     def data(self, stack: Stack) -> list[DataResource]:
-        """The stack's data, without what `DisposableData` deletes."""
-        found = data.data_resources(self._session, stack)
-        return [one for one in found if not (one.disposable and one.retained and stack == self._foundation)]
+        """The stack's data, without what `DisposableData` or `Data` deletes."""
+        return [
+            one
+            for one in data.data_resources(self._session, stack)
+            if not (one.disposable and one.retained and stack == self._foundation)
+            and not (one.type in TYPES and one.id.rpartition("/")[2].startswith(self._deleted_as_data))
+        ]
 
     def look(self) -> Report:
         """The stacks with their data: deleted with them, or retained."""
         report = Report()
         for stack in self.group:
             report.changes.append(_deletion("stack", stack.name))
-            _report_data(self.data(stack), report)
+            self._report(self.data(stack), report)
         return report
 
     def do(self, report: Report, console: Console) -> None:
@@ -77,7 +93,14 @@ class StackGroup(Deletion):
         stacks.delete(self._session, idle, console, again=self._again)
         for stack in idle:
             report.record(_deletion("stack", stack.name), console)
-            _report_data(found[stack.name], report)
+            self._report(found[stack.name], report)
+
+    def _report(self, resources: list[DataResource], report: Report) -> None:
+        report.kept += [Kept(_type(one), one.id, "retained") for one in resources if one.retained]
+        report.changes += [_deletion(_type(one), one.id) for one in resources if not one.retained]
+        if not self._deleted_as_data:  # Otherwise `Data` deletes the snapshots.
+            clusters = (one for one in resources if one.type == databases.CLUSTER)
+            report.kept += [Kept(_type(one), one.id, "snapshot") for one in clusters]
 
     def _deletable(self, name: str, console: Console) -> Stack | None:
         """The stack once it can be deleted. A creation in progress needs no waiting: the deletion cancels it."""
@@ -124,15 +147,15 @@ class DisposableData(Deletion):
 
 
 class TaskDefinitions(Deletion):
-    """Every revision of an environment's task definition, also those that replacements have retained.
+    """Every revision of a family of an environment, also those that replacements have retained.
 
     Args:
         before: Later revisions of that family are not the service's.
     """
 
-    def __init__(self, session: Session, service: Service, environment: str, before: datetime | None) -> None:
+    def __init__(self, session: Session, family: str, before: datetime | None) -> None:
         self._session = session
-        self._family = names.task_family(service.app_name, environment)
+        self._family = family
         self._before = before
 
     def look(self) -> Report:
@@ -219,35 +242,43 @@ def teardown_steps(
     *,
     root_commit: str,
     whole: bool,
+    with_data: bool,
     again: str,
 ) -> list[Deletion]:
     """Every step of a teardown.
 
     Args:
         environments: The environments to delete.
-        root_commit: The root commit of the service.
         whole: Whether the stacks that the service has once, and the repository, are deleted too.
+        with_data: Whether buckets, queues and tables are deleted too.
         again: The command to repeat after a failure.
     """
     steps: list[Deletion] = []
     if StackId(PIPELINE) in inventory.stacks:
         steps.append(Transitions(session, service, None if whole else environments[0]))
-    for group in inventory.in_order_of_deletion(environments, whole=whole):
-        steps.append(StackGroup(session, group, again, inventory.stacks.get(StackId(FOUNDATION))))
+    as_data = tuple(names.data(service.app_name, one) for one in environments) if with_data else ()
+    for group in inventory.in_order_of_deletion(environments, whole=whole, with_data=whole or with_data):
+        # Of one kind, and so in one region.
+        at = session.in_region(group[0].region)
+        if (found := identify(service.app_name, group[0].name)) and found.kind is ENVIRONMENT:
+            steps.append(Unprotection(session, group, OF_LOAD_BALANCERS))
+        elif found and found.kind is DATABASE:
+            steps.append(Unprotection(session, group, OF_DATABASES))
+        steps.append(StackGroup(at, group, again, inventory.stacks.get(StackId(FOUNDATION)), as_data))
+    steps += data_steps(session, service, inventory, environments, whole=whole, with_data=with_data)
     if whole and inventory.owns(None):
         steps.append(DisposableData(session, inventory))
     for environment in environments:
         if inventory.owns(environment):
             until = inventory.owned_until(environment)
             insights = names.container_insights_log_group(service.app_name, environment)
-            steps += [TaskDefinitions(session, service, environment, until), LogGroup(session, insights, until)]
+            families = [names.task_family(service.app_name, environment)]
+            if DATABASE in service.optional_kinds or StackId(DATABASE, environment) in inventory.deleted:
+                families.append(names.migration_family(service.app_name, environment))
+            steps += [TaskDefinitions(session, family, until) for family in families]
+            steps.append(LogGroup(session, insights, until))
     steps += [Secrets(session, service, environment, root_commit) for environment in environments]
     return [*steps, *([Repository(session, service)] if whole else [])]
-
-
-def _report_data(resources: list[DataResource], report: Report) -> None:
-    report.kept += [Kept(_type(one), one.id, "retained") for one in resources if one.retained]
-    report.changes += [_deletion(_type(one), one.id) for one in resources if not one.retained]
 
 
 def _type(resource: DataResource) -> str:

@@ -40,20 +40,27 @@ def check_deletable(session: Session, steps: list[Deletion], again: str) -> None
 
 
 def _check_protection(session: Session, stacks: list[Stack], again: str) -> None:
-    protected = [stack.name for stack in stacks if stack.protected]
+    protected = [stack for stack in stacks if stack.protected]
     if protected:
-        lift = command_for(
-            session.target,
-            "aws cloudformation update-termination-protection --no-enable-termination-protection",
-            f"--region {session.region} --stack-name",
-            protected[0] if len(protected) == 1 else '"$stack"',
+        regions = sorted({stack.region for stack in protected}, key=lambda region: region != session.region)
+        commands = (
+            _lift(session, region, [stack.name for stack in protected if stack.region == region]) for region in regions
         )
         raise ScaffoldError(
-            f"Nothing was deleted: termination protection is on for {', '.join(protected)}.",
-            "To lift it, run "
-            + (f"`{lift}`" if len(protected) == 1 else f"`for stack in {' '.join(protected)}; do {lift}; done`")
-            + f", then `{again}` again.",
+            f"Nothing was deleted: termination protection is on for {', '.join(stack.name for stack in protected)}.",
+            f"To lift it, run {' and '.join(commands)}, then `{again}` again.",
         )
+
+
+def _lift(session: Session, region: str, names: list[str]) -> str:
+    """The command that lifts the protection of stacks in a region."""
+    lift = command_for(
+        session.target,
+        "aws cloudformation update-termination-protection --no-enable-termination-protection",
+        f"--region {region} --stack-name",
+        names[0] if len(names) == 1 else '"$stack"',
+    )
+    return f"`{lift}`" if len(names) == 1 else f"`for stack in {' '.join(names)}; do {lift}; done`"
 
 
 def _check_imports(session: Session, stacks: list[Stack], again: str) -> None:

@@ -11,9 +11,10 @@ from scaffold.aws import paused_deployments, release_records
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.paused_deployments import PausedDeployment
 from scaffold.aws.session import Session
+from scaffold.deployment import addresses
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import ENVIRONMENT, SERVICE, StackId
+from scaffold.service.stack_kinds import SERVICE, StackId
 
 # As `service.yaml` has them.
 _HEADER, _HEADER_OUTPUT = "X-Test-Release", "TestHeader"
@@ -44,7 +45,7 @@ def find_trial(session: Session, service: Service, environment: str, stacks: Map
     paused = paused_deployments.find(session, service.app_name, environment) if value else None
     if paused is None:
         return None
-    url = stacks[StackId(ENVIRONMENT, environment)].outputs["ServiceUrl"]
+    url = addresses.service_url(stacks, environment) or ""
     return Trial(environment, url, f"{_HEADER}: {value}", paused.expires, paused)
 
 
@@ -54,7 +55,7 @@ def find_trials(session: Session, service: Service, stacks: Mapping[str, Stack])
     Args:
         stacks: All stacks by name.
     """
-    ids = (StackId(kind, one) for kind in (SERVICE, ENVIRONMENT) for one in service.environments)
+    ids = (StackId(kind, one) for kind in addresses.KINDS for one in service.environments)
     existing = {one: stacks[name] for one in ids if (name := one.name(service.app_name)) in stacks}
     found = {one: find_trial(session, service, one, existing) for one in service.environments}
     return {names.pipeline_stage(one): trial for one, trial in found.items() if trial}

@@ -21,6 +21,8 @@ from scaffold.aws.session import Session
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.target import Target
 from scaffold.deployment import first_run
+from scaffold.deployment.domain_checks import check_domains
+from scaffold.deployment.network_checks import check_networks
 from scaffold.doctor import permissions
 from scaffold.doctor.findings import Finding, failed, not_checked, ok, refused, warning
 from scaffold.service import names
@@ -159,13 +161,41 @@ class Account:
             except Unreadable as error:
                 return not_checked(
                     f"The quotas could not be read ({error}).",
-                    f"Allow what reads them, as in the statement `Look` of {PERMISSIONS}.",
+                    f"Allow what reads them, as in the statement `Quotas` of {PERMISSIONS}.",
                 )
             if not found:
                 return ok("The quotas suffice for the environments that are not deployed yet.")
             sentence = " ".join(first_run.describe(one) for one in found)
             fix = f"`{'; '.join(first_run.increase_command(caller, one) for one in found)}`"
             return failed(sentence, fix) if any(map(_stops, found)) else warning(sentence, fix)
+
+        return self._signed_in(look)
+
+    def networks(self, service: Service) -> Finding:
+        """Whether new environments and builds can be in their networks."""
+
+        def look(caller: Session) -> Finding:
+            try:
+                warnings = check_networks(caller, service, stacks.find_all(caller))
+            except ScaffoldError as error:
+                return refused(error)
+            if warnings:
+                return warning(" ".join(one.sentence for one in warnings), "If that is meant, deploy all the same.")
+            return ok("The networks of environments and builds fit.")
+
+        return self._signed_in(look)
+
+    def domains(self, service: Service) -> Finding:
+        """Whether hosted zones and certificates fit the names of environments that are not deployed yet."""
+
+        def look(caller: Session) -> Finding:
+            try:
+                check_domains(caller, service, stacks.find_all(caller))
+            except ScaffoldError as error:
+                return refused(error)
+            if caller.target.local:
+                return ok("Local AWS needs no hosted zones and certificates of yours.")
+            return ok("Hosted zones and certificates fit the names of the environments.")
 
         return self._signed_in(look)
 

@@ -11,12 +11,11 @@ from pathlib import Path
 
 from scaffold.aws.git_remote import INSTALL_HELPER, helper_hint, helper_path
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import git, unset_identity
+from scaffold.core.git import git, identity_commands, unset_identity
 from scaffold.doctor.findings import Finding, failed, not_checked, ok, refused, warning
 from scaffold.update.checks import check_git
 
 _SECONDS = 10
-_VALUES = {"user.name": '"Your Name"', "user.email": "you@example.com"}
 _INSTALL_ENGINE = "Install Docker, or podman on Linux; `make image` needs Docker, and all of `scaffold` works without."
 _NODE = "https://nodejs.org"
 
@@ -41,7 +40,7 @@ def git_identity(folder: Path) -> Finding:
     unset = unset_identity(folder)
     if not unset:
         return ok("Git knows who commits.")
-    commands = "; ".join(f"git config --global {setting} {_VALUES[setting]}" for setting in unset)
+    commands = "; ".join(identity_commands(unset))
     what = f"{' and '.join(unset)} of Git {'is' if len(unset) == 1 else 'are'} not set"
     return failed(f"{what}, so that `git commit` may fail.", f"`{commands}`")
 

@@ -17,22 +17,46 @@ from scaffold.doctor.findings import Finding, failed, not_checked, ok, warning
 from scaffold.iam import operator_policies
 from scaffold.iam.policies import as_list
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import AUDIT, BUDGET, BUILD_VPC, STACK_KINDS
+from scaffold.service.stack_kinds import (
+    ALARM_TOPIC,
+    AUDIT,
+    BUDGET,
+    BUILD_VPC,
+    DATA_ROLE,
+    DATABASE,
+    DEPLOY_OPTIONS,
+    DOMAIN,
+    HEALTH_CHECK,
+    STACK_KINDS,
+)
 
-# `scaffold deploy` works without them, as docs/permissions.md says of the statement `Look`.
+# `scaffold deploy` works without them, as docs/permissions.md says of the statements `Look` and `Quotas`.
 _OPTIONAL = {
     "cloudformation:DescribeEvents",
+    "dynamodb:ListTables",
     "ec2:DescribeAddresses",
     "ec2:DescribeRouteTables",
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcs",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    "rds:DescribeDBClusters",
     "servicequotas:GetAWSDefaultServiceQuota",
     "servicequotas:GetServiceQuota",
+    "wafv2:ListWebACLs",
 }
 # With an environment in an existing VPC, these are needed.
 _OF_EXISTING_VPC = {"ec2:DescribeRouteTables", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}
 # Statements that only a service with this kind of stack needs, by the beginning of their Sid.
-_OF_OPTIONAL_KIND = {"AuditTrail": AUDIT, "Budget": BUDGET, "BuildVpc": BUILD_VPC}
+_OF_OPTIONAL_KIND = {
+    "AlarmTopic": {ALARM_TOPIC},
+    "AuditTrail": {AUDIT},
+    "Budget": {BUDGET},
+    "BuildVpc": {BUILD_VPC},
+    "Database": {DATABASE},
+    "Domain": {DOMAIN},
+    "HealthCheck": {HEALTH_CHECK},
+    "Optional": {ALARM_TOPIC, DATA_ROLE, DEPLOY_OPTIONS},
+}
 # How the policies name several kinds of stack.
 _LETTERS = re.compile(r"(?<=-)[a-z?]*\?[a-z?]*(?=/)")
 _LINKED_ROLE = "iam:CreateServiceLinkedRole"
@@ -54,7 +78,7 @@ def permissions(session: Session, service: Service) -> Finding:
                 "Use a role, such as one of IAM Identity Center.",
             )
         decisions = simulate(session, identity, questions(service, session.account, session.partition))
-        return _finding(session, decisions, _optional(service))
+        return _finding(session, service, decisions)
     except ClientError as error:
         if not says_denied(error):
             raise
@@ -83,8 +107,8 @@ def questions(service: Service, account: str, partition: str) -> Iterator[Questi
 
 
 def _concerns(service: Service, sid: str) -> bool:
-    kinds = [kind for beginning, kind in _OF_OPTIONAL_KIND.items() if sid.startswith(beginning)]
-    return all(kind in service.optional_kinds for kind in kinds)
+    kinds = [kinds for beginning, kinds in _OF_OPTIONAL_KIND.items() if sid.startswith(beginning)]
+    return all(one.intersection(service.optional_kinds) for one in kinds)
 
 
 def _optional(service: Service) -> set[str]:
@@ -117,11 +141,12 @@ def _context(conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, str | lis
     return found
 
 
-def _finding(session: Session, decisions: list[Decision], optional: set[str]) -> Finding:
+def _finding(session: Session, service: Service, decisions: list[Decision]) -> Finding:
+    optional = _optional(service)
     denied = {one.action for one in decisions if not one.allowed and not one.open}
     left_open = [one.action for one in decisions if one.open]
     # Only an account that lacks the roles needs the permission.
-    if _LINKED_ROLE in denied and not service_linked_roles.missing(session):
+    if _LINKED_ROLE in denied and not service_linked_roles.missing(session, service):
         denied -= {_LINKED_ROLE}
     needed, useful = sorted(denied - optional), sorted(denied & optional)
     if needed:

@@ -14,6 +14,7 @@ from scaffold.doctor.findings import Finding, failed, not_checked, ok, refused, 
 from scaffold.engine.images import dockerfile
 from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
 from scaffold.kit.rendering import UPGRADE
+from scaffold.kit.seen import remember
 from scaffold.kit.source import KitAddress, find_commit
 from scaffold.kit.urls import is_remote
 from scaffold.service.service import ANSWERS_FILE, Service
@@ -91,6 +92,7 @@ def kit_version(root: Path) -> Finding:
         version = git("describe", "--tags", "--always", newest_commit, cwd=path)
     except (ScaffoldError, GitFailed) as error:
         return not_checked(f"The kit {record.source} cannot be read: {error}", _SEE)
+    remember(record.source, version)
     if version == record.version:
         return ok(f"The service has version {version} of its kit, the newest one.")
     return warning(f"The kit has version {version}, and the service has {record.version}.", _SEE)

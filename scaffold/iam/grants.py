@@ -5,9 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from scaffold.iam.policies import Statement, as_list, matches
+
+# The actions of a service whose requests have a condition key, where not all of them may.
+_ACTIONS = {
+    "codecommit:references": tuple(
+        f"codecommit:{one}"
+        for one in (
+            "createbranch",
+            "createcommit",
+            "createunreferencedmergecommit",
+            "deletebranch",
+            "deletefile",
+            "gitpush",
+            "mergebranches*",
+            "mergepullrequest*",
+            "putfile",
+        )
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -64,22 +83,58 @@ class Limit:
             frozenset(one for one in grants(statements, "Deny", resolve) if not one.condition),
         )
 
-    def removed(self, after: Limit) -> set[Grant]:
+    def removed(self, after: Limit) -> frozenset[Grant]:
         """What this limit allows and a later one does not, or does under other conditions, and what that one denies."""
-        lost = {one for one in self.allowed if not after._allows(one, {one.condition})}
-        return lost | (after.denied - self.denied)
+        return _lost(self, after) | (after.denied - self.denied)
 
     def loses(self, after: Limit, used: Grant) -> bool:
         """Whether a later limit no longer allows something that is used."""
         conditions = {one.condition for one in self.allowed if one.covers(used)}
-        if conditions and not after._allows(used, conditions):
+        if conditions and not after._allows(used, {used.condition, *conditions}):
             return True
         if any(one.covers(used) for one in after.denied - self.denied):
             return True
-        return any(used.covers(one) for one in self.removed(after) if one in self.allowed)
+        return any(used.covers(one) and not after._allows(one, {used.condition}) for one in _lost(self, after))
 
     def _allows(self, grant: Grant, conditions: set[str]) -> bool:
-        return any(one.covers(grant) and one.condition in {"", *conditions} for one in self.allowed)
+        """Whether it allows something under no condition, or under one that holds wherever another one does."""
+        return any(
+            one.covers(grant) and any(_widens(one.condition, before, grant.action) for before in {"", *conditions})
+            for one in self.allowed
+        )
+
+
+# Kept for all that is used under a limit: it compares each permission with each other one.
+@lru_cache(maxsize=4)
+def _lost(before: Limit, after: Limit) -> frozenset[Grant]:
+    return frozenset(one for one in before.allowed if not after._allows(one, {one.condition}))
+
+
+@lru_cache(maxsize=4096)
+def _widens(after: str, before: str, action: str) -> bool:
+    """Whether a condition asks of an action only what another one does: the same keys, with the same or more values."""
+    old, new = _asked(before, action), _asked(after, action)
+    return all(
+        key in old and (values <= old[key] if "Not" in key[0] else values >= old[key]) for key, values in new.items()
+    )
+
+
+def _asked(condition: str, action: str) -> dict[tuple[str, str], set[str]]:
+    """The values of a condition by operator and key; of IfExists, only for keys that the action's requests may have."""
+    return {
+        (operator, key): {json.dumps(one, sort_keys=True) for one in as_list(values)}
+        for operator, keys in (json.loads(condition) if condition else {}).items()
+        for key, values in (keys if isinstance(keys, dict) else {"": keys}).items()
+        if not operator.endswith("IfExists") or _may_have(action.lower(), key.lower())
+    }
+
+
+def _may_have(action: str, key: str) -> bool:
+    """Whether a request for an action may have a condition key."""
+    service = key.partition(":")[0]
+    if key in _ACTIONS:
+        return any(matches(one, action) or matches(action, one) for one in _ACTIONS[key])
+    return service == "aws" or matches(action.partition(":")[0], service)
 
 
 def _overlaps(one: str | None, other: str | None) -> bool:

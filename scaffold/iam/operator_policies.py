@@ -6,7 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-DEPLOY = ("operator-policy", "operator-policy-cloudformation")
+# The third and the fourth one are for services with optional stacks only; without the last one, no quota is looked at.
+DEPLOY = (
+    "operator-policy",
+    "operator-policy-cloudformation",
+    "operator-policy-options",
+    "operator-policy-health-check",
+    "operator-policy-quotas",
+)
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # A wheel has them in the package.

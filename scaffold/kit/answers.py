@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
-from collections.abc import Iterable, Mapping
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from scaffold.core.errors import UsageError
+from scaffold.core.paths import state_directory
 from scaffold.core.yaml_errors import reason
+from scaffold.kit.defaults import Default
 from scaffold.kit.questionnaire import Questionnaire
 
 
@@ -27,6 +33,14 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"\A(true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")
 )
+
+
+_STDIN = Path("-")
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "JSON": json.loads,
+    "TOML": tomllib.loads,
+    "YAML": lambda text: yaml.load(text, _Loader),  # noqa: S506 (a SafeLoader)
+}
 
 
 def split_pairs(pairs: Iterable[str], option: str = "--data", example: str = "app_name=orders") -> dict[str, str]:
@@ -49,24 +63,40 @@ def split_pairs(pairs: Iterable[str], option: str = "--data", example: str = "ap
     return data
 
 
+def keep_answers(answers: Mapping[str, Any]) -> Path | None:
+    """Write answers to a file for the next `--answers`, readable by this user only; None where that is impossible."""
+    folder = state_directory() / "answers"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix="new-", suffix=".yml", dir=folder)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            yaml.safe_dump(dict(answers), file, sort_keys=False, allow_unicode=True)
+    except (OSError, yaml.YAMLError):
+        return None
+    return Path(name)
+
+
 def read_file(path: Path) -> dict[str, Any]:
-    """Read answers from a YAML or JSON file, for example a service's `.copier-answers.yml`.
+    """Read answers from a YAML, JSON or TOML file, for example a service's `.copier-answers.yml`.
 
     Keys with a leading underscore are Copier's own and left out.
+
+    Args:
+        path: The file; `-` for stdin, which has YAML or JSON.
 
     Raises:
         UsageError: The file cannot be read, or is not a mapping of questions to answers.
     """
-    remedy = "Give a YAML or JSON file of the form `app_name: orders`, one line for each answer."
+    remedy = "Give a YAML, JSON or TOML file with a line for each answer, in YAML of the form `app_name: orders`."
+    kind = {".json": "JSON", ".toml": "TOML"}.get(path.suffix, "YAML")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        content = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+        text = sys.stdin.read() if path == _STDIN else path.read_text(encoding="utf-8-sig")
+        content = _PARSERS[kind](text)
     except OSError as error:
         raise UsageError(f"The answers file {path} cannot be read: {error.strerror or error}.", remedy) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"The answers file {path} is not UTF-8 text.", remedy) from error
     except (json.JSONDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        kind = "JSON" if path.suffix == ".json" else "YAML"
         raise UsageError(f"The answers file {path} is not valid {kind}{_position(error)}.", remedy) from error
     if content is None:
         return {}
@@ -85,7 +115,35 @@ def merge(questionnaire: Questionnaire, data: Mapping[str, str], file: Path | No
     for key in given:
         if key not in questionnaire.names:
             raise _unknown(key, questionnaire.names)
-    return given
+    return {key: _listed(questionnaire, key, value) for key, value in given.items()}
+
+
+def _listed(questionnaire: Questionnaire, name: str, value: Any) -> Any:
+    """An answer; a list of words becomes the text that a question for several names, separated by commas, takes."""
+    plain = isinstance(value, list) and all(isinstance(one, str | int) for one in value)
+    return ",".join(map(str, value)) if plain and questionnaire.takes_text(name) else value
+
+
+def check_defaults(questionnaire: Questionnaire, defaults: Mapping[str, Default]) -> dict[str, Any]:
+    """The answers among a team's defaults, which the kit has to accept together.
+
+    Raises:
+        UsageError: The kit has no such question, or does not accept the answer; the remedy names where it is from.
+    """
+    found = {one.name: one for one in defaults.values() if one.answer}
+    for name, one in found.items():
+        if name not in questionnaire.names:
+            unknown = _unknown(name, questionnaire.names)
+            raise unknown.with_remedy(f"{unknown.remedy} It comes from {one.source}.")
+    answers = {name: _listed(questionnaire, name, one.value) for name, one in found.items()}
+    if answers:
+        try:
+            questionnaire.evaluate(answers)
+        except UsageError as refused:
+            wrong = found.get(getattr(refused, "question", ""))
+            sources = {wrong.source} if wrong else {one.source for one in found.values()}
+            raise refused.with_remedy(f"Change the defaults in {' and '.join(sorted(sources))}.") from refused
+    return answers
 
 
 def _unknown(key: str, names: list[str]) -> UsageError:
@@ -97,4 +155,6 @@ def _unknown(key: str, names: list[str]) -> UsageError:
 def _position(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f" (line {error.lineno}, column {error.colno})"
+    if isinstance(error, tomllib.TOMLDecodeError):
+        return f": {error}"
     return f": {reason(error)}" if isinstance(error, yaml.YAMLError) else ""

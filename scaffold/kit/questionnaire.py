@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scaffold.kit.engine.template import Template
 
 CUSTOMIZE = "customize"
+EACH = "_each"
 MASK = "********"
 
 
@@ -117,9 +118,9 @@ class Questionnaire:
         """All questions in their order, the computed ones too."""
         return list(self._template.entries)
 
-    def depends_on(self, name: str) -> set[str]:
-        """The variables in a question's condition."""
-        return self._template.depends_on(name)
+    def depends_on(self, name: str, field: str = "when") -> set[str]:
+        """The variables in a question's condition, or in another field of its entry."""
+        return self._template.depends_on(name, field)
 
     def groups(self) -> list[tuple[str, list[str]]]:
         """The titles and questions of the kit's `includes/groups.yml`; one group of all questions without it."""
@@ -130,6 +131,28 @@ class Questionnaire:
         grouped = {name for _, members in groups for name in members}
         rest = [name for name in self.names if name not in grouped]
         return [*groups, ("More", rest)] if rest else groups
+
+    def takes_text(self, name: str) -> bool:
+        """Whether the answer to a question is one text."""
+        entry = self._template.entries[name]
+        return entry.get("type", "str") == "str" and not entry.get("multiselect")
+
+    def topics(self) -> dict[str, str]:
+        """The questions that are asked only with `customize`, each with the title of its group."""
+        if CUSTOMIZE not in self.names or self._template.entries[CUSTOMIZE].get("type") != "bool":
+            return {}
+        return {name: title for title, names in self.groups() for name in names if CUSTOMIZE in self.depends_on(name)}
+
+    def meanings(self, name: str) -> dict[str, str]:
+        """What the choices of a question mean, by the kit's `includes/choices.yml`; nothing without that.
+
+        The key EACH has Jinja for what follows each of them.
+        """
+        path = self._template.folder / "includes" / "choices.yml"
+        if not path.is_file():
+            return {}
+        found = (yaml.safe_load(path.read_bytes()) or {}).get(name, {})
+        return {str(choice): str(text) for choice, text in found.items()}
 
     def _skipped(self, name: str, draft: Draft) -> UsageError:
         shown = {other: MASK if other in self.secrets else value for other, value in draft.values.items()}

@@ -1,4 +1,4 @@
-"""Where a kit comes from: `--kit`, $SCAFFOLD_KIT, or the one embedded in the package."""
+"""Where a kit comes from: `--kit`, the defaults of the team, or the one embedded in the package."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from pathlib import Path
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import ISOLATED, git, network_git
 from scaffold.core.git_failures import GitFailed, GitFailure, explain
+from scaffold.kit.defaults import chosen
 from scaffold.kit.urls import copier_url, git_url, has_credentials, is_remote
-
-VARIABLE = "SCAFFOLD_KIT"
 
 _CONFIGURATIONS = ("copier.yml", "copier.yaml")
 
@@ -101,15 +100,14 @@ def resolve(kit: str | None = None, version: str | None = None) -> KitAddress:
         KitUnusable: There is no such folder, or it is not under Git, or has uncommitted changes.
         UsageError: The source or version is empty or looks like an option, or the source has a password.
     """
+    source, version, origin = chosen(kit, version)
     if version is not None and (not version or version.startswith("-") or len(version.split()) != 1):
         raise UsageError(
             f"--kit-version {version!r} names no tag or commit.", "Name one, for example --kit-version v1.2.0."
         )
-    source = kit if kit is not None else os.environ.get(VARIABLE) or None
     if source is None:
         return embedded(version)
     if not source.strip() or source.startswith("-"):
-        origin = "--kit" if kit is not None else f"${VARIABLE}"
         raise UsageError(
             f"{origin} {source!r} is not the address of a kit.",
             "Give a folder, a Git URL or git+codecommit::REGION://REPOSITORY.",

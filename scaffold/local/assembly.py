@@ -16,13 +16,18 @@ from scaffold.local.cloudformation import (
     drift,
     existing_names,
     exports,
+    firewalls,
+    health_checks,
+    hosted_zones,
     identity,
+    load_balancers,
     network,
     registration,
     runtime,
     stack_roles,
     stack_rules,
 )
+from scaffold.local.cloudformation.databases import DBCluster
 from scaffold.local.protocol import AwsService
 from scaffold.local.router import Router
 from scaffold.local.services import iam, iam_rules
@@ -110,20 +115,26 @@ def assemble(
             identity.Role(),
             identity.ManagedPolicy(),
             identity.InlinePolicy(),
+            health_checks.HealthCheck(),
+            firewalls.LoggingConfiguration(),
+            firewalls.WebAclAssociation(),
             network.ElasticIp(),
+            network.FlowLog(),
             network.NatGateway(),
             network.SecurityGroupEgress(),
             network.SecurityGroupIngress(),
             runtime.MetricAlarm(),
             runtime.ScalableTarget(autoscaling),
             runtime.ScalingPolicy(autoscaling),
-            *(engine.resource_types if engine else []),
+            *(engine.resource_types if engine else [DBCluster()]),
         ]
     )
     ministack_bridge.refine_creation_times()
     ministack_bridge.correct_target_group_names()
     existing_names.install()
+    hosted_zones.install()
     exports.install()
+    load_balancers.install()
     role_of = stack_rules.install()
     drift.install()
     iam.install()

@@ -16,6 +16,8 @@ from scaffold.engine.builds.reports import Report, ReportRefused
 from scaffold.engine.builds.request import session_name
 from scaffold.engine.clock import Clock
 from scaffold.engine.containers import choice, leftovers
+from scaffold.engine.credentials import Credentials
+from scaffold.engine.databases.databases import Databases
 from scaffold.engine.events import EventStream
 from scaffold.engine.executors.clients import Clients
 from scaffold.engine.executors.codebuild import BuildRefused
@@ -26,12 +28,15 @@ from scaffold.engine.pipeline.runner import Runner
 from scaffold.local import ministack_bridge
 from scaffold.local.cloudformation import containers, rehearsed
 from scaffold.local.cloudformation.builds import CodeBuildProject
+from scaffold.local.cloudformation.databases import DBCluster
 from scaffold.local.cloudformation.resource_types import ResourceType
+from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.folder import CONTAINERS
 from scaffold.local.permissions.actor import Actor
 from scaffold.local.permissions.guard import Denied, Guard
+from scaffold.local.permissions.needs import Need
 from scaffold.local.permissions.resource_tags import ResourceTags
-from scaffold.local.protocol import AwsService, Document, ServiceError
+from scaffold.local.protocol import ACCOUNT, AwsService, Document, ServiceError
 from scaffold.local.services.build_surroundings import downloads, surroundings
 from scaffold.local.services.codebuild import CodeBuild, project_arn
 from scaffold.local.services.codepipeline_runs import RunningCodePipeline
@@ -98,7 +103,9 @@ class Engine:
         self._codebuild = CodeBuild(builds, reports)
         balancers = Balancers(clock)
         self._monitoring = Monitoring(clock, stream, balancers)
-        running = run_services(state, endpoint, clock, stream, balancers, self.guard.assume, self._containers)
+        self._databases = Databases(state, self._credentials_of, self._refusal_to_connect)
+        engine = self._containers
+        running = run_services(state, endpoint, clock, stream, balancers, self.guard.assume, engine, self._databases)
         self._services, self.service_list, self.faults = running
 
         def executors_of(role: str) -> dict[str, Executor]:
@@ -129,7 +136,8 @@ class Engine:
     def resource_types(self) -> list[ResourceType]:
         """In place of ministack's."""
         services = containers.Service(self._services)
-        return [CodeBuildProject(self._codebuild), containers.TaskDefinition(), services]
+        clusters = DBCluster(self._databases)
+        return [CodeBuildProject(self._codebuild), containers.TaskDefinition(), services, clusters]
 
     @property
     def services(self) -> dict[str, AwsService]:
@@ -138,11 +146,13 @@ class Engine:
             "CodeBuild_20161006": self._codebuild,
             "SpencerFrontendService": EcrPublic(),
             "AWSEvents.PutTargets": RuleTargets(),
+            "Logs_20140328.PutLogEvents": self._monitoring.log_metrics,
         }
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Deliver events in this loop, from within it, before the first request."""
-        ministack_bridge.wait_for(containers.Service.name)
+        for kind in (containers.Service, DBCluster):
+            ministack_bridge.wait_for(kind.name)
         self._rules.attach(loop)
         self._monitoring.start(loop)
 
@@ -151,6 +161,7 @@ class Engine:
         self._monitoring.stop()
         self.codepipeline.stop()
         self._codebuild.stop()
+        self._databases.stop()
         if self._place.aws is not None:
             self._place.aws.close()
         if self._containers is not None:
@@ -166,6 +177,24 @@ class Engine:
         except Denied as error:
             raise ReportRefused(f"error processing report: AccessDeniedException: {error}") from error
         return self._reports.store(region, build, group, report)
+
+    def _credentials_of(self, access_key: str) -> Credentials | None:
+        if access_key == ACCESS_KEY:
+            return Credentials(ACCESS_KEY, SECRET_KEY)
+        session = self.guard.session_of(access_key)
+        return session.credentials if session else None
+
+    def _refusal_to_connect(self, access_key: str, region: str, resource_id: str, user: str) -> str:
+        """Why the holder of an access key may not sign in to a database; empty where it may."""
+        session = self.guard.session_of(access_key)
+        if session is None:
+            return ""
+        resource = f"arn:aws:rds-db:{region}:{ACCOUNT}:dbuser:{resource_id}/{user}"
+        try:
+            self.guard.require(session.role_arn, session.name, region, [Need("rds-db:connect", resource)])
+        except Denied as error:
+            return str(error)
+        return ""
 
     def _codebuild_tags(self, arn: str) -> dict[str, str]:
         return self._codebuild.tags_of(arn)

@@ -6,7 +6,8 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +21,8 @@ ENGINE_VARIABLE = "SCAFFOLD_CONTAINER_ENGINE"
 DOCKER_VARIABLE = "SCAFFOLD_DOCKER_HOST"
 
 _SECONDS = 20
+_SHELLS = ("bash", "dash", "fish", "ksh", "sh", "zsh")
+_MARK = "(local AWS) "
 _ENGINES = ("docker", "podman", "none")
 
 
@@ -60,6 +63,17 @@ def default_region() -> str:
         return read(Path.cwd()).region
     except ScaffoldError:
         return "us-east-1"
+
+
+def is_shell_for_a_person(command: Sequence[str]) -> bool:
+    """Whether a command is a shell alone, at a terminal."""
+    return len(command) == 1 and Path(command[0]).name in _SHELLS and sys.stdin.isatty()
+
+
+def prompt_variables() -> dict[str, str]:
+    """What marks the prompt of bash, unless the user's own is made in the same way. Only bash has such a variable."""
+    own = os.environ.get("PROMPT_COMMAND")
+    return {} if own else {"PROMPT_COMMAND": f'PS1="{_MARK}${{PS1#"{_MARK}"}}"'}
 
 
 def export_lines(variables: Mapping[str, str]) -> Iterator[str]:

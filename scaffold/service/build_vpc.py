@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from scaffold.service import names
+from scaffold.service import project_names
 
 
 def leave_commands(app: str, region: str) -> tuple[str, ...]:
-    """The commands that take the builds of a service out of their VPC, one for each project."""
-    projects = names.build_project(app), names.pull_request_tests_project(app)
-    return tuple(leave_command(one, region) for one in projects)
+    """The commands that take the builds of images out of their VPC, one for each project."""
+    return _commands(region, project_names.build(app), project_names.pull_request_tests(app))
 
 
-def leave_command(project: str, region: str) -> str:
-    """The command that takes the builds of a project out of their VPC."""
-    return f"aws codebuild update-project --region {region} --name {project} --vpc-config '{{}}'"
+def tests_leave_commands(app: str, region: str, *, load_test: bool) -> tuple[str, ...]:
+    """Those that take the tests of environments out of it, with the load test where there is one."""
+    return _commands(region, project_names.tests(app), *([project_names.load_test(app)] * load_test))
+
+
+def _commands(region: str, *projects: str) -> tuple[str, ...]:
+    return tuple(f"aws codebuild update-project --region {region} --name {one} --vpc-config '{{}}'" for one in projects)

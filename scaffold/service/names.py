@@ -15,6 +15,8 @@ MOVE_ACTION = "Branch"
 # The action of an environment's stage that starts its tasks, and the one after it where people approve while they run.
 SERVICE_ACTION = "Service"
 END_PAUSE_ACTION = "EndPause"
+#: The action that migrates an environment's database.
+MIGRATE_ACTION = "Migrate"
 TAG_SERVICE = "gitops-scaffold:service"
 TAG_ENVIRONMENT = "gitops-scaffold:environment"
 # Of what has no stack to show the root commit.
@@ -29,6 +31,8 @@ TEMPLATE_DIGEST = "TemplateDigest"
 UNKNOWN_DIGEST = "unknown"
 # The parameter of the checks' stack with the commit that pipeline, builds and scripts were deployed from.
 SOURCE_COMMIT = "SourceCommit"
+# The parameter of an environment's stack by which a release protects the load balancer from deletion.
+PROTECT_LOAD_BALANCER = "ProtectLoadBalancer"
 # The approvals that a pull request needs: of people, and of the verdict on its builds.
 REVIEW_RULE = "review"
 CHECKS_RULE = "checks"
@@ -57,6 +61,8 @@ SERVICE_LINKED_ROLES = {
     "elasticloadbalancing.amazonaws.com": "AWSServiceRoleForElasticLoadBalancing",
     "ecs.application-autoscaling.amazonaws.com": "AWSServiceRoleForApplicationAutoScaling_ECSService",
 }
+#: Of services with databases.
+DATABASE_LINKED_ROLES = {"rds.amazonaws.com": "AWSServiceRoleForRDS"}
 
 # Fixed names, so that a change set of an interrupted run is found and replaced.
 DEPLOY_CHANGE_SET = "scaffold-deploy"
@@ -94,9 +100,14 @@ def environment_branch(environment: str) -> str:
     return f"env/{environment}"
 
 
+def data_stage(environment: str) -> str:
+    """The pipeline's stage that releases an environment's data; only services with data have it."""
+    return f"Data-{pipeline_stage(environment)}"
+
+
 def stages_of(environment: str) -> tuple[str, ...]:
-    """The pipeline's stages for an environment; without approval, it has only the last of them."""
-    return plan_stage(environment), approval_stage(environment), pipeline_stage(environment)
+    """The pipeline's stages for an environment; without approval and data, it has only the last of them."""
+    return plan_stage(environment), approval_stage(environment), data_stage(environment), pipeline_stage(environment)
 
 
 def approval_rule_template(app: str, rule: str) -> str:
@@ -138,6 +149,11 @@ def alarm(app: str, environment: str | None = None) -> str:
     return f"{app}-{environment}-" if environment else f"{app}-"
 
 
+def migration_family(app: str, environment: str) -> str:
+    """Family of the task definitions that migrate an environment's database."""
+    return f"{task_family(app, environment)}-migrate"
+
+
 def task_family(app: str, environment: str) -> str:
     """The family of an environment's task definitions."""
     return f"{app}-{environment}"
@@ -158,105 +174,9 @@ def container_insights_log_group(app: str, environment: str) -> str:
     return f"/aws/ecs/containerinsights/{cluster(app, environment)}/performance"
 
 
-def build_project(app: str) -> str:
-    """The CodeBuild project that tests, builds and scans."""
-    return f"{app}-build"
-
-
-def checks_project(app: str) -> str:
-    """The CodeBuild project that checks an environment before its deployment."""
-    return f"{app}-checks"
-
-
-def tests_project(app: str) -> str:
-    """The CodeBuild project that runs smoke test and integration tests against an environment."""
-    return f"{app}-tests"
-
-
-def load_test_project(app: str) -> str:
-    """The CodeBuild project that runs the load test; not every service has one."""
-    return f"{app}-load-test"
-
-
-def plan_project(app: str) -> str:
-    """The CodeBuild project that plans releases."""
-    return f"{app}-plan"
-
-
-def gate_project(app: str) -> str:
-    """The CodeBuild project of the merge gate."""
-    return f"{app}-gate"
-
-
-def release_project(app: str) -> str:
-    """The CodeBuild project that records and tags releases."""
-    return f"{app}-release"
-
-
-def branches_project(app: str) -> str:
-    """The CodeBuild project that approves a release once its pull request is merged."""
-    return f"{app}-branches"
-
-
-def pull_request_tests_project(app: str) -> str:
-    """The CodeBuild project that tests pull requests."""
-    return f"{app}-pr-tests"
-
-
-def pull_request_plan_project(app: str) -> str:
-    """The CodeBuild project that plans pull requests."""
-    return f"{app}-pr-plan"
-
-
-def verdict_project(app: str) -> str:
-    """The CodeBuild project that comments on pull requests and approves them."""
-    return f"{app}-pr-verdict"
-
-
-def scan_project(app: str) -> str:
-    """The CodeBuild project that scans what runs each night, where the service has one."""
-    return f"{app}-scan"
-
-
-def drift_project(app: str) -> str:
-    """The CodeBuild project that compares what runs with what was released each night."""
-    return f"{app}-drift"
-
-
-def updates_project(app: str) -> str:
-    """The CodeBuild project that updates pins, where the service has one."""
-    return f"{app}-updates"
-
-
-def projects(app: str) -> set[str]:
-    """All CodeBuild projects that a service may have."""
-    kinds = (
-        build_project,
-        checks_project,
-        plan_project,
-        gate_project,
-        tests_project,
-        load_test_project,
-        pull_request_tests_project,
-        pull_request_plan_project,
-        verdict_project,
-        release_project,
-        scan_project,
-        drift_project,
-        updates_project,
-        branches_project,
-    )
-    return {name(app) for name in kinds}
-
-
 def verdict_role(app: str) -> str:
     """The role whose approval the approval rule of the checks needs."""
     return f"{app}-pr-verdict"
-
-
-def report_group(app: str) -> str:
-    """The build's report group, as CodeBuild names it: `<project>-<report>`."""
-    return f"{build_project(app)}-unit-tests"
 
 
 def iam_path(app: str) -> str:
@@ -279,6 +199,16 @@ def deploy_role(app: str, environment: str | None) -> str:
     pipeline and its builds for None.
     """
     return f"/{app}/deploy/{app}-{environment or DELIVERY}-deploy"
+
+
+def data_role(app: str, environment: str) -> str:
+    """The path and name of the role that CloudFormation assumes for an environment's data."""
+    return f"/{app}/deploy/{app}-{environment}-deploy-data"
+
+
+def data(app: str, environment: str) -> str:
+    """What the names of an environment's buckets, queues and tables begin with, and no other name does."""
+    return f"{app}-{environment}--"
 
 
 def template_key(stack: str) -> str:

@@ -14,7 +14,7 @@ import yaml
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.yaml_errors import reason
 from scaffold.service import names
-from scaffold.service.stack_kinds import OPTIONAL_KINDS, Deployer, StackId, StackKind
+from scaffold.service.stack_kinds import HEALTH_CHECK, OPTIONAL_KINDS, Deployer, StackId, StackKind
 
 ANSWERS_FILE = ".copier-answers.yml"
 # Keeps URLs and host names well-formed; copier.yml and AWS know which regions exist.
@@ -70,7 +70,11 @@ class Service:
         return self.environments[self.environments.index(self.production) :]
 
     def protects(self, stack: StackId) -> bool:
-        """Whether a stack has termination protection: all others depend on it, or it is of production."""
+        """Whether a stack has termination protection: all others depend on it, it has data, or it is of production."""
+        if stack.kind.data:
+            return True
+        if stack.kind is HEALTH_CHECK:  # Nothing depends on it, and it ends with its answer.
+            return False
         if stack.environment is None:
             return stack.kind.deployer is Deployer.PERSON and not stack.kind.optional
         return stack.environment in self.from_production_on
@@ -89,6 +93,10 @@ class Service:
     def optional_kinds(self) -> list[StackKind]:
         """The optional kinds of stack that it has."""
         return [kind for kind in OPTIONAL_KINDS if (self.infrastructure / f"{kind.name}.yaml").is_file()]
+
+    def has(self, stack: StackId) -> bool:
+        """Whether its answers ask for a stack."""
+        return all((self.root / path).is_file() for path in stack.asked_by)
 
     def approval_rule(self, rule: str) -> Path:
         """The content of one of the approval rule templates; absent where the answers require no such approvals."""

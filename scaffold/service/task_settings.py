@@ -80,7 +80,7 @@ def listing(service: Service, secrets: dict[str, ListedSecret]) -> Iterator[list
     paths = [service.root / SECRETS, *sorted(service.root.glob("infrastructure/*/task-definition.yaml"))]
     before = {path: path.read_bytes() if path.is_file() else None for path in paths}
     try:
-        _write(service.root / SECRETS, secrets)
+        write_list(service.root, secrets)
         run_own_script(service, SCRIPT, "write the task definitions")
         yield [
             path.relative_to(service.root).as_posix()
@@ -96,7 +96,15 @@ def listing(service: Service, secrets: dict[str, ListedSecret]) -> Iterator[list
         raise
 
 
-def _write(path: Path, secrets: dict[str, ListedSecret]) -> None:
+def without_environment(secrets: dict[str, ListedSecret], environment: str) -> dict[str, ListedSecret]:
+    """The secrets without what they say about an environment; those of no other one are left out."""
+    found = {name: one.without(environment) for name, one in secrets.items()}
+    return {name: one for name, one in found.items() if one}
+
+
+def write_list(root: Path, secrets: dict[str, ListedSecret]) -> None:
+    """Write the list of a service, or remove it where it is empty. The task definitions stay as they are."""
+    path = root / SECRETS
     if not secrets:
         path.unlink(missing_ok=True)
         return

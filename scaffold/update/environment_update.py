@@ -32,7 +32,8 @@ def make_change(
         ScaffoldError: The service cannot be updated, or the kit refuses the change.
     """
     try:
-        return make(recorded, change.data, CURRENT, plan=plan, console=console)
+        without = None if name in change.after else name
+        return make(recorded, change.data, CURRENT, plan=plan, console=console, without=without)
     except UsageError as error:
         if own := _refusal(recorded, change, name, error):
             raise own from error

@@ -14,6 +14,7 @@ from scaffold.core.git import git
 from scaffold.core.git_failures import GitFailed, GitFailure
 from scaffold.kit.embedded import SOURCE
 from scaffold.kit.rendering import UPGRADE, Kit, fetched
+from scaffold.kit.seen import remember
 from scaffold.kit.source import (
     KitAddress,
     KitSource,
@@ -128,6 +129,8 @@ def _fetch(recorded: Recorded, address: KitAddress, temporary: Path) -> tuple[Ki
     clone.mkdir()
     with _own_remedies():
         new = fetch(address, clone, _UNREADABLE)
+    if address.version is None and not is_embedded(recorded.source):
+        remember(recorded.source, new.version)
     if new.version == recorded.version and new.source == recorded.source:
         return new, new
     try:

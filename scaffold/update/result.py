@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -70,7 +71,13 @@ class UpdateResult(Result):
 
 
 def make(
-    recorded: Recorded, data: Mapping[str, str], to: str | None, *, plan: bool, console: Console
+    recorded: Recorded,
+    data: Mapping[str, str],
+    to: str | None,
+    *,
+    plan: bool,
+    console: Console,
+    without: str | None = None,
 ) -> tuple[UpdateResult, Mapping[str, Any]]:
     """Update a service, or find out what an update would do.
 
@@ -78,6 +85,7 @@ def make(
         data: New answers.
         to: The kit's tag or commit; `current` for the recorded one, None for the newest.
         plan: Write nothing.
+        without: An environment that the new answers do not name: its files go with the owners' changes in them.
 
     Returns:
         Also the values that the kit computes from the answers.
@@ -87,7 +95,9 @@ def make(
     """
     work_tree: WorkTree | None = None
     try:
-        with prepare(recorded, data, to) as update:
+        with ExitStack() as stack:
+            with console.busy("Merging what the kit changes"):
+                update = stack.enter_context(prepare(recorded, data, to, without=without))
             work_tree = update.work_tree
             result, computed, lost_lines = _result(recorded, update, plan), update.computed, update.lost_lines
             if work_tree.changes and not plan:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -104,12 +104,15 @@ class Update:
 
 
 @contextmanager
-def prepare(recorded: Recorded, data: Mapping[str, str], to: str | None) -> Iterator[Update]:
+def prepare(
+    recorded: Recorded, data: Mapping[str, str], to: str | None, *, without: str | None = None
+) -> Iterator[Update]:
     """Find out what an update does; temporary files are deleted when the block ends.
 
     Args:
         data: New answers.
         to: The kit's version; `current` for the recorded one, None for the newest.
+        without: An environment that the new answers do not name: its files go with the owners' changes in them.
 
     Raises:
         ScaffoldError: The service cannot be updated, or the answers or the version are not acceptable.
@@ -127,6 +130,7 @@ def prepare(recorded: Recorded, data: Mapping[str, str], to: str | None) -> Iter
             skips=renderings.skips,
             follows=renderings.same_answers,
             steps=steps,
+            without=without,
         )
         work_tree = prepared.work_tree(folder)
         work_tree.check()
@@ -142,6 +146,7 @@ def merge_renderings(
     skips: Callable[[Path], bool],
     follows: bool,
     steps: Sequence[Step] = (),
+    without: str | None = None,
 ) -> Preparation:
     """Merge two renderings with the last commit.
 
@@ -152,6 +157,7 @@ def merge_renderings(
         skips: Whether the kit leaves a file as it is where it exists.
         follows: Whether changes of the owners follow files that the kit renames.
         steps: What has to be done before.
+        without: The environment whose files are deleted with the owners' changes in them.
 
     Raises:
         ScaffoldError: The answers file is not committed, or one side has a folder where the other has a file.
@@ -161,7 +167,7 @@ def merge_renderings(
     check_recorded(repository, head)
     trees = Trees(objects.add(old, head), objects.add(new, head), head)
     stepped = take(steps, _without_skipped(trees, repository.prefix, skips), objects, repository.prefix)
-    trees = stepped.trees
+    trees = stepped.trees if without is None else _without_changes(stepped.trees, without)
     merged = merge(objects, trees, follow_kit_renames=follows)
     answers = repository.prefix + ANSWERS_FILE.encode()
     lost_lines: list[str] = []
@@ -186,6 +192,13 @@ def _without_skipped(trees: Trees, prefix: bytes, skips: Callable[[Path], bool])
             if name in trees.head:
                 new.pop(name, None)
     return Trees(old, new, trees.head)
+
+
+def _without_changes(trees: Trees, environment: str) -> Trees:
+    """The trees with the generated files of an environment as the kit has generated them, so that it deletes them."""
+    paths = {name: PurePosixPath(os.fsdecode(name)) for name in trees.old.keys() & trees.head.keys() - trees.new.keys()}
+    own = [name for name, path in paths.items() if environment in (path.stem, *path.parts[-2:-1])]
+    return replace(trees, head={**trees.head, **{name: trees.old[name] for name in own}})
 
 
 def _says_the_same(objects: Objects, merged: Merged, name: bytes, generated: Entry) -> bool:

@@ -22,21 +22,26 @@ def text(result: DestroyResult) -> str:
         outcome = f"deleted {count(deleted, 'resource')}" if deleted else "nothing to delete"
         lines = [f"{what} in {where}: {outcome}."]
     if result.kept:
-        lines += ["Kept:", *_kept(result)]
+        lines += kept(result)
     return "\n".join([*lines, *_next(result)])
 
 
-def _kept(result: DestroyResult) -> list[str]:
+def kept(result: DestroyResult) -> list[str]:
+    """What still exists, and why, in lines; there has to be something."""
     titles: dict[str, list[str]] = {}
-    for kept in result.kept:
-        titles.setdefault(_reason(kept, result.service), []).append(physical_title(kept.type, kept.name))
-    return [f"  {', '.join(names)}: {reason}" for reason, names in titles.items()]
+    for one in result.kept:
+        titles.setdefault(_reason(one, result.service), []).append(physical_title(one.type, one.name))
+    return ["Kept:", *(f"  {', '.join(names)}: {reason}" for reason, names in titles.items())]
 
 
 def _reason(kept: Kept, service: str) -> str:
     match kept.reason:
+        case "data":
+            return "they hold data, or are the role for it; `--data` deletes them with the data"
         case "retained":
             return "its template retains it when the stack is deleted; delete it by hand if it is not needed"
+        case "snapshot":
+            return "the deletion leaves a snapshot; `--data` deletes the snapshots, too"
         case "waiting-period":
             day = f"on {kept.until:%Y-%m-%d}" if kept.until else "at the end of the waiting period"
             return f"KMS deletes a key only after a waiting period: {day}; until then it costs nothing"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from io import StringIO
 
-from scaffold.commands.env import ChangeResult, Environment, EnvironmentsResult
+from scaffold.commands.env import ChangeResult
 from scaffold.console.console import visible
 from scaffold.console.titles import count
+from scaffold.service.task_settings import SECRETS
+from scaffold.update.environment_list import Environment, EnvironmentsResult
 from scaffold.views import destroy, update
 
 _WIDTH = 200
@@ -28,7 +30,10 @@ def change_text(result: ChangeResult) -> str:
     parts = [_head(result), *_production(result)]
     if result.deleted is not None and result.update.planned:
         parts += ["", destroy.text(result.deleted)]
-    parts += ["", update.text(result.update, committed=result.commit)]
+    if result.secrets:
+        would = "would no longer list" if result.update.planned else "no longer lists"
+        parts.append(visible(f"{SECRETS} {would} {', '.join(result.secrets)} for {result.name}."))
+    parts += ["", update.text(result.update, committed=result.commit, deleted=result.deleted is not None)]
     return "\n".join(parts)
 
 
@@ -107,3 +112,5 @@ def _production(result: ChangeResult) -> Iterator[str]:
             f"{number} deleted in AWS. Until the change is merged, releases fail in the stage Gate, which misses the "
             f"stacks of {result.name}."
         )
+        if result.deleted.kept:
+            yield visible("\n".join(destroy.kept(result.deleted)))

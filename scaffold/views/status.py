@@ -9,6 +9,7 @@ from scaffold.aws.running_service import Image, ServiceDeployment
 from scaffold.console.console import one_line
 from scaffold.console.titles import count
 from scaffold.core.stand_in import WITHOUT_ENGINE
+from scaffold.deployment.environment_database import EnvironmentDatabase
 from scaffold.deployment.status import CompletedRelease, EnvironmentStatus, NewestRelease, StatusResult
 from scaffold.service import names
 from scaffold.views import drift
@@ -80,8 +81,12 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
         yield "differs", one_line(difference)
     if one.image:
         yield "image", _image(one.image)
-    if one.tasks:
+    if one.asleep:
+        yield "tasks", f"asleep; a release wakes it, and so does `scaffold wake {one.name}`"
+    elif one.tasks:
         yield "tasks", f"{one.tasks.running} of {one.tasks.desired} running"
+    if one.database:
+        yield "database", _database(one.database)
     if one.alarms:
         yield "alarms", f"in ALARM: {', '.join(one.alarms)}"
     elif one.tasks:
@@ -131,6 +136,15 @@ def _image(image: Image) -> str:
     scan = f"scan {image.scan.lower().replace('_', ' ')}" if image.scan else "not scanned"
     engine = f"; {WITHOUT_ENGINE}" if image.stand_in else ""
     return f"{image.digest[: len('sha256:') + _SHORT]}; {scan}{f': {findings}' if findings else ''}{engine}"
+
+
+def _database(database: EnvironmentDatabase) -> str:
+    cluster, migration = database.cluster, database.migration
+    capacity = f"{cluster.name} is {cluster.status}, with {cluster.least:g} to {cluster.largest:g} ACU"
+    if migration is None:
+        return one_line(capacity)
+    at = f", {moment(migration.changed)}" if migration.changed else ""
+    return one_line(f"{capacity}; last migration {(migration.status or '').lower()}{at}")
 
 
 def _release(release: NewestRelease) -> str:

@@ -7,6 +7,7 @@ import shlex
 from scaffold.console.console import visible
 from scaffold.console.titles import count
 from scaffold.core.paths import enter
+from scaffold.update.follow_up import FollowUp
 from scaffold.update.report import DELETED_BY_KIT, RENAMED, FileChange
 from scaffold.update.result import UpdateResult
 from scaffold.update.steps import StepTaken
@@ -16,11 +17,12 @@ _COMMAND_WIDTH = 30
 _DONE = {"create": "created", "update": "changed", "rename": "renamed", "delete": "deleted"}
 
 
-def text(result: UpdateResult, committed: str | None = None) -> str:
+def text(result: UpdateResult, committed: str | None = None, *, deleted: bool = False) -> str:
     """The result in several lines.
 
     Args:
         committed: The commit of the update; None where people commit it.
+        deleted: Whether the stacks of an environment that is removed were deleted before, or would be.
     """
     if not result.files:
         parts = [[f"{result.service} is already up to date with {result.new_version} of its kit: nothing to do."]]
@@ -30,7 +32,7 @@ def text(result: UpdateResult, committed: str | None = None) -> str:
         parts += [result.changelog.splitlines(), _answers(result), _steps(result), _files(result)]
     else:
         parts += [_answers(result), _steps(result), _conflicts(result)]
-    parts += [_not_carried_over(result), _removed(result), list(result.follow_up.first)]
+    parts += [_not_carried_over(result), [] if deleted else _removed(result), list(result.follow_up.first)]
     return _joined([*parts, _afterwards(result) if result.planned else _next(result, committed)])
 
 
@@ -131,23 +133,33 @@ def _removed(result: UpdateResult) -> list[str]:
 
 def _afterwards(result: UpdateResult) -> list[str]:
     """What would have to follow the commit."""
-    return _table("Afterwards:", _follow_up(result)) if result.follow_up.deploy else []
+    return _table("Afterwards:", steps) if (steps := following(result.follow_up)) else []
 
 
-def _follow_up(result: UpdateResult) -> list[tuple[str, str]]:
-    leave = result.follow_up.leave_vpc
-    if not leave:
-        return [_deploy(result)]
-    # Before the release, after which builds may not be in the VPC. Only it lets the permissions be changed.
-    return [
-        *((command, "") for command in leave),
-        ("git push", "or a merge to main: the pipeline releases it, with builds outside of the VPC"),
-        ("scaffold deploy", "after that release: takes their permissions away, and names the stack of the VPC"),
-    ]
+def following(follow_up: FollowUp) -> list[tuple[str, str]]:
+    """What has to follow the commit of an update, in order: commands, with what each is for."""
+    if follow_up.leave_vpc:
+        # Before the release, after which builds may not be in the VPC. Only it lets the permissions be changed.
+        return [
+            *((command, "") for command in follow_up.leave_vpc),
+            ("git push", "or a merge to main: the pipeline releases it, with builds outside of the VPC"),
+            ("scaffold deploy", "after that release: takes their permissions away, and names the stack of the VPC"),
+        ]
+    release = ("git push", "or a merge to main: the pipeline releases it")
+    first = [_deploy(follow_up)] if follow_up.deploy and not follow_up.release_first else []
+    takes_permissions = follow_up.release_first or follow_up.deploy_again
+    last = ["takes away permissions that nothing uses any more"] if takes_permissions else []
+    if follow_up.health_check_again:
+        last.append("lets Route 53 ask for what was released")
+    if follow_up.left:
+        last.append(f"deletes what is left of {', '.join(follow_up.left)}, or says how")
+    if not last:
+        return first
+    return [*(first or [release]), ("scaffold deploy", f"after that release: {', '.join(last)}")]
 
 
-def _deploy(result: UpdateResult) -> tuple[str, str]:
-    new = ", ".join(result.follow_up.new_environments)
+def _deploy(follow_up: FollowUp) -> tuple[str, str]:
+    new = ", ".join(follow_up.new_environments)
     return (
         "scaffold deploy",
         f"prepares {new}, then pushes" if new else "updates what the pipeline may not, then pushes",
@@ -165,8 +177,7 @@ def _next(result: UpdateResult, committed: str | None) -> list[str]:
     steps += [(f"git add --force {shlex.quote(path)}", "adds a file that is ignored here") for path in result.ignored]
     if not committed:
         steps.append(("git add --all . && git commit", "commits the update"))
-    if result.follow_up.deploy:
-        steps += _follow_up(result)
+    steps += following(result.follow_up)
     if (entered := enter(result.directory)) != "cd .":
         steps.insert(0, (entered, ""))
     return _table("Next:", steps)

@@ -69,12 +69,14 @@ def test_no_subcommand_shows_the_help(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nwe"], ["No such command", "new", "scaffold --help"]),
+        (["nwe"], ["There is no command `nwe`", "Did you mean `scaffold new`?", "scaffold --help"]),
+        (["init"], ["It is `scaffold new` here."]),
+        (["env", "ad"], ["`scaffold env` has no subcommand `ad`", "Did you mean `add`?", "scaffold env --help"]),
         (["new", "--foo"], ["--foo", "scaffold new --help"]),
         pytest.param(["new", "--data"], ["--data", "scaffold new --help"], marks=pytest.mark.slow),
         (["destroy", "--env", "dev"], ["no option --env. Did you mean --environment?"]),
         pytest.param(["destroy", "--enviroment", "dev"], ["Did you mean --environment?"], marks=pytest.mark.slow),
-        pytest.param(["new", "--quiet"], ["no option --quiet.\n"], marks=pytest.mark.slow),
+        pytest.param(["destroy", "--ye"], ["no option --ye.\n"], marks=pytest.mark.slow),
         (["new", "--dry"], ["Did you mean --dry-run?"]),
         (["new", "--json"], ["Cannot prompt: with --json nothing is asked."]),
         pytest.param(["new", "--data", "app_name"], ["KEY=VALUE"], marks=pytest.mark.slow),

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pexpect
 import pyte
 import pytest
+from botocore.exceptions import BotoCoreError
 
+from scaffold.aws.session import Session, new_session
+from scaffold.console import preferences
 from scaffold.console.console import Console, one_line
 from scaffold.console.tree import tree
+from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import SCHEMA_VERSION, Result
+from scaffold.core.target import Endpoint, Target
 from scaffold.kit.estimate import read_estimate
 
 
@@ -76,12 +84,28 @@ def test_on_a_terminal_the_lines_are_redrawn_in_place() -> None:
     assert [line.rstrip() for line in screen.display] == ["3", "[b]4[/b]", "after", ""]
 
 
+@pytest.mark.parametrize(("seconds", "lines"), [(0.01, 2), (60.0, 1)])
+def test_what_takes_long_is_said_at_a_terminal_until_it_is_done(seconds: float, lines: int) -> None:
+    script = (
+        "import sys, time; from scaffold.console import console\n"
+        f"console._PATIENCE = {seconds}\n"
+        "with console.Console().busy('Generating'): time.sleep(0.5)\n"
+        "print('done', file=sys.stderr)"
+    )
+    child = pexpect.spawn(sys.executable, ["-c", script], env={**os.environ, "TERM": "xterm"}, encoding="utf-8")
+    shown = str(child.read()).split("\r\x1b[2K")
+    assert (len(shown), shown[-1]) == (lines, "done\r\n")
+    assert ("Generating …" in shown[0]) is (lines > 1)
+
+
 def test_a_message_is_one_line() -> None:
     assert one_line("a\n b\t c\x00") == "a b c\\x00"
 
 
-def test_a_tree_names_each_folder_once() -> None:
-    assert tree(["b/c/d", "a", "b/c/e", "b/f"]) == ["  a", "  b/", "    c/", "      d", "      e", "    f"]
+def test_a_tree_names_each_folder_once_with_its_files() -> None:
+    lines = tree(["b/c/d", "a", "b/c/e/f", "b/f", "b.c"])
+    assert [line.split() for line in lines] == [["a"], ["b/", "3", "files"], ["c/", "2", "files"], ["b.c"]]
+    assert lines[2].startswith("    c/ ")
 
 
 @pytest.mark.parametrize("computed", [{}, {"monthly_costs": None}, {"monthly_costs": {}}])
@@ -126,15 +150,75 @@ def test_no_result_shows_a_secret(
 
 
 @pytest.mark.parametrize(
-    ("variables", "coloured"),
-    [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
+    ("variables", "terminal", "coloured"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"TERM": "dumb"}, True, False),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, False, True),
+        ({"FORCE_COLOR": ""}, False, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+    ],
 )
 def test_colour_follows_the_environment(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variables: dict[str, str], coloured: bool
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    variables: dict[str, str],
+    terminal: bool,
+    coloured: bool,
 ) -> None:
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     Console().step("done")
     assert ("\x1b[" in capsys.readouterr().err) is coloured
+
+
+@pytest.fixture
+def chosen() -> Iterator[None]:
+    """What a test chooses is forgotten after it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_COLOR", "")
+        patch.setenv("FORCE_COLOR", "1")
+        yield
+    preferences.reset()
+
+
+@pytest.mark.usefixtures("chosen")
+def test_a_quiet_console_shows_only_warnings_errors_and_results(capsys: pytest.CaptureFixture[str]) -> None:
+    preferences.be_quiet()
+    preferences.use_no_color()
+    console = Console()
+    console.step("made")
+    console.note("by the way")
+    with console.live() as live:
+        live.update(["half way"])
+    console.warn("careful")
+    console.render_error(ScaffoldError("Broken.", "Mend it."))
+    console.render(Sum(3), sum_text)
+    shown = capsys.readouterr()
+    assert shown.err == "! careful\nError: Broken.\n  Mend it.\n"
+    assert shown.out == "3 in all\n"
+
+
+@pytest.mark.usefixtures("chosen")
+def test_a_verbose_command_shows_calls_that_fail_too(capsys: pytest.CaptureFixture[str]) -> None:
+    preferences.be_verbose()
+    nowhere = Endpoint("http://127.0.0.1:1", "key", "secret", {})
+    session = Session("1", "arn", Target("eu-west-1", endpoint=nowhere), new_session(Target("eu-west-1")))
+    with pytest.raises(BotoCoreError):
+        session.client("sts", attempts=1).get_caller_identity()
+    assert re.fullmatch(r"  · sts GetCallerIdentity, \d+\.\d\d s\n", capsys.readouterr().err)
+
+
+def test_marks_are_plain_where_the_encoding_has_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    with io.TextIOWrapper(io.BytesIO(), encoding="ascii") as stream:
+        monkeypatch.setattr("sys.stderr", stream)
+        Console().step("done")
+        stream.flush()
+        assert stream.buffer.getvalue() == b"+ done\n"  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scaffold.deployment.boundaries import _served
-from scaffold.iam.grants import Grant, Limit
+from scaffold.iam.grants import Grant, Limit, grants
 from scaffold.service.service import read
 from tests.deploy.services import FOUNDATION, PERMISSIONS, Wire, all_stacks, client, commit, environment_stack, run
 from tests.deploy.test_digest import with_digest
@@ -197,6 +197,7 @@ def limit(*allowed: Grant, denied: tuple[Grant, ...] = ()) -> Limit:
 
 
 GET, ANY = Grant("s3:GetObject", "arn:b/*"), Grant("s3:*", "*")
+TLS = Grant(GET.action, GET.resource, '{"Bool": {"aws:SecureTransport": "true"}}')
 
 
 @pytest.mark.parametrize(
@@ -214,11 +215,56 @@ GET, ANY = Grant("s3:GetObject", "arn:b/*"), Grant("s3:*", "*")
         (limit(GET, Grant("s3:PutObject", "*")), limit(GET), Grant("s3:*", "*"), True),
         (limit(GET), limit(GET, Grant("s3:PutObject", "*")), Grant("s3:*", "*"), False),
         # Under other conditions.
-        (limit(GET), limit(Grant(GET.action, GET.resource, "{}")), GET, True),
-        (limit(Grant(GET.action, GET.resource, "{}")), limit(GET), GET, False),
+        (limit(GET), limit(TLS), GET, True),
+        (limit(GET), limit(TLS), TLS, False),
+        (limit(TLS), limit(GET), GET, False),
         (limit(GET), limit(GET, denied=(ANY,)), GET, True),
         (limit(GET), limit(GET, denied=(Grant("s3:Put*", "*"),)), GET, False),
     ],
 )
 def test_what_a_boundary_loses(before: Limit, after: Limit, used: Grant, loses: bool) -> None:
     assert (bool(before.removed(after)) and before.loses(after, used)) is loses
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "loses"),
+    [
+        ({"StringLike": {"key": "v*"}}, {"StringLike": {"key": ["renovate/*", "v*"]}}, False),
+        ({"StringLike": {"key": ["renovate/*", "v*"]}}, {"StringLike": {"key": "v*"}}, True),
+        ({"StringLike": {"key": "v*"}, "Bool": {"tls": "true"}}, {"StringLike": {"key": ["v*"]}}, False),
+        ({"StringLike": {"key": "v*"}}, {"StringLike": {"key": "v*", "other": "v*"}}, True),
+        ({"StringLike": {"key": "v*"}}, {"StringEquals": {"key": "v*"}}, True),
+        ({"StringNotEquals": {"key": "a"}}, {"StringNotEquals": {"key": ["a", "b"]}}, True),
+        ({"StringNotEquals": {"key": ["a", "b"]}}, {"StringNotEquals": {"key": "a"}}, False),
+        ({"Fn::If": ["One", {}, {}]}, {"Fn::If": ["Other", {}, {}]}, True),
+    ],
+)
+def test_a_condition_with_more_values_loses_nothing(before: dict[str, Any], after: dict[str, Any], loses: bool) -> None:
+    old, new = (limit(*grants([statement(one)], "Allow")) for one in (before, after))
+    assert (bool(old.removed(new)) and old.loses(new, GET)) is loses
+
+
+def statement(condition: dict[str, Any]) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": GET.action, "Resource": GET.resource, "Condition": condition}
+
+
+@pytest.mark.parametrize(
+    ("action", "own", "loses"),
+    [
+        ("codebuild:StartBuild", {}, False),
+        ("codecommit:GetCommit", {}, False),
+        ("codecommit:GitPush", {}, True),
+        ("codecommit:GitPush", {"StringLikeIfExists": {"codecommit:References": "refs/tags/v*"}}, False),
+        ("codecommit:GitPush", {"StringLikeIfExists": {"codecommit:References": "refs/heads/env/*"}}, True),
+        ("codecommit:*", {}, True),
+    ],
+)
+def test_a_condition_counts_for_the_actions_that_have_its_key(action: str, own: dict[str, Any], loses: bool) -> None:
+    """As where releases no longer move branches: they still push tags, and the other builds go on."""
+
+    def allowing(*references: str) -> Limit:
+        condition = json.dumps({"StringLikeIfExists": {"codecommit:References": list(references)}})
+        return limit(*(Grant(one, "*", condition) for one in ("codebuild:*Build*", "codecommit:G*")))
+
+    old, new = allowing("refs/heads/env/*", "refs/tags/v*"), allowing("refs/tags/v*")
+    assert old.loses(new, Grant(action, "*", json.dumps(own) if own else "")) is loses

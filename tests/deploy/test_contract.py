@@ -15,7 +15,7 @@ from tests.kits import ROOT
 
 SCRIPTS = (
     *("contract.py", "content_hash.py", "parse_dockerfile.py"),
-    *("task_settings.py", "source_files.py", "aws_cli.py", "remedies.py"),
+    *("task_settings.py", "environment_files.py", "source_files.py", "aws_cli.py", "remedies.py"),
 )
 
 

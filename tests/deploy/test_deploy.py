@@ -102,9 +102,14 @@ def test_an_account_shows_where_the_pipeline_is_and_what_to_push(
     shown = text(result)
     assert "The environment qa is no longer in the answers" in shown
     assert "notification_email=ADDRESS" in shown
-    assert "sent to no one" not in text(replace(result, notifies=True))
-    assert "sent to no one" in text(replace(result, steps=[]))
-    assert "sent to no one" in text(replace(result, planned=True))
+    unheard = "Approvals, failures and alarms are sent to no e-mail address"
+    assert unheard not in text(replace(result, notifies=True))
+    assert unheard in text(replace(result, steps=[]))
+    assert unheard in text(replace(result, planned=True))
+    # Those of builds and of the other environments are the service's.
+    own = replace(result, own_alarms=("dev", "prod"))
+    assert "Approvals, failures and alarms, but for those of dev and prod, are sent to no e-mail address" in text(own)
+    assert "dev and prod" not in text(replace(own, notifies=True))
     assert f"https://{region}.{domain}/codesuite/codepipeline/pipelines/{name_of(service)}/view" in shown
     assert "git push origin main" in shown
     assert "local AWS" not in shown
@@ -383,10 +388,13 @@ def test_result_as_json(service: Path) -> None:
         "push_profile",
         "left_environments",
         "left_stacks",
+        "waiting_stacks",
         "notifies",
+        "own_alarms",
         "networks",
         "release",
         "runs",
+        "background",
     ]
     assert json.dumps(document, default=str)
 

@@ -35,8 +35,11 @@ from scaffold.kit.advice import advice
 from scaffold.service.service import read
 from scaffold.views.doctor import progress, text
 from tests.cli.running import forked_scaffold
+from tests.deploy import test_domains, test_networks
 from tests.deploy.services import IDENTITY, Wire, client, commit, make_service
-from tests.deploy.test_quotas import add_environments, set_quotas
+from tests.deploy.test_networks import put as place
+from tests.deploy.test_quotas import add_data, add_environments, set_quotas
+from tests.destroy.test_permissions import QUOTAS, actions, needed
 
 KIT = {"_src_path": "~/.local/share/gitops-scaffold/kit", "_commit": f"v{doctor.__version__}"}
 ACCOUNT = "123456789012"
@@ -85,6 +88,7 @@ def test_a_service_on_local_aws(service: Path) -> None:
         "codecommit": "ok",
         "permissions": "not_checked",
         "quotas": "ok",
+        "networks": "ok",
         "answers": "ok",
         "base-image": "ok",
         "kit": "ok",
@@ -251,7 +255,7 @@ def test_expired_credentials(service: Path, wire: Wire) -> None:
     assert result.exit_code == 1
     assert found["credentials"].sentence == "Your AWS credentials have expired."
     assert "aws sso login" in found["credentials"].fix
-    waiting = [found[name].state for name in ("account", "region", "codecommit", "permissions", "quotas")]
+    waiting = [found[name].state for name in ("account", "region", "codecommit", "permissions", "quotas", "networks")]
     assert set(waiting) == {State.NOT_CHECKED}
 
 
@@ -333,6 +337,82 @@ def test_quotas_that_stop_a_release_and_those_that_limit_it(service: Path, wire:
     assert check("quotas", service).state is State.NOT_CHECKED
 
 
+def test_quotas_of_what_the_answers_ask_for(service: Path, wire: Wire) -> None:
+    """Load balancers, tables, clusters and web ACLs: in addition to those that others have."""
+    add_environments(add_data(service), max_tasks=1)
+    enough = {"0263D0A3": 10**6, "5ED1D25B": 10**6, "F678F1CE": 10**6}
+    used = {
+        "53DA6B97": len(client("elbv2").describe_load_balancers()["LoadBalancers"]),
+        "F98FE922": len(client("dynamodb").list_tables()["TableNames"]),
+        "952B80B8": len(client("rds").describe_db_clusters()["DBClusters"]),
+        "2EC3DE7B": len(client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]),
+    }
+    set_quotas(wire, **enough, **{code: one + 2 for code, one in used.items()})
+    assert check("quotas", service).state is State.OK
+    set_quotas(wire, **enough, **{code: one + 1 for code, one in used.items()})
+    found = check("quotas", service)
+    assert found.state is State.FAILED
+    for name in ("Application Load Balancers", "number of tables", "DB clusters", "web ACLs"):
+        assert name in found.sentence
+    for command in (
+        f"elasticloadbalancing --quota-code L-53DA6B97 --desired-value {used['53DA6B97'] + 2} ",
+        f"rds --quota-code L-952B80B8 --desired-value {used['952B80B8'] + 2} ",
+    ):
+        assert command in found.fix
+    assert needed({*wire.calls}) >= actions(QUOTAS)
+    wire.refuse("ListWebACLs", "AccessDeniedException", "not allowed")
+    found = check("quotas", service)
+    assert (found.state, "the statement `Quotas`" in found.fix) == (State.NOT_CHECKED, True)
+
+
+def test_what_counts_towards_a_quota(service: Path, wire: Wire) -> None:
+    """Application Load Balancers only, and web ACLs of all pages."""
+    pages = iter(["more"])
+
+    def in_pages(answer: dict[str, Any]) -> None:
+        answer["WebACLs"] = [{"Name": "one"}]
+        answer |= {"NextMarker": marker} if (marker := next(pages, None)) else {}
+
+    add_data(service)
+    used = len(client("elbv2").describe_load_balancers()["LoadBalancers"])
+    wire.touched["DescribeLoadBalancers"] = lambda answer: answer["LoadBalancers"].extend([{"Type": "network"}] * 9)
+    wire.touched["ListWebACLs"] = in_pages
+    set_quotas(wire, **{"53DA6B97": used + 2, "2EC3DE7B": 3})
+    sentence = check("quotas", service).sentence
+    assert "Load Balancers" not in sentence
+    assert "is 3, of which 2 are in use" in sentence
+
+
+# ---- networks, domains ----
+
+
+def test_networks_that_do_not_fit(service: Path) -> None:
+    place(service, "dev", test_networks.NOWHERE, ["subnet-1"], ["subnet-1"])
+    found = check("networks", service)
+    assert found.state is State.FAILED
+    assert found.sentence.startswith(f"The VPC {test_networks.NOWHERE} of dev does not exist")
+    assert "vpc_id" in found.fix
+
+
+def test_a_network_that_overlaps_another_one_is_a_warning(service: Path) -> None:
+    vpc = client("ec2").create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+    place(service, "dev", block="10.77.16.0/20")
+    found = check("networks", service)
+    assert (found.state, vpc in found.sentence) == (State.WARNING, True)
+
+
+def test_a_domain_without_its_zone(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    test_domains.put(service, zone=test_domains.NO_ZONE)
+    assert check("domains", service).state is State.OK  # Local AWS has no zones of the owner's.
+    monkeypatch.delenv("SCAFFOLD_LOCAL")
+    found = check("domains", service)
+    assert (found.state, look(service).exit_code) == (State.FAILED, 1)
+    assert found.sentence.startswith(f"The hosted zone {test_domains.NO_ZONE} of prod does not exist")
+    assert "hosted_zone_id" in found.fix
+    test_domains.put(service, zone=test_domains.zone())
+    assert check("domains", service).state is State.OK
+
+
 # ---- permissions ----
 
 
@@ -357,7 +437,7 @@ def denying(*actions: str) -> dict[str, Any]:
     ("denied", "state"),
     [
         ((), State.OK),
-        (("servicequotas:GetServiceQuota",), State.WARNING),
+        (("servicequotas:GetServiceQuota", "wafv2:ListWebACLs"), State.WARNING),
         (("ec2:DescribeSubnets",), State.FAILED),  # The small service has no network stacks, as in an existing VPC.
         (("kms:CreateKey", "codecommit:CreateRepository"), State.FAILED),
     ],
@@ -367,7 +447,7 @@ def test_iam_simulates_a_deployment(service: Path, wire: Wire, denied: tuple[str
     found = check("permissions", service)
     assert found.state is state, found
     assert all(action in found.sentence for action in denied)
-    if len(denied) > 1:
+    if state is State.FAILED and len(denied) > 1:
         assert found.sentence == "IAM's simulation denies codecommit:CreateRepository, kms:CreateKey."
 
 
@@ -423,7 +503,7 @@ def test_iam_denies_the_simulation(service: Path, wire: Wire, operation: str) ->
 @pytest.mark.parametrize("optional", [False, True])
 def test_the_policies_of_the_documentation_allow_what_is_simulated(tmp_path: Path, optional: bool) -> None:
     service = read(make_service(tmp_path / "service", environments="dev,staging,prod"))
-    for kind in ("audit", "budget", "build-vpc") if optional else ():
+    for kind in ("audit", "access-logs", "budget", "build-vpc") if optional else ():
         (service.infrastructure / f"{kind}.yaml").write_text("Resources: {}\n")
     attached = [
         one

@@ -48,6 +48,7 @@ def test_an_environment_comes_and_goes(aws: None, tmp_path: Path, monkeypatch: p
     removed = scaffold("env", "remove", "qa", "--yes", "--commit")
     assert "The environment qa is removed from orders-api." in removed
     assert "6 resources deleted in AWS." in removed
+    assert "keeps its stacks" not in removed
     assert stacks_of("orders-api", "qa") == []
     assert not (service / "infrastructure/qa").exists()
     scaffold("deploy")

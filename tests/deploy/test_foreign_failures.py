@@ -218,6 +218,24 @@ def test_whatever_the_chain_of_credentials_raises_is_one_sentence(
     assert remedy.startswith("  ")
 
 
+@pytest.mark.parametrize(
+    ("command", "remedy"),
+    [("deploy", "`scaffold deploy --local`."), ("status", '`eval "$(scaffold local env)"`.')],
+)
+def test_without_credentials_the_remedy_suits_the_command(
+    undeployed: Path,
+    credentials: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    command: str,
+    remedy: str,
+) -> None:
+    configure(monkeypatch, tmp_path, "")
+    assert ends(monkeypatch, command, undeployed) == 1
+    assert capfd.readouterr().err.rstrip().endswith(remedy)
+
+
 def test_a_token_file_that_is_missing_is_named(
     undeployed: Path, credentials: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -12,7 +12,8 @@ from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import OPTIONAL_KINDS, Deployer
 from scaffold.views.deploy import text
-from tests.deploy.services import BUILD, Wire, all_stacks, client, commit, run
+from tests.deploy.services import BUILD, Wire, all_stacks, client, commit, of_environment, release_stack, run
+from tests.deploy.test_boundaries import deploy_role
 
 LOGS = "  Logs: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: !Sub '/${AppName}/pipeline/scan'}}\n"
 TABLE = """\
@@ -23,6 +24,46 @@ TABLE = """\
       AttributeDefinitions: [{AttributeName: Id, AttributeType: S}]
       KeySchema: [{AttributeName: Id, KeyType: HASH}]
 """
+ROLE = """\
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      PermissionsBoundary: {Fn::ImportValue: %s}
+      AssumeRolePolicyDocument:
+        Version: '2012-10-17'
+        Statement: [{Effect: Allow, Principal: {Service: codebuild.amazonaws.com}, Action: 'sts:AssumeRole'}]
+      Policies:
+        - PolicyName: wake
+          PolicyDocument:
+            Version: '2012-10-17'
+            Statement: [{Effect: Allow, Action: 'ecs:UpdateService', Resource: '*'}]
+"""
+DATA_ROLE = """\
+Parameters:
+  AppName: {Type: String}
+  EnvironmentName: {Type: String}
+  TemplateDigest: {Type: String, Default: unknown}
+Outputs:
+  TemplateDigest: {Value: !Ref TemplateDigest}
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: !Sub ${AppName}-${EnvironmentName}-deploy-data
+      Path: !Sub /${AppName}/deploy/
+      AssumeRolePolicyDocument:
+        Version: '2012-10-17'
+        Statement: [{Effect: Allow, Principal: {Service: cloudformation.amazonaws.com}, Action: 'sts:AssumeRole'}]
+      ManagedPolicyArns: [!Ref %(policy)s]
+  %(policy)s:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      Path: !Sub /${AppName}/
+      PolicyDocument:
+        Version: '2012-10-17'
+        Statement: [{Effect: Allow, Action: '%(action)s', Resource: !Sub 'arn:aws:any:${AppName}-${EnvironmentName}'}]
+"""
+ON, OFF = ({"policy": policy, "action": action} for policy, action in (("Database", "rds:*"), ("Data", "sqs:*")))
 
 
 def turned_off(service: Path, resources: str = LOGS, kind: str = "scans") -> str:
@@ -97,7 +138,12 @@ def test_a_stack_of_another_owner_stays_and_is_not_named(deployed: Path) -> None
 
 
 def test_the_actions_of_optional_stacks_have_these_names() -> None:
-    assert {kind.action for kind in OPTIONAL_KINDS if kind.deployer is Deployer.ITSELF} == {"Scans", "Updates"}
+    assert {kind.action for kind in OPTIONAL_KINDS if kind.deployer is Deployer.ITSELF} == {
+        "Migrations",
+        "Scans",
+        "Updates",
+        "Wake",
+    }
 
 
 def test_a_stack_that_a_person_deploys_stays_with_the_command_that_deletes_it(deployed: Path) -> None:
@@ -108,3 +154,116 @@ def test_a_stack_that_a_person_deploys_stays_with_the_command_that_deletes_it(de
         assert [(one.name, one.reason) for one in result.left_stacks] == [(stack, "person")]
         assert f"--stack-name {stack}` deletes it once no stack imports from it" in text(result)
     assert exists(stack)
+
+
+def test_the_stack_of_an_environment_goes_once_its_stage_has_left_it(
+    deployed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = read(deployed).app_name
+    tags = {names.TAG_SERVICE: app, names.TAG_ENVIRONMENT: "dev"}
+    template, settings = deployed / "infrastructure/waf.yaml", deployed / "infrastructure/dev/waf.json"
+    template.write_text("Resources: {Topic: {Type: AWS::SNS::Topic}}\n")
+    settings.write_text(json.dumps({"Parameters": {"AppName": app, "EnvironmentName": "dev"}, "Tags": tags}))
+    commit(deployed)
+    run(deployed)
+    stack = f"{app}-dev-waf"
+    assert exists(stack)
+    template.unlink(), settings.unlink()
+    commit(deployed)
+    stages = [{"stageName": "Dev", "actionStates": [{"actionName": "Waf"}]}]
+    with monkeypatch.context() as patched:
+        patched.setattr(codepipeline, "stage_states", lambda *_: stages)
+        assert [(one.name, one.reason) for one in run(deployed).left_stacks] == [(stack, "pipeline")]
+    assert exists(stack)
+    assert run(deployed).left_stacks == ()
+    assert not exists(stack)
+
+
+def test_what_its_roles_may_ends_with_the_answer(deployed: Path) -> None:
+    """A boundary keeps what roles of other stacks use; those of this one are not used any more."""
+    app = read(deployed).app_name
+    allowed = "'sns:Publish', 'ecs:UpdateService'"
+    commit(deployed, infrastructure__permissions_yaml=deploy_role(allowed))
+    run(deployed)
+    stack = turned_off(deployed, ROLE % f"{app}-permissions-BoundaryArn", kind="wake")
+    commit(deployed, infrastructure__permissions_yaml=deploy_role("'sns:Publish'"))
+    run(deployed)
+    assert not exists(stack)
+
+
+def test_a_database_is_named_with_the_way_to_delete_it_and_keeps_the_permissions_for_that(deployed: Path) -> None:
+    app = read(deployed).app_name
+    tags = {names.TAG_SERVICE: app, names.TAG_ENVIRONMENT: "dev"}
+    settings = json.dumps({"Parameters": {"AppName": app, "EnvironmentName": "dev"}, "Tags": tags})
+    others = settings.replace('"dev"', '"prod"')
+    database = "Resources: {Topic: {Type: AWS::SNS::Topic}}\nOutputs: {ClusterName: {Value: a-cluster}}\n"
+    files = {"database_yaml": database, "data-role_yaml": DATA_ROLE % ON}
+    files |= {f"dev__{kind}_json": settings for kind in ("database", "data-role")} | {"prod__data-role_json": others}
+    commit(deployed, **{f"infrastructure__{path}": content for path, content in files.items()})
+    run(deployed)
+    stack = f"{app}-dev-database"
+    cloudformation = client("cloudformation")
+    cloudformation.update_stack(StackName=stack, TemplateBody=database)
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    (deployed / "infrastructure/database.yaml").unlink(), (deployed / "infrastructure/dev/database.json").unlink()
+    commit(deployed, **{"infrastructure__data-role_yaml": DATA_ROLE % OFF})
+    for repeated in (False, True):
+        result = run(deployed)
+        assert [(one.name, one.reason, one.data) for one in result.left_stacks] == [(stack, "database", ("a-cluster",))]
+        assert permissions(app) == {"rds:*", "sqs:*"}
+        assert result.changed is not repeated
+    said = text(result).partition(f"The stack {stack} is left over from an answer")[2]
+    commands = [
+        "--no-deletion-protection --db-cluster-identifier a-cluster`",
+        "update-termination-protection",
+        "delete-stack",
+    ]
+    assert sorted(commands, key=said.index) == commands
+    cloudformation.update_termination_protection(StackName=stack, EnableTerminationProtection=False)
+    cloudformation.delete_stack(StackName=stack)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    assert run(deployed).left_stacks == ()
+    assert permissions(app) == {"sqs:*"}
+    assert not run(deployed).changed
+
+
+@pytest.mark.slow
+def test_the_role_of_the_data_keeps_what_the_next_release_needs_to_take_something_away(deployed: Path) -> None:
+    """The alarm of a queue is deleted after the update of its stack."""
+    app = read(deployed).app_name
+    given = {"AppName": app, "EnvironmentName": "dev"}
+    tags = {names.TAG_SERVICE: app, names.TAG_ENVIRONMENT: "dev"}
+
+    def answer(policy: str, action: str, data: str) -> None:
+        files = {"data-role_yaml": DATA_ROLE % {"policy": policy, "action": action}, "data_yaml": data}
+        files |= {f"dev__{kind}_json": of_environment(app, "dev") for kind in ("data-role", "data")}
+        files |= {"prod__data-role_json": of_environment(app, "prod")}
+        commit(deployed, **{f"infrastructure__{path}": content for path, content in files.items()})
+        run(deployed)
+
+    def release(data: str) -> None:
+        release_stack(f"{app}-dev-data", data, given, Tags=[{"Key": key, "Value": one} for key, one in tags.items()])
+
+    queue, table = (
+        f"Parameters: {{AppName: {{Type: String}}, EnvironmentName: {{Type: String}}}}\nResources: {{{one}}}\n"
+        for one in ("Alarm: {Type: AWS::SNS::Topic}", "Table: {Type: AWS::SNS::Topic}")
+    )
+    answer("Data", "sqs:*", queue)
+    release(queue)
+    answer("Data", "dynamodb:*", table)
+    assert permissions(app) == {"sqs:*", "dynamodb:*"}
+    assert not run(deployed).changed
+    release(table)
+    run(deployed)
+    assert permissions(app) == {"dynamodb:*"}
+
+
+def permissions(app: str) -> set[str]:
+    """What the role of dev's data may do, with resources whose names are its own."""
+    iam, found = client("iam"), set()
+    for policy in iam.list_attached_role_policies(RoleName=f"{app}-dev-deploy-data")["AttachedPolicies"]:
+        version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
+        document = iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)["PolicyVersion"]["Document"]
+        assert {one["Resource"] for one in document["Statement"]} == {f"arn:aws:any:{app}-dev"}
+        found |= {one["Action"] for one in document["Statement"]}
+    return found

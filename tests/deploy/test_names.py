@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaffold.aws.cloudformation import templates
-from scaffold.service import names
+from scaffold.service import names, project_names
 from scaffold.service.service import read
 from scaffold.service.stack_kinds import (
     BUILD,
@@ -60,9 +60,20 @@ def test_other_names_are_no_stacks_of_the_service(stack: str) -> None:
     assert identify("orders", stack) is None
 
 
+# All stacks of an environment.
+EVERYTHING = {
+    "customize": True,
+    "tables": "orders",
+    "database": "postgres",
+    "waf": "managed",
+    "domain_name": "shop.example.com",
+    "hosted_zone_id": "Z0123456789ABCDEFGHIJ",
+}
+
+
 def test_kit_spells_the_same_names(tmp_path: Path) -> None:
     kits = pytest.importorskip("tests.kits")
-    service = read(kits.generate(tmp_path / "service", app_name="shop"))
+    service = read(kits.generate(tmp_path / "service", app_name="shop", **EVERYTHING))
     pipeline, build, tests, permissions, deploy_role = (
         (service.infrastructure / f"{kind.name}.yaml").read_text().replace("${AppName}", "shop")
         for kind in (PIPELINE, BUILD, TESTS, PERMISSIONS, DEPLOY_ROLE)
@@ -78,10 +89,10 @@ def test_kit_spells_the_same_names(tmp_path: Path) -> None:
             tags = json.loads((service.infrastructure / environment / f"{name}.json").read_text())["Tags"]
             assert tags[names.TAG_SERVICE] == "shop"
     assert f"StackName: !Sub '{StackId(PIPELINE).name('shop')}'," in pipeline
-    assert names.report_group("shop") in build
-    for project in (names.build_project("shop"), names.checks_project("shop")):
+    assert project_names.report_group("shop") in build
+    for project in (project_names.build("shop"), project_names.checks("shop")):
         assert project in build
-    assert f"Name: {names.tests_project('shop')}\n" in tests.replace("!Sub ", "")
+    assert f"Name: {project_names.tests('shop')}\n" in tests.replace("!Sub ", "")
     for environment, template in ((None, permissions), ("dev", deploy_role.replace("${EnvironmentName}", "dev"))):
         path, _, role = names.deploy_role("shop", environment).rpartition("/")
         assert f"RoleName: !Sub {role}\n      Path: !Sub {path}/\n" in template

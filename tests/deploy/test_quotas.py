@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 
-from scaffold.aws.service_quotas import BUILDS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, VPCS, Quota, QuotaId
+from scaffold.aws.service_quotas import (
+    BUILDS,
+    DB_CLUSTERS,
+    ELASTIC_IPS,
+    LOAD_BALANCERS,
+    ON_DEMAND_VCPUS,
+    SPOT_VCPUS,
+    TABLES,
+    VPCS,
+    WEB_ACLS,
+    Quota,
+    QuotaId,
+)
 from scaffold.deployment.first_run import quota_needs
 from scaffold.service.service import read
 from tests.deploy.services import (
@@ -55,6 +67,20 @@ def add_environments(service: Path, egress: str = "nat_gateway", max_tasks: int 
     return service
 
 
+def add_data(service: Path) -> Path:
+    """Add what the first run of a small service's environments creates beside their tasks, one of each."""
+    types = {
+        "environment": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "data": "AWS::DynamoDB::Table",
+        "database": "AWS::RDS::DBCluster",
+        "waf": "AWS::WAFv2::WebACL",
+    }
+    files = {f"infrastructure__{kind}_yaml": f"Resources: {{One: {{Type: {one}}}}}\n" for kind, one in types.items()}
+    own = {f"infrastructure__{name}__{kind}_json": "{}" for kind in types for name in read(service).environments}
+    commit(service, **files, **own)
+    return service
+
+
 def set_quotas(wire: Wire, **values: float) -> None:
     """Give quotas values of their own, by code without its prefix; the others keep their defaults."""
 
@@ -87,6 +113,7 @@ def test_the_needs_of_the_default_answers(tmp_path: Path) -> None:
     assert quota_needs(service, service.environments) == {
         VPCS: 3,
         ELASTIC_IPS: 0,
+        LOAD_BALANCERS: 3,
         SPOT_VCPUS: 1,
         ON_DEMAND_VCPUS: 6,
         LINUX: 3,
@@ -100,12 +127,17 @@ def test_the_needs_of_the_default_answers(tmp_path: Path) -> None:
 def test_the_needs_follow_from_the_answers(tmp_path: Path) -> None:
     overrides = {"dev": {"egress": "nat_gateway", "max_tasks": 5, "spot": "above_first"}, "prod": {"max_tasks": 3}}
     answers = {"environments": "dev,prod", "customize": True, "architecture": "arm64", "cpu": 1024, "memory": 2048}
+    answers |= {"tables": "orders,items", "buckets": "uploads", "database": "postgres", "waf": "managed"}
     service = read(generate(tmp_path / "service", **answers, environment_overrides=overrides))
     assert quota_needs(service, service.environments) == {
         VPCS: 2,
         ELASTIC_IPS: 1,
+        LOAD_BALANCERS: 2,
+        TABLES: 4,
+        DB_CLUSTERS: 2,
+        WEB_ACLS: 2,
         SPOT_VCPUS: 4 * 2,
-        ON_DEMAND_VCPUS: (1 + 3) * 2,
+        ON_DEMAND_VCPUS: (1 + 3) * 2 + 2 * 0.25,  # and a migration in each environment
         ARM: 3,
         BUILDS["ARM_CONTAINER", "BUILD_GENERAL1_MEDIUM"]: 1,
         BUILDS["ARM_CONTAINER", "BUILD_GENERAL1_LARGE"]: 1,
@@ -252,5 +284,6 @@ def test_an_account_with_nothing_to_create_is_asked_nothing(tmp_path: Path, wire
 
 
 def test_quotas_have_a_code_each() -> None:
-    known: list[QuotaId] = [VPCS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, *BUILDS.values()]
+    more = [LOAD_BALANCERS, TABLES, DB_CLUSTERS, WEB_ACLS]
+    known: list[QuotaId] = [VPCS, ELASTIC_IPS, ON_DEMAND_VCPUS, SPOT_VCPUS, *BUILDS.values(), *more]
     assert len({quota.code for quota in known}) == len(known)

@@ -30,7 +30,7 @@ from tests.kits import ROOT
 VALUE, OTHER = "correct-horse-battery", "staple-with-äöü"
 LIST = "config/environments/secrets.json"
 PARAMETERS, MANAGER = "parameter-store", "secrets-manager"
-SCRIPTS = ("task_settings.py", "source_files.py", "aws_cli.py", "remedies.py")
+SCRIPTS = ("task_settings.py", "environment_files.py", "source_files.py", "aws_cli.py", "remedies.py")
 # What the kit's script needs of a task definition.
 DEFINITION = """\
 Resources:

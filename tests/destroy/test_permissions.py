@@ -25,29 +25,45 @@ from tests.deploy.services import (
 )
 from tests.deploy.test_networks import put
 from tests.deploy.test_quotas import add_environments, set_quotas
-from tests.destroy.test_destroy import fill, make_environment
+from tests.destroy.test_destroy import fill, make_environment, protect_load_balancer
 from tests.infrastructure.handlers import UNNAMED, calls
 from tests.infrastructure.iam import Statement, allowed, matches
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, as_list, load
-from tests.infrastructure.variants import BUILD_VPC, LONGEST_APP
+from tests.infrastructure.variants import BUILD_VPC, DOMAIN, LONGEST_APP
 from tests.repair.situations import fail_wait_condition, failed_rollback, in_review, repair, updating
 from tests.repair.test_data import lose_bucket, lose_images, lose_key
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = json.loads((ROOT / "docs/operator-policy.json").read_text())
 BY_CLOUDFORMATION = json.loads((ROOT / "docs/operator-policy-cloudformation.json").read_text())
+OPTIONS = json.loads((ROOT / "docs/operator-policy-options.json").read_text())
 REPAIR = json.loads((ROOT / "docs/operator-policy-repair.json").read_text())
 DESTROY = json.loads((ROOT / "docs/operator-policy-destroy.json").read_text())
+DESTROY_DATA = json.loads((ROOT / "docs/operator-policy-destroy-data.json").read_text())
 SECRETS = json.loads((ROOT / "docs/operator-policy-secrets.json").read_text())
+DATA = json.loads((ROOT / "docs/operator-policy-data.json").read_text())
+HEALTH_CHECK = json.loads((ROOT / "docs/operator-policy-health-check.json").read_text())
 RELEASE = json.loads((ROOT / "docs/operator-policy-release.json").read_text())
+WAKE = json.loads((ROOT / "docs/operator-policy-wake.json").read_text())
+QUOTAS = json.loads((ROOT / "docs/operator-policy-quotas.json").read_text())
+EXEC = json.loads((ROOT / "docs/operator-policy-exec.json").read_text())
+RESTORE = json.loads((ROOT / "docs/operator-policy-restore.json").read_text())
 POLICIES = {
     "deploy": DEPLOY,
     "cloudformation": BY_CLOUDFORMATION,
+    "options": OPTIONS,
+    "health-check": HEALTH_CHECK,
+    "quotas": QUOTAS,
     "release": RELEASE,
+    "wake": WAKE,
+    "exec": EXEC,
     "secrets": SECRETS,
     "repair": REPAIR,
     "destroy": DESTROY,
+    "destroy-data": DESTROY_DATA,
+    "data": DATA,
+    "restore": RESTORE,
 }
 STATEMENTS = [statement for policy in POLICIES.values() for statement in policy["Statement"]]
 SERVICE = "hello-service"
@@ -68,6 +84,9 @@ ACTIONS = {
         "iam:PassRole",
     },
     "cloudformation:CreateChangeSet": {"cloudformation:CreateChangeSet", "cloudformation:UntagResource"},
+    "elbv2:DescribeLoadBalancers": {"elasticloadbalancing:DescribeLoadBalancers"},
+    "elbv2:DescribeLoadBalancerAttributes": {"elasticloadbalancing:DescribeLoadBalancerAttributes"},
+    "elbv2:ModifyLoadBalancerAttributes": {"elasticloadbalancing:ModifyLoadBalancerAttributes"},
     "service-quotas:GetServiceQuota": {"servicequotas:GetServiceQuota"},
     "service-quotas:GetAWSDefaultServiceQuota": {"servicequotas:GetAWSDefaultServiceQuota"},
     "codecommit:CreateRepository": {"codecommit:CreateRepository", "codecommit:TagResource"},
@@ -85,10 +104,18 @@ SELDOM_DEPLOYING = {
     "codepipeline:RetryStageExecution",
     "codepipeline:StartPipelineExecution",
 }
+# What `scaffold deploy` looks up for a domain, which only tests/deploy/test_domains.py has.
+LOOKING_AT_DOMAINS = {"acm:DescribeCertificate", "route53:GetHostedZone", "route53:ListResourceRecordSets"}
 # Local AWS has no ECS deployment in progress, and no unfinished stack of the test holds anything.
-SELDOM_REPAIRING = {"cloudformation:GetTemplate", "ecs:StopServiceDeployment"}
+SELDOM_REPAIRING = {"cloudformation:GetTemplate", "ecs:StopServiceDeployment"} | {
+    # Of a load balancer without its protection: tests/repair.
+    f"elasticloadbalancing:{one}LoadBalancerAttributes"
+    for one in ("Describe", "Modify")
+}
 # Or task definitions of an environment whose stacks are deleted already, and the test's foundation has no policies.
 SELDOM_DESTROYING = {"codepipeline:StopPipelineExecution", "ecs:DescribeTaskDefinition", "iam:ListEntitiesForPolicy"}
+# The test's service has no database; `test_database_option.py` deletes one.
+SELDOM_DESTROYING |= {"rds:DescribeDBClusters", "rds:ModifyDBCluster"}
 
 
 def actions(*policies: dict[str, Any]) -> set[str]:
@@ -141,6 +168,7 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     ecs.delete_service(cluster=cluster, service=cluster, force=True)
     ecs.delete_cluster(cluster=cluster)
     make_environment(service, "dev")
+    protect_load_balancer(service, "dev")
     fill(service)
     client("codepipeline").create_pipeline(pipeline=a_pipeline(read(service).app_name))
     tags = {names.TAG_SERVICE: app, names.TAG_ROOT_COMMIT: root_commit(read(service))}
@@ -152,13 +180,13 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
 
     deploying = needed(deploying) | GIT | SELDOM_DEPLOYING
     destroying = needed(set(wire.calls)) | SELDOM_DESTROYING
-    assert deploying - actions(DEPLOY, BY_CLOUDFORMATION) == set()
+    assert deploying - actions(DEPLOY, BY_CLOUDFORMATION, QUOTAS) == set()
     assert actions(DEPLOY) - deploying == set()
     # With the policy for destroying, since a stack is deleted.
     assert repairing - actions(DEPLOY, BY_CLOUDFORMATION, REPAIR, DESTROY) == set()
     assert actions(REPAIR) - repairing == set()
-    assert destroying - actions(DEPLOY, BY_CLOUDFORMATION, DESTROY) == set()
-    assert actions(DESTROY) - destroying == set()
+    assert destroying - actions(DEPLOY, BY_CLOUDFORMATION, DESTROY, DESTROY_DATA) == set()
+    assert actions(DESTROY, DESTROY_DATA) - destroying == set()
 
 
 def needed(calls: set[str]) -> set[str]:
@@ -194,6 +222,11 @@ def filled(policy: dict[str, Any], service: str = SERVICE) -> list[Statement]:
         text.replace("SERVICE", service).replace("REGION", REGION).replace("ACCOUNT", ACCOUNT)
     )
     return statements
+
+
+def deploying() -> list[Statement]:
+    """The statements of who deploys a service with optional stacks."""
+    return [*filled(DEPLOY), *filled(OPTIONS), *filled(HEALTH_CHECK)]
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -241,9 +274,21 @@ def test_who_releases_reads_logs_and_rolls_back_in_one_service_only() -> None:
 
 def test_no_statement_is_wider_than_its_reason() -> None:
     for statement in STATEMENTS:
+        if statement["Effect"] == "Deny":
+            continue
         assert not any(action.endswith(":*") or action == "*" for action in as_list(statement["Action"]))
         if statement["Resource"] == "*" and "Condition" not in statement:
-            assert statement["Sid"] in {"Look", "LookAtReleases", "LookForSecrets", "ApprovalRule", "TaskDefinitions"}
+            assert statement["Sid"] in {
+                "Look",
+                "Quotas",
+                "LookAtReleases",
+                "OfficeHours",
+                "LookForData",
+                "LookForStores",
+                "LookForSecrets",
+                "ApprovalRule",
+                "TaskDefinitions",
+            }
 
 
 def test_documentation_names_every_statement() -> None:
@@ -262,7 +307,12 @@ def by_a_person(tmp_path_factory: pytest.TempPathFactory) -> list[Stack]:
         notification_email="team@example.com",
         customize=True,
         audit="trail",
+        access_logs=True,
+        flow_logs=True,
         monthly_budget=200,
+        environment_overrides={"prod": {"alarm_email": "oncall@example.com"}},
+        **DOMAIN,
+        health_check=True,
         **BUILD_VPC,
     )
     stacks = load(root)
@@ -278,6 +328,11 @@ def foundation(by_a_person: list[Stack]) -> Stack:
 TAG_IN_REQUEST = "aws:RequestTag/gitops-scaffold:service"
 TAG_OF_RESOURCE = "aws:ResourceTag/gitops-scaffold:service"
 VIA_CLOUDFORMATION = {"aws:CalledVia": ["cloudformation.amazonaws.com"]}
+# Actions that only a resource with a property needs.
+OF_PROPERTIES = {
+    "iam:PutRolePermissionsBoundary": "PermissionsBoundary",
+    "s3:PutBucketVersioning": "VersioningConfiguration",
+}
 # Actions whose request contains the tags of the stack.
 TAGGING = ("*:Create*", "*:Tag*", "s3:PutBucketTagging")
 
@@ -298,6 +353,8 @@ def resource_of(stack: Stack, logical: str, action: str) -> str:
             return f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{properties['TrailName']}"
         case "AWS::EC2::SecurityGroup":
             return f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/sg-1"
+        case "AWS::Route53::HealthCheck":
+            return f"arn:aws:route53:::healthcheck/{stack._identifier(logical)}"
         case "AWS::S3::BucketPolicy":
             return f"arn:aws:s3:::{properties['Bucket']}"
         case "AWS::SNS::TopicPolicy":
@@ -317,7 +374,7 @@ def calls_of(stack: Stack) -> Iterator[tuple[str, str, dict[str, str | list[str]
     """
     for logical, resource in stack.resources.items():
         for action in calls(resource["Type"]):
-            if action == "iam:PutRolePermissionsBoundary" and "PermissionsBoundary" not in resource["Properties"]:
+            if action in OF_PROPERTIES and OF_PROPERTIES[action] not in resource["Properties"]:
                 continue
             context: dict[str, str | list[str]] = {**VIA_CLOUDFORMATION}
             if any(matches(pattern, action) for pattern in TAGGING):
@@ -328,7 +385,7 @@ def calls_of(stack: Stack) -> Iterator[tuple[str, str, dict[str, str | list[str]
 
 
 def test_cloudformation_may_create_update_and_delete_what_a_person_deploys(by_a_person: list[Stack]) -> None:
-    statements = filled(BY_CLOUDFORMATION)
+    statements = [*filled(BY_CLOUDFORMATION), *filled(OPTIONS), *filled(HEALTH_CHECK)]
     denied = [
         f"{stack.name}: {action} on {arn}"
         for stack in by_a_person
@@ -340,13 +397,15 @@ def test_cloudformation_may_create_update_and_delete_what_a_person_deploys(by_a_
 
 def test_every_statement_for_cloudformation_is_used(by_a_person: list[Stack]) -> None:
     made = {action for stack in by_a_person for action, _, _ in calls_of(stack)}
-    for pattern in actions(BY_CLOUDFORMATION):
+    of_cloudformation = actions(BY_CLOUDFORMATION, OPTIONS, HEALTH_CHECK) - actions(DEPLOY) - LOOKING_AT_DOMAINS
+    of_cloudformation -= actions(DESTROY, REPAIR)  # Of the stack in us-east-1, in a policy of its own.
+    for pattern in of_cloudformation:
         assert any(matches(pattern, action) for action in made), pattern
 
 
 def test_keys_of_others_cannot_be_changed() -> None:
     key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/any"
-    both = [*filled(DEPLOY), *filled(BY_CLOUDFORMATION), *filled(DESTROY)]
+    both = [*deploying(), *filled(BY_CLOUDFORMATION), *filled(DESTROY), *filled(DESTROY_DATA)]
     # A person who could set the tag on any key could then use and delete it.
     assert not allowed(both, "kms:TagResource", key, {TAG_IN_REQUEST: SERVICE})
     assert not allowed(both, "kms:TagResource", key, VIA_CLOUDFORMATION | {TAG_IN_REQUEST: "other-service"})
@@ -374,19 +433,20 @@ def test_data_is_deleted_with_the_policy_for_destroy_only(foundation: Stack) -> 
         f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{foundation.name}/1",
     )
     for action, arn in (("s3:DeleteObjectVersion", f"{bucket}/key"), ("cloudformation:DeleteStack", stack)):
-        assert not allowed([*filled(DEPLOY), *filled(BY_CLOUDFORMATION)], action, arn)
-        assert allowed(filled(DESTROY), action, arn)
+        assert not allowed([*deploying(), *filled(BY_CLOUDFORMATION)], action, arn)
+        assert allowed([*filled(DESTROY), *filled(DESTROY_DATA)], action, arn)
 
 
 def test_every_stack_can_be_examined_by_who_repairs_or_destroys_it() -> None:
     """`DeleteStack` alone is not enough: what a stack holds is listed before it is deleted."""
     for policy in (DESTROY, REPAIR):
-        statements = [*filled(DEPLOY), *filled(policy)]
+        statements = [*deploying(), *filled(policy)]
         for stack in stack_ids(("dev",), optional=OPTIONAL_KINDS):
             arn = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack.name(SERVICE)}/1"
             for action in ("DescribeStackEvents", "GetTemplate", "ListStackResources"):
                 assert allowed(statements, f"cloudformation:{action}", arn), f"{action} on {arn}"
-            assert allowed(filled(DESTROY), "cloudformation:DeleteStack", arn)
+            deleting = [*filled(DESTROY), *filled(HEALTH_CHECK)]
+            assert allowed(deleting, "cloudformation:DeleteStack", arn)
 
 
 def test_stacks_of_services_with_longer_names_are_denied() -> None:
@@ -398,6 +458,8 @@ def test_stacks_of_services_with_longer_names_are_denied() -> None:
             "cloudformation:SetStackPolicy",
             "cloudformation:UpdateTerminationProtection",
         ),
+        "options": ("cloudformation:CreateStack", "cloudformation:ExecuteChangeSet"),
+        "health-check": ("cloudformation:CreateStack", "cloudformation:DeleteStack", "cloudformation:GetTemplate"),
         "destroy": ("cloudformation:DeleteStack",),
         "repair": ("cloudformation:CancelUpdateStack", "cloudformation:ContinueUpdateRollback"),
         "release": ("cloudformation:DescribeChangeSet", "cloudformation:GetTemplate"),
@@ -420,18 +482,24 @@ def test_stacks_of_services_with_longer_names_are_denied() -> None:
 def test_who_deploys_protects_exactly_the_stacks_that_may_be_protected(tmp_path: Path) -> None:
     """Foundation, permissions, and each environment's stacks: which one is production is not in the policy."""
     service = Service(tmp_path, SERVICE, REGION, ("dev", "prod"), "dev")
-    statements, action = filled(DEPLOY), "cloudformation:UpdateTerminationProtection"
+    statements, action = deploying(), "cloudformation:UpdateTerminationProtection"
     for stack in stack_ids(service.environments, optional=OPTIONAL_KINDS):
         arn = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack.name(SERVICE)}/1"
         assert allowed(statements, action, arn) is service.protects(stack), arn
     for other in (f"{SERVICE}-admin-foundation", f"{SERVICE}-admin-dev-deploy-role", "another-permissions"):
         assert not allowed(statements, action, f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{other}/1"), other
-    # In the other policies nothing lifts it.
-    assert not any(action in actions(policy) for name, policy in POLICIES.items() if name != "deploy")
+    # In the other policies nothing lifts it, but from what was restored.
+    others = [policy for name, policy in POLICIES.items() if name not in ("deploy", "options", "restore")]
+    assert not any(action in actions(policy) for policy in others)
+    restored = filled(RESTORE)
+    assert not any(
+        allowed(restored, action, f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack.name(SERVICE)}/1")
+        for stack in stack_ids(service.environments, optional=OPTIONAL_KINDS)
+    )
 
 
 def test_who_deploys_creates_and_protects_the_stacks_of_environments_and_does_not_update_them() -> None:
-    statements = filled(DEPLOY)
+    statements = deploying()
     for stack in deployed_by_pipeline(("dev", "prod")):
         arn = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack.name(SERVICE)}/1"
         for action in ACTIONS["cloudformation:CreateStack"] - {"iam:PassRole"} | {"cloudformation:DescribeStackEvents"}:

@@ -149,7 +149,7 @@ TRIED: dict[str, list[Attempt] | str] = {
         project(environment={"dockerServer": {"computeType": "BUILD_GENERAL1_SMALL"}}),
     ],
     "concurrent build limits and automatic retries": [project(concurrentBuildLimit=1), project(autoRetryLimit=1)],
-    "`RunTask`": "test_operations_that_are_not_rehearsed_are_not_answered",
+    "overrides and other parameters of `RunTask`": "test_what_a_task_without_a_service_does_not_rehearse_is_said",
     "DAEMON services": [service(schedulingStrategy="DAEMON")],
     "other deployment controllers": [service(deploymentController={"type": "CODE_DEPLOY"})],
     "early success criteria": [service(deploymentConfiguration={"earlySuccessCriteria": {"a": 1}})],
@@ -168,8 +168,8 @@ TRIED: dict[str, list[Attempt] | str] = {
     "services with several load balancers": [
         service(deploymentConfiguration={"strategy": "BLUE_GREEN"}, loadBalancers=[{}, {}])
     ],
-    "several containers in a task": "test_several_containers_are_not_rehearsed",
-    "mounts of volumes": [
+    "several essential containers in a task": "test_several_essential_containers_are_not_rehearsed",
+    "mounts of volumes other than empty ones": [
         container(mountPoints=[{"sourceVolume": "v", "containerPath": "/v"}]),
         container(volumesFrom=[{"sourceContainer": "other"}]),
     ],
@@ -182,7 +182,7 @@ TRIED: dict[str, list[Attempt] | str] = {
         container(restartPolicy={"enabled": True}),
         container(linuxParameters={"devices": [{"hostPath": "/dev/fuse"}]}),
     ],
-    "HTTPS listeners": [balancing(Protocol="HTTPS", Port=443)],
+    "HTTPS targets": [balancing(Protocol="HTTPS", Port=443)],
     "Network and Gateway Load Balancers": [balancing(Type="network"), balancing(Type="gateway")],
     "WebSocket connections": "test_websockets_are_not_rehearsed",
     "authentication": [balancing(DefaultActions=[{"Type": "authenticate-oidc"}])],
@@ -242,10 +242,15 @@ def test_operations_that_are_not_rehearsed_are_not_answered(client: Client) -> N
         lambda: codebuild.start_build_batch(projectName="shop"),
         lambda: codebuild.start_sandbox(projectName="shop"),
         lambda: codebuild.create_webhook(projectName="shop"),
-        lambda: client("ecs").run_task(taskDefinition="t"),
     ):
         with pytest.raises(ClientError, match="Local AWS does not answer"):
             attempt()
+
+
+def test_what_a_task_without_a_service_does_not_rehearse_is_said(client: Client) -> None:
+    for more in ({"overrides": {}}, {"group": "g"}, {"enableExecuteCommand": True}):
+        with pytest.raises(ClientError, match=f"not rehearsed: {next(iter(more))} of RunTask"):
+            client("ecs").run_task(taskDefinition="t", **more)
 
 
 def test_what_aws_would_accept_is_refused_at_each_entry_point(client: Client, request: pytest.FixtureRequest) -> None:

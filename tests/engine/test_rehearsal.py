@@ -11,7 +11,7 @@ PAGE = (TESTS.parents[1] / "docs" / "rehearsal.md").read_text("utf-8")
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| behaviour")]
 
 
-PARTS = ("balancer", "builds", "executors", "metrics", "pipeline", "pull_requests", "tasks")
+PARTS = ("balancer", "builds", "databases", "executors", "metrics", "pipeline", "pull_requests", "tasks")
 
 #: Tests of how the engine works, or of the kit's files in it, which AWS says nothing about.
 MECHANICS = {
@@ -32,6 +32,7 @@ OF_THE_ENGINE = {
     "test_addresses_are_kept_and_closed",
     "test_an_answered_approval_waits_no_longer",
     "test_an_expression_that_is_not_rehearsed_is_refused",
+    "test_an_update_leaves_the_endpoint_where_it_is",
     "test_another_runtime_needs_a_container_engine",
     "test_any_document_is_read_or_refused",
     "test_any_text_is_evaluated_or_not_rehearsed",

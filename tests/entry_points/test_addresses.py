@@ -34,6 +34,7 @@ def refusal(settings: Settings, **answers: Any) -> str:
     return refused.value.happened + refused.value.remedy
 
 
+@pytest.mark.slow
 def test_an_environment_keeps_its_block(settings: Settings) -> None:
     def blocks(**answers: Any) -> dict[str, str]:
         return {one["name"]: one["vpc_cidr"] for one in settings(**answers)}

@@ -6,6 +6,7 @@ The prices are those that AWS publishes for us-east-1 and eu-central-1; `include
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from scaffold.kit.questionnaire import Questionnaire
 from scaffold.kit.rendering import open_kit
 from scaffold.views.cost import text
 from tests.cli.running import forked_scaffold
-from tests.kits import kit_repository
+from tests.kits import ROOT, kit_repository
 
 HOURS = 730
 # A load balancer in two zones has two public IPv4 addresses.
@@ -45,7 +46,7 @@ PROD = 2 * (SMALL + ADDRESS + LOGS) + BALANCER + WATCHED + IN_PRODUCTION
 GATEWAY = HOURS * (0.045 + 0.005)
 FRANKFURT = HOURS * (0.25 * 0.04656 + 0.5 * 0.00511)
 FRANKFURT_BALANCER = HOURS * (0.027 + 2 * 0.005)
-FRANKFURT_LOGS = 0.1 * (0.63 + 0.15 * 0.03)
+FRANKFURT_LOGS = 0.1 * (0.63 + 0.15 * 0.0324)
 # 200 requests a second, of 5 KB and a line of 350 bytes: 3.6 GB an hour are 3.6 units of the load balancer, and
 # 200 / (0.25 * 300) tasks are three.
 REQUESTS = 200 * 3600 * HOURS
@@ -73,13 +74,56 @@ def questions() -> Iterator[Questionnaire]:
          DEV + PROD + SHARED + (2 + SPOT) * (FRANKFURT - SMALL) + 2 * (FRANKFURT_BALANCER - BALANCER)
          + 3 * (FRANKFURT_LOGS - LOGS) + 2 * (0.0245 - 0.023)),
         ({}, "high", DEV + STAGING + LOADED + SHARED),
+        # Five metrics and one of an alarm in each environment; Container Insights of three tasks of two containers.
+        ({"observability": "full"}, "high",
+         DEV + STAGING + LOADED + SHARED + 3 * (5 * 0.30 + 0.10) + (81 + 3 * 50) * 0.07
+         + 0.05 * REQUESTS * 5 / 1e6 + 3 * 0.07 * (0.50 + 0.15 * 0.03)),
+        ({"scratch_gib": 20}, None, DEV + STAGING + PROD + SHARED),
+        # 30 GB more than what is free, for four tasks.
+        ({"scratch_gib": 50}, None, DEV + STAGING + PROD + SHARED + 4 * 30 * 0.000111 * HOURS),
+        # Two tables, each read once and written in one of five requests; a queue with an alarm in each environment, a
+        # bucket.
+        ({"tables": "carts,orders", "queues": "jobs", "buckets": "files"}, "high",
+         DEV + STAGING + LOADED + SHARED + 3 * 0.10 + 2 * REQUESTS / 1e6 * (0.125 + 0.2 * 0.625)
+         + REQUESTS / 1e6 * 0.3 * 0.40 + REQUESTS / 1e3 * (0.1 * 0.0004 + 0.02 * 0.005)),
+        # 0.05 ACU on average before production, two instances of 0.5 ACU in it, 1 GB with backups, and a secret.
+        ({"environments": "dev,prod", "aws_region": "eu-central-1", "database": "postgres"}, None,
+         DEV + PROD + SHARED + (2 + SPOT) * (FRANKFURT - SMALL) + 2 * (FRANKFURT_BALANCER - BALANCER)
+         + 3 * (FRANKFURT_LOGS - LOGS) + 2 * (0.0245 - 0.023)
+         + (0.05 + 1) * 0.14 * HOURS + 2 * (0.119 + 2 * 0.021 + 0.22 + 0.40)),
+        # 150 requests a second for each ACU of the writer, and as much in its standby; one I/O for two requests.
+        ({"environments": "dev,prod", "database": "postgres"}, "high",
+         DEV + LOADED + SHARED + (0.05 + 2 * 200 / 150) * 0.12 * HOURS + 2 * (0.10 + 2 * 0.021 + 0.20 + 0.40)
+         + REQUESTS / 1e6 * 0.5 * 0.20),
+        ({"observability": "standard"}, None, DEV + STAGING + PROD + SHARED + 3 * (5 * 0.30 + 0.10)),
+        # A web ACL with four rules in each environment. Flow logs: 0.25 GB of each of five tasks, and 440 bytes of each
+        # connection, which five requests share. Access logs: 400 bytes of a request, 15 % of that compressed.
+        ({"waf": "managed", "flow_logs": True, "access_logs": True}, "high",
+         DEV + STAGING + LOADED + SHARED + 3 * (5 + 4 * 1) + REQUESTS / 1e6 * 0.60
+         + (5 * 0.25 + REQUESTS / 5 * 440 / 1e9) * (0.25 + 0.15 * 0.023) + REQUESTS * 400 * 0.15 / 1e9 * 0.023),
+        # 60 of the 168 hours of a week; a release wakes each of the two environments for a minute.
+        ({"office_hours": "MON-FRI 07-19 UTC"}, None,
+         DEV + STAGING + PROD + SHARED - 108 / 168 * (SMALL * SPOT + SMALL + 2 * ADDRESS) + 2 * 20 * (0.002 + 0.005)),
     ],
-    ids=["default", "small", "private", "Frankfurt", "loaded"],
+    ids=["default", "small", "private", "Frankfurt", "loaded", "observed and loaded", "disk", "large disk", "data",
+         "database", "database and loaded", "observed", "edge and loaded", "office hours"],
 )  # fmt: skip
 def test_costs_by_hand(questions: Questionnaire, given: dict[str, Any], traffic: str | None, expected: float) -> None:
     costs = read_costs(questions.evaluate({"app_name": "orders", **given}).computed, traffic)
     assert costs
     assert costs.total_usd == pytest.approx(expected, abs=0.1)  # each of some thirty lines is rounded to a cent
+
+
+def test_every_price_has_its_page_of_aws() -> None:
+    text = (ROOT / "includes" / "prices.yml").read_text()
+    assert not re.findall(r"https?://(?!aws\.amazon\.com/)\S+", text)
+    listed = yaml.safe_load(text)
+    settings = {"as_of", "region", "hours_per_month", "sources", "regions", "assumptions", "traffic"}
+    prices, sources = listed.keys() - settings, listed["sources"]
+    assert {one for one in prices if not one.startswith(tuple(sources))} == set()
+    assert {one for one in sources if not any(price.startswith(one) for price in prices)} == set()
+    for region, own in listed["regions"].items():
+        assert own.keys() <= prices, region
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +156,8 @@ def test_the_default_service_costs_less_than_140_and_the_command_says_how_less_t
 
 
 def test_other_answers_are_compared_by_resource(service: Path) -> None:
-    result = run(CostOptions(service, "low", {"egress": "nat_gateway", "environments": "dev,prod,dr"}))
+    other_answers = {"egress": "nat_gateway", "environments": "dev,prod,dr", "queues": "jobs"}
+    result = run(CostOptions(service, "low", other_answers))
     other = result.comparison
     assert other
     assert other.total_usd == pytest.approx(result.costs.total_usd + other.added_usd)
@@ -122,6 +167,9 @@ def test_other_answers_are_compared_by_resource(service: Path) -> None:
                  for part in ("dev", "prod"))  # fmt: skip
     assert dev == [pytest.approx(HOURS * 0.045 + 0.045, abs=0.01)]
     assert prod == [pytest.approx(HOURS * 0.045 + (2 + 2 * 3600 * HOURS * 2 / 1e6) * 0.045, abs=0.01)]
+    # The same alarms, of which there are more.
+    alarms = [(one.name, one.usd) for one in other.differences if one.part == "dev" and "Alarms" in one.name]
+    assert alarms == [("Alarms, 18 metrics", pytest.approx(0.10))]
     said = text(result)
     assert f"USD, {other.added_usd:.2f} more:\n" in said
     assert "with low traffic" in said

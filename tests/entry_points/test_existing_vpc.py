@@ -97,6 +97,7 @@ def overrides(**settings: Any) -> dict[str, Any]:
 
 SEVENTEEN = ",".join(f"subnet-{number:08x}" for number in range(17))
 NO_SUBNET, EMPTY = "which is no ID of a subnet; correct it, for example subnet-", "public_subnet_ids is empty; name"
+POSTGRES = {"database": "postgres"}
 REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
         ({**PUBLIC, "vpc_id": value}, "vpc_id is empty or the ID of one VPC, for example vpc-0")
@@ -125,6 +126,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (overrides(vpc_id="", private_subnet_ids=PRIVATE_SUBNETS), "belongs to an existing VPC, and prod has none"),
     (overrides(**PUBLIC, egress="nat_gateway"), "overrides.prod.egress belongs to VPCs that the service creates"),
     ({**PUBLIC, **overrides(vpc_cidr="10.0.0.0/16")}, "vpc_id: ''"),
+    ({**PUBLIC, **POSTGRES}, "dev has none in vpc-0123456789abcdef0; name them, for example private_subnet_ids="),
+    ({**POSTGRES, **overrides(**PUBLIC)}, "prod has none in vpc-0123456789abcdef0; name them, for example {prod:"),
+    ({**EXISTING, **POSTGRES, **overrides(private_subnet_ids="")}, "in private subnets only, and prod has none"),
 ]  # fmt: skip
 
 

@@ -16,7 +16,17 @@ import yaml
 from scaffold.core.errors import ScaffoldError
 from scaffold.kit.questionnaire import Questionnaire
 from scaffold.kit.rendering import open_kit
-from tests.infrastructure.variants import BUILD_VPC, EXISTING_VPC, INTERNAL, PRIVATE_SUBNETS, PUBLIC_SUBNETS
+from tests.infrastructure.variants import (
+    BUILD_VPC,
+    CERTIFICATE,
+    CHECKED,
+    DOMAIN,
+    EXISTING,
+    EXISTING_VPC,
+    INTERNAL,
+    PRIVATE_SUBNETS,
+    PUBLIC_SUBNETS,
+)
 from tests.kits import ROOT, generate, kit_repository
 
 CONFIGURATION: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))
@@ -102,9 +112,31 @@ ACCEPTED: list[dict[str, Any]] = [
     {"success_notifications": "every"},
     {"encrypt_logs": True},
     {"audit": "trail"},
+    {"access_logs": True},
+    {"flow_logs": "true"},
+    {"waf": "managed"},
+    {"waf": "managed", "waf_rate_limit": "10"},
+    {"flow_logs": True, "environment_overrides": {"dev": EXISTING}},
+    {"buckets": "u,sales-reports, x2", "queues": "abcdefghijklmnopqrst", "tables": "orders"},
+    {"database": "postgres"},
+    {"database": "postgres", "environment_overrides": "{prod: {database_capacity: 128}}"},
+    {"database": "postgres", "environment_overrides": {"dev": {"database_capacity": 1, "max_tasks": 37}}},
     {"requests_per_task": 100_000},
+    {"scratch_gib": "20"},
+    {"exec": "dev, prod"},
+    {"scratch_gib": 200},
+    {"office_hours": "MON-WED,FRI 00-23 America/Argentina/Buenos_Aires"},
     {**BUILD_VPC, "ingress_cidrs": "198.51.100.0/24, 203.0.113.7/32"},
     {"ingress_cidrs": "0.0.0.0/0"},
+    DOMAIN,
+    {"domain_name": "xn--bcher-kva.example", "certificate_arn": CERTIFICATE},
+    {"environment_overrides": "{dev: {alarm_email: ''}, prod: {alarm_email: on-call+shop@example.com}}"},
+    {**DOMAIN, "environment_overrides": "{dev: {domain_name: dev.internal.example.com, hosted_zone_id: Z01234567}}"},
+    {**DOMAIN, "environment_overrides": f"{{dev: {{hosted_zone_id: '', certificate_arn: '{CERTIFICATE}'}}}}"},
+    CHECKED,
+    {**CHECKED, "notification_email": "", "environment_overrides": "{prod: {alarm_email: a@b.example}}"},
+    {**CHECKED, **EXISTING, "ingress_cidrs": " 0.0.0.0/0"},
+    {**INTERNAL, **CHECKED, "health_check": False},
     INTERNAL,
     {**INTERNAL, "ingress_cidrs": "10.0.0.0/8"},
     {"notification_email": "a@example.com", "monthly_budget": 1_000_000},
@@ -182,6 +214,59 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {**INTERNAL, "environment_overrides": f"{{dev: {{public_subnet_ids: '{PUBLIC_SUBNETS}'}}}}"},
         "dev.public_subnet_ids belongs to load_balancer public",
     ),
+    *(
+        ({**DOMAIN, "domain_name": name}, message)
+        for name, message in (
+            ("Shop.example.com", "is a domain name in lower case"),
+            ("shop", "is a domain name in lower case"),
+            ("*.example.com", "is a domain name in lower case"),
+            ("shop.example.com.", "without a dot at its end"),
+            ("a-.example.com", "is a domain name in lower case"),
+            ("shop.example.com\n", "is a domain name in lower case"),
+            ("${AWS::StackName}.example.com", "is a domain name in lower case"),
+            ("1.2.3.4", "is a domain name in lower case"),
+            (f"{'a' * 60}.com", "domain_name gives dev a name of 68 characters, and a certificate takes up to 64"),
+            (f"{'a' * 63}.example.com", "has 75 characters"),
+        )
+    ),
+    ({"domain_name": "shop.example.com"}, "domain_name needs hosted_zone_id, in which the certificate of dev.shop"),
+    ({**DOMAIN, "hosted_zone_id": "/hostedzone/Z0123456789"}, "hosted_zone_id is the ID of a hosted zone"),
+    ({"hosted_zone_id": "Z0123456789ABCDEFGHIJ"}, "hosted_zone_id was answered but is not asked"),
+    ({**DOMAIN, "certificate_arn": "arn:aws:iam::123456789012:server-certificate/x"}, "is the ARN of a certificate"),
+    ({**DOMAIN, "certificate_arn": CERTIFICATE.replace("us-east-1", "eu-west-1")}, "is a certificate in eu-west-1"),
+    (
+        {**DOMAIN, "environment_overrides": "{dev: {domain_name: shop.example.com}}"},
+        "domain_name shop.example.com belongs to dev and to prod",
+    ),
+    (
+        {**DOMAIN, "environment_overrides": "{dev: {domain_name: UPPER.example.com}}"},
+        "dev.domain_name is a domain name",
+    ),
+    ({**DOMAIN, "environment_overrides": "{dev: {hosted_zone_id: zone}}"}, "dev.hosted_zone_id is the ID of a hosted"),
+    ({**DOMAIN, "environment_overrides": "{dev: {certificate_arn: [1]}}"}, "dev.certificate_arn is the ARN of a"),
+    *(
+        ({"environment_overrides": {"dev": {"alarm_email": email}}}, "dev.alarm_email is empty or one e-mail address")
+        for email in (
+            "a@b",
+            "a@b.example, c@d.example",
+            "a@b.example\n",
+            '"a b"@c.example',
+            "a@b.example: {x}",
+            None,
+            5,
+        )
+    ),
+    ({"health_check": True}, "health_check belongs to domain_name, which is empty; give domain_name"),
+    ({**CHECKED, "health_check": "often"}, "health_check"),
+    ({**CHECKED, **INTERNAL}, "health_check asks from the internet, and load_balancer is internal"),
+    ({**CHECKED, **BUILD_VPC, "ingress_cidrs": "198.51.100.0/24"}, "and ingress_cidrs does not let them in"),
+    ({**CHECKED, "notification_email": ""}, "health_check has an alarm of which nobody would hear; answer"),
+    (
+        {**CHECKED, "notification_email": "", "environment_overrides": "{dev: {alarm_email: a@b.example}}"},
+        "health_check has an alarm of which nobody would hear; answer",
+    ),
+    ({**CHECKED, "aws_region": "us-gov-west-1"}, "health_check is false in us-gov-west-1: Route 53 keeps the metrics"),
+    ({"environment_overrides": "{dev: {domain_name: dev.example.com}}"}, "dev.domain_name belongs to domain_name"),
     ({"ingress_cidrs": "198.51.100.0/24"}, "answer build_network vpc, whose NAT gateway has an address to let in"),
     *(
         ({**BUILD_VPC, "ingress_cidrs": blocks}, message)
@@ -272,6 +357,25 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"success_notifications": "prod"}, "every"),
     *(
+        ({question: wrong}, f"{question} {words}")
+        for question in ("buckets", "queues", "tables")
+        for wrong, words in (
+            (" ", "is empty; name one or several"),
+            ("a,", "has nothing as item 2 of 2; remove a comma"),
+            ("a,a", "has 'a' twice"),
+            ("a,b,c,d", "has 4 items, and at most 3 are allowed"),
+            *(
+                (one, "has ")
+                for one in ("a--b", "-a", "a-", "a-1", "1a", "Aa", "a_b", "a.b", "a\n", "a'; x", "a" * 21, "${A}")
+            ),
+        )
+    ),
+    (
+        {"buckets": "sales-reports", "app_name": "abcdefghijklmnopqrs-tuvx", "environments": "dev,abcdefghijkl"},
+        "whose bucket in abcdefghijkl would have a name of 65 characters, and S3 allows 63; shorten it by 2",
+    ),
+    ({"buckets": "a", "app_name": "sthree"}, "which S3 keeps for itself"),
+    *(
         ({"build_secrets": wrong}, "for example NPM_TOKEN,SENTRY_AUTH_TOKEN")
         for wrong in (
             *(
@@ -291,9 +395,74 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             *("CODEBUILD_SRC_DIR", ",".join(f"A{number}" for number in range(11))),
         )
     ),
+    *(({"database": wrong}, "postgres") for wrong in ("", "mysql", "Postgres", "postgres\n", "${A}", "postgres'; x")),
+    *(
+        ({"database": "postgres", "aws_region": region}, f"certificates of Amazon RDS for aws_region {region}; choose")
+        for region in ("us-gov-west-1", "eusc-de-east-1")
+    ),
+    *(
+        (
+            {"database": "postgres", "environment_overrides": {"prod": {"database_capacity": wrong}}},
+            "environment_overrides.prod.database_capacity is a whole number from 1 to 128, for example {prod",
+        )
+        for wrong in (0, -1, 129, 2.5, "8'; x", "${A}", None, True, [8])
+    ),
+    *(
+        ({"database": "postgres", "environments": f"{name},prod"}, f"postgres cannot be in an environment {name},")
+        for name in ("migrate", "restored")
+    ),
+    (
+        {"environment_overrides": {"prod": {"database_capacity": 8}}},
+        "environment_overrides.prod.database_capacity needs database postgres, and database is none; leave it out",
+    ),
+    (
+        {"database": "postgres", "environment_overrides": {"dev": {"database_capacity": 1, "max_tasks": 38}}},
+        "too few connections for max_tasks 38 in dev, of which a release runs twice as many; raise database_capacity",
+    ),
     ({"build_network": "public"}, "vpc"),
     ({"audit": "on"}, "trail"),
+    ({"access_logs": "bucket"}, "access_logs"),
+    ({"waf": "on"}, "managed"),
+    ({"waf_rate_limit": 100}, "waf_rate_limit was answered but is not asked"),
+    *(
+        ({"waf": "managed", "waf_rate_limit": limit}, "waf_rate_limit is a whole number from 10 to 2000000000")
+        for limit in (9, 2_000_000_001)
+    ),
+    ({"waf": "managed", "load_test": "dev"}, "waf is managed, which blocks the requests of the load test in dev"),
+    (
+        {**EXISTING, "flow_logs": True},
+        "flow_logs is for VPCs of the service's own, and each environment is in an existing VPC",
+    ),
+    *(
+        ({"scratch_gib": given}, "scratch_gib is 0, or a whole number of GiB from 20 to 200, for example 20")
+        for given in (-1, 19, "201")
+    ),
+    *(
+        ({"exec": given}, f"exec {why}")
+        for given, why in (
+            ("stagging", "has 'stagging', which is no environment; did you mean staging?"),
+            ("dev,dev", "has 'dev' twice"),
+            ("dev,", "has nothing as item 2 of 2"),
+            ("$(id)", "has item 1, which is no environment"),
+        )
+    ),
     ({"requests_per_task": -1}, "requests_per_task is a whole number from 0 to 100000, for example 50"),
+    *(
+        ({"office_hours": hours}, why)
+        for hours, why in (
+            ("MON-FRI 7-19 UTC", "office_hours is empty, or days, hours and a time zone"),
+            ("MON-FRI 07-19 UTC'", "for example MON-FRI 07-19 Europe/Berlin; days may be several"),
+            (
+                "MON-FRI 07-12,13-19 UTC",
+                "office_hours has 07-12,13-19, which is not one period that ends before midnight",
+            ),
+            ("MON-FRI 07-24 UTC", "office_hours has 07-24, which is not one period"),
+            ("FRI-MON 07-19 UTC", "office_hours has FRI-MON, which ends before it begins"),
+            ("MON-FRI 07-19 Europe/Nowhere", "office_hours has Europe/Nowhere, which is no time zone"),
+            (7, "office_hours"),
+        )
+    ),
+    ({"environments": "prod", "office_hours": "MON-FRI 07-19 UTC"}, "no environment is before production"),
     ({"monthly_budget": 200}, "monthly_budget was answered but is not asked"),
     *(
         ({"notification_email": "a@example.com", "monthly_budget": amount}, "from 0 to 1000000, for example 200")
@@ -579,6 +748,20 @@ def test_estimate(questions: Questionnaire) -> None:
     (line,) = [one for one in audited["lines"] if one["name"].startswith("Audit trail")]
     assert line == {"kind": "monitoring", "name": "Audit trail beside another one", "usd": 1.02}
     assert audited["usd"] == pytest.approx(costs["shared"]["usd"] + 1.02)
+    logged = questions.evaluate({**given, "access_logs": True, "flow_logs": True}).all["monthly_costs"]
+    (line,) = [one for one in logged["environments"][1]["lines"] if one["name"].startswith("Flow logs")]
+    assert line == {"kind": "monitoring", "name": "Flow logs, 0.5 GB", "usd": 0.13}
+    fired = questions.evaluate({**given, "waf": "managed"}).all["monthly_costs"]
+    (line,) = [one for one in fired["environments"][0]["lines"] if one["name"].startswith("AWS WAF")]
+    assert line == {"kind": "network", "name": "AWS WAF, web ACL with 4 rules", "usd": 9.0}
+    (line,) = [one for one in fired["with_traffic"]["low"]["environments"][1]["lines"] if "million" in one["name"]]
+    assert line == {"kind": "traffic", "name": "AWS WAF, 5 million requests", "usd": 3.15}
+    checked = questions.evaluate({**given, **CHECKED}).all["monthly_costs"]["environments"]
+    ((line,),) = [[one for one in each["lines"] if "Route 53" in one["name"]] for each in checked[1:]]
+    assert line == {"kind": "monitoring", "name": "Route 53 health check over HTTPS, with its alarm", "usd": 1.6}
+    assert not any("Route 53" in one["name"] for one in checked[0]["lines"])
+    busy = logged["with_traffic"]["high"]["environments"][1]["lines"]
+    assert [one["name"] for one in busy if "logs, " in one["name"]] == ["Flow logs, 47.0 GB", "Access logs, 31.5 GB"]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from scaffold.cli.app import COMMANDS
+from scaffold.kit.estimate import read_costs
+from scaffold.kit.rendering import open_kit
+from tests.infrastructure.stacks import load
 from tests.infrastructure.variants import EXISTING
-from tests.kits import generate
+from tests.kits import generate, kit_repository
 
 TIMES = {"windows": "FRI 09-12 UTC", "freezes": "2026-12-20..2027-01-02"}
 CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
@@ -111,6 +114,31 @@ def test_readme(answers: dict[str, Any], present: list[str], absent: list[str], 
         for table in (tables[0], tables[-1])
     )
     assert [row[0].split()[0] for row in environments] == [name.capitalize() for name in names]
-    assert [row[0] for row in costs] == [*(name.capitalize() for name in names), "Shared"]
+    assert [row[0] for row in costs] == [*(name.capitalize() for name in names), "Shared", "Total"]
     for row in costs:
         assert float(row[-1]) == pytest.approx(sum(float(cell) for cell in row[1:-1] if cell))
+    with open_kit(str(kit_repository())) as kit:
+        computed = kit.questionnaire().evaluate({"app_name": "hello-service", **answers}).all
+    read = read_costs(computed)
+    assert read
+    shown = [(row[0], float(row[-1])) for row in costs]
+    assert shown == [*((part.title, part.usd) for part in read.parts), ("Total", read.total_usd)]
+    assert {row[3] for row in environments} == {computed["architecture"]}
+
+
+def test_readme_names_the_key_of_each_log(tmp_path: Path) -> None:
+    """The one group that the key of the service does not encrypt, and those of databases, which it does."""
+    answers = {"environments": "dev", "encrypt_logs": True, "customize": True, "architecture": "arm64"}
+    root = generate(tmp_path / "service", **answers, waf="managed", database="postgres")
+    groups = [
+        (stack.kind, "KmsKeyId" in one["Properties"])
+        for stack in load(root).values()
+        for one in stack.resources.values()
+        if one["Type"] == "AWS::Logs::LogGroup"
+    ]
+    readme = (root / "README.md").read_text("utf-8")
+    assert [kind for kind, encrypted in groups if not encrypted] == ["waf"]
+    assert ("database", True) in groups
+    assert "| log of AWS WAF | one of CloudWatch, with `encrypt_logs` too |\n" in readme
+    assert "| logs of builds, checks, tasks and databases | the same; without it" in readme
+    assert "| 256 / 512 MiB | arm64 |" in readme

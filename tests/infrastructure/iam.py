@@ -29,7 +29,7 @@ def statements_of(stack: Stack, role: str) -> list[Statement]:
         for logical, attached in stack.of_type(kind):
             if {"Ref": role} in stack.template["Resources"][logical]["Properties"].get("Roles", []):
                 found += attached["PolicyDocument"]["Statement"]
-    return found
+    return found + stack.attached.get(properties.get("RoleName", ""), [])
 
 
 def boundary_of(stack: Stack) -> list[Statement]:

@@ -128,7 +128,7 @@ def rolling_deployments_pass_the_strategy_gate(stacks: Stacks) -> Iterator[str]:
                 if configuration.get("StackName") in services and configuration.get("ActionMode") in deployments:
                     earlier = [one for one in stage["Actions"] if one["RunOrder"] < action["RunOrder"]]
                     approved = max((one["RunOrder"] for one in earlier if one["Name"] == "Approval"), default=0)
-                    gate = _gate(*services[configuration["StackName"]]).items()
+                    gate = _gate(*services[configuration["StackName"]], stacks).items()
                     if not any(
                         gate <= _with_outputs(_variables(one), earlier, stacks).items()
                         for one in earlier
@@ -137,13 +137,17 @@ def rolling_deployments_pass_the_strategy_gate(stacks: Stacks) -> Iterator[str]:
                         yield f"{stage['Name']}: {action['Name']} does not wait for its strategy gate"
 
 
-def _gate(stack: Stack, service: dict[str, Any]) -> dict[str, str]:
-    """The variables of a service's strategy gate."""
+def _gate(stack: Stack, service: dict[str, Any], stacks: Stacks) -> dict[str, str]:
+    """The variables of a service's strategy gate. It finds the rule of a domain by itself."""
     (balancer,) = service["LoadBalancers"]
+    rule = balancer["AdvancedConfiguration"]["ProductionListenerRule"]
+    domain = stacks.get(stack.name.removesuffix("service") + "domain")
+    if domain and rule == domain.outputs.get("ProductionRuleArn"):
+        rule = stacks[stack.name.removesuffix("service") + "environment"].outputs["ProductionRuleArn"]
     return {
         "CHECK": "strategy_gate",
         "ENVIRONMENT_NAME": stack.resolve({"Ref": "EnvironmentName"}),
-        "PRODUCTION_RULE": balancer["AdvancedConfiguration"]["ProductionListenerRule"],
+        "PRODUCTION_RULE": rule,
         "TARGET_GROUP": balancer["TargetGroupArn"],
     }
 

@@ -77,6 +77,15 @@ def replaceable_resources_have_no_name(stacks: Stacks) -> Iterator[str]:
                 yield f"{logical} has a name, so it cannot be replaced"
 
 
+@rule("database-port")
+def databases_listen_where_tasks_are_let_in(stacks: Stacks) -> Iterator[str]:
+    """Without a port, CloudFormation asks RDS for 3306, whatever the engine is."""
+    opened = {str(rule["FromPort"]) for _, _, rule in every(stacks, "AWS::EC2::SecurityGroupIngress")}
+    for stack, logical, properties in every(stacks, "AWS::RDS::DBCluster"):
+        if str(properties.get("Port", 3306)) not in opened:
+            yield f"{stack.name} {logical}: no security group lets tasks reach its port"
+
+
 @rule("ecs-02")
 def target_groups_are_of_type_ip(stacks: Stacks) -> Iterator[str]:
     for _, logical, properties in every(stacks, "AWS::ElasticLoadBalancingV2::TargetGroup"):

@@ -51,7 +51,9 @@ def builds_may_write_their_log(stacks: Stacks) -> Iterator[str]:
 @rule("iam-05")
 def permissions_come_with_the_role(stacks: Stacks) -> Iterator[str]:
     for stack, policy, _ in [*every(stacks, "AWS::IAM::Policy"), *every(stacks, "AWS::IAM::ManagedPolicy")]:
-        roles = [item["Ref"] for item in stack.template["Resources"][policy]["Properties"].get("Roles", [])]
+        # A role of another stack, whose policies belong to what the application does.
+        given = stack.template["Resources"][policy]["Properties"].get("Roles", [])
+        roles = [item["Ref"] for item in given if "Ref" in item]
         for logical, resource in stack.template["Resources"].items():
             uses = resource["Type"] in CHECKED_AT_ONCE and references(resource) & set(roles)
             if uses and policy not in as_list(resource.get("DependsOn", [])):

@@ -14,11 +14,13 @@ from typing import Any
 import yaml
 
 from scaffold.service.stack_kinds import (
-    FOUNDATION,
+    DOMAIN,
+    ENVIRONMENT,
     OPTIONAL_KINDS,
     SERVICE,
     STACK_KINDS,
     TASK_DEFINITION,
+    WITH_ROOT_COMMIT,
     StackId,
     stack_ids,
 )
@@ -68,7 +70,11 @@ def parse(text: str) -> dict[str, Any]:
 
 @dataclass
 class Stack:
-    """A stack: a template with its parameters, and the exports and managed policies of other stacks."""
+    """A stack: a template with its parameters, and the exports and managed policies of other stacks.
+
+    Attributes:
+        attached: The statements of policies that name a role of another stack, by the role's name.
+    """
 
     name: str
     template: dict[str, Any]
@@ -76,6 +82,7 @@ class Stack:
     configuration: dict[str, Any] = field(default_factory=dict)
     imports: dict[str, str] = field(default_factory=dict)
     policies: dict[str, list[Any]] = field(default_factory=dict)
+    attached: dict[str, list[Any]] = field(default_factory=dict)
     imported: set[str] = field(default_factory=set)
 
     @property
@@ -217,13 +224,26 @@ class Stack:
         kind, properties = self._properties(logical)
         if kind.startswith("AWS::ElasticLoadBalancingV2::") or kind in ("AWS::SNS::Topic", "AWS::ECS::TaskDefinition"):
             return self._arn(logical)
+        if kind == "AWS::CertificateManager::Certificate":
+            return f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/01234567-89ab-cdef-0123-456789abcdef"
         if kind == "AWS::IAM::ManagedPolicy":
             path = self.resolve(properties["Path"])
             name = self.resolve(properties.get("ManagedPolicyName", f"{self.name}-{logical}-{SUFFIX}"))
             return f"arn:aws:iam::{ACCOUNT}:policy{path}{name}"
+        if kind == "AWS::SQS::Queue":
+            return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{self.resolve(properties['QueueName'])}"
         if kind == "AWS::ApplicationAutoScaling::ScalableTarget":
             return f"{self.resolve(properties['ResourceId'])}|ecs:service:DesiredCount|ecs"
-        for key in ("ClusterName", "RepositoryName", "LogGroupName", "DashboardName", "AlarmName", "Name"):
+        names = (
+            "ClusterName",
+            "RepositoryName",
+            "LogGroupName",
+            "DashboardName",
+            "AlarmName",
+            "BucketName",
+            "TableName",
+        )
+        for key in (*names, "Name"):
             if key in properties:
                 return str(self.resolve(properties[key]))
         return (
@@ -241,16 +261,29 @@ class Stack:
                 return f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{self._identifier(logical)}"
             case "AWS::ElasticLoadBalancingV2::LoadBalancer", "DNSName":
                 return f"{logical.lower()}.{REGION}.elb.amazonaws.com"
+            case "AWS::ElasticLoadBalancingV2::LoadBalancer", "CanonicalHostedZoneID":
+                return "Z35SXDOTRQ7X7K"
             case "AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancerFullName":
                 return self._arn(logical).partition("loadbalancer/")[2]
             case "AWS::ElasticLoadBalancingV2::TargetGroup", "TargetGroupFullName":
                 return self._arn(logical).rpartition(":")[2]
             case "AWS::ECS::Service", "Name":
                 return str(self.resolve(properties["ServiceName"]))
+            case "AWS::SQS::Queue", "QueueName":
+                return str(self.resolve(properties["QueueName"]))
             case "AWS::EC2::SecurityGroup", "GroupId":
                 return "sg-0123456789abcdef0"
             case "AWS::EC2::EIP", "AllocationId":
                 return "eipalloc-0123456789abcdef0"
+            case "AWS::RDS::DBCluster", "Endpoint.Address":
+                return f"{self.name}.cluster-0123456789ab.{REGION}.rds.amazonaws.com"
+            case "AWS::RDS::DBCluster", "Endpoint.Port":
+                return "5432"
+            case "AWS::RDS::DBCluster", "DBClusterResourceId":
+                return "cluster-0123456789ABCDEFGHIJKLMNOP"
+            case "AWS::RDS::DBCluster", "MasterUserSecret.SecretArn":
+                name = "rds!cluster-01234567-89ab-cdef-0123-456789abcdef-aBcDeF"
+                return f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"
         raise ValueError(f"{self.name}: the attribute {attribute} of {kind} is not implemented")
 
     def _arn(self, logical: str) -> str:
@@ -272,6 +305,10 @@ class Stack:
                 return f"arn:aws:sns:{here}:{self.resolve(properties['TopicName'])}"
             case "AWS::Logs::LogGroup":
                 return f"arn:aws:logs:{here}:log-group:{self._identifier(logical)}:*"
+            case "AWS::DynamoDB::Table":
+                return f"arn:aws:dynamodb:{here}:table/{self._identifier(logical)}"
+            case "AWS::SQS::Queue":
+                return f"arn:aws:sqs:{here}:{self.resolve(properties['QueueName'])}"
             case "AWS::CodeBuild::Project":
                 return f"arn:aws:codebuild:{here}:project/{self._identifier(logical)}"
             case "AWS::CodeBuild::ReportGroup":
@@ -280,6 +317,8 @@ class Stack:
                 return f"arn:aws:cloudwatch:{here}:alarm:{self._identifier(logical)}"
             case "AWS::ECS::TaskDefinition":
                 return f"arn:aws:ecs:{here}:task-definition/{self.resolve(properties['Family'])}:1"
+            case "AWS::WAFv2::WebACL":
+                return f"arn:aws:wafv2:{here}:regional/webacl/{self.resolve(properties['Name'])}/{KEY_ID}"
             case "AWS::ElasticLoadBalancingV2::LoadBalancer":
                 return f"{elb}:loadbalancer/app/{self.name[:12]}-{logical}/0123456789abcdef"
             case "AWS::ElasticLoadBalancingV2::Listener":
@@ -302,33 +341,48 @@ def load(root: Path) -> Stacks:
     stacks: Stacks = {}
     exports: dict[str, str] = {}
     policies: dict[str, list[Any]] = {}
+    attached: dict[str, list[Any]] = {}
     names = environments(root)
     in_existing_vpc = {name for name in names if not (folder / name / "network.json").exists()}
     optional = [kind for kind in OPTIONAL_KINDS if (folder / f"{kind.name}.yaml").exists()]
     for stack_id in stack_ids(names, in_existing_vpc, optional):
         kind, own = stack_id.kind, folder / (stack_id.environment or "")
+        if kind.chosen and not (own / f"{kind.name}.json").exists():
+            continue
         template = next(path for path in (own / f"{kind.name}.yaml", folder / f"{kind.name}.yaml") if path.exists())
         file = own / f"{kind.name}.json"
         configuration = _configuration(file) if file.exists() else {}
         parameters = {**configuration.get("Parameters", {}), **_overrides(stack_id, app, stacks)}
         stack = Stack(
-            stack_id.name(app), parse(template.read_text()), parameters, configuration, dict(exports), dict(policies)
+            stack_id.name(app),
+            parse(template.read_text()),
+            parameters,
+            configuration,
+            dict(exports),
+            dict(policies),
+            attached,
         )
         stacks[stack.name] = stack
         exports.update(stack.exports)
         policies.update(stack.own_policies)
+        for _, policy in stack.of_type("AWS::IAM::ManagedPolicy"):
+            for role in policy.get("Roles", []):
+                attached.setdefault(role, []).extend(policy["PolicyDocument"]["Statement"])
     return stacks
 
 
 def _overrides(stack_id: StackId, app: str, stacks: Stacks) -> dict[str, str]:
     """The parameters that `scaffold deploy` sets, or the pipeline for each release."""
-    if stack_id.kind is FOUNDATION:
+    if stack_id.kind in WITH_ROOT_COMMIT:
         return {"RootCommit": ROOT_COMMIT}
     if stack_id.kind is TASK_DEFINITION:
         return {"ImageUri": IMAGE, "Version": "0" * 12}
     if stack_id.kind is SERVICE:
         task = stacks[StackId(TASK_DEFINITION, stack_id.environment).name(app)]
         return {"TaskDefinitionArn": task.outputs["TaskDefinitionArn"]}
+    if stack_id.kind is DOMAIN:
+        zone = stacks[StackId(ENVIRONMENT, stack_id.environment).name(app)].outputs["LoadBalancerHostedZoneId"]
+        return {"LoadBalancerHostedZoneId": zone, "PrimaryWeight": "100", "AlternateWeight": "0"}
     return {}
 
 

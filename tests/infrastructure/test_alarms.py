@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,14 @@ from scaffold.engine.metrics.metric_math import evaluate
 from tests.infrastructure.cloudwatch import history
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import Stack, Stacks, load, one
-from tests.infrastructure.traffic import FAULTS, OUTAGES, QUIET, Group, Minute, published
+from tests.infrastructure.traffic import EMPTY, FAULTS, OUTAGES, QUIET, Group, Minute, published
 from tests.infrastructure.variants import FEW
 from tests.kits import ROOT
 
 EXAMPLE = re.compile(r"```yaml\n(Conditions:\n.*?)```", re.DOTALL)
 NORMAL = Minute(Group(requests=1000))
 BEFORE, DURING, AFTER = 10, 20, 10
-PEOPLE = {"no-healthy-task", "memory"}
+PEOPLE = {"no-healthy-task", "memory", "_dead-letters", "health-check"}
 
 
 @pytest.fixture(scope="session")
@@ -279,3 +280,28 @@ def test_the_exception_of_the_readme_changes_one_environment(generated: Callable
         if re.fullmatch(r"hello-service-[a-z]+-5xx", alarm["AlarmName"])
     }
     assert thresholds == {"hello-service-dev-5xx": 5, "hello-service-staging-5xx": 100, "hello-service-prod-5xx": 5}
+
+
+HOURS = "MON-FRI 07-19 Europe/Berlin"
+ASLEEP = {"nobody": Minute(EMPTY, EMPTY), "requests": Minute(EMPTY, EMPTY, unanswered=50)}
+
+
+@reported
+@pytest.mark.parametrize("night", ASLEEP)
+def test_no_alarm_fires_over_an_empty_night(
+    stacks_of: Callable[..., Stacks], night: str, late: int, sparse: bool
+) -> None:
+    """From an evening, in which the last tasks end, to the morning, in which the first one is not healthy yet."""
+    answers = {"environments": "dev,live", "customize": True, "office_hours": HOURS}
+    dev = {name: stack for name, stack in stacks_of(**answers).items() if not name.startswith("hello-service-live-")}
+    evening = replace(NORMAL, unanswered=20)
+    morning = Minute(Group(healthy=0), EMPTY, unanswered=20)
+    minutes = [NORMAL] * BEFORE + [evening] + [ASLEEP[night]] * DURING + [morning] + [NORMAL] * AFTER
+    assert fired(play(dev, minutes, late, sparse), 5, len(minutes)) == set()
+    # What is wrong by day is noticed as everywhere.
+    for fault, expected in FAULTS.values():
+        states = play(dev, [NORMAL] * BEFORE + [fault] * DURING, late, sparse)
+        assert fired(states, BEFORE, BEFORE + DURING) == expected
+    # Production rings.
+    live = {name: stack for name, stack in stacks_of(**answers).items() if not name.startswith("hello-service-dev-")}
+    assert "no-healthy-task" in fired(play(live, minutes, late, sparse), BEFORE, BEFORE + DURING)

@@ -29,7 +29,7 @@ API = {
 }
 # Properties with another name in the API, and properties of CloudFormation only.
 RENAMED = {"ClusterSettings": "settings"}
-OWN = {"DeleteReports", "ForceNewDeployment", "RestartExecutionOnUpdate", "Tags"}
+OWN = {"DeleteReports", "ForceNewDeployment", "RestartExecutionOnUpdate", "ScheduledActions", "Tags"}
 
 
 @functools.cache
@@ -56,6 +56,8 @@ def to_api(shape: Shape, value: Any) -> Any:
         return int(value)
     if shape.type_name in ("double", "float"):
         return float(value)
+    if shape.type_name == "boolean" and value in ("false", "true"):  # A parameter is a string.
+        return value == "true"
     return value
 
 
@@ -81,6 +83,10 @@ def problems(kind: str, properties: dict[str, Any]) -> list[str]:
         given = {"pipeline": {"version": 1, **given}}
     converted = to_api(shape, given)
     found = [ParamValidator().validate(converted, shape).generate_report(), *outside_enums(shape, converted)]
+    for one in properties.get("ScheduledActions", []):
+        target = {name: properties[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
+        action = shape_of("application-autoscaling", "PutScheduledAction")
+        found.append(ParamValidator().validate(to_api(action, one | target), action).generate_report())
     return [line for line in found if line]
 
 

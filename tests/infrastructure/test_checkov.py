@@ -14,13 +14,15 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.variants import FEW, pairwise
+from tests.infrastructure.variants import ALL_ANSWERS, FEW, pairwise
 from tests.kits import ROOT
+from tests.service.conftest import run_script
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 # checkov pins boto3, so it has an environment of its own.
 CHECKOV = ROOT / ".venv-checkov/bin/checkov"
+SCRIPT = "config/scripts/infrastructure_checks.py"
 OPTIONS = ["--skip-download", "--enable-secret-scan-all-files", "--quiet", "--compact", "--output", "json"]
 SUPPRESSION = re.compile(r"checkov:skip=(?P<check>\w+)(?::(?P<reason>.*))?")
 INFRASTRUCTURE = ("cloudformation", "dockerfile")
@@ -87,17 +89,36 @@ def copy_distinct(services: list[Path], destination: Path, *patterns: str) -> Pa
 
 @pytest.fixture(scope="session")
 def services(generated: Callable[..., Path]) -> list[Path]:
-    return [generated(**answers) for answers in (*FEW.values(), *pairwise())]
+    return [generated(**answers) for answers in (*FEW.values(), ALL_ANSWERS, *pairwise())]
 
 
-def test_findings_are_fixed_or_suppressed_with_a_reason_over_all_pairs(services: list[Path], tmp_path: Path) -> None:
-    scanned = copy_distinct(services, tmp_path / "scanned", "infrastructure/**/*.yaml", "app/Dockerfile")
+@pytest.fixture(scope="session")
+def few(services: list[Path]) -> list[Path]:
+    """With every option, in fewer combinations."""
+    return services[: len(FEW) + 1]
+
+
+def test_findings_are_fixed_or_suppressed_over_all_pairs(services: list[Path], tmp_path: Path) -> None:
+    scanned = copy_distinct(services, tmp_path, "infrastructure/**/*.yaml", "app/Dockerfile")
+    assert failed(scanned, *INFRASTRUCTURE) == Counter()
+
+
+def test_each_suppression_is_needed_and_has_a_reason(few: list[Path], tmp_path: Path) -> None:
+    scanned = copy_distinct(few, tmp_path / "scanned", "infrastructure/**/*.yaml", "app/Dockerfile")
     assert any(SUPPRESSION.search(text) for text in texts(scanned).values())
     assert problems(scanned, tmp_path / "bare") == NO_PROBLEMS
 
 
-def test_only_the_dockerfile_is_taken_for_one_and_no_file_for_a_secret(services: list[Path], tmp_path: Path) -> None:
-    assert failed(copy_distinct(services, tmp_path, "**/*"), "dockerfile", "secrets") == Counter()
+def test_only_the_dockerfile_is_taken_for_one_and_no_file_for_a_secret(few: list[Path], tmp_path: Path) -> None:
+    assert failed(copy_distinct(few, tmp_path, "**/*"), "dockerfile", "secrets") == Counter()
+
+
+def test_all_suppressions_are_on_the_list_of_the_service(services: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    for service in services:
+        done = run_script(
+            monkeypatch, service / SCRIPT, lambda command, **_: subprocess.CompletedProcess(command, 0), {}
+        )
+        assert done.returncode == 0, done.stdout
 
 
 TOPIC = "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n    Properties:\n"

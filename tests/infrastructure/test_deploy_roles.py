@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,19 +32,28 @@ def test_deploy_roles_provision_all_stacks(
     account = account_of(root)
 
     def role(name: str) -> str:
-        return f"arn:aws:iam::000000000000:role/{account.app}/deploy/{account.app}-{name}-deploy"
+        return f"arn:aws:iam::000000000000:role/{account.app}/deploy/{account.app}-{name}"
 
-    for kind in ("foundation", "permissions"):
+    def has(kind: str, extension: str = "yaml") -> bool:
+        return (root / "infrastructure" / f"{kind}.{extension}").is_file()
+
+    for kind in filter(has, ("foundation", "permissions", "access-logs")):
         account.apply(kind, f"{kind}.yaml", f"{kind}.json")
     for kind in ("build", "pipeline"):
-        account.apply(kind, f"{kind}.yaml", f"{kind}.json", role("delivery"))
+        account.apply(kind, f"{kind}.yaml", f"{kind}.json", role("delivery-deploy"))
     for name in environments(root):
-        account.apply(f"{name}-deploy-role", "deploy-role.yaml", f"{name}/deploy-role.json")
-        for kind in ("network", "environment", "alarms"):
-            account.apply(f"{name}-{kind}", f"{kind}.yaml", f"{name}/{kind}.json", role(name))
+        own = functools.partial(filter, lambda kind, name=name: has(kind) and has(f"{name}/{kind}", "json"))
+        for kind in own(("alarm-topic", "deploy-role", "deploy-options", "data-role")):
+            account.apply(f"{name}-{kind}", f"{kind}.yaml", f"{name}/{kind}.json")
+        for kind in own(("network", "database", "environment", "waf", "alarms")):
+            deployer = role(f"{name}-deploy-data" if kind == "database" else f"{name}-deploy")
+            account.apply(f"{name}-{kind}", f"{kind}.yaml", f"{name}/{kind}.json", deployer)
         image = {"ImageUri": f"registry/{account.app}@sha256:{'0' * 64}", "Version": "0" * 12}
-        account.apply(f"{name}-task-definition", f"{name}/task-definition.yaml", role=role(name), **image)
-        for kind in ("task-definition", "alarms", "environment", "network"):
+        account.apply(f"{name}-task-definition", f"{name}/task-definition.yaml", role=role(f"{name}-deploy"), **image)
+        if has("database"):
+            rds = account.client("rds")
+            rds.modify_db_cluster(DBClusterIdentifier=f"{account.app}-{name}", DeletionProtection=False)
+        for kind in ("task-definition", *own(("alarms", "waf", "environment", "database", "network"))):
             account.delete(f"{name}-{kind}")
     for kind in ("pipeline", "build"):
         account.delete(kind)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -40,8 +41,8 @@ class Account:
         self.cloudformation = self.client("cloudformation")
         self._numbers = itertools.count()
 
-    def client(self, service: str) -> Any:
-        return self._session.client(service, endpoint_url=self._endpoint)
+    def client(self, service: str, **credentials: str) -> Any:
+        return self._session.client(service, endpoint_url=self._endpoint, **credentials)
 
     def _configuration(self, path: str) -> dict[str, Any]:
         document: dict[str, Any] = json.loads((self._folder / path).read_text())
@@ -72,13 +73,15 @@ class Account:
         change_set = self._settled(
             lambda: self.cloudformation.describe_change_set(StackName=stack, ChangeSetName=change), "Status"
         )
+        kept: tuple[str, ...] = ()
         if change_set["Status"] == "FAILED":
             assert "didn't contain changes" in change_set["StatusReason"], change_set["StatusReason"]
             self.cloudformation.delete_change_set(StackName=stack, ChangeSetName=change)
+            kept = (self.status(name),)  # Nothing to do, also after a release that failed.
         else:
             self.cloudformation.execute_change_set(StackName=stack, ChangeSetName=change)
         settled = self._settled(lambda: self.cloudformation.describe_stacks(StackName=stack)["Stacks"][0])
-        assert settled["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), self.failures(stack)
+        assert settled["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE", *kept), self.failures(stack)
         return {output["OutputKey"]: output["OutputValue"] for output in settled.get("Outputs", [])}
 
     def _settled(self, look: Callable[[], dict[str, Any]], key: str = "StackStatus") -> dict[str, Any]:
@@ -93,7 +96,7 @@ class Account:
         return [
             f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}"
             for event in reversed(events)
-            if event["ResourceStatus"].endswith("_FAILED")
+            if event["ResourceStatus"].endswith(("_FAILED", "ROLLBACK_IN_PROGRESS"))
         ]
 
     def status(self, name: str) -> str:
@@ -258,27 +261,43 @@ def test_every_strategy_deploys_two_releases(
 
 
 @pytest.mark.slow
-def test_a_service_with_a_nat_gateway_deploys(account: Callable[..., Account], generated: Callable[..., Path]) -> None:
-    answers = {
-        "app_name": "private",
-        "environments": "live",
-        "customize": True,
-        "egress": "nat_gateway",
-        "architecture": "arm64",
-    }
-    aws = account(**answers)
-    deploy_all(aws, generated(**answers))
-    network = aws.service("live")["networkConfiguration"]["awsvpcConfiguration"]
-    assert network["assignPublicIp"] == "DISABLED"
+def test_a_nat_gateway_comes_with_a_release_and_goes_with_two(
+    account: Callable[..., Account], generated: Callable[..., Path], tmp_path: Path
+) -> None:
+    without = {"app_name": "private", "environments": "live", "customize": True, "architecture": "arm64"}
+    answers = {**without, "egress": "nat_gateway"}
+    aws, root = account(**without), generated(**answers)
+    deploy_all(aws, generated(**without))
+    before = aws.state("live-network")
+
+    def address() -> str:
+        return str(aws.service("live")["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"])
+
+    aws._folder = root / "infrastructure"
+    aws.release("live", "2")
+    assert address() == "DISABLED"
+
+    aws._folder = generated(**without) / "infrastructure"
+    with pytest.raises(AssertionError, match="network-PrivateSubnetA as it is in use by private-live-service"):
+        aws.release("live", "3")
+    assert (aws.status("live-network"), address()) == ("UPDATE_ROLLBACK_COMPLETE", "DISABLED")
+    # As `scaffold update` says: first all but the network.
+    aws._folder = Path(shutil.copytree(aws._folder, tmp_path / "infrastructure"))
+    shutil.copy(root / "infrastructure/live/network.json", aws._folder / "live")
+    aws.release("live", "3")
+    assert address() == "ENABLED"
+    aws._folder = generated(**without) / "infrastructure"
+    aws.release("live", "4")
+    assert (address(), aws.state("live-network")) == ("ENABLED", before)
 
 
 @pytest.mark.slow
-def test_scaling_on_requests_begins_and_ends_with_its_answer(
+def test_scaling_on_requests_observability_and_shells_begin_and_end_with_their_answers(
     account: Callable[..., Account], generated: Callable[..., Path]
 ) -> None:
-    """The policy that it replaces comes back; the service and the stack's other resources stay."""
+    """The policy that is replaced comes back; the service and the stacks' other resources stay."""
     answers = {"app_name": "scaled", "environments": "live", "deployment_strategy": "canary"}
-    wanted = {**answers, "customize": True, "requests_per_task": 50}
+    wanted = {**answers, "customize": True, "requests_per_task": 50, "observability": "full", "exec": "live"}
     aws = account(**answers)
     deploy_all(aws, generated(**answers))
 
@@ -288,13 +307,68 @@ def test_scaling_on_requests_begins_and_ends_with_its_answer(
         )
         return {one["PolicyName"] for one in found["ScalingPolicies"]}
 
+    def observed() -> tuple[list[str], list[str], list[str], str]:
+        """Containers, policies of the tasks, what watches deployments, Container Insights."""
+        name, ecs = f"{aws.app}-live", aws.client("ecs")
+        described = aws.service("live")
+        task = ecs.describe_task_definition(taskDefinition=described["taskDefinition"])["taskDefinition"]
+        own = aws.client("iam").list_role_policies(RoleName=task["taskRoleArn"].rpartition("/")[2])["PolicyNames"]
+        alarms = [one.removeprefix(f"{name}-") for one in described["deploymentConfiguration"]["alarms"]["alarmNames"]]
+        (cluster,) = ecs.describe_clusters(clusters=[name], include=["SETTINGS"])["clusters"]
+        (insights,) = [one["value"] for one in cluster["settings"] if one["name"] == "containerInsights"]
+        return [one["name"] for one in task["containerDefinitions"]], own, alarms, insights
+
     service, off = aws.service("live")["serviceArn"], aws.state("live-service")
+    unobserved, alarms = observed(), aws.state("live-alarms")[2]
+    assert unobserved[::3] == (["app"], "disabled")
     assert policies() == {"cpu", "cpu-while-shifting"}
     for given, second in ((wanted, "requests"), (answers, "cpu-while-shifting")):
         aws._folder = generated(**given) / "infrastructure"
+        aws.apply("live-deploy-role", "deploy-role.yaml", "live/deploy-role.json")
         aws.release("live", "1")
         assert policies() == {"cpu", second}
+        if given is wanted:
+            assert observed() == (
+                ["app", "collector"],
+                [*unobserved[1], "shells", "traces"],
+                [*unobserved[2], "operations"],
+                "enhanced",
+            )
+            assert set(aws.state("live-alarms")[2]) == {*alarms, "OperationsAlarm"}
+            assert str(aws.service("live")["enableExecuteCommand"]).lower() == "true"
+    assert (observed(), set(aws.state("live-alarms")[2])) == (unobserved, set(alarms))
     assert (aws.service("live")["serviceArn"], aws.state("live-service")[2]) == (service, off[2])
+
+
+@pytest.mark.slow
+def test_office_hours_begin_and_end_with_their_answer(
+    account: Callable[..., Account], generated: Callable[..., Path]
+) -> None:
+    """An environment that is asleep when they end wakes; the service and the stack's other resources stay."""
+    answers = {"app_name": "sleepy", "environments": "dev,live"}
+    wanted = {**answers, "customize": True, "office_hours": "MON-FRI 07-19 Europe/Berlin"}
+    aws = account(**answers)
+    deploy_all(aws, generated(**answers))
+    scaling = aws.client("application-autoscaling")
+
+    def scheduled(environment: str) -> tuple[set[str], int]:
+        """The names of the scheduled actions, and the largest number of tasks."""
+        resource = f"service/sleepy-{environment}/sleepy-{environment}"
+        actions = scaling.describe_scheduled_actions(ServiceNamespace="ecs", ResourceId=resource)["ScheduledActions"]
+        (target,) = scaling.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=[resource])["ScalableTargets"]
+        return {one["ScheduledActionName"] for one in actions}, target["MaxCapacity"]
+
+    service, off = aws.service("dev")["serviceArn"], aws.state("dev-service")
+    for given, expected in ((wanted, {"sleep", "wake"}), (answers, set())):
+        aws._folder = generated(**given) / "infrastructure"
+        for environment in ("dev", "live"):
+            aws.release(environment, "1")
+        assert scheduled("dev") == (expected, 2)
+        assert scheduled("live") == (set(), 10)
+        target = {"ServiceNamespace": "ecs", "ResourceId": "service/sleepy-dev/sleepy-dev"}
+        target["ScalableDimension"] = "ecs:service:DesiredCount"
+        scaling.register_scalable_target(**target, MinCapacity=0, MaxCapacity=0)
+    assert (aws.service("dev")["serviceArn"], aws.state("dev-service")[2]) == (service, off[2])
 
 
 def placed(aws: Account, environment: str) -> dict[str, Any]:

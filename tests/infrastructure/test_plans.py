@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scaffold.service import names
+from scaffold.service import names, project_names
 from tests.infrastructure.iam import allowed, boundary_of, statements_of
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, Stacks, as_list
 from tests.infrastructure.variants import EXISTING_VPC, PUBLIC_SUBNETS
@@ -111,7 +111,7 @@ def test_its_source_is_the_deployed_commit_and_its_buildspec_that_of_the_stack(
     stack: Stack, generated: Callable[..., Path]
 ) -> None:
     project = dict(stack.of_type("AWS::CodeBuild::Project"))["PlanProject"]
-    assert project["Name"] == names.pull_request_plan_project(APP)
+    assert project["Name"] == project_names.pull_request_plan(APP)
     buildspec = yaml.safe_load(project["Source"]["BuildSpec"])
     (command,) = buildspec["phases"]["build"]["commands"]
     assert (generated() / command.removeprefix("python3 ")).exists()

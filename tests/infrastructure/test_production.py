@@ -37,6 +37,7 @@ def renamed(value: Any, name: str) -> Any:
     before = re.compile(r'{\\"name\\": \\"BEFORE\\", \\"value\\": \\"\w+\\"}, ')
     text = before.sub("", json.dumps(value, default=str)).replace("entry_check", "plan_check")
     text = re.sub(rf"\b{name}\b", "live", text)
+    text = re.sub(rf"(PROTECT_){name.upper()}\b", r"\1LIVE", text)
     return json.loads(re.sub(rf"(\bPlan|\b){name.capitalize()}", r"\1Live", text))
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from scaffold.aws.service_quotas import BUILDS
-from scaffold.service import names
+from scaffold.service import names, project_names
 from tests.infrastructure.iam import allowed, boundary_of, roles_of, statements_of
 from tests.infrastructure.rules import every
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, Stacks, as_list, one
@@ -165,8 +165,8 @@ def test_events_of_pull_requests_and_of_their_tests_and_each_day_start_the_verdi
     assert pattern["detail"]["event"] == ["pullRequestCreated", "pullRequestSourceBranchUpdated"]
     assert rules["PullRequestRule"]["ScheduleExpression"] == "rate(1 day)"
     assert rules["TestsRule"]["EventPattern"]["detail"]["project-name"] == [
-        names.pull_request_tests_project(APP),
-        names.pull_request_plan_project(APP),
+        project_names.pull_request_tests(APP),
+        project_names.pull_request_plan(APP),
     ]
     for rule in rules.values():
         assert [one["Arn"] for one in rule["Targets"]] == [f"{PROJECT}-pr-verdict"]

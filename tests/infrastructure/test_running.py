@@ -35,7 +35,9 @@ def prepared(account: Account, root: Path) -> str:
     """
     for kind in ("foundation", "permissions"):
         account.apply(kind, f"{kind}.yaml", f"{kind}.json")
-    account.apply("live-deploy-role", "deploy-role.yaml", "live/deploy-role.json")
+    for kind in ("deploy-role", "deploy-options"):
+        if (root / "infrastructure" / f"{kind}.yaml").is_file():
+            account.apply(f"live-{kind}", f"{kind}.yaml", f"live/{kind}.json")
     source = root / "app" / "src"
     server = "import { loadConfig } from './config.js'; import { createServer } from 'node:http';\n"
     server += """

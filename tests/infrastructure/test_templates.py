@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,31 @@ from typing import Any
 import pytest
 import yaml
 
-from scaffold.service import names
+from scaffold.service import names, project_names
 from scaffold.service.stack_kinds import ENVIRONMENT, NETWORK, SERVICE, STACK_KINDS, Deployer, StackId, stack_ids
 from tests.infrastructure.iam import allowed, statements_of
 from tests.infrastructure.regions import longest_regions, moved, size
 from tests.infrastructure.rules import every, walk
 from tests.infrastructure.stacks import ACCOUNT, KINDS, REGION, ROOT_COMMIT, Stacks, environments, load, one
-from tests.infrastructure.variants import ALL_ANSWERS, BUILD_VPC, FEW, FREEZE, LONGEST_APP, LONGEST_ENVIRONMENT
+from tests.infrastructure.variants import (
+    ALL_ANSWERS,
+    BUILD_VPC,
+    DATA,
+    DOMAIN,
+    FEW,
+    FREEZE,
+    LONGEST_APP,
+    LONGEST_ENVIRONMENT,
+)
 from tests.kits import ROOT
+from tests.service.conftest import function_of
 
 SOURCE = ROOT / "template" / "infrastructure"
 TIMES = ("windows", "freezes")
 Answers = dict[str, Any]
 # What the actions with projects of their own run; the merge gate runs nothing of the source.
+#: What strategy gates export.
+OF_THE_GATE = {"PAUSE_MINUTES", "PRIMARY_WEIGHT", "ALTERNATE_WEIGHT"}
 CHECK_OF = {
     "Build": "begin_release",
     "Compare": None,
@@ -32,6 +45,8 @@ CHECK_OF = {
     "Release": "complete_release",
     "Tests": "smoke_test",
     "LoadTest": "load_test",
+    "Migrate": "migrate",
+    "Wake": "wake",
 }
 # Of each check.
 VARIABLES = {
@@ -39,15 +54,17 @@ VARIABLES = {
     "begin_release": {"COMMIT", "EXECUTION"},
     "complete_release": {"EXECUTION", "RELEASE_NAME"},
     "open_pull_request": {"CHANGED", "COMMIT", "ENVIRONMENT_NAME", "RELEASE_NAME"},
+    "migrate": {"ENVIRONMENT_NAME"},
     "move_branch": {"COMMIT", "ENVIRONMENT_NAME", "EXECUTION"},
     "entry_check": {"ENVIRONMENT_NAME", "EXECUTION"},
     "load_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "plan_check": {"ENVIRONMENT_NAME", "EXECUTION", "IMAGE_URI", "IMAGE_TAG", "STATE"},
     "plan_release": {"ENVIRONMENT_NAME", "EXECUTION", "COMMIT", "IMAGE_URI", "IMAGE_TAG", "RELEASE_NAME"},
     "pause_minutes": {"EXECUTION", "LONGEST_PAUSE", "RUNNING"},
-    "preflight": {"APP_NAME", "INFRASTRUCTURE"},
+    "preflight": {"APP_NAME", "INFRASTRUCTURE", "PROTECTED"},
     "smoke_test": {"ENVIRONMENT_NAME", "SERVICE_URL", "EXPECTED_VERSION"},
     "strategy_gate": {"ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP"},
+    "wake": {"ENVIRONMENT_NAME", "MINUTES"},
 }
 
 
@@ -112,7 +129,9 @@ def test_what_scaffold_deploys_has_a_digest_that_every_other_deployer_leaves_unk
 def test_the_stage_that_updates_the_pipelines_own_stacks_has_the_name_that_deploy_knows(
     stacks_of: Callable[..., Stacks],
 ) -> None:
-    stacks = stacks_of(customize=True, nightly_scan=True, updates="renovate")
+    stacks = stacks_of(
+        customize=True, nightly_scan=True, updates="renovate", office_hours="MON-FRI 07-19 UTC", database="postgres"
+    )
     ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
     (stage,) = [stage for stage in pipeline["Stages"] if stage["Name"] == names.SELF_UPDATE_STAGE]
     updated = {action["Configuration"]["StackName"].removeprefix("hello-service-") for action in stage["Actions"]}
@@ -151,7 +170,7 @@ def test_parameters_have_values_that_their_declaration_allows(
             if "AllowedPattern" in parameter:
                 assert re.fullmatch(parameter["AllowedPattern"], str(value))
             if parameter["Type"] == "Number":
-                assert parameter.get("MinValue", 0) <= int(value) <= parameter.get("MaxValue", 10**9)
+                assert parameter.get("MinValue", 0) <= float(value) <= parameter.get("MaxValue", 10**9)
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -167,6 +186,7 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
         "codepipeline": {"PipelineExecutionId"},
     }
     plan = yaml.safe_load((root / "config/buildspecs/plan.yml").read_text())["env"]["exported-variables"]
+    (protected,) = re.findall(r'"PROTECTED", "value": "([^"]+)"', (root / "infrastructure/pipeline.yaml").read_text())
     for stage in pipeline["Stages"]:
         for namespace, variable in re.findall(r"#\{(\w+)\.(\w+)\}", json.dumps(stage.get("BeforeEntry", {}))):
             assert variable in variables[namespace]
@@ -185,7 +205,7 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                 check = given.pop("CHECK", None) or given.pop("STEP", CHECK_OF.get(action["Name"], ""))
                 if check == "plan_release":
                     variables[action["Namespace"]] = set(plan)
-                if check == "strategy_gate" and "Namespace" in action:
+                if check in ("preflight", "strategy_gate") and "Namespace" in action:
                     gate = yaml.safe_load((root / "config/buildspecs/checks.yml").read_text())["env"]
                     variables[action["Namespace"]] = set(gate["exported-variables"])
                 if check == "open_pull_request":
@@ -201,9 +221,14 @@ def test_the_pipeline_refers_to_files_stacks_and_variables_that_exist(
                     ("RUNNING", "pause_minutes"),
                 ):
                     expected = expected | (VARIABLES[together] if name in given else set())
+                if check == "preflight" and (root / "infrastructure/database.yaml").is_file():
+                    expected = expected | {"DATABASES"}
                 if check == "plan_release":
                     expected = expected | ({"LONGEST_PAUSE"} & set(given))
-                assert set(given) == expected | ({"BEFORE", "BRANCH", "FREEZES", "ON_FAILURE"} & set(given))
+                if check in ("plan_release", "plan_check") or "STATE" in given:
+                    assert ("PROTECT" in given) == (given["ENVIRONMENT_NAME"] in protected)
+                    expected = expected | ({"PROTECT"} & set(given))
+                assert set(given) == expected | ({"BEFORE", "BRANCH", "FREEZES", "ON_FAILURE", "STAGE"} & set(given))
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -219,24 +244,46 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
     waiting = [name for name in order[1:] if name not in moving] if by_branches else order[first_approved:]
     stages = {stage["Name"]: [action["Name"] for action in stage["Actions"]] for stage in pipeline["Stages"]}
     # Nothing of an environment with approval changes before the approval.
-    own = [[f"Plan-{name}", f"Approve-{name}", name] if name in waiting else [name] for name in order]
+    data, database = "tables" in answers, "database" in answers
+    own = [
+        [
+            *([f"Plan-{name}", f"Approve-{name}"] if name in waiting else []),
+            *([f"Data-{name}"] if data or database else []),
+            name,
+        ]
+        for name in order
+    ]
     first = ["Source", "Gate", "Approve-Gate", "SelfUpdate", "Build"]
     assert list(stages) == [*first, *itertools.chain(*own)]
-    deployments = ["Network", "Environment", "TaskDefinition", "StrategyGate", "Alarms", "Service", "Tests"]
+    firewall = ["Waf"] if answers.get("waf") == "managed" else []
+    last_stacks = [*(["Migrate"] if database else []), *(["Domain"] if "domain_name" in answers else []), "Service"]
+    deployments = [
+        *("Network", "Environment", *firewall, "TaskDefinition", "StrategyGate", "Alarms"),
+        *(*last_stacks, "Tests"),
+    ]
     # An environment in an existing VPC has no network of its own.
     app, deployed = answers.get("app_name", "hello-service"), stacks_of(**answers)
     for index, name in enumerate(order):
         has_network = StackId(NETWORK, name.lower()).name(app) in deployed
-        expected = deployments if has_network else deployments[1:]
+        # A database is in the network, and its stage precedes.
+        expected = deployments if has_network and not database else deployments[1:]
         frozen = index >= production and "freezes" in answers
         first_check = ["PlanCheck"] if name in waiting else ["EntryCheck"] if frozen else []
         # The branch moves before anything of its environment changes.
-        first_check += ["Branch"] if by_branches and name in moving else []
+        moved = ["Branch"] if by_branches and name in moving else []
+        if data or database:
+            network = ["Network"] if database and has_network else []
+            kept = [*(["Data"] if data else []), *(["Database", "ProtectDatabase"] if database else [])]
+            assert stages[f"Data-{name}"] == [*first_check, *moved, *network, *kept]
+        else:
+            first_check += moved
         # What production runs is recorded and tagged, and no other environment.
         last = ["Release"] if index == production else []
         # Where people approve running tasks, all of these environments shift traffic.
         running = answers.get("approve_running") and name in waiting
         expected = [*expected[:-1], "EndPause", "Tests"] if running else expected
+        if index < production and "office_hours" in answers:
+            expected.insert(expected.index("Environment") + 1, "Wake")
         if name.lower() == answers.get("load_test"):
             last = ["LoadTest", *last]
         if index < production and "soak_minutes" in answers:
@@ -245,14 +292,27 @@ def test_stages_are_in_order_of_promotion_and_need_the_approval_of_the_answers(
         if name in waiting:
             planned = ["Plan", "PullRequest"] if by_branches else ["Plan"]
             assert (stages[f"Plan-{name}"], stages[f"Approve-{name}"]) == (planned, ["Approval"])
-    # Gate, alarms and task definition do not need each other.
-    together = {"TaskDefinition", "StrategyGate", "Alarms"}
+    # These do not need each other; the service needs all of them.
+    groups = ({"Environment", "Wake"}, {"Waf", "TaskDefinition", "StrategyGate", "Alarms"}, {"Migrate", "Domain"})
     for stage in (stage for stage in pipeline["Stages"] if stage["Name"] in order):
         steps = [stages[stage["Name"]][0]]
         for name in stages[stage["Name"]][1:]:
-            steps.append(steps[-1] if {name, steps[-1]} <= together else name)
+            steps.append(steps[-1] if any({name, steps[-1]} <= together for together in groups) else name)
         orders = [action["RunOrder"] for action in stage["Actions"]]
         assert orders == [1 + list(dict.fromkeys(steps)).index(one) for one in steps]
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_a_stage_never_starts_two_builds_at_once(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
+    """A new account runs one at a time, and CodePipeline fails where another waits."""
+    ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    for stage in pipeline["Stages"]:
+        builds = Counter(
+            action.get("RunOrder", 1)
+            for action in stage["Actions"]
+            if action["ActionTypeId"]["Provider"] == "CodeBuild"
+        )
+        assert set(builds.values()) <= {1}, (stage["Name"], builds)
 
 
 def test_a_release_pauses_for_one_deployment_only(stacks_of: Callable[..., Stacks]) -> None:
@@ -312,6 +372,7 @@ def test_a_release_soaks_in_each_environment_before_production(stacks_of: Callab
         watched = {rule["Configuration"]["AlarmName"] for rule in condition["Rules"]}
         # CodePipeline takes five; memory is the one that no user of the service notices.
         own = {alarm for alarm in found if alarm.startswith(f"hello-service-{name.lower()}-")}
+        own -= {alarm for alarm in own if "--" in alarm}  # Those of data end when people have looked at it.
         assert own - watched == {f"hello-service-{name.lower()}-memory"}
         # The rules fail at their first look, so that nothing comes between it and the end of the alarms.
         last = max(stages[name]["Actions"], key=lambda action: action["RunOrder"])
@@ -326,12 +387,13 @@ def test_a_release_soaks_in_each_environment_before_production(stacks_of: Callab
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
 def test_a_check_knows_whether_its_stage_is_rolled_back(stacks_of: Callable[..., Stacks], answers: Answers) -> None:
     ((_, pipeline),) = one(stacks_of(**answers), "pipeline").of_type("AWS::CodePipeline::Pipeline")
-    checks = {"alarm_check", "entry_check", "move_branch", "plan_check", "strategy_gate"}
+    checks = {"alarm_check", "entry_check", "migrate", "move_branch", "plan_check", "strategy_gate", "wake"}
     for stage in pipeline["Stages"]:
         for action in stage["Actions"]:
             text = action.get("Configuration", {}).get("EnvironmentVariables", "[]")
             given = {one["name"]: one["value"] for one in json.loads(text)}
-            check = given.get("CHECK", given.get("STEP"))
+            own = "wake" if "MINUTES" in given else "migrate" if action["Name"] == "Migrate" else None
+            check = given.get("CHECK", given.get("STEP", own))
             rolled_back = stage.get("OnFailure", {}).get("Result") if check in checks else None
             assert given.get("ON_FAILURE") == rolled_back, action["Name"]
 
@@ -460,39 +522,83 @@ EVERYTHING: Answers = {
     "nightly_scan": True,
     "updates": "renovate",
     "audit": "trail",
+    "access_logs": True,
+    "flow_logs": True,
+    "waf": "managed",
     "coverage_threshold": 80,
     "approvers": "Releasers,Tech.Leads@x",
     "reviewers": "Leads",
     "windows": "MON-SUN 00-24 UTC",
     "freezes": FREEZE,
+    "database": "postgres",
     **BUILD_VPC,
 }
-TESTED = {"soak_minutes": 30, "load_test": "a1"}
+# WAF would block a load test.
+TESTED = {"soak_minutes": 30, "load_test": "a1", "waf": "off"}
 LONGEST: dict[str, Answers] = {
     "eight environments, branches": {**EVERYTHING, **TESTED, "promotion": "branches"},
     "eight environments like production": {
         **EVERYTHING, "production": "a1", "approval": "every", "approve_running": True,
     },
     "seven environments before production": {**EVERYTHING, **TESTED, "approval": "every", "approve_running": True},
+    # All that can be in the templates of service, alarms and environment together.
+    "one service with everything": {
+        **EVERYTHING, **DOMAIN, "environments": "dev,live", "observability": "full", "approve_running": True,
+        "port": 3000, "health_path": "/healthz", "office_hours": "MON-FRI 07-19 UTC", "scratch_gib": 21,
+        "environment_overrides": {"live": {"alarm_email": "oncall@example.com"}},
+    },
+    # All that can be in that of the checks.
+    "one service, branches, all kinds of stack": {
+        **EVERYTHING, **DOMAIN, **DATA, "environments": "dev,live", "promotion": "branches",
+    },
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("answers", [*(FEW | LONGEST).values(), ALL_ANSWERS], ids=[*FEW, *LONGEST, "all answers"])
-def test_every_template_is_short_enough_for_one_sitting(generated: Callable[..., Path], answers: Answers) -> None:
+# The handbook of the service, and what package managers write.
+LONG_FILES = ("README.md", "package-lock.json", "requirements.txt", "requirements/infrastructure.txt")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        *(pytest.param(one, id=name) for name, one in FEW.items()),
+        *(pytest.param(one, id=name, marks=pytest.mark.slow) for name, one in LONGEST.items()),
+        pytest.param(ALL_ANSWERS, id="all answers", marks=pytest.mark.slow),
+    ],
+)
+def test_every_file_is_short_enough_for_one_sitting(generated: Callable[..., Path], answers: Answers) -> None:
     root = generated(**answers)
     order = answers.get("environments", "dev,staging,prod").split(",")
     from_production = order[order.index(answers.get("production", order[-1])) :]
     approved = {"none": [], "every": order}.get(answers.get("approval", "production"), from_production)
     branches = order[1:] if answers.get("promotion") == "branches" else []
-    for path in (root / "infrastructure").rglob("*.yaml"):
+    for path in (path for path in root.rglob("*") if path.is_file() and not str(path).endswith(LONG_FILES)):
         longest = 350
         if path.name == "pipeline.yaml":
             longest = 250 + 60 * len(order) + 40 * len(approved[1:]) + 45 * len(branches)
             longest += len(from_production) * sum({"windows": 7, "freezes": 11}[one] for one in answers if one in TIMES)
             longest += 22 * (len(order) - len(from_production)) if "soak_minutes" in answers else 0
             longest += 10 if answers.get("load_test") else 0
+            longest += 8 * (len(order) - len(from_production) + 1) if answers.get("office_hours") else 0
             longest += 20 * len(approved) if answers.get("approve_running") else 0
-        assert len(path.read_text().splitlines()) <= longest, path
+            data, database = "tables" in answers, answers.get("database") == "postgres"
+            longest += 12 * len(order) + 15 * len(approved) if data or database else 0
+            longest += 24 * len(order) if database else 0
+        assert len(path.read_bytes().splitlines()) <= longest, path
+
+
+@pytest.mark.parametrize("kind", ["foundation", "permissions", "deploy-role"])
+def test_an_answer_that_is_turned_off_only_takes_away_from_what_people_deploy(
+    generated: Callable[..., Path], kind: str
+) -> None:
+    """The preflight would stop its release otherwise, which has to come before `scaffold deploy`."""
+    content = function_of("preflight.py", "content")
+    off, on = (
+        Counter(content((generated(**answers) / "infrastructure" / f"{kind}.yaml").read_text()))
+        for answers in ({}, ALL_ANSWERS)
+    )
+    assert off - on == Counter()
+    assert on - off
 
 
 def test_environment_stacks_do_not_change_with_releases(stacks_of: Callable[..., Stacks]) -> None:
@@ -532,6 +638,30 @@ def test_the_readme_names_the_resource_that_the_stack_policy_protects(
     assert protected == {said}
 
 
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_the_readme_names_what_the_merge_gate_stops(
+    generated: Callable[..., Path], stacks_of: Callable[..., Stacks], answers: Answers
+) -> None:
+    ((_, gate),) = [
+        project
+        for project in one(stacks_of(**answers), "checks").of_type("AWS::CodeBuild::Project")
+        if project[0] == "GateProject"
+    ]
+    (text,) = re.findall(r"KIND = (.+?)\n\s*OWN", gate["Source"]["BuildSpec"], re.DOTALL)
+    stopped = "".join(re.findall(r'"(.*?)"', text))
+    assert set(stopped.split("|")) == {kind.name for kind in STACK_KINDS if kind.deployer is Deployer.ITSELF}
+    root = generated(**answers)
+    (listed,) = re.findall(r"It concerns files named (.+) in `infrastructure/`", (root / "README.md").read_text())
+    there = {kind for kind in stopped.split("|") if (root / f"infrastructure/{kind}.yaml").exists()}
+    assert set(re.findall("`(.+?)`", listed)) == there
+
+
+def test_the_readme_names_the_policy_for_waking(generated: Callable[..., Path]) -> None:
+    text = (generated(**FEW["blue/green, overrides"]) / "README.md").read_text()
+    (policy,) = re.findall(r"`scaffold wake ENV`.+ `(docs/operator-policy[a-z-]*\.json)`", text)
+    assert "application-autoscaling:PutScheduledAction" in (ROOT / policy).read_text()
+
+
 def test_a_scan_ends_before_its_build(generated: Callable[..., Path], stacks_of: Callable[..., Stacks]) -> None:
     text = (generated() / "config/scripts/scan_gate/policy.py").read_text()
     (longest,) = re.findall(r"^LONGEST_SCAN = (\d+)$", text, re.MULTILINE)
@@ -546,11 +676,51 @@ def _readme(root: Path) -> str:
 def test_the_stack_policy_protects_listener_rules(stacks_of: Callable[..., Stacks]) -> None:
     for stack in stacks_of().values():
         if stack.kind == "environment":
-            allow, deny = stack.configuration["StackPolicy"]["Statement"]
+            allow, deny, *more = stack.configuration["StackPolicy"]["Statement"]
             assert (allow["Effect"], allow["Action"], allow["Resource"]) == ("Allow", "Update:*", "*")
             assert (deny["Effect"], deny["Action"], deny["Resource"]) == ("Deny", "Update:*", "*")
             kinds = deny["Condition"]["StringEquals"]["ResourceType"]
             assert kinds == ["AWS::ElasticLoadBalancingV2::ListenerRule"]
+            assert bool(more) == (stack.parameters["EnvironmentName"] == "prod")
+            for one in more:
+                assert (one["Effect"], one["Action"]) == ("Deny", ["Update:Delete", "Update:Replace"])
+                kinds = one["Condition"]["StringEquals"]["ResourceType"]
+                assert (one["Resource"], kinds) == ("*", ["AWS::ElasticLoadBalancingV2::LoadBalancer"])
+
+
+@pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
+def test_releases_protect_load_balancers_from_production_on(
+    generated: Callable[..., Path], stacks_of: Callable[..., Stacks], answers: Answers
+) -> None:
+    root, stacks = generated(**answers), stacks_of(**answers)
+    ((_, pipeline),) = one(stacks, "pipeline").of_type("AWS::CodePipeline::Pipeline")
+    actions = [action for stage in pipeline["Stages"] for action in stage["Actions"]]
+    (preflight,) = [one for one in actions if one["Name"] == "Preflight"]
+    variables = json.loads(preflight["Configuration"]["EnvironmentVariables"])
+    (protected,) = [one["value"].split(",") for one in variables if one["name"] == "PROTECTED"]
+    declared = yaml.safe_load((root / "config/buildspecs/checks.yml").read_text())["env"]["exported-variables"]
+    databases = [stack.parameters["EnvironmentName"] for stack in stacks.values() if stack.kind == "database"]
+    expected = {f"PROTECT_{name.upper()}" for name in protected}
+    expected |= {f"PROTECT_DATABASE_{name.upper()}" for name in databases}
+    assert expected == set(declared) - OF_THE_GATE
+    asked = [one["value"].split(",") for one in variables if one["name"] == "DATABASES"]
+    assert sorted(itertools.chain(*asked)) == sorted(databases)
+    for action in actions:
+        stack = stacks.get(action["Configuration"].get("StackName", ""))
+        if stack and stack.kind == "environment":
+            name = stack.parameters["EnvironmentName"]
+            given = action["Configuration"].get("ParameterOverrides")
+            expected = f'{{"ProtectLoadBalancer": "#{{Preflight.PROTECT_{name.upper()}}}"}}'
+            assert given == (expected if name in protected else None)
+            attributes = stack.resources["LoadBalancer"]["Properties"]["LoadBalancerAttributes"]
+            assert {"Key": "deletion_protection.enabled", "Value": "false"} in attributes
+        if stack and stack.kind == "database":
+            # Created without, and with it right afterwards, as the files say.
+            given = action["Configuration"].get("ParameterOverrides")
+            name = stack.parameters["EnvironmentName"].upper()
+            creates = {"ProtectDatabase": f"#{{Preflight.PROTECT_DATABASE_{name}}}"}
+            assert (json.loads(given) if given else None) == (creates if action["Name"] == "Database" else None)
+            assert stack.resources["Cluster"]["Properties"]["DeletionProtection"] == "true"
 
 
 @pytest.mark.parametrize("answers", FEW.values(), ids=FEW)
@@ -681,10 +851,17 @@ def test_names_are_those_of_the_names_module(stacks_of: Callable[..., Stacks]) -
         assert cluster.outputs["ClusterName"] == names.cluster(app, environment)
         assert cluster.outputs["LogGroupName"] == names.log_group(app, environment)
     found = {properties["Name"] for _, _, properties in every(stacks, "AWS::CodeBuild::Project")}
-    followed = stacks_of(promotion="branches", load_test="dev", nightly_scan=True, updates="renovate")
+    more = {"database": "postgres", "nightly_scan": True, "updates": "renovate", "office_hours": "MON-FRI 07-19 UTC"}
+    followed = stacks_of(promotion="branches", load_test="dev", **more)
     with_branches = {properties["Name"] for _, _, properties in every(followed, "AWS::CodeBuild::Project")}
-    optional = {names.branches_project(app), names.scan_project(app), names.updates_project(app)}
-    assert (with_branches, found) == (names.projects(app), names.projects(app) - optional)
+    optional = {
+        project_names.branches(app),
+        project_names.migrate(app),
+        project_names.scan(app),
+        project_names.updates(app),
+        project_names.wake(app),
+    }
+    assert (with_branches, found) == (project_names.every(app), project_names.every(app) - optional)
     ((_, _, pipeline),) = every(stacks, "AWS::CodePipeline::Pipeline")
     assert pipeline["Name"] == names.pipeline(app)
     for _, logical, policy in every(stacks, "AWS::IAM::ManagedPolicy"):
@@ -721,6 +898,11 @@ LIMITS = {
     ("AWS::Events::Rule", "Name"): 64,
     ("AWS::IAM::ManagedPolicy", "ManagedPolicyName"): 128,
     ("AWS::Logs::LogGroup", "LogGroupName"): 512,
+    ("AWS::RDS::DBCluster", "DBClusterIdentifier"): 63,
+    ("AWS::RDS::DBClusterParameterGroup", "DBClusterParameterGroupName"): 255,
+    ("AWS::RDS::DBInstance", "DBInstanceIdentifier"): 63,
+    ("AWS::RDS::DBSubnetGroup", "DBSubnetGroupName"): 255,
+    ("AWS::S3::Bucket", "BucketName"): 63,
     ("AWS::SNS::Topic", "TopicName"): 256,
     ("AWS::SNS::Topic", "DisplayName"): 100,
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.service import names
+from scaffold.service import names, project_names
 from scaffold.service.stack_kinds import WITH_SOURCE_COMMIT
 from tests.infrastructure.iam import allowed, boundary_of, statements_of
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stack, Stacks, as_list, one
@@ -78,7 +78,7 @@ def test_a_schedule_that_does_not_run_is_noticed(stack: Stack) -> None:
     assert 4 * WEEK / 7 < watched <= WEEK
     assert alarms["Builds"]["InsufficientDataActions"] == alarms["FailedBuilds"]["AlarmActions"]
     for alarm in alarms.values():
-        assert alarm["Dimensions"] == [{"Name": "ProjectName", "Value": names.updates_project(APP)}]
+        assert alarm["Dimensions"] == [{"Name": "ProjectName", "Value": project_names.updates(APP)}]
 
 
 def test_the_pipeline_sets_the_commit_of_each_stack_whose_scripts_are_of_it(stacks: Stacks) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from scaffold.local.shell import is_shell_for_a_person
 from tests.local.conftest import isolated
 from tests.local.test_environment import answers, eventually
 
@@ -182,6 +183,31 @@ def test_a_signal_to_scaffold_reaches_the_command(environment: dict[str, str]) -
         running.send_signal(signal.SIGTERM)
         assert running.stdout.read() == "told\n"
         assert running.wait(15) == 5
+
+
+@pytest.mark.usefixtures("environment")
+def test_scripts_get_no_greeting() -> None:
+    assert not is_shell_for_a_person(["bash"])  # Tests have no terminal.
+    assert not is_shell_for_a_person(["bash", "-c", "true"])
+
+
+def test_a_shell_says_where_it_is(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / ".bashrc").write_text("PS1='own> '\n")
+    command = [*SCAFFOLD, "local", "--no-run", "--", "bash"]
+    terminal = pexpect.spawn(
+        command[0], command[1:], env={**environment, "HOME": str(tmp_path)}, encoding="utf-8", timeout=60
+    )
+    terminal.expect("Starting local AWS")
+    terminal.expect("This shell works with local AWS, .* `exit` ends both")
+    terminal.expect_exact("(local AWS) own> ")
+    terminal.sendline("true")
+    terminal.expect_exact("own> ")
+    assert str(terminal.before).count("(local AWS)") == 1
+    terminal.sendline("echo $SCAFFOLD_LOCAL; exit 4")
+    terminal.expect_exact("1\r\n")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 4
 
 
 def test_ctrl_c_in_a_terminal_reaches_the_command_once(environment: dict[str, str]) -> None:

@@ -164,6 +164,34 @@ def test_a_scalable_target_needs_an_existing_service(scaling: Any) -> None:
         scaling.delete_scaling_policy(**TARGET, PolicyName="p")
 
 
+def test_scheduled_actions(scaling: Any) -> None:
+    target = TARGET | {
+        "ServiceNamespace": "dynamodb",
+        "ResourceId": "table/scheduled",
+        "ScalableDimension": "dynamodb:table:ReadCapacityUnits",
+    }
+    night = {"MinCapacity": 0, "MaxCapacity": 0}
+    with pytest.raises(scaling.exceptions.ObjectNotFoundException):
+        scaling.put_scheduled_action(**target, ScheduledActionName="sleep", Schedule="cron(0 19 * * ? *)")
+    scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
+    with pytest.raises(scaling.exceptions.ValidationException):
+        scaling.put_scheduled_action(**target, ScheduledActionName="sleep", ScalableTargetAction=night)
+    given = {"Schedule": "cron(0 19 * * ? *)", "ScalableTargetAction": night, "StartTime": "2027-01-01T00:00:00Z"}
+    scaling.put_scheduled_action(**target, ScheduledActionName="sleep", **given)
+    scaling.put_scheduled_action(**target, ScheduledActionName="sleep", Timezone="Europe/Berlin")
+    (found,) = scaling.describe_scheduled_actions(**target)["ScheduledActions"]
+    assert (found["Schedule"], found["Timezone"], found["ScalableTargetAction"]) == (
+        "cron(0 19 * * ? *)",
+        "Europe/Berlin",
+        night,
+    )
+    assert "StartTime" not in found
+    scaling.delete_scheduled_action(**target, ScheduledActionName="sleep")
+    with pytest.raises(scaling.exceptions.ObjectNotFoundException):
+        scaling.delete_scheduled_action(**target, ScheduledActionName="sleep")
+    scaling.deregister_scalable_target(**target)
+
+
 def test_targets_and_policies(scaling: Any) -> None:
     target = TARGET | {
         "ServiceNamespace": "dynamodb",

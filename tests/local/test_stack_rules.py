@@ -160,6 +160,21 @@ def test_an_update_that_fails_rolls_back(stack: Stack) -> None:
     assert [r["LogicalResourceId"] for r in resources] == ["Topic"]
 
 
+def test_a_protected_load_balancer_makes_the_deletion_fail(stack: Stack, client: Client) -> None:
+    attribute = {"Key": "deletion_protection.enabled", "Value": "true"}
+    balancer = resource("ElasticLoadBalancingV2::LoadBalancer", Type="application", LoadBalancerAttributes=[attribute])
+    made = stack.create({"Balancer": balancer}, Outputs={"Balancer": {"Ref": "Balancer"}})
+    elbv2, arn = client("elbv2"), made["Outputs"]["Balancer"]
+    with pytest.raises(elbv2.exceptions.OperationNotPermittedException, match="deletion protection is enabled"):
+        elbv2.delete_load_balancer(LoadBalancerArn=arn)
+    with pytest.raises(WaiterError):
+        stack.delete()
+    assert stack.describe()["StackStatus"] == "DELETE_FAILED"
+    assert elbv2.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"]
+    elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[attribute | {"Value": "false"}])
+    stack.delete()
+
+
 def test_full_buckets_and_registries_make_the_deletion_fail(stack: Stack, client: Client) -> None:
     bucket = resource("S3::Bucket", VersioningConfiguration={"Status": "Enabled"})
     registry = resource("ECR::Repository", RepositoryName="full")

@@ -126,7 +126,8 @@ def outcome(generate: Callable[[], object], folder: Path) -> dict[str, bytes] | 
 
 @pytest.mark.parametrize("given", [*GIVEN, *(pytest.param(given, marks=pytest.mark.slow) for given in MORE)], ids=str)
 def test_the_same_files(kit: Path, tmp_path: Path, given: dict[str, Any]) -> None:
-    theirs, ours, answers = tmp_path / "a" / "dest", tmp_path / "b" / "dest", tmp_path / "answers.yml"
+    theirs, ours, answers = tmp_path / "a" / "orders", tmp_path / "b" / "orders", tmp_path / "answers.yml"
+    given = {"app_name": "orders", **given}  # which is suggested by the folder otherwise
     answers.write_text(yaml.safe_dump(given, sort_keys=False))
     expected = outcome(lambda: copier.run_copy(str(kit), theirs, given, defaults=True, quiet=True), theirs)
     if expected is None:
@@ -159,10 +160,10 @@ def test_the_users_settings(kit: Path, tmp_path: Path, monkeypatch: pytest.Monke
     settings = {"features": ["audit"], "size": "7", "token": "hunter2-hunter2", "computed": "[mine]", "owner": "cy"}
     (tmp_path / "settings.yml").write_text(yaml.safe_dump({"defaults": settings}))
     monkeypatch.setenv("COPIER_SETTINGS_PATH", str(tmp_path / "settings.yml"))
-    copier.run_copy(str(kit), tmp_path / "a" / "dest", {}, defaults=True, quiet=True)
-    run_new(tmp_path / "b" / "dest", None, kit=str(kit), app_name=None)
+    copier.run_copy(str(kit), tmp_path / "a" / "orders", {"app_name": "orders"}, defaults=True, quiet=True)
+    run_new(tmp_path / "b" / "orders", None, kit=str(kit), app_name="orders")
     assert contents(tmp_path / "b") == contents(tmp_path / "a")
-    assert b"mine" in contents(tmp_path / "b")["dest/values.txt"]
+    assert b"mine" in contents(tmp_path / "b")["orders/values.txt"]
     (tmp_path / "settings.yml").write_text("defaults: [")
     with pytest.raises(ScaffoldError, match="Copier's settings file cannot be read: Invalid YAML data"):
         run_new(tmp_path / "c", None, kit=str(kit))
@@ -256,7 +257,7 @@ def terminal(kit: Path, tmp_path: Path) -> Iterator[tuple[pexpect.spawn, Screen]
 def test_at_the_prompts(kit: Path, tmp_path: Path, terminal: tuple[pexpect.spawn, Screen]) -> None:
     child, screen = terminal
     for question, keys in [
-        ("1/13 · app_name", CTRL_U + "billing" + ENTER),
+        ("1 of 13 · app_name", CTRL_U + "billing" + ENTER),
         ("features", SPACE + DOWN + DOWN + SPACE + ENTER),
         ("ports", DOWN + SPACE + ENTER),
         ("kind", DOWN + ENTER),
@@ -270,7 +271,7 @@ def test_at_the_prompts(kit: Path, tmp_path: Path, terminal: tuple[pexpect.spawn
         ("since", ENTER),
         ("text", ENTER),
         ("folder", ENTER),
-        ("14/14 · under", ENTER),
+        ("14 of 14 · under", ENTER),
         ("features +\\[tracing, audit\\]", ""),
         (r"6  token +\*{8}\W+7  pin +\*{8}", ""),
         ("Enter writes", "6" + ENTER),

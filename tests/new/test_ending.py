@@ -18,6 +18,7 @@ import pytest
 from scaffold.core.errors import Interrupted, ScaffoldError
 from scaffold.core.git import git
 from scaffold.core.target import Target
+from scaffold.kit.destination import workspace
 from scaffold.local.background import Background
 from scaffold.views.new import text
 from tests.cli.running import COMMAND, ROOT
@@ -114,13 +115,119 @@ def test_no_note_where_no_other_repository_is_concerned(tmp_path: Path, ignored:
     assert "another Git repository" not in text(result)
 
 
+# ---- an empty clone ----
+
+
+def empty_clone(folder: Path, branch: str = "main") -> Path:
+    """An empty clone of a bare repository beside it, with settings of its own."""
+    origin = folder.parent / "origin.git"
+    git("init", "-q", "--bare", "-b", branch, str(origin), cwd=folder.parent)
+    git("-c", f"init.defaultBranch={branch}", "clone", "-q", str(origin), str(folder), cwd=folder.parent)
+    git("config", "user.email", "ann@example.com", cwd=folder)
+    return origin
+
+
+@pytest.mark.parametrize("branch", ["main", pytest.param("trunk", marks=pytest.mark.slow)])
+def test_a_service_begins_in_an_empty_clone_whose_remote_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], branch: str
+) -> None:
+    clone = tmp_path / "it's orders"
+    origin = empty_clone(clone, branch)
+    result = run_small(clone)
+    assert "whose repository and remotes stay" in capsys.readouterr().err
+    assert git("status", "--porcelain", "--ignored", cwd=clone) == ""
+    assert git("log", "--format=%H %ae", "main", cwd=clone) == f"{result.commit} ann@example.com"
+    git("push", "-q", "origin", "HEAD", cwd=clone)
+    assert git("rev-parse", "main", cwd=origin) == result.commit
+    assert not list(clone.glob(".scaffold-*"))
+
+
+@pytest.mark.parametrize("failure", [ScaffoldError("It fails.", "Try again."), KeyboardInterrupt()])
+@pytest.mark.parametrize("step", ["first_commit", "copy_repository"])
+def test_an_empty_clone_stays_as_it_was_where_no_service_is_created(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, step: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise failure
+
+    clone = tmp_path / "orders"
+    origin = empty_clone(clone)
+    monkeypatch.setattr(f"scaffold.commands.new.{step}", fail)
+    with pytest.raises((ScaffoldError, Interrupted)) as caught:
+        run_small(clone)
+    assert "is complete" not in str(caught.value)
+    assert [path.name for path in clone.iterdir()] == [".git"]
+    assert git("remote", "get-url", "origin", cwd=clone) == str(origin)
+    monkeypatch.undo()
+    assert run_small(clone).commit
+
+
+def test_a_clone_that_gets_a_commit_meanwhile_is_kept(tmp_path: Path) -> None:
+    clone = tmp_path / "orders"
+    empty_clone(clone)
+
+    def write() -> None:
+        with workspace(clone) as work:
+            work.mkdir()
+            (work / "README.md").touch()
+            git("-c", "user.name=Ann", "commit", "-q", "--allow-empty", "-m", "first", cwd=clone)
+
+    with pytest.raises(ScaffoldError, match="no longer empty"):
+        write()
+    assert [path.name for path in clone.iterdir()] == [".git"]
+    assert git("log", "--format=%s", cwd=clone) == "first"
+
+
+@pytest.mark.parametrize("kind", ["worktree", "link", "sha256"])
+def test_a_repository_that_cannot_be_a_services_is_only_refused(tmp_path: Path, kind: str) -> None:
+    folder, elsewhere = tmp_path / "orders", tmp_path / "elsewhere"
+    given = {"worktree": [f"--separate-git-dir={elsewhere}"], "sha256": ["--object-format=sha256"]}.get(kind, [])
+    git("init", "-q", *given, str(folder), cwd=tmp_path)
+    if kind == "link":
+        (folder / ".git").rename(elsewhere)
+        (folder / ".git").symlink_to(elsewhere)
+    with pytest.raises(ScaffoldError, match="is not empty"):
+        run_small(folder)
+
+
+@pytest.mark.parametrize("content", ["commit", "staged", "branch"])
+def test_a_repository_with_anything_in_it_is_only_refused(tmp_path: Path, content: str) -> None:
+    folder = tmp_path / "orders"
+    git("init", "-q", str(folder), cwd=tmp_path)
+    (folder / "file").touch()
+    git("add", "file", cwd=folder)
+    if content != "staged":
+        git("-c", "user.name=Ann", "-c", "user.email=ann@example.com", "commit", "-q", "-m", "first", cwd=folder)
+    if content == "branch":
+        git("branch", "work", cwd=folder)
+        git("symbolic-ref", "HEAD", "refs/heads/unborn", cwd=folder)
+        (folder / ".git" / "index").unlink()
+    (folder / "file").unlink()
+    with pytest.raises(ScaffoldError, match="is not empty") as refused:
+        run_small(folder)
+    assert "rm -rf" not in refused.value.remedy
+
+
+def test_a_service_inside_an_empty_clone_says_how_to_take_its_place(tmp_path: Path) -> None:
+    outer = tmp_path / "clone"
+    git("init", "-q", str(outer), cwd=tmp_path)
+    shown = text(run_small(outer / "orders"))
+    command = shown.partition("generate the service in its place:\n")[2].splitlines()[0]
+    delete = command.partition(" && scaffold new ")[0]
+    assert ".git" not in delete  # It has the address of the remote.
+    subprocess.run(["sh", "-c", delete], check=True, cwd=tmp_path)
+    assert run_small(outer).commit
+    (tmp_path / "other").mkdir()
+    assert "in its place" not in text(run_small(tmp_path / "other" / "orders"))
+
+
 # ---- remains ----
 
 
 KILLED = """
 import sys, time
 from pathlib import Path
-from scaffold.kit.rendering import workspace
+from scaffold.kit.destination import workspace
 with workspace(Path(sys.argv[1])) as work:
     (work / "app").mkdir(parents=True)
     print(work.parent, flush=True)

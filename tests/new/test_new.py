@@ -18,7 +18,7 @@ from scaffold.core.errors import Interrupted, ScaffoldError
 from scaffold.core.git import git
 from scaffold.core.target import Target
 from scaffold.deployment.deploy_result import DeployResult, StepResult
-from scaffold.kit.rendering import workspace
+from scaffold.kit.destination import workspace
 from scaffold.service.service import Service, read
 from scaffold.views.new import text as view
 from tests.cli.running import COMMAND, forked_scaffold, scaffold
@@ -72,11 +72,13 @@ def test_the_result_describes_the_service(tmp_path: Path) -> None:
 
 
 def test_stacks_that_the_answers_ask_for_are_listed(tmp_path: Path) -> None:
-    answers = {"app_name": "orders", "environments": "live", "nightly_scan": True, "updates": "renovate"}
+    answers = {"app_name": "orders", "environments": "dev,live", "nightly_scan": True, "updates": "renovate"}
+    answers["office_hours"] = "MON-FRI 07-19 UTC"
     stacks = run_new(tmp_path / "orders", answers).stacks
     assert stacks[stacks.index("orders-tests") + 1 : stacks.index("orders-events")] == [
         "orders-scans",
         "orders-updates",
+        "orders-wake",
     ]
 
 
@@ -90,9 +92,11 @@ def test_everything_is_in_the_first_commit(tmp_path: Path) -> None:
     assert git("log", "-1", "--format=%s", cwd=repository) == "Generate orders-api from kit v0.0.1"
 
 
+@pytest.mark.slow
 def test_scripts_stay_executable(tmp_path: Path) -> None:
     """Those of answers too, whose names in the kit are conditions."""
     answers = {"load_test": "dev", "coverage_threshold": "80", "promotion": "branches", "updates": "renovate"}
+    answers["database"] = "postgres"
     run_new(tmp_path / "orders", answers)
     committed = git("ls-files", "--stage", cwd=tmp_path / "orders").splitlines()
     executable = {line.split("\t")[1] for line in committed if line.startswith("100755")}
@@ -222,6 +226,7 @@ def test_precedence_of_command_line_file_and_defaults(tmp_path: Path) -> None:
     assert result.answers["aws_region"] == "us-east-1"
 
 
+@pytest.mark.slow
 def test_a_service_can_be_repeated_from_its_own_answers(tmp_path: Path) -> None:
     first = run_new(
         tmp_path / "a" / "orders", {"egress": "nat_gateway", "environment_overrides": "{dev: {spot: false}}"}
@@ -287,6 +292,8 @@ def test_the_json_of_the_result_is_pinned(tmp_path: Path) -> None:
         "deployment_ended": "bool",
         "deployment_in_background": "bool",
         "outer_repository": "NoneType",
+        "outer_is_empty": "bool",
+        "credentials": "bool",
     }
     assert document["directory"] == str(tmp_path / "orders")
 
@@ -302,6 +309,7 @@ def test_what_to_type_next(tmp_path: Path) -> None:
     assert "Generated orders" in done.stderr
 
 
+@pytest.mark.slow
 def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
@@ -311,6 +319,7 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
     assert not list(temporary.iterdir())
 
 
+@pytest.mark.slow
 def test_a_kit_given_by_relative_path_is_recorded_as_an_absolute_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -387,7 +396,7 @@ def test_local_deploys_to_a_local_aws_of_its_own(tmp_path: Path, monkeypatch: py
     assert dict(os.environ) == before
     assert result.deployment is not None
     assert result.deployment.local is True
-    assert "scaffold local -- bash" in view(result)
+    assert "scaffold deploy --local " in view(result)
     assert "console.aws.amazon.com" not in view(result)
 
 

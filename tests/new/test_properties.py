@@ -20,13 +20,12 @@ from hypothesis import strategies as st
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.kit.questionnaire import Questionnaire
 from scaffold.kit.rendering import open_kit
-from tests.infrastructure.variants import EXISTING, EXISTING_VPC, INTERNAL, PRIVATE_SUBNETS, PUBLIC_SUBNETS
+from tests.infrastructure.variants import CERTIFICATE, EXISTING, EXISTING_VPC, INTERNAL, PRIVATE_SUBNETS, PUBLIC_SUBNETS
 from tests.kits import kit_repository
 from tests.limits import limits
 from tests.new.running import run_new
 
 FAST = settings(max_examples=5, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
-THOROUGH = settings(FAST, max_examples=150, derandomize=False)
 
 names = st.from_regex(r"[a-z][a-z0-9]{0,6}(-[a-z0-9]{1,5}){0,3}", fullmatch=True)
 environment = st.from_regex(r"[a-z][a-z0-9]{1,11}", fullmatch=True)
@@ -44,6 +43,7 @@ overrides = st.dictionaries(
             "deployment_strategy": st.sampled_from(["rolling", "blue_green", "canary", "linear", "none"]),
             "log_retention_days": st.sampled_from([1, 30, 3653, 31]),
             "vpc_cidr": st.sampled_from(["10.1.0.0/16", "192.168.0.0/24", "8.8.8.0/24"]),
+            "alarm_email": st.sampled_from(["", "oncall@example.com", "on call"]),
             "vpc_id": st.sampled_from(["", EXISTING_VPC, "vpc-1"]),
             "public_subnet_ids": st.sampled_from([PUBLIC_SUBNETS, "subnet-12345678"]),
             "private_subnet_ids": st.sampled_from(["", PRIVATE_SUBNETS]),
@@ -88,9 +88,15 @@ sensible = st.fixed_dictionaries(
         "architecture": st.sampled_from(["x86_64", "arm64"]),
         "network": st.sampled_from(NETWORKS),
         "ingress_cidrs": st.sampled_from(["0.0.0.0/0", "198.51.100.0/24, 203.0.113.7/32", "198.51.100.1/24"]),
+        "domain_name": st.sampled_from(["", "shop.example.com", "Shop.example.com"]),
+        "hosted_zone_id": st.sampled_from(["", "Z0123456789ABCDEFGHIJ", "zone"]),
+        "certificate_arn": st.sampled_from(["", CERTIFICATE]),
+        "health_check": st.booleans(),
         "port": st.sampled_from([8080, 3000, 80]),
         "health_path": st.sampled_from(["/health", "/internal/healthz", "/"]),
         "health_grace_seconds": st.sampled_from([60, 0, 180, 181]),
+        "scratch_gib": st.sampled_from([0, 20, 200, 19, 201]),
+        "exec": st.sampled_from(["", "dev", "dev, prod", "qa"]),
         "log_retention_days": st.sampled_from([1, 7, 30, 3653]),
         "reviews": st.one_of(
             st.just({"pull_request_approvals": 0}),
@@ -103,10 +109,25 @@ sensible = st.fixed_dictionaries(
         "scan_engine": st.sampled_from(["basic", "sbom"]),
         "nightly_scan": st.booleans(),
         "updates": st.sampled_from(["off", "renovate"]),
+        "database": st.sampled_from(["none", "postgres"]),
         "chat_notifications": st.booleans(),
         "encrypt_logs": st.booleans(),
         "audit": st.sampled_from(["off", "trail"]),
+        "access_logs": st.booleans(),
+        "flow_logs": st.booleans(),
+        "firewall": st.one_of(
+            st.just({"waf": "off"}),
+            st.fixed_dictionaries(
+                {"waf": st.just("managed")}, optional={"waf_rate_limit": st.sampled_from([10, 2000, 9, 2_000_000_001])}
+            ),
+        ),
+        "buckets": st.sampled_from(["", "u", "uploads", "sales-reports, uploads", "a--b"]),
+        "queues": st.sampled_from(["", "jobs", "jobs, mail-out"]),
+        "tables": st.sampled_from(["", "orders", "orders,orders", "1st"]),
         "requests_per_task": st.integers(0, 100),
+        "office_hours": st.sampled_from(
+            ["", "MON-FRI 07-19 Europe/Berlin", "MON-FRI 07-12,13-19 UTC", "FRI-MON 07-19 UTC"]
+        ),
         "monthly_budget": st.sampled_from([0, 1, 200]),
         "build_secrets": st.sampled_from(["", "NPM_TOKEN", "A, B", "PATH"]),
         "builds": st.one_of(
@@ -148,6 +169,7 @@ sensible = st.fixed_dictionaries(
         | answers.pop("reviews", {})
         | answers.pop("approvals", {})
         | answers.pop("builds", {})
+        | answers.pop("firewall", {})
     )
 )
 anything = st.one_of(
@@ -166,10 +188,13 @@ careless = st.builds(
                 "scan_engine", "nightly_scan", "updates", "windows", "freezes", "soak_minutes", "chat_notifications",
                 "success_notifications",
                 "build_secrets", "build_network", "build_vpc_id", "build_subnet_ids", "encrypt_logs", "audit",
-                "monthly_budget", "requests_per_task",
-                "port", "health_path", "health_grace_seconds", "ingress_cidrs", "load_balancer",
-                "coverage_threshold", "approvers", "load_test",
+                "access_logs", "flow_logs", "waf", "waf_rate_limit",
+                "monthly_budget", "requests_per_task", "office_hours",
+                "port", "health_path", "health_grace_seconds", "scratch_gib", "exec", "ingress_cidrs", "load_balancer",
+                "domain_name", "hosted_zone_id", "certificate_arn", "health_check",
+                "coverage_threshold", "approvers", "load_test", "buckets", "queues", "tables",
                 "promotion", "auto_promote", "approve_running",
+                "database",
             ]
         ),
         anything,
@@ -225,7 +250,7 @@ def test_answers_are_the_ones_that_copier_records(questionnaire: Questionnaire, 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@THOROUGH
+@settings(FAST, max_examples=150)
 @given(answers=careless)
 def test_many_answers_are_the_ones_that_copier_records(questionnaire: Questionnaire, answers: dict[str, Any]) -> None:
     agree_with_copier(questionnaire, answers)
@@ -288,7 +313,7 @@ def test_valid_answers_give_well_formed_files(answers: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@settings(THOROUGH, max_examples=10)
+@settings(FAST, max_examples=4)
 @given(answers=sensible)
 def test_valid_answers_pass_cfn_lint(answers: dict[str, Any]) -> None:
     from cfnlint.api import lint_file

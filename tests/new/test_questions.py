@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import copier
 import pytest
 import yaml
 
-from scaffold.core.errors import UsageError
+from scaffold.commands import questions
+from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.kit.answers import merge, split_pairs
-from scaffold.kit.questionnaire import Questionnaire
+from scaffold.kit.questionnaire import EACH, Questionnaire
 from scaffold.kit.refusal import AnswerRefused
 from scaffold.kit.rendering import open_kit
-from tests.kits import ROOT, commit_all
+from tests.kits import ROOT, commit_all, kit_repository
 
 KIT = r"""
 _subdirectory: template
@@ -176,6 +178,68 @@ def test_pairs_are_split_at_the_first_equals_sign() -> None:
 def test_copiers_own_keys_in_a_file_are_left_out(questionnaire: Questionnaire, tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text("_src_path: x\n_commit: y\nplain: z\n")
     assert merge(questionnaire, {"needed": "n"}, tmp_path / "a.yml") == {"plain": "z", "needed": "n"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.toml", 'needed = "n"\nnumber = 7\nplain = ["a", "b"]\nlisted = [3]\n'),
+        ("a.json", '{"needed": "n", "number": 7, "plain": ["a", "b"], "listed": [3]}'),
+        ("a.yml", "needed: n\nnumber: 7\nplain:\n- a\n- b\nlisted: [3]\n"),
+        ("-", "needed: n\nnumber: 7\nplain: [a, b]\nlisted: [3]\n"),
+    ],
+)
+def test_the_formats_of_an_answers_file(
+    questionnaire: Questionnaire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    monkeypatch.setattr("sys.stdin", io.StringIO(content))
+    given = merge(questionnaire, {}, Path("-") if name == "-" else tmp_path / name)
+    answers = questionnaire.evaluate(given).recorded
+    assert (answers["number"], answers["plain"], answers["listed"]) == (7, "a,b", [3])
+
+
+def test_toml_that_is_wrong_is_refused_with_its_place(questionnaire: Questionnaire, tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("needed = \n")
+    with pytest.raises(UsageError, match=r"is not valid TOML: .*line 1"):
+        merge(questionnaire, {}, tmp_path / "a.toml")
+
+
+def test_every_choice_with_a_meaning_exists() -> None:
+    found = yaml.safe_load((ROOT / "includes" / "choices.yml").read_text("utf-8"))
+    entries = {one.name: one for one in questions.run(str(kit_repository()), None).questions}
+    for name, meanings in found.items():
+        meanings.pop(EACH, None)
+        assert list(map(str, meanings)) == list(map(str, entries[name].choices)), name
+
+
+@pytest.mark.parametrize(
+    ("cpu", "region", "vcpu_hour", "gb_hour"),
+    [
+        (256, "us-east-1", 0.04048, 0.004445),
+        (4096, "eu-central-1", 0.04656, 0.00511),
+        (256, "sa-east-1", 0.04048, 0.004445),
+    ],
+)
+def test_what_cpu_costs_is_computed_from_the_prices(cpu: int, region: str, vcpu_hour: float, gb_hour: float) -> None:
+    memory = {256: 512, 4096: 8192}[cpu]
+    month = 730 * (cpu / 1024 * vcpu_hour + memory / 1024 * gb_hour)
+    with open_kit(str(kit_repository())) as kit:
+        questionnaire = kit.questionnaire()
+        draft = questionnaire.begin({})
+        draft.put("aws_region", region)
+        said = draft.text("cpu", questionnaire.meanings("cpu")[EACH], choice=cpu)
+    assert said == f"; from {month:.2f} USD a month for each task"
+
+
+def test_a_malformed_text_of_a_choice_is_the_kits_fault(questionnaire: Questionnaire) -> None:
+    with pytest.raises(ScaffoldError, match="question cpu cannot be read"):
+        questionnaire.begin({}).text("cpu", "{{ 1 / 0 }}")
+
+
+def test_at_most_nine_questions_are_asked_by_default() -> None:
+    entries = questions.run(str(kit_repository()), None).questions
+    assert len([one for one in entries if not one.customize]) <= 9
 
 
 def test_an_empty_file_answers_nothing(questionnaire: Questionnaire, tmp_path: Path) -> None:

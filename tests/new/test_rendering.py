@@ -10,7 +10,7 @@ import pytest
 
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.signals import deferred_signals
-from scaffold.kit import rendering
+from scaffold.kit.destination import workspace
 from tests.kits import commit_all, kit_repository
 from tests.new.running import run_new
 
@@ -29,7 +29,7 @@ def test_an_interruption_is_deferred_during_the_last_step(
         os.kill(os.getpid(), signal.SIGINT)
         return rename(path, target)
 
-    with pytest.raises(KeyboardInterrupt), rendering.workspace(destination) as work:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), workspace(destination) as work:  # noqa: PT012
         work.mkdir()
         for name in ("a", "b", "c"):
             (work / name).touch()
@@ -40,7 +40,7 @@ def test_an_interruption_is_deferred_during_the_last_step(
 
 
 def test_files_of_another_process_are_left_alone(tmp_path: Path) -> None:
-    with pytest.raises(ScaffoldError, match="is no longer empty"), rendering.workspace(tmp_path) as work:  # noqa: PT012
+    with pytest.raises(ScaffoldError, match="is no longer empty"), workspace(tmp_path) as work:  # noqa: PT012
         work.mkdir()
         (work / "README.md").write_text("generated")
         (tmp_path / "README.md").write_text("theirs")

@@ -32,6 +32,7 @@ def history(checkout: Path, version: str, folder: Path) -> tuple[Path, str]:
     return folder, write_history(checkout, version, folder)
 
 
+@pytest.mark.slow
 def test_a_commit_for_each_release_with_the_kit_only(checkout: Path, tmp_path: Path) -> None:
     repository, own = history(checkout, "0.2.0", tmp_path / "history")
     assert git("tag", cwd=repository).split() == ["v0.1.0", "v0.2.0"]
@@ -49,6 +50,7 @@ def test_a_commit_for_each_release_with_the_kit_only(checkout: Path, tmp_path: P
     assert author == "gitops-scaffold <kit@gitops-scaffold.invalid>"
 
 
+@pytest.mark.slow
 def test_the_same_commits_on_every_machine(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, own = history(checkout, "0.2.0", tmp_path / "here")
     elsewhere = tmp_path / "elsewhere"
@@ -60,6 +62,7 @@ def test_the_same_commits_on_every_machine(checkout: Path, tmp_path: Path, monke
     assert history(elsewhere, "0.2.0", tmp_path / "there")[1] == own
 
 
+@pytest.mark.slow
 def test_bundles_of_the_same_history_are_the_same_bytes(checkout: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -67,6 +70,7 @@ def test_bundles_of_the_same_history_are_the_same_bytes(checkout: Path, tmp_path
     assert (tmp_path / "a.bundle").read_bytes() == (tmp_path / "b.bundle").read_bytes()
 
 
+@pytest.mark.slow
 def test_an_unreleased_version_has_its_tag_and_changes_after_it_a_later_one(checkout: Path, tmp_path: Path) -> None:
     repository, own = history(checkout, "0.3.0", tmp_path / "next")
     assert git("describe", "--tags", own, cwd=repository) == "v0.3.0"
@@ -89,6 +93,7 @@ def test_an_unreleased_version_has_its_tag_and_changes_after_it_a_later_one(chec
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["no Git", "no commit"])
 def test_sources_without_history(state: str, checkout: Path, tmp_path: Path) -> None:
     shutil.rmtree(checkout / ".git")
@@ -120,6 +125,7 @@ def test_unpacked_once_and_then_found_without_git(
     assert embedded.materialise() == first
 
 
+@pytest.mark.slow
 def test_a_change_of_the_checkout_is_noticed_and_versions_accumulate(package: Path, checkout: Path) -> None:
     first = embedded.materialise()
     (checkout / "template" / "NEWS.md").write_text("more news\n")
@@ -136,6 +142,7 @@ def test_a_change_of_the_checkout_is_noticed_and_versions_accumulate(package: Pa
     assert (package / "template" / "NEWS.md").read_text() == "news\n"
 
 
+@pytest.mark.slow
 def test_a_bundle_and_its_checkout_give_the_same_commit(
     package: Path, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +155,7 @@ def test_a_bundle_and_its_checkout_give_the_same_commit(
     assert embedded.materialise() == from_checkout
 
 
+@pytest.mark.slow
 def test_a_moved_tag_is_set_again(package: Path) -> None:
     kit = embedded.materialise()
     git("tag", "--force", "v0.2.0", "v0.1.0", cwd=package)
@@ -173,6 +181,7 @@ def _materialise(queue: multiprocessing.Queue[str]) -> None:
     queue.put(embedded.materialise().commit)
 
 
+@pytest.mark.slow
 def test_processes_at_the_same_moment(package: Path) -> None:
     context = multiprocessing.get_context("fork")
     queue: multiprocessing.Queue[str] = context.Queue()
@@ -186,6 +195,7 @@ def test_processes_at_the_same_moment(package: Path) -> None:
     assert git("status", "--porcelain", cwd=package) == ""
 
 
+@pytest.mark.slow
 def test_an_unwritable_home(package: Path, tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file, where a folder should be")
     with pytest.raises(embedded.ScaffoldError, match=r"could not be unpacked to ~/\.local/share") as failure:
@@ -193,6 +203,7 @@ def test_an_unwritable_home(package: Path, tmp_path: Path) -> None:
     assert "--kit" in failure.value.remedy
 
 
+@pytest.mark.slow
 def test_no_home_at_all(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "expanduser", lambda _: (_ for _ in ()).throw(RuntimeError("no home")))
     with pytest.raises(embedded.ScaffoldError, match="your home directory cannot be determined") as failure:
@@ -200,6 +211,7 @@ def test_no_home_at_all(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Set HOME" in failure.value.remedy
 
 
+@pytest.mark.slow
 def test_global_ignores_do_not_apply(checkout: Path, tmp_path: Path) -> None:
     plain = write_history(checkout, "0.2.0", tmp_path / "plain.git")
     shutil.rmtree(checkout / ".git")

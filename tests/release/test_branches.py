@@ -12,7 +12,7 @@ import pytest
 from scaffold.core.git import git
 from scaffold.deployment.approval import Rejection
 from scaffold.deployment.follow import ReleaseFailed
-from scaffold.service import names
+from scaffold.service import project_names
 from scaffold.service.service import read
 from scaffold.views import releases as releases_view
 from scaffold.views import status as status_view
@@ -68,7 +68,7 @@ class Promoted:
         return found
 
     def builds(self) -> int:
-        return len(client("codebuild").list_builds_for_project(projectName=names.build_project(self.app))["ids"])
+        return len(client("codebuild").list_builds_for_project(projectName=project_names.build(self.app))["ids"])
 
     def move(self, branch: str, to: str) -> None:
         """Move a branch by force, as somebody without branch protection can."""
@@ -156,4 +156,5 @@ def test_branches_promote_releases(aws: None, tmp_path: Path) -> None:
     client("codecommit").merge_pull_request_by_fast_forward(
         pullRequestId=service.request()["pullRequestId"], repositoryName=service.app
     )
+    until("the merge has not approved the release", lambda: service.approval()["status"] == "Succeeded")
     assert release(service.root).exit_code == 0

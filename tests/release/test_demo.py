@@ -36,4 +36,7 @@ def test_the_demo_ends_with_the_good_version_in_production_and_says_what_to_type
     for words in ("codecommit::us-east-1://hello-service", "in the stage Approve-Prod", "scaffold local -- bash"):
         assert words in done.stdout
     (service,) = tmp_path.glob("*/hello-service")
+    (undo,) = re.findall(r"^  (git .*revert.*)$", done.stdout, re.MULTILINE)
+    nobody = {"HOME": str(tmp_path), "PATH": path, "GIT_CONFIG_NOSYSTEM": "1"}  # Git does not know who commits.
+    subprocess.run(["sh", "-ec", undo], cwd=service, env=nobody, check=True, capture_output=True)
     assert (service / "infrastructure" / "pipeline.yaml").is_file()

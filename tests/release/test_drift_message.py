@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from scaffold.core.git import git
-from scaffold.service import names
+from scaffold.service import names, project_names
 from tests.deploy.services import client, commit, unused_name
 from tests.release.rehearsals import small_service
 from tests.release.services import release
@@ -43,7 +43,7 @@ def test_a_changed_service_and_a_deleted_tag_reach_people(aws: None, tmp_path: P
     def compare() -> list[str]:
         """The messages of a comparison."""
         before = len(messages())
-        build = codebuild.start_build(projectName=names.drift_project(app))["build"]["id"]
+        build = codebuild.start_build(projectName=project_names.drift(app))["build"]["id"]
 
         def ended() -> str | None:
             (found,) = codebuild.batch_get_builds(ids=[build])["builds"]

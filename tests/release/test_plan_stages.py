@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,19 @@ from tests.release.services import decide, look, release, stage, try_again
 # Several releases, each with builds.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 KINDS = ("network", "environment", "task-definition", "alarms", "service")
+#: With every kind of stack.
+EVERYTHING: dict[str, Any] = {
+    "customize": True,
+    "waf": "managed",
+    "queues": "jobs",
+    "database": "postgres",
+    "domain_name": "shop.example.com",
+    "hosted_zone_id": "Z0123456789ABCDEFGHIJ",
+}
+MIGRATE = {
+    "app__src__migrate_js": "",
+    "app__migrations__0001_create_items_sql": "CREATE TABLE items (id bigint PRIMARY KEY);\n",
+}
 
 
 def waiting(root: Path) -> str:
@@ -42,6 +56,13 @@ def test_what_is_approved_is_what_happens(aws: None, tmp_path: Path) -> None:
     first = decide(root, environment="live", yes=True, execution=waiting(root))
     assert first.release.plan
     assert "service: new task definition, its first release creates everything" in first.release.plan
+    assert release(root).exit_code == 0
+
+    # The load balancer has outlived a release: now it is protected from deletion.
+    commit(root, notes_txt="No file of a stack yet\n")
+    second = decide(root, environment="live", yes=True, execution=waiting(root))
+    assert second.release.plan
+    assert "LoadBalancer" in second.release.plan
     assert release(root).exit_code == 0
 
     # Nothing changes: no approval, and production's stage runs.
@@ -82,6 +103,23 @@ def test_what_is_approved_is_what_happens(aws: None, tmp_path: Path) -> None:
     assert values["MaxTasks"] == "12"
     for kind in KINDS:
         assert cloudformation.list_change_sets(StackName=f"{app}-live-{kind}")["Summaries"] == []
+
+
+@pytest.mark.skipif(not shutil.which("postgres"), reason="needs PostgreSQL")
+def test_stacks_that_answers_ask_for_are_planned_like_the_others(aws: None, tmp_path: Path) -> None:
+    root = small_service(tmp_path / "whole", app_name="whole", **EVERYTHING)
+    commit(root, **MIGRATE)
+    first = decide(root, environment="live", yes=True, execution=waiting(root))
+    assert first.release.plan
+    planned = {part.partition(":")[0] for part in first.release.plan.split("; ")}
+    assert planned == {*KINDS, "data", "database", "domain", "waf"}
+    assert release(root).exit_code == 0
+
+    commit(root, infrastructure__live__waf_json=edited(root, "waf", "RateLimit", "500"))
+    second = decide(root, environment="live", yes=True, execution=waiting(root))
+    assert second.release.plan
+    assert second.release.plan.partition("waf: ")[2].endswith("update WebAcl")
+    assert release(root).exit_code == 0
 
 
 def _parameters(cloudformation: Any, stack: str) -> list[dict[str, str]]:

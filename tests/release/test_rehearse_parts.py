@@ -53,6 +53,7 @@ def refused(root: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Scaf
     return error.value
 
 
+@pytest.mark.slow
 def test_an_unknown_stage_or_action_is_refused_with_the_known_ones(
     service: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +182,7 @@ def test_findings_for_a_service_without_scans_are_refused(service: Path, monkeyp
     assert (error.exit_code, "scans no images" in error.happened) == (2, True)
 
 
+@pytest.mark.slow
 def test_the_names_of_the_kits_pipeline_are_known(tmp_path: Path) -> None:
     stages = pipeline_names.declared(read(generate(tmp_path / "orders", environments="dev,live")))
     assert stages

@@ -94,6 +94,11 @@ def test_people_approve_while_the_tasks_run(aws: None, tmp_path: Path) -> None:
     waiting = service.waiting("Approve-Live")
     decide(service.root, environment="live", yes=True, execution=waiting.execution)
     assert release(service.root).exit_code == 0
+    # The second one protects the load balancer from deletion.
+    commit(service.root, notes_txt="No file of a stack\n")
+    waiting = service.waiting("Approve-Live")
+    decide(service.root, environment="live", yes=True, execution=waiting.execution)
+    assert release(service.root).exit_code == 0
     first = service.version()
     asked = service.attempts("Approve-Live", "Approval")
 

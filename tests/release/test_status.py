@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.aws.databases import Cluster
+from scaffold.aws.pipeline_state import ActionState
 from scaffold.aws.running_service import Image, ServiceDeployment, Tasks
 from scaffold.core.git import git
+from scaffold.deployment.environment_database import EnvironmentDatabase
 from scaffold.deployment.follow import ReleaseFailed
 from scaffold.service import names
 from scaffold.service.service import read
@@ -131,8 +134,8 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
         *actions("operator-policy"),
         "codepipeline:PutApprovalResult",
     }
-    # Of logs, of the record of a release, of override, of a pause, and of rollback, after which retry enables the
-    # transition.
+    # Of logs, of a database, of the record of a release, of override, of a pause, and of rollback, after which retry
+    # enables the transition.
     assert policy - made == {
         "codebuild:BatchGetBuilds",
         "codebuild:ListBuildsForProject",
@@ -146,6 +149,7 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
         "kms:Decrypt",
         "kms:GenerateDataKey",
         "logs:FilterLogEvents",
+        "rds:DescribeDBClusters",
         "s3:GetObject",
         "s3:ListBucket",
         "sns:Publish",
@@ -180,6 +184,10 @@ def test_what_runs_is_described_in_words(service: Path) -> None:
         alarms=(),
         deployment=ServiceDeployment("ROLLBACK_SUCCESSFUL", "alarms\ndetected", None),
         stacks={"x-dev-service": "UPDATE_ROLLBACK_COMPLETE"},
+        database=EnvironmentDatabase(
+            Cluster("x-dev", "available", 0.5, 4.0),
+            ActionState("Migrate", "Succeeded", None, None, None, None, None),
+        ),
     )
     shown = text(state.__class__(**{**vars(state), "environments": (running,)}))
     for words in (
@@ -188,6 +196,7 @@ def test_what_runs_is_described_in_words(service: Path) -> None:
         "scan complete: 2 high",
         "1 of 2 running",
         "rollback successful: alarms detected",
+        "x-dev is available, with 0.5 to 4 ACU; last migration succeeded",
         "x-dev-service is UPDATE_ROLLBACK_COMPLETE",
     ):
         assert words in shown

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.tasks.test_running import Client, constant_client, wait
+from tests.kits import ROOT
 from tests.release.kept import Kept, kept
 from tests.release.rehearsals import APPLICATION, small_service
 
@@ -25,6 +26,28 @@ GOOD = APPLICATION.replace("{ version,", "{ change: 'good', version,")
 #: Its unit tests, its health check and the environment before production find nothing.
 BAD = APPLICATION.replace(
     "response.end(", "response.writeHead(request.url === '/' && environment === 'live' ? 500 : 200).end("
+)
+
+#: Counts its operations as the generated application does, each minute of local AWS. One that fails is answered all the
+#: same, so that the load balancer sees nothing.
+OPERATIONS = (ROOT / "template/app/src/{% if observability != 'off' %}operations.js{% endif %}").read_text()
+COUNTING = """\
+import { createOperations } from './operations.mjs';
+import { createServer } from 'node:http';
+const { APP_NAME, APP_VERSION: version, APP_ENVIRONMENT: environment, PORT = '8080' } = process.env;
+const base = { service: APP_NAME, environment, version };
+const info = (line) => process.stdout.write(`${JSON.stringify({ ...base, ...line })}\\n`);
+const operations = createOperations({ logger: { bindings: () => base, child: () => ({ info }) }, seconds: 2 });
+const answer = { version, environment };
+const server = createServer(async (request, response) => {
+  if (request.url === '/') await operations.run('greeting', () => answer).catch(() => {});
+  response.end(JSON.stringify(answer));
+});
+server.listen(Number(PORT));
+process.on('SIGTERM', () => server.close(() => process.exit(0)));
+"""
+FAILING = COUNTING.replace(
+    "() => answer)", "() => { if (environment === 'live') throw new Error('no'); return answer; })"
 )
 
 
@@ -117,6 +140,7 @@ def test_a_release_of_the_application_only_builds_and_deploys(tmp_path: Path) ->
 
 def test_a_bad_canary_is_taken_back_by_the_alarms(tmp_path: Path) -> None:
     canary = {"deployment_strategy": "canary", "canary_percent": PERCENT, "canary_bake_minutes": 10, **ANSWERS}
+    canary["observability"] = "standard"
     root = small_service(tmp_path / "orders", environments="dev,live", **canary)
     with kept(root, tmp_path, "--speed", SPEED) as service:
         live = service.result["environments"][1]
@@ -160,3 +184,18 @@ def test_a_bad_canary_is_taken_back_by_the_alarms(tmp_path: Path) -> None:
         while not any("failed in the action Service of the stage Live" in message for message in told):
             assert time.monotonic() < deadline, told
             told += received()
+
+        counting = {"app__src__main_mjs": COUNTING, "app__src__operations_mjs": OPERATIONS}
+        commit = service.commit("Count operations", **counting)
+        with constant_client(live["url"]):
+            service.release()
+        version, released = version_of(service)
+        assert released == commit
+        service.commit("Fail at operations", app__src__main_mjs=FAILING)
+        with constant_client(live["url"]) as client:
+            output = service.release(1)
+        assert client.failures == []
+        story = service.story("live")
+        assert "ECS Deployment Alarm was triggered" in output, f"{output}\n{story}"
+        assert f"rolled back because of CloudWatch alarms: {service.app}-live-operations" in story
+        assert version_of(service) == (version, commit)

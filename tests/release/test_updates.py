@@ -13,7 +13,7 @@ import pytest
 
 from scaffold.core.git import git
 from scaffold.local.downloads import downloads
-from scaffold.service import names
+from scaffold.service import names, project_names
 from tests.deploy.services import commit, run, unused_name
 from tests.kits import commit_all
 from tests.release.rehearsals import small_service
@@ -69,7 +69,7 @@ def test_newer_versions_become_pull_requests_that_nobody_has_approved(aws: None,
         # The address of the kit leads to this machine, which has its own way to the registries.
         variables = {f"GIT_CONFIG_{name}": value for name, value in redirected.items()} | downloads(os.environ)
         given = [{"name": name, "value": value} for name, value in variables.items()]
-        started = codebuild.start_build(projectName=names.updates_project(app), environmentVariablesOverride=given)
+        started = codebuild.start_build(projectName=project_names.updates(app), environmentVariablesOverride=given)
 
         def ended() -> dict[str, Any] | None:
             (found,) = codebuild.batch_get_builds(ids=[started["build"]["id"]])["builds"]
@@ -107,7 +107,7 @@ def test_newer_versions_become_pull_requests_that_nobody_has_approved(aws: None,
     assert "_commit: v1.1.0" in at(of_kit, ".copier-answers.yml")
     # They are judged as any other, and main has not moved.
     assert eventually(
-        lambda: codebuild.list_builds_for_project(projectName=names.pull_request_tests_project(app))["ids"]
+        lambda: codebuild.list_builds_for_project(projectName=project_names.pull_request_tests(app))["ids"]
     )
     for request in opened.values():
         identifier = {"pullRequestId": request["pullRequestId"], "revisionId": request["revisionId"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from scaffold.core.errors import Interrupted, ScaffoldError, UsageError
 from scaffold.core.results import Change
 from scaffold.service import names
 from scaffold.views.repair import text
-from tests.deploy.services import Wire, client, environment_stack, foundation_stack, pipeline_stack, run
+from tests.deploy.services import Wire, client, environment_stack, foundation_stack, pipeline_stack, release_stack, run
 from tests.destroy.test_destroy import READS
 from tests.repair.situations import (
     BROKEN,
@@ -229,6 +230,58 @@ def test_an_unfinished_deletion_is_finished_once_it_can_be(service: Path, wire: 
     assert writes(wire) == []
     client("s3").delete_object(Bucket=bucket, Key="order")
     assert f"delete S3 bucket {bucket}" in text(repair(service, plan=True))
+    repair(service)
+    assert status(stack) is None
+
+
+PROTECTED = """\
+Parameters: {ProtectLoadBalancer: {Type: String, Default: 'true'}}
+Resources:
+  Balancer:
+    Type: AWS::ElasticLoadBalancingV2::LoadBalancer
+    Properties: {LoadBalancerAttributes: [{Key: deletion_protection.enabled, Value: !Ref ProtectLoadBalancer}]}
+"""
+
+
+def balancer(service: Path) -> tuple[str, Callable[..., str]]:
+    """The stack of an environment with a protected load balancer, and how to read and set its attribute."""
+    stack = environment_stack(app_of(service), "dev", "environment")
+    release_stack(stack, PROTECTED, Tags=tags(app_of(service)))
+    elbv2, key = client("elbv2"), "deletion_protection.enabled"
+    (resource,) = client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    arn = resource["PhysicalResourceId"]
+
+    def attribute(value: str = "") -> str:
+        if value:
+            elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[{"Key": key, "Value": value}])
+        found = elbv2.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
+        return next(str(one["Value"]) for one in found if one["Key"] == key)
+
+    return stack, attribute
+
+
+def test_a_protection_that_somebody_has_turned_off_is_turned_on_again(service: Path, wire: Wire) -> None:
+    _, attribute = balancer(service)
+    assert repair(service).problems == ()
+    attribute("false")
+    wire.calls.clear()
+    plan = repair(service, plan=True)
+    assert [(one.type, one.state) for one in plan.problems] == [("deletion-protection", "off")]
+    assert "    turn on deletion protection of the load balancer app/" in text(plan)
+    repair(service)
+    assert attribute() == "true"
+    assert {one for one in wire.calls if one.startswith("elbv2:")} == {
+        "elbv2:DescribeLoadBalancerAttributes",
+        "elbv2:ModifyLoadBalancerAttributes",
+    }
+    assert repair(service).problems == ()
+
+
+def test_a_deletion_that_a_protected_load_balancer_has_stopped_is_finished(service: Path) -> None:
+    stack, _ = balancer(service)
+    client("cloudformation").delete_stack(StackName=stack)
+    wait_for(stack, "DELETE_FAILED")
+    assert "turn off deletion protection" in text(repair(service, plan=True))
     repair(service)
     assert status(stack) is None
 

@@ -38,28 +38,42 @@ WITHOUT_ROLES = {
     "console-of-approver",
     "pass-role-to-pipeline",
 }
-# ... no condition keys of a simulation, no CloudTrail, no container engine in this test, no gallery, no topic policies,
-# no registry's configuration, a value of every quota, and a self-update that succeeds at once, and time that passes
-# faster.
+# ... no price list, no condition keys of a simulation, no CloudTrail, no Aurora, no container engine in this test, no
+# gallery, no health checks that ask, no topic policies, no registry's configuration, no events of what an update
+# replaces, a value of every quota, a self-update that succeeds at once, and time that passes faster.
 UNDECIDED = WITHOUT_ROLES | {
+    "access-logs-principal",
     "approval-before-stop",
     "builds-by-compute-type",
+    "connections-of-capacity",
+    "engine-major-version",
     "enhanced-scan",
     "fargate-usage",
+    "flow-log-with-policy",
+    "list-prices",
+    "master-secret-name-and-tag",
     "new-account-quotas",
+    "new-health-check",
+    "new-rule-first",
     "node-image",
+    "pause-with-exported-logs",
     "pulled-image",
     "quota-without-value",
-    "retry-of-self-update",
+    "rds-authorities",
     "renovate-on-codecommit",
+    "exec-with-volumes",
+    "restored-by-stack",
+    "retry-of-self-update",
+    "rolled-back-cluster",
     "rule-timeout",
     "sbom-by-digest",
     "scan-sbom",
+    "shift-modifies-rule",
     "simulated-deployment",
     "source-account",
-    "shift-modifies-rule",
     "subnet-of-interface",
     "topic-without-source",
+    "undeletable-at-rollback",
     "wait-time-on-success",
 }
 # Local AWS itself has these for as long as it runs, or creates one for each service that needs it.

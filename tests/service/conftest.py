@@ -162,14 +162,18 @@ def runtime_modules(generated: Path, tmp_path_factory: pytest.TempPathFactory) -
     return npm_ci(generated, tmp_path_factory, "--omit=dev")
 
 
-def npm_ci(generated: Path, tmp_path_factory: pytest.TempPathFactory, *options: str) -> Path:
-    """The folder that `npm ci` installs into, once for all workers of a test run."""
+def npm_ci(generated: Path, tmp_path_factory: pytest.TempPathFactory, *options: str, of: str = "npm-ci") -> Path:
+    """The folder that `npm ci` installs into, once for all workers of a test run.
+
+    Args:
+        of: The name of what is installed.
+    """
     if not shutil.which("npm", path=MACHINE["PATH"]):
         pytest.skip("npm is not installed")
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    installed = shared / "-".join(["npm-ci", *options])
+    installed = shared / "-".join([of, *options])
     with installed.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (installed / "done").exists():
@@ -222,7 +226,7 @@ class Engine:
         self.tell()
 
     def tell(self, **settings: object) -> None:
-        """Change its settings: base, tests, push, modules (see docker_stand_in.py)."""
+        """Change its settings: base, tests, failing, push, modules (see docker_stand_in.py)."""
         (self.state / "settings.json").write_text(json.dumps(settings))
 
     def calls(self, *words: str) -> list[list[str]]:

@@ -58,6 +58,7 @@ class Production:
         executions: Those that ListPipelineExecutions returns, the newest first.
         actions: What ListActionExecutions returns.
         chat: The topic of chat; empty for none.
+        protect: Whether the release protects the load balancer; empty for an environment before production.
         longest_pause: The minutes for which a release can wait while its tasks run; empty where none can.
     """
 
@@ -74,6 +75,7 @@ class Production:
         self.rollback = False
         self.chat = ""
         self.longest_pause = ""
+        self.protect = ""
         self.image = "v1"
         export = f"{app}-prod-network-Network"
         self.templates = {
@@ -117,6 +119,8 @@ class Production:
                 more["Tags"] = [{"Key": key, "Value": value} for key, value in configuration["Tags"].items()]
             if kind == "service":
                 parameters["TaskDefinitionArn"] = f"arn:task:{self.image}"
+            if kind == "environment" and self.protect:
+                parameters["ProtectLoadBalancer"] = self.protect
             if "StackPolicy" in configuration:
                 more["StackPolicyBody"] = json.dumps(configuration["StackPolicy"])
             self.update(kind, self.templates[kind], parameters, **more)
@@ -187,6 +191,7 @@ class Production:
             "ENVIRONMENT_NAME": "prod",
             "EXECUTION": EXECUTION,
             "AWS_REGION": REGION,
+            "PROTECT": self.protect,
             **variables,
         }
         given |= {"IMAGE_URI": f"image:{self.image}", "IMAGE_TAG": self.image}

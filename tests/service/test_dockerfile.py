@@ -204,6 +204,18 @@ class TestContract:
         later = PYTHON | {"Dockerfile": f"{text}# syntax=a\n".encode()}
         assert self.problem(self.with_app(service, later)) == []
 
+    @pytest.mark.parametrize("line", ["", "VOLUME /tmp/x", "VOLUME /tmp", 'volume ["/data", "/tmp"]', "VOLUME /a /tmp"])
+    def test_a_volume_of_the_task_has_to_be_declared(self, service, line):
+        for path in service.glob("infrastructure/*/task-definition.yaml"):
+            points = "MountPoints:\n            - {SourceVolume: tmp, ContainerPath: /tmp}\n          PortMappings:"
+            path.write_text(path.read_text().replace("PortMappings:", points))
+        text = PYTHON["Dockerfile"].decode()
+        found = self.problem(self.with_app(service, PYTHON | {"Dockerfile": f"{text}{line}\n".encode()}))
+        if line in ("", "VOLUME /tmp/x"):
+            assert "mounts a volume at /tmp, which app/Dockerfile does not declare" in found[0]
+        else:
+            assert found == []
+
     def test_tests_are_left_out_only_if_the_dockerfile_says_so(self, service):
         files = {"Dockerfile": b"FROM python:3.12-slim\n"}
         assert "no stage test" in self.problem(self.with_app(service, files))[0]

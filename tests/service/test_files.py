@@ -72,9 +72,8 @@ def test_yamllint_accepts_the_buildspecs(generated, generated_without_gate, gene
         accepts(TOOLS / "yamllint", "--strict", "--config-data", YAMLLINT, service / "config/buildspecs")
 
 
-@pytest.mark.parametrize("service", ["generated", "generated_custom"])
-def test_ruff_accepts_the_python_scripts(service, request):
-    generated = request.getfixturevalue(service)
+def ruff_accepts_scripts(service: Path) -> None:
+    """Check the Python scripts of a service, and their format."""
     select = "A,ARG,B,C4,E,F,I,N,PIE,PT,PTH,RET,RUF,SIM,UP,W"
     own = (
         "closed,content_hash,ecr,finding,group_tests,inspector,isolated_tests,parse_dockerfile,policy,report,sbom,scan"
@@ -83,12 +82,17 @@ def test_ruff_accepts_the_python_scripts(service, request):
     accepts(
         *(TOOLS / "ruff", "check", "--isolated", "--no-cache", "--target-version", "py311", "--line-length", "120"),
         *("--select", select, "--ignore", "N818,UP017,UP036,E402", "--config", config),
-        generated / "config/scripts",
+        service / "config/scripts",
     )
     accepts(
         *(TOOLS / "ruff", "format", "--isolated", "--no-cache", "--line-length", "120"),
-        *("--check", generated / "config"),
+        *("--check", service / "config"),
     )
+
+
+@pytest.mark.parametrize("service", ["generated", "generated_custom"])
+def test_ruff_accepts_the_python_scripts(service, request):
+    ruff_accepts_scripts(request.getfixturevalue(service))
 
 
 @pytest.mark.slow
@@ -153,8 +157,11 @@ class TestBuildspecs:
 
     def test_a_check_runs_its_script(self, generated):
         document = buildspec(generated, "checks.yml")
-        check, infrastructure = document["phases"]["build"]["commands"]
+        check, protection, infrastructure = document["phases"]["build"]["commands"]
         assert check == 'python3 "config/scripts/$CHECK.py"'
+        assert protection == (
+            '[[ -z ${PROTECTED:-} ]] || { EXPORTS=$(python3 config/scripts/protection.py) && eval "$EXPORTS"; }'
+        )
         assert infrastructure == (
             "[[ ${INFRASTRUCTURE:-no} == no ]] || python3 config/scripts/infrastructure_checks.py"
         )

@@ -56,6 +56,22 @@ def test_what_this_release_has_changed_already_passes(production: Production) ->
         opened(production.check(state))
 
 
+def test_the_protection_of_the_load_balancer_is_planned_and_released_alike(production: Production) -> None:
+    environment = production.templates["environment"]
+    environment["Parameters"]["ProtectLoadBalancer"] = {"Type": "String", "Default": "false"}
+    environment["Resources"]["Topic"]["Properties"]["DisplayName"] = {"Ref": "ProtectLoadBalancer"}
+    production.write()
+    production.release("environment")
+    assert "environment" not in production.planned()["SUMMARY"]
+    production.protect = "true"
+    found = production.planned()
+    assert "environment: update Topic" in found["SUMMARY"]
+    production.release("environment")
+    opened(production.check(found["STATE"]))
+    production.protect = "false"
+    closed(production.check(found["STATE"]), CLOSED_BY_CHANGE, production.name("environment"))
+
+
 def test_a_stack_that_was_changed_by_hand_stops_the_release(production: Production) -> None:
     state = production.planned()["STATE"]
     by_hand(production, "alarms")

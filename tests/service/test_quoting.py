@@ -97,7 +97,8 @@ def renamed(value: Any, old: str, new: str) -> Any:
     if isinstance(value, list):
         return [renamed(inner, old, new) for inner in value]
     if isinstance(value, str):
-        return value.replace(old, new).replace(old.capitalize(), new.capitalize())
+        value = value.replace(old, new).replace(old.capitalize(), new.capitalize())
+        return value.replace(f"_{old.upper()}", f"_{new.upper()}")  # Names of variables.
     return value
 
 

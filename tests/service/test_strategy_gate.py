@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from tests.service.conftest import function_of, machine_environment, run_script
 
-OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY = 0, 1, 2, 3, 4
+OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY, CLOSED_BY_HTTPS = 0, 1, 2, 3, 4, 5
 STACK, RULE, PRIMARY, ALTERNATE = "hello-service-prod-environment", "arn:rule", "arn:primary", "arn:alternate"
+HTTPS_RULE = "arn:https-rule"
 PROTECTED = "AWS::ElasticLoadBalancingV2::ListenerRule"
 POLICY_CALL = ["aws", "cloudformation", "get-stack-policy", "--stack-name", STACK, "--output", "json"]
 REMEDY = (
@@ -36,6 +37,9 @@ class Gate:
 
     Attributes:
         policy: The response of CloudFormation; by default the stack policy that the service's file gives the stack.
+        stacks: The outputs and parameters of the stacks that exist, by name.
+        https: The weights of the rule for HTTPS.
+        missing: The error about stacks that do not exist.
     """
 
     def __init__(self, service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,6 +49,18 @@ class Gate:
         self.calls: list[list[str]] = []
         given = json.loads((service / "infrastructure/prod/environment.json").read_text())["StackPolicy"]
         self.policy: object = {"StackPolicyBody": json.dumps(given)}
+        self.stacks: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
+        self.https: dict[str, int] = {}
+        self.missing = "An error occurred (ValidationError) when calling DescribeStacks: Stack with id x does not exist"
+
+    def domain(self, *, named: bool, answered: bool, **weights: int) -> None:
+        """Have a domain that was released, whose rule the service names or not, and which the answers have or not."""
+        kept = {"PrimaryWeight": "0", "AlternateWeight": "100"}
+        self.stacks["hello-service-prod-domain"] = ({"ProductionRuleArn": HTTPS_RULE}, kept)
+        self.stacks["hello-service-prod-service"] = ({"ProductionRuleArn": HTTPS_RULE} if named else {}, {})
+        self.https = weights
+        if answered:
+            (self.service / "infrastructure/prod/domain.json").write_text("{}")
 
     def strategy(self, name: object, environment: str = "prod") -> None:
         file = self.service / "infrastructure" / environment / "service.json"
@@ -59,9 +75,15 @@ class Gate:
 
         def aws(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
             assert options["timeout"] > 0
-            self.calls.append(command)
             if raised:
                 raise raised
+            if command[2] == "describe-stacks":
+                return _described(command, self.stacks, self.missing)
+            self.calls.append(command)
+            if HTTPS_RULE in command:
+                return subprocess.CompletedProcess(command, 0, json.dumps(weighted(**self.https)), "")
+            if command[2] == "get-stack-policy" and self.stacks:
+                return subprocess.CompletedProcess(command, 0, json.dumps(self.policy), "")
             policy = command == [word.replace("-prod-", f"-{environment}-") for word in POLICY_CALL]
             given = self.policy if policy else answer
             output = given if isinstance(given, str) else json.dumps(given)
@@ -73,6 +95,21 @@ class Gate:
         given = {"APP_NAME": "hello-service", "ENVIRONMENT_NAME": "prod", "PRODUCTION_RULE": RULE}
         given |= {"TARGET_GROUP": PRIMARY, **variables}
         return run_script(self.monkeypatch, self.script, aws, given)
+
+
+def _described(
+    command: list[str], stacks: dict[str, tuple[dict[str, str], dict[str, str]]], missing: str
+) -> subprocess.CompletedProcess[str]:
+    """CloudFormation's answer about a stack."""
+    name = command[command.index("--stack-name") + 1]
+    if name not in stacks:
+        return subprocess.CompletedProcess(command, 254, "", missing)
+    outputs, parameters = stacks[name]
+    stack = {
+        "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+    }
+    return subprocess.CompletedProcess(command, 0, json.dumps({"Stacks": [stack]}), "")
 
 
 @pytest.fixture
@@ -122,6 +159,62 @@ def test_deployments_that_shift_traffic_pass_without_a_look(gate: Gate, strategy
     gate.strategy(strategy)
     opened(gate.run(weighted(primary=0, alternate=100)))
     assert gate.calls == [POLICY_CALL]
+
+
+@pytest.mark.parametrize("strategy", ["ROLLING", "CANARY"])
+def test_a_stack_that_may_not_be_read_since_it_does_not_exist_is_no_domain(gate: Gate, strategy: str) -> None:
+    """What does not exist has no tags, by which IAM may deny the question."""
+    gate.strategy(strategy)
+    gate.missing = "An error occurred (AccessDenied) when calling DescribeStacks: not authorized"
+    opened(gate.run(weighted(primary=100, alternate=0)))
+
+
+class TestDomain:
+    """The service goes from the rule on port 80 to that for HTTPS and back."""
+
+    @pytest.mark.parametrize("strategy", ["ROLLING", "CANARY"])
+    def test_a_service_may_take_the_new_rule_once_both_lead_to_the_same_tasks(self, gate: Gate, strategy: str) -> None:
+        gate.strategy(strategy)
+        gate.domain(named=False, answered=True, primary=100, alternate=0)
+        opened(gate.run(weighted(primary=100, alternate=0)))
+        closed(gate.run(weighted(primary=0, alternate=100)), CLOSED_BY_HTTPS, "lead to different tasks")
+
+    def test_the_rule_that_the_service_names_says_where_the_traffic_is(self, gate: Gate) -> None:
+        gate.domain(named=True, answered=True, primary=0, alternate=100)
+        closed(gate.run(weighted(primary=100)), CLOSED_BY_TRAFFIC, "has 0 % of the traffic")
+        gate.domain(named=True, answered=True, primary=100, alternate=0)
+        opened(gate.run(weighted(alternate=100)))
+
+    @pytest.mark.parametrize(
+        ("named", "remedy"), [(True, "release this once with the strategy rolling"), (False, "; run")]
+    )
+    def test_no_shift_leaves_a_rule_behind(self, gate: Gate, named: bool, remedy: str) -> None:
+        gate.domain(named=named, answered=False, primary=100, alternate=0)
+        gate.strategy("BLUE_GREEN")
+        done = gate.run(weighted(primary=100, alternate=0))
+        closed(done, CLOSED_BY_HTTPS, "hello-service-prod-domain", remedy, "`scaffold deploy`")
+        gate.strategy("ROLLING")
+        opened(gate.run(weighted(primary=100, alternate=0)))
+
+    def test_a_service_goes_back_to_a_rule_that_leads_to_its_tasks_only(self, gate: Gate) -> None:
+        gate.domain(named=True, answered=False, primary=100, alternate=0)
+        closed(gate.run(weighted(alternate=100)), CLOSED_BY_HTTPS, "without approve_running")
+
+    def test_its_stack_policy_counts_too(self, gate: Gate) -> None:
+        gate.domain(named=True, answered=True, primary=100)
+        opened(gate.run(weighted(primary=100)))
+        assert [call[-3] for call in gate.calls if call[2] == "get-stack-policy"] == [
+            STACK,
+            "hello-service-prod-domain",
+        ]
+
+    def test_the_weights_are_those_of_the_live_rule_and_then_stay(self, gate: Gate) -> None:
+        source = Path(__file__).parents[2] / "template/config/scripts/{% if https %}domain_weights.py{% endif %}"
+        gate.script = gate.script.with_name("domain_weights.py")
+        gate.script.write_bytes(source.read_bytes())
+        assert gate.run(weighted(primary=10, alternate=90)).stdout == "10 90\n"
+        gate.domain(named=True, answered=True, primary=100, alternate=0)
+        assert gate.run(weighted(primary=10, alternate=90)).stdout == "0 100\n"
 
 
 def test_each_environment_has_its_own_strategy(gate: Gate) -> None:

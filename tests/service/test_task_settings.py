@@ -19,7 +19,7 @@ SCRIPT = "config/scripts/task_settings.py"
 SETTLED = function_of("task_settings.py", "settled")
 PROBLEM = function_of("task_settings.py", "problem")
 QUOTED = function_of("task_settings.py", "quoted")
-CHECK_VALUE = function_of("task_settings.py", "check_value")
+CHECK_VALUE = function_of("environment_files.py", "check_value")
 APP = "hello-service"
 LIST = "config/environments/secrets.json"
 
@@ -211,6 +211,17 @@ def test_what_cannot_be_written_is_said(service: Path) -> None:
     (service / "config/environments/prod.env").unlink()
     (service / "config/environments/prod.env").symlink_to("dev.env")
     assert "is a symbolic link" in PROBLEM(service)[0]
+
+
+@pytest.mark.parametrize(
+    "variable", ["- Name: A\n              Value: c", "- {Name: A, Value: c}", "- {Name: 'A', Value: c}"]
+)
+def test_a_variable_of_the_task_definition_is_not_set_twice(service: Path, variable: str) -> None:
+    write(service, "dev", "A=b")
+    path = service / "infrastructure/dev/task-definition.yaml"
+    head, name, rest = path.read_text().partition("            - Name: PORT\n")
+    path.write_text(f"{head}            {variable}\n{name}{rest}")
+    assert "has the variable A" in PROBLEM(service)[0]
 
 
 def test_the_command_writes_and_checks(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import git
 from scaffold.kit.refusal import AnswerRefused
+from scaffold.service import task_settings
+from scaffold.service.task_settings import SECRETS
 from scaffold.update.environments import addition, removal
 from scaffold.update.recorded import Recorded
 from scaffold.views.env import change_text, environments_text
@@ -239,6 +244,38 @@ def test_an_environment_with_its_place_its_costs_and_the_commit(service: Path) -
     assert git("diff", "--stat", "HEAD~2", cwd=service).count("|") == 1  # `customize` stays on.
 
 
+def test_secrets_of_a_removed_environment_are_not_listed(service: Path) -> None:
+    """The first build would refuse a list that names an environment which is not there."""
+    path = service / SECRETS
+    path.write_text(
+        json.dumps(
+            {
+                "BOTH": {"store": "parameter-store", "environments": {"dev": 1, "prod": 2}, "retired": ["dev"]},
+                "ONLY": {"store": "secrets-manager", "environments": {"dev": 3}},
+                "OTHER": {"store": "parameter-store", "environments": {"prod": 1}},
+            }
+        )
+    )
+    check = service / task_settings.SCRIPT
+    refused = forked_scaffold("env", "remove", "dev", "--keep-stacks", cwd=service)
+    assert_refused(refused, 1, "BOTH", "config/environments/secrets.json")
+    path.write_text(path.read_text().replace(', "retired": ["dev"]', ""))
+    subprocess.run([sys.executable, check], cwd=service, check=True)
+    commit_all(service)
+
+    planned = remove(RemoveOptions("dev", service, keep_stacks=True, plan=True), Console())
+    assert planned.secrets == ("BOTH", "ONLY")
+    assert status(service) == []
+    removed = remove(RemoveOptions("dev", service, keep_stacks=True, commit=True), Console())
+    assert f"{SECRETS} no longer lists BOTH, ONLY for dev." in change_text(removed)
+    assert json.loads(path.read_text()) == {
+        "BOTH": {"store": "parameter-store", "environments": {"prod": 2}},
+        "OTHER": {"store": "parameter-store", "environments": {"prod": 1}},
+    }
+    assert status(service) == []
+    subprocess.run([sys.executable, check, "--check"], cwd=service, check=True)
+
+
 def test_production_moves_only_after_its_name_was_typed(service: Path) -> None:
     refused = forked_scaffold("env", "add", "dr", "--after", "prod", "--production", "dr", cwd=service)
     assert refused.returncode == 2
@@ -263,7 +300,42 @@ def test_without_credentials_the_stacks_can_be_left(service: Path, monkeypatch: 
         monkeypatch.setenv(name, os.devnull)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     refused = forked_scaffold("env", "remove", "dev", cwd=service)
-    assert_refused(refused, 1, "No AWS credentials", "`scaffold local`, or leave its stacks with `--keep-stacks`.")
+    assert_refused(
+        refused, 1, "No AWS credentials", '`eval "$(scaffold local env)"`, or leave its stacks with `--keep-stacks`.'
+    )
+
+
+def test_conflicts_are_not_committed(service: Path) -> None:
+    readme = service / "README.md"
+    readme.write_text(re.sub(r"(?m)^(.*[Pp]rod.*)$", r"\1 ours", readme.read_text("utf-8")), "utf-8")
+    commit_all(service)
+    before = git("rev-parse", "HEAD", cwd=service)
+    result = add(AddOptions("qa", service, commit=True), Console())
+    assert [file.path for file in result.update.conflicts] == ["README.md"]
+    assert (result.commit, result.exit_code, git("rev-parse", "HEAD", cwd=service)) == (None, 3, before)
+
+
+def test_a_failure_that_has_nothing_to_do_with_credentials_keeps_its_remedy(service: Path) -> None:
+    with pytest.raises(ScaffoldError) as failed:
+        remove(RemoveOptions("dev", service, profile="does-not-exist", yes=True), Console())
+    assert "does-not-exist" in failed.value.happened
+    assert "--keep-stacks" not in failed.value.remedy
+
+
+def test_without_an_author_of_the_commit_nothing_is_changed(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in IDENTITY:
+        monkeypatch.delenv(name)
+    git("config", "user.useConfigOnly", "true", cwd=service)  # Git guesses none, as on most machines.
+    for change in (
+        lambda: add(AddOptions("qa", service, commit=True), Console()),
+        lambda: remove(RemoveOptions("dev", service, commit=True), Console()),
+    ):
+        with pytest.raises(ScaffoldError, match="does not know who commits, so that nothing was changed") as refused:
+            change()
+        assert status(service) == []
+    for command in re.findall("`(git .*?)`", refused.value.remedy):
+        subprocess.run(["sh", "-ec", command.replace("--global", "")], check=True, cwd=service)
+    assert add(AddOptions("qa", service, commit=True), Console()).commit
 
 
 def test_a_commit_that_a_hook_refuses_leaves_the_files(service: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,43 @@ def test_builds_leave_their_vpc_before_the_merge(tmp_path: Path) -> None:
     )
     assert "after that release" in lines[-1]
     assert run_update(service, to="current", data={"cpu": "512"}, plan=True).follow_up.leave_vpc == ()
+
+
+@pytest.mark.slow
+def test_the_health_check_changes_by_the_steps_of_the_readme(tmp_path: Path) -> None:
+    """What its first step adds is not there twice after the second, which nothing but cfn-lint would say."""
+    service = through_copier(
+        tmp_path / "service", {"app_name": "orders-api", "environments": "dev,prod"}, kit_repository()
+    )
+    section = (service / "README.md").read_text().partition("### Port and health check")[2].partition("\n#")[0]
+    before, after = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    path = re.search(r"HEALTH_PATH=(\S+)", before)[1]  # type: ignore[index]
+
+    def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=service, capture_output=True, text=True, check=False)
+
+    def variables() -> list[int]:
+        files = service.glob("infrastructure/*/task-definition.yaml")
+        return [len(re.findall(r"Name: '?HEALTH_PATH", file.read_text())) for file in files]
+
+    assert run("bash", "-euc", before).returncode == 0
+    assert variables() == [1, 1]
+    commit_all(service)
+    result = run_update(service, to="current", data={"customize": "true", "health_path": path})
+    assert not result.conflicts
+    check = run(sys.executable, "config/scripts/task_settings.py", "--check")
+    assert (check.returncode, "has the variable HEALTH_PATH, and so has config/environments/" in check.stderr) == (
+        1,
+        True,
+    )
+    assert run("bash", "-euc", after).returncode == 0
+    assert variables() == [1, 1]
+    assert run(sys.executable, "config/scripts/task_settings.py", "--check").returncode == 0
+    files = sorted(service.glob("infrastructure/*/task-definition.yaml"))
+    lint = run(
+        Path(sys.executable).parent / "cfn-lint", "--regions", "us-east-1", "--ignore-checks", "W6001", "--", *files
+    )
+    assert lint.returncode == 0, lint.stdout
 
 
 def test_it_does_not_become_another_service(tmp_path: Path) -> None:

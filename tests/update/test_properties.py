@@ -249,7 +249,7 @@ def test_every_line_is_found(edits: list[str], seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(5))
-@settings(max_examples=50, derandomize=True, **QUICKLY)
+@settings(max_examples=60, derandomize=True, **QUICKLY)
 @given(edits=EDITS, seed=st.integers(0, 2**32))
 def test_every_line_is_found_in_many_services(number: int, edits: list[str], seed: int) -> None:
     check(small(), edits, seed + number, follows=True)

@@ -69,6 +69,10 @@ def test_json(tmp_path: Path) -> None:
         "removed_environments": [],
         "first": [],
         "leave_vpc": [],
+        "release_first": False,
+        "left": [],
+        "deploy_again": False,
+        "health_check_again": False,
     }
     assert {file["path"]: file["action"] for file in document["files"]}["app/new.txt"] == "create"
     done = run_update(service, data=data)

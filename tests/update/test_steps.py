@@ -27,20 +27,26 @@ STEPS = """
 """
 
 
+def edited_service(folder: Path, parameters: str, old: bytes, new: bytes) -> tuple[Path, Path, Path]:
+    """A service whose owners have replaced a text in service.json, its kit, and that file's template in it."""
+    service, kit = with_own_kit(folder)
+    commit(service)
+    json_file = next((kit / "template" / "infrastructure").glob("*yield*")) / "service.json.jinja"
+    json_file.write_text(f'{{"Parameters": {parameters}}}\n')
+    publish(kit, "v2.1.0")
+    run_update(service)
+    append("app/unchanged.txt", b"ours\n")(service)
+    rewrite("infrastructure/dev/service.json", lambda it: it.replace(old, new))(service)
+    commit(service)
+    return service, kit, json_file
+
+
 def stepping_kit(folder: Path) -> tuple[Path, Path]:
     """A service of version 2 whose owners edit what a step of version 3 renames, and that kit.
 
     The kit writes most of the renamed file anew, so that Git does not take it for the same one.
     """
-    service, kit = with_own_kit(folder)
-    commit(service)
-    json_file = next((kit / "template" / "infrastructure").glob("*yield*")) / "service.json.jinja"
-    json_file.write_text('{"Parameters": {"Name": "{{ env }}"}}\n')
-    publish(kit, "v2.1.0")
-    run_update(service)
-    append("app/unchanged.txt", b"ours\n")(service)
-    rewrite("infrastructure/dev/service.json", lambda it: it.replace(b"}}", b', "Colour": "red"}}'))(service)
-    commit(service)
+    service, kit, _ = edited_service(folder, '{"Name": "{{ env }}"}', b"}}", b', "Colour": "red"}}')
     unchanged = kit / "template" / "app" / "unchanged.txt"
     lines = unchanged.read_text().splitlines(keepends=True)
     (unchanged.with_name("moved.txt")).write_text("".join(f"new {line}" for line in lines[:-2]) + "".join(lines[-2:]))
@@ -84,6 +90,22 @@ def test_steps_are_taken_once(tmp_path: Path) -> None:
     assert {name: found for name, found in contents(service).items() if b"unchanged" in name or b"json" in name} == {
         name: found for name, found in ours.items() if b"unchanged" in name or b"json" in name
     }
+
+
+def test_a_key_goes_beside_another_change_and_nothing_moves_that_the_kit_has_not_moved(tmp_path: Path) -> None:
+    service, kit, json_file = edited_service(tmp_path, '{"Name": "{{ env }}", "Colour": "red"}', b"red", b"blue")
+    json_file.write_text('{"Parameters": {"Name": "{{ env }}", "Size": "1"}}\n')
+    (kit / "includes").mkdir()
+    (kit / "includes" / "steps.yml").write_text(STEPS)
+    publish(kit, "v3.0.0")
+
+    result = run_update(service)
+
+    assert (result.exit_code, {step.deleted_key for step in result.steps}) == (0, {"Parameters.Colour"})
+    found = (service / "infrastructure" / "dev" / "service.json").read_text()
+    assert found == '{"Parameters": {"Name": "dev", "Size": "1"}}\n'
+    assert (service / "app" / "unchanged.txt").read_bytes().endswith(b"ours\n")
+    assert not (service / "app" / "moved.txt").exists()
 
 
 def test_a_conflict_after_a_step_is_in_the_renamed_file(tmp_path: Path) -> None:

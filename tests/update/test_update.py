@@ -26,7 +26,7 @@ def kit(tmp_path: Path) -> Path:
 
 def release(kit: Path) -> None:
     """Change the kit: another line in a verbatim file and in a rendered one, and a new file."""
-    application = kit / "template" / "app" / "src" / "app.js"
+    application = kit / "template" / "app" / "src" / "server.js"
     application.write_text(f"// changed in the kit\n{application.read_text()}")
     readme = kit / "template" / "README.md.jinja"
     readme.write_text(readme.read_text().replace("## Roll back\n", "## Roll back\n\nNews about {{ app_name }}.\n"))
@@ -70,7 +70,7 @@ def test_edits_are_kept_and_changes_are_added(entry_point: str, kit: Path, tmp_p
     readme = (service / "README.md").read_text()
     assert "News about orders-api." in readme
     assert readme.endswith("## Ours\n\nOur own section.\n")
-    assert (service / "app" / "src" / "app.js").read_text().startswith("// changed in the kit\n")
+    assert (service / "app" / "src" / "server.js").read_text().startswith("// changed in the kit\n")
     assert (service / "app" / "src" / "mine.js").read_text() == "// mine\n"
     assert (service / "NEWS.md").read_text() == "new\n"
     assert git("ls-files", "--unmerged", cwd=service) == ""
@@ -84,7 +84,7 @@ def test_edits_are_kept_and_changes_are_added(entry_point: str, kit: Path, tmp_p
 
 def test_a_conflict_is_shown(kit: Path, tmp_path: Path) -> None:
     service = through_copier(tmp_path / "service", ANSWERS, kit)
-    source = service / "app" / "src" / "app.js"
+    source = service / "app" / "src" / "server.js"
     source.write_text(f"// ours\n{source.read_text()}")
     commit(service)
     release(kit)
@@ -95,7 +95,7 @@ def test_a_conflict_is_shown(kit: Path, tmp_path: Path) -> None:
     assert "<<<<<<< before updating" in text
     assert "// ours" in text
     assert "// changed in the kit" in text
-    assert "app/src/app.js" in git("ls-files", "--unmerged", cwd=service)
+    assert "app/src/server.js" in git("ls-files", "--unmerged", cwd=service)
 
 
 @pytest.fixture
@@ -121,9 +121,9 @@ def test_adding_an_environment_adds_only_its_own(service: Path) -> None:
     assert twins == {name for name in tree(service) if name.startswith("infrastructure/dev/")}
     shared = {f"infrastructure/{name}.yaml" for name in ("build", "events", "pipeline", "plans")}
     assert set(changed) - own == {".copier-answers.yml", "README.md", "config/environments/qa.env", *shared}
-    # Rows and a stage are added. One line changes in the pipeline, where the next stage waits for the alarms of another
-    # environment, and two in the plans, which list the environments twice.
-    assert changed["README.md"] == (4, 0)
+    # Rows and a stage are added, and the total of the costs changes. One line changes in the pipeline, where the next
+    # stage waits for the alarms of another environment, and two in the plans, which list the environments twice.
+    assert changed["README.md"] == (6, 1)
     assert {name: changed[name][1] for name in shared} == {
         "infrastructure/build.yaml": 0,
         "infrastructure/events.yaml": 0,

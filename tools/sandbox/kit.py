@@ -30,6 +30,7 @@ _ANSWERS = {
     "customize": "true",
     # One probe runs them. Otherwise they begin on Mondays and Thursdays only.
     "updates": "renovate",
+    "exec": "dev",
     "log_retention_days": "1",
 }
 # Without packages, so that a build takes one minute.

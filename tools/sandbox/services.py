@@ -64,9 +64,13 @@ class Environment:
         outputs = self.environment_stack.outputs
         return {"primary": outputs["TargetGroupArn"], "alternate": outputs["AlternateTargetGroupArn"]}
 
-    def live_group(self) -> str:
-        """Which target group has the traffic."""
-        arn = self.environment_stack.outputs["ProductionRuleArn"]
+    def live_group(self, rule_arn: str = "") -> str:
+        """Which target group has the traffic.
+
+        Args:
+            rule_arn: Of the listener rule that is asked; by default the one of the environment's stack.
+        """
+        arn = rule_arn or self.environment_stack.outputs["ProductionRuleArn"]
         (rule,) = self._balancing.describe_rules(RuleArns=[arn])["Rules"]
         forwards = [one["ForwardConfig"] for one in rule["Actions"] if "ForwardConfig" in one]
         weights = {one["TargetGroupArn"]: one.get("Weight", 1) for one in forwards[0]["TargetGroups"]}

@@ -14,8 +14,8 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.service import names
 from scaffold.service.stack_kinds import FOUNDATION, StackKind
 
-# Those of the owner and of the deployer; no file has them.
-_NOT_IN_FILES = {names.ROOT_COMMIT, names.SOURCE_COMMIT, names.TEMPLATE_DIGEST}
+# Those of the owner, of the deployer and of a release; no file has them.
+_NOT_IN_FILES = {names.PROTECT_LOAD_BALANCER, names.ROOT_COMMIT, names.SOURCE_COMMIT, names.TEMPLATE_DIGEST}
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ def up_to_date(session: Session, spec: StackSpec, stack: Stack, template: Callab
 
 def template_of(session: Session, stack: Stack) -> Any:
     """The template of a stack as it was deployed: its text, or the mapping that botocore makes of a JSON template."""
-    return session.client("cloudformation").get_template(StackName=stack.id, TemplateStage="Original")["TemplateBody"]
+    client = session.in_region(stack.region).client("cloudformation")
+    return client.get_template(StackName=stack.id, TemplateStage="Original")["TemplateBody"]
 
 
 def differences(spec: StackSpec, stack: Stack, deployed: Any) -> tuple[Difference, ...]:

@@ -44,6 +44,11 @@ def importers(session: Session, stacks: Iterable[Stack]) -> dict[str, list[str]]
     return {name: others for name, others in found.items() if others}
 
 
+def imports(session: Session, export: str) -> list[str]:
+    """The names of the stacks that import an export; none where it does not exist."""
+    return _imports(session.client("cloudformation"), export)
+
+
 def _imports(client: Any, export: str) -> list[str]:
     pages = client.get_paginator("list_imports").paginate(ExportName=export)
     try:

@@ -58,6 +58,11 @@ class Stack:
     since: datetime | None = None
 
     @property
+    def region(self) -> str:
+        """The region that it is in."""
+        return self.id.split(":")[3]
+
+    @property
     def busy(self) -> bool:
         """Whether an operation is in progress."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"

@@ -218,10 +218,13 @@ def load_placeholder(service: Service, stack: StackId) -> StackSpec | None:
 def from_files(service: Service, stack: StackId, body: str, configuration: dict[str, Any]) -> StackSpec:
     """The desired state that a template's text and the content of its configuration file describe."""
     kind = stack.kind
+    role = names.deploy_role(service.app_name, stack.environment)
+    if kind.data and stack.environment:
+        role = names.data_role(service.app_name, stack.environment)
     return StackSpec(
         name=stack.name(service.app_name),
         kind=kind,
-        deploy_role=names.deploy_role(service.app_name, stack.environment) if kind.service_role else None,
+        deploy_role=role if kind.service_role else None,
         body=body,
         given=_parameters(configuration),
         tags={key: _as_text(value) for key, value in _mapping(configuration.get("Tags")).items()},

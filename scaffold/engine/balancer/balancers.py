@@ -59,12 +59,16 @@ class Balancers:
         """The port of a listener that sends requests to a target group; None for none."""
 
         async def find() -> int | None:
-            for listener in self._listeners():
-                if group in listener.groups:
-                    first = self._first_listener(listener.load_balancer) == listener
-                    opened = self._ports.get(listener.load_balancer if first else listener.arn)
-                    return opened[0] if opened else None
-            return None
+            return next((self._port_of(one) for one in self._listeners() if group in one.groups), None)
+
+        return self.run(find())
+
+    def listener_port(self, arn: str) -> int | None:
+        """The port of a listener; None for one that does not answer."""
+
+        async def find() -> int | None:
+            listener = self._listener(arn)
+            return self._port_of(listener) if listener else None
 
         return self.run(find())
 
@@ -161,8 +165,15 @@ class Balancers:
         for arn in self._groups:
             self._count_hosts(arn)
 
+    def _port_of(self, listener: Listener) -> int | None:
+        first = self._first_listener(listener.load_balancer) == listener
+        opened = self._ports.get(listener.load_balancer if first else listener.arn)
+        return opened[0] if opened else None
+
     def _listeners(self) -> list[Listener]:
-        return [one for each in self._regions.values() for one in each.listeners if one.protocol == "HTTP"]
+        """The listeners that answer; those for HTTPS do so over HTTP."""
+        found = (one for each in self._regions.values() for one in each.listeners)
+        return [one for one in found if one.protocol in ("HTTP", "HTTPS")]
 
     def _first_listener(self, load_balancer: str) -> Listener | None:
         return next((one for one in self._listeners() if one.load_balancer == load_balancer), None)

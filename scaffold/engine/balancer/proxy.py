@@ -132,7 +132,7 @@ class Proxy:
                 self._traffic.count_unanswered(pair, refused=True)
                 return await client.fail(504 if isinstance(error, TimeoutError) else 502)
             try:
-                headers = _forwarded(event.headers, client.address, listener.port)
+                headers = _forwarded(event.headers, client.address, listener)
                 await self._exchange(client, reader, writer, event, headers, body, pair)
             finally:
                 writer.close()
@@ -189,14 +189,14 @@ class Proxy:
             return await client.fail(502)
 
 
-def _forwarded(headers: Any, client: str, port: int) -> Headers:
+def _forwarded(headers: Any, client: str, listener: Listener) -> Headers:
     """The headers of a request for its target."""
     kept = [(name, value) for name, value in headers if name not in _BETWEEN_HOPS and name != b"content-length"]
     before = [value for name, value in kept if name == b"x-forwarded-for"]
     own = {
         b"x-forwarded-for": b", ".join([*before, client.encode()]),
-        b"x-forwarded-proto": b"http",
-        b"x-forwarded-port": str(port).encode(),
+        b"x-forwarded-proto": listener.protocol.lower().encode(),
+        b"x-forwarded-port": str(listener.port).encode(),
     }
     if not any(name == b"x-amzn-trace-id" for name, _ in kept):
         own[b"x-amzn-trace-id"] = f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}".encode()

@@ -39,7 +39,8 @@ def not_rehearsed(given: Document) -> str:
 
 
 def _problems(given: Document) -> Iterator[str]:
-    for key, allowed in _VALUES.items():
+    listener = "DefaultActions" in given or "ListenerArn" in given
+    for key, allowed in (_VALUES | {"Protocol": ("HTTP", "HTTPS")} if listener else _VALUES).items():
         if key in given and given[key] not in allowed:
             yield f"{key} {given[key]} of ELB"
     if given.get("Transforms"):

@@ -31,7 +31,7 @@ from scaffold.engine.builds.git_credentials import credential_helper
 
 _SERVICES = (
     *("cloudformation", "cloudwatch", "codebuild", "codecommit", "codepipeline", "ecr", "ecr-public", "elbv2", "logs"),
-    *("ecs", "inspector-scan", "s3api", "secretsmanager", "ssm", "sts"),
+    *("ecs", "inspector-scan", "rds", "s3api", "secretsmanager", "ssm", "sts"),
 )
 # The clients of services that the AWS CLI names otherwise.
 _CLIENTS = {"s3api": "s3"}

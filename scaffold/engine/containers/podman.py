@@ -95,7 +95,7 @@ class Podman(ContainerEngine):
             reason=[],
             running=[self.program, "inspect", "--format", "{{.State.Running}}", name],
             stop=[self.program, "stop", "--time", str(stop_timeout), name],
-            remove=[self.program, "rm", "--force", "--time", "0", name],
+            remove=[self.program, "rm", "--force", "--volumes", "--time", "0", name],
             inside=[self.program, "exec", name],
             variables=self._entering,
         )
@@ -143,4 +143,4 @@ class Podman(ContainerEngine):
 
     def discard(self, name: str) -> None:
         """Remove what there is of a container of a task whose creation has failed."""
-        self.run("rm", "--force", "--ignore", name)
+        self.run("rm", "--force", "--volumes", "--ignore", name)

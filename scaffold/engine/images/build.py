@@ -31,6 +31,7 @@ class Settings:
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ("node",)
     ports: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     stop_signal: str = ""
 
@@ -43,6 +44,7 @@ class Settings:
             "Entrypoint": list(self.entrypoint) or None,
             "Cmd": list(self.command) or None,
             "ExposedPorts": {port: {} for port in self.ports} or None,
+            "Volumes": {place: {} for place in self.volumes} or None,
             "Labels": dict(self.labels),
             "StopSignal": self.stop_signal or None,
         }
@@ -172,6 +174,9 @@ class Builder:
             case "EXPOSE":
                 ports = [port if "/" in port else f"{port}/tcp" for port in rest.split()]
                 return replace(settings, ports=(*settings.ports, *ports))
+            case "VOLUME":
+                places = instruction.exec_form or words_of(rest)
+                return replace(settings, volumes=(*settings.volumes, *places))
             case "ENTRYPOINT":  # It resets the command of the base image.
                 return replace(settings, entrypoint=_command(instruction), command=())
             case "CMD":

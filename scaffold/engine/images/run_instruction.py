@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scaffold.engine.databases import programs
 from scaffold.engine.images.dockerfile import words_of
 from scaffold.engine.images.installed import Installed
 from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
@@ -20,6 +21,8 @@ from scaffold.engine.images.tree import Owner, Tree
 _NPM_FLAGS = re.compile(r"--(omit=(dev|optional)|production|ignore-scripts|no-audit|no-fund|prefer-offline)")
 _SHELL = re.compile(r"[;|<>`\n()]|\$|(?<!&)&(?!&)|&&&|\|\||\\")
 _GLOB = re.compile(r"[*?\[]")
+_POSTGRES_PACKAGE = re.compile(r"postgresql(-\d+)?(=\S+)?")
+_APT_FLAGS = re.compile(r"-y|--yes|--no-install-recommends")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ def run(text: str, place: Place) -> None:
                 user, _, group = words[0].partition(":")
                 inside = [place.tree.inside(place.tree.path(path, place.directory)) for path in words[1:]]
                 owners |= dict.fromkeys(inside, (int(user), int(group or 0)))
+            case "apt-get":
+                _substitute(words, text, place)
             case _:
                 removed += _remove(words[1:], place)
     place.tree.record(f"RUN {text}", [path for path in added if os.path.lexists(path)], removed, place.owner)
@@ -78,6 +83,8 @@ def _commands(text: str) -> list[tuple[str, list[str]]]:
         if not _known(name, words):
             raise NeedsEngine(f"RUN {text}")
         found.append((name, words))
+    if ("apt-get", ["update"]) in found and not any(words[:1] == ["install"] for _, words in found):
+        raise NeedsEngine(f"RUN {text}")
     return found
 
 
@@ -89,6 +96,11 @@ def _known(name: str, words: list[str]) -> bool:
             return bool(paths) and not any(path.startswith("-") or _GLOB.search(path) for path in paths)
         case ["chown", owner, *paths]:
             return bool(re.fullmatch(r"\d+(:\d+)?", owner) and paths) and not any(map(_GLOB.search, paths))
+        case ["apt-get", "update"]:
+            return True
+        case ["apt-get", "install", *words]:
+            packages = [word for word in words if not _APT_FLAGS.fullmatch(word)]
+            return bool(packages) and all(map(_POSTGRES_PACKAGE.fullmatch, packages))
         case ["rm", "-rf" | "-fr" | "-r" | "-f", *paths]:
             return bool(paths) and not any(path.startswith("-") for path in paths)
     return False
@@ -132,6 +144,16 @@ def _key(flags: list[str], before: list[Path], environment: Mapping[str, str], p
         elif path.is_file():
             found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()
+
+
+def _substitute(words: list[str], text: str, place: Place) -> None:
+    """Let the processes of an image use a package of this machine."""
+    for package in filter(_POSTGRES_PACKAGE.fullmatch, words):
+        folder = programs.of_debian()
+        if folder is None:
+            raise NeedsEngine(f"RUN {text}, without Debian's PostgreSQL on this machine,")
+        version = programs.version_of(folder)
+        place.say(f"without a container engine: PostgreSQL {version} of this machine in place of {package}")
 
 
 def _make(words: list[str], place: Place) -> list[Path]:

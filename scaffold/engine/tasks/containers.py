@@ -6,7 +6,7 @@ import json
 import os
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,16 +28,40 @@ _REHEARSED = (
     "workingDirectory",
 )
 _LINUX = ("capabilities", "initProcessEnabled")
+#: The directory for temporary files, which is the only one that a process can have a volume for.
+TEMPORARY = "/tmp"  # noqa: S108
+# Where the agent of ECS Exec writes on AWS.
+_AGENT = ("/managed-agents", "/var/lib/amazon/ssm", "/var/log/amazon/ssm")
 
 
-def check(container: dict[str, Any]) -> None:
+def mounts(container: dict[str, Any], volumes: Sequence[dict[str, Any]]) -> list[str]:
+    """The directories of a container that are empty volumes on the disk of its task.
+
+    Args:
+        volumes: Those of the task definition.
+
+    Raises:
+        CannotStart: It mounts another one, or one that it may only read.
+    """
+    empty = {one["name"] for one in volumes if not any(value for key, value in one.items() if key != "name")}
+    points = container.get("mountPoints") or []
+    if not all(one.get("sourceVolume") in empty and not one.get("readOnly") for one in points):
+        raise CannotStart("CannotStartContainerError: not rehearsed: mountPoints of a container")
+    return [one["containerPath"] for one in points]
+
+
+def check(container: dict[str, Any], volumes: Sequence[dict[str, Any]] = ()) -> None:
     """Refuse a container with something that ECS would do and that is not done here.
+
+    Args:
+        volumes: Those of the task definition.
 
     Raises:
         CannotStart: It has.
     """
+    mounts(container, volumes)
     linux = container.get("linuxParameters") or {}
-    refused = [name for name, value in container.items() if value and name not in _REHEARSED]
+    refused = [name for name, value in container.items() if value and name not in (*_REHEARSED, "mountPoints")]
     refused += [name for name, value in linux.items() if value and name not in _LINUX]
     if refused:
         raise CannotStart(f"CannotStartContainerError: not rehearsed: {refused[0]} of a container")
@@ -83,7 +107,12 @@ def _reason(error: Exception) -> str:
 
 
 def program_of(
-    container: dict[str, Any], image: Image, variables: dict[str, str], node: str | None, ports: dict[int, int]
+    container: dict[str, Any],
+    image: Image,
+    variables: dict[str, str],
+    node: str | None,
+    ports: dict[int, int],
+    volumes: Sequence[dict[str, Any]] = (),
 ) -> Program:
     """What a container runs as a process.
 
@@ -92,11 +121,14 @@ def program_of(
         variables: Variables that ECS sets, and secrets.
         node: The path of Node.
         ports: The ports that the process gets in place of its containerPorts, where it shares the host's network.
+        volumes: Those of the task definition.
 
     Raises:
         CannotStart: The image has no command, or another runtime, or the container has something that is not rehearsed.
     """
-    check(container)
+    check(container, volumes)
+    if other := [place for place in mounts(container, volumes) if place not in (TEMPORARY, *_AGENT)]:
+        raise CannotStart(f"CannotStartContainerError: the volume at {other[0]} needs a container engine")
     config = image.config
     entry = container.get("entryPoint") or config.get("Entrypoint") or []
     command = container.get("command") or (config.get("Cmd") or [] if not container.get("entryPoint") else [])

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from scaffold.engine.containers.container_engine import ContainerEngine, EngineFailed
 from scaffold.engine.containers.limits import limits
-from scaffold.engine.tasks.containers import STOP_SECONDS, check, health_check
+from scaffold.engine.tasks.containers import STOP_SECONDS, check, health_check, mounts
 from scaffold.engine.tasks.images import CannotStart
 from scaffold.engine.tasks.processes import Program
 
 
 def create(
-    engine: ContainerEngine, name: str, container: dict[str, Any], image: str, variables: dict[str, str]
+    engine: ContainerEngine,
+    name: str,
+    container: dict[str, Any],
+    image: str,
+    variables: dict[str, str],
+    volumes: Sequence[dict[str, Any]] = (),
 ) -> Program:
     """Create a container, and return what starts it.
 
@@ -24,11 +29,12 @@ def create(
         container: The container's definition.
         image: The image's name in the engine's storage.
         variables: Variables that ECS sets, and secrets.
+        volumes: Those of the task definition.
 
     Raises:
         CannotStart: The definition has something that is not rehearsed, or the engine refuses it.
     """
-    check(container)
+    check(container, volumes)
     environment = {one["name"]: one.get("value", "") for one in container.get("environment", [])} | variables
     # Not on the command line, which other users of this machine can read. A file cannot have values of several lines;
     # the engine takes those from its own environment.
@@ -40,6 +46,7 @@ def create(
         try:
             own, words = engine.task_options(name, container.get("hostname", ""), container.get("entryPoint", []))
             options = [f"--env-file={file.name}", *(f"--env={key}" for key in several), *own, *_options(container)]
+            options += [f"--volume={place}" for place in mounts(container, volumes)]
             command = ["create", "--name", name, *options, image, *words, *container.get("command", [])]
             engine.run(*command, variables=several)
             created = engine.container(name, round(float(container.get("stopTimeout", STOP_SECONDS))))

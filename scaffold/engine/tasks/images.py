@@ -115,7 +115,7 @@ class Images:
 
     def __init__(self, endpoint: str, folder: Path, engine: ContainerEngine | None = None) -> None:
         self._endpoint = endpoint
-        self._folder = folder
+        self.folder = folder
         self._engine = engine
         self._lock = threading.Lock()
 
@@ -140,13 +140,13 @@ class Images:
         config: dict[str, Any] = json.loads(blob).get("config") or {}
         if (config.get("Labels") or {}).get(PROCESS_LABEL) != "node":
             if self._engine is not None:
-                return Image(digest, self._folder, config, self._load(source, digest, manifest))
+                return Image(digest, self.folder, config, self._load(source, digest, manifest))
             raise CannotStart(
                 f"CannotStartContainerError: {name} needs a container engine, which local AWS does not use; "
                 f"it runs images with the label {PROCESS_LABEL}=node"
             )
         with self._lock:
-            root = self._folder / digest.partition(":")[2]
+            root = self.folder / digest.partition(":")[2]
             if not root.exists():
                 self._unpack(source, manifest["layers"], root)
         return Image(digest, root, config)
@@ -161,8 +161,8 @@ class Images:
 
     def _unpack(self, source: _Source, layers: list[dict[str, Any]], root: Path) -> None:
         """Unpack the layers to a new folder, which gets its name when it is complete."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(dir=self._folder))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=self.folder))
         try:
             for layer in layers:
                 apply_layer(source.blob(layer["digest"]), unfinished)

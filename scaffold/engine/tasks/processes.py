@@ -65,15 +65,15 @@ class Process:
     Attributes:
         isolated: Whether it has namespaces of its own.
         log: Its standard output and error, to be read to the end.
-        listener: A socket that listens inside its namespace on the port of local AWS.
+        listeners: Sockets that listen inside its namespace on the ports of local AWS.
     """
 
-    def __init__(self, program: Program, endpoint_port: int) -> None:
+    def __init__(self, program: Program, endpoint_ports: list[int]) -> None:
         prefix = tuple(program.container.enter) if program.container else namespaces()
         self.isolated = bool(prefix)
-        self.listener: socket.socket | None = None
+        self.listeners: dict[int, socket.socket] = {}
         self._one_at_a_time = threading.Lock()
-        task = asdict(program) | {"isolated": self.isolated, "endpoint_port": endpoint_port}
+        task = asdict(program) | {"isolated": self.isolated, "endpoint_ports": endpoint_ports}
         with ExitStack() as failed:
             self._control, control = map(failed.enter_context, socket.socketpair())
             self._connections, connections = map(failed.enter_context, socket.socketpair())
@@ -84,8 +84,9 @@ class Process:
             for undo in (self.close, self._supervisor.wait, self._supervisor.kill):
                 failed.callback(undo)
             self._control.sendall(json.dumps(task).encode() + b"\n")
-            if self.isolated:
-                self.listener = self._receive()
+            for port in endpoint_ports if self.isolated else ():
+                if listener := self._receive():
+                    self.listeners[port] = listener
             failed.pop_all()
 
     def listen(self, heard: Callable[[dict[str, Any]], None]) -> None:
@@ -124,9 +125,10 @@ class Process:
 
     def close(self) -> None:
         """Close the sockets of a process that has ended."""
-        for one in (self._said, self.log, self._control, self._connections, self.listener):
-            if one is not None:
-                one.close()
+        for one in (self._said, self.log):
+            one.close()
+        for listening in (self._control, self._connections, *self.listeners.values()):
+            listening.close()
 
     def _receive(self) -> socket.socket | None:
         said, numbers, _, _ = socket.recv_fds(self._connections, 1, 1)

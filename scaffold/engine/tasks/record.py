@@ -91,13 +91,14 @@ def rules_of(settings: Document, clock: Clock) -> Rules:
         breaker=bool(breaker.get("enable")),
         rollback=bool(breaker.get("rollback")),
         grace=float(settings.get("healthCheckGracePeriodSeconds") or 0),
-        strategy=_strategy_of(configuration, _has_test_rule(settings), clock),
+        strategy=_strategy_of(configuration, bool(test_rules(settings)), clock),
     )
 
 
-def _has_test_rule(settings: Document) -> bool:
+def test_rules(settings: Document) -> list[str]:
+    """The test listener rules of a service with these settings."""
     advanced = [one.get("advancedConfiguration") or {} for one in settings.get("loadBalancers", [])]
-    return any(one.get("testListenerRule") for one in advanced)
+    return [one["testListenerRule"] for one in advanced if one.get("testListenerRule")]
 
 
 def _strategy_of(configuration: Document, tests: bool, clock: Clock) -> Strategy:

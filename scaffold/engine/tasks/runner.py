@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import subprocess
+import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,9 +17,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from scaffold.engine.balancer.balancers import Balancers
 from scaffold.engine.containers.container_engine import ContainerEngine
+from scaffold.engine.databases.databases import Databases
 from scaffold.engine.tasks import engine_containers
 from scaffold.engine.tasks.aws import Aws
-from scaffold.engine.tasks.containers import program_of, read_secrets
+from scaffold.engine.tasks.containers import TEMPORARY, mounts, program_of, read_secrets
 from scaffold.engine.tasks.images import CannotStart, Image, Images
 from scaffold.engine.tasks.logs import LogStream
 from scaffold.engine.tasks.processes import Process, Program, free_port, namespaces, node
@@ -34,12 +37,14 @@ class Host:
 
     Attributes:
         engine: Runs images that do not run as processes; None where there is no container engine.
+        databases: What tasks reach beside local AWS itself.
     """
 
     aws: Aws
     images: Images
     balancers: Balancers
     engine: ContainerEngine | None = None
+    databases: Databases | None = None
 
 
 @dataclass(frozen=True)
@@ -133,31 +138,43 @@ class Runner:
         secrets = read_secrets(container, functools.partial(_client, aws, order.region))
         logs = LogStream(container, order.identifier, functools.partial(_client, aws, order.region))
         task_role = order.definition.get("taskRoleArn", "")
-        variables = aws.variables(order.region, task_role, order.identifier) | secrets
-        program, ports = self._program(container, image, variables)
-        if order.exits:
+        variables = aws.variables(order.region, task_role, order.identifier) | secrets | self._database_variables()
+        with self._temporary(container, image) as variable:
+            self._run_program(aws, image, logs, *self._program(container, image, variables | variable))
+
+    @contextmanager
+    def _temporary(self, container: dict[str, Any], image: Image) -> Iterator[dict[str, str]]:
+        """The variable of the directory that a process has in place of a volume for temporary files."""
+        if image.container or TEMPORARY not in mounts(container, self._order.definition.get("volumes", [])):
+            yield {}
+            return
+        with tempfile.TemporaryDirectory(prefix="tmp-", dir=self._host.images.folder) as folder:
+            yield {"TMPDIR": folder}
+
+    def _run_program(self, aws: Aws, image: Image, logs: LogStream, program: Program, ports: dict[int, int]) -> None:
+        if self._order.exits:
             program = replace(program, command=["/bin/sh", "-c", f"echo '{_REQUESTED_EXIT}'; exit 1"])
         process = None
         try:
             with self._lock:
                 if self._ordered is None:
-                    process = self._process = Process(program, aws.address[1])
+                    process = self._process = Process(program, [aws.address[1], *self._database_ports()])
         finally:
             if process is None:
                 self._discard(program)
         if process is None:
             return
-        relay = None
+        relays: list[Any] = []
         try:
-            relay = self._open_relay(process)
+            self._open_relays(process, relays)
             copying = logs.copy(process.log)
-            self._host.balancers.route(order.ip, lambda port: process.connect(ports.get(port, port)))
+            self._host.balancers.route(self._order.ip, lambda port: process.connect(ports.get(port, port)))
             process.listen(functools.partial(self._heard, image.digest, program.health is not None))
             self._deregister()
             copying.join()
         finally:
             process.kill()
-            if relay is not None:
+            for relay in relays:
                 self._host.balancers.run(close_relay(relay))
             process.close()
 
@@ -170,18 +187,27 @@ class Runner:
         self, container: dict[str, Any], image: Image, variables: dict[str, str]
     ) -> tuple[Program, dict[int, int]]:
         """What to start, and the ports that it gets in place of its containerPorts."""
+        volumes = self._order.definition.get("volumes", [])
         if image.container and self._host.engine is not None:
             name = f"task-{self._order.identifier}"
-            return engine_containers.create(self._host.engine, name, container, image.container, variables), {}
+            return engine_containers.create(self._host.engine, name, container, image.container, variables, volumes), {}
         mapped = [int(one["containerPort"]) for one in container.get("portMappings", [])]
         ports = {} if namespaces() else {port: free_port() for port in mapped}
-        return program_of(container, image, variables, node(), ports), ports
+        return program_of(container, image, variables, node(), ports, volumes), ports
 
-    def _open_relay(self, process: Process) -> Any:
-        if process.listener is None:
-            return None
-        listener, process.listener = process.listener, None
-        return self._host.balancers.run(open_relay(listener, *self._host.aws.address))
+    def _open_relays(self, process: Process, opened: list[Any]) -> None:
+        host = self._host.aws.address[0]
+        while process.listeners:
+            port, listener = process.listeners.popitem()
+            opened.append(self._host.balancers.run(open_relay(listener, host, port)))
+
+    def _database_variables(self) -> dict[str, str]:
+        """Lets Node trust the authority that has signed the certificates of databases in place of Amazon RDS."""
+        ports = self._database_ports()
+        return {"NODE_EXTRA_CA_CERTS": str(self._host.databases.authority)} if ports and self._host.databases else {}
+
+    def _database_ports(self) -> list[int]:
+        return self._host.databases.ports() if self._host.databases else []
 
     def _heard(self, digest: str, checked: bool, said: dict[str, Any]) -> None:
         if "started" in said:
@@ -198,9 +224,10 @@ class Runner:
             self._failure = said["failed"]
 
     def _container(self) -> dict[str, Any]:
-        containers = self._order.definition["containerDefinitions"]
+        # A task goes on without the containers that are not essential, such as a collector: they are not started here.
+        containers = [one for one in self._order.definition["containerDefinitions"] if one.get("essential", True)]
         if len(containers) != 1:
-            raise CannotStart("CannotStartContainerError: not rehearsed: tasks with several containers")
+            raise CannotStart("CannotStartContainerError: not rehearsed: tasks with several essential containers")
         container: dict[str, Any] = containers[0]
         return container
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from scaffold.core.faults import Fault
@@ -17,7 +18,7 @@ from scaffold.engine.tasks.announcer import Announcer
 from scaffold.engine.tasks.deployment import begin, step
 from scaffold.engine.tasks.documents import Document, advance_task, new_task, service_document
 from scaffold.engine.tasks.faulty import Faults
-from scaffold.engine.tasks.record import Record, health_of, rules_of
+from scaffold.engine.tasks.record import Record, health_of, rules_of, test_rules
 from scaffold.engine.tasks.revisions import current_deployment, service_deployments, service_revision
 from scaffold.engine.tasks.rollout import new_deployment
 from scaffold.engine.tasks.runner import Host, Order, Runner
@@ -90,7 +91,10 @@ class Services:
         """
         with self._lock:
             record = self._records[arn]
+            tested = test_rules(record.settings)
             record.settings |= changes
+            if test_rules(record.settings) != tested:  # Nothing is known of the weights of another rule.
+                record.state = replace(record.state, tested=None, test_ordered=None)
             deployment = None
             if definition is not None:
                 record.definitions[definition["taskDefinitionArn"]] = definition

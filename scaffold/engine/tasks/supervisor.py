@@ -45,7 +45,8 @@ def main() -> None:
         return
     if task["isolated"]:
         _loopback_up()
-        _hand_over_listener(connections, task["endpoint_port"])
+        for port in task["endpoint_ports"]:
+            _hand_over_listener(connections, port)
         threading.Thread(target=_connect_on_request, args=(connections,), daemon=True).start()
     kind = _EngineContainer if task.get("container") else _Container
     sys.exit(kind(control, task).run())

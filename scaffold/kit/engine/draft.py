@@ -74,6 +74,22 @@ class Draft:
             raise malformed(name, str(first["loc"][0]), first["msg"]) from error
         return Question(question, self.without_secrets)
 
+    def text(self, name: str, template: str, **more: Any) -> str:
+        """A text of the kit about a question, in one line.
+
+        Args:
+            template: Jinja, with the answers so far and `more`.
+
+        Raises:
+            ScaffoldError: The kit's text is malformed.
+        """
+        with Phase.use(Phase.PROMPT):
+            context = self._worker._render_context()
+        try:
+            return " ".join(self._worker.jinja_env.from_string(template).render(**context, **more).split())
+        except Exception as error:  # whatever a filter of the kit raises
+            raise malformed(name, "choices.yml", str(error)) from error
+
     def check_recorded(self, question: Question) -> None:
         """Drop the recorded answer to a question that does not accept it any more, as Copier does."""
         if question.name not in self._map.last:

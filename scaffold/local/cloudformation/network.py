@@ -102,6 +102,38 @@ class NatGateway(_Ec2Resource):
         return {"NatGatewayId": identifier}
 
 
+class FlowLog(_Ec2Resource):
+    """AWS::EC2::FlowLog. Nothing is logged."""
+
+    name = "AWS::EC2::FlowLog"
+    create_only = (
+        *("DeliverCrossAccountRole", "DeliverLogsPermissionArn", "DestinationOptions", "LogDestination"),
+        *("LogDestinationType", "LogFormat", "LogGroupName", "MaxAggregationInterval"),
+        *("ResourceId", "ResourceType", "TrafficType"),
+    )
+    tags = ("Tags", "list")
+
+    def create(self, request: Request) -> Created:
+        """Create a flow log of a VPC that exists."""
+        given = request.properties
+        call_ministack("ec2", "DescribeVpcs", {"VpcId.1": given["ResourceId"]})
+        passed = ("ResourceType", "TrafficType", "LogDestinationType", "LogDestination", "MaxAggregationInterval")
+        settings = {key: str(given[key]) for key in passed if key in given}
+        # ministack's name for what EC2 calls vpc-flow-log.
+        tags = _tag_specification("flow-log", given)
+        made = call_ministack("ec2", "CreateFlowLogs", {"ResourceId.1": given["ResourceId"], **settings, **tags})
+        (identifier,) = made["flowLogIdSet"]
+        return identifier, self.attributes(identifier)
+
+    def delete(self, request: Request) -> None:
+        """Delete a flow log."""
+        call_ministack("ec2", "DeleteFlowLogs", {"FlowLogId.1": request.identifier})
+
+    def attributes(self, identifier: str) -> Document:
+        """A flow log's only attribute, its id."""
+        return {"Id": identifier}
+
+
 class _SecurityGroupRule(ResourceType):
     """A rule of a security group that another template has."""
 
@@ -135,11 +167,11 @@ class _SecurityGroupRule(ResourceType):
 
     def _is_in(self, group: Document, rule: Document) -> bool:
         found = group.get("ipPermissions" if self._direction == "Ingress" else "ipPermissionsEgress") or []
-        other = rule.get("SourceSecurityGroupId") or rule.get("DestinationSecurityGroupId")
+        other = rule.get("SourceSecurityGroupId") or rule.get("DestinationSecurityGroupId") or rule.get("CidrIp")
         return any(
             str(one.get("fromPort")) == str(rule["FromPort"])
             and str(one.get("toPort")) == str(rule["ToPort"])
-            and other in [pair["groupId"] for pair in one.get("groups") or []]
+            and other in [*(pair["groupId"] for pair in one.get("groups") or []), *_blocks(one)]
             for one in found
         )
 
@@ -158,12 +190,17 @@ class SecurityGroupEgress(_SecurityGroupRule):
     _direction = "Egress"
 
 
+def _blocks(permission: Document) -> list[str]:
+    return [one["cidrIp"] for one in permission.get("ipRanges") or []]
+
+
 def _permission(rule: Document) -> Document:
-    """A rule between two groups as EC2's API has it."""
+    """A rule for another group, or for a block of IPv4 addresses, as EC2's API has it."""
     other = rule.get("SourceSecurityGroupId") or rule.get("DestinationSecurityGroupId")
-    if not other:
-        raise ValueError("not rehearsed: a rule of a security group for anything but another group")
-    permission = {key: rule[key] for key in ("IpProtocol", "FromPort", "ToPort")} | {"Groups.1.GroupId": other}
+    if not other and "CidrIp" not in rule:
+        raise ValueError("not rehearsed: a rule of a security group for anything but another group or a block of IPv4")
+    whom = {"Groups.1.GroupId": other} if other else {"IpRanges.1.CidrIp": rule["CidrIp"]}
+    permission = {key: rule[key] for key in ("IpProtocol", "FromPort", "ToPort")} | whom
     return {"GroupId": rule["GroupId"], **_members("IpPermissions", [permission])}
 
 

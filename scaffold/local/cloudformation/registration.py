@@ -29,7 +29,11 @@ def _functions(kind: ResourceType) -> Document:
     def delete(identifier: str, properties: Document) -> None:
         kind.delete(_request(kind, "", identifier, properties, identifier))
 
-    return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}
+    def snapshot(identifier: str, properties: Document) -> None:
+        kind.snapshot(_request(kind, "", identifier, properties, identifier))
+
+    own = {"snapshot": snapshot} if type(kind).snapshot is not ResourceType.snapshot else {}
+    return {**own, "create": create, "update": update, "update_with_logical_id": True, "delete": delete}
 
 
 def _request(

@@ -73,6 +73,10 @@ class ResourceType(ABC):
     def delete(self, request: Request) -> None:
         """Delete a resource. No error if it does not exist any more."""
 
+    def snapshot(self, request: Request) -> None:
+        """Make the snapshot that the deletion policy `Snapshot` asks for."""
+        raise ValueError(f"{self.name} {request.identifier} has no snapshots")
+
 
 def call_service(service: AwsService, operation: str, parameters: Document, region: str) -> Document:
     """Call one of our APIs for a resource.

@@ -58,15 +58,29 @@ class ScalableTarget(ResourceType):
 
     def create(self, request: Request) -> Created:
         """Register the target."""
-        parameters = to_api("application-autoscaling", "RegisterScalableTargetRequest", request.properties)
+        given = {key: value for key, value in request.properties.items() if key != "ScheduledActions"}
+        parameters = to_api("application-autoscaling", "RegisterScalableTargetRequest", given)
         call_service(self._service, "RegisterScalableTarget", parameters, request.region)
         resource = _target(parameters)
+        self._schedule(resource, request)
         identifier = "|".join((resource["ResourceId"], resource["ScalableDimension"], resource["ServiceNamespace"]))
         return identifier, {"Id": identifier}
 
     def update(self, request: Request) -> Created:
         """Update the target's limits."""
         return self.create(request)
+
+    def _schedule(self, resource: Document, request: Request) -> None:
+        """Put the scheduled actions of the properties, and delete the others."""
+        wanted = {one["ScheduledActionName"]: one for one in request.properties.get("ScheduledActions", [])}
+        found = call_service(self._service, "DescribeScheduledActions", resource, request.region)
+        for one in found["ScheduledActions"]:
+            if one["ScheduledActionName"] not in wanted:
+                given = resource | {"ScheduledActionName": one["ScheduledActionName"]}
+                call_service(self._service, "DeleteScheduledAction", given, request.region)
+        for one in wanted.values():
+            given = to_api("application-autoscaling", "PutScheduledActionRequest", one) | resource
+            call_service(self._service, "PutScheduledAction", given, request.region)
 
     def delete(self, request: Request) -> None:
         """Deregister the target. No error if it does not exist any more."""

@@ -61,6 +61,8 @@ class StackRoles:
             given = replace(given, identifier="", old=None)
         name = ministack_bridge.generated_name(given.stack, given.logical_id, _LONGEST_NAMES.get(given.type, 128))
         change = Change(given.type, ministack_bridge.get_region(), name, given.identifier, given.old, given.new)
+        # The handlers of RDS make it so, in lower case.
+        change = replace(change, snapshot=f"{given.stack}-snapshot-{given.logical_id}".lower())
         change = self._with_arn(change)
         stack = find_stack(given.stack) or {}
         keeps = _keeps_no_tags(given.type)

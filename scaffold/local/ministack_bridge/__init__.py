@@ -23,8 +23,10 @@ from scaffold.local.ministack_bridge.actions import stack_response as stack_resp
 from scaffold.local.ministack_bridge.actions import wrap_action as wrap_action
 from scaffold.local.ministack_bridge.calls import bucket_policy as bucket_policy
 from scaffold.local.ministack_bridge.calls import call as call
+from scaffold.local.ministack_bridge.calls import database_clusters as database_clusters
 from scaffold.local.ministack_bridge.calls import delete_bucket as delete_bucket
 from scaffold.local.ministack_bridge.calls import secret_arn as secret_arn
+from scaffold.local.ministack_bridge.calls import task_roles as task_roles
 from scaffold.local.ministack_bridge.cloudwatch import alarm_records as alarm_records
 from scaffold.local.ministack_bridge.cloudwatch import answer_cloudwatch as answer_cloudwatch
 from scaffold.local.ministack_bridge.cloudwatch import change_alarm_state as change_alarm_state
@@ -38,12 +40,18 @@ from scaffold.local.ministack_bridge.events import publish_event as publish_even
 from scaffold.local.ministack_bridge.events import wrap_rule_targets as wrap_rule_targets
 from scaffold.local.ministack_bridge.identities import caller_arn as caller_arn
 from scaffold.local.ministack_bridge.load_balancers import correct_target_group_names as correct_target_group_names
+from scaffold.local.ministack_bridge.load_balancers import is_protected as is_protected
 from scaffold.local.ministack_bridge.load_balancers import keep_weights as keep_weights
 from scaffold.local.ministack_bridge.load_balancers import listener_records as listener_records
 from scaffold.local.ministack_bridge.load_balancers import load_balancer_records as load_balancer_records
 from scaffold.local.ministack_bridge.load_balancers import rule_records as rule_records
 from scaffold.local.ministack_bridge.load_balancers import tag_listener_rules as tag_listener_rules
 from scaffold.local.ministack_bridge.load_balancers import target_group_records as target_group_records
+from scaffold.local.ministack_bridge.names import add_health_check as add_health_check
+from scaffold.local.ministack_bridge.names import add_hosted_zone as add_hosted_zone
+from scaffold.local.ministack_bridge.names import certificate_tags as certificate_tags
+from scaffold.local.ministack_bridge.names import change_health_check as change_health_check
+from scaffold.local.ministack_bridge.names import delete_health_check as delete_health_check
 from scaffold.local.ministack_bridge.resource_types import Created as Created
 from scaffold.local.ministack_bridge.resource_types import Delete as Delete
 from scaffold.local.ministack_bridge.resource_types import generated_name as generated_name
@@ -68,6 +76,7 @@ from scaffold.local.ministack_bridge.stacks import parse_templates_once as parse
 from scaffold.local.ministack_bridge.stacks import resolve as resolve
 from scaffold.local.ministack_bridge.stacks import stack_records as stack_records
 from scaffold.local.ministack_bridge.stacks import stack_tags as stack_tags
+from scaffold.local.ministack_bridge.stacks import wrap_output_values as wrap_output_values
 from scaffold.local.ministack_bridge.stacks import wrap_outputs as wrap_outputs
 from scaffold.local.ministack_bridge.stacks import wrap_provisioning as wrap_provisioning
 from scaffold.local.ministack_bridge.stacks import wrap_rollback as wrap_rollback

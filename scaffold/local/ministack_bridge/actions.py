@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import cast
 from xml.sax.saxutils import escape
 
-from ministack.services import alb, ecs, iam
+from ministack.services import alb, ecs, iam, rds
 from ministack.services.cloudformation import handlers, helpers
 
 from scaffold.local.ministack_names import MinistackChanged
@@ -19,6 +19,7 @@ _ACTIONS: dict[str, dict[str, Handler]] = {
     "ecs": ecs._ACTION_MAP,
     "elbv2": alb._ACTION_MAP,
     "iam": iam._IAM_HANDLERS,
+    "rds": rds._ACTION_MAP,
 }
 
 

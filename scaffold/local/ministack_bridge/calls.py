@@ -18,10 +18,12 @@ from ministack.services import (
     ecs,
     eventbridge,
     iam,
+    rds,
     s3,
     secretsmanager,
     sns,
     ssm,
+    waf,
 )
 
 from scaffold.local.protocol import ACCOUNT, Document, ServiceError
@@ -36,6 +38,7 @@ _TARGETS = {
     "logs": "Logs_20140328",
     "secretsmanager": "secretsmanager",
     "ssm": "AmazonSSM",
+    "wafv2": "AWSWAF_20190729",
 }
 _MODULES = {
     "budgets": budgets,
@@ -50,6 +53,7 @@ _MODULES = {
     "secretsmanager": secretsmanager,
     "sns": sns,
     "ssm": ssm,
+    "wafv2": waf,
 }
 
 
@@ -77,6 +81,8 @@ def call(service: str, operation: str, parameters: Document, region: str = "") -
 def _answer(service: str, operation: str, parameters: Document) -> Response:
     if service == "ecs":  # Its handle_request runs this function in a thread.
         return cast(Response, ecs._dispatch_action(operation, parameters))
+    if service == "rds":  # So does this one.
+        return cast(Response, rds._ACTION_MAP[operation]({key: [str(one)] for key, one in parameters.items()}))
     if service in _TARGETS:
         headers = {"x-amz-target": f"{_TARGETS[service]}.{operation}", "content-type": "application/x-amz-json-1.1"}
         return _request(service, headers, json.dumps(parameters).encode())
@@ -119,3 +125,18 @@ def delete_bucket(name: str) -> None:
     status, _, body = s3._delete_bucket(name)
     if status >= 400:
         raise ServiceError(*error_of(body.decode()))
+
+
+def database_clusters() -> dict[str, Document]:
+    """The records of RDS's clusters in the region of the current request, by identifier."""
+    found: dict[str, Document] = rds._clusters
+    return found
+
+
+def task_roles(definition: str, region: str) -> list[str]:
+    """The ARNs of the roles that a task definition names; none if it does not exist."""
+    try:
+        found = call("ecs", "DescribeTaskDefinition", {"taskDefinition": definition}, region)["taskDefinition"]
+    except ServiceError:
+        return []
+    return [str(found[name]) for name in ("executionRoleArn", "taskRoleArn") if found.get(name)]

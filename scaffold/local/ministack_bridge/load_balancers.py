@@ -15,6 +15,11 @@ def load_balancer_records() -> dict[str, Document]:
     return dict(alb._lbs.items())
 
 
+def is_protected(arn: str) -> bool:
+    """Whether a load balancer is protected from deletion."""
+    return {"Key": "deletion_protection.enabled", "Value": "true"} in alb._lb_attrs.get(arn, [])
+
+
 def listener_records() -> list[Document]:
     """The listeners of the current request's region."""
     return list(alb._listeners.values())

@@ -82,6 +82,25 @@ def wrap_outputs(check: Callable[[str, Exports], None]) -> None:
     stacks._resolve_stack_outputs = resolve_outputs
 
 
+def wrap_output_values(convert: Callable[[list[str], str], str]) -> None:
+    """Let a function replace the values of outputs, but for those of exports.
+
+    Args:
+        convert: Takes the physical ids of the stack's resources, and a value.
+    """
+    original = stacks._resolve_stack_outputs
+
+    def resolve_outputs(*arguments: Any) -> tuple[list[Document], Exports]:
+        outputs, exported = original(*arguments)
+        own = [str(one.get("PhysicalResourceId", "")) for one in arguments[2].values()]
+        for output in outputs:
+            if "ExportName" not in output:
+                output["OutputValue"] = convert(own, output["OutputValue"])
+        return outputs, exported
+
+    stacks._resolve_stack_outputs = resolve_outputs
+
+
 def wrap_rollback(reason_for: Callable[[list[Document]], str]) -> None:
     """Let a function give the reason of rollbacks.
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 from scaffold.engine.credentials import Credentials
 from scaffold.iam.policies import NotEvaluated, Request, refusal
-from scaffold.local.ministack_bridge import secret_arn
+from scaffold.local.ministack_bridge import secret_arn, task_roles
 from scaffold.local.permissions import answers
 from scaffold.local.permissions.api_requests import ApiRequest
 from scaffold.local.permissions.assumption import trusting
 from scaffold.local.permissions.bucket_needs import Ask, bucket_needs
 from scaffold.local.permissions.code_reviews import FindReviewed, review_needs
-from scaffold.local.permissions.needs import Need, NotRehearsed, needs_of, registry_needs
+from scaffold.local.permissions.needs import Need, NotRehearsed, needs_of, passed_role, registry_needs
 from scaffold.local.permissions.roles import Permissions, Roles
 from scaffold.local.permissions.sessions import Session, Sessions
 from scaffold.local.protocol import ACCOUNT, ROOT
@@ -23,12 +23,15 @@ TagsOf = Callable[[str], Mapping[str, str] | None]
 #: The condition keys that are evaluated, in lower case; a key with a slash at its end stands for all that start so.
 #: Those that a request does not set are not in it. `aws:ResourceTag/` is evaluated where the tags are known.
 EVALUATED: tuple[str, ...] = (
+    "acm:domainnames",
+    "acm:validationmethod",
     "application-autoscaling:service-namespace",
     "aws:calledvia",
     "aws:principalaccount",
     "aws:principalarn",
     "aws:requestedregion",
     "aws:requesttag/",
+    "aws:resourceaccount",
     "aws:securetransport",
     "aws:sourceaccount",
     "aws:sourcearn",
@@ -42,6 +45,8 @@ EVALUATED: tuple[str, ...] = (
     "elasticloadbalancing:createaction",
     "iam:passedtoservice",
     "iam:permissionsboundary",
+    "route53:changeresourcerecordsetsnormalizedrecordnames",
+    "route53:changeresourcerecordsetsrecordtypes",
     "s3:if-none-match",
     "s3:prefix",
     "sts:rolesessionname",
@@ -145,7 +150,13 @@ class Guard:
         if request.service == "s3":
             return await bucket_needs(request, ask)
         found = review_needs(request, self._reviewed)
-        return needs_of(request, secret_arn) if found is None else found
+        if found is not None:
+            return found
+        found = needs_of(request, secret_arn)
+        if (request.service, request.operation) == ("ecs", "RunTask"):
+            roles = task_roles(str(request.parameters.get("taskDefinition", "")), request.region)
+            found += [passed_role(role, "ecs-tasks.amazonaws.com") for role in roles]
+        return found
 
     def _assumed(self, request: ApiRequest, caller: Session | None) -> answers.Answer:
         """The credentials of a role. Every role trusts local AWS's own credentials.
@@ -205,6 +216,7 @@ class Guard:
             "aws:PrincipalAccount": ACCOUNT,
             "aws:PrincipalArn": session.role_arn,
             "aws:RequestedRegion": region,
+            "aws:ResourceAccount": ACCOUNT,  # There is only one.
             "aws:SecureTransport": "true",
             "aws:userid": session.user_id,
             **need.context,

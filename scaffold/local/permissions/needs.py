@@ -25,12 +25,19 @@ _PROJECT = "arn:aws:codebuild:{region}:{account}:project/"
 _CODECOMMIT = "arn:aws:codecommit:{region}:{account}:{repositoryName}"
 _STACK = "arn:aws:cloudformation:{region}:{account}:stack/{StackName}/*"
 _TABLE = "arn:aws:dynamodb:{region}:{account}:table/{TableName}"
+_QUEUE = "arn:aws:sqs:{region}:{account}:"
 _SERVICE = "arn:aws:ecs:{region}:{account}:service/"
+# Their ids are random.
+_TARGETS = "arn:aws:application-autoscaling:{region}:{account}:scalable-target/*"
 _PIPELINE = "arn:aws:codepipeline:{region}:{account}:"
 
 # The resource of operations, by the name of the service in signatures. {Name} is a parameter of the request; one that
 # is a list names several resources.
 _RESOURCES: dict[str, dict[str, str]] = {
+    "application-autoscaling": {
+        "DescribeScalableTargets DescribeScheduledActions": _ANY,
+        "PutScheduledAction RegisterScalableTarget": _TARGETS,
+    },
     "cloudformation": {
         "CreateStack UpdateStack DeleteStack DescribeStacks DescribeStackEvents DescribeStackResource": _STACK,
         "DescribeStackResources ListStackResources GetTemplate GetStackPolicy SetStackPolicy": _STACK,
@@ -66,7 +73,13 @@ _RESOURCES: dict[str, dict[str, str]] = {
         "DescribeImages ListImages DescribeImageScanFindings StartImageScan BatchDeleteImage": _ECR,
     },
     "ecr-public": {"GetAuthorizationToken": _ANY},
-    "ecs": {"DescribeServices": f"{_SERVICE}{{cluster}}/{{services}}", "DescribeTaskDefinition": _ANY},
+    "ecs": {
+        "DescribeServices": f"{_SERVICE}{{cluster}}/{{services}}",
+        "DescribeTaskDefinition": _ANY,
+        "RunTask": "{taskDefinition}",
+        "DescribeTasks": "arn:aws:ecs:{region}:{account}:task/{cluster}/{tasks}",
+        "StopTask": "arn:aws:ecs:{region}:{account}:task/{cluster}/{task}",
+    },
     "elasticloadbalancing": {
         "DescribeListeners DescribeLoadBalancers DescribeRules DescribeTags DescribeTargetGroups": _ANY,
         "DescribeTargetHealth": _ANY,
@@ -85,6 +98,12 @@ _RESOURCES: dict[str, dict[str, str]] = {
     "monitoring": {"DescribeAlarms GetMetricData GetMetricStatistics ListMetrics PutMetricData": _ANY},
     "secretsmanager": {"DescribeSecret GetSecretValue": "{SecretId}"},
     "sns": {"Publish": "{TopicArn}"},
+    "sqs": {
+        "ChangeMessageVisibility ChangeMessageVisibilityBatch": f"{_QUEUE}{{QueueUrl}}",
+        "DeleteMessage DeleteMessageBatch": f"{_QUEUE}{{QueueUrl}}",
+        "GetQueueAttributes ReceiveMessage SendMessage SendMessageBatch": f"{_QUEUE}{{QueueUrl}}",
+        "GetQueueUrl": f"{_QUEUE}{{QueueName}}",
+    },
     "sts": {"AssumeRole": "{RoleArn}"},
     "ssm": {
         "GetParameter": "arn:aws:ssm:{region}:{account}:parameter/{Name}",
@@ -135,7 +154,9 @@ def needs_of(request: ApiRequest, secret_arn: SecretArn) -> list[Need]:
     resources = _resources(template, request)
     if request.service == "secretsmanager":
         resources = [secret_arn(one, request.region) for one in resources]
-    found = [Need(f"{prefix}:{operation}", resource, context) for resource in resources]
+    # IAM has no actions of its own for the batches of a queue.
+    action = operation.removesuffix("Batch") if request.service == "sqs" else operation
+    found = [Need(f"{prefix}:{action}", resource, context) for resource in resources]
     return [*found, *_more(request, operation)]
 
 
@@ -164,6 +185,11 @@ def _context(request: ApiRequest) -> dict[str, str | list[str]]:
         context["aws:TagKeys"] = list(request.tags)
     if request.operation == "PutMetricData" and "Namespace" in request.parameters:
         context["cloudwatch:namespace"] = str(request.parameters["Namespace"])
+    if request.service == "application-autoscaling" and "ServiceNamespace" in request.parameters:
+        context["application-autoscaling:service-namespace"] = str(request.parameters["ServiceNamespace"])
+    if request.service == "ecs" and "cluster" in request.parameters:
+        cluster = str(request.parameters["cluster"]).rpartition("/")[2]
+        context["ecs:cluster"] = f"arn:aws:ecs:{request.region}:{ACCOUNT}:cluster/{cluster}"
     if request.operation == "AssumeRole":
         context["sts:RoleSessionName"] = str(request.parameters.get("RoleSessionName", ""))
     if request.service == "cloudformation" and "ChangeSetName" in request.parameters:
@@ -195,6 +221,8 @@ def _filled(text: str, name: str, value: str, request: ApiRequest) -> str:
         return f"arn:aws:kms:{request.region}:{ACCOUNT}:key/{value}"
     if name in ("id", "ids"):
         value = value.rpartition(":")[0]
+    if name == "QueueUrl":
+        value = value.rpartition("/")[2]
     return text.replace(f"{{{name}}}", value.lstrip("/") if request.service == "ssm" else value)
 
 

@@ -21,6 +21,7 @@ class ResourceTags:
 
     def __init__(self, services: Mapping[str, TagsOf]) -> None:
         self._services: dict[str, TagsOf] = {
+            "acm": lambda arn: _pairs(ministack_bridge.certificate_tags(arn)),
             "application-autoscaling": lambda _: {},
             "cloudformation": ministack_bridge.stack_tags,
             "cloudwatch": _alarm,
@@ -30,6 +31,9 @@ class ResourceTags:
             "events": _rule,
             "iam": _role,
             "logs": _log_group,
+            "route53": lambda _: {},
+            "rds-db": lambda _: {},
+            "secretsmanager": _secret,
             **services,
         }
         self._kept: dict[str, dict[str, str]] = {}
@@ -97,6 +101,14 @@ def _role(arn: str) -> Mapping[str, str]:
         return {}
     found = _asked(arn, "iam", "ListRoleTags", RoleName=path.rpartition("/")[2])
     return _pairs((found.get("ListRoleTagsResult") or {}).get("Tags"))
+
+
+def _secret(arn: str) -> Mapping[str, str]:
+    """Those of a master secret include the cluster's ARN, which RDS sets without the API."""
+    for cluster in ministack_bridge.database_clusters().values():
+        if (cluster.get("MasterUserSecret") or {}).get("SecretArn") == arn:
+            return {"aws:rds:primaryDBClusterArn": str(cluster["DBClusterArn"])}
+    return _pairs(_asked(arn, "secretsmanager", "DescribeSecret", SecretId=arn).get("Tags"))
 
 
 def _log_group(arn: str) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Emulates Application Auto Scaling's API: it stores targets and policies. Policies do not scale anything."""
+"""Emulates Application Auto Scaling's API: it stores targets, policies and scheduled actions. They scale nothing."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ _RESOURCE = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
 
 class ApplicationAutoScaling(AwsService):
-    """Scalable targets and scaling policies."""
+    """Scalable targets, scaling policies and scheduled actions."""
 
     name = "application-autoscaling"
 
     def __init__(self, hold_limits: Callable[[str, Document], None] | None = None) -> None:
         self._targets: dict[Key, Document] = {}
         self._policies: dict[Key, Document] = {}
+        self._scheduled: dict[Key, Document] = {}
         self._hold_limits = hold_limits
 
     def target_arn(self, region: str, resource: Document) -> str:
@@ -70,26 +71,23 @@ class ApplicationAutoScaling(AwsService):
         return {"ScalableTargets": found}
 
     def deregister_scalable_target(self, call: Call) -> Document:
-        """Delete a target and its policies."""
+        """Delete a target with its policies and scheduled actions."""
         key = _key(call)
         if self._targets.pop(key, None) is None:
             raise ServiceError("ObjectNotFoundException", _not_found_message("scalable target", call))
-        for dependent in [other for other in self._policies if other[: len(key)] == key]:
-            del self._policies[dependent]
+        for store in (self._policies, self._scheduled):
+            for dependent in [other for other in store if other[: len(key)] == key]:
+                del store[dependent]
         return {}
 
     def put_scaling_policy(self, call: Call) -> Document:
         """Create or update a policy."""
-        if _key(call) not in self._targets:
-            raise ServiceError("ObjectNotFoundException", _not_found_message("scalable target", call))
-        key = (*_key(call), call.parameters["PolicyName"])
+        key = self._key_below_target(call, "PolicyName")
         old = self._policies.get(key)
         if old is None and "PolicyType" not in call.parameters:
             raise ServiceError("ValidationException", "PolicyType is required for a new scaling policy")
         base = old or {
-            "PolicyARN": f"{_arn_prefix(call)}:scalingPolicy:{uuid.uuid4()}:resource/"
-            f"{call.parameters['ServiceNamespace']}/{call.parameters['ResourceId']}"
-            f":policyName/{call.parameters['PolicyName']}",
+            "PolicyARN": _arn(call, "scalingPolicy", f"policyName/{call.parameters['PolicyName']}"),
             "CreationTime": time.time(),
             "Alarms": [],
         }
@@ -98,15 +96,46 @@ class ApplicationAutoScaling(AwsService):
 
     def describe_scaling_policies(self, call: Call) -> Document:
         """List policies."""
-        names = set(call.parameters.get("PolicyNames", []))
-        found = [p for p in self._matching(self._policies, call) if not names or p["PolicyName"] in names]
-        return {"ScalingPolicies": found}
+        return {"ScalingPolicies": self._named(self._policies, call, "PolicyName")}
 
     def delete_scaling_policy(self, call: Call) -> Document:
         """Delete a policy."""
-        if self._policies.pop((*_key(call), call.parameters["PolicyName"]), None) is None:
-            raise ServiceError("ObjectNotFoundException", _not_found_message("scaling policy", call))
+        return _delete(self._policies, call, "PolicyName", "scaling policy")
+
+    def put_scheduled_action(self, call: Call) -> Document:
+        """Create or update a scheduled action. An update without times deletes the old ones."""
+        key = self._key_below_target(call, "ScheduledActionName")
+        old = self._scheduled.get(key)
+        if old is None and "Schedule" not in call.parameters:
+            raise ServiceError("ValidationException", "Schedule is required for a new scheduled action")
+        base = old or {
+            "ScheduledActionARN": _arn(
+                call, "scheduledAction", f"scheduledActionName/{call.parameters['ScheduledActionName']}"
+            ),
+            "CreationTime": time.time(),
+        }
+        kept = {name: value for name, value in base.items() if name not in ("StartTime", "EndTime")}
+        self._scheduled[key] = kept | call.parameters
         return {}
+
+    def describe_scheduled_actions(self, call: Call) -> Document:
+        """List scheduled actions."""
+        return {"ScheduledActions": self._named(self._scheduled, call, "ScheduledActionName")}
+
+    def delete_scheduled_action(self, call: Call) -> Document:
+        """Delete a scheduled action."""
+        return _delete(self._scheduled, call, "ScheduledActionName", "scheduled action")
+
+    def _key_below_target(self, call: Call, name: str) -> Key:
+        """The key of what a scalable target has, which has to exist."""
+        if _key(call) not in self._targets:
+            raise ServiceError("ObjectNotFoundException", _not_found_message("scalable target", call))
+        return (*_key(call), call.parameters[name])
+
+    def _named(self, store: dict[Key, Document], call: Call, name: str) -> list[Document]:
+        """The entries that match a call, and that it names if it names any."""
+        wanted = set(call.parameters.get(f"{name}s", []))
+        return [one for one in self._matching(store, call) if not wanted or one[name] in wanted]
 
     @staticmethod
     def _matching(store: dict[Key, Document], call: Call) -> list[Document]:
@@ -138,6 +167,18 @@ def _key(call: Call) -> Key:
 
 def _arn_prefix(call: Call) -> str:
     return f"arn:aws:application-autoscaling:{call.region}:{ACCOUNT}"
+
+
+def _arn(call: Call, kind: str, name: str) -> str:
+    """The ARN of what a scalable target has."""
+    resource = f"{call.parameters['ServiceNamespace']}/{call.parameters['ResourceId']}"
+    return f"{_arn_prefix(call)}:{kind}:{uuid.uuid4()}:resource/{resource}:{name}"
+
+
+def _delete(store: dict[Key, Document], call: Call, name: str, kind: str) -> Document:
+    if store.pop((*_key(call), call.parameters[name]), None) is None:
+        raise ServiceError("ObjectNotFoundException", _not_found_message(kind, call))
+    return {}
 
 
 def _not_found_message(kind: str, call: Call) -> str:

@@ -1,16 +1,16 @@
-"""ECS's API for services and tasks that run. Clusters and task definitions stay with ministack."""
+"""ECS's API for services. Clusters and task definitions stay with ministack."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import ClassVar
 
 from scaffold.engine.tasks.revisions import BRIEF
 from scaffold.engine.tasks.services import Services
 from scaffold.local import ministack_bridge
 from scaffold.local.ministack_bridge import Handler
-from scaffold.local.protocol import ACCOUNT, AwsService, Call, Document, ServiceError
+from scaffold.local.protocol import ACCOUNT, Call, Document, ServiceError
+from scaffold.local.services.ecs_api import EcsApi, cluster_of, definition_of, service_arn
 from scaffold.local.services.ecs_checks import CHECKED, check
 from scaffold.local.wire import Response
 
@@ -28,25 +28,19 @@ _NOT_SETTINGS = ("clientToken", "cluster", "desiredCount", "forceNewDeployment",
 _STOPPABLE = ("PENDING", "IN_PROGRESS")
 
 
-class EcsServices(AwsService):
-    """Services and their tasks."""
+class EcsServices(EcsApi):
+    """Services and their deployments."""
 
-    name = "ecs"
-    invalid_input = "InvalidParameterException"
-    operations: ClassVar[tuple[str, ...]] = (
+    operations = (
         "ContinueServiceDeployment",
         "CreateService",
         "DeleteService",
         "DescribeServiceDeployments",
         "DescribeServiceRevisions",
         "DescribeServices",
-        "DescribeTasks",
         "ListServiceDeployments",
         "ListServices",
-        "ListTasks",
-        "RunTask",
         "StopServiceDeployment",
-        "StopTask",
         "UpdateService",
     )
 
@@ -54,18 +48,9 @@ class EcsServices(AwsService):
         self.services = services
 
     def install(self) -> None:
-        """Monkeypatch ministack's ECS to answer with these services."""
-        for operation in self.operations:
-            ministack_bridge.answer_action("ecs", operation, self._answering(operation))
+        """Also add the counts of services and tasks to ministack's clusters."""
+        super().install()
         ministack_bridge.wrap_action("ecs", "DescribeClusters", self._count)
-
-    def _answering(self, operation: str) -> Handler:
-        def answer(parameters: Document) -> Response:
-            response = self.respond(Call(operation, parameters, ministack_bridge.get_region()))
-            kind = {"Content-Type": "application/x-amz-json-1.1"}
-            return response.status, {**kind, **response.headers}, response.content
-
-        return answer
 
     def _count(self, parameters: Document, original: Handler) -> Response:
         """Add the counts of services and tasks to ministack's answer."""
@@ -86,7 +71,7 @@ class EcsServices(AwsService):
         if target["ScalableDimension"] != "ecs:service:DesiredCount":
             return
         _, cluster, name = target["ResourceId"].split("/")
-        arn = _service_arn(Call("", {"cluster": cluster}, region), name)
+        arn = service_arn(Call("", {"cluster": cluster}, region), name)
         desired = self._service(arn)["desiredCount"]
         held = min(max(desired, target["MinCapacity"]), target["MaxCapacity"])
         if held != desired:
@@ -94,12 +79,12 @@ class EcsServices(AwsService):
 
     def create_service(self, call: Call) -> Document:
         """Create a service."""
-        given, cluster = call.parameters, _cluster(call)
-        arn = _service_arn(call, given["serviceName"])
+        given, cluster = call.parameters, cluster_of(call)
+        arn = service_arn(call, given["serviceName"])
         existing = self.services.describe(arn)
         if existing and existing["status"] != "INACTIVE":
             raise ServiceError("InvalidParameterException", "Creation of service was not idempotent.")
-        definition = _definition(given.get("taskDefinition", ""), call.region)
+        definition = definition_of(given.get("taskDefinition", ""), call.region)
         check(given)
         if (given.get("deploymentConfiguration") or {}).get("lifecycleHooks"):
             raise ServiceError(
@@ -123,7 +108,7 @@ class EcsServices(AwsService):
         service = self._service(arn)
         check({name: service[name] for name in CHECKED if name in service} | given)
         changes = {key: value for key, value in given.items() if key not in _NOT_SETTINGS}
-        wanted = _definition(given.get("taskDefinition") or service["taskDefinition"], call.region)
+        wanted = definition_of(given.get("taskDefinition") or service["taskDefinition"], call.region)
         needed = (
             given.get("forceNewDeployment")
             or wanted["taskDefinitionArn"] != service["taskDefinition"]
@@ -142,10 +127,10 @@ class EcsServices(AwsService):
 
     def describe_services(self, call: Call) -> Document:
         """Describe services; deleted ones too."""
-        _cluster(call)
+        cluster_of(call)
         found, failures = [], []
         for reference in call.parameters["services"]:
-            arn = _service_arn(call, reference)
+            arn = service_arn(call, reference)
             service = self.services.describe(arn)
             if service is None:
                 failures.append({"arn": arn, "reason": "MISSING"})
@@ -157,7 +142,7 @@ class EcsServices(AwsService):
 
     def list_services(self, call: Call) -> Document:
         """List a cluster's services."""
-        return {"serviceArns": self.services.arns(_cluster(call))}
+        return {"serviceArns": self.services.arns(cluster_of(call))}
 
     def list_service_deployments(self, call: Call) -> Document:
         """List the deployments of a service, the newest first."""
@@ -204,42 +189,10 @@ class EcsServices(AwsService):
         self.services.continue_deployment(deployment["serviceArn"], rollback)
         return {"serviceDeploymentArn": arn}
 
-    def list_tasks(self, call: Call) -> Document:
-        """List a cluster's tasks."""
-        given = call.parameters
-        wanted = {"desiredStatus": given.get("desiredStatus", "RUNNING")}
-        if "serviceName" in given:
-            wanted["group"] = f"service:{given['serviceName'].rpartition('/')[2]}"
-        if "startedBy" in given:
-            wanted["startedBy"] = given["startedBy"]
-        found = [
-            task["taskArn"]
-            for task in self.services.tasks(_cluster(call))
-            if all(task.get(key) == value for key, value in wanted.items())
-            and given.get("family") in (None, task["taskDefinitionArn"].rpartition("/")[2].rpartition(":")[0])
-        ]
-        return {"taskArns": found}
-
-    def describe_tasks(self, call: Call) -> Document:
-        """Describe tasks, also those that have stopped lately."""
-        known = {task["taskArn"].rpartition("/")[2]: task for task in self.services.tasks(_cluster(call))}
-        references = [(one, known.get(one.rpartition("/")[2])) for one in call.parameters["tasks"]]
-        failures = [{"arn": one, "reason": "MISSING"} for one, task in references if task is None]
-        return {"tasks": [task for _, task in references if task], "failures": failures}
-
-    def stop_task(self, call: Call) -> Document:
-        """Stop a task; its service starts another one."""
-        found = self.describe_tasks(Call("", {**call.parameters, "tasks": [call.parameters["task"]]}, call.region))
-        if not found["tasks"]:
-            raise ServiceError("InvalidParameterException", "The referenced task was not found.")
-        task: Document = found["tasks"][0]
-        self.services.stop_task(task["taskArn"], call.parameters.get("reason", "Task stopped by user"))
-        return {"task": task}
-
     def _known(self, call: Call) -> str:
         """The ARN of the service that a call names."""
-        _cluster(call)
-        arn = _service_arn(call, call.parameters["service"])
+        cluster_of(call)
+        arn = service_arn(call, call.parameters["service"])
         service = self.services.describe(arn)
         if service is None:
             raise ServiceError("ServiceNotFoundException", "Service not found.")
@@ -260,28 +213,3 @@ class EcsServices(AwsService):
                 if one["serviceDeploymentArn"] == arn:
                     return one
         raise ServiceError("ServiceDeploymentNotFoundException", f"There is no service deployment {arn}")
-
-
-def _cluster(call: Call) -> str:
-    """The ARN of the cluster that a call names."""
-    name = call.parameters.get("cluster", "default").rpartition("/")[2]
-    found = ministack_bridge.call("ecs", "DescribeClusters", {"clusters": [name]}, call.region)["clusters"]
-    if not found:
-        raise ServiceError("ClusterNotFoundException", "Cluster not found.")
-    return str(found[0]["clusterArn"])
-
-
-def _service_arn(call: Call, reference: str) -> str:
-    cluster = call.parameters.get("cluster", "default").rpartition("/")[2]
-    return f"arn:aws:ecs:{call.region}:{ACCOUNT}:service/{cluster}/{reference.rpartition('/')[2]}"
-
-
-def _definition(reference: str, region: str) -> Document:
-    given = {"taskDefinition": reference}
-    try:
-        found: Document = ministack_bridge.call("ecs", "DescribeTaskDefinition", given, region)["taskDefinition"]
-    except ServiceError as error:
-        raise ServiceError("ClientException", "TaskDefinition not found.") from error
-    if found["status"] != "ACTIVE":
-        raise ServiceError("ClientException", "TaskDefinition is inactive")
-    return found

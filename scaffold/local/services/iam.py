@@ -8,7 +8,7 @@ from scaffold.local import ministack_bridge
 from scaffold.local.ministack_bridge import Handler
 from scaffold.local.protocol import Document, ServiceError
 from scaffold.local.wire import Response, edit_xml
-from scaffold.service.names import SERVICE_LINKED_ROLES
+from scaffold.service.names import DATABASE_LINKED_ROLES, SERVICE_LINKED_ROLES
 
 _TRUST = (
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"%s"},"Action":"sts:AssumeRole"}]}'
@@ -21,7 +21,7 @@ def install() -> None:
 
     def create_service_linked_role(parameters: Document, original: Handler) -> Response:
         (principal,) = parameters.get("AWSServiceName", [""])
-        name = SERVICE_LINKED_ROLES.get(principal)
+        name = (SERVICE_LINKED_ROLES | DATABASE_LINKED_ROLES).get(principal)
         if name is None:
             return original(parameters)
         if _exists(name):

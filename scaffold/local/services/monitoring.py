@@ -13,11 +13,15 @@ from scaffold.engine.metrics.monitor import Monitor
 from scaffold.engine.metrics.samples import Samples
 from scaffold.engine.metrics.store import Metrics
 from scaffold.local.services.alarms import StoredAlarms
+from scaffold.local.services.log_metrics import LogMetrics
 from scaffold.local.services.metrics import MetricsApi
 
 
 class Monitoring:
     """CloudWatch's metrics and alarms.
+
+    Attributes:
+        log_metrics: Takes events of logs, for the metrics in them.
 
     Args:
         clock: Passes the periods.
@@ -28,6 +32,7 @@ class Monitoring:
     def __init__(self, clock: Clock, stream: EventStream, balancers: Balancers) -> None:
         self._metrics = Metrics(clock)
         self._balancers = balancers
+        self.log_metrics = LogMetrics(self._metrics)
         self._alarms = StoredAlarms(clock, stream)
         self._monitor = Monitor(self._metrics, clock, self._collect, self._alarms)
         MetricsApi(self._metrics).install()

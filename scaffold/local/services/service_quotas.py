@@ -14,10 +14,14 @@ _DEFAULTS = {
     ("codebuild", "L-5ED1D25B"): 1,
     ("codebuild", "L-9D07B6EF"): 1,
     ("codebuild", "L-DF544FF3"): 1,
+    ("dynamodb", "L-F98FE922"): 2500,
     ("ec2", "L-0263D0A3"): 5,
+    ("elasticloadbalancing", "L-53DA6B97"): 50,
     ("fargate", "L-3032A538"): 6,
     ("fargate", "L-36FBB829"): 6,
+    ("rds", "L-952B80B8"): 40,
     ("vpc", "L-F678F1CE"): 5,
+    ("wafv2", "L-2EC3DE7B"): 100,
 }
 
 

@@ -30,7 +30,8 @@ async function start(t, env) {
         if (found) waiting.delete(look);
       };
       waiting.add(look);
-      child.once('exit', () => setTimeout(reject, 200, new Error(`exited without '${message}': ${JSON.stringify(logs)}`)));
+      const missing = () => new Error(`exited without '${message}': ${JSON.stringify(logs)}`);
+      child.once('exit', () => setTimeout(() => reject(missing()), 200));
       look();
     });
   const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }));

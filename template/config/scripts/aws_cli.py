@@ -30,6 +30,10 @@ class Refused(Problem):
         self.message = message
 
 
+class Denied(Refused):
+    """The role of this build may not make the call."""
+
+
 def output(service: str, operation: str, *options: str, attempts: int = 8) -> str:
     """The output of a call, in JSON.
 
@@ -37,7 +41,7 @@ def output(service: str, operation: str, *options: str, attempts: int = 8) -> st
         attempts: How often the AWS CLI makes a call that is throttled or fails.
 
     Raises:
-        Refused: AWS returned an error.
+        Refused: AWS returned an error; Denied where the permission is missing.
         Problem: The AWS CLI did not run, or did not end in time.
     """
     command = ["aws", service, operation, *options, "--output", "json"]
@@ -51,5 +55,6 @@ def output(service: str, operation: str, *options: str, attempts: int = 8) -> st
     except subprocess.TimeoutExpired as error:
         raise Problem(f"`aws {service} {operation}` timed out after {CALL_SECONDS} s; {again()}") from error
     if done.returncode:
-        raise Refused(" ".join(done.stderr.split()).rstrip(".") or f"`aws {service} {operation}` failed")
+        message = " ".join(done.stderr.split()).rstrip(".") or f"`aws {service} {operation}` failed"
+        raise (Denied if "AccessDenied" in message else Refused)(message)
     return done.stdout

@@ -25,6 +25,9 @@ REPORT = "junit.xml"
 NO_TESTS = re.compile(r"^#\s*tests:\s*none\b", re.IGNORECASE | re.MULTILINE)
 # BuildKit pulls the image that a comment before the first instruction names, and lets it read the Dockerfile.
 FRONTEND = re.compile(r"(?:[ \t]*(?:#|//).*\n)*?[ \t]*(?:#|//)\s*syntax\s*=\s*(\S+)", re.IGNORECASE)
+MOUNTED = re.compile(r"\bContainerPath: *['\"]?([^'\"\s,}]+)")
+# Where the agent of ECS Exec writes, which is root.
+AGENT = {"/managed-agents", "/var/lib/amazon/ssm", "/var/log/amazon/ssm"}
 HEALTH_CHECK = re.compile(r"^\s*HealthCheck:\s*\n\s*Command:\s*\n\s*- CMD\n\s*- (\S+)", re.MULTILINE)
 
 
@@ -111,6 +114,13 @@ def task_problem(text: str, root: Path) -> Problem | None:
                 f"app/Dockerfile exposes port {min(exposed)}, but {name} sends requests to {min(ports)}.",
                 f"Let the service listen on the port in the variable PORT, and write EXPOSE {min(ports)}.",
             )
+        for place in sorted(set(MOUNTED.findall(definition)) - AGENT):
+            if not re.search(rf"(?im)^\s*VOLUME\s.*(?<![\w./-]){re.escape(place)}(?![\w./-])", text):
+                return Problem(
+                    f"{name} mounts a volume at {place}, which app/Dockerfile does not declare, so that only root could"
+                    " write there.",
+                    f"Let user 1000 write to this directory in the stage to release, and write VOLUME {place} after.",
+                )
         program = HEALTH_CHECK.search(definition)
         if program and program[1] not in text:
             return Problem(

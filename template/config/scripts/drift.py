@@ -75,7 +75,8 @@ def _in_environment(app: str, environment: str, states: dict[str, Any]) -> Itera
         )
     if environment == os.environ["PRODUCTION"]:
         yield from _record(app, given)
-    waiting = any(_is_entered(states.get(one, {})) for one in (f"Plan-{title}", f"Approve-{title}", title))
+    stages = (f"Plan-{title}", f"Approve-{title}", f"Data-{title}", title)
+    waiting = any(_is_entered(states.get(one, {})) for one in stages)
     # A rollback leads no branch back, as branches move only forward.
     if environment in os.environ.get("BRANCHES", "").split() and not waiting and latest.get("type") != "ROLLBACK":
         yield from _branch(app, environment, done)

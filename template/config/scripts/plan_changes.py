@@ -12,7 +12,7 @@ from typing import Any
 
 from aws_calls import call
 from aws_cli import Problem, Refused
-from plan_stacks import UPDATABLE, Deployed, Source, policy_of, side_by_side
+from plan_stacks import UPDATABLE, Deployed, Source, completed, policy_of, side_by_side
 from remedies import again
 
 LARGEST_BODY = 51_200
@@ -117,11 +117,9 @@ def _plan_one(
         return Planned(source, (Change("its first release creates everything"),))
     if len(source.template.encode()) > LARGEST_BODY:
         return Planned(source, (Change(f"not planned, since the template has more than {LARGEST_BODY} bytes"),))
-    parameters = dict(source.parameters)
-    if source.kind == "service":
-        if not task_definition:
-            return Planned(source, (Change("not planned yet, since its task definition does not exist"),))
-        parameters["TaskDefinitionArn"] = task_definition
+    if source.kind == "service" and not task_definition:
+        return Planned(source, (Change("not planned yet, since its task definition does not exist"),))
+    parameters = completed(source, stack, task_definition)
     changes: list[Change] = []
     if source.kind == "task-definition" and stack.parameters.get("Version") != source.parameters["Version"]:
         changes.append(Change(f"version {stack.parameters.get('Version')} to {source.parameters['Version']}"))

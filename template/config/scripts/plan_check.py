@@ -3,9 +3,10 @@
 
     APP_NAME=... ENVIRONMENT_NAME=prod EXECUTION=... IMAGE_URI=... IMAGE_TAG=... STATE=... plan_check.py
 
-Each stack has to be in the state that plan_release.py has recorded, or in the one that this release gives it. A
-rollback returns to an older state, and a retried stage has changed stacks itself: neither is compared. The check fails
-closed. Exit codes: 0 open, 1 closed by a change, 2 usage error, 3 closed because a state could not be read.
+Each stack has to be in the state that plan_release.py has recorded, or in the one that this release gives it. With
+STAGE, the check is one of that stage, and not of the environment's own. A rollback returns to an older state, and a
+retried stage has changed stacks itself: neither is compared. The check fails closed. Exit codes: 0 open, 1 closed by
+a change, 2 usage error, 3 closed because a state could not be read.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from aws_calls import call
 from aws_cli import Problem
-from plan_stacks import Deployed, Source, deployed, plain, policy_of, side_by_side, sources, template_of
+from plan_stacks import Deployed, Source, completed, deployed, plain, policy_of, side_by_side, sources, template_of
 from remedies import start_command
 
 OPEN, CLOSED_BY_CHANGE, USAGE_ERROR, CLOSED_UNREAD = 0, 1, 2, 3
@@ -36,7 +37,7 @@ def exemption(app: str, environment: str, execution: str) -> str:
         return "a rollback returns to an older state"
     chosen_actions: dict[str, Any] = {"filter": {"pipelineExecutionId": execution}}
     actions = call("codepipeline", "list-action-executions", **chosen, **chosen_actions)
-    stage = environment[:1].upper() + environment[1:]
+    stage = os.environ.get("STAGE") or environment[:1].upper() + environment[1:]
     for one in actions.get("actionExecutionDetails", []):
         if (one.get("stageName"), one.get("actionName")) == (stage, ACTION) and one.get("status") != "InProgress":
             return "the stage is retried"
@@ -60,9 +61,7 @@ def changed_by_others(release: list[Source], planned: dict[str, str], stacks: di
 
 def _is_released(source: Source, stack: Deployed, task_definition: str) -> bool:
     """Whether a stack is in the state that this release gives it."""
-    given = dict(source.parameters)
-    if source.kind == "service":
-        given["TaskDefinitionArn"] = task_definition
+    given = completed(source, stack, task_definition)
     declared = call("cloudformation", "validate-template", TemplateBody=source.template).get("Parameters", [])
     parameters = {one["ParameterKey"]: given.get(one["ParameterKey"], one.get("DefaultValue", "")) for one in declared}
     return (
@@ -80,7 +79,8 @@ def main() -> int:
         return USAGE_ERROR
     app, environment, execution = given["APP_NAME"], given["ENVIRONMENT_NAME"], given["EXECUTION"]
     try:
-        release = sources(app, environment, given["IMAGE_URI"], given["IMAGE_TAG"])
+        image = given["IMAGE_URI"], given["IMAGE_TAG"]
+        release = sources(app, environment, *image, protect=os.environ.get("PROTECT", ""))
         stacks = dict(zip((one.kind for one in release), side_by_side(deployed, release), strict=True))
         planned = dict(part.partition("=")[::2] for part in given["STATE"].split(","))
         differs = any(planned.get(kind) != stack.state for kind, stack in stacks.items())

@@ -22,8 +22,8 @@ WORDS = {
 LOSSES = ("replace", "maybe replace", "delete")
 # Types whose resources hold what a new one would not have.
 DATA = re.compile(
-    "AWS::(?:Backup|DAX|DocDB|DynamoDB|EFS|ElastiCache|Elasticsearch|FSx|Kinesis|MemoryDB|MSK|Neptune|OpenSearch\\w*|QLDB"
-    "|RDS|Redshift|S3|S3Express|SecretsManager|Timestream)::"
+    "AWS::(?:Backup|DAX|DocDB|DynamoDB|EFS|ElastiCache|Elasticsearch|FSx|Kinesis|MemoryDB|MSK|Neptune|OpenSearch\\w*"
+    "|QLDB|RDS|Redshift|S3|S3Express|SecretsManager|Timestream)::"
     "|AWS::(?:Cognito::UserPool|EC2::Volume|ECR::Repository|KMS::Key|Logs::LogGroup|SQS::Queue|SSM::Parameter)$"
 )
 COUNTED = (

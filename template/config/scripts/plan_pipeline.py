@@ -38,7 +38,7 @@ class Pipeline:
         Returns:
             What the stage has run so far; it differs once another release has run.
         """
-        return _runs(self._free_stages(pause)[self.stage])
+        return self._runs(self._free_stages(pause))
 
     def stop_older_approvals(self, commit: str, pause: Callable[[], None]) -> object:
         """Stop the older releases that wait to enter this environment's stages: this one has all of their commits.
@@ -56,7 +56,7 @@ class Pipeline:
             newer = self._newer() if waiting else set()
             older = [execution for execution in waiting if execution not in newer]
             if not older:
-                return _runs(stages[self.stage])
+                return self._runs(stages)
             for execution in older:
                 # It may have entered the stage since: what has begun in production is not abandoned.
                 if execution in self._waiting(self._stages()):
@@ -68,12 +68,7 @@ class Pipeline:
         told = ""
         while True:
             stages = self._stages()
-            state = stages[self.stage]
-            # A release that waits for a disabled transition or a deployment window may wait for days.
-            enabled = state.get("inboundTransitionState", {}).get("enabled", True)
-            occupant = next(self._others(state if enabled else {**state, "inboundExecutions": []}), "")
-            if _waits_for_window(state):
-                occupant = ""
+            occupant = next((one for state in self._own(stages) for one in self._occupants(state)), "")
             if not occupant:
                 return stages
             if occupant != told:
@@ -81,10 +76,25 @@ class Pipeline:
                 told = occupant
             pause()
 
+    def _occupants(self, state: dict[str, Any]) -> Iterator[str]:
+        """The other executions that are in a stage, or are about to enter it."""
+        if _waits_for_window(state):
+            return
+        # A release that waits for a disabled transition or a deployment window may wait for days.
+        enabled = state.get("inboundTransitionState", {}).get("enabled", True)
+        yield from self._others(state if enabled else {**state, "inboundExecutions": []})
+
+    def _own(self, stages: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+        """The stages that deploy to the environment: that of its data, if it has one, and its own."""
+        return [stages[name] for name in (f"Data-{self.stage}", self.stage) if name in stages]
+
+    def _runs(self, stages: dict[str, dict[str, Any]]) -> object:
+        """What the stages that deploy to the environment have run last."""
+        return [_runs(state) for state in self._own(stages)]
+
     def _waiting(self, stages: dict[str, dict[str, Any]]) -> list[str]:
         """The other executions that wait for the approval or the deployment window of this environment."""
-        state = stages[self.stage]
-        before = [stages[f"Approve-{self.stage}"], *([state] if _waits_for_window(state) else [])]
+        before = [stages[f"Approve-{self.stage}"], *filter(_waits_for_window, self._own(stages))]
         return [execution for one in before for execution in self._others(one)]
 
     def _others(self, state: dict[str, Any]) -> Iterator[str]:

@@ -30,7 +30,7 @@ from commits import Clone, NotMergeable
 from plan_changes import Change, Planned, Rejected, plan
 from plan_costs import Prices, monthly
 from plan_refusals import refusal
-from plan_stacks import Source, deployed, side_by_side, sources
+from plan_stacks import PROTECTION, Source, deployed, side_by_side, sources
 
 PLANNED, REJECTED, USAGE_ERROR, UNREAD = 0, 1, 2, 3
 VARIABLES = ("APP_NAME", "ENVIRONMENTS", "PULL_REQUEST", "COMMIT")
@@ -107,17 +107,20 @@ def _stacks(
     if not changed:
         return []
     stacks = side_by_side(deployed, after)
-    # The image is built after the merge: that of the deployed release stays for the plan.
-    pairs = [(_with_image(source, stack.parameters), stack) for source, stack in zip(after, stacks, strict=True)]
+    # The image is built after the merge: that of the deployed release stays for the plan, and so does its protection.
+    pairs = [(_as_released(source, stack.parameters), stack) for source, stack in zip(after, stacks, strict=True)]
     found = plan(pairs, change_set, pause, changed)
     return [_stack(one) for one in found if one.changes]
 
 
-def _with_image(source: Source, parameters: dict[str, str]) -> Source:
-    if source.kind != "task-definition":
-        return source
-    image = {name: parameters.get(name, "") for name in ("ImageUri", "Version")}
-    return replace(source, parameters=source.parameters | image)
+def _as_released(source: Source, parameters: dict[str, str]) -> Source:
+    """A stack with the values that a release gives its parameters."""
+    if source.kind == "task-definition":
+        given = {name: parameters.get(name, "") for name in ("ImageUri", "Version")}
+        return replace(source, parameters=source.parameters | given)
+    if source.kind == "environment" and PROTECTION in parameters:
+        return replace(source, parameters={PROTECTION: parameters[PROTECTION]} | source.parameters)
+    return source
 
 
 def _stack(planned: Planned) -> Result:

@@ -47,7 +47,8 @@ def plan_release(given: dict[str, str], pause: Callable[[], None]) -> dict[str, 
         Problem: The release cannot be planned, or the message is not published.
     """
     pipeline = Pipeline(given["APP_NAME"], given["ENVIRONMENT_NAME"], given["EXECUTION"])
-    release = sources(given["APP_NAME"], given["ENVIRONMENT_NAME"], given["IMAGE_URI"], given["IMAGE_TAG"])
+    named, image = (given["APP_NAME"], given["ENVIRONMENT_NAME"]), (given["IMAGE_URI"], given["IMAGE_TAG"])
+    release = sources(*named, *image, protect=os.environ.get("PROTECT", ""))
     before = pipeline.wait_for_turn(pause)
     while True:
         stacks = list(zip(release, side_by_side(deployed, release), strict=True))

@@ -40,7 +40,8 @@ def _replaces_tasks(changes: tuple[Change, ...]) -> bool:
 def how_to_try(environment: str, minutes: str, stacks: list[tuple[Source, Deployed]]) -> list[str]:
     """What people are told of a release that they can try while its tasks run."""
     outputs = {source.kind: stack.outputs for source, stack in stacks}
-    url, header = outputs["environment"].get("ServiceUrl"), outputs["service"].get("TestHeader")
+    url = outputs.get("domain", outputs["environment"]).get("ServiceUrl")
+    header = outputs["service"].get("TestHeader")
     return [
         f"Once its tasks run in {environment}, ECS waits for up to {minutes} minutes before they get traffic.",
         "Try them with this command:",

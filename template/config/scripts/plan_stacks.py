@@ -15,14 +15,24 @@ from aws_cli import Problem, Refused
 from remedies import again
 from source_files import ROOT, exists, text
 
-# In the order of the environment's stage in pipeline.yaml. A stack that is added there is added here.
+# In the order of the environment's stages in pipeline.yaml. A stack that is added there is added here.
 TEMPLATES = {
+    "data": "infrastructure/data.yaml",
     "network": "infrastructure/network.yaml",
+    "database": "infrastructure/database.yaml",
     "environment": "infrastructure/environment.yaml",
+    "waf": "infrastructure/waf.yaml",
     "task-definition": "infrastructure/{environment}/task-definition.yaml",
     "alarms": "infrastructure/alarms.yaml",
+    "domain": "infrastructure/domain.yaml",
     "service": "infrastructure/service.yaml",
 }
+# The parameter of an environment whose load balancer is protected from deletion.
+PROTECTION = "ProtectLoadBalancer"
+# Not every environment has them: an existing VPC needs no network.
+OPTIONAL = ("data", "database", "domain", "network", "waf")
+# What the stage reads from what runs once, when it creates a resource, and keeps.
+KEPT = {"domain": ("LoadBalancerHostedZoneId", "PrimaryWeight", "AlternateWeight")}
 UPDATABLE = {
     "CREATE_COMPLETE",
     "IMPORT_COMPLETE",
@@ -40,7 +50,8 @@ class Source:
     """What a source gives a stack.
 
     Attributes:
-        parameters: Without those that keep their defaults, and without the task definition's ARN, which is an output.
+        parameters: Without those that keep their defaults, and without what the stage finds out: the task definition's
+            ARN, which is an output, and `KEPT`.
         tags: None if the source says nothing about them.
         policy: The stack policy; None if the source has none.
     """
@@ -70,20 +81,23 @@ class Deployed:
     state: str
 
 
-def sources(app: str, environment: str, image: str, version: str, root: Path = ROOT) -> list[Source]:
+def sources(
+    app: str, environment: str, image: str, version: str, root: Path = ROOT, *, protect: str = ""
+) -> list[Source]:
     """The stacks of an environment in the order of their deployment.
 
     Args:
+        protect: The release's value of ProtectLoadBalancer; empty for the template's default.
         root: The folder of the source; that of this script without it.
 
     Raises:
         Problem: A file is missing, is a symbolic link, or cannot be read.
     """
-    # An environment in an existing VPC has no network stack.
     kinds = [
-        kind for kind in TEMPLATES if kind != "network" or exists(f"infrastructure/{environment}/network.json", root)
+        kind for kind in TEMPLATES if kind not in OPTIONAL or exists(f"infrastructure/{environment}/{kind}.json", root)
     ]
     given = {"task-definition": {"ImageUri": image, "Version": version}}
+    given |= {"environment": {PROTECTION: protect}} if protect else {}
     return [_source(f"{app}-{environment}-{kind}", kind, environment, given.get(kind, {}), root) for kind in kinds]
 
 
@@ -102,6 +116,16 @@ def _source(name: str, kind: str, environment: str, overrides: dict[str, str], r
         return Source(kind, name, template, parameters | overrides, tags, configuration.get("StackPolicy"))
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise Problem(f"{file} cannot be read; restore it") from error
+
+
+def completed(source: Source, stack: Deployed, task_definition: str) -> dict[str, str]:
+    """The parameters that a release without other changes gives a stack.
+
+    Args:
+        task_definition: Its ARN.
+    """
+    kept = {name: stack.parameters[name] for name in KEPT.get(source.kind, ()) if name in stack.parameters}
+    return source.parameters | kept | ({"TaskDefinitionArn": task_definition} if source.kind == "service" else {})
 
 
 def deployed(source: Source) -> Deployed:

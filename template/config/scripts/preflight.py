@@ -22,26 +22,26 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import task_settings
-from aws_cli import Problem, Refused, output
+import environment_files
+from aws_cli import Denied, Problem, Refused, output
+from deployed_stacks import read
 from source_files import ROOT, exists, refuse_link, text
 
 READY, STOPPED, USAGE_ERROR, UNREAD = 0, 1, 2, 3
 CALLS_AT_ONCE = 8
 INFRASTRUCTURE = "infrastructure"
-KINDS = ("network", "environment", "task-definition", "alarms", "service")
+KINDS = ("data", "network", "database", "environment", "waf", "task-definition", "alarms", "domain", "service")
 # Not the pipeline: it runs, and the first release may start before its creation has finished.
-DELIVERY = ("build", "checks", "pull-requests", "plans", "releases", "tests", "scans", "updates", "events")
+DELIVERY = (
+    *("build", "checks", "pull-requests", "plans", "releases", "tests"),
+    *("migrations", "scans", "updates", "wake", "events"),
+)
 # Of a stack that cannot be updated: its creation has not finished, or its deletion has begun.
 UNUSABLE = re.compile(r"(CREATE|ROLLBACK|DELETE|REVIEW)_(?!COMPLETE$).*|(ROLLBACK|DELETE)_COMPLETE")
 COMMENT = re.compile(r"(^|\s)#.*")
 # What no bracket or comma of flow notation separates. A reference such as ${AppName} is part of its text.
 FLOW_ITEM = re.compile(r"(?:\$\{[^}]*\}|[^][{},])+")
 REMEDY = "run `scaffold deploy` with this commit, then `scaffold retry Gate`"
-
-
-class Denied(Exception):
-    """The role of this build may not read a stack or a secret."""
 
 
 def environments() -> list[str]:
@@ -65,33 +65,14 @@ def expected(app: str) -> Iterator[str]:
 
 def permissions(app: str) -> Iterator[tuple[str, str]]:
     """The stacks that only `scaffold deploy` updates, each with the name of its template."""
-    for kind in ("foundation", "permissions", "audit", "budget", "build-vpc"):
+    for kind in ("foundation", "permissions", "audit", "access-logs", "budget", "build-vpc"):
         if exists(f"{INFRASTRUCTURE}/{kind}.yaml"):
             yield f"{app}-{kind}", kind
     for environment in environments():
         yield f"{app}-{environment}-deploy-role", "deploy-role"
-
-
-def read(operation: str, stack: str) -> dict[str, Any] | None:
-    """What CloudFormation says about a stack; None where there is no such stack.
-
-    Raises:
-        Problem: It returns an error, or does not answer.
-        Denied: This build may not ask.
-    """
-    try:
-        answered = output("cloudformation", operation, "--stack-name", stack)
-    except Refused as refused:
-        if "does not exist" in refused.message:
-            return None
-        if "AccessDenied" in refused.message:
-            raise Denied(refused.message) from refused
-        raise
-    try:
-        return dict(json.loads(answered))
-    except (ValueError, TypeError) as error:
-        message = f"`aws cloudformation {operation}` returned no description of {stack}; retry the stage"
-        raise Problem(message) from error
+        for kind in ("deploy-options", "data-role", "alarm-topic"):
+            if exists(f"{INFRASTRUCTURE}/{environment}/{kind}.json"):
+                yield f"{app}-{environment}-{kind}", kind
 
 
 def usable(stack: str) -> bool:
@@ -150,8 +131,8 @@ def secrets() -> Iterator[tuple[str, str, str]]:
         Problem: The list of them is wrong.
     """
     try:
-        found = task_settings.secrets(ROOT, environments())
-    except task_settings.Wrong as wrong:
+        found = environment_files.secrets(ROOT, environments())
+    except environment_files.Wrong as wrong:
         happened, remedy = (part.rstrip(".") for part in wrong.args)
         raise Problem(f"{happened}; {remedy[:1].lower()}{remedy[1:]}") from wrong
     for environment, own in found.items():
@@ -169,14 +150,12 @@ def stored(name: str, store: str) -> bool:
         Problem: AWS returns another error, or does not answer.
     """
     try:
-        if store == task_settings.SECRETS_MANAGER:
+        if store == environment_files.SECRETS_MANAGER:
             return not json.loads(output("secretsmanager", "describe-secret", "--secret-id", name)).get("DeletedDate")
         output("ssm", "list-tags-for-resource", "--resource-type", "Parameter", "--resource-id", f"/{name}")
     except Refused as refused:
         if refused.code in ("InvalidResourceId", "ParameterNotFound", "ResourceNotFoundException"):
             return False
-        if "AccessDenied" in refused.message:
-            raise Denied(refused.message) from refused
         raise
     except (ValueError, AttributeError) as error:
         raise Problem(
@@ -206,7 +185,7 @@ def unless_denied(check: Any) -> Any:
         try:
             return bool(check(name, *more))
         except Denied as denied:
-            print(f"Not checked: {name} ({denied}).")
+            print(f"Not checked: {name} ({denied.message}).")
             return True
 
     return checked

@@ -20,4 +20,6 @@ def retry_or_release(pipeline: str, environment: str) -> str:
     """The command that repeats the stage of an environment once the cause of its failure is gone."""
     if os.environ.get("ON_FAILURE") == "ROLLBACK":
         return f"release again with `{start_command(pipeline)}`"
-    return f"run `scaffold retry {environment[:1].upper()}{environment[1:]}`"
+    # The check of another stage of the environment says which.
+    stage = os.environ.get("STAGE") or environment[:1].upper() + environment[1:]
+    return f"run `scaffold retry {stage}`"

@@ -6,8 +6,11 @@
 ECS sets the weights of the listener rule, and CloudFormation would reset them with an update of the rule: the stack
 policy of the environment's stack has to deny that. Deployments that shift traffic use the two target groups in turn.
 Rolling ones leave the rule as it is, and ECS may register their tasks in the primary target group while the other one
-has the traffic. With BEFORE, entry_check.py comes first. The gate fails closed. Exit codes: 0 open, 1 closed by the
-traffic, 2 usage error, 3 closed because something could not be read, 4 closed by the stack policy.
+has the traffic. A service with a domain names the rule for HTTPS, and ECS changes the rule that the service names.
+Where it goes from one rule to the other, both have to lead to the same tasks; and no shift may leave behind the rule of
+a domain that the answers have given up, as long as its stack exists. With BEFORE, entry_check.py comes first. The gate
+fails closed. Exit codes: 0 open, 1 closed by the traffic, 2 usage error, 3 closed because something could not be read,
+4 closed by the stack policy, 5 closed by the rule for HTTPS.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ import os
 import sys
 from typing import Any
 
+import https_rule
 from aws_cli import Problem, output
+from https_rule import HttpsRule
 from remedies import again
-from source_files import text
+from source_files import exists, text
 
-OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY = 0, 1, 2, 3, 4
+OPEN, CLOSED_BY_TRAFFIC, USAGE_ERROR, CLOSED_UNREAD, CLOSED_BY_POLICY, CLOSED_BY_HTTPS = 0, 1, 2, 3, 4, 5
 PROTECTED = "AWS::ElasticLoadBalancingV2::ListenerRule"
 SHIFTING = {"BLUE_GREEN", "CANARY", "LINEAR"}
 VARIABLES = ("APP_NAME", "ENVIRONMENT_NAME", "PRODUCTION_RULE", "TARGET_GROUP")
@@ -102,33 +107,70 @@ def percentage(weights: dict[str, int], group: str) -> int:
     return 100 * weights.get(group, 0) // total if total else 0
 
 
-def judge(app: str, environment: str, rule: str, group: str) -> int:
-    """Look at stack policy, strategy and traffic, and print the result; return the exit code."""
-    stack = f"{app}-{environment}-environment"
+def unprotected(app: str, environment: str, kind: str) -> str:
+    """Why the stack policy of a stack closes the gate; empty if it protects the stack's listener rule."""
+    stack = f"{app}-{environment}-{kind}"
     found = ask("cloudformation", "get-stack-policy", "--stack-name", stack)
-    if not (isinstance(found, dict) and protects(found.get("StackPolicyBody"))):
-        print(
-            f"Strategy gate closed: the stack policy of {stack} does not deny updates of {PROTECTED}; set the"
-            f" StackPolicy of infrastructure/{environment}/environment.json with `aws cloudformation set-stack-policy`,"
-            f" then {again()}.",
-            file=sys.stderr,
+    if isinstance(found, dict) and protects(found.get("StackPolicyBody")):
+        return ""
+    return (
+        f"the stack policy of {stack} does not deny updates of {PROTECTED}; set the StackPolicy of"
+        f" infrastructure/{environment}/{kind}.json with `aws cloudformation set-stack-policy`, then {again()}"
+    )
+
+
+def leaves_wrong_rule(rule: str, https: HttpsRule | None, *, domain: bool, shifts: bool) -> str:
+    """Why a release closes the gate that takes the service from one rule to the other; empty if it does not.
+
+    Args:
+        rule: The production rule on port 80.
+        domain: Whether this source gives the environment a domain.
+    """
+    if https is None or (domain and https.named):
+        return ""
+    if not domain and shifts:
+        first = "release this once with the strategy rolling, then run" if https.named else "run"
+        return (
+            f"a shift of the traffic would leave the listener rule of {https.stack} with a target group without tasks;"
+            f" {first} `scaffold deploy`, which deletes the stack"
         )
-        return CLOSED_BY_POLICY
+    if weights_of(rule) != weights_of(https.arn):
+        return (
+            f"the listener rule of {https.stack} and that on port 80 lead to different tasks; release a new version"
+            " without approve_running and without this change first, which shifts the traffic"
+        )
+    return ""
+
+
+def judge(app: str, environment: str, rule: str, group: str) -> int:
+    """Look at stack policies, strategy and traffic, and print the result; return the exit code."""
+    domain = exists(f"infrastructure/{environment}/domain.json")
+    for kind in ("environment", "domain") if domain else ("environment",):
+        if why := unprotected(app, environment, kind):
+            return refuse(CLOSED_BY_POLICY, why)
     strategy = strategy_of(environment)
+    https = https_rule.find(app, environment)
+    if why := leaves_wrong_rule(rule, https, domain=domain, shifts=strategy in SHIFTING):
+        return refuse(CLOSED_BY_HTTPS, why)
     if strategy in SHIFTING:
         print(f"Strategy gate open: {strategy} shifts the traffic of {environment} itself.")
         return OPEN
-    primary = percentage(weights_of(rule), group)
+    primary = percentage(weights_of(https.arn if https and https.named else rule), group)
     if primary == 100:
         print(f"Strategy gate open: the primary target group of {environment} has all the traffic.")
         return OPEN
-    print(
-        f"Strategy gate closed: the primary target group of {environment} has {primary} % of the traffic, and a rolling"
+    return refuse(
+        CLOSED_BY_TRAFFIC,
+        f"the primary target group of {environment} has {primary} % of the traffic, and a rolling"
         " deployment needs all of it there; release a new version with the previous deployment strategy, which shifts"
-        " the traffic, then change the strategy again.",
-        file=sys.stderr,
+        " the traffic, then change the strategy again",
     )
-    return CLOSED_BY_TRAFFIC
+
+
+def refuse(code: int, why: str) -> int:
+    """Print why the gate is closed; return the exit code."""
+    print(f"Strategy gate closed: {why}.", file=sys.stderr)
+    return code
 
 
 def main() -> int:
@@ -145,8 +187,7 @@ def main() -> int:
     try:
         return judge(*given)
     except Problem as problem:
-        print(f"Strategy gate closed: {problem}.", file=sys.stderr)
-        return CLOSED_UNREAD
+        return refuse(CLOSED_UNREAD, str(problem))
 
 
 if __name__ == "__main__":

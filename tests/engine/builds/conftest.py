@@ -38,7 +38,7 @@ def aws(
     home = tmp_path_factory.mktemp("user")
     for name, text in {
         ".aws/credentials": f"[default]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n",
-        ".aws/config": "[default]\nregion = eu-west-3\n",
+        ".aws/config": "[default]\noutput = json\n",
         ".docker/config.json": json.dumps({"auths": {"registry.example": {"auth": SECRET}}}),
         ".netrc": f"machine example.com login me password {SECRET}\n",
     }.items():

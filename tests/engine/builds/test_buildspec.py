@@ -54,6 +54,7 @@ def test_the_kits_own(tmp_path: Path) -> None:
     text = (generate(tmp_path / "service") / "config/buildspecs/checks.yml").read_text()
     assert parse(text).phases["build"].commands == (
         'python3 "config/scripts/$CHECK.py"',
+        '[[ -z ${PROTECTED:-} ]] || { EXPORTS=$(python3 config/scripts/protection.py) && eval "$EXPORTS"; }',
         "[[ ${INFRASTRUCTURE:-no} == no ]] || python3 config/scripts/infrastructure_checks.py",
     )
 

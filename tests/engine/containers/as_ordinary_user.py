@@ -36,7 +36,7 @@ def main(folder: Path, base: Path) -> None:
         engine.run("create", "--name", "task", *options, "--user=1000", "--read-only", "server", *words)
         created = engine.container("task", 60)
         health = HealthCheck([*created.inside, "node", "-e", ""], 1, 60, 3, 10)
-        process = Process(Program(created.start, engine.environment, str(folder), 60, health, created), 1)
+        process = Process(Program(created.start, engine.environment, str(folder), 60, health, created), [1])
 
         def heard(report: dict[str, object]) -> None:
             said.append({key: value for key, value in report.items() if key != "started"})

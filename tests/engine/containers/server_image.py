@@ -24,7 +24,8 @@ http.createServer((request, response) => {
   }
   response.end(JSON.stringify({
     version: process.env.APP_VERSION, secret: process.env.SECRET, lines: process.env.LINES, user: process.getuid(),
-    folder: process.cwd(), write: attempt('/tmp/a'), interfaces: Object.keys(os.networkInterfaces()),
+    folder: process.cwd(), write: attempt('/tmp/a'),
+    scratch: attempt('/scratch/a') || fs.readdirSync('/scratch'), interfaces: Object.keys(os.networkInterfaces()),
     files: fs.readFileSync('/proc/self/limits', 'utf8').match(/open files +(\\d+)/)[1],
   }));
 }).listen(8080, () => console.log('listening'));
@@ -36,7 +37,8 @@ def push_to(account: Account, engine: ContainerEngine, folder: Path) -> str:
     """Push it, and return its name in task definitions. The engine does not keep it."""
     (folder / PROGRAM).write_text(_SERVER)
     entry = f'["node", "{PROGRAM}"]'
-    (folder / "Dockerfile").write_text(f"FROM {base_name()}\nWORKDIR /app\nCOPY {PROGRAM} ./\nENTRYPOINT {entry}\n")
+    lines = ("WORKDIR /app", f"COPY {PROGRAM} ./", f"COPY --chown=1000 {PROGRAM} /scratch/", "VOLUME /scratch")
+    (folder / "Dockerfile").write_text("\n".join((f"FROM {base_name()}", *lines, f"ENTRYPOINT {entry}\n")))
     image = engine.own_name("server")
     engine.run("build", "--network=host", "--tag", image, folder)
     token = account.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]

@@ -43,9 +43,11 @@ def test_a_container_is_what_its_definition_says(containers: Containers, account
     container |= {
         "User": "1000",
         "ReadonlyRootFilesystem": True,
+        "MountPoints": [{"SourceVolume": "scratch", "ContainerPath": "/scratch"}],
         "Secrets": [{"Name": "SECRET", "ValueFrom": secret}],
         "Ulimits": [{"Name": "nofile", "SoftLimit": 512, "HardLimit": 512}],
     }
+    body["Resources"]["Definition"]["Properties"]["Volumes"] = [{"Name": "scratch"}]
     account.stacks.create_stack(StackName="shop", TemplateBody=json.dumps(body))
     assert account.settled("shop") == "CREATE_COMPLETE"
     answer = json.loads(account.get("shop"))
@@ -56,6 +58,7 @@ def test_a_container_is_what_its_definition_says(containers: Containers, account
         "user": 1000,
         "folder": "/app",
         "write": "EROFS",
+        "scratch": ["a", "server.js"],
         "interfaces": ["lo"],
         "files": "512",
     }
@@ -65,13 +68,14 @@ def test_a_container_is_what_its_definition_says(containers: Containers, account
     wait(lambda: account.tasks("shop")[0]["healthStatus"] == "HEALTHY")
     account.delete("shop")
     wait(lambda: containers.engine.run("ps", "--all", "--quiet") == "")
+    assert containers.engine.run("volume", "ls", "--quiet") == ""
     found = account.client("logs").filter_log_events(logGroupName="/shop")["events"]
     assert [event["message"] for event in found] == ["listening", "stopping"]
 
 
 def reports(program: Any, stop: bool = False) -> Iterator[dict[str, Any]]:
     """What a container says until its end."""
-    process, said = Process(program, 1), []
+    process, said = Process(program, [1]), []
 
     def heard(report: dict[str, Any]) -> None:
         said.append(report)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment
 
 from scaffold.local.environment import local_aws
 from tests.fork_server import programs
@@ -91,7 +92,9 @@ def write_app(folder: Path, broken: bool = False) -> Path:
     """Write a small application whose tests pass, or fail."""
     kit = ROOT / "template/app"
     for name, text in {
-        "Dockerfile": (kit / "Dockerfile.jinja").read_text().replace("{{ port }}", "8080"),
+        "Dockerfile": Environment(trim_blocks=True, keep_trailing_newline=True)
+        .from_string((kit / "Dockerfile.jinja").read_text())
+        .render(port=8080, database="none", environment_settings=[{"scratch_gib": 0}]),
         ".dockerignore": (kit / ".dockerignore").read_text(),
         ".npmrc": (kit / ".npmrc").read_text(),
         "package.json": json.dumps(PACKAGE),

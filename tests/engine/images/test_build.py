@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scaffold.engine.databases import programs
 from scaffold.engine.images.build import Builder, Built
 from scaffold.engine.images.context import Context
 from scaffold.engine.images.dockerfile import parse, substitute
@@ -20,7 +21,7 @@ from scaffold.engine.images.node import Node
 def build(folder: Path, text: str, target: str = "", **given: str) -> Built:
     node = Node("false", ("false",), "v24")
     context = folder / "context"
-    context.mkdir(exist_ok=True)
+    context.mkdir(parents=True, exist_ok=True)
     work = folder / "work"
     work.mkdir()
     return Builder(parse(text, given), Context(context), given, node, {}, folder / "cache", work, lambda _: None).build(
@@ -142,6 +143,24 @@ RUN mkdir -p /var/data && chown 1000:1000 /var/data
     built = build(tmp_path, text, "last")
     assert files(built) == ["here/a.txt"]
     assert built.tree.owners == {"var/data": (1000, 1000)}
+
+
+POSTGRES = "apt-get update && apt-get install --yes --no-install-recommends postgresql-17=17.*"
+
+
+def test_tests_use_the_postgresql_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    debian = tmp_path / "postgresql"
+    monkeypatch.setattr(programs, "_DEBIAN", debian)
+    text = f"FROM node:24\nRUN {POSTGRES} && rm -rf /var/lib/apt/lists/*\n"
+    with pytest.raises(NeedsEngine, match="without Debian's PostgreSQL on this machine, needs a container engine"):
+        build(tmp_path / "without", text)
+    for version in ("9", "17"):
+        (debian / version / "bin").mkdir(parents=True)
+        (debian / version / "bin/initdb").touch()
+    assert programs.of_debian() == debian / "17/bin"
+    assert files(build(tmp_path / "with", text)) == []
+    with pytest.raises(NeedsEngine):
+        build(tmp_path / "other", f"FROM node:24\nRUN {POSTGRES} curl\n")
 
 
 @pytest.mark.parametrize(

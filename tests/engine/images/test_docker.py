@@ -67,6 +67,7 @@ def test_the_stage_test_is_run_and_its_report_copied(docker, app, tmp_path):
     assert docker("cp", "one:/app/reports/junit.xml", tmp_path).returncode == 1
 
 
+@pytest.mark.slow
 def test_failing_tests_fail_the_container_and_leave_their_report(docker, tmp_path):
     app = write_app(tmp_path / "app", broken=True)
     succeeded(docker("buildx", "build", "--target", "test", "--load", "--tag", "tests:1", app))
@@ -107,6 +108,7 @@ def test_the_released_image_in_the_registry(docker, app, local):
     assert "app/test/app.test.js" not in names
 
 
+@pytest.mark.slow
 def test_a_task_can_unpack_and_start_it(docker, app, local, tmp_path):
     ecr = repository(local, "task")
     succeeded(docker("buildx", "build", "--push", "--tag", f"{HOST}/task:1", app))
@@ -265,7 +267,7 @@ BASE = "FROM node:24\nWORKDIR /app\n"
         (BASE + "RUN <<EOF\nnpm ci\nEOF\n", "The here-document of RUN"),
         (BASE + "ADD https://example.com/a.tgz /a\n", "ADD https://example.com/a.tgz /a"),
         (BASE + "COPY --from=busybox /bin/sh /sh\n", "COPY --from=busybox /bin/sh /sh"),
-        (BASE + "VOLUME /data\n", "VOLUME /data"),
+        (BASE + "ONBUILD RUN true\n", "ONBUILD RUN true"),
     ],
 )
 def test_what_a_dockerfile_may_not_have(docker: Docker, tmp_path: Path, dockerfile: str, what: str) -> None:

@@ -8,21 +8,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
-import jinja2
 import pytest
 
 from scaffold.local.environment import running_local_aws
 from tests.engine.conftest import eventually
 from tests.engine.tasks.test_running import Account, resource, template
 from tests.infrastructure.stacks import parse
-from tests.kits import ROOT
+from tests.kits import generate
 
 GET = build_opener(ProxyHandler({})).open
-TEMPLATES = ROOT / "template" / "infrastructure"
-DEFAULTS = {"port": 8080, "health_path": "/health", "health_grace_seconds": 60}
 SERVICE = "shop-live"
 ALARMS = {"5xx", "load-balancer-5xx", "unhealthy", "latency", "no-healthy-task", "memory"}
 CLIENTS = 4
@@ -31,12 +29,12 @@ CLIENTS = 4
 class Service(Account):
     """The service, with the alarms of the templates."""
 
-    def __init__(self, aws: Any) -> None:
+    def __init__(self, aws: Any, templates: Path) -> None:
         super().__init__(aws)
         self.cloudwatch = self.client("cloudwatch")
         self.create(SERVICE, with_exports(template(SERVICE, self.registry.push_server("shop"), count=1)))
-        self.create("alarms", alarms_of_service())
-        self.create("shop-live-alarms", rendered("alarms.yaml"))
+        self.create("alarms", alarms_of_service(templates))
+        self.create("shop-live-alarms", (templates / "alarms.yaml").read_text())
 
     def create(self, name: str, document: dict[str, Any] | str) -> None:
         body = document if isinstance(document, str) else json.dumps(document)
@@ -111,15 +109,9 @@ def with_exports(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def rendered(name: str) -> str:
-    """A template of the kit, with default answers."""
-    text = (TEMPLATES / f"{name}.jinja").read_text("utf-8")
-    return jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(text).render(DEFAULTS)
-
-
-def alarms_of_service() -> dict[str, Any]:
+def alarms_of_service(templates: Path) -> dict[str, Any]:
     """The alarms of service.yaml, without the service."""
-    document = parse(rendered("service.yaml"))
+    document = parse((templates / "service.yaml").read_text())
     kept = {}
     for name in ("NoHealthyTaskAlarm", "MemoryAlarm"):
         text = json.dumps({key: value for key, value in document["Resources"][name].items() if key != "DependsOn"})
@@ -129,10 +121,11 @@ def alarms_of_service() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A minute takes a second."""
+    root = generate(tmp_path_factory.mktemp("generated") / "service", app_name="shop", environments="live")
     with running_local_aws(runs=True, speed=60) as aws:
-        yield Service(aws)
+        yield Service(aws, root / "infrastructure")
 
 
 def reach(service: Service, check: Callable[[], bool]) -> None:

@@ -158,6 +158,10 @@ def test_requests_have_condition_keys() -> None:
     assert needs(metric)[0] == Need("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "Shop"})
     passed = needs(form_request("cloudformation", "CreateStack", StackName="shop", RoleARN="arn:r"))[1]
     assert passed.context == {"iam:PassedToService": "cloudformation.amazonaws.com"}
+    cluster = "arn:aws:ecs:us-east-1:000000000000:cluster/shop-dev"
+    for given in ("shop-dev", cluster):
+        (task,) = needs(json_request("ecs", "RunTask", cluster=given, taskDefinition="arn:x"))
+        assert task.context == {"ecs:cluster": cluster}
     named = form_request("cloudformation", "ExecuteChangeSet", StackName="shop", ChangeSetName="plan-1")
     assert needs(named)[0].context == {"cloudformation:ChangeSetName": "plan-1"}
     assumed = form_request("sts", "AssumeRole", RoleArn="arn:r", RoleSessionName="mary")

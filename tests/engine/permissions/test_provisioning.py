@@ -172,7 +172,7 @@ def test_calls_for_a_role_have_its_boundary() -> None:
 @pytest.mark.parametrize(
     ("kind", "properties", "named"),
     [
-        ("SQS::Queue", {}, "the resource type AWS::SQS::Queue"),
+        ("Kinesis::Stream", {}, "the resource type AWS::Kinesis::Stream"),
         ("Logs::LogGroup", {"DataProtectionPolicy": {}}, "AWS::Logs::LogGroup with DataProtectionPolicy"),
     ],
 )

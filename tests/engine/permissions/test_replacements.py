@@ -11,7 +11,8 @@ from scaffold.local.permissions.provisioning.replacements import CREATE_ONLY, re
 @pytest.mark.parametrize("kind", CREATE_ONLY)
 def test_the_properties_are_those_that_the_schema_calls_create_only(kind: str) -> None:
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
-    assert {f"/properties/{name}" for name in CREATE_ONLY[kind]} <= set(schema["createOnlyProperties"])
+    found = {*schema["createOnlyProperties"], *schema.get("conditionalCreateOnlyProperties", ())}
+    assert {f"/properties/{name}" for name in CREATE_ONLY[kind]} <= found
 
 
 def test_only_a_change_of_such_a_property_is_a_replacement() -> None:

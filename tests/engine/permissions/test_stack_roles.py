@@ -136,7 +136,7 @@ def test_a_stack_is_rolled_back_where_its_role_lacks_a_permission(
         Vpc={"Type": "AWS::EC2::VPC", "DependsOn": "Gateway", "Properties": {"CidrBlock": "10.0.0.0/16"}},
     )
     assert made["StackStatus"] == "ROLLBACK_COMPLETE"
-    ((logical_id, message),) = [one.split(": ", 1) for one in made["failures"]]
+    logical_id, message = made["failures"][0].split(": ", 1)
     assert logical_id == "Vpc"
     arn = ARN.format(service="ec2", resource="vpc/*")
     assert denied(message) == ("ec2:CreateVpc", arn, no_policy("ec2:CreateVpc"))
@@ -263,10 +263,10 @@ def test_a_deletion_needs_permissions(account: Account, template: Template, with
 
 
 def test_types_outside_the_table_are_not_rehearsed_with_a_role(account: Account, template: Template) -> None:
-    made = template.create(Queue={"Type": "AWS::SQS::Queue"})
+    made = template.create(Stream={"Type": "AWS::Kinesis::Stream", "Properties": {"ShardCount": 1}})
     expected = (
         "Local AWS denies a call of provisioned-dev-deploy, not rehearsed: the permissions of the resource type "
-        "AWS::SQS::Queue"
+        "AWS::Kinesis::Stream"
     )
     assert expected in made["failures"][0]
 

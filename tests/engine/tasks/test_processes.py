@@ -37,7 +37,7 @@ class Run:
     """A process with what it has said."""
 
     def __init__(self, program: Program) -> None:
-        self.process = Process(program, 4566)
+        self.process = Process(program, [4566])
         self.said: list[dict[str, Any]] = []
         self.thread = threading.Thread(target=self.process.listen, args=(self.said.append,), daemon=True)
         self.thread.start()
@@ -124,7 +124,7 @@ class Kept(Process):
 
     def __init__(self, program: Program) -> None:
         Kept.made = self
-        super().__init__(program, 4566)
+        super().__init__(program, [4566])
 
 
 @pytest.mark.parametrize("enter", ["/bin/false", "/absent/nsenter"])
@@ -145,7 +145,7 @@ def test_variables_to_enter_a_namespace_are_not_arguments(tmp_path: Path) -> Non
     if not prefix:
         pytest.skip("namespaces are not permitted here")
     container = Container(prefix, [], [], [], [], [], [], [], {"HTTP_PROXY": "http://user:password@127.0.0.1:9"})
-    made = Process(Program(["sleep", "60"], {"PATH": os.defpath}, str(tmp_path), 1, container=container), 4566)
+    made = Process(Program(["sleep", "60"], {"PATH": os.defpath}, str(tmp_path), 1, container=container), [4566])
     supervisor = Path(f"/proc/{made._supervisor.pid}")
     said = [(supervisor / name).read_text() for name in ("cmdline", "environ")]
     made.kill()
@@ -241,7 +241,7 @@ def test_nothing_survives_kill_9(tmp_path: Path, isolated: bool, victim: str) ->
         import threading, time
         from scaffold.engine.tasks import processes
         if not {isolated}: processes.namespaces = tuple
-        made = processes.Process(processes.Program({program!r}, {{"PATH": "/bin"}}, {str(tmp_path)!r}, 5), 4566)
+        made = processes.Process(processes.Program({program!r}, {{"PATH": "/bin"}}, {str(tmp_path)!r}, 5), [4566])
         threading.Thread(target=made.listen, args=(lambda report: None,), daemon=True).start()
         print(made._supervisor.pid, flush=True)
         time.sleep(60)

@@ -324,7 +324,7 @@ def test_what_cannot_run_says_why(account: Account, image: str) -> None:
     assert "needs a container engine" in task["stoppedReason"]
     account.ecs.delete_service(cluster="foreign", service="foreign", force=True)
     assert account.ecs.list_services(cluster="foreign")["serviceArns"] == []
-    with pytest.raises(ClientError, match="does not answer ecs RunTask"):
+    with pytest.raises(ClientError, match="Network Configuration must be provided"):
         account.ecs.run_task(cluster="foreign", taskDefinition="foreign")
     with pytest.raises(ClientError, match="not rehearsed: the scheduling strategy DAEMON"):
         account.ecs.create_service(

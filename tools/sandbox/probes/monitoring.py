@@ -1,8 +1,9 @@
-"""CloudWatch: dashboards and metric math."""
+"""CloudWatch: dashboards, metric math, and metrics in logs."""
 
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,4 +57,35 @@ def minute_without_data(sandbox: Sandbox) -> Verdict:
     shown = ", ".join(f"{value:g}" for value in rates.values())
     return decided(
         list(rates.values()) == [50], f"of two minutes, the second one without errors, the expression has {shown}"
+    )
+
+
+@probe("embedded-metrics")
+def embedded_metrics(sandbox: Sandbox) -> Verdict:
+    """A line as the application logs it, one that is no document, and a metric that is published as the control."""
+    namespace, group = f"sandbox/{sandbox.run}/embedded", sandbox.name("metrics")
+    properties = {"LogGroupName": group, "RetentionInDays": 1}
+    Stack.create(sandbox, "metrics", template({"Group": {"Type": "AWS::Logs::LogGroup", "Properties": properties}}))
+    now = int(time.time() * 1000)
+
+    def line(name: str, directives: str) -> dict[str, Any]:
+        directive = {"Namespace": namespace, "Dimensions": [["environment"]], "Metrics": [{"Name": name}]}
+        document: dict[str, Any] = {"level": "info", "environment": "live", "msg": "operations", name: [1, 2]}
+        document["_aws"] = {"Timestamp": now, directives: [directive]}
+        return {"timestamp": now, "message": json.dumps(document)}
+
+    logs, cloudwatch = sandbox.client("logs"), sandbox.client("cloudwatch")
+    logs.create_log_stream(logGroupName=group, logStreamName="task")
+    events = [line("Ignored", "Other"), line("Embedded", "CloudWatchMetrics")]
+    logs.put_log_events(logGroupName=group, logStreamName="task", logEvents=events)
+    cloudwatch.put_metric_data(Namespace=namespace, MetricData=[{"MetricName": "Published", "Value": 1}])
+    end = time.monotonic() + 900
+
+    def look() -> set[str]:
+        names = {one["MetricName"] for one in cloudwatch.list_metrics(Namespace=namespace)["Metrics"]}
+        return names if "Published" in names and ("Embedded" in names or time.monotonic() > end) else set()
+
+    found = sandbox.wait(look, "the arrival of a metric that was published", 1200)
+    return decided(
+        found == {"Embedded", "Published"}, f"of Embedded, Ignored and Published, {sorted(found)} became metrics"
     )

@@ -14,10 +14,10 @@ from ..builds import failures, run
 from ..kit import Service
 from ..queues import Queue, rule
 from ..registry import probe
-from ..roles import Caller
+from ..roles import Caller, allow, role, trust
 from ..sandbox import Sandbox
 from ..services import Environment
-from ..stacks import Stack
+from ..stacks import Stack, template
 from ..trail import calls
 from ..verdicts import Unavailable, Undecided, Verdict, decided, refuted
 
@@ -64,6 +64,23 @@ def renovate_on_codecommit(sandbox: Sandbox) -> Verdict:
     return decided(build["buildStatus"] == "SUCCEEDED", f"{evidence}; its log is {build['logs'].get('deepLink', '')}")
 
 
+@probe("exec-with-volumes", scenario="service")
+def exec_with_volumes(sandbox: Sandbox) -> Verdict:
+    """The agent of ECS Exec in a task whose file system is read-only but for three volumes, and a session with it."""
+    name, ecs = _environment(sandbox, "first release", "dev").name, sandbox.client("ecs")
+    if sandbox.account.local:
+        raise Undecided("local AWS has no ECS Exec")
+    tasks = ecs.list_tasks(cluster=name, serviceName=name, desiredStatus="RUNNING")["taskArns"]
+    described = ecs.describe_tasks(cluster=name, tasks=tasks)["tasks"]
+    containers = [one for task in described for one in task["containers"] if one["name"] == "app"]
+    agents = [agent["lastStatus"] for one in containers for agent in one.get("managedAgents", [])]
+    try:
+        ecs.execute_command(cluster=name, task=tasks[0], container="app", command="true", interactive=True)
+    except ClientError as error:
+        return decided(False, f"the agents are {agents}, and a session is refused: {error}")
+    return decided("RUNNING" in agents, f"the agents are {agents}, and a session was opened")
+
+
 @probe("tags-at-creation", scenario="service")
 def tags_at_creation(sandbox: Sandbox) -> Verdict:
     """What the deploy role has created and changed, which may tag at creation and change what is tagged only."""
@@ -106,6 +123,51 @@ def rolling_at_creation(sandbox: Sandbox) -> Verdict:
     advanced = [one for one in service["loadBalancers"] if one.get("advancedConfiguration")]
     text = f"{'with' if advanced else 'without'} AdvancedConfiguration"
     return decided(strategy == "ROLLING" and bool(advanced), f"the service was created with {strategy}, {text}")
+
+
+@probe("other-production-rule", scenario="service")
+def other_production_rule(sandbox: Sandbox) -> Verdict:
+    """A deployment that names another production rule with the same weights, and the former one as its test rule."""
+    development = _environment(sandbox, "second release", "dev")
+    with sandbox.alone("service of dev"):
+        before = development.describe()
+        shifting = {**before["deploymentConfiguration"], "strategy": "BLUE_GREEN"}
+        (balancer,) = before["loadBalancers"]
+        advanced = balancer["advancedConfiguration"]
+        former, live = advanced["productionListenerRule"], development.live_group()
+        other = Stack.create(sandbox, "other-rule", _other_rule(development, live), **_IAM)
+        rules = {"production": other.resource("Rule"), "test": former}
+        named = {"productionListenerRule": rules["production"], "testListenerRule": former}
+        moved = {**advanced, **named, "roleArn": other.outputs["Role"]}
+        try:
+            changed = [{**balancer, "advancedConfiguration": moved}]
+            development.deploy(deploymentConfiguration=shifting, loadBalancers=changed)
+            found = {name: development.live_group(rule) for name, rule in rules.items()}
+        finally:
+            # Back to the former rule and to the target group that rolling deployments need.
+            development.deploy(deploymentConfiguration=shifting, loadBalancers=[balancer])
+            development.deploy(deploymentConfiguration=before["deploymentConfiguration"])
+    evidence = f"the traffic was on the {live} target group, and is on the {found} ones of the rules"
+    return decided(live not in found.values(), evidence)
+
+
+def _other_rule(environment: Environment, live: str) -> str:
+    """A template with a second listener, whose rule leads to the same tasks, and a role that may shift its traffic."""
+    groups = environment.groups()
+    targets = [{"TargetGroupArn": arn, "Weight": 100 if name == live else 0} for name, arn in groups.items()]
+    forward = {"Type": "forward", "ForwardConfig": {"TargetGroups": targets}}
+    arn = environment.environment_stack.resource("LoadBalancer")
+    changes = ("ModifyRule", "RegisterTargets", "DeregisterTargets", "Describe*")
+    permissions = allow(*(f"elasticloadbalancing:{one}" for one in changes))
+    listener = {"LoadBalancerArn": arn, "Port": 8443, "Protocol": "HTTP", "DefaultActions": [forward]}
+    condition = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}
+    rule = {"ListenerArn": {"Ref": "Listener"}, "Priority": 1, "Conditions": [condition], "Actions": [forward]}
+    resources = {
+        "Listener": {"Type": "AWS::ElasticLoadBalancingV2::Listener", "Properties": listener},
+        "Rule": {"Type": "AWS::ElasticLoadBalancingV2::ListenerRule", "Properties": rule},
+        "Role": role(trust(service="ecs.amazonaws.com"), permissions),
+    }
+    return template(resources, Outputs={"Role": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}}})
 
 
 @probe("rebalancing-while-shifting", scenario="service")
@@ -249,6 +311,8 @@ def _reject(sandbox: Sandbox, development: Environment) -> tuple[str, dict[str, 
 
     def paused() -> dict[str, Any]:
         (found,) = ecs.describe_service_deployments(serviceDeploymentArns=[deployment])["serviceDeployments"]
+        if found["status"] not in ("PENDING", "IN_PROGRESS"):
+            raise Unavailable(f"the deployment ended before its pause: {found.get('statusReason', found['status'])}")
         return next((one for one in found.get("lifecycleHookDetails", []) if one["status"] == "AWAITING_ACTION"), {})
 
     hook = sandbox.wait(paused, "the pause of the deployment", 900)
@@ -265,14 +329,13 @@ def _registered(sandbox: Sandbox, development: Environment, **changes: Any) -> s
     """The ARN of another task definition, whose container differs as said."""
     ecs = sandbox.client("ecs")
     described = ecs.describe_task_definition(taskDefinition=development.describe()["taskDefinition"])["taskDefinition"]
-    kept = ("family", "taskRoleArn", "executionRoleArn", "networkMode", "cpu", "memory", "runtimePlatform")
-    definition = {key: described[key] for key in kept if key in described}
+    registrable = ecs.meta.service_model.operation_model("RegisterTaskDefinition").input_shape.members
+    # The description has empty texts where nothing was said.
+    definition = {key: described[key] for key in registrable if described.get(key)}
     container = {**described["containerDefinitions"][0], **changes}
     tags = [{"key": one["Key"], "value": one["Value"]} for one in sandbox.tags]
     sandbox.state.record("task definition", definition["family"])
-    answer = ecs.register_task_definition(
-        **definition, containerDefinitions=[container], requiresCompatibilities=["FARGATE"], tags=tags
-    )
+    answer = ecs.register_task_definition(**definition | {"containerDefinitions": [container], "tags": tags})
     return str(answer["taskDefinition"]["taskDefinitionArn"])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..registry import probe
+from ..roles import allow, role, trust
 from ..sandbox import Sandbox
 from ..stacks import HANDLE, Stack, Template, failing, refused, template
 from ..verdicts import Unavailable, Undecided, Verdict, decided, proved, refuted, undecided
@@ -42,6 +43,107 @@ def rollback_to_placeholder(sandbox: Sandbox) -> Verdict:
         return undecided(f"the update did not get as far as creating the topic: {status}, {stack.reason()}")
     evidence = f"the stack is in {status}, the events of the protected resource are {', '.join(created)}"
     return decided(status == "UPDATE_ROLLBACK_COMPLETE" and created[-1] == "DELETE_COMPLETE", evidence)
+
+
+@probe("undeletable-at-rollback")
+def undeletable_at_rollback(sandbox: Sandbox) -> Verdict:
+    """An update that creates a queue and fails, by a role that may not delete it."""
+    if sandbox.account.local:
+        raise Undecided("local AWS deletes what a rollback has created with its own permissions")
+    creating = [
+        f"sqs:{one}" for one in ("CreateQueue", "GetQueueAttributes", "GetQueueUrl", "ListQueueTags", "TagQueue")
+    ]
+    trusted = role(trust(service="cloudformation.amazonaws.com"), allow(*creating), Tags=sandbox.tags)
+    outputs = {"Arn": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}}}
+    text = template({"Role": trusted}, Outputs=outputs)
+    arn = Stack.create(sandbox, "creating", text, Capabilities=["CAPABILITY_IAM"]).outputs["Arn"]
+    stack = Stack.create(sandbox, "kept-queue", template(), RoleARN=arn)
+    queue: Template = {"Queue": {"Type": "AWS::SQS::Queue", "DeletionPolicy": "RetainExceptOnCreate"}}
+    status = stack.update(template({**HANDLE, **queue, **failing("Queue")}))
+    again = stack.update(template({**HANDLE, "Other": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}))
+    events = [one["ResourceStatus"] for one in stack.events() if one["LogicalResourceId"] == "Queue"]
+    evidence = f"the stack is in {status}, the queue's events are {', '.join(events)}; the next update is {again}"
+    return decided((status, again) == ("UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE"), evidence)
+
+
+@probe("new-rule-first")
+def new_rule_first(sandbox: Sandbox) -> Verdict:
+    """The events of a rule of a security group whose port changes."""
+    if sandbox.account.local:
+        raise Undecided("local AWS has no events of the deletion of what an update replaces")
+
+    def rule(port: int) -> str:
+        opened = {"GroupId": {"Fn::GetAtt": ["Group", "GroupId"]}, "IpProtocol": "tcp", "CidrIp": "10.97.0.0/16"}
+        group = {"GroupDescription": "Probe", "VpcId": {"Ref": "Vpc"}}
+        resources: Template = {
+            "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.97.0.0/16"}},
+            "Group": {"Type": "AWS::EC2::SecurityGroup", "Properties": group},
+            "Rule": {
+                "Type": "AWS::EC2::SecurityGroupIngress",
+                "Properties": {**opened, "FromPort": port, "ToPort": port},
+            },
+        }
+        return template(resources)
+
+    stack = Stack.create(sandbox, "changed-port", rule(8080))
+    status = stack.update(rule(8081))
+    events = [one["ResourceStatus"] for one in stack.events() if one["LogicalResourceId"] == "Rule"]
+    evidence = f"the update is {status}, the rule's events are {', '.join(events)}"
+    ordered = {"UPDATE_COMPLETE", "DELETE_IN_PROGRESS"} <= set(events)
+    first = ordered and events.index("UPDATE_COMPLETE") < events.index("DELETE_IN_PROGRESS")
+    return decided(status == "UPDATE_COMPLETE" and first, evidence)
+
+
+@probe("omitted-parameter")
+def omitted_parameter(sandbox: Sandbox) -> Verdict:
+    """An update without the parameter that the creation gave."""
+    named = {"Title": {"Type": "String", "Default": "default"}}
+    topic = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": "Title"}}}}
+    given = [{"ParameterKey": "Title", "ParameterValue": "given"}]
+    stack = Stack.create(sandbox, "omitted", template(topic, Parameters=named), Parameters=given)
+    stack.update(template({**HANDLE, **topic}, Parameters=named))
+    (value,) = [one["ParameterValue"] for one in stack.describe()["Parameters"]]
+    return decided(value == "default", f"after the update, the parameter is {value!r}")
+
+
+@probe("unprotected-load-balancer")
+def unprotected_load_balancer(sandbox: Sandbox) -> Verdict:
+    """A stack with a protected load balancer is deleted, then again right after the protection was turned off."""
+    zones = {"Fn::GetAZs": ""}
+    subnets = {
+        f"Subnet{number}": {
+            "Type": "AWS::EC2::Subnet",
+            "Properties": {
+                "VpcId": {"Ref": "Vpc"},
+                "CidrBlock": f"10.99.{number}.0/24",
+                "AvailabilityZone": {"Fn::Select": [number, zones]},
+            },
+        }
+        for number in (0, 1)
+    }
+    attribute = {"Key": "deletion_protection.enabled", "Value": "true"}
+    balancer = {
+        "Scheme": "internal",
+        "Subnets": [{"Ref": name} for name in subnets],
+        "LoadBalancerAttributes": [attribute],
+    }
+    resources: Template = {
+        "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.99.0.0/16"}},
+        **subnets,
+        "Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": balancer},
+    }
+    stack = Stack.create(sandbox, "protected-balancer", template(resources))
+    arn = stack.resource("Balancer")
+    try:
+        refused_first = stack.delete()
+    finally:
+        # Otherwise the clean-up could not delete it either.
+        sandbox.client("elbv2").modify_load_balancer_attributes(
+            LoadBalancerArn=arn, Attributes=[attribute | {"Value": "false"}]
+        )
+    deleted = stack.delete()
+    evidence = f"with the protection, the deletion ends in {refused_first}; right after it was turned off, in {deleted}"
+    return decided((refused_first, deleted) == ("DELETE_FAILED", "DELETE_COMPLETE"), evidence)
 
 
 @probe("update-keeps-tags-and-policy")

@@ -58,9 +58,10 @@ class ResourceCalls:
     """The calls for the resources of a type.
 
     Calls are texts with one call a line: the action, and the resources for which it is needed, by default `*`. `self`
-    is the resource itself, `{Name}` a property and `{id}` the physical id; a resource with a property that is not set
-    is left out. A line may start with a condition about properties, which commas separate: `+Name` where one is set or
-    changed, `-Name` where one is unset, both for items of lists too, and `?Name` where one is set and not false.
+    is the resource itself, `{Name}` a property, `{id}` the physical id and `{snapshot}` the beginning of a snapshot's
+    name; a resource with a property that is not set is left out. A line may start with a condition about properties,
+    which commas separate: `+Name` where one is set or changed, `-Name` where one is unset, both for items of lists too,
+    and `?Name` where one is set and not false.
 
     Attributes:
         service: The service of actions that name none, and of the ARN.
@@ -209,6 +210,8 @@ class ResourceCalls:
     def _value(self, name: str, change: Change) -> Any:
         if name == "account":
             return ACCOUNT
+        if name == "snapshot":
+            return change.snapshot
         if name == "Path":  # Of roles and policies.
             return change.properties.get(name, "/")
         if name != "id":
@@ -219,7 +222,7 @@ class ResourceCalls:
 
 
 def _filled(text: str, name: str, value: str) -> str:
-    """A text with a value. The physical id may be the whole ARN; of another ARN the last part counts."""
+    """A text with a value. The physical id may be the whole ARN; of another ARN, or of a URL, the last part counts."""
     if value.startswith("arn:") and (name == "id" or text == f"{{{name}}}"):
         return value
-    return text.replace(f"{{{name}}}", value.rpartition("/")[2] if value.startswith("arn:") else value)
+    return text.replace(f"{{{name}}}", value.rpartition("/")[2] if value.startswith(("arn:", "http")) else value)

@@ -23,6 +23,7 @@ class Change:
         old: The properties before; None for a creation.
         new: The properties after; None for a deletion.
         arn: The ARN, where it does not follow from properties and physical id.
+        snapshot: What the name begins with of a snapshot that its deletion leaves.
     """
 
     type: str
@@ -32,6 +33,7 @@ class Change:
     old: Document | None = None
     new: Document | None = None
     arn: str = ""
+    snapshot: str = ""
 
     @property
     def properties(self) -> Document:

@@ -12,6 +12,12 @@ CALLS = {
         _SCALING,
         "scalable-target/*",
         create="RegisterScalableTarget self",
+        set="""
+            +ScheduledActions RegisterScalableTarget self
+            +ScheduledActions PutScheduledAction self""",
+        change="""
+            -ScheduledActions RegisterScalableTarget self
+            -ScheduledActions DeleteScheduledAction self""",
         update="RegisterScalableTarget self",
         delete="DeregisterScalableTarget self",
         read="""
@@ -21,9 +27,14 @@ CALLS = {
         tagging=Tagging(f"{_SCALING}:TagResource self", f"{_SCALING}:UntagResource self"),
         keys={
             f"{_SCALING}:{action}": {f"{_SCALING}:service-namespace": "ServiceNamespace"}
-            for action in ("RegisterScalableTarget", "DeregisterScalableTarget")
+            for action in (
+                "RegisterScalableTarget",
+                "DeregisterScalableTarget",
+                "PutScheduledAction",
+                "DeleteScheduledAction",
+            )
         },
-        not_rehearsed=("RoleARN", "ScheduledActions"),
+        not_rehearsed=("RoleARN",),
     ),
     "AWS::ApplicationAutoScaling::ScalingPolicy": ResourceCalls(
         _SCALING,

@@ -1,4 +1,4 @@
-"""The calls for data: keys, buckets, image repositories and topics."""
+"""The calls for data: keys, buckets, tables, queues, image repositories and topics."""
 
 from __future__ import annotations
 
@@ -39,6 +39,32 @@ CALLS = {
             ListTags self""",
         tagging=Tagging("cloudtrail:AddTags self", "cloudtrail:RemoveTags self"),
         not_rehearsed=("AggregationConfigurations", "InsightSelectors", "CloudWatchLogsRoleArn"),
+    ),
+    "AWS::DynamoDB::Table": ResourceCalls(
+        "dynamodb",
+        "table/{id}",
+        name="TableName",
+        create="""
+            CreateTable self
+            DescribeTable self""",
+        set="+PointInTimeRecoverySpecification UpdateContinuousBackups self",
+        update="UpdateTable self",
+        delete="""
+            DescribeTable self
+            DeleteTable self""",
+        read="""
+            DescribeContinuousBackups self
+            DescribeContributorInsights self
+            DescribeKinesisStreamingDestination self
+            DescribeTable self
+            DescribeTimeToLive self
+            GetResourcePolicy self
+            ListTagsOfResource self""",
+        tagging=Tagging("dynamodb:TagResource self", "dynamodb:UntagResource self"),
+        not_rehearsed=(
+            *("ContributorInsightsSpecification", "ImportSourceSpecification", "KinesisStreamSpecification"),
+            *("ResourcePolicy", "SSESpecification", "TimeToLiveSpecification"),
+        ),
     ),
     "AWS::ECR::Repository": ResourceCalls(
         "ecr",
@@ -88,7 +114,8 @@ CALLS = {
             +BucketEncryption PutEncryptionConfiguration self
             +LifecycleConfiguration PutLifecycleConfiguration self
             +OwnershipControls PutBucketOwnershipControls self
-            +PublicAccessBlockConfiguration PutBucketPublicAccessBlock self""",
+            +PublicAccessBlockConfiguration PutBucketPublicAccessBlock self
+            +VersioningConfiguration PutBucketVersioning self""",
         delete="""
             ListBucket self
             DeleteBucket self""",
@@ -121,7 +148,7 @@ CALLS = {
             *("IntelligentTieringConfigurations", "InventoryConfigurations", "LoggingConfiguration"),
             *("MetadataConfiguration", "MetadataTableConfiguration", "MetricsConfigurations"),
             *("NotificationConfiguration", "ObjectLockConfiguration", "ObjectLockEnabled", "ReplicationConfiguration"),
-            *("VersioningConfiguration", "WebsiteConfiguration"),
+            "WebsiteConfiguration",
         ),
     ),
     "AWS::S3::BucketPolicy": ResourceCalls(
@@ -169,5 +196,27 @@ CALLS = {
         create="SetTopicAttributes self",
         update="SetTopicAttributes self",
         delete="SetTopicAttributes self",
+    ),
+    "AWS::SQS::Queue": ResourceCalls(
+        "sqs",
+        "{QueueName}",
+        name="QueueName",
+        create="CreateQueue self",
+        update="SetQueueAttributes self",
+        delete="""
+            GetQueueAttributes self
+            DeleteQueue self""",
+        read="""
+            GetQueueAttributes self
+            GetQueueUrl self
+            ListQueueTags self""",
+        tagging=Tagging("sqs:TagQueue self", "sqs:UntagQueue self"),
+    ),
+    "AWS::SQS::QueuePolicy": ResourceCalls(
+        "sqs",
+        "{Queues}",
+        create="SetQueueAttributes self",
+        update="SetQueueAttributes self",
+        delete="SetQueueAttributes self",
     ),
 }

@@ -23,6 +23,20 @@ CALLS = {
         tagging=_TAGGING,
         not_rehearsed=("InstanceId",),
     ),
+    # Without permission for the policy of the bucket, EC2 leaves it as it is.
+    "AWS::EC2::FlowLog": ResourceCalls(
+        "ec2",
+        "vpc-flow-log/{id}",
+        create="""
+            CreateFlowLogs self vpc/{ResourceId}
+            logs:CreateLogDelivery""",
+        delete="""
+            DeleteFlowLogs self
+            logs:DeleteLogDelivery""",
+        read="DescribeFlowLogs",
+        tagging=_TAGGING,
+        not_rehearsed=("DeliverCrossAccountRole", "DeliverLogsPermissionArn", "LogGroupName"),
+    ),
     "AWS::EC2::InternetGateway": ResourceCalls(
         "ec2",
         "internet-gateway/{id}",

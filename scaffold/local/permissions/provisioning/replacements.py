@@ -7,6 +7,7 @@ from scaffold.local.protocol import Document
 #: The properties that only a creation sets, as the types' schemas have them, without those that no template uses.
 CREATE_ONLY: dict[str, tuple[str, ...]] = {
     "AWS::CloudWatch::Dashboard": ("DashboardName",),
+    "AWS::DynamoDB::Table": ("KeySchema", "TableName"),
     "AWS::EC2::Route": ("DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId", "RouteTableId"),
     "AWS::EC2::RouteTable": ("VpcId",),
     "AWS::EC2::SecurityGroup": ("GroupDescription", "GroupName", "VpcId"),
@@ -20,9 +21,11 @@ CREATE_ONLY: dict[str, tuple[str, ...]] = {
     "AWS::ElasticLoadBalancingV2::ListenerRule": ("ListenerArn",),
     "AWS::Events::Rule": ("Name",),
     "AWS::Logs::LogGroup": ("LogGroupName",),
+    "AWS::Route53::RecordSet": ("HostedZoneId",),
     "AWS::S3::Bucket": ("BucketName",),
     "AWS::S3::BucketPolicy": ("Bucket",),
     "AWS::SNS::Subscription": ("Endpoint", "Protocol", "TopicArn"),
+    "AWS::SQS::Queue": ("FifoQueue", "QueueName"),
 }
 
 

@@ -10,10 +10,13 @@ from scaffold.local.permissions.needs import Need, NotRehearsed
 from scaffold.local.permissions.provisioning import (
     containers,
     data,
+    databases,
     delivery,
+    firewalls,
     identity,
     load_balancing,
     monitoring,
+    names,
     network,
 )
 from scaffold.local.permissions.provisioning.calls import ResourceCalls
@@ -25,11 +28,14 @@ _WITHOUT_CALLS = ("AWS::CloudFormation::WaitCondition", "AWS::CloudFormation::Wa
 CALLS: dict[str, ResourceCalls] = {
     **network.CALLS,
     **load_balancing.CALLS,
+    **firewalls.CALLS,
     **containers.CALLS,
     **delivery.CALLS,
     **monitoring.CALLS,
     **identity.CALLS,
     **data.CALLS,
+    **databases.CALLS,
+    **names.CALLS,
 }
 
 

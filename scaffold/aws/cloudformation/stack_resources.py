@@ -1,0 +1,20 @@
+"""The resources of a stack by their type."""
+
+from __future__ import annotations
+
+from scaffold.aws.session import Session
+
+
+def physical_ids(session: Session, stack: str, resource_type: str) -> list[str]:
+    """The physical ids of a stack's resources of a type.
+
+    A resource whose creation has failed, or that is deleted, may have none.
+
+    Args:
+        stack: Name or id.
+        resource_type: Such as `AWS::RDS::DBCluster`.
+    """
+    pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+    resources = (one for page in pages for one in page["StackResourceSummaries"])
+    found = (one.get("PhysicalResourceId") for one in resources if one["ResourceType"] == resource_type)
+    return [identifier for identifier in found if identifier]

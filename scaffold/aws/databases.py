@@ -1,0 +1,88 @@
+"""Aurora clusters: their capacity, their deletion protection, and the snapshots that their stacks leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scaffold.aws.cloudformation.stack_resources import physical_ids
+from scaffold.aws.cloudformation.stacks import Stack
+from scaffold.aws.data_stores import DataStore
+from scaffold.aws.errors import suppress_code
+from scaffold.aws.session import Session
+
+CLUSTER = "AWS::RDS::DBCluster"
+SNAPSHOT = "AWS::RDS::DBClusterSnapshot"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster as it is now.
+
+    Attributes:
+        status: As RDS names it, such as `available`.
+        least: Its least capacity in ACU; with 0 it pauses.
+        largest: Its largest capacity in ACU.
+    """
+
+    name: str
+    status: str
+    least: float
+    largest: float
+
+
+def find(session: Session, name: str) -> Cluster | None:
+    """A cluster by its identifier; None where there is none."""
+    if found := _described(session, name):
+        limits = found.get("ServerlessV2ScalingConfiguration", {})
+        return Cluster(name, found["Status"], limits.get("MinCapacity", 0), limits.get("MaxCapacity", 0))
+    return None
+
+
+def protected(session: Session, stack: Stack) -> list[str]:
+    """The identifiers of a stack's clusters that are protected from deletion."""
+    names = physical_ids(session, stack.id, CLUSTER)
+    return [name for name in names if _described(session, name).get("DeletionProtection")]
+
+
+def unprotect(session: Session, name: str) -> None:
+    """Turn the protection of a cluster off; one that is deleted already is no error."""
+    with suppress_code("DBClusterNotFoundFault"):
+        session.client("rds").modify_db_cluster(DBClusterIdentifier=name, DeletionProtection=False)
+
+
+class Snapshots(DataStore):
+    """The snapshots of an environment's cluster that RDS does not delete by itself."""
+
+    type = SNAPSHOT
+
+    def find(self, prefix: str) -> list[str]:
+        """Those of the cluster whose name is the beginning of other data without its dashes.
+
+        RDS lists those of the region: it may know no cluster by a name once it is deleted.
+        """
+        cluster = prefix.rstrip("-")
+        paginator = self._session.client("rds").get_paginator("describe_db_cluster_snapshots")
+        found = (one for page in paginator.paginate(SnapshotType="manual") for one in page["DBClusterSnapshots"])
+        return sorted(one["DBClusterSnapshotIdentifier"] for one in found if one["DBClusterIdentifier"] == cluster)
+
+    def tags(self, identifier: str) -> Mapping[str, str]:
+        """Those of the cluster, which RDS copies."""
+        with suppress_code("DBClusterSnapshotNotFoundFault"):
+            found = self._session.client("rds").describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=identifier)
+            return {tag["Key"]: tag["Value"] for tag in found["DBClusterSnapshots"][0].get("TagList", [])}
+        return {}
+
+    def delete(self, identifier: str) -> None:
+        """Delete it for good."""
+        with suppress_code("DBClusterSnapshotNotFoundFault"):
+            self._session.client("rds").delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=identifier)
+
+
+def _described(session: Session, name: str) -> dict[str, Any]:
+    """What RDS says of a cluster; nothing where there is none."""
+    with suppress_code("DBClusterNotFoundFault"):
+        found: dict[str, Any] = session.client("rds").describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
+        return found
+    return {}

@@ -1,0 +1,1 @@
+"""Databases: PostgreSQL servers of this machine, with the endpoints of Aurora in front of them."""
