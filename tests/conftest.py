@@ -121,14 +121,29 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+_ENVIRONMENT = pytest.StashKey[dict[str, str]]()
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _isolation(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A temporary home for each worker process, so that the embedded kit is unpacked once."""
     # A shell starts background jobs with SIGINT ignored, which every command under test would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     keep_kits_in(tmp_path_factory.mktemp("kits"))
     with only(isolated(tmp_path_factory.mktemp("home"))):
+        pytestconfig.stash[_ENVIRONMENT] = dict(os.environ)
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Report a test that leaves other environment variables to those of other modules."""
+    yield
+    if nextitem is not None and nextitem.path == item.path:
+        return
+    left, expected = dict(os.environ), item.config.stash[_ENVIRONMENT]
+    changed = {name for name in {*left, *expected} if left.get(name) != expected.get(name)} - {"PYTEST_CURRENT_TEST"}
+    assert nextitem is None or not changed, f"{item.path} leaves other values of {', '.join(sorted(changed))}."
 
 
 @pytest.fixture(scope="session")

@@ -86,12 +86,10 @@ def test_a_zone_and_a_certificate_that_fit_are_looked_up_until_the_release(servi
 
 
 def test_a_name_that_would_not_lead_to_the_service_is_refused(service: Path, wire: Wire, account: None) -> None:
-    (vpc, *_) = client("ec2").describe_vpcs()["Vpcs"]
-    private = zone("private.example.com", VPC={"VPCRegion": "us-east-1", "VPCId": vpc["VpcId"]})
     nowhere = "does not exist in account 000000000000"
     for given, happened, remedy in (
         ({"zone": NO_ZONE}, f"The hosted zone {NO_ZONE} of prod {nowhere}.", "hosted_zone_id"),
-        ({"zone": private}, "of prod is private, and a certificate is validated from the internet.", "hosted_zone_id"),
+        ({"zone": zone()}, "of prod is private, and a certificate is validated from the internet.", "hosted_zone_id"),
         ({"zone": zone("ample.com")}, f"is that of ample.com, and {NAME} is no name in it.", "hosted_zone_id"),
         ({"zone": zone_with_a_record()}, f"{NAME} of prod has a record of the type CNAME in", "answer certificate_arn"),
         ({"certificate": NO_CERTIFICATE.format("0" * 12)}, f"of prod {nowhere}, us-east-1.", "certificate_arn"),
@@ -103,6 +101,9 @@ def test_a_name_that_would_not_lead_to_the_service_is_refused(service: Path, wir
         ),
         ({"certificate": certificate(NAME)}, "of prod has the status PENDING_VALIDATION", "Validate or renew it"),
     ):
+        wire.touched.clear()
+        if "is private" in happened:  # The lowest version of ministack forgets it.
+            wire.touched["GetHostedZone"] = lambda found: found["HostedZone"]["Config"].update(PrivateZone=True)
         if "PENDING" in happened:
             wire.touched["DescribeCertificate"] = lambda found: found["Certificate"].update(Status="PENDING_VALIDATION")
         put(service, **given)

@@ -10,7 +10,7 @@ import os
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from botocore.config import Config
 
 from scaffold.local.downloads import downloads
 from scaffold.local.environment import LocalAws
+from tests.deploy.services import variables
 from tests.engine.roles import create_roles
 from tests.kits import generate
 
@@ -56,11 +57,10 @@ def aws(
         "DOCKER_HOST": "tcp://docker.example:2375",
         "GITHUB_TOKEN": SECRET,
     }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**downloads(MACHINE), **planted}.items():
-            patch.setenv(name, value)
-        with local_aws_for_builds() as running:
-            yield running
+    with ExitStack() as running:
+        with variables({**downloads(MACHINE), **planted}):  # It has those of its start.
+            aws = running.enter_context(local_aws_for_builds())
+        yield aws
 
 
 @pytest.fixture(scope="session")
