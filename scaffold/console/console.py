@@ -185,8 +185,11 @@ class Console:
         return result.exit_code
 
     def render_error(self, error: ScaffoldError) -> None:
-        """Print what happened and what to do about it."""
+        """Print what happened and what to do about it, after the log that shows it."""
         happened, remedy = redact(one_line(error.happened)), redact(one_line(error.remedy))
+        log = [redact(visible(line)) for line in error.log]
+        if log:
+            self._print("\n".join(["The last lines of its log:", *(f"  {line}" for line in log)]))
         self._print(self._paint("Error:", _RED) + f" {happened}")
         if remedy:
             self._print(f"  {remedy}")
@@ -196,6 +199,7 @@ class Console:
                 "happened": happened,
                 "remedy": remedy,
                 "exit_code": error.exit_code,
+                **({"log": log} if log else {}),
             }
             print(json.dumps({"schema_version": SCHEMA_VERSION, "error": document}, indent=2))
 

@@ -27,9 +27,13 @@ class ScaffoldError(Exception):
     Args:
         happened: One sentence on what happened.
         remedy: One sentence on what to do, with the command where there is one.
+
+    Attributes:
+        log: The last lines of the log that shows it; empty without one.
     """
 
     exit_code = 1
+    log: tuple[str, ...] = ()
 
     def __init__(self, happened: str, remedy: str) -> None:
         super().__init__(happened)

@@ -6,7 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from scaffold.aws import build_exports, codepipeline, paused_deployments, pipeline_state
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scaffold.aws import build_exports, codepipeline, paused_deployments, pipeline_state, release_logs
 from scaffold.aws.cloudformation.stack_events import pauses
 from scaffold.aws.pipeline_state import ActionRun, Execution, StageState
 from scaffold.aws.session import Session, signed_in
@@ -15,6 +17,7 @@ from scaffold.console.console import Console, one_line
 from scaffold.core.errors import Interrupted, ScaffoldError
 from scaffold.core.target import Target
 from scaffold.deployment import release_tree
+from scaffold.deployment.registry_failures import Unreached, find_unreached
 from scaffold.deployment.scope import command_for, start_command
 from scaffold.service import names
 from scaffold.service.service import Service
@@ -22,6 +25,10 @@ from scaffold.service.service import Service
 # EventBridge delivers a push within seconds; longer means that the event was lost.
 _START_SECONDS = 120
 _PASSED = ("Succeeded", "Skipped")
+_WITHOUT_ENGINE = (
+    "end this local AWS (`scaffold local stop`, or leave its shell), then run "
+    "`SCAFFOLD_CONTAINER_ENGINE=none scaffold deploy --local --wait`"
+)
 
 
 @dataclass(frozen=True)
@@ -48,10 +55,12 @@ class ReleaseFailed(ScaffoldError):
     Attributes:
         execution: The id of the pipeline execution that failed; None for one that was stopped, replaced or kept back.
         action: The action that failed; None where it was a condition of its stage.
+        unreached: The registry that its build could not reach; None where it has failed otherwise.
     """
 
     execution: str | None = None
     action: ActionRun | None = None
+    unreached: Unreached | None = None
 
 
 def wait_for_release(service: Service, target: Target, commit: str, console: Console) -> Release:
@@ -165,25 +174,41 @@ def _pauses(session: Session, service: Service, stages: Sequence[StageState], ru
 
 
 def _failed(session: Session, service: Service, execution: Execution, runs: Sequence[ActionRun]) -> ReleaseFailed:
-    failure = _explained(session, service, execution, runs)
-    failure.execution = execution.id
-    failure.action = next((run for run in runs if run.status == "Failed"), None)
+    run = next((run for run in runs if run.status == "Failed"), None)
+    log = _log(session, run) if run else ()
+    found = find_unreached(log)
+    failure = _explained(session, service, execution, run, found)
+    failure.execution, failure.action, failure.log, failure.unreached = execution.id, run, log, found
     return failure
 
 
-def _explained(session: Session, service: Service, execution: Execution, runs: Sequence[ActionRun]) -> ReleaseFailed:
+def _log(session: Session, run: ActionRun) -> tuple[str, ...]:
+    """The last lines of the build that is an action; none of another action, and none that the caller may not read."""
+    if run.category not in ("Build", "Test") or not run.external:
+        return ()
+    try:
+        return release_logs.of_build(session, run.external)
+    except (BotoCoreError, ClientError):
+        return ()
+
+
+def _explained(
+    session: Session, service: Service, execution: Execution, run: ActionRun | None, unreached: Unreached | None
+) -> ReleaseFailed:
     status = command_for(session.target, "scaffold status")
-    run = next((run for run in runs if run.status == "Failed"), None)
     stages = pipeline_state.stages(session, service.app_name)
     if run is None:
         return _not_entered(session, execution, stages) or ReleaseFailed(
             "The release failed.", f"`{status}` shows the stages of the pipeline."
         )
-    why = one_line(run.reason).rstrip(".")
+    why = str(unreached) if unreached else one_line(run.reason).rstrip(".")
     happened = f"The release failed in the action {run.name} of the stage {run.stage}{why and f': {why}'}."
     # After a rollback, or with another release in the stage, there is nothing to retry.
     if any(stage.name == run.stage and stage.execution == execution.id for stage in stages):
         again = command_for(session.target, f"scaffold retry {run.stage}")
+        if unreached:
+            remedy = unreached.remedy(local=session.target.local, again=again, without_engine=_WITHOUT_ENGINE)
+            return ReleaseFailed(happened, remedy)
         return ReleaseFailed(happened, f"Fix the cause with a commit, or run the action again: `{again}`.")
     return ReleaseFailed(happened, f"Fix the cause with a commit; `{status}` shows what runs now.")
 

@@ -37,7 +37,7 @@ from scaffold.service.service import Service
 from scaffold.service.stack_kinds import ALARMS, SERVICE, StackId
 
 _EXIT_CODES = {"succeeded": EXIT_DONE, "failed": EXIT_RELEASE_FAILED, "waiting": EXIT_WAITS_FOR_APPROVAL}
-_MESSAGE = "scaffold rehearse"
+_MESSAGE = _AGAIN = "scaffold rehearse"
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,16 @@ class FailedAction:
     Attributes:
         reason: Why it failed, in the words of its provider.
         log: The last lines of its build, or of the tasks of its environment.
+        cause: The end of a sentence: what the log says about a registry; empty where it says nothing about one.
+        remedy: A sentence on what to do about that.
     """
 
     stage: str
     action: str
     reason: str
     log: tuple[str, ...]
+    cause: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,7 @@ def rehearse(
             if failure.execution is None:
                 raise
             execution, outcome = failure.execution, "failed"
-            failed = _failed(session, service, failure.action) if failure.action else None
+            failed = _failed(session, service, failure, failure.action) if failure.action else None
         state = look(session, service)
         runs = pipeline_state.action_runs(session, service.app_name, execution)
         return RehearsalResult(
@@ -274,14 +278,16 @@ def _follow(
             return release.execution, release.waiting
 
 
-def _failed(session: Session, service: Service, run: ActionRun) -> FailedAction:
+def _failed(session: Session, service: Service, failure: ReleaseFailed, run: ActionRun) -> FailedAction:
     environment = next((one for one in service.environments if names.pipeline_stage(one) == run.stage), None)
-    log: tuple[str, ...] = ()
-    if run.category in ("Build", "Test"):
-        log = release_logs.of_build(session, run.external) if run.external else ()
-    elif environment:
+    log = failure.log
+    if environment and run.category not in ("Build", "Test"):
         log = release_logs.of_newest_task(session, service.app_name, environment)
-    return FailedAction(run.stage, run.name, run.reason, log)
+    found = failure.unreached
+    if found is None:
+        return FailedAction(run.stage, run.name, run.reason, log)
+    remedy = found.remedy(local=True, again=_AGAIN, without_engine=f"`SCAFFOLD_CONTAINER_ENGINE=none {_AGAIN}`")
+    return FailedAction(run.stage, run.name, run.reason, log, str(found), remedy)
 
 
 def _stages(state: StatusResult, execution: str, runs: Sequence[ActionRun]) -> tuple[RehearsedStage, ...]:

@@ -65,6 +65,9 @@ def _failed(failed: FailedAction) -> Iterator[str]:
     if failed.log:
         yield "Its last lines:"
         yield from (f"  {visible(line)}" for line in failed.log)
+    if failed.cause:
+        yield f"What it says: {one_line(failed.cause)}."
+        yield one_line(failed.remedy)
 
 
 def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:

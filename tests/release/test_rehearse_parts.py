@@ -369,6 +369,11 @@ def test_the_result_says_which_alarms_were_not_exercised() -> None:
             1,
             "The action Test of the stage Dev failed: no luck\nIts last lines:\n  one\n  \\x1b[2Jtwo",
         ),
+        (
+            {"outcome": "failed", "failed": FailedAction("Build", "Build", "no", ("one",), "npm\nfails", "Repair it.")},
+            1,
+            "\n  one\nWhat it says: npm fails.\nRepair it.\n",
+        ),
     ],
 )
 def test_each_outcome_has_a_text_an_exit_code_and_a_document(more: dict[str, Any], code: int, words: str) -> None:

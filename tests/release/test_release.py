@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,47 @@ def test_a_rejected_release_fails_and_changes_nothing(service: Path) -> None:
     assert "Not on a Friday" in failed.value.happened
     stacks = [stack["StackName"] for stack in all_stacks()]
     assert f"{read(service).app_name}-prod-environment" not in stacks
+
+
+FAILING_BUILD = """\
+for number in {{1..40}}; do echo "line $number"; done
+echo "{last}" >&2
+false
+"""
+UNREACHED = "npm error request to https://registry.example/x failed, reason: self-signed certificate"
+
+
+@pytest.mark.slow
+def test_a_failed_build_shows_its_last_lines(service: Path, wire: Wire, capsys: pytest.CaptureFixture[str]) -> None:
+    commit(service, infrastructure__environment_yaml=ENVIRONMENT, plan_env=FAILING_BUILD.format(last="no such module"))
+    with pytest.raises(ReleaseFailed) as failed:
+        release(service)
+    assert "in the action Build of the stage Build: Build terminated with state: FAILED" in failed.value.happened
+    assert failed.value.log[-2:] == ("line 40", "no such module")
+    assert "line 2" not in failed.value.log
+    capsys.readouterr()
+    Console(json=True).render_error(failed.value)
+    output, errors = capsys.readouterr()
+    assert "\n  line 40\n  no such module\nError: The release failed in the action Build" in errors
+    assert json.loads(output)["error"]["log"][-1] == "no such module"
+    made = {call for call in wire.calls if call.startswith(("codebuild:", "logs:"))}
+    assert made == {"codebuild:BatchGetBuilds", "logs:GetLogEvents"}
+    assert made <= actions("operator-policy-release")
+
+    # Who may release need not be allowed to read logs.
+    wire.refuse("GetLogEvents", "AccessDeniedException", "not authorized to perform: logs:GetLogEvents", times=1)
+    with pytest.raises(ReleaseFailed) as failed:
+        release(service)
+    assert "in the action Build of the stage Build: Build terminated with state: FAILED" in failed.value.happened
+    assert failed.value.log == ()
+
+    commit(service, plan_env=FAILING_BUILD.format(last=UNREACHED))
+    with pytest.raises(ReleaseFailed) as failed:
+        release(service)
+    cause = "npm could not reach registry.example (self-signed certificate)"
+    assert failed.value.happened == f"The release failed in the action Build of the stage Build: {cause}."
+    assert "into ~/.npmrc" in failed.value.remedy
+    assert failed.value.remedy.endswith("then build again: `scaffold retry Build`.")
 
 
 @pytest.mark.slow

