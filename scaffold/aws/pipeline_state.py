@@ -30,6 +30,7 @@ class ActionState:
         reason: Why it failed, in the words of the action's provider.
         summary: What the provider says about it, such as the message of a person's decision.
         token: What a decision about a manual approval has to name; None unless it waits for one.
+        external: What its provider calls its work, such as the id of a build; None where it has none.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ActionState:
     token: str | None
     changed: datetime | None
     url: str | None
+    external: str | None = None
 
 
 @dataclass(frozen=True)
@@ -258,6 +260,7 @@ def _action(state: dict[str, Any]) -> ActionState:
         latest.get("token") if latest.get("status") == "InProgress" else None,
         latest.get("lastStatusChange"),
         latest.get("externalExecutionUrl"),
+        latest.get("externalExecutionId"),
     )
 
 

@@ -11,7 +11,7 @@ from scaffold.console.titles import count
 from scaffold.core.stand_in import WITHOUT_ENGINE
 from scaffold.deployment.environment_database import EnvironmentDatabase
 from scaffold.deployment.status import CompletedRelease, EnvironmentStatus, NewestRelease, StatusResult
-from scaffold.service import names
+from scaffold.service import names, project_names
 from scaffold.views import drift
 from scaffold.views.override import condition_line
 from scaffold.views.place import moment, place
@@ -28,7 +28,7 @@ def text(result: StatusResult) -> str:
     tried = {names.pipeline_stage(one.name) for one in result.environments if one.trial}
     for stage in result.stages:
         commit = result.commits.get(stage.execution or "")
-        lines += [f"  {line}" for line in _stage(stage, commit, width, tried=stage.name in tried)]
+        lines += [f"  {line}" for line in _stage(stage, result.service, commit, width, tried=stage.name in tried)]
     for environment in result.environments:
         title = f"{environment.name} (production)" if environment.production else environment.name
         lines += ["", title, *(f"  {name:<10}  {value}" for name, value in _environment(environment))]
@@ -45,7 +45,7 @@ def _head(result: StatusResult) -> str:
     return f"main is {result.head[:7]}{subject}{unpushed}"
 
 
-def _stage(stage: StageState, commit: str | None, width: int, *, tried: bool) -> Iterator[str]:
+def _stage(stage: StageState, app: str, commit: str | None, width: int, *, tried: bool) -> Iterator[str]:
     of = f"  commit {commit[:7]}" if commit else ""
     yield f"{stage.name:<{width}}  {stage.status or _NEVER}{of}"
     if stage.disabled_reason is not None:
@@ -62,6 +62,12 @@ def _stage(stage: StageState, commit: str | None, width: int, *, tried: bool) ->
         elif action.status == "InProgress" or (action.status == stage.status == "Failed"):
             reason = action.reason or action.summary
             yield f"  {action.name}: {action.status}{_since(action)}{f': {one_line(reason)}' if reason else ''}"
+            if action.status == "Failed" and _is_build(action, app):
+                yield f"    `scaffold logs --build {action.external}` shows its log"
+
+
+def _is_build(action: ActionState, app: str) -> bool:
+    return (action.external or "").partition(":")[0] in project_names.every(app)
 
 
 def _since(action: ActionState) -> str:

@@ -178,6 +178,18 @@ def test_errors_are_json_too(tmp_path: Path) -> None:
     assert done.stderr.startswith("Error: ")
 
 
+def test_the_log_that_shows_a_failure_comes_before_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failure = ScaffoldError("a", "b")
+    failure.log = ("one", "\x1b[2Jtwo")
+    run_main(monkeypatch, failure)
+    assert capsys.readouterr().err == "The last lines of its log:\n  one\n  \\x1b[2Jtwo\nError: a\n  b\n"
+    run_main(monkeypatch, failure.with_remedy("c"), "--json")
+    document = json.loads(capsys.readouterr().out)
+    assert document["error"]["log"] == ["one", "\\x1b[2Jtwo"]
+
+
 def test_json_of_a_wrapped_command_is_not_ours(tmp_path: Path) -> None:
     done = forked_scaffold("nwe", "--", "--json", cwd=tmp_path)
     assert not done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from scaffold.service import history
 from scaffold.service.service import read
 from scaffold.views import deploy as deploy_view
 from scaffold.views import releases
+from scaffold.views import status as status_view
 from tests.deploy.services import Wire, all_stacks, client, commit, make_service, source_rule
 from tests.release.services import ENVIRONMENT, IMPORTING, actions, decide, look, release, try_again
 
@@ -94,6 +96,9 @@ def test_a_failed_build_shows_its_last_lines(service: Path, wire: Wire, capsys: 
     made = {call for call in wire.calls if call.startswith(("codebuild:", "logs:"))}
     assert made == {"codebuild:BatchGetBuilds", "logs:GetLogEvents"}
     assert made <= actions("operator-policy-release")
+    shown = status_view.text(look(service))
+    hint = rf"^      `scaffold logs --build {read(service).app_name}-build:[\w-]+` shows its log$"
+    assert re.search(hint, shown, re.MULTILINE), shown
 
     # Who may release need not be allowed to read logs.
     wire.refuse("GetLogEvents", "AccessDeniedException", "not authorized to perform: logs:GetLogEvents", times=1)
