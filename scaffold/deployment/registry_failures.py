@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 # What was said earlier was overcome: the scripts of a build repeat pulls, npm its requests.
 _LINES = 20
-# What registries of images answer to is below /v2/ (https://distribution.github.io/distribution/spec/api/).
+# Registries of images answer below /v2/, and give tokens (https://distribution.github.io/distribution/spec/api/).
 _FAILURES = (
     (
         "npm",
@@ -16,7 +16,7 @@ _FAILURES = (
     ),
     ("npm", re.compile(r"npm (?:error|ERR!) .*(?P<reason>network timeout) at: https?://(?P<host>[^/\s]+)")),
     ("apt-get", re.compile(r"\b[EW]: Failed to fetch https?://(?P<host>[^/\s]+)\S*\s+(?P<reason>.*\S)")),
-    ("", re.compile(r'(?:Get|Head) "https?://(?P<host>[^/"]+)/v2/[^"]*": (?P<reason>.*\S)')),
+    ("", re.compile(r'(?:Get|Head) "https?://(?P<host>[^/"]+)/(?:v2/|token\b)[^"]*": (?P<reason>.*\S)')),
 )
 # What podman says at the end of a failed RUN, and the number that Docker's builder puts before the lines of each step.
 _IN_CONTAINER = re.compile(r'building at STEP "|^#\d+ |^(?:ERROR: )?failed to (?:solve|build)\b')
@@ -52,7 +52,7 @@ class Unreached:
         """
         if not local:
             return f"Let builds reach {self.host}, then build again: `{again}`."
-        if self.in_container or not self.client:
+        if self.in_container or self.client != "npm":
             return f"Without a container engine, a build needs the npm registry only: {without_engine}."
         lines = "`cafile=FILE`" if _CERTIFICATE.search(self.reason) else "`registry=URL` or `https-proxy=URL`"
         return f"Write what npm needs to reach it into ~/.npmrc, such as {lines}, then build again: `{again}`."

@@ -36,9 +36,12 @@ DOCKER = """\
 ERROR: failed to do request: Head "https://images.example/v2/library/node/manifests/24": \
 tls: failed to verify certificate: x509: certificate signed by unknown authority
 """
+TOKEN = """\
+ERROR: Get "https://images.example/token?scope=repository%3Anode%3Apull": context deadline exceeded.
+"""
 APT = """\
 E: Failed to fetch http://packages.example/debian/dists/trixie/InRelease  Could not resolve 'packages.example'
-ERROR: failed to build: exit code: 100
+Build stopped: cannot build the image.
 """
 ENGINE = "Without a container engine, a build needs the npm registry only: stop it."
 
@@ -79,6 +82,7 @@ def remedy(log: str, *, local: bool = True) -> str:
             "certificate signed by unknown authority)",
             ENGINE,
         ),
+        (TOKEN, "the pull of a base image could not reach images.example (context deadline exceeded)", ENGINE),
         (APT, "apt-get could not reach packages.example (Could not resolve 'packages.example')", ENGINE),
     ],
 )

@@ -33,7 +33,11 @@ def test_the_demo_ends_with_the_good_version_in_production_and_says_what_to_type
     assert "ECS Deployment Alarm was triggered" in done.stdout
     assert set(re.findall(r"^ +\d+ times (\d+)", done.stdout, re.MULTILINE)) == {"200", "500"}, done.stdout
     assert re.search(rf"^\d{{8}}-\d{{4}}-{good[:12]} +succeeded, answers now$", done.stdout, re.MULTILINE)
-    for words in ("codecommit::us-east-1://hello-service", "in the stage Approve-Prod", "scaffold local -- bash"):
+    for words in (
+        "codecommit::us-east-1://hello-service",
+        "in the stage Approve-Prod",
+        "scaffold local --speed 60 -- bash",
+    ):
         assert words in done.stdout
     (service,) = tmp_path.glob("*/hello-service")
     (undo,) = re.findall(r"^  (git .*revert.*)$", done.stdout, re.MULTILINE)
