@@ -30,6 +30,7 @@ from scaffold.deployment.addresses import find_url
 from scaffold.deployment.approval import Approval, WaitingRelease, decide_in
 from scaffold.deployment.deploy import deploy
 from scaffold.deployment.follow import ReleaseFailed, follow
+from scaffold.deployment.registry_failures import Unreached
 from scaffold.deployment.rehearsal_traffic import Traffic
 from scaffold.deployment.status import EnvironmentStatus, StatusResult, look
 from scaffold.service import names, secret_names, task_settings
@@ -37,7 +38,7 @@ from scaffold.service.service import Service
 from scaffold.service.stack_kinds import ALARMS, SERVICE, StackId
 
 _EXIT_CODES = {"succeeded": EXIT_DONE, "failed": EXIT_RELEASE_FAILED, "waiting": EXIT_WAITS_FOR_APPROVAL}
-_MESSAGE = _AGAIN = "scaffold rehearse"
+_MESSAGE = "scaffold rehearse"
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,14 @@ class FailedAction:
     Attributes:
         reason: Why it failed, in the words of its provider.
         log: The last lines of its build, or of the tasks of its environment.
-        cause: The end of a sentence: what the log says about a registry; empty where it says nothing about one.
-        remedy: A sentence on what to do about that.
+        unreached: The registry that its build could not reach; None where it has failed otherwise.
     """
 
     stage: str
     action: str
     reason: str
     log: tuple[str, ...]
-    cause: str = ""
-    remedy: str = ""
+    unreached: Unreached | None = None
 
 
 @dataclass(frozen=True)
@@ -283,11 +282,7 @@ def _failed(session: Session, service: Service, failure: ReleaseFailed, run: Act
     log = failure.log
     if environment and run.category not in ("Build", "Test"):
         log = release_logs.of_newest_task(session, service.app_name, environment)
-    found = failure.unreached
-    if found is None:
-        return FailedAction(run.stage, run.name, run.reason, log)
-    remedy = found.remedy(local=True, again=_AGAIN, without_engine=f"`SCAFFOLD_CONTAINER_ENGINE=none {_AGAIN}`")
-    return FailedAction(run.stage, run.name, run.reason, log, str(found), remedy)
+    return FailedAction(run.stage, run.name, run.reason, log, failure.unreached)
 
 
 def _stages(state: StatusResult, execution: str, runs: Sequence[ActionRun]) -> tuple[RehearsedStage, ...]:

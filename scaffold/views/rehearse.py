@@ -65,9 +65,10 @@ def _failed(failed: FailedAction) -> Iterator[str]:
     if failed.log:
         yield "Its last lines:"
         yield from (f"  {visible(line)}" for line in failed.log)
-    if failed.cause:
-        yield f"What it says: {one_line(failed.cause)}."
-        yield one_line(failed.remedy)
+    if found := failed.unreached:
+        yield f"What they say: {one_line(str(found))}."
+        again, without_engine = "scaffold rehearse", "`SCAFFOLD_CONTAINER_ENGINE=none scaffold rehearse`"
+        yield one_line(found.remedy(local=True, again=again, without_engine=without_engine))
 
 
 def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.git import git
 from scaffold.core.isolation import isolated
 from scaffold.deployment import pipeline_names
+from scaffold.deployment.registry_failures import Unreached
 from scaffold.deployment.rehearsal import FailedAction, RehearsalResult, RehearsedAction, RehearsedStage
 from scaffold.deployment.release_tree import duration, lines, seconds
 from scaffold.deployment.status import EnvironmentStatus
@@ -32,6 +33,7 @@ from tests.release.services import PIPELINE
 
 NOW = datetime(2026, 11, 26, 12, 0, 0, tzinfo=UTC)
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+UNREACHED = Unreached("npm", "npm.example", "no host", in_container=True)
 
 
 @pytest.fixture
@@ -370,9 +372,10 @@ def test_the_result_says_which_alarms_were_not_exercised() -> None:
             "The action Test of the stage Dev failed: no luck\nIts last lines:\n  one\n  \\x1b[2Jtwo",
         ),
         (
-            {"outcome": "failed", "failed": FailedAction("Build", "Build", "no", ("one",), "npm\nfails", "Repair it.")},
+            {"outcome": "failed", "failed": FailedAction("Build", "Build", "no", ("one",), UNREACHED)},
             1,
-            "\n  one\nWhat it says: npm fails.\nRepair it.\n",
+            "\n  one\nWhat they say: npm could not reach npm.example (no host).\nWithout a container engine, a build "
+            "needs the npm registry only: `SCAFFOLD_CONTAINER_ENGINE=none scaffold rehearse`.\n",
         ),
     ],
 )
