@@ -33,13 +33,25 @@ def downloads(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _global_settings(environment: Mapping[str, str]) -> Iterator[Path]:
-    """The files with the settings that each npm on the PATH has for all users, beside its Node.
+    """The files with the settings that each npm on the PATH has for all users.
 
-    https://docs.npmjs.com/cli/configuring-npm/folders#prefix-configuration
+    They are beside its Node, unless its distribution puts them elsewhere:
+    https://docs.npmjs.com/cli/configuring-npm/npmrc
     """
     for folder in environment.get("PATH", os.defpath).split(os.pathsep):
-        node = Path(folder, "node")
-        if folder and node.is_file() and Path(folder, "npm").is_file() and _PACKAGE not in node.resolve().parts:
-            settings = node.resolve().parent.parent / "etc/npmrc"
+        node, npm = Path(folder, "node"), Path(folder, "npm")
+        if folder and node.is_file() and npm.is_file() and _PACKAGE not in node.resolve().parts:
+            built_in = _built_in(npm.resolve().parent.parent / "npmrc")
+            prefix = built_in.get("prefix", str(node.resolve().parent.parent))
+            settings = Path(built_in.get("globalconfig", f"{prefix}/etc/npmrc"))
             if settings.is_file():
                 yield settings
+
+
+def _built_in(path: Path) -> dict[str, str]:
+    """What a distribution has set in its npm; nothing without such a file."""
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return {}
+    return {name.strip(): value.strip() for name, sign, value in (line.partition("=") for line in lines) if sign}

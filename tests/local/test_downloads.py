@@ -53,6 +53,21 @@ def test_settings_for_all_users_are_those_of_the_machines_npm(tmp_path: Path) ->
     assert "npm_config_globalconfig" not in downloads({"HOME": str(tmp_path), "PATH": of_builds})
 
 
+@pytest.mark.parametrize("built_in", ["# Not here.\nglobalconfig={folder}/etc/npmrc\n", "prefix = {folder}\n"])
+def test_a_distribution_may_keep_them_elsewhere(tmp_path: Path, built_in: str) -> None:
+    """As Debian does."""
+    path = installation(tmp_path / "usr", None)
+    package = tmp_path / "usr/share/nodejs/npm"
+    (package / "bin").mkdir(parents=True)
+    (package / "bin/npm-cli.js").touch()
+    (package / "npmrc").write_text(built_in.format(folder=tmp_path))
+    (tmp_path / "usr/bin/npm").unlink()
+    (tmp_path / "usr/bin/npm").symlink_to(package / "bin/npm-cli.js")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/npmrc").touch()
+    assert downloads({"HOME": "/", "PATH": path})["npm_config_globalconfig"] == str(tmp_path / "etc/npmrc")
+
+
 @pytest.mark.slow
 def test_npm_reads_both_files_and_needs_neither(tmp_path: Path) -> None:
     path = installation(tmp_path / "machine", "cafile=/of-all-users.pem\n")
