@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from scaffold.aws import load_balancers, lost_data, service_deployments
+from scaffold.aws import lost_data, service_deployments
 from scaffold.aws.cloudformation import change_sets, comparison, drift, rollbacks, stacks
 from scaffold.aws.cloudformation.rollbacks import FailedResource
 from scaffold.aws.cloudformation.stack_events import explain
@@ -16,13 +16,13 @@ from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
 from scaffold.deployment.deletion import Report
-from scaffold.deployment.deletion_protection import OF_LOAD_BALANCERS, Unprotection
+from scaffold.deployment.deletion_protection import OF_DATABASES, OF_LOAD_BALANCERS, Protection, Unprotection
 from scaffold.deployment.prepared_stack import replaceable
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.teardown import StackGroup
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import ENVIRONMENT, FOUNDATION, SERVICE, STACK_KINDS, StackId
+from scaffold.service.stack_kinds import DATABASE, ENVIRONMENT, FOUNDATION, SERVICE, STACK_KINDS, StackId
 
 
 class FailedRollback(Repair):
@@ -118,24 +118,27 @@ class UnusableStack(Repair):
         return change_sets.of_stack(self._session, self._stack.name) if in_review else []
 
 
-class UnprotectedLoadBalancer(Repair):
-    """A load balancer whose deletion protection somebody has turned off.
+class Unprotected(Repair):
+    """A load balancer or a database whose deletion protection is off.
 
-    No release turns it on again: CloudFormation changes what differs from the template that it has deployed.
+    Where somebody has turned it off, no release turns it on again: CloudFormation changes what differs from the
+    template that it has deployed. A database whose first release ended before it was protected would get it with the
+    next one only.
     """
 
-    def __init__(self, session: Session, arn: str) -> None:
+    def __init__(self, session: Session, protection: Protection, identifier: str) -> None:
         self._session = session
-        self._arn = arn
+        self._protection = protection
+        self._identifier = identifier
 
     def look(self) -> Problem:
         """The protection."""
-        name, protection = load_balancers.full_name(self._arn), OF_LOAD_BALANCERS.type
-        return Problem(protection, name, "off", (Change(protection, name, "turn-on"),))
+        kind, name = self._protection.type, self._protection.title(self._identifier)
+        return Problem(kind, name, "off", (Change(kind, name, "turn-on"),))
 
     def do(self, console: Console) -> None:  # noqa: ARG002
         """Turn it on."""
-        load_balancers.protect(self._session, self._arn)
+        self._protection.protect(self._session, self._identifier)
 
 
 class HungUpdate(Repair):
@@ -271,10 +274,24 @@ def repair_step(
         return UnusableStack(session, stack, again)
     if stack.status == "REVIEW_IN_PROGRESS":
         return UnusableStack(session, stack, again)
-    if stack_id.kind is ENVIRONMENT and stack.parameters.get(names.PROTECT_LOAD_BALANCER) == "true":
-        return next((UnprotectedLoadBalancer(session, arn) for arn in load_balancers.unprotected(session, stack)), None)
+    protection = _protection_of(stack_id, stack)
+    if protection is not None:
+        return next((Unprotected(session, protection, one) for one in protection.unprotected(session, stack)), None)
     replaced = stack_id.environment in (None, *service.environments) and replaceable(stack_id.kind, stack)
     return UnusableStack(session, stack, again) if stack.status in stacks.UNFINISHED and not replaced else None
+
+
+def _protection_of(stack_id: StackId, stack: Stack) -> Protection | None:
+    """The deletion protection that a stack is to have now; None where it has none, or an operation is in progress.
+
+    What a failed creation has left has to be deletable.
+    """
+    if stack.busy or not stack.released:
+        return None
+    if stack_id.kind is DATABASE:
+        return OF_DATABASES
+    protects = stack_id.kind is ENVIRONMENT and stack.parameters.get(names.PROTECT_LOAD_BALANCER) == "true"
+    return OF_LOAD_BALANCERS if protects else None
 
 
 def in_order_of_repair(found: dict[StackId, Stack]) -> list[StackId]:

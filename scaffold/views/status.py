@@ -87,6 +87,10 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
         yield "tasks", f"{one.tasks.running} of {one.tasks.desired} running"
     if one.database:
         yield "database", _database(one.database)
+        # A release that creates a database protects it after its creation.
+        busy = any(status.endswith("_IN_PROGRESS") for status in one.stacks.values())
+        if not one.database.cluster.protected and not busy:
+            yield "", f"its deletion protection is off; `scaffold repair {one.name}` turns it on"
     if one.alarms:
         yield "alarms", f"in ALARM: {', '.join(one.alarms)}"
     elif one.tasks:
