@@ -9,8 +9,9 @@ from scaffold.aws.running_service import Image, ServiceDeployment
 from scaffold.console.console import one_line
 from scaffold.console.titles import count
 from scaffold.core.stand_in import WITHOUT_ENGINE
+from scaffold.deployment.completed_release import CompletedRelease
 from scaffold.deployment.environment_database import EnvironmentDatabase
-from scaffold.deployment.status import CompletedRelease, EnvironmentStatus, NewestRelease, StatusResult
+from scaffold.deployment.status import EnvironmentStatus, NewestRelease, StatusResult
 from scaffold.service import names
 from scaffold.views import drift
 from scaffold.views.override import condition_line
@@ -95,6 +96,8 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
         yield "alarms", f"in ALARM: {', '.join(one.alarms)}"
     elif one.tasks:
         yield "alarms", "none in ALARM"
+    if one.health_check_due:
+        yield "health", "run `scaffold deploy` once more: only then Route 53 asks for what was released"
     if one.release:
         yield "release", _release(one.release)
     if one.deployment:
