@@ -16,13 +16,14 @@ from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
 from scaffold.deployment.deletion import Report
-from scaffold.deployment.deletion_protection import OF_DATABASES, OF_LOAD_BALANCERS, Protection, Unprotection
+from scaffold.deployment.deletion_protection import OF_LOAD_BALANCERS, Unprotection
 from scaffold.deployment.prepared_stack import replaceable
+from scaffold.deployment.repair_protection import Unprotected, check_unprotected, protection_of
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.teardown import StackGroup
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import DATABASE, ENVIRONMENT, FOUNDATION, SERVICE, STACK_KINDS, StackId
+from scaffold.service.stack_kinds import DATABASE, FOUNDATION, SERVICE, STACK_KINDS, StackId
 
 
 class FailedRollback(Repair):
@@ -116,29 +117,6 @@ class UnusableStack(Repair):
     def _change_sets(self) -> list[change_sets.ChangeSet]:
         in_review = self._stack.status == "REVIEW_IN_PROGRESS"
         return change_sets.of_stack(self._session, self._stack.name) if in_review else []
-
-
-class Unprotected(Repair):
-    """A load balancer or a database whose deletion protection is off.
-
-    Where somebody has turned it off, no release turns it on again: CloudFormation changes what differs from the
-    template that it has deployed. A database whose first release ended before it was protected would get it with the
-    next one only.
-    """
-
-    def __init__(self, session: Session, protection: Protection, identifier: str) -> None:
-        self._session = session
-        self._protection = protection
-        self._identifier = identifier
-
-    def look(self) -> Problem:
-        """The protection."""
-        kind, name = self._protection.type, self._protection.title(self._identifier)
-        return Problem(kind, name, "off", (Change(kind, name, "turn-on"),))
-
-    def do(self, console: Console) -> None:  # noqa: ARG002
-        """Turn it on."""
-        self._protection.protect(self._session, self._identifier)
 
 
 class HungUpdate(Repair):
@@ -258,7 +236,7 @@ def repair_step(
         named: Whether the user has named the stack's environment: only then are operations in progress stopped.
 
     Raises:
-        ScaffoldError: Only another command repairs it.
+        ScaffoldError: Only another command repairs it, or it holds a database that is protected from deletion.
     """
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         return FailedRollback(session, stack, skip, again)
@@ -271,27 +249,15 @@ def repair_step(
     if stack.status == "DELETE_FAILED":
         if stack_id.kind is FOUNDATION:
             raise comparison.unfinished_deletion(stack, FOUNDATION)
+        if stack_id.kind is DATABASE:
+            check_unprotected(session, stack, again)
         return UnusableStack(session, stack, again)
     if stack.status == "REVIEW_IN_PROGRESS":
         return UnusableStack(session, stack, again)
-    protection = _protection_of(stack_id, stack)
-    if protection is not None:
+    if protection := protection_of(stack_id, stack):
         return next((Unprotected(session, protection, one) for one in protection.unprotected(session, stack)), None)
     replaced = stack_id.environment in (None, *service.environments) and replaceable(stack_id.kind, stack)
     return UnusableStack(session, stack, again) if stack.status in stacks.UNFINISHED and not replaced else None
-
-
-def _protection_of(stack_id: StackId, stack: Stack) -> Protection | None:
-    """The deletion protection that a stack is to have now; None where it has none, or an operation is in progress.
-
-    What a failed creation has left has to be deletable.
-    """
-    if stack.busy or not stack.released:
-        return None
-    if stack_id.kind is DATABASE:
-        return OF_DATABASES
-    protects = stack_id.kind is ENVIRONMENT and stack.parameters.get(names.PROTECT_LOAD_BALANCER) == "true"
-    return OF_LOAD_BALANCERS if protects else None
 
 
 def in_order_of_repair(found: dict[StackId, Stack]) -> list[StackId]:

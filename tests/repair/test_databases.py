@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
 from scaffold.views.repair import text
 from tests.deploy.services import Wire, client, environment_stack, release_stack
 from tests.destroy.test_permissions import DESTROY, REPAIR, actions
-from tests.repair.situations import app_of, repair, tags
+from tests.repair.situations import app_of, repair, status, tags, wait_for
 
 # As in the kit: what creates the cluster gives `false`, and the action after it `true`.
 DATABASE = """\
@@ -108,3 +111,20 @@ def test_a_cluster_that_is_gone_is_no_problem_of_its_protection(service: Path) -
     unprotect(name)
     client("rds").delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
     assert repair(service).problems == ()
+
+
+def test_a_deletion_that_a_protected_database_has_stopped_needs_a_decision(service: Path, wire: Wire) -> None:
+    name = release(service, "true")
+    client("cloudformation").delete_stack(StackName=name)
+    wait_for(name, "DELETE_FAILED")
+    wire.calls.clear()
+    for plan in (True, False):
+        with pytest.raises(ScaffoldError, match=f"{name} is DELETE_FAILED, and its database is protected") as refused:
+            repair(service, plan=plan)
+    command = f"aws rds modify-db-cluster --region us-east-1 --db-cluster-identifier {name} --no-deletion-protection"
+    assert f"run `{command}`, then `scaffold repair` again" in refused.value.remedy
+    assert "cloudformation:DeleteStack" not in wire.calls
+    unprotect(name)
+    assert f"delete database {name}" in text(repair(service, plan=True))
+    repair(service)
+    assert status(name) is None
