@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from copier import _template
 from copier._main import Worker
 from copier._user_data import DEFAULT_DATA, AnswersMap
 from jinja2 import Environment
@@ -29,7 +31,7 @@ def fast_copier(monkeypatch: pytest.MonkeyPatch, compiled: Path) -> None:
     """Let Copier do without it.
 
     Args:
-        compiled: A folder for compiled templates, which all processes of a test run share.
+        compiled: A folder for compiled templates, which all processes of a test run share, and for clones.
     """
     compile_templates_once(monkeypatch, compiled)
     leave_file_modes_to_git(monkeypatch)
@@ -37,6 +39,29 @@ def fast_copier(monkeypatch: pytest.MonkeyPatch, compiled: Path) -> None:
     derive_from_answers_once(monkeypatch)
     leave_plain_text_as_it_is(monkeypatch)
     parse_yaml_in_c(monkeypatch)
+    clone_each_state_once(monkeypatch, compiled)
+
+
+def clone_each_state_once(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let Copier read a tag or a commit of a local repository from one clone while that repository stays as it is."""
+    clone = _template.clone
+    clones: dict[tuple[Any, ...], str] = {}
+
+    def state(repository: Path) -> tuple[Any, ...]:
+        # Each commit, tag and setting renames a file into one of these folders.
+        folders = (repository / ".git", *sorted((repository / ".git" / "refs").rglob("*/")))
+        return tuple((os.fspath(path), path.stat().st_mtime_ns, path.stat().st_ino) for path in folders)
+
+    def clone_once(url: str, ref: str = "HEAD", location: str | None = None) -> str:
+        repository = Path(url)
+        if ref == "HEAD" or not repository.is_absolute() or not (repository / ".git").is_dir():
+            return clone(url, ref, location)
+        key = (url, ref, state(repository))
+        if key not in clones:
+            clones[key] = clone(url, ref, tempfile.mkdtemp(prefix="clone-", dir=folder))
+        return clones[key]  # Copier deletes the empty location.
+
+    monkeypatch.setattr(_template, "clone", clone_once)
 
 
 def compile_templates_once(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -24,26 +24,38 @@ class Cluster:
         status: As RDS names it, such as `available`.
         least: Its least capacity in ACU; with 0 it pauses.
         largest: Its largest capacity in ACU.
+        protected: Whether it is protected from deletion.
     """
 
     name: str
     status: str
     least: float
     largest: float
+    protected: bool
 
 
 def find(session: Session, name: str) -> Cluster | None:
     """A cluster by its identifier; None where there is none."""
     if found := _described(session, name):
         limits = found.get("ServerlessV2ScalingConfiguration", {})
-        return Cluster(name, found["Status"], limits.get("MinCapacity", 0), limits.get("MaxCapacity", 0))
+        least, largest = (limits.get(key, 0) for key in ("MinCapacity", "MaxCapacity"))
+        return Cluster(name, found["Status"], least, largest, bool(found.get("DeletionProtection")))
     return None
 
 
 def protected(session: Session, stack: Stack) -> list[str]:
     """The identifiers of a stack's clusters that are protected from deletion."""
-    names = physical_ids(session, stack.id, CLUSTER)
-    return [name for name in names if _described(session, name).get("DeletionProtection")]
+    return [name for name, protection in _protections(session, stack).items() if protection]
+
+
+def unprotected(session: Session, stack: Stack) -> list[str]:
+    """The identifiers of a stack's clusters that are not protected from deletion."""
+    return [name for name, protection in _protections(session, stack).items() if not protection]
+
+
+def protect(session: Session, name: str) -> None:
+    """Turn the protection of a cluster on. Its tasks notice nothing."""
+    session.client("rds").modify_db_cluster(DBClusterIdentifier=name, DeletionProtection=True)
 
 
 def unprotect(session: Session, name: str) -> None:
@@ -78,6 +90,12 @@ class Snapshots(DataStore):
         """Delete it for good."""
         with suppress_code("DBClusterSnapshotNotFoundFault"):
             self._session.client("rds").delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=identifier)
+
+
+def _protections(session: Session, stack: Stack) -> dict[str, bool]:
+    """Whether the clusters of a stack that exist are protected from deletion, by their identifiers."""
+    clusters = {name: _described(session, name) for name in physical_ids(session, stack.id, CLUSTER)}
+    return {name: bool(found.get("DeletionProtection")) for name, found in clusters.items() if found}
 
 
 def _described(session: Session, name: str) -> dict[str, Any]:

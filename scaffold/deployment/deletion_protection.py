@@ -1,4 +1,4 @@
-"""The step of a teardown that turns deletion protection off, right before stacks are deleted."""
+"""Deletion protection: what has it, and the step of a teardown that turns it off right before stacks are deleted."""
 
 from __future__ import annotations
 
@@ -20,19 +20,30 @@ class Protection:
     Attributes:
         type: How a Change names it.
         protected: The resources of a stack that have it.
+        unprotected: Those that exist and have it not.
+        protect: Turns it on for one of them.
         unprotect: Turns it off for one of them.
         title: What people call one of them.
     """
 
     type: str
     protected: Callable[[Session, Stack], list[str]]
+    unprotected: Callable[[Session, Stack], list[str]]
+    protect: Callable[[Session, str], None]
     unprotect: Callable[[Session, str], None]
     title: Callable[[str], str] = str
 
 
-OF_DATABASES = Protection("database-protection", databases.protected, databases.unprotect)
+OF_DATABASES = Protection(
+    "database-protection", databases.protected, databases.unprotected, databases.protect, databases.unprotect
+)
 OF_LOAD_BALANCERS = Protection(
-    "deletion-protection", load_balancers.protected, load_balancers.unprotect, load_balancers.full_name
+    "deletion-protection",
+    load_balancers.protected,
+    load_balancers.unprotected,
+    load_balancers.protect,
+    load_balancers.unprotect,
+    load_balancers.full_name,
 )
 
 

@@ -20,7 +20,7 @@ class Problem:
 
     Attributes:
         type: What kind of thing it is, as in a Change.
-        state: A stack's status, `drifted`, `off` for the deletion protection of a load balancer, or the state of the
+        state: A stack's status, `drifted`, `off` for deletion protection, or the state of the
             foundation's data: `missing`, `pending-deletion`, `disabled`.
         changes: What the repair changes, in order.
         failures: The resources because of which a rollback failed.

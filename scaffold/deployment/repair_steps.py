@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from scaffold.aws import load_balancers, lost_data, service_deployments
+from scaffold.aws import lost_data, service_deployments
 from scaffold.aws.cloudformation import change_sets, comparison, drift, rollbacks, stacks
 from scaffold.aws.cloudformation.rollbacks import FailedResource
 from scaffold.aws.cloudformation.stack_events import explain
@@ -18,11 +18,12 @@ from scaffold.core.results import Change
 from scaffold.deployment.deletion import Report
 from scaffold.deployment.deletion_protection import OF_LOAD_BALANCERS, Unprotection
 from scaffold.deployment.prepared_stack import replaceable
+from scaffold.deployment.repair_protection import Unprotected, check_unprotected, protection_of
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.teardown import StackGroup
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import ENVIRONMENT, FOUNDATION, SERVICE, STACK_KINDS, StackId
+from scaffold.service.stack_kinds import DATABASE, FOUNDATION, SERVICE, STACK_KINDS, StackId
 
 
 class FailedRollback(Repair):
@@ -116,26 +117,6 @@ class UnusableStack(Repair):
     def _change_sets(self) -> list[change_sets.ChangeSet]:
         in_review = self._stack.status == "REVIEW_IN_PROGRESS"
         return change_sets.of_stack(self._session, self._stack.name) if in_review else []
-
-
-class UnprotectedLoadBalancer(Repair):
-    """A load balancer whose deletion protection somebody has turned off.
-
-    No release turns it on again: CloudFormation changes what differs from the template that it has deployed.
-    """
-
-    def __init__(self, session: Session, arn: str) -> None:
-        self._session = session
-        self._arn = arn
-
-    def look(self) -> Problem:
-        """The protection."""
-        name, protection = load_balancers.full_name(self._arn), OF_LOAD_BALANCERS.type
-        return Problem(protection, name, "off", (Change(protection, name, "turn-on"),))
-
-    def do(self, console: Console) -> None:  # noqa: ARG002
-        """Turn it on."""
-        load_balancers.protect(self._session, self._arn)
 
 
 class HungUpdate(Repair):
@@ -255,7 +236,7 @@ def repair_step(
         named: Whether the user has named the stack's environment: only then are operations in progress stopped.
 
     Raises:
-        ScaffoldError: Only another command repairs it.
+        ScaffoldError: Only another command repairs it, or it holds a database that is protected from deletion.
     """
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         return FailedRollback(session, stack, skip, again)
@@ -268,11 +249,13 @@ def repair_step(
     if stack.status == "DELETE_FAILED":
         if stack_id.kind is FOUNDATION:
             raise comparison.unfinished_deletion(stack, FOUNDATION)
+        if stack_id.kind is DATABASE:
+            check_unprotected(session, stack, again)
         return UnusableStack(session, stack, again)
     if stack.status == "REVIEW_IN_PROGRESS":
         return UnusableStack(session, stack, again)
-    if stack_id.kind is ENVIRONMENT and stack.parameters.get(names.PROTECT_LOAD_BALANCER) == "true":
-        return next((UnprotectedLoadBalancer(session, arn) for arn in load_balancers.unprotected(session, stack)), None)
+    if protection := protection_of(stack_id, stack):
+        return next((Unprotected(session, protection, one) for one in protection.unprotected(session, stack)), None)
     replaced = stack_id.environment in (None, *service.environments) and replaceable(stack_id.kind, stack)
     return UnusableStack(session, stack, again) if stack.status in stacks.UNFINISHED and not replaced else None
 

@@ -9,15 +9,16 @@ from datetime import datetime
 from functools import partial
 from typing import ClassVar
 
-from scaffold.aws import build_exports, codecommit, pipeline_state, running_service
+from scaffold.aws import codecommit, pipeline_state, running_service
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.pipeline_state import Execution, StageState
 from scaffold.aws.running_service import Alarm, Image, ServiceDeployment, Tasks
 from scaffold.aws.session import Session
 from scaffold.core.errors import EXIT_DONE, EXIT_DRIFT
 from scaffold.core.results import Result
-from scaffold.deployment import environment_branches, environment_database
+from scaffold.deployment import completed_release, environment_branches, environment_database, health_check
 from scaffold.deployment.addresses import service_url
+from scaffold.deployment.completed_release import CompletedRelease
 from scaffold.deployment.environment_alarms import ringing_in, ringing_where
 from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.stack_drift import StackDrift, find_drift
@@ -43,26 +44,6 @@ class NewestRelease:
 
 
 @dataclass(frozen=True)
-class CompletedRelease:
-    """The newest release that has succeeded in the stage of an environment.
-
-    Attributes:
-        name: What its build has named it; None where the build exports no name.
-        version: The image's tag; None as for the name.
-        commit: Its commit, an earlier one than the execution's where that one changes nothing but documentation.
-        tag: The Git tag that the release has; None where it has none, as everywhere but in production, and while the
-            stage is at work or has failed, which tags last.
-        tagged: The commit that this tag leads to in the repository; None where the repository lacks it.
-    """
-
-    name: str | None
-    version: str | None
-    commit: str | None
-    tag: str | None = None
-    tagged: str | None = None
-
-
-@dataclass(frozen=True)
 class EnvironmentStatus:
     """An environment and what runs there.
 
@@ -82,6 +63,7 @@ class EnvironmentStatus:
         trial: How to try the release that waits for a decision while its tasks run; None where none does.
         office_hours: Whether it runs in some hours only.
         database: None where it has none.
+        health_check_due: Whether `scaffold deploy` has to follow the release, for a health check by Route 53.
     """
 
     name: str
@@ -104,6 +86,7 @@ class EnvironmentStatus:
     trial: Trial | None = None
     office_hours: bool = False
     database: environment_database.EnvironmentDatabase | None = None
+    health_check_due: bool = False
 
     @property
     def asleep(self) -> bool:
@@ -167,7 +150,8 @@ class StatusResult(Result):
 def look(session: Session, service: Service, *, drift: bool = False) -> StatusResult:
     """The state of a service now: six calls with that for the caller's identity, and up to six for each environment.
 
-    A database costs one more; a deployment that can wait for a decision, an alarm of another topic, a health check two.
+    A database costs one more; a deployment that can wait for a decision, an alarm of another topic, a health check two,
+    and one more while it waits for `scaffold deploy`.
 
     Args:
         drift: Compare every stack with the commits too, with one more call for each.
@@ -224,24 +208,6 @@ def look(session: Session, service: Service, *, drift: bool = False) -> StatusRe
     )
 
 
-def _completed(
-    session: Session, service: Service, environment: str, execution: Execution, *, tagged: bool
-) -> CompletedRelease:
-    """A release that has succeeded.
-
-    Args:
-        tagged: Whether it has a tag by now, if it has a name.
-    """
-    # A rollback runs its stage only: the build is that of its target.
-    runs = pipeline_state.action_runs(session, service.app_name, execution.target or execution.id)
-    name, version = build_exports.name_of(runs), build_exports.version_of(runs)
-    commit = build_exports.release_commit_of(runs) or execution.commit
-    if name is None or not tagged or environment != service.production:
-        return CompletedRelease(name, version, commit)
-    tag = names.release_tag(name)
-    return CompletedRelease(name, version, commit, tag, codecommit.tagged_commit(session, service.app_name, tag))
-
-
 def _newest(stage: StageState, commits: Mapping[str, str | None]) -> NewestRelease | None:
     if not stage.status or not stage.execution:
         return None
@@ -292,9 +258,12 @@ def _environment(
         },
         tags=history.tags(service, commit) if commit else (),
         release=releases.get(stage),
-        completed=_completed(session, service, name, release, tagged=stage in succeeded) if release else None,
+        completed=completed_release.look(session, service, name, release, tagged=stage in succeeded)
+        if release
+        else None,
         branch=environment_branches.look(session, service, name) if name in followed else None,
         trial=find_trial(session, service, name, stacks) if deployment and deployment.status == "IN_PROGRESS" else None,
         database=environment_database.look(session, stacks.get(StackId(DATABASE, name)), name, stages),
+        health_check_due=health_check.awaits_deployment(session, service, name, stacks),
         office_hours=bool(running and running.parameters.get("SleepsAtNight") == "true"),
     )

@@ -9,8 +9,9 @@ from scaffold.aws.running_service import Image, ServiceDeployment
 from scaffold.console.console import one_line
 from scaffold.console.titles import count
 from scaffold.core.stand_in import WITHOUT_ENGINE
+from scaffold.deployment.completed_release import CompletedRelease
 from scaffold.deployment.environment_database import EnvironmentDatabase
-from scaffold.deployment.status import CompletedRelease, EnvironmentStatus, NewestRelease, StatusResult
+from scaffold.deployment.status import EnvironmentStatus, NewestRelease, StatusResult
 from scaffold.service import names, project_names
 from scaffold.views import drift
 from scaffold.views.override import condition_line
@@ -93,10 +94,16 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
         yield "tasks", f"{one.tasks.running} of {one.tasks.desired} running"
     if one.database:
         yield "database", _database(one.database)
+        # A release that creates a database protects it after its creation.
+        busy = any(status.endswith("_IN_PROGRESS") for status in one.stacks.values())
+        if not one.database.cluster.protected and not busy:
+            yield "", f"its deletion protection is off; `scaffold repair {one.name}` turns it on"
     if one.alarms:
         yield "alarms", f"in ALARM: {', '.join(one.alarms)}"
     elif one.tasks:
         yield "alarms", "none in ALARM"
+    if one.health_check_due:
+        yield "health", "run `scaffold deploy` once more: only then Route 53 asks for what was released"
     if one.release:
         yield "release", _release(one.release)
     if one.deployment:

@@ -18,6 +18,7 @@ from scaffold.deployment.left_stack import Left
 from scaffold.service import names
 from scaffold.service.service import read
 from scaffold.views import deploy as view
+from scaffold.views import status as status_view
 from tests.deploy.services import (
     Deployments,
     Wire,
@@ -239,6 +240,43 @@ def test_the_alarm_is_one_of_production(checked: Path) -> None:
     assert [one.alarms for one in result.environments] == [(), ("checked-prod-health-check",)]
     (compared,) = [one for one in result.drift or () if one.stack == "checked-prod-health-check"]
     assert compared.state == "in-sync"
+
+
+@pytest.mark.slow
+def test_status_says_when_scaffold_deploy_has_to_follow_the_release(checked: Path, wire: Wire) -> None:
+    client("codepipeline", REGION).create_pipeline(pipeline=a_pipeline("checked"))
+
+    def due() -> tuple[bool, int]:
+        """Whether it has to, and how many templates were read for that."""
+        wire.calls.clear()
+        result = status.run(StatusOptions(checked), Console(), str)
+        found = {one.name: one.health_check_due for one in result.environments}
+        assert found["dev"] is False
+        assert ("run `scaffold deploy` once more" in status_view.text(result)) == found["prod"]
+        return found["prod"], wire.calls.count("cloudformation:GetTemplate")
+
+    assert due() == (False, 0)
+    # What Route 53 asks for changes with the deployment that follows the release.
+    ask(checked, path="/internal/healthz")
+    assert due() == (False, 1)
+    release(checked, path="/internal/healthz")
+    assert due() == (True, 1)
+    run(checked)
+    assert due() == (False, 0)
+    ask(checked, name="other.example.com", path="/internal/healthz")
+    assert due() == (False, 0)
+    release(checked, name="other.example.com", path="/internal/healthz")
+    assert due() == (True, 1)
+    # Without the answer, nothing is due and nothing asked.
+    ask_no_more(checked)
+    assert due() == (False, 0)
+    run(checked)
+    assert left_in_us_east_1("checked") == []
+    ask(checked, name="other.example.com", path="/internal/healthz")
+    assert due() == (True, 1)
+    _, configuration = files(checked)
+    configuration.write_text("<<<<<<< HEAD")
+    assert due() == (False, 0)
 
 
 @pytest.mark.parametrize("change", [{"name": "other.example.com"}, {"path": "/internal/healthz"}])

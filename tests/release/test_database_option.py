@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from scaffold.views.status import text
 from tests.deploy.services import all_stacks, client, commit, remove, run
 from tests.engine.tasks.test_running import GET
 from tests.release.rehearsals import APPLICATION, small_service
 from tests.release.services import decide, look, release
+from tests.repair.situations import repair
 
 # Several releases, each with builds.
 pytestmark = [
@@ -97,6 +99,11 @@ def test_a_database_comes_stays_and_goes(aws: None, tmp_path: Path) -> None:
     assert answer(root)["host"] == "127.0.0.1"
     database = cluster()
     assert database[1]
+    client("rds").modify_db_cluster(DBClusterIdentifier="stored-live", DeletionProtection=False)
+    assert "deletion protection is off; `scaffold repair live` turns it on" in text(look(root))
+    repair(root, "live")
+    assert cluster() == database
+    assert "deletion protection" not in text(look(root))
 
     # The application goes on without it, and what it had stays, with the permissions that its deletion needs. A table
     # that comes meanwhile needs others of the same role.

@@ -11,10 +11,11 @@ import pytest
 from scaffold.aws.build_exports import name_of
 from scaffold.aws.pipeline_state import ActionRun
 from scaffold.deployment.approval import Approval, WaitingRelease
+from scaffold.deployment.completed_release import CompletedRelease
 from scaffold.deployment.releases import PastRelease
 from scaffold.deployment.rollback import RollbackPlan, RollbackResult
 from scaffold.deployment.rollback_targets import has_version
-from scaffold.deployment.status import CompletedRelease, EnvironmentStatus, NewestRelease
+from scaffold.deployment.status import EnvironmentStatus, NewestRelease
 from scaffold.views import releases as releases_view
 from scaffold.views import rollback as rollback_view
 from scaffold.views.status import released_line

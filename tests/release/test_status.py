@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -186,12 +187,16 @@ def test_what_runs_is_described_in_words(service: Path) -> None:
         deployment=ServiceDeployment("ROLLBACK_SUCCESSFUL", "alarms\ndetected", None),
         stacks={"x-dev-service": "UPDATE_ROLLBACK_COMPLETE"},
         database=EnvironmentDatabase(
-            Cluster("x-dev", "available", 0.5, 4.0),
+            Cluster("x-dev", "available", 0.5, 4.0, protected=False),
             ActionState("Migrate", "Succeeded", None, None, None, None, None),
         ),
     )
     shown = text(state.__class__(**{**vars(state), "environments": (running,)}))
+    unprotected = "its deletion protection is off; `scaffold repair dev` turns it on"
+    creating = replace(running, stacks={"x-dev-database": "UPDATE_IN_PROGRESS"})
+    assert unprotected not in text(replace(state, environments=(creating,)))
     for words in (
+        unprotected,
         "v2 answers; its task definition says v3",
         "run `git fetch`",
         "scan complete: 2 high",

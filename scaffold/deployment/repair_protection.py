@@ -1,0 +1,69 @@
+"""Repairing deletion protection that is off, and what is not repaired because it is on."""
+
+from __future__ import annotations
+
+from scaffold.aws import databases
+from scaffold.aws.cloudformation.stacks import Stack
+from scaffold.aws.session import Session
+from scaffold.console.console import Console
+from scaffold.core.errors import ScaffoldError
+from scaffold.core.results import Change
+from scaffold.deployment.deletion_protection import OF_DATABASES, OF_LOAD_BALANCERS, Protection
+from scaffold.deployment.repair_step import Problem, Repair
+from scaffold.deployment.scope import command_for
+from scaffold.service import names
+from scaffold.service.stack_kinds import DATABASE, ENVIRONMENT, StackId
+
+
+class Unprotected(Repair):
+    """A load balancer or a database whose deletion protection is off.
+
+    Where somebody has turned it off, no release turns it on again: CloudFormation changes what differs from the
+    template that it has deployed. A database whose first release ended before it was protected would get it with the
+    next one only.
+    """
+
+    def __init__(self, session: Session, protection: Protection, identifier: str) -> None:
+        self._session = session
+        self._protection = protection
+        self._identifier = identifier
+
+    def look(self) -> Problem:
+        """The protection."""
+        kind, name = self._protection.type, self._protection.title(self._identifier)
+        return Problem(kind, name, "off", (Change(kind, name, "turn-on"),))
+
+    def do(self, console: Console) -> None:  # noqa: ARG002
+        """Turn it on."""
+        self._protection.protect(self._session, self._identifier)
+
+
+def protection_of(stack_id: StackId, stack: Stack) -> Protection | None:
+    """The deletion protection that a stack is to have now; None where it has none, or an operation is in progress.
+
+    What a failed creation has left has to be deletable.
+    """
+    if stack.busy or not stack.released:
+        return None
+    if stack_id.kind is DATABASE:
+        return OF_DATABASES
+    protects = stack_id.kind is ENVIRONMENT and stack.parameters.get(names.PROTECT_LOAD_BALANCER) == "true"
+    return OF_LOAD_BALANCERS if protects else None
+
+
+def check_unprotected(session: Session, stack: Stack, again: str) -> None:
+    """Refuse to finish the deletion of a stack whose database is protected: only a teardown turns that off by itself.
+
+    Args:
+        again: The command to repeat afterwards.
+
+    Raises:
+        ScaffoldError: It has one.
+    """
+    for name in databases.protected(session, stack):
+        command = f"aws rds modify-db-cluster --region {session.region} --db-cluster-identifier {name}"
+        command = command_for(session.target, command, "--no-deletion-protection")
+        raise ScaffoldError(
+            f"The stack {stack.name} is {stack.status}, and its database is protected from deletion.",
+            f"To delete the database, which leaves a snapshot, run `{command}`, then `{again}` again.",
+        )
