@@ -1,6 +1,6 @@
 """Build hook: the wheel and the source distribution carry the kit's history as a Git bundle.
 
-The wheel carries the IAM policies of docs/, too.
+The wheel carries the documentation, too: README, CHANGELOG, CONTRIBUTING and docs/ with the IAM policies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 BUNDLE = Path("scaffold", "_kit", "kit.bundle")
-POLICIES = Path("scaffold", "_policies")
+DOCUMENTATION = Path("scaffold", "_docs")
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
 
 
 class KitBundleHook(BuildHookInterface[BuilderConfig]):
@@ -23,7 +24,7 @@ class KitBundleHook(BuildHookInterface[BuilderConfig]):
     _workspace: tempfile.TemporaryDirectory[str] | None = None
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Add the policies, and write the bundle, unless this is an unpacked source distribution, which has it.
+        """Add the documentation, and write the bundle, unless this is an unpacked source distribution, which has it.
 
         Args:
             version: "standard" or "editable": the kind of build, not a number.
@@ -33,8 +34,8 @@ class KitBundleHook(BuildHookInterface[BuilderConfig]):
         if version == "editable":
             return
         if self.target_name == "wheel":
-            for policy in sorted((root / "docs").glob("operator-policy*.json")):
-                build_data["force_include"][str(policy)] = (POLICIES / policy.name).as_posix()
+            for page in [*(root / name for name in PAGES), *sorted((root / "docs").iterdir())]:
+                build_data["force_include"][str(page)] = (DOCUMENTATION / page.relative_to(root)).as_posix()
         if (root / BUNDLE).is_file() and not (root / ".git").exists():
             return
         sys.path.insert(0, str(root))

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from scaffold.console import indicator
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.target import configured_target, local_endpoint
 from scaffold.service import credentials, regions
@@ -70,7 +71,7 @@ class CallerLookup:
     def account(self, seconds: float) -> str | None:
         """The account's 12 digits; None without credentials that work, or without an answer in time."""
         if self._process is not None and self._found is None:
-            with suppress(subprocess.TimeoutExpired):
+            with suppress(subprocess.TimeoutExpired), indicator.busy("Looking the account up"):
                 said = self._process.communicate(timeout=seconds)[0].strip()
                 self._found = said if said.isdecimal() and len(said) == _ACCOUNT_DIGITS else ""
         return self._found or None

@@ -6,6 +6,7 @@ import os
 import re
 from typing import Any
 
+import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from scaffold.aws.botocore_failures import SIGN_IN, not_fetched
@@ -32,6 +33,24 @@ def check_variables() -> None:
                 f"The environment variable {name} has a character that its value cannot have, such as a line break.",
                 f"Set {name} again without it, or unset it, then run the same command again.",
             )
+
+
+def may_ask(profile: str | None) -> bool:
+    """Whether a source of credentials may ask at the terminal: for an MFA code, or whatever a program of the user asks.
+
+    Args:
+        profile: The AWS profile; None for that of the environment, or the default one.
+    """
+    core = botocore.session.Session(profile=profile)
+    try:
+        name, profiles = core.profile or "default", dict(core.full_config.get("profiles", {}))
+    except BotoCoreError:  # The files cannot be parsed; that is said where they are needed.
+        return False
+    while found := profiles.pop(name, None):
+        if "mfa_serial" in found or "credential_process" in found:
+            return True
+        name = found.get("source_profile", "")
+    return False
 
 
 def fetch(boto: Any) -> Any:

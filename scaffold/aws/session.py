@@ -18,6 +18,7 @@ from scaffold.aws import credentials
 from scaffold.aws.botocore_failures import malformed_endpoint
 from scaffold.aws.client import Client
 from scaffold.aws.errors import translate
+from scaffold.console import indicator
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.target import Target
@@ -121,7 +122,9 @@ def connect(service: Service, target: Target) -> Session:
     Raises:
         ScaffoldError: Credentials are missing or expired, AWS cannot be reached, or it is the wrong account.
     """
-    session = identify(target)
+    asks = target.endpoint is None and credentials.may_ask(target.profile)
+    with indicator.busy(f"Signing in to {_name(target)}", may_ask=asks):
+        session = identify(target)
     check_account(service, session)
     return session
 
@@ -158,6 +161,10 @@ def check_account(service: Service, session: Session) -> None:
         )
 
 
+def _name(target: Target) -> str:
+    return "local AWS" if target.local else "AWS"
+
+
 @contextmanager
 def signed_in(service: Service, target: Target, console: Console) -> Iterator[Session]:
     """A session for a service; AWS's errors inside the block become a ScaffoldError.
@@ -168,7 +175,8 @@ def signed_in(service: Service, target: Target, console: Console) -> Iterator[Se
     session = connect(service, target)
     console.step(f"Signed in to {session.title} as {session.caller}")
     try:
-        yield session
+        with console.busy(f"Waiting for {_name(target)}"):
+            yield session
     except (BotoCoreError, ClientError) as error:
         raise translate(error) from error
 

@@ -13,6 +13,7 @@ from scaffold import __version__
 from scaffold.cli.newer_kit import say_newer_kit
 from scaffold.cli.shared import add_shared_options
 from scaffold.cli.suggestions import command_like, option_like
+from scaffold.core.documentation import documentation
 from scaffold.core.errors import UsageError
 
 # Each command's function has its name, in a module of its name. Its docstring begins with this sentence. A module with
@@ -119,6 +120,12 @@ class _Commands(TyperGroup):
             sentence = f"{meant} `scaffold --help` lists the commands." if meant else "`scaffold --help` lists them."
             raise UsageError(f"There is no command `{args[0]}`.", sentence)
         return super().resolve_command(ctx, args)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write examples, variables and exit codes, and where to read on."""
+        super().format_epilog(ctx, formatter)
+        if found := documentation():
+            formatter.write(f"\n  Documentation: {found}\n")
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the list of commands."""

@@ -121,7 +121,8 @@ def status(as_json: Json = False) -> int:
     from scaffold.commands.local_background import status
     from scaffold.views.local import text
 
-    return Console(json=as_json).render(status(), text)
+    console = Console(json=as_json)
+    return console.render(status(console), text)
 
 
 @app.command()

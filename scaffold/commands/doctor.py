@@ -83,7 +83,7 @@ def run(
             Check("kit", "service", partial(service_files.kit_version, service.root)),
         ]
     names = [check.name for check in checks]
-    with console.live() as live:
+    with console.busy("Checking"), console.live() as live:
         report = (lambda found: live.update(progress(names, found))) if live.redraws else (lambda _: None)
         checked = side_by_side.run(checks, SECONDS, report)
         if live.redraws:

@@ -94,7 +94,9 @@ def stop(console: Console) -> int:
     Raises:
         ScaffoldError: It does not end.
     """
-    if ended := background.stop():
+    with console.busy("Waiting for local AWS to end"):
+        ended = background.stop()
+    if ended:
         console.step("Local AWS has ended, and its state is deleted.")
         if _in_use(ended):
             console.note("The variables of this shell still lead to it: leave this shell.")
@@ -103,12 +105,13 @@ def stop(console: Console) -> int:
     return 0
 
 
-def status() -> BackgroundStatus:
+def status(console: Console) -> BackgroundStatus:
     """Describe the local AWS in the background."""
     found = background.find()
     if found is None:
         return BackgroundStatus(running=False)
-    services = found.services()
+    with console.busy("Waiting for local AWS"):
+        services = found.services()
     return BackgroundStatus(
         running=True,
         answers=services is not None,

@@ -73,10 +73,11 @@ def run(options: LogsOptions, console: Console) -> LogsResult | None:
         check_owner(session, service)
         pause = wait if options.follow else None
         try:
-            if options.build:
-                result = of_build(session, service, options.of, since, write, pause)
-            else:
-                result = of_environment(session, service, str(options.of), since, write, pause)
+            with lines.followed("Waiting for lines"):
+                if options.build:
+                    result = of_build(session, service, options.of, since, write, pause)
+                else:
+                    result = of_environment(session, service, str(options.of), since, write, pause)
         except KeyboardInterrupt:
             if options.follow:
                 return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.aws.secret_stores import STORES
+from scaffold.console import indicator
 from scaffold.console.console import Console
 from scaffold.console.prompt import ask_text, confirm
 from scaffold.core.errors import UsageError
@@ -89,7 +90,8 @@ def _value(options: SecretOptions, console: Console) -> str:
             raise UsageError("The two values differ.", "Run the same command again; nothing was stored.")
         return value
     try:
-        data = sys.stdin.buffer.read() if options.file in (None, STDIN) else Path(options.file or "").read_bytes()
+        with indicator.set_aside():
+            data = sys.stdin.buffer.read() if options.file in (None, STDIN) else Path(options.file or "").read_bytes()
     except OSError as error:
         raise UsageError(
             f"The file with the value cannot be read: {error.strerror}.", "Name one that exists and that you may read."

@@ -6,13 +6,13 @@ import io
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
+from scaffold.console import indicator
 from scaffold.console.preferences import coloured, mark, quiet, verbose
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import SCHEMA_VERSION, Result
@@ -21,8 +21,6 @@ from scaffold.core.secrets import redact, redact_strings
 if TYPE_CHECKING:
     import rich.live
 
-_PATIENCE = 1.0
-_ERASE_LINE = "\r\x1b[2K"
 _GREEN, _YELLOW, _RED = "32", "33", "31"
 _Result = TypeVar("_Result", bound=Result)
 
@@ -43,7 +41,8 @@ def visible(text: str) -> str:
 def detail(text: str) -> None:
     """Write a line to stderr if details are shown."""
     if verbose():
-        print(f"  {mark('·', '-')} {visible(redact(text))}", file=sys.stderr, flush=True)
+        with indicator.set_aside():
+            print(f"  {mark('·', '-')} {visible(redact(text))}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -66,35 +65,40 @@ class Live:
     """Lines that are redrawn in place on a terminal, and printed once each elsewhere.
 
     Args:
-        display: Rich's display on a terminal; None elsewhere.
+        display: Begins Rich's display on a terminal, which is done once there is something to show; None elsewhere.
         printed: Lines that were printed before.
     """
 
-    def __init__(self, stream: TextIO, display: rich.live.Live | None, printed: set[str]) -> None:
+    def __init__(self, stream: TextIO, display: Callable[[], rich.live.Live] | None, printed: set[str]) -> None:
         self._stream = stream
-        self._display = display
+        self._begin = display
+        self._display: rich.live.Live | None = None
         self._printed = printed
 
     @property
     def redraws(self) -> bool:
         """Whether lines replace those shown before; if not, a line that changes is printed again."""
-        return self._display is not None
+        return self._begin is not None
 
     def update(self, lines: Sequence[str]) -> None:
         """Show all lines. Without a terminal only those not shown before are printed."""
         lines = [redact(line) for line in lines]
-        if self._display is not None:
-            from rich.text import Text
+        if self._begin is not None:
+            if self._display is None and lines:
+                self._display = self._begin()
+            if self._display is not None:
+                from rich.text import Text
 
-            # Lines that scrolled off the terminal cannot be redrawn.
-            height = self._display.console.height - 1
-            text = Text("\n".join(lines[-height:]), no_wrap=True, overflow="ellipsis")
-            self._display.update(text, refresh=True)
+                # Lines that scrolled off the terminal cannot be redrawn.
+                height = self._display.console.height - 1
+                text = Text("\n".join(lines[-height:]), no_wrap=True, overflow="ellipsis")
+                self._display.update(text, refresh=True)
             return
-        for line in lines:
-            if line not in self._printed:
-                self._printed.add(line)
-                print(line, file=self._stream, flush=True)
+        with indicator.set_aside():
+            for line in lines:
+                if line not in self._printed:
+                    self._printed.add(line)
+                    print(line, file=self._stream, flush=True)
 
 
 class Console:
@@ -140,34 +144,23 @@ class Console:
         if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
             yield Live(sys.stderr, None, printed)
             return
-        from rich.console import Console as RichConsole
-        from rich.live import Live as RichLive
+        with ExitStack() as stack:
 
-        with RichLive(console=RichConsole(stderr=True), auto_refresh=False, vertical_overflow="visible") as display:
+            def display() -> rich.live.Live:
+                from rich.console import Console as RichConsole
+                from rich.live import Live as RichLive
+
+                stack.enter_context(indicator.set_aside(display=True))
+                drawn = RichLive(console=RichConsole(stderr=True), auto_refresh=False, vertical_overflow="visible")
+                return stack.enter_context(drawn)
+
             yield Live(sys.stderr, display, printed)
 
     @contextmanager
     def busy(self, text: str) -> Iterator[None]:
-        """Say at a terminal what goes on in the block, if it takes longer than a second. The block prints nothing."""
-        if quiet() or not sys.stderr.isatty():
+        """Say at a terminal what goes on in the block, whenever nothing was written for half a second."""
+        with indicator.busy(text):
             yield
-            return
-        shown = threading.Event()
-
-        def say() -> None:
-            print(f"  {text} …", end="", file=sys.stderr, flush=True)
-            shown.set()
-
-        timer = threading.Timer(_PATIENCE, say)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
-            if shown.is_set():
-                print("\n" if os.environ.get("TERM") == "dumb" else _ERASE_LINE, end="", file=sys.stderr, flush=True)
 
     def render(self, result: _Result, text: Callable[[_Result], str]) -> int:
         """Print a command's result on stdout.
@@ -179,9 +172,11 @@ class Console:
             The command's exit code.
         """
         if self.json:
-            print(json.dumps(redact_strings(result.document()), indent=2, default=_as_json))
+            shown = json.dumps(redact_strings(result.document()), indent=2, default=_as_json)
         else:
-            print(redact(text(result)))
+            shown = redact(text(result))
+        with indicator.set_aside():
+            print(shown)
         return result.exit_code
 
     def render_error(self, error: ScaffoldError) -> None:
@@ -204,7 +199,8 @@ class Console:
             print(json.dumps({"schema_version": SCHEMA_VERSION, "error": document}, indent=2))
 
     def _print(self, text: str) -> None:
-        print(redact(text), file=sys.stderr, flush=True)
+        with indicator.set_aside():
+            print(redact(text), file=sys.stderr, flush=True)
 
     def _paint(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if coloured(sys.stderr) else text

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import select
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from scaffold.console import indicator
 from scaffold.console.console import visible
 
 
@@ -25,8 +28,19 @@ class Lines:
         if self._terminal:
             text = "\t".join(visible(part) for part in text.replace("\r\n", "\n").split("\t"))
         encoding = self._stream.encoding or "utf-8"
-        self._stream.buffer.write(f"{text}\n".encode(encoding, "backslashreplace"))
-        self._stream.buffer.flush()
+        with indicator.set_aside():
+            self._stream.buffer.write(f"{text}\n".encode(encoding, "backslashreplace"))
+            self._stream.buffer.flush()
+
+    @contextmanager
+    def followed(self, text: str) -> Iterator[None]:
+        """Say what goes on while lines are waited for; not where a pipe's reader may write to the terminal.
+
+        Args:
+            text: As `Console.busy` takes it.
+        """
+        with indicator.busy(text) if self._terminal else indicator.set_aside():
+            yield
 
     def check_reader(self) -> None:
         """Notice a pipe that its reader has closed, while there is nothing to write.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from scaffold.console import indicator
 from scaffold.console.console import Console, visible
 from scaffold.core.errors import Interrupted, UsageError
 from scaffold.core.secrets import redact
@@ -164,7 +165,8 @@ def ask(question: Any) -> Any:
         KeyboardInterrupt: Ctrl-C or Ctrl-D was pressed.
     """
     try:
-        return question.unsafe_ask()
+        with indicator.set_aside():
+            return question.unsafe_ask()
     except EOFError:
         raise KeyboardInterrupt from None
 

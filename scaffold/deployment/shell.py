@@ -9,6 +9,7 @@ from scaffold.aws import shells
 from scaffold.aws.cloudformation.stacks import find_all
 from scaffold.aws.session import Session, signed_in
 from scaffold.aws.shells import RunningTask
+from scaffold.console import indicator
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError, UsageError
 from scaffold.core.target import Target
@@ -64,13 +65,9 @@ def open_shell(
         _check_agent(task, environment)
         opened = shells.start(session, service.app_name, environment, task, shlex.join(command) or _SHELL)
         console.step(f"Task {task.identifier} of {environment} in {session.title}; its log has what happens here")
-        return session_plugin.connect(
-            plugin,
-            opened,
-            session.region,
-            shells.target_of(service.app_name, environment, task),
-            session.client("ssm").meta.endpoint_url,
-        )
+        reached, url = shells.target_of(service.app_name, environment, task), session.client("ssm").meta.endpoint_url
+        with indicator.set_aside():
+            return session_plugin.connect(plugin, opened, session.region, reached, url)
 
 
 def _find(session: Session, service: Service, environment: str, identifier: str | None) -> RunningTask:

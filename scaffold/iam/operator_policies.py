@@ -16,8 +16,8 @@ DEPLOY = (
 )
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-# A wheel has them in the package.
-_FOLDERS = (_PACKAGE / "_policies", _PACKAGE.parent / "docs")
+# A wheel has docs/ in the package.
+_FOLDERS = (_PACKAGE / "_docs" / "docs", _PACKAGE.parent / "docs")
 
 
 def statements(name: str, *, app: str, region: str, account: str, partition: str) -> list[dict[str, Any]]:

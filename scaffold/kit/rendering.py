@@ -11,6 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scaffold.console import indicator
 from scaffold.console.console import detail, timed
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.git import ISOLATED, git, settings
@@ -19,7 +20,8 @@ from scaffold.core.signals import deferred_signals
 from scaffold.core.temporary import temporary_folder
 from scaffold.kit.destination import not_writable
 from scaffold.kit.questionnaire import Answers, Questionnaire
-from scaffold.kit.source import KitSource, fetch, resolve
+from scaffold.kit.source import KitAddress, KitSource, fetch, resolve
+from scaffold.kit.urls import may_ask
 
 if TYPE_CHECKING:
     from scaffold.kit.engine.template import Template
@@ -140,16 +142,27 @@ def open_kit(kit: str | None = None, version: str | None = None) -> Iterator[Kit
         ScaffoldError: The installed Copier is not supported.
     """
     address = resolve(kit, version)
-    with fetched(lambda folder: (fetch(address, folder),)) as (opened,):
+    with fetched(address, lambda folder: (fetch(address, folder),)) as (opened,):
         yield opened
 
 
 @contextmanager
-def fetched(fetching: Callable[[Path], Iterable[KitSource]]) -> Iterator[list[Kit]]:
-    """Fetch kits into a temporary folder, which is deleted when the block ends."""
-    with temporary_folder("scaffold-kit-") as temporary, one_thread() as beside, warnings.catch_warnings():
+def fetched(address: KitAddress, fetching: Callable[[Path], Iterable[KitSource]]) -> Iterator[list[Kit]]:
+    """Fetch versions of a kit into a temporary folder, which is deleted when the block ends.
+
+    At a terminal, the block's own work is said to be the reading of the kit, unless the block says better.
+
+    Args:
+        fetching: Fetches them from the address.
+    """
+    with (
+        temporary_folder("scaffold-kit-") as temporary,
+        one_thread() as beside,
+        warnings.catch_warnings(),
+        indicator.busy("Reading the kit"),
+    ):
         warnings.simplefilter("ignore")
-        with timed("kit fetched"):
+        with timed("kit fetched"), indicator.busy("Fetching the kit", may_ask=may_ask(address.url)):
             sources = beside.submit(fetching, temporary)  # while Python imports Copier
             from scaffold.kit.engine.template import Template
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scaffold.console import indicator
 from scaffold.console.console import one_line
 from scaffold.console.prompt import ask_text, terminal_size
 from scaffold.core.secrets import redact
@@ -114,7 +115,8 @@ def ask_number(highest: int, ending: str) -> int | None:
 
 def say(text: str) -> None:
     """Write text to the terminal, as it is but for secrets."""
-    print(redact(text), file=sys.stderr, flush=True)
+    with indicator.set_aside():
+        print(redact(text), file=sys.stderr, flush=True)
 
 
 def _as_text(value: Any) -> str:

@@ -32,6 +32,11 @@ def has_credentials(source: str) -> bool:
     return bool(_CREDENTIALS.match(source))
 
 
+def may_ask(url: str) -> bool:
+    """Whether what Git runs for a URL may ask at the terminal: ssh for a passphrase, the AWS helper for an MFA code."""
+    return is_remote(url) and not url.startswith(("http://", "https://", "git://"))
+
+
 def copier_url(source: str) -> str:
     """The URL as Copier recognises it."""
     if source.startswith((*_KNOWN_PREFIXES, *_HOSTS)) or source.endswith(".git"):

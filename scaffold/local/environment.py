@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from scaffold.console import indicator
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.installation import install_command
 from scaffold.core.loopback import direct_opener
@@ -152,7 +153,8 @@ def running_local_aws(
         try:
             yield aws
         finally:
-            aws.end()
+            with indicator.busy("Waiting for local AWS to end"):
+                aws.end()
 
 
 def start(state: Path, region: str, running: list[str], lock: IO[str] | None = None) -> OwnLocalAws:
@@ -167,6 +169,11 @@ def start(state: Path, region: str, running: list[str], lock: IO[str] | None = N
         ScaffoldError: The extra is not installed, or local AWS does not start.
     """
     _require_extra()
+    with indicator.busy("Waiting for local AWS to start"):
+        return _start_server(state, region, running, lock)
+
+
+def _start_server(state: Path, region: str, running: list[str], lock: IO[str] | None) -> OwnLocalAws:
     for folder in ("home", "tmp", "bin"):
         (state / folder).mkdir()
     log = state / "server.log"

@@ -72,7 +72,7 @@ def open_versions(recorded: Recorded, to: str | None = None) -> Iterator[Version
     """
     with _own_remedies():
         address = _address(recorded, to)
-    with fetched(lambda folder: _fetch(recorded, address, folder)) as (old, new):
+    with fetched(address, lambda folder: _fetch(recorded, address, folder)) as (old, new):
         yield Versions(old, old if old.source == new.source else new)
 
 

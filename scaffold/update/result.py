@@ -96,8 +96,7 @@ def make(
     work_tree: WorkTree | None = None
     try:
         with ExitStack() as stack:
-            with console.busy("Merging what the kit changes"):
-                update = stack.enter_context(prepare(recorded, data, to, without=without))
+            update = stack.enter_context(prepare(recorded, data, to, without=without))
             work_tree = update.work_tree
             result, computed, lost_lines = _result(recorded, update, plan), update.computed, update.lost_lines
             if work_tree.changes and not plan:

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from scaffold.console import indicator
 from scaffold.core.temporary import temporary_folder
 from scaffold.kit.questionnaire import CUSTOMIZE
 from scaffold.service.service import ANSWERS_FILE
@@ -118,7 +119,11 @@ def prepare(
         ScaffoldError: The service cannot be updated, or the answers or the version are not acceptable.
     """
     repository = find_repository(recorded)
-    with open_versions(recorded, to) as versions, temporary_folder("scaffold-update-") as folder:
+    with (
+        open_versions(recorded, to) as versions,
+        temporary_folder("scaffold-update-") as folder,
+        indicator.busy("Merging what the kit changes"),
+    ):
         renderings = render(versions, recorded, data, repository, folder)
         new = versions.new.source
         steps = due(new.folder, recorded.version) if new != versions.old.source else []

@@ -84,20 +84,6 @@ def test_on_a_terminal_the_lines_are_redrawn_in_place() -> None:
     assert [line.rstrip() for line in screen.display] == ["3", "[b]4[/b]", "after", ""]
 
 
-@pytest.mark.parametrize(("seconds", "lines"), [(0.01, 2), (60.0, 1)])
-def test_what_takes_long_is_said_at_a_terminal_until_it_is_done(seconds: float, lines: int) -> None:
-    script = (
-        "import sys, time; from scaffold.console import console\n"
-        f"console._PATIENCE = {seconds}\n"
-        "with console.Console().busy('Generating'): time.sleep(0.5)\n"
-        "print('done', file=sys.stderr)"
-    )
-    child = pexpect.spawn(sys.executable, ["-c", script], env={**os.environ, "TERM": "xterm"}, encoding="utf-8")
-    shown = str(child.read()).split("\r\x1b[2K")
-    assert (len(shown), shown[-1]) == (lines, "done\r\n")
-    assert ("Generating …" in shown[0]) is (lines > 1)
-
-
 def test_a_message_is_one_line() -> None:
     assert one_line("a\n b\t c\x00") == "a b c\\x00"
 

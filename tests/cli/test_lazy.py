@@ -23,6 +23,7 @@ def test_the_help_lists_every_command(tmp_path_factory: pytest.TempPathFactory) 
     shown = scaffold("--help", cwd=tmp_path_factory.mktemp("empty")).stdout
     for name, sentence in COMMANDS.items():
         assert any(line.split(maxsplit=1) == [name, sentence] for line in shown.splitlines()), name
+    assert shown.endswith(f"\n  Documentation: {ROOT / 'README.md'}\n")
 
 
 @pytest.mark.parametrize(("arguments", "loaded"), [(["--help"], set()), (["deploy", "--help"], {"deploy"})])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +17,7 @@ import yaml
 
 from scaffold.local.credentials import ACCESS_KEY, SECRET_KEY
 from scaffold.local.environment import running_local_aws
-from tests.cli.running import become_scaffold
+from tests.cli.running import become_scaffold, forked_scaffold
 from tests.kits import ROOT, kit_repository
 from tests.new.test_prompts import ANSWERED
 
@@ -196,13 +198,19 @@ def test_ctrl_c_in_each_topic_keeps_the_answers(terminal: Callable[..., Terminal
         shown.type(ENTER)
         shown.see("? 3 of")
     shown.type(CTRL_C)
-    text = " ".join(shown.end().split())
-    assert "nothing was written, and your answers are kept" in text
-    assert "Go on with `scaffold new" in text
+    said = shown.end()
+    assert "nothing was written, and your answers are kept" in " ".join(said.split())
+    shown.child.close()
+    assert shown.child.exitstatus == 130
     (kept,) = (tmp_path / "state").rglob("*.yml")
     answers = yaml.safe_load(kept.read_text())
     assert answers.items() >= {"app_name": "orders", "scan_gate": "high"}.items()
     assert "customize" not in answers
+    (command,) = re.findall("Go on with `scaffold (new .*?)`", said)
+    assert f"--answers {kept} " in command
+    again = forked_scaffold(*shlex.split(command), "--dry-run", "--defaults", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert not (tmp_path / "orders").exists()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -50,7 +51,7 @@ def test_the_wheel_alone_from_new_to_update(tmp_path: Path) -> None:
     built = wheel(tmp_path / "released", source)
     names = zipfile.ZipFile(built).namelist()
     assert "scaffold/_kit/kit.bundle" in names
-    assert {f"scaffold/_policies/{name}.json" for name in DEPLOY} <= set(names)
+    assert {f"scaffold/_docs/docs/{name}.json" for name in DEPLOY} <= set(names)
     assert not [
         name
         for name in names
@@ -60,11 +61,19 @@ def test_the_wheel_alone_from_new_to_update(tmp_path: Path) -> None:
     module.write_text(module.read_text().replace(f'"{__version__}"', '"9.0.0"'))
     with (source / "template" / "Makefile.jinja").open("a") as template:
         template.write("# version 9\n")
+    project = source / "pyproject.toml"
+    address = "https://docs.example/scaffold"
+    project.write_text(f'{project.read_text()}\n[project.urls]\nDocumentation = "{address}"\n')
     commit_all(source)
     newer = wheel(tmp_path / "newer", source)
     shutil.rmtree(source)
 
     programs = create_environment(tmp_path / "env", str(built))
+    readme = Path(scaffold(programs, tmp_path / "ann", "--help").splitlines()[-1].removeprefix("  Documentation: "))
+    assert readme.read_text("utf-8") == (ROOT / "README.md").read_text("utf-8")
+    for page in (readme, *(readme.parent / "docs").glob("*.md")):
+        linked = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+        assert [link for link in linked if "://" not in link and not (page.parent / link).exists()] == []
     scaffold(programs, tmp_path / "ann", *NEW)
     from_checkout = tree(through_scaffold(tmp_path / "from-checkout", {"app_name": "orders-api"}, None))
     service = Path(shutil.move(tmp_path / "ann" / "service", tmp_path / "service"))
@@ -74,6 +83,7 @@ def test_the_wheel_alone_from_new_to_update(tmp_path: Path) -> None:
         readme.write("ours\n")
     commit_all(service)
     install(programs, str(newer))
+    assert scaffold(programs, tmp_path / "bob", "--help").endswith(f"\n  Documentation: {address}\n")
     said = scaffold(programs, tmp_path / "bob", "update", str(service))
 
     assert f"from v{__version__} to v9.0.0 of its kit" in said
