@@ -336,7 +336,7 @@ def test_an_interruption_and_a_second_one_leave_no_temporary_folder(tmp_path: Pa
             time.sleep(0.02)
     said = process.communicate(timeout=60)[1].decode()
     assert process.returncode in (0, 130, -signal.SIGINT), said
-    # Not files: to find a folder for temporary ones, Python writes one and deletes it, which an interruption may prevent.
+    # Not files: Python tries the folder with one, which an interruption may leave.
     assert [path for path in (tmp_path / "tmp").iterdir() if path.is_dir()] == []
     assert not (tmp_path / "orders").exists() or git("status", "--porcelain", cwd=tmp_path / "orders") == ""
 
