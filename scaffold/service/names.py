@@ -149,6 +149,11 @@ def alarm(app: str, environment: str | None = None) -> str:
     return f"{app}-{environment}-" if environment else f"{app}-"
 
 
+def restored_database(app: str, environment: str) -> str:
+    """The stack of the database that is restored beside an environment's, and its cluster."""
+    return f"{app}-{environment}-restored"
+
+
 def migration_family(app: str, environment: str) -> str:
     """Family of the task definitions that migrate an environment's database."""
     return f"{task_family(app, environment)}-migrate"
