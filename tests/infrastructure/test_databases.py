@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import json
+import runpy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from cfnlint.decode.decode import decode_str
+from cfnlint.template import Template
 
 from scaffold.aws.cloudformation.kept_statements import with_kept_policies
 from scaffold.iam.policies import Context
@@ -39,6 +43,56 @@ def test_roles_read_the_master_secret_of_their_environment_only(
     context: dict[str, str | list[str]] = {"aws:ResourceTag/aws:rds:primaryDBClusterArn": CLUSTER + cluster}
     limit = boundary_of(stacks["shop-dev-deploy-role"])
     assert allowed(limit, "secretsmanager:GetSecretValue", SECRET, context) is own
+
+
+#: Where a file of infrastructure/ has what, and what shortens the backups by being there instead.
+SHORTENED = {
+    "fewer days": ("dev2/database.json", '"BackupDays": "30"', '"BackupDays": "29"'),
+    "as a number": ("dev2/database.json", '"BackupDays": "30"', '"BackupDays": 29'),
+    "no number": ("dev2/database.json", '"BackupDays": "30"', '"BackupDays": "30.5"'),
+    "no parameter": ("dev/database.json", '"BackupDays": "7",', ""),
+    "no JSON": ("dev/database.json", "{", "["),
+    "in the template": ("database.yaml", "Period: !Ref BackupDays", "Period: 30"),
+    "the default": ("database.yaml", "BackupRetentionPeriod: !Ref BackupDays", "EnableHttpEndpoint: false"),
+    "a condition": ("database.yaml", "Period: !Ref BackupDays", "Period: !If [HasStandby, !Ref BackupDays, 1]"),
+    "a transform": ("database.yaml", "Parameters:", "Transform: AWS::LanguageExtensions\nParameters:"),
+    "in the pipeline": ("pipeline.yaml", '\'{"ProtectDatabase": ', '\'{"BackupDays": "1", "ProtectDatabase": '),
+}
+KEPT = {
+    "what was generated": ("database.yaml", "", ""),
+    "more days": ("dev/database.json", '"BackupDays": "7"', '"BackupDays": "35"'),
+    "fewer in another template": ("network.yaml", "Resources:", "# BackupDays: 1\nResources:"),
+}
+
+
+def shortened(root: Path) -> list[str]:
+    """What the rule of a service finds in its templates."""
+    rule = runpy.run_path(str(root / "config/rules/database_rules.py"))["BackupsAreKept"]()
+    found = []
+    for path in sorted((root / "infrastructure").glob("*.yaml")):
+        template, unreadable = decode_str(path.read_text())
+        assert not unreadable
+        found += [one.message for one in rule.match(Template(str(path), template))]
+    return found
+
+
+@pytest.mark.parametrize("what", [*SHORTENED, *KEPT])
+def test_no_merge_shortens_the_backups(generated: Callable[..., Path], tmp_path: Path, what: str) -> None:
+    root = shutil.copytree(generated(**DATABASE), tmp_path / "service")
+    name, old, new = (SHORTENED | KEPT)[what]
+    file = root / "infrastructure" / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new, 1))
+    found = shortened(root)
+    assert len(found) == (what in SHORTENED), found
+    if what == "fewer days":
+        assert found[0].startswith("infrastructure/dev2/database.json: BackupDays of dev2 deletes backups unless")
+        # With the change of the rule, which waits for approval. An environment that it does not know needs most.
+        rule = root / "config/rules/database_rules.py"
+        rule.write_text(rule.read_text().replace('("dev2", 30)', '("dev2", 29)'))
+        assert shortened(root) == []
+        (root / "infrastructure/dev").rename(root / "infrastructure/dev3")
+        assert shortened(root) == [found[0].replace("dev2", "dev3").replace("30", "29")]
 
 
 def data_role(stacks_of: Callable[..., Stacks]) -> list[Any]:
