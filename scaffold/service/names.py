@@ -155,8 +155,11 @@ def restored_database(app: str, environment: str) -> str:
 
 
 def migration_family(app: str, environment: str) -> str:
-    """Family of the task definitions that migrate an environment's database."""
-    return f"{task_family(app, environment)}-migrate"
+    """Family of the task definitions that migrate an environment's database.
+
+    No name of a service or an environment has two dashes, so that no other service's environment has this family.
+    """
+    return f"{task_family(app, environment)}--migrate"
 
 
 def task_family(app: str, environment: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
+import re
 import runpy
 import shutil
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from cfnlint.template import Template
 
 from scaffold.aws.cloudformation.kept_statements import with_kept_policies
 from scaffold.iam.policies import Context
+from scaffold.service import names
 from scaffold.service.names import ENVIRONMENT_NAME
 from tests.infrastructure.dashboards import lines, widgets
 from tests.infrastructure.iam import allowed, boundary_of, statements_of
@@ -170,12 +171,12 @@ def test_no_environment_of_another_service_has_a_name_of_the_database(stacks_of:
         if resource.startswith(f"{CLUSTER}dev-")
     }
     definitions = stacks_of(**DATABASE)["shop-dev-task-definition"].of_type("AWS::ECS::TaskDefinition")
-    families = {properties["Family"].removeprefix("shop-dev-") for _, properties in definitions} - {"shop-dev"}
-    possible = {name for name in clusters | families if ENVIRONMENT_NAME.fullmatch(name)}
-    rule = (
-        (ROOT / "includes/database.jinja").read_text().partition("{% set names_of_databases = ")[2].partition(" %}")[0]
-    )
-    assert possible == ast.literal_eval(rule).keys()
+    families = {properties["Family"] for _, properties in definitions}
+    assert families == {names.task_family("shop", "dev"), names.migration_family("shop", "dev")}
+    beside = {one.removeprefix("shop-dev-") for one in families - {"shop-dev"}}
+    possible = {name for name in clusters | beside if ENVIRONMENT_NAME.fullmatch(name)}
+    refused = re.findall(r"database == 'postgres' and name == '(\w+)'", (ROOT / "includes/database.jinja").read_text())
+    assert possible == set(refused)
 
 
 @pytest.mark.parametrize(("cluster", "own"), [("dev", True), ("dev-restored", True), ("dev2", False), ("dev-x", False)])
@@ -246,7 +247,7 @@ def test_migrations_start_in_the_cluster_of_their_environment_only(
     context: Context = {"ecs:cluster": f"{ecs}:cluster/{cluster}"} if cluster else {}
     role = statements_of(stacks["shop-migrations"], "MigrateRole")
     for statements in (role, boundary_of(stacks["shop-permissions"])) if starts else (role,):
-        task = f"{ecs}:task-definition/shop-{environment}-migrate:7"
+        task = f"{ecs}:task-definition/shop-{environment}--migrate:7"
         assert allowed(statements, "ecs:RunTask", task, context) is starts
     assert not allowed(role, "ecs:RunTask", f"{ecs}:task-definition/shop-{environment}:7", context)
 
