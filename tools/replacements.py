@@ -26,6 +26,24 @@ BASE: dict[str, Any] = {
     "environments": "dev,prod", "customize": True, "notification_email": "team@example.com", "nightly_scan": True,
     "deployment_strategy": "canary", **DATA, "database": "postgres",
 }  # fmt: skip
+#: Each setting of an environment but those of a domain, which a service without one cannot have.
+OVERRIDES: dict[str, dict[str, Any]] = {
+    "dev": {
+        "cpu": 1024,
+        "memory": 4096,
+        "min_tasks": 3,
+        "max_tasks": 4,
+        "spot": False,
+        **EXISTING,
+        "log_retention_days": 365,
+        "deployment_strategy": "blue_green",
+        "bake_minutes": 30,
+        "container_insights": True,
+        "database_capacity": 8,
+        "alarm_email": "dev@example.com",
+    },
+    "prod": {"egress": "nat_gateway", "vpc_cidr": "10.1.0.0/20", "deployment_strategy": "rolling"},
+}
 #: Other answers, those together that reach different resources; both ways are compared. None leaves a question out.
 OTHERS: tuple[dict[str, Any], ...] = (
     {"production": "dev"},
@@ -68,7 +86,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
     {"waf": "managed", "office_hours": "MON-FRI 07-19 UTC"},
     {"buckets": "reports", "queues": "jobs", "tables": ""},
     {"database": "none"},
-    {"environment_overrides": {"dev": {"database_capacity": 8}, "prod": {"database_capacity": 1, "max_tasks": 2}}},
+    {"environment_overrides": OVERRIDES},
     {"promotion": "branches"},
     {
         "approval": "every",
@@ -165,6 +183,8 @@ def page(found: dict[str, list[Loss]]) -> str:
             "no data is deleted: (kept) means that the resource stays in the account, with its data, and an instance",
             "of a database has none of its own. No answer replaces a database or takes away its master secret.",
             "Stacks of an option that is turned off are not listed, since they stay until a person deletes them.",
+            "Where a row is empty, resources change in place, or are added. What `environment_overrides`",
+            "replaces is of the environments whose settings change, and as in the row of the answer of that name.",
             "",
             "| answer | replaced | taken out of its stack |",
             "|---|---|---|",

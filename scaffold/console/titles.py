@@ -25,6 +25,7 @@ _TITLES = {
     "stack-policy": "stack policy of",
     "stage": "pipeline stage",
     "stage-transitions": "stage transitions of pipeline",
+    "table-protection": "deletion protection of the DynamoDB table",
     "tag": "tag",
     "task-definition": "task definition",
     "termination-protection": "termination protection of",

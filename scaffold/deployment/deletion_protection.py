@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scaffold.aws import databases, load_balancers
+from scaffold.aws import databases, load_balancers, tables
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
@@ -13,44 +13,58 @@ from scaffold.core.results import Change
 from scaffold.deployment.deletion import Deletion, Report
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Protection:
     """The deletion protection of one kind of resource.
 
     Attributes:
         type: How a Change names it.
-        protected: The resources of a stack that have it.
-        unprotected: Those that exist and have it not.
+        unprotected: The resources of a stack that exist, and should have it and have it not.
         protect: Turns it on for one of them.
-        unprotect: Turns it off for one of them.
         title: What people call one of them.
     """
 
     type: str
-    protected: Callable[[Session, Stack], list[str]]
     unprotected: Callable[[Session, Stack], list[str]]
     protect: Callable[[Session, str], None]
-    unprotect: Callable[[Session, str], None]
     title: Callable[[str], str] = str
 
 
-OF_DATABASES = Protection(
-    "database-protection", databases.protected, databases.unprotected, databases.protect, databases.unprotect
+@dataclass(frozen=True, kw_only=True)
+class BlockingProtection(Protection):
+    """One with which CloudFormation cannot delete the stack either; what a stack retains has another.
+
+    Attributes:
+        protected: The resources of a stack that have it.
+        unprotect: Turns it off for one of them.
+    """
+
+    protected: Callable[[Session, Stack], list[str]]
+    unprotect: Callable[[Session, str], None]
+
+
+OF_DATABASES = BlockingProtection(
+    type="database-protection",
+    protected=databases.protected,
+    unprotected=databases.unprotected,
+    protect=databases.protect,
+    unprotect=databases.unprotect,
 )
-OF_LOAD_BALANCERS = Protection(
-    "deletion-protection",
-    load_balancers.protected,
-    load_balancers.unprotected,
-    load_balancers.protect,
-    load_balancers.unprotect,
-    load_balancers.full_name,
+OF_LOAD_BALANCERS = BlockingProtection(
+    type="deletion-protection",
+    protected=load_balancers.protected,
+    unprotected=load_balancers.unprotected,
+    protect=load_balancers.protect,
+    unprotect=load_balancers.unprotect,
+    title=load_balancers.full_name,
 )
+OF_TABLES = Protection(type="table-protection", unprotected=tables.unprotected, protect=tables.protect)
 
 
 class Unprotection(Deletion):
     """Turns the deletion protection of a kind of resource off in a group of stacks."""
 
-    def __init__(self, session: Session, group: list[Stack], protection: Protection) -> None:
+    def __init__(self, session: Session, group: list[Stack], protection: BlockingProtection) -> None:
         self._session = session
         self._group = [stack for stack in group if stack.released]
         self._protection = protection

@@ -10,7 +10,9 @@ from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.databases import Cluster
 from scaffold.aws.pipeline_state import ActionState, StageState
 from scaffold.aws.session import Session
+from scaffold.deployment.inventory import restored_database
 from scaffold.service import names
+from scaffold.service.service import Service
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,25 @@ def look(
     Args:
         stages: Those of the pipeline.
     """
-    name = stack.outputs.get("ClusterName") if stack else None
-    cluster = databases.find(session, name) if name else None
+    cluster = _cluster(session, stack)
     if cluster is None:
         return None
     actions = [one for stage in stages if stage.name == names.pipeline_stage(environment) for one in stage.actions]
     migrations = [one for one in actions if one.name == names.MIGRATE_ACTION and one.status]
     return EnvironmentDatabase(cluster, migrations[0] if migrations else None)
+
+
+def look_for_restored(session: Session, service: Service, environment: str) -> Cluster | None:
+    """The cluster of the database that is restored beside an environment's; None where there is none.
+
+    None also before it is complete, and once its deletion has begun: either needs it without protection.
+    """
+    stack = restored_database(session, service, environment)
+    if stack is None or stack.busy or not stack.released or stack.status == "DELETE_FAILED":
+        return None
+    return _cluster(session, stack)
+
+
+def _cluster(session: Session, stack: Stack | None) -> Cluster | None:
+    name = stack.outputs.get("ClusterName") if stack else None
+    return databases.find(session, name) if name else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from scaffold.aws.cloudformation.stacks import Stack, find_all, find_deleted
+from scaffold.aws.cloudformation.stacks import Stack, find, find_all, find_deleted
 from scaffold.aws.session import Session
 from scaffold.deployment.elsewhere import find_elsewhere
 from scaffold.deployment.ownership import check_stacks
@@ -99,6 +99,18 @@ def live_stacks(
     existing = [*stacks.values(), *find_elsewhere(session, service, stacks.values()).values()]
     check_stacks(service, root_commit, existing, command)
     return _by_owner(service, existing)
+
+
+def restored_database(session: Session, service: Service, environment: str) -> Stack | None:
+    """The stack of the database that is restored beside an environment's; None where there is none.
+
+    It is of no kind: a person makes it with a script of the service, and deletes it by hand. Whether tasks use it is in
+    the template of another stack, and changes with releases; what it holds deserves the same care before.
+    """
+    if not service.has(StackId(stack_kinds.DATABASE, environment)):
+        return None
+    stack = find(session, names.restored_database(service.app_name, environment))
+    return stack if stack and owned(service, stack) else None
 
 
 def left_environments(service: Service, existing: Iterable[Stack]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from scaffold.core.target import Target
 from scaffold.deployment.foundation_data import check_recoverable, look_for_lost_data
 from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.ownership import check_repository
+from scaffold.deployment.repair_protection import unprotected, unprotected_restored
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.repair_steps import (
     Drift,
@@ -186,6 +187,10 @@ def _steps(
             steps.append(step)
         elif stack.status.endswith("_IN_PROGRESS") or stack.status in UNFINISHED:
             waiting.append(Waiting(stack.name, stack.status, one.environment, stack.since))
+        else:
+            steps += unprotected(session.in_region(stack.region), one, stack)
+    restored = [environment] if environment else dict.fromkeys(one.environment for one in own if one.environment)
+    steps += [step for name in restored for step in unprotected_restored(session, service, name)]
     foundation = own.get(StackId(FOUNDATION)) if environment is None else None
     if foundation is None:
         return steps, waiting

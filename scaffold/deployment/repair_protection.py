@@ -8,15 +8,17 @@ from scaffold.aws.session import Session
 from scaffold.console.console import Console
 from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
-from scaffold.deployment.deletion_protection import OF_DATABASES, OF_LOAD_BALANCERS, Protection
+from scaffold.deployment.deletion_protection import OF_DATABASES, OF_LOAD_BALANCERS, OF_TABLES, Protection
+from scaffold.deployment.environment_database import look_for_restored
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.scope import command_for
 from scaffold.service import names
-from scaffold.service.stack_kinds import DATABASE, ENVIRONMENT, StackId
+from scaffold.service.service import Service
+from scaffold.service.stack_kinds import DATA, DATABASE, ENVIRONMENT, StackId
 
 
 class Unprotected(Repair):
-    """A load balancer or a database whose deletion protection is off.
+    """A load balancer, a database or a table whose deletion protection is off.
 
     Where somebody has turned it off, no release turns it on again: CloudFormation changes what differs from the
     template that it has deployed. A database whose first release ended before it was protected would get it with the
@@ -38,15 +40,28 @@ class Unprotected(Repair):
         self._protection.protect(self._session, self._identifier)
 
 
-def protection_of(stack_id: StackId, stack: Stack) -> Protection | None:
-    """The deletion protection that a stack is to have now; None where it has none, or an operation is in progress.
+def unprotected(session: Session, stack_id: StackId, stack: Stack) -> list[Unprotected]:
+    """What a stack has without the deletion protection that it is to have now.
 
-    What a failed creation has left has to be deletable.
+    Nothing while an operation is in progress, and what a failed creation has left has to be deletable.
     """
-    if stack.busy or not stack.released:
-        return None
+    protection = _protection_of(stack_id, stack)
+    if protection is None or stack.busy or not stack.released:
+        return []
+    return [Unprotected(session, protection, one) for one in protection.unprotected(session, stack)]
+
+
+def unprotected_restored(session: Session, service: Service, environment: str) -> list[Unprotected]:
+    """The database that is restored beside an environment's, where it is not protected."""
+    cluster = look_for_restored(session, service, environment)
+    return [Unprotected(session, OF_DATABASES, cluster.name)] if cluster and not cluster.protected else []
+
+
+def _protection_of(stack_id: StackId, stack: Stack) -> Protection | None:
     if stack_id.kind is DATABASE:
         return OF_DATABASES
+    if stack_id.kind is DATA:
+        return OF_TABLES
     protects = stack_id.kind is ENVIRONMENT and stack.parameters.get(names.PROTECT_LOAD_BALANCER) == "true"
     return OF_LOAD_BALANCERS if protects else None
 

@@ -18,7 +18,7 @@ from scaffold.core.results import Change
 from scaffold.deployment.deletion import Report
 from scaffold.deployment.deletion_protection import OF_LOAD_BALANCERS, Unprotection
 from scaffold.deployment.prepared_stack import replaceable
-from scaffold.deployment.repair_protection import Unprotected, check_unprotected, protection_of
+from scaffold.deployment.repair_protection import check_unprotected
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.teardown import StackGroup
 from scaffold.service import names
@@ -254,8 +254,6 @@ def repair_step(
         return UnusableStack(session, stack, again)
     if stack.status == "REVIEW_IN_PROGRESS":
         return UnusableStack(session, stack, again)
-    if protection := protection_of(stack_id, stack):
-        return next((Unprotected(session, protection, one) for one in protection.unprotected(session, stack)), None)
     replaced = stack_id.environment in (None, *service.environments) and replaceable(stack_id.kind, stack)
     return UnusableStack(session, stack, again) if stack.status in stacks.UNFINISHED and not replaced else None
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import ClassVar
 
-from scaffold.aws import codecommit, pipeline_state, running_service
+from scaffold.aws import codecommit, databases, pipeline_state, running_service
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.pipeline_state import Execution, StageState
 from scaffold.aws.running_service import Alarm, Image, ServiceDeployment, Tasks
@@ -63,6 +63,7 @@ class EnvironmentStatus:
         trial: How to try the release that waits for a decision while its tasks run; None where none does.
         office_hours: Whether it runs in some hours only.
         database: None where it has none.
+        restored: The cluster of the database that is restored beside it; None where there is none.
         health_check_due: Whether `scaffold deploy` has to follow the release, for a health check by Route 53.
     """
 
@@ -86,6 +87,7 @@ class EnvironmentStatus:
     trial: Trial | None = None
     office_hours: bool = False
     database: environment_database.EnvironmentDatabase | None = None
+    restored: databases.Cluster | None = None
     health_check_due: bool = False
 
     @property
@@ -150,8 +152,8 @@ class StatusResult(Result):
 def look(session: Session, service: Service, *, drift: bool = False) -> StatusResult:
     """The state of a service now: six calls with that for the caller's identity, and up to six for each environment.
 
-    A database costs one more; a deployment that can wait for a decision, an alarm of another topic, a health check two,
-    and one more while it waits for `scaffold deploy`.
+    A database costs two more, and one that is restored beside it another; a deployment that can wait for a decision, an
+    alarm of another topic, a health check two, and one more while it waits for `scaffold deploy`.
 
     Args:
         drift: Compare every stack with the commits too, with one more call for each.
@@ -264,6 +266,7 @@ def _environment(
         branch=environment_branches.look(session, service, name) if name in followed else None,
         trial=find_trial(session, service, name, stacks) if deployment and deployment.status == "IN_PROGRESS" else None,
         database=environment_database.look(session, stacks.get(StackId(DATABASE, name)), name, stages),
+        restored=environment_database.look_for_restored(session, service, name),
         health_check_due=health_check.awaits_deployment(session, service, name, stacks),
         office_hours=bool(running and running.parameters.get("SleepsAtNight") == "true"),
     )

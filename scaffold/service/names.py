@@ -149,9 +149,17 @@ def alarm(app: str, environment: str | None = None) -> str:
     return f"{app}-{environment}-" if environment else f"{app}-"
 
 
+def restored_database(app: str, environment: str) -> str:
+    """The stack of the database that is restored beside an environment's, and its cluster."""
+    return f"{app}-{environment}-restored"
+
+
 def migration_family(app: str, environment: str) -> str:
-    """Family of the task definitions that migrate an environment's database."""
-    return f"{task_family(app, environment)}-migrate"
+    """Family of the task definitions that migrate an environment's database.
+
+    No name of a service or an environment has two dashes, so that no other service's environment has this family.
+    """
+    return f"{task_family(app, environment)}--migrate"
 
 
 def task_family(app: str, environment: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scaffold.aws.databases import Cluster
 from scaffold.aws.pipeline_state import ActionState, StageState
 from scaffold.aws.running_service import Image, ServiceDeployment
 from scaffold.console.console import one_line
@@ -97,7 +98,11 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
         # A release that creates a database protects it after its creation.
         busy = any(status.endswith("_IN_PROGRESS") for status in one.stacks.values())
         if not one.database.cluster.protected and not busy:
-            yield "", f"its deletion protection is off; `scaffold repair {one.name}` turns it on"
+            yield "", _unprotected(one)
+    if one.restored:
+        yield "restored", _cluster(one.restored)
+        if not one.restored.protected:
+            yield "", _unprotected(one)
     if one.alarms:
         yield "alarms", f"in ALARM: {', '.join(one.alarms)}"
     elif one.tasks:
@@ -152,12 +157,19 @@ def _image(image: Image) -> str:
 
 
 def _database(database: EnvironmentDatabase) -> str:
-    cluster, migration = database.cluster, database.migration
-    capacity = f"{cluster.name} is {cluster.status}, with {cluster.least:g} to {cluster.largest:g} ACU"
+    cluster, migration = _cluster(database.cluster), database.migration
     if migration is None:
-        return one_line(capacity)
+        return cluster
     at = f", {moment(migration.changed)}" if migration.changed else ""
-    return one_line(f"{capacity}; last migration {(migration.status or '').lower()}{at}")
+    return one_line(f"{cluster}; last migration {(migration.status or '').lower()}{at}")
+
+
+def _cluster(cluster: Cluster) -> str:
+    return one_line(f"{cluster.name} is {cluster.status}, with {cluster.least:g} to {cluster.largest:g} ACU")
+
+
+def _unprotected(one: EnvironmentStatus) -> str:
+    return f"its deletion protection is off; `scaffold repair {one.name}` turns it on"
 
 
 def _release(release: NewestRelease) -> str:

@@ -112,8 +112,8 @@ SELDOM_REPAIRING = {"cloudformation:GetTemplate", "ecs:StopServiceDeployment"} |
     f"elasticloadbalancing:{one}LoadBalancerAttributes"
     for one in ("Describe", "Modify")
 }
-# The test's service has no database: tests/repair/test_databases.py.
-SELDOM_REPAIRING |= {"rds:DescribeDBClusters", "rds:ModifyDBCluster"}
+# The test's service has neither a database nor tables: tests/repair/test_databases.py, test_tables.py.
+SELDOM_REPAIRING |= {"rds:DescribeDBClusters", "rds:ModifyDBCluster", "dynamodb:DescribeTable", "dynamodb:UpdateTable"}
 # Or task definitions of an environment whose stacks are deleted already, and the test's foundation has no policies.
 SELDOM_DESTROYING = {"codepipeline:StopPipelineExecution", "ecs:DescribeTaskDefinition", "iam:ListEntitiesForPolicy"}
 # The test's service has no database; `test_database_option.py` deletes one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.infrastructure.iam import allowed, boundary_of, statements_of
 from tests.infrastructure.stacks import ACCOUNT, REGION, Stacks, one
 from tests.infrastructure.test_local_aws import Account
 from tests.infrastructure.variants import DATA
+from tests.kits import ROOT
 from tools import replacements
 
 OWN = {"aws:ResourceAccount": ACCOUNT}
@@ -193,6 +195,13 @@ def test_the_stage_of_data_is_its_own_and_not_rolled_back(stacks_of: Callable[..
         role = names.data_role("hello-service", environment.lower())
         assert action["Configuration"]["RoleArn"] == f"arn:aws:iam::{ACCOUNT}:role{role}"
         assert list(stages).index(f"Data-{environment}") == list(stages).index(environment) - 1
+
+
+def test_the_table_of_replacements_has_each_setting_of_an_environment() -> None:
+    rules = (ROOT / "includes/overrides.jinja").read_text()
+    settings = set(re.findall(r"'(\w+)'", rules.partition("{% set keys = [")[2].partition("]")[0]))
+    given = {key for own in replacements.OVERRIDES.values() for key in own}
+    assert settings - given == {"domain_name", "hosted_zone_id", "certificate_arn"}
 
 
 @pytest.mark.slow

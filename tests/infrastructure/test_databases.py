@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import json
+import re
+import runpy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from cfnlint.decode.decode import decode_str
+from cfnlint.template import Template
 
 from scaffold.aws.cloudformation.kept_statements import with_kept_policies
 from scaffold.iam.policies import Context
+from scaffold.service import names
 from scaffold.service.names import ENVIRONMENT_NAME
 from tests.infrastructure.dashboards import lines, widgets
 from tests.infrastructure.iam import allowed, boundary_of, statements_of
@@ -39,6 +44,56 @@ def test_roles_read_the_master_secret_of_their_environment_only(
     context: dict[str, str | list[str]] = {"aws:ResourceTag/aws:rds:primaryDBClusterArn": CLUSTER + cluster}
     limit = boundary_of(stacks["shop-dev-deploy-role"])
     assert allowed(limit, "secretsmanager:GetSecretValue", SECRET, context) is own
+
+
+#: Where a file of infrastructure/ has what, and what shortens the backups by being there instead.
+SHORTENED = {
+    "fewer days": ("dev2/database.json", '"BackupDays": "30"', '"BackupDays": "29"'),
+    "as a number": ("dev2/database.json", '"BackupDays": "30"', '"BackupDays": 29'),
+    "no number": ("dev2/database.json", '"BackupDays": "30"', '"BackupDays": "30.5"'),
+    "no parameter": ("dev/database.json", '"BackupDays": "7",', ""),
+    "no JSON": ("dev/database.json", "{", "["),
+    "in the template": ("database.yaml", "Period: !Ref BackupDays", "Period: 30"),
+    "the default": ("database.yaml", "BackupRetentionPeriod: !Ref BackupDays", "EnableHttpEndpoint: false"),
+    "a condition": ("database.yaml", "Period: !Ref BackupDays", "Period: !If [HasStandby, !Ref BackupDays, 1]"),
+    "a transform": ("database.yaml", "Parameters:", "Transform: AWS::LanguageExtensions\nParameters:"),
+    "in the pipeline": ("pipeline.yaml", '\'{"ProtectDatabase": ', '\'{"BackupDays": "1", "ProtectDatabase": '),
+}
+KEPT = {
+    "what was generated": ("database.yaml", "", ""),
+    "more days": ("dev/database.json", '"BackupDays": "7"', '"BackupDays": "35"'),
+    "fewer in another template": ("network.yaml", "Resources:", "# BackupDays: 1\nResources:"),
+}
+
+
+def shortened(root: Path) -> list[str]:
+    """What the rule of a service finds in its templates."""
+    rule = runpy.run_path(str(root / "config/rules/database_rules.py"))["BackupsAreKept"]()
+    found = []
+    for path in sorted((root / "infrastructure").glob("*.yaml")):
+        template, unreadable = decode_str(path.read_text())
+        assert not unreadable
+        found += [one.message for one in rule.match(Template(str(path), template))]
+    return found
+
+
+@pytest.mark.parametrize("what", [*SHORTENED, *KEPT])
+def test_no_merge_shortens_the_backups(generated: Callable[..., Path], tmp_path: Path, what: str) -> None:
+    root = shutil.copytree(generated(**DATABASE), tmp_path / "service")
+    name, old, new = (SHORTENED | KEPT)[what]
+    file = root / "infrastructure" / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new, 1))
+    found = shortened(root)
+    assert len(found) == (what in SHORTENED), found
+    if what == "fewer days":
+        assert found[0].startswith("infrastructure/dev2/database.json: BackupDays of dev2 deletes backups unless")
+        # With the change of the rule, which waits for approval. An environment that it does not know needs most.
+        rule = root / "config/rules/database_rules.py"
+        rule.write_text(rule.read_text().replace('("dev2", 30)', '("dev2", 29)'))
+        assert shortened(root) == []
+        (root / "infrastructure/dev").rename(root / "infrastructure/dev3")
+        assert shortened(root) == [found[0].replace("dev2", "dev3").replace("30", "29")]
 
 
 def data_role(stacks_of: Callable[..., Stacks]) -> list[Any]:
@@ -116,12 +171,12 @@ def test_no_environment_of_another_service_has_a_name_of_the_database(stacks_of:
         if resource.startswith(f"{CLUSTER}dev-")
     }
     definitions = stacks_of(**DATABASE)["shop-dev-task-definition"].of_type("AWS::ECS::TaskDefinition")
-    families = {properties["Family"].removeprefix("shop-dev-") for _, properties in definitions} - {"shop-dev"}
-    possible = {name for name in clusters | families if ENVIRONMENT_NAME.fullmatch(name)}
-    rule = (
-        (ROOT / "includes/database.jinja").read_text().partition("{% set names_of_databases = ")[2].partition(" %}")[0]
-    )
-    assert possible == ast.literal_eval(rule).keys()
+    families = {properties["Family"] for _, properties in definitions}
+    assert families == {names.task_family("shop", "dev"), names.migration_family("shop", "dev")}
+    beside = {one.removeprefix("shop-dev-") for one in families - {"shop-dev"}}
+    possible = {name for name in clusters | beside if ENVIRONMENT_NAME.fullmatch(name)}
+    refused = re.findall(r"database == 'postgres' and name == '(\w+)'", (ROOT / "includes/database.jinja").read_text())
+    assert possible == set(refused)
 
 
 @pytest.mark.parametrize(("cluster", "own"), [("dev", True), ("dev-restored", True), ("dev2", False), ("dev-x", False)])
@@ -192,7 +247,7 @@ def test_migrations_start_in_the_cluster_of_their_environment_only(
     context: Context = {"ecs:cluster": f"{ecs}:cluster/{cluster}"} if cluster else {}
     role = statements_of(stacks["shop-migrations"], "MigrateRole")
     for statements in (role, boundary_of(stacks["shop-permissions"])) if starts else (role,):
-        task = f"{ecs}:task-definition/shop-{environment}-migrate:7"
+        task = f"{ecs}:task-definition/shop-{environment}--migrate:7"
         assert allowed(statements, "ecs:RunTask", task, context) is starts
     assert not allowed(role, "ecs:RunTask", f"{ecs}:task-definition/shop-{environment}:7", context)
 

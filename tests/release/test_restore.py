@@ -69,6 +69,8 @@ def test_a_service_goes_on_with_a_restored_database_and_comes_back_to_its_own_st
         assert (database["cluster"]["status"], database["cluster"]["least"]) == ("available", 0.5)
         assert database["migration"]["status"] == "Succeeded"
         assert clients.read(before["id"]) == before
+        restored = service.status("live")["restored"]
+        assert (restored["name"], restored["protected"]) == (f"{service.app}-live-restored", True)
 
         use(service, "restored")
         # Tasks that come back, since their deployment is taken back, find their database.

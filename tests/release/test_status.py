@@ -190,11 +190,15 @@ def test_what_runs_is_described_in_words(service: Path) -> None:
             Cluster("x-dev", "available", 0.5, 4.0, protected=False),
             ActionState("Migrate", "Succeeded", None, None, None, None, None),
         ),
+        restored=Cluster("x-dev-restored", "available", 0, 2.0, protected=True),
     )
     shown = text(state.__class__(**{**vars(state), "environments": (running,)}))
     unprotected = "its deletion protection is off; `scaffold repair dev` turns it on"
     creating = replace(running, stacks={"x-dev-database": "UPDATE_IN_PROGRESS"})
     assert unprotected not in text(replace(state, environments=(creating,)))
+    assert shown.count(unprotected) == 1
+    beside = replace(running, restored=Cluster("x-dev-restored", "available", 0, 2.0, protected=False))
+    assert text(replace(state, environments=(beside,))).count(unprotected) == 2
     for words in (
         unprotected,
         "v2 answers; its task definition says v3",
@@ -203,6 +207,7 @@ def test_what_runs_is_described_in_words(service: Path) -> None:
         "1 of 2 running",
         "rollback successful: alarms detected",
         "x-dev is available, with 0.5 to 4 ACU; last migration succeeded",
+        "x-dev-restored is available, with 0 to 2 ACU\n",
         "x-dev-service is UPDATE_ROLLBACK_COMPLETE",
     ):
         assert words in shown

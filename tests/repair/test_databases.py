@@ -26,6 +26,8 @@ Resources:
       MasterUsername: postgres
       ManageMasterUserPassword: true
       DeletionProtection: !Ref ProtectDatabase
+Outputs:
+  ClusterName: {Value: !Ref Cluster}
 """
 
 
@@ -110,6 +112,53 @@ def test_a_cluster_that_is_gone_is_no_problem_of_its_protection(service: Path) -
     name = release(service, "true")
     unprotect(name)
     client("rds").delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
+    assert repair(service).problems == ()
+
+
+def test_a_restored_database_is_protected_like_the_one_beside_it(service: Path, wire: Wire) -> None:
+    name = release(service, "true")
+    restored = f"{app_of(service)}-dev-restored"
+    release_stack(restored, DATABASE, {"ProtectDatabase": "true"}, Tags=tags(app_of(service)))
+    unprotect(restored)
+    # Without the answer, a stack of this name is not the service's.
+    assert repair(service).problems == ()
+    (service / "infrastructure/database.yaml").write_text(DATABASE)
+    assert repair(service, "prod").problems == ()
+    wire.calls.clear()
+    for environment in ("dev", None):
+        unprotect(restored)
+        (problem,) = repair(service, environment).problems
+        assert (problem.type, problem.name, problem.state) == ("database-protection", restored, "off")
+        assert cluster(restored)["DeletionProtection"] is True
+    made = {one for one in wire.calls if one.startswith(("rds:", "cloudformation:"))}
+    assert made - {"cloudformation:DescribeStacks"} <= actions(REPAIR)
+    unprotect(name)
+    unprotect(restored)
+    assert [one.name for one in repair(service).problems] == [name, restored]
+
+
+@pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "DELETE_FAILED"])
+def test_a_restored_database_that_comes_or_goes_stays_deletable(service: Path, wire: Wire, status: str) -> None:
+    """The status is made up, as those above."""
+    restored = f"{app_of(service)}-dev-restored"
+    release_stack(restored, DATABASE, {"ProtectDatabase": "false"}, Tags=tags(app_of(service)))
+    (service / "infrastructure/database.yaml").write_text(DATABASE)
+    release(service, "true")
+
+    def describe(parsed: dict[str, Any]) -> None:
+        for one in parsed["Stacks"]:
+            if one["StackName"] == restored:
+                one["StackStatus"] = status
+
+    wire.touched["DescribeStacks"] = describe
+    assert repair(service).problems == ()
+
+
+def test_a_restored_database_of_another_service_is_left_alone(service: Path) -> None:
+    restored = f"{app_of(service)}-dev-restored"
+    release(service, "true")
+    release_stack(restored, DATABASE, {"ProtectDatabase": "false"}, Tags=tags("other"))
+    (service / "infrastructure/database.yaml").write_text(DATABASE)
     assert repair(service).problems == ()
 
 

@@ -24,7 +24,7 @@ MIGRATED, FAILED, USAGE_ERROR, NOT_RUN = 0, 1, 2, 3
 DEFINITIONS = "arn:aws:ecs:us-east-1:123456789012:task-definition"
 TASK = "arn:aws:ecs:us-east-1:123456789012:task/orders-dev/0123456789abcdef"
 OUTPUTS = {
-    "MigrationTaskDefinitionArn": f"{DEFINITIONS}/orders-dev-migrate:3",
+    "MigrationTaskDefinitionArn": f"{DEFINITIONS}/orders-dev--migrate:3",
     "MigrationSubnets": "subnet-a,subnet-b",
     "MigrationSecurityGroup": "sg-1",
     "MigrationPublicIp": "ENABLED",
@@ -94,7 +94,7 @@ def test_the_environments_own_task_migrates_and_its_log_is_shown(environment: En
     assert last == "Migration passed: the database of dev has the schema of this release."
     assert environment.input_of("run-task") == {
         "cluster": "orders-dev",
-        "taskDefinition": f"{DEFINITIONS}/orders-dev-migrate:3",
+        "taskDefinition": f"{DEFINITIONS}/orders-dev--migrate:3",
         "launchType": "FARGATE",
         "startedBy": "migrate",
         # A call that is repeated starts no second task.
@@ -146,13 +146,13 @@ def test_a_task_that_does_not_start_says_why(environment: Environment, task: dic
 @pytest.mark.parametrize(
     "definition",
     [
-        f"{DEFINITIONS}/orders-prod-migrate:3",
+        f"{DEFINITIONS}/orders-prod--migrate:3",
         f"{DEFINITIONS}/orders-dev:3",
-        f"{DEFINITIONS}/orders-dev-migrate-2:3",
-        f"{DEFINITIONS}/x-orders-dev-migrate:3",
-        f"{DEFINITIONS}/orders-dev-migrate",
-        f"{DEFINITIONS}/orders-dev-migrate:3\n",
-        "orders-dev-migrate:3",
+        f"{DEFINITIONS}/orders-dev--migrate-2:3",
+        f"{DEFINITIONS}/x-orders-dev--migrate:3",
+        f"{DEFINITIONS}/orders-dev--migrate",
+        f"{DEFINITIONS}/orders-dev--migrate:3\n",
+        "orders-dev--migrate:3",
         "",
     ],
 )
@@ -160,7 +160,7 @@ def test_no_task_of_another_family_is_started(environment: Environment, definiti
     environment.outputs["MigrationTaskDefinitionArn"] = definition
     done = environment.run()
     assert done.returncode == NOT_RUN
-    wrong = "names no task definition orders-dev-migrate; restore its template"
+    wrong = "names no task definition orders-dev--migrate; restore its template"
     assert done.stderr == f"Migration failed: the stack orders-dev-task-definition {wrong}.\n"
     assert [made for made, _ in environment.made] == ["describe-stacks"]
 

@@ -6,7 +6,12 @@ from scaffold.aws.session import Session
 
 
 def physical_ids(session: Session, stack: str, resource_type: str) -> list[str]:
-    """The physical ids of a stack's resources of a type.
+    """The physical ids of a stack's resources of a type; arguments as for `by_logical_id`."""
+    return list(by_logical_id(session, stack, resource_type).values())
+
+
+def by_logical_id(session: Session, stack: str, resource_type: str) -> dict[str, str]:
+    """The physical ids of a stack's resources of a type by their names in the template.
 
     A resource whose creation has failed, or that is deleted, may have none.
 
@@ -16,5 +21,9 @@ def physical_ids(session: Session, stack: str, resource_type: str) -> list[str]:
     """
     pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     resources = (one for page in pages for one in page["StackResourceSummaries"])
-    found = (one.get("PhysicalResourceId") for one in resources if one["ResourceType"] == resource_type)
-    return [identifier for identifier in found if identifier]
+    found = {
+        one["LogicalResourceId"]: one.get("PhysicalResourceId")
+        for one in resources
+        if one["ResourceType"] == resource_type
+    }
+    return {name: identifier for name, identifier in found.items() if identifier}
