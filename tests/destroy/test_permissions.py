@@ -39,6 +39,7 @@ DEPLOY = json.loads((ROOT / "docs/operator-policy.json").read_text())
 BY_CLOUDFORMATION = json.loads((ROOT / "docs/operator-policy-cloudformation.json").read_text())
 OPTIONS = json.loads((ROOT / "docs/operator-policy-options.json").read_text())
 REPAIR = json.loads((ROOT / "docs/operator-policy-repair.json").read_text())
+REPAIR_DATA = json.loads((ROOT / "docs/operator-policy-repair-data.json").read_text())
 DESTROY = json.loads((ROOT / "docs/operator-policy-destroy.json").read_text())
 DESTROY_DATA = json.loads((ROOT / "docs/operator-policy-destroy-data.json").read_text())
 SECRETS = json.loads((ROOT / "docs/operator-policy-secrets.json").read_text())
@@ -60,6 +61,7 @@ POLICIES = {
     "exec": EXEC,
     "secrets": SECRETS,
     "repair": REPAIR,
+    "repair-data": REPAIR_DATA,
     "destroy": DESTROY,
     "destroy-data": DESTROY_DATA,
     "data": DATA,
@@ -185,8 +187,8 @@ def test_policies_cover_every_call_and_nothing_else(tmp_path: Path, wire: Wire) 
     assert deploying - actions(DEPLOY, BY_CLOUDFORMATION, QUOTAS) == set()
     assert actions(DEPLOY) - deploying == set()
     # With the policy for destroying, since a stack is deleted.
-    assert repairing - actions(DEPLOY, BY_CLOUDFORMATION, REPAIR, DESTROY) == set()
-    assert actions(REPAIR) - repairing == set()
+    assert repairing - actions(DEPLOY, BY_CLOUDFORMATION, REPAIR, REPAIR_DATA, DESTROY) == set()
+    assert actions(REPAIR, REPAIR_DATA) - repairing == set()
     assert destroying - actions(DEPLOY, BY_CLOUDFORMATION, DESTROY, DESTROY_DATA) == set()
     assert actions(DESTROY, DESTROY_DATA) - destroying == set()
 
@@ -286,6 +288,7 @@ def test_no_statement_is_wider_than_its_reason() -> None:
                 "LookAtReleases",
                 "OfficeHours",
                 "LookForData",
+                "LookForProtection",
                 "LookForStores",
                 "LookForSecrets",
                 "ApprovalRule",

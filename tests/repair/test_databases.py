@@ -11,7 +11,7 @@ from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
 from scaffold.views.repair import text
 from tests.deploy.services import Wire, client, environment_stack, release_stack
-from tests.destroy.test_permissions import DESTROY, REPAIR, actions
+from tests.destroy.test_permissions import DESTROY, REPAIR, REPAIR_DATA, actions
 from tests.repair.situations import app_of, repair, status, tags, wait_for
 
 # As in the kit: what creates the cluster gives `false`, and the action after it `true`.
@@ -64,7 +64,7 @@ def test_a_protection_that_somebody_has_turned_off_is_turned_on_again(service: P
     assert cluster(name) == {**before, "DeletionProtection": True}
     made = {one for one in wire.calls if one.startswith("rds:")}
     assert made == {"rds:DescribeDBClusters", "rds:ModifyDBCluster"}
-    assert made <= actions(REPAIR) - actions(DESTROY)
+    assert made <= actions(REPAIR_DATA) - actions(DESTROY)
     assert repair(service).problems == ()
 
 
@@ -131,7 +131,7 @@ def test_a_restored_database_is_protected_like_the_one_beside_it(service: Path, 
         assert (problem.type, problem.name, problem.state) == ("database-protection", restored, "off")
         assert cluster(restored)["DeletionProtection"] is True
     made = {one for one in wire.calls if one.startswith(("rds:", "cloudformation:"))}
-    assert made - {"cloudformation:DescribeStacks"} <= actions(REPAIR)
+    assert made - {"cloudformation:DescribeStacks"} <= actions(REPAIR, REPAIR_DATA)
     unprotect(name)
     unprotect(restored)
     assert [one.name for one in repair(service).problems] == [name, restored]

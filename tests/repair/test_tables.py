@@ -8,7 +8,7 @@ from typing import Any
 from scaffold.core.results import Change
 from scaffold.views.repair import text
 from tests.deploy.services import Wire, client, environment_stack, release_stack
-from tests.destroy.test_permissions import DESTROY, REPAIR, actions, filled
+from tests.destroy.test_permissions import DESTROY, REPAIR_DATA, actions, filled
 from tests.infrastructure.iam import allowed
 from tests.infrastructure.stacks import ACCOUNT, REGION
 from tests.repair.situations import app_of, repair, tags
@@ -82,12 +82,12 @@ def test_a_protection_that_somebody_has_turned_off_is_turned_on_again(service: P
     assert [name for name in off if is_protected(name)] == wanted
     made = {one for one in wire.calls if one.startswith("dynamodb:")}
     assert made == {"dynamodb:DescribeTable", "dynamodb:UpdateTable"}
-    assert made <= actions(REPAIR) - actions(DESTROY)
+    assert made <= actions(REPAIR_DATA) - actions(DESTROY)
     assert repair(service).problems == ()
 
 
 def test_the_policy_for_repairing_changes_tables_of_one_service_only() -> None:
-    statements, arn = filled(REPAIR, "shop"), f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/"
+    statements, arn = filled(REPAIR_DATA, "shop"), f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/"
     for name, own in {"shop-dev--orders": True, "shop-admin-dev--orders": False, "shop-dev": False}.items():
         assert allowed(statements, "dynamodb:UpdateTable", arn + name) is own
 
