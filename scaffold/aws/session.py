@@ -122,8 +122,7 @@ def connect(service: Service, target: Target) -> Session:
     Raises:
         ScaffoldError: Credentials are missing or expired, AWS cannot be reached, or it is the wrong account.
     """
-    asks = target.endpoint is None and credentials.may_ask(target.profile)
-    with indicator.busy(f"Signing in to {_name(target)}", may_ask=asks):
+    with indicator.busy(f"Signing in to {_name(target)}", may_ask=_may_ask(target)):
         session = identify(target)
     check_account(service, session)
     return session
@@ -161,6 +160,10 @@ def check_account(service: Service, session: Session) -> None:
         )
 
 
+def _may_ask(target: Target) -> bool:
+    return target.endpoint is None and credentials.may_ask(target.profile)
+
+
 def _name(target: Target) -> str:
     return "local AWS" if target.local else "AWS"
 
@@ -175,7 +178,8 @@ def signed_in(service: Service, target: Target, console: Console) -> Iterator[Se
     session = connect(service, target)
     console.step(f"Signed in to {session.title} as {session.caller}")
     try:
-        with console.busy(f"Waiting for {_name(target)}"):
+        # Credentials that expire meanwhile are fetched again.
+        with indicator.busy(f"Waiting for {_name(target)}", may_ask=_may_ask(target)):
             yield session
     except (BotoCoreError, ClientError) as error:
         raise translate(error) from error

@@ -51,18 +51,16 @@ class _Indicator:
                 self._blocks.append(block)
                 if at_once and not self._aside:
                     _write(f"{_line(text)}\n")
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._watch, name="indicator", daemon=True)
-                    self._thread.start()
+                self._start()
             yield
         finally:
             with self._changed:
                 if block in self._blocks:  # Ctrl-C may have come before.
                     self._blocks.remove(block)
-                self._erase()
                 thread = None
                 if not self._blocks:
                     thread, self._thread = self._thread, None
+                self._erase()
             if thread is not None:
                 thread.join()
 
@@ -81,22 +79,33 @@ class _Indicator:
                 self._since = time.monotonic()
                 self._changed.notify()
 
+    def _start(self) -> None:
+        if self._thread is not None and self._thread.is_alive():
+            return
+        thread = threading.Thread(target=self._watch, name="indicator", daemon=True)
+        with suppress(RuntimeError):  # A user with as many threads as are permitted does without the line.
+            thread.start()
+            self._thread = thread
+
     def _erase(self) -> None:
         """Take the line away if it is there. Without anything written instead, another one is shown at once."""
         if self._shown:
             self._shown = False
-            _write("\n" if _dumb() else _ERASE_LINE)
+            if _in_foreground():
+                _write("\n" if _dumb() else _ERASE_LINE)
         self._changed.notify()
 
     def _watch(self) -> None:
         with self._changed:
-            while self._thread is threading.current_thread():
+            while self._thread is threading.current_thread() and self._blocks:
                 block = self._blocks[-1]
                 # A terminal that cannot erase keeps every line, so that each one is said once.
                 if self._shown or self._aside or block.stays or (block.said and _dumb()):
                     self._changed.wait()
                 elif (left := self._since + _PATIENCE - time.monotonic()) > 0:
                     self._changed.wait(left)
+                elif not _in_foreground():
+                    self._changed.wait(_PATIENCE)
                 else:
                     _write(_line(block.text))
                     self._shown = block.said = True
@@ -105,6 +114,14 @@ class _Indicator:
 def _write(text: str) -> None:
     with suppress(OSError, ValueError):  # A terminal that was closed needs no line.
         print(text, end="", file=sys.stderr, flush=True)
+
+
+def _in_foreground() -> bool:
+    """Whether the terminal is this process's at the moment: a shell has it while jobs run in the background."""
+    try:
+        return os.tcgetpgrp(sys.stderr.fileno()) == os.getpgrp()
+    except (OSError, ValueError):  # It is closed, or not the terminal of this session.
+        return True
 
 
 def _line(text: str) -> str:

@@ -203,6 +203,14 @@ def outer_work_tree(folder: Path) -> str | None:
     return None
 
 
+def url_in_use(url: str, cwd: Path) -> str:
+    """The URL that Git replaces a URL with, by `url.BASE.insteadOf`; the URL itself where Git cannot say."""
+    try:
+        return git("ls-remote", "--get-url", "--", url, cwd=cwd)
+    except ScaffoldError:
+        return url
+
+
 def network_git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, https: bool = False) -> str:
     """Run a Git command that talks to another host. It is tried again after a failure that may pass by itself.
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from scaffold.console import indicator
 from scaffold.console.console import detail, timed
 from scaffold.core.errors import ScaffoldError
-from scaffold.core.git import ISOLATED, git, settings
+from scaffold.core.git import ISOLATED, git, settings, url_in_use
 from scaffold.core.git_failures import GitFailed, GitFailure
 from scaffold.core.signals import deferred_signals
 from scaffold.core.temporary import temporary_folder
 from scaffold.kit.destination import not_writable
 from scaffold.kit.questionnaire import Answers, Questionnaire
 from scaffold.kit.source import KitAddress, KitSource, fetch, resolve
-from scaffold.kit.urls import may_ask
+from scaffold.kit.urls import is_remote, may_ask
 
 if TYPE_CHECKING:
     from scaffold.kit.engine.template import Template
@@ -162,7 +162,8 @@ def fetched(address: KitAddress, fetching: Callable[[Path], Iterable[KitSource]]
         indicator.busy("Reading the kit"),
     ):
         warnings.simplefilter("ignore")
-        with timed("kit fetched"), indicator.busy("Fetching the kit", may_ask=may_ask(address.url)):
+        asks = is_remote(address.url) and may_ask(url_in_use(address.url, temporary))
+        with timed("kit fetched"), indicator.busy("Fetching the kit", may_ask=asks):
             sources = beside.submit(fetching, temporary)  # while Python imports Copier
             from scaffold.kit.engine.template import Template
 

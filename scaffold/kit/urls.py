@@ -33,7 +33,11 @@ def has_credentials(source: str) -> bool:
 
 
 def may_ask(url: str) -> bool:
-    """Whether what Git runs for a URL may ask at the terminal: ssh for a passphrase, the AWS helper for an MFA code."""
+    """Whether what Git runs for a URL may ask at the terminal: ssh for a passphrase, the AWS helper for an MFA code.
+
+    Args:
+        url: As Git uses it, after its setting `url.BASE.insteadOf`.
+    """
     return is_remote(url) and not url.startswith(("http://", "https://", "git://"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pexpect
 import pyte
@@ -128,6 +129,43 @@ def test_a_terminal_that_cannot_erase_gets_each_line_once() -> None:
         TERM="dumb",
     )
     assert written == "  Generating …\r\n  one\r\n"
+
+
+def test_without_another_thread_there_is_no_line() -> None:
+    script = "def refuse(thread): raise RuntimeError\nthreading.Thread.start = refuse\n"
+    assert run(f"{script}with console.busy('Generating'): time.sleep(0.2)\nprint('done')") == "done\r\n"
+
+
+def test_an_interruption_of_the_end_leaves_it_usable() -> None:
+    written = run(
+        "erase = indicator._Indicator._erase\n"
+        "def interrupt(one):\n"
+        "    indicator._Indicator._erase = erase\n"
+        "    raise KeyboardInterrupt\n"
+        "try:\n"
+        "    with console.busy('Generating'):\n"
+        "        shown('Generating')\n"
+        "        indicator._Indicator._erase = interrupt\n"
+        "except KeyboardInterrupt: console.note('Interrupted')\n"
+        "time.sleep(0.2)\n"
+        "with console.busy('Cleaning'): shown('Cleaning')\n"
+    )
+    assert "Traceback" not in written
+    assert screen(written) == ["  Interrupted"]
+
+
+def test_a_job_in_the_background_leaves_the_terminal_to_the_shell(tmp_path: Path) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(f"{_HEAD}\nindicator._PATIENCE = 0.01\nwith console.busy('Waiting'): time.sleep(1)\n")
+    environment = {**os.environ, "PS1": "$ ", "TERM": "xterm"}
+    shell = pexpect.spawn("bash", ["--norc", "--noprofile"], env=environment, encoding="utf-8", timeout=60)
+    for command, said in ((f"{sys.executable} {job} & wait; echo ended", False), (f"{sys.executable} {job}", True)):
+        shell.sendline(f"{command}; echo")
+        shell.sendline("echo 'the '\"end\"")
+        shell.expect_exact("the end")
+        assert ("  Waiting …" in str(shell.before)) is said
+    shell.sendline("exit")
+    shell.expect(pexpect.EOF)
 
 
 def test_an_encoding_without_an_ellipsis_gets_dots() -> None:

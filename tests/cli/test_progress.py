@@ -21,6 +21,7 @@ from scaffold.aws import credentials
 from scaffold.cli.app import app, run
 from scaffold.console import indicator
 from scaffold.core.errors import ScaffoldError
+from scaffold.core.git import url_in_use
 from scaffold.kit.questionnaire import Questionnaire
 from scaffold.kit.rendering import Kit
 from scaffold.kit.urls import may_ask
@@ -198,3 +199,11 @@ def test_it_is_known_beforehand_whether_credentials_may_ask_at_the_terminal(
 )
 def test_it_is_known_beforehand_whether_fetching_a_kit_may_ask_at_the_terminal(url: str, asks: bool) -> None:
     assert may_ask(url) is asks
+
+
+def test_git_may_use_another_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = tmp_path / "config"
+    settings.write_text('[url "ssh://git@example.com/"]\n  insteadOf = https://example.com/\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    assert url_in_use("https://example.com/kit", tmp_path) == "ssh://git@example.com/kit"
+    assert url_in_use("https://example.org/kit", tmp_path) == "https://example.org/kit"
