@@ -61,6 +61,15 @@ OF_LOAD_BALANCERS = BlockingProtection(
 OF_TABLES = Protection(type="table-protection", unprotected=tables.unprotected, protect=tables.protect)
 
 
+def can_be_protected(stack: Stack) -> bool:
+    """Whether `scaffold repair` turns on what a stack has without its protection.
+
+    Not while an operation is in progress. What a failed creation has left, and what a deletion has begun with, has to
+    stay deletable. A failed rollback is continued first, which may change the protection, too.
+    """
+    return stack.released and not stack.busy and stack.status not in ("DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
+
+
 class Unprotection(Deletion):
     """Turns the deletion protection of a kind of resource off in a group of stacks."""
 

@@ -12,14 +12,14 @@ from scaffold.aws.data import KEY
 from scaffold.aws.session import Session, signed_in
 from scaffold.console.console import Console
 from scaffold.console.titles import describe_repair, physical_title
-from scaffold.core.errors import EXIT_DONE, EXIT_PLAN_HAS_CHANGES, Interrupted, UsageError
+from scaffold.core.errors import EXIT_DONE, EXIT_NEEDS_DECISION, EXIT_PLAN_HAS_CHANGES, Interrupted, UsageError
 from scaffold.core.results import Result
 from scaffold.core.target import Target
 from scaffold.deployment.foundation_data import check_recoverable, look_for_lost_data
 from scaffold.deployment.inventory import live_stacks
 from scaffold.deployment.ownership import check_repository
-from scaffold.deployment.repair_protection import unprotected, unprotected_restored
-from scaffold.deployment.repair_step import Problem, Repair
+from scaffold.deployment.repair_protection import stopped_deletion, unprotected, unprotected_restored
+from scaffold.deployment.repair_step import Problem, Repair, Undecided
 from scaffold.deployment.repair_steps import (
     Drift,
     FailedRollback,
@@ -61,6 +61,7 @@ class RepairResult(Result):
         planned: Whether this is a plan and nothing was changed.
         problems: What was stuck, in the order of the repair.
         waiting: What may be stuck too, and was left alone.
+        undecided: What stays stuck, since a person has to decide.
     """
 
     command: ClassVar[str] = "repair"
@@ -74,11 +75,14 @@ class RepairResult(Result):
     planned: bool
     problems: tuple[Problem, ...]
     waiting: tuple[Waiting, ...]
+    undecided: tuple[Undecided, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """10 for a plan with changes, else 0."""
-        return EXIT_PLAN_HAS_CHANGES if self.planned and self.problems else EXIT_DONE
+        """10 for a plan with changes, else 1 where something is left to decide, and 0 where nothing is."""
+        if self.planned and self.problems:
+            return EXIT_PLAN_HAS_CHANGES
+        return EXIT_NEEDS_DECISION if self.undecided else EXIT_DONE
 
 
 def repair(
@@ -101,7 +105,7 @@ def repair(
 
     Raises:
         UsageError: No such environment, or no rollback has failed because of a resource to skip.
-        ScaffoldError: Something has to be fixed first; a repetition continues from there.
+        ScaffoldError: Something has to be fixed or decided first; a repetition continues from there.
     """
     root_commit = identity.root_commit(service)
     again = command_for(target, "scaffold repair", *([environment] if environment else []))
@@ -130,7 +134,12 @@ def _repair(
     own, _ = live_stacks(session, service, root_commit, "scaffold repair")
     others = (one.environment for one in own if one.environment)
     check_environment(service, dict.fromkeys((*service.environments, *others)), environment)
-    steps, waiting = _steps(session, service, own, environment, skip, again)
+    undecided = _undecided(session, own, environment, again)
+    left = {stack_id: stack for stack_id, stack in own.items() if stack.name not in {one.stack for one in undecided}}
+    steps, waiting = _steps(session, service, left, environment, skip, again)
+    # One environment's decision does not keep the rest of the service from its repair.
+    if undecided and (environment is not None or not steps):
+        raise undecided[0].error
     rollbacks = [step for step in steps if isinstance(step, FailedRollback)]
     _check_skips(rollbacks, skip)
     for index, rollback in enumerate(rollbacks, 1):
@@ -156,7 +165,16 @@ def _repair(
         planned=plan,
         problems=problems,
         waiting=tuple(waiting),
+        undecided=undecided,
     )
+
+
+def _undecided(
+    session: Session, own: dict[StackId, Stack], environment: str | None, again: str
+) -> tuple[Undecided, ...]:
+    looked_at = {one: stack for one, stack in own.items() if environment in (None, one.environment)}
+    found = (stopped_deletion(session.in_region(stack.region), one, stack, again) for one, stack in looked_at.items())
+    return tuple(one for one in found if one)
 
 
 def _steps(

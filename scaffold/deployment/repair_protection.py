@@ -6,11 +6,16 @@ from scaffold.aws import databases
 from scaffold.aws.cloudformation.stacks import Stack
 from scaffold.aws.session import Session
 from scaffold.console.console import Console
-from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
-from scaffold.deployment.deletion_protection import OF_DATABASES, OF_LOAD_BALANCERS, OF_TABLES, Protection
+from scaffold.deployment.deletion_protection import (
+    OF_DATABASES,
+    OF_LOAD_BALANCERS,
+    OF_TABLES,
+    Protection,
+    can_be_protected,
+)
 from scaffold.deployment.environment_database import look_for_restored
-from scaffold.deployment.repair_step import Problem, Repair
+from scaffold.deployment.repair_step import Problem, Repair, Undecided
 from scaffold.deployment.scope import command_for
 from scaffold.service import names
 from scaffold.service.service import Service
@@ -41,12 +46,9 @@ class Unprotected(Repair):
 
 
 def unprotected(session: Session, stack_id: StackId, stack: Stack) -> list[Unprotected]:
-    """What a stack has without the deletion protection that it is to have now.
-
-    Nothing while an operation is in progress, and what a failed creation has left has to be deletable.
-    """
+    """What a stack has without the deletion protection that it is to have now."""
     protection = _protection_of(stack_id, stack)
-    if protection is None or stack.busy or not stack.released:
+    if protection is None or not can_be_protected(stack):
         return []
     return [Unprotected(session, protection, one) for one in protection.unprotected(session, stack)]
 
@@ -66,19 +68,24 @@ def _protection_of(stack_id: StackId, stack: Stack) -> Protection | None:
     return OF_LOAD_BALANCERS if protects else None
 
 
-def check_unprotected(session: Session, stack: Stack, again: str) -> None:
-    """Refuse to finish the deletion of a stack whose database is protected: only a teardown turns that off by itself.
+def stopped_deletion(session: Session, stack_id: StackId, stack: Stack, again: str) -> Undecided | None:
+    """A deletion that the protection of a database has stopped; None for any other stack.
+
+    It is not finished by itself, as that of a load balancer is: only a teardown turns the protection of data off.
 
     Args:
         again: The command to repeat afterwards.
-
-    Raises:
-        ScaffoldError: It has one.
     """
+    if stack_id.kind is not DATABASE or stack.status != "DELETE_FAILED":
+        return None
     for name in databases.protected(session, stack):
         command = f"aws rds modify-db-cluster --region {session.region} --db-cluster-identifier {name}"
         command = command_for(session.target, command, "--no-deletion-protection")
-        raise ScaffoldError(
+        return Undecided(
+            stack.name,
+            stack.status,
+            stack_id.environment,
             f"The stack {stack.name} is {stack.status}, and its database is protected from deletion.",
             f"To delete the database, which leaves a snapshot, run `{command}`, then `{again}` again.",
         )
+    return None

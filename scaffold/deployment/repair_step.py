@@ -8,6 +8,7 @@ from datetime import datetime
 
 from scaffold.aws.cloudformation.rollbacks import FailedResource
 from scaffold.console.console import Console
+from scaffold.core.errors import ScaffoldError
 from scaffold.core.results import Change
 
 # What cannot be undone, or stops a release. `delete` of what is empty is among them: its owner may still want it.
@@ -38,6 +39,28 @@ class Problem:
     def confirmed(self) -> bool:
         """Whether the repair has to be confirmed."""
         return any(change.action in _CONFIRMED for change in self.changes)
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """A stack that stays stuck until a person has decided something.
+
+    Attributes:
+        environment: Its environment; None for a stack that the service has once.
+        happened: One sentence on what there is to decide.
+        remedy: One sentence on what to do, with the command.
+    """
+
+    stack: str
+    status: str
+    environment: str | None
+    happened: str
+    remedy: str
+
+    @property
+    def error(self) -> ScaffoldError:
+        """The same as the end of a command that has nothing else to do."""
+        return ScaffoldError(self.happened, self.remedy)
 
 
 class Repair(ABC):

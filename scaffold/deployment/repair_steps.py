@@ -18,12 +18,11 @@ from scaffold.core.results import Change
 from scaffold.deployment.deletion import Report
 from scaffold.deployment.deletion_protection import OF_LOAD_BALANCERS, Unprotection
 from scaffold.deployment.prepared_stack import replaceable
-from scaffold.deployment.repair_protection import check_unprotected
 from scaffold.deployment.repair_step import Problem, Repair
 from scaffold.deployment.teardown import StackGroup
 from scaffold.service import names
 from scaffold.service.service import Service
-from scaffold.service.stack_kinds import DATABASE, FOUNDATION, SERVICE, STACK_KINDS, StackId
+from scaffold.service.stack_kinds import FOUNDATION, SERVICE, STACK_KINDS, StackId
 
 
 class FailedRollback(Repair):
@@ -233,10 +232,11 @@ def repair_step(
     """The repair of a stack; None where it is not stuck, or `scaffold deploy` itself repairs it.
 
     Args:
+        stack: One of which `stopped_deletion` finds nothing to decide.
         named: Whether the user has named the stack's environment: only then are operations in progress stopped.
 
     Raises:
-        ScaffoldError: Only another command repairs it, or it holds a database that is protected from deletion.
+        ScaffoldError: Only another command repairs it.
     """
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         return FailedRollback(session, stack, skip, again)
@@ -249,8 +249,6 @@ def repair_step(
     if stack.status == "DELETE_FAILED":
         if stack_id.kind is FOUNDATION:
             raise comparison.unfinished_deletion(stack, FOUNDATION)
-        if stack_id.kind is DATABASE:
-            check_unprotected(session, stack, again)
         return UnusableStack(session, stack, again)
     if stack.status == "REVIEW_IN_PROGRESS":
         return UnusableStack(session, stack, again)

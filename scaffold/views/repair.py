@@ -9,7 +9,7 @@ from scaffold.console.console import one_line
 from scaffold.console.titles import describe_repair, physical_title
 from scaffold.core.target import Target
 from scaffold.deployment.repair import RepairResult, Waiting
-from scaffold.deployment.repair_step import Problem
+from scaffold.deployment.repair_step import Problem, Undecided
 from scaffold.deployment.scope import command_for, start_command
 from scaffold.views.place import place
 
@@ -24,8 +24,10 @@ def text(result: RepairResult) -> str:
         lines = [f"Repairing {what} in {where} would:"]
         lines += [line for problem in result.problems for line in _planned(problem)]
     else:
-        lines = [f"{what} in {where} is repaired.", *_next(result)]
-    return "\n".join([*lines, *(_waiting(one, named=result.environment is not None) for one in result.waiting)])
+        rest = ", but for what you have to decide" if result.undecided else ""
+        lines = [f"{what} in {where} is repaired{rest}.", *_next(result)]
+    lines += [_waiting(one, named=result.environment is not None) for one in result.waiting]
+    return "\n".join([*lines, *(_undecided(one) for one in result.undecided)])
 
 
 def _planned(problem: Problem) -> list[str]:
@@ -56,6 +58,10 @@ def _waiting(one: Waiting, *, named: bool) -> str:
     if one.status in UNFINISHED:
         return f"{line}; `scaffold deploy` replaces it."
     return f"{line}; wait for its end."
+
+
+def _undecided(one: Undecided) -> str:
+    return f"Left for you to decide: {one.happened} {one.remedy}"
 
 
 def _since(moment: datetime | None) -> str:

@@ -95,14 +95,12 @@ def _environment(one: EnvironmentStatus) -> Iterator[tuple[str, str]]:
         yield "tasks", f"{one.tasks.running} of {one.tasks.desired} running"
     if one.database:
         yield "database", _database(one.database)
-        # A release that creates a database protects it after its creation.
-        busy = any(status.endswith("_IN_PROGRESS") for status in one.stacks.values())
-        if not one.database.cluster.protected and not busy:
-            yield "", _unprotected(one)
+        if advice := _advice(one.name, one.database):
+            yield "", advice
     if one.restored:
         yield "restored", _cluster(one.restored)
         if not one.restored.protected:
-            yield "", _unprotected(one)
+            yield "", _unprotected(one.name)
     if one.alarms:
         yield "alarms", f"in ALARM: {', '.join(one.alarms)}"
     elif one.tasks:
@@ -168,8 +166,21 @@ def _cluster(cluster: Cluster) -> str:
     return one_line(f"{cluster.name} is {cluster.status}, with {cluster.least:g} to {cluster.largest:g} ACU")
 
 
-def _unprotected(one: EnvironmentStatus) -> str:
-    return f"its deletion protection is off; `scaffold repair {one.name}` turns it on"
+def _advice(environment: str, database: EnvironmentDatabase) -> str | None:
+    """What `scaffold repair` would do, which deletes the database where it does not protect it."""
+    repair = f"`scaffold repair {environment}`"
+    if database.repair == "delete":
+        ends = "says what to decide" if database.cluster.protected else "finishes it, after your confirmation"
+        return f"the deletion of its stack has failed; {repair} {ends}"
+    if database.repair == "turn-on":
+        return _unprotected(environment)
+    if database.repair == "continue-rollback" and not database.cluster.protected:
+        return f"its deletion protection is off; {repair} continues the rollback of its stack first"
+    return None
+
+
+def _unprotected(environment: str) -> str:
+    return f"its deletion protection is off; `scaffold repair {environment}` turns it on"
 
 
 def _release(release: NewestRelease) -> str:

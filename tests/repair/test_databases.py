@@ -12,7 +12,20 @@ from scaffold.core.results import Change
 from scaffold.views.repair import text
 from tests.deploy.services import Wire, client, environment_stack, release_stack
 from tests.destroy.test_permissions import DESTROY, REPAIR, REPAIR_DATA, actions
-from tests.repair.situations import app_of, repair, status, tags, wait_for
+from tests.repair.situations import (
+    app_of,
+    failed_rollback,
+    foundation_output,
+    in_review,
+    key_of,
+    key_state,
+    register_again,
+    repair,
+    status,
+    tags,
+    wait_for,
+)
+from tests.repair.test_data import lose_bucket, lose_key
 
 # As in the kit: what creates the cluster gives `false`, and the action after it `true`.
 DATABASE = """\
@@ -176,4 +189,61 @@ def test_a_deletion_that_a_protected_database_has_stopped_needs_a_decision(servi
     unprotect(name)
     assert f"delete database {name}" in text(repair(service, plan=True))
     repair(service)
+    assert status(name) is None
+
+
+def test_a_decision_about_one_database_keeps_no_other_stack_from_its_repair(service: Path) -> None:
+    name = release(service, "true")
+    client("cloudformation").delete_stack(StackName=name)
+    wait_for(name, "DELETE_FAILED")
+    other = environment_stack(app_of(service), "prod", "service")
+    in_review(other, app_of(service))
+    planned = repair(service, plan=True)
+    assert ([one.name for one in planned.problems], planned.exit_code) == ([other], 10)
+    done = repair(service)
+    assert ([one.stack for one in done.undecided], done.exit_code) == ([name], 1)
+    assert "is repaired, but for what you have to decide." in text(done)
+    assert (status(other), status(name), cluster(name)["DeletionProtection"]) == (None, "DELETE_FAILED", True)
+    assert repair(service, "prod").exit_code == 0
+    # Nothing but the decision is left, which is no success.
+    with pytest.raises(ScaffoldError) as alone:
+        repair(service)
+    assert (alone.value.happened, alone.value.remedy) == (done.undecided[0].happened, done.undecided[0].remedy)
+
+
+@pytest.mark.slow
+def test_a_decision_does_not_keep_rollbacks_and_the_foundation_from_their_repair(deployed: Path) -> None:
+    app = app_of(deployed)
+    name = release(deployed, "true")
+    client("cloudformation").delete_stack(StackName=name)
+    wait_for(name, "DELETE_FAILED")
+    rollback, target = failed_rollback(app, "prod")
+    register_again(target)
+    key, bucket = lose_key(deployed), lose_bucket(deployed)
+
+    with pytest.raises(ScaffoldError, match="its database is protected from deletion") as named:
+        repair(deployed, "dev")
+    planned = repair(deployed, plan=True)
+    assert planned.exit_code == 10
+    assert {one.name for one in planned.problems} >= {rollback, key, bucket}
+    (left,) = planned.undecided
+    assert (left.stack, left.status, left.environment) == (name, "DELETE_FAILED", "dev")
+    decision = (
+        f"Left for you to decide: The stack {name} is DELETE_FAILED, and its database is protected from deletion."
+    )
+    assert f"{decision} To delete the database, which leaves a snapshot, run `aws rds " in text(planned)
+    assert left.remedy.replace("scaffold repair", "scaffold repair dev") == named.value.remedy
+
+    done = repair(deployed)
+    assert (done.exit_code, done.undecided) == (1, planned.undecided)
+    assert "is repaired, but for what you have to decide." in text(done)
+    assert decision in text(done)
+    assert (status(rollback), key_state(key)) == ("UPDATE_ROLLBACK_COMPLETE", "Enabled")
+    assert foundation_output(app, "ArtifactBucketName") == bucket
+    client("s3").head_bucket(Bucket=bucket)
+    assert key_of(app) == key
+    assert (status(name), cluster(name)["DeletionProtection"]) == ("DELETE_FAILED", True)
+
+    unprotect(name)
+    assert repair(deployed).exit_code == 0
     assert status(name) is None
