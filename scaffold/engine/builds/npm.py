@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scaffold.engine.downloads import for_npm
 from scaffold.engine.images import node
 from scaffold.engine.images.installed import Installed
 from scaffold.engine.images.needs_engine import BuildFailed
@@ -53,7 +54,7 @@ def call(settings: Mapping[str, Any], cache: Path, words: Sequence[str]) -> int:
         print("CACHED npm ci")
         return 0
     cache.mkdir(exist_ok=True)
-    environment = {**os.environ, **settings["downloads"], **quiet}
+    environment = {**os.environ, **for_npm(settings["downloads"]), **quiet}
     done = subprocess.run([*own.npm, *words, "--prefer-offline"], env=environment, check=False)
     # Scripts of packages may have left something elsewhere.
     if done.returncode == 0 and "--ignore-scripts" in words and modules.is_dir():
