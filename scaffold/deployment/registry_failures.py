@@ -78,7 +78,8 @@ class Unreached:
             without_engine: The end of a sentence that says how to build again without a container engine.
         """
         if not local:
-            return f"Let builds reach {self.host}, then build again: `{again}`."
+            where = "the network of the CodeBuild project (VPC, security group, NAT gateway or proxy)"
+            return f"Let builds reach {self.host}: look at {where}, then build again: `{again}`."
         if self.in_container or self.client != "npm":
             return f"Without a container engine, a build needs the npm registry only: {without_engine}."
         lines = "`cafile=FILE`" if _CERTIFICATE.search(self.reason) else "`registry=URL` or `https-proxy=URL`"

@@ -97,7 +97,10 @@ def test_the_cause_names_the_registry_and_the_remedy_works_where_the_build_ran(
     assert what_to_do in remedy(log)
     # The settings of this machine mean nothing to a build of an account.
     host = cause.partition("could not reach ")[2].partition(" ")[0]
-    assert remedy(log, local=False) == f"Let builds reach {host}, then build again: `scaffold retry Build`."
+    assert remedy(log, local=False) == (
+        f"Let builds reach {host}: look at the network of the CodeBuild project (VPC, security group, NAT gateway or "
+        "proxy), then build again: `scaffold retry Build`."
+    )
 
 
 @pytest.mark.parametrize(
