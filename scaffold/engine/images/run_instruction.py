@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.engine.databases import programs
-from scaffold.engine.downloads import for_npm
+from scaffold.engine.downloads import for_npm, npm_settings
 from scaffold.engine.images.dockerfile import words_of
 from scaffold.engine.images.installed import Installed
 from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
@@ -136,8 +136,10 @@ def _install(flags: list[str], place: Place) -> list[Path]:
 
 
 def _key(flags: list[str], before: list[Path], environment: Mapping[str, str], place: Place) -> str:
-    """What the result of `npm ci` depends on, as in the cache of Docker's layers: the files before it, and its call."""
-    found = hashlib.sha256(repr((place.node.version, flags, sorted(environment.items()))).encode())
+    """What the result of `npm ci` depends on, as in the cache of Docker's layers: the files before it, and its call;
+    and npm's settings on this machine."""
+    known = (place.node.version, flags, sorted(environment.items()), npm_settings(environment))
+    found = hashlib.sha256(repr(known).encode())
     for path in before:
         found.update(repr((place.tree.inside(path), path.lstat().st_mode)).encode())
         if path.is_symlink():
