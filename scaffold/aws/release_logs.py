@@ -1,13 +1,16 @@
-"""The last lines that a build or a task has logged."""
+"""The last lines that a build or a task has logged, each of at most 500 characters and an ellipsis."""
 
 from __future__ import annotations
 
 from scaffold.aws import builds
 from scaffold.aws.errors import suppress_code
 from scaffold.aws.session import Session
+from scaffold.core.secrets import redact
 from scaffold.service import names
 
 _LINES = 30
+# Characters of a line, such as of a minified file that a tool prints.
+_WIDTH = 500
 # How far back a build's own output is looked for among what CodeBuild says about its phases.
 _READ_LINES = 200
 _CODEBUILD = "[Container] "
@@ -40,5 +43,13 @@ def _last_lines(session: Session, group: str, stream: str) -> tuple[str, ...]:
             logGroupName=group, logStreamName=stream, limit=_READ_LINES, startFromHead=False
         )
         lines = [line for event in answer["events"] for line in event["message"].splitlines()]
-        return tuple(line.rstrip() for line in lines if line.strip())
+        return tuple(_cut(line.rstrip()) for line in lines if line.strip())
     return ()
+
+
+def _cut(line: str) -> str:
+    if len(line) <= _WIDTH:
+        return line
+    # First without its secrets: the beginning of one is recognized no more.
+    shown = redact(line)
+    return shown if len(shown) <= _WIDTH else f"{shown[:_WIDTH]}…"

@@ -204,12 +204,14 @@ def _explained(
     why = str(unreached) if unreached else one_line(run.reason).rstrip(".")
     happened = f"The release failed in the action {run.name} of the stage {run.stage}{why and f': {why}'}."
     # After a rollback, or with another release in the stage, there is nothing to retry.
-    if any(stage.name == run.stage and stage.execution == execution.id for stage in stages):
-        again = command_for(session.target, f"scaffold retry {run.stage}")
-        if unreached:
-            remedy = unreached.remedy(local=session.target.local, again=again, without_engine=_WITHOUT_ENGINE)
-            return ReleaseFailed(happened, remedy)
-        return ReleaseFailed(happened, f"Fix the cause with a commit, or run the action again: `{again}`.")
+    there = any(stage.name == run.stage and stage.execution == execution.id for stage in stages)
+    retry = command_for(session.target, f"scaffold retry {run.stage}")
+    if unreached:
+        again = retry if there else start_command(session.target, service.app_name)
+        remedy = unreached.remedy(local=session.target.local, again=again, without_engine=_WITHOUT_ENGINE)
+        return ReleaseFailed(happened, remedy)
+    if there:
+        return ReleaseFailed(happened, f"Fix the cause with a commit, or run the action again: `{retry}`.")
     return ReleaseFailed(happened, f"Fix the cause with a commit; `{status}` shows what runs now.")
 
 

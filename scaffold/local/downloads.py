@@ -40,12 +40,20 @@ def _global_settings(environment: Mapping[str, str]) -> Iterator[Path]:
     """
     for folder in environment.get("PATH", os.defpath).split(os.pathsep):
         node, npm = Path(folder, "node"), Path(folder, "npm")
-        if folder and node.is_file() and npm.is_file() and _PACKAGE not in node.resolve().parts:
+        if folder and _is_file(node) and _is_file(npm) and _PACKAGE not in node.resolve().parts:
             built_in = _built_in(npm.resolve().parent.parent / "npmrc")
             prefix = built_in.get("prefix", str(node.resolve().parent.parent))
             settings = Path(built_in.get("globalconfig", f"{prefix}/etc/npmrc"))
-            if settings.is_file():
+            if _is_file(settings):
                 yield settings
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; not, as for a shell, in a folder that the user may not enter."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _built_in(path: Path) -> dict[str, str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from scaffold.console.console import Console
+from scaffold.core.errors import ScaffoldError
 from scaffold.deployment.registry_failures import find_unreached
 
 # As npm 11, apt 2.6, podman 4.3 and BuildKit 0.23 print it; the hosts are others.
@@ -93,7 +97,10 @@ def test_the_cause_names_the_registry_and_the_remedy_works_where_the_build_ran(
     assert what_to_do in remedy(log)
     # The settings of this machine mean nothing to a build of an account.
     host = cause.partition("could not reach ")[2].partition(" ")[0]
-    assert remedy(log, local=False) == f"Let builds reach {host}, then build again: `scaffold retry Build`."
+    assert remedy(log, local=False) == (
+        f"Let builds reach {host}: look at the network of the CodeBuild project (VPC, security group, NAT gateway or "
+        "proxy), then build again: `scaffold retry Build`."
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,3 +117,87 @@ def test_the_cause_names_the_registry_and_the_remedy_works_where_the_build_ran(
 )
 def test_another_failure_is_no_matter_of_registries(log: str) -> None:
     assert find_unreached(log.splitlines()) is None
+
+
+WARNING = "W: Failed to fetch http://packages.example/InRelease  Temporary failure resolving 'packages.example'\n"
+
+
+@pytest.mark.parametrize("log", [NPM, NPM_NO_HOST, IN_PODMAN, IN_DOCKER, PODMAN, DOCKER, TOKEN, APT])
+@pytest.mark.parametrize("local", [True, False])
+@pytest.mark.parametrize("user", ["user:hunter-two@", "hunter-two@", "user:hunter@two@"])
+def test_neither_a_user_nor_a_token_of_an_address_is_shown(
+    log: str, local: bool, user: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = find_unreached(log.replace("://", f"://{user}").splitlines())
+    assert found == find_unreached(log.splitlines())
+    assert found
+    remedy = found.remedy(local=local, again="again", without_engine="stop it")
+    Console(json=True).render_error(ScaffoldError(str(found), remedy))
+    output, errors = capsys.readouterr()
+    assert found.host in json.loads(output)["error"]["happened"]
+    assert "hunter" not in f"{found!r} {found} {remedy} {output} {errors}"
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "E: Failed to fetch http://packages.example/pool/x.deb  404  Not Found [IP: 192.0.2.1 80]",
+        "E: Failed to fetch https://packages.example/pool/x.deb  504  Gateway Timeout [IP: 192.0.2.1 443]",
+        'ERROR: Get "https://images.example/v2/": unauthorized: authentication required',
+        'ERROR: Head "https://images.example/v2/library/node/manifests/24": 429 Too Many Requests',
+        'ERROR: Head "https://images.example/v2/library/node/manifests/24": no basic auth credentials',
+        'ERROR: Head "https://images.example/v2/library/node/manifests/24": denied: no access',
+        'ERROR: Get "https://images.example/v2/library/node/manifests/0": manifest unknown',
+        "npm error request to https://registry.example/x failed, reason: unsupported protocol",
+        # The last answer counts: what had failed before was repeated.
+        PODMAN + 'ERROR: Get "https://images.example/v2/": denied: no access',
+    ],
+)
+def test_a_registry_that_has_answered_was_reached(log: str) -> None:
+    assert find_unreached(log.splitlines()) is None
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "getaddrinfo EAI_AGAIN registry.example",
+        "connect ECONNREFUSED 192.0.2.1:443",
+        "connect ETIMEDOUT 192.0.2.1:443",
+        "read ECONNRESET",
+        "connect ENETUNREACH 192.0.2.1:443",
+        "unable to get local issuer certificate",
+        "Client network socket disconnected before secure TLS connection was established",
+    ],
+)
+def test_every_failure_of_the_network_counts(reason: str) -> None:
+    found = find_unreached([f"npm error request to https://registry.example/x failed, reason: {reason}"])
+    assert found
+    assert found.reason == reason
+
+
+@pytest.mark.parametrize("log", [WARNING, WARNING + "Build stopped: cannot build the image."])
+def test_a_warning_of_apt_is_no_failure(log: str) -> None:
+    assert find_unreached(log.splitlines()) is None
+    assert find_unreached([*log.splitlines(), "E: Unable to locate package postgresql"])
+
+
+@pytest.mark.parametrize("overcome", [NPM_NO_HOST, PODMAN, APT, IN_DOCKER])
+@pytest.mark.parametrize(
+    "later",
+    [
+        'npm error Missing script: "build"',
+        "npm error code ERESOLVE\nnpm error ERESOLVE could not resolve",
+        "E: Sub-process /usr/bin/dpkg returned an error code (1)",
+        "added 12 packages in 3s\nBuild stopped: cannot build the image.",
+        "not ok 3 - greets",
+        "FAILED tests/test_app.py::test_greets",
+        "======== 1 failed, 3 passed in 0.12s ========",
+        "# fail 1",
+        "--- FAIL: TestGreets (0.00s)",
+        "Build stopped: the tests failed.",
+        "Build stopped: the tests cover too little.",
+        "Source gate closed: the check secrets failed, as said above; correct it.",
+    ],
+)
+def test_what_fails_later_is_the_cause(overcome: str, later: str) -> None:
+    assert find_unreached([*overcome.splitlines(), *later.splitlines(), "Command did not exit successfully"]) is None

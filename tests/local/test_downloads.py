@@ -68,6 +68,17 @@ def test_a_distribution_may_keep_them_elsewhere(tmp_path: Path, built_in: str) -
     assert downloads({"HOME": "/", "PATH": path})["npm_config_globalconfig"] == str(tmp_path / "etc/npmrc")
 
 
+def test_folders_that_cannot_be_looked_into_count_as_empty(tmp_path: Path) -> None:
+    """As for a shell: /root/bin on the PATH of a user, or here names that are too long, which hold for root also."""
+    too_long = tmp_path / ("x" * 300)
+    path = installation(tmp_path / "machine", "cafile=/ca.pem\n")
+    found = downloads({"HOME": "/", "PATH": f"{too_long}{os.pathsep}{path}"})
+    assert found["npm_config_globalconfig"] == str(tmp_path / "machine/etc/npmrc")
+    (tmp_path / "npmrc").write_text(f"globalconfig={too_long}/npmrc\n")
+    without = installation(tmp_path, None)
+    assert "npm_config_globalconfig" not in downloads({"HOME": "/", "PATH": without})
+
+
 @pytest.mark.slow
 def test_npm_reads_both_files_and_needs_neither(tmp_path: Path) -> None:
     path = installation(tmp_path / "machine", "cafile=/of-all-users.pem\n")

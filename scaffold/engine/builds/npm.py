@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scaffold.engine.downloads import for_npm, npm_settings
 from scaffold.engine.images import node
 from scaffold.engine.images.installed import Installed
 from scaffold.engine.images.needs_engine import BuildFailed
@@ -45,15 +46,16 @@ def call(settings: Mapping[str, Any], cache: Path, words: Sequence[str]) -> int:
     if name != "ci":
         done = subprocess.run([*own.npm, *words], env={**os.environ, **quiet}, check=False)
         return done.returncode
+    environment = {**os.environ, **for_npm(settings["downloads"]), **quiet}
     inputs = [prefix / file for file in _INPUTS]
     contents = [path.read_bytes() if path.is_file() else None for path in inputs]
-    key = hashlib.sha256(repr((own.version, [word for word in words if word != str(prefix)], contents)).encode())
+    known = (own.version, [word for word in words if word != str(prefix)], contents, npm_settings(environment))
+    key = hashlib.sha256(repr(known).encode())
     installed, modules = Installed(cache, key.hexdigest()), prefix / "node_modules"
     if installed.restore(modules):
         print("CACHED npm ci")
         return 0
     cache.mkdir(exist_ok=True)
-    environment = {**os.environ, **settings["downloads"], **quiet}
     done = subprocess.run([*own.npm, *words, "--prefer-offline"], env=environment, check=False)
     # Scripts of packages may have left something elsewhere.
     if done.returncode == 0 and "--ignore-scripts" in words and modules.is_dir():

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scaffold.engine.downloads import for_pip
+
 # Those of the tools that are installed: Renovate calls them.
 _INSTALLED = "config/renovate/requirements.txt"
 #: What the requirements of the infrastructure checks install.
@@ -27,7 +29,7 @@ def call(settings: Mapping[str, Any], words: Sequence[str]) -> int:
         words: Its arguments.
     """
     if _INSTALLED in words:
-        variables = {**os.environ, **settings["downloads"]}
+        variables = {**os.environ, **for_pip(settings["downloads"])}
         return subprocess.run([sys.executable, "-m", "pip", *words], env=variables, check=False).returncode
     if "install" not in words or "--target" not in words[:-1]:
         print(f"pip3 {' '.join(words[:1])}: not rehearsed", file=sys.stderr)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.engine.databases import programs
+from scaffold.engine.downloads import for_npm, npm_settings
 from scaffold.engine.images.dockerfile import words_of
 from scaffold.engine.images.installed import Installed
 from scaffold.engine.images.needs_engine import BuildFailed, NeedsEngine
@@ -30,7 +31,7 @@ class Place:
     """Where a RUN is done.
 
     Attributes:
-        downloads: Environment variables with which npm reaches its registry on this machine.
+        downloads: Environment variables with which this machine reaches registries.
         cache: The folder of npm's cache, and of what it has installed.
         say: Takes progress, a line each.
     """
@@ -111,7 +112,7 @@ def _install(flags: list[str], place: Place) -> list[Path]:
     modules = place.tree.directory("node_modules", place.directory)  # npm deletes what is in it, also through a link.
     environment = {
         **{name: value for name, value in place.environment.items() if name != "PATH"},
-        **place.downloads,
+        **for_npm(place.downloads),
         "HOME": str(place.cache),
         "PATH": os.pathsep.join([str(Path(place.node.program).parent), os.defpath]),
         "npm_config_cache": str(place.cache),
@@ -135,8 +136,10 @@ def _install(flags: list[str], place: Place) -> list[Path]:
 
 
 def _key(flags: list[str], before: list[Path], environment: Mapping[str, str], place: Place) -> str:
-    """What the result of `npm ci` depends on, as in the cache of Docker's layers: the files before it, and its call."""
-    found = hashlib.sha256(repr((place.node.version, flags, sorted(environment.items()))).encode())
+    """What the result of `npm ci` depends on, as in the cache of Docker's layers: the files before it, and its call;
+    and npm's settings on this machine."""
+    known = (place.node.version, flags, sorted(environment.items()), npm_settings(environment))
+    found = hashlib.sha256(repr(known).encode())
     for path in before:
         found.update(repr((place.tree.inside(path), path.lstat().st_mode)).encode())
         if path.is_symlink():
