@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Collection, Iterable, Mapping
@@ -121,13 +122,17 @@ def _run(
 ) -> subprocess.CompletedProcess[Any]:
     command = ["git", *arguments]
     try:
-        return subprocess.run(command, cwd=cwd, env=env, capture_output=True, check=False, input=stdin, **text)
+        done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, check=False, input=stdin, **text)
     except (FileNotFoundError, PermissionError) as error:
         if not Path(cwd).is_dir():
             raise
         raise ScaffoldError(
             "Git is not installed, or not executable on the PATH.", "Install Git, then run the same command again."
         ) from error
+    # A terminal interrupts both, and Python loses its interruption where it ignores exceptions, as in an import.
+    if done.returncode in (-signal.SIGINT, 128 + signal.SIGINT):
+        raise KeyboardInterrupt
+    return done
 
 
 def setting(folder: Path, key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -170,6 +171,16 @@ def test_configuration_in_the_environment_applies_to_the_users_repositories_only
     assert git("config", "test.key", cwd=repository) == "value"
     with pytest.raises(GitFailed):
         isolated_git("config", "test.key", cwd=repository)
+
+
+@pytest.mark.parametrize("ended", ["kill -INT $$", "exit 130"])
+def test_a_git_that_was_interrupted_interrupts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: str) -> None:
+    program = tmp_path / "git"
+    program.write_text(f"#!/bin/sh\n{ended}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(KeyboardInterrupt):
+        git("status", cwd=tmp_path)
 
 
 def test_git_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
