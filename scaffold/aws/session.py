@@ -122,7 +122,11 @@ def connect(service: Service, target: Target) -> Session:
     Raises:
         ScaffoldError: Credentials are missing or expired, AWS cannot be reached, or it is the wrong account.
     """
-    with indicator.busy(f"Signing in to {_name(target)}", may_ask=_may_ask(target)):
+    return _connect(service, target, _may_ask(target))
+
+
+def _connect(service: Service, target: Target, may_ask: bool) -> Session:
+    with indicator.busy(f"Signing in to {_name(target)}", may_ask=may_ask):
         session = identify(target)
     check_account(service, session)
     return session
@@ -175,11 +179,12 @@ def signed_in(service: Service, target: Target, console: Console) -> Iterator[Se
     Raises:
         ScaffoldError: AWS refused a call, or could not be reached.
     """
-    session = connect(service, target)
+    may_ask = _may_ask(target)
+    session = _connect(service, target, may_ask)
     console.step(f"Signed in to {session.title} as {session.caller}")
     try:
         # Credentials that expire meanwhile are fetched again.
-        with indicator.busy(f"Waiting for {_name(target)}", may_ask=_may_ask(target)):
+        with indicator.busy(f"Waiting for {_name(target)}", may_ask=may_ask):
             yield session
     except (BotoCoreError, ClientError) as error:
         raise translate(error) from error
